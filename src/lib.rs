@@ -1,0 +1,5 @@
+//! A client for the REST API of SQLFlow. So far: its data lineage as typed data.
+
+pub mod lineage;
+
+pub use crate::lineage::Lineage;

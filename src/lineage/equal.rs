@@ -1,0 +1,225 @@
+//! When two answers say the same.
+
+use super::Lineage;
+use super::view::{Argument, Column, Coordinate, Endpoint, Object, Process, Relationship, Transform};
+
+impl PartialEq for Lineage {
+    /// See [`Lineage`] for what counts.
+    fn eq(&self, other: &Self) -> bool {
+        std::sync::Arc::ptr_eq(&self.inner, &other.inner)
+            || (same(self.objects(), other.objects())
+                && same(self.processes(), other.processes())
+                && same(self.relationships(), other.relationships()))
+    }
+}
+
+impl Eq for Lineage {}
+
+/// A record that its id pairs with one of another lineage.
+trait Paired {
+    fn key(&self) -> &str;
+    fn says_the_same(&self, other: &Self) -> bool;
+}
+
+macro_rules! paired {
+    ($($view:ident by $same:ident),+ $(,)?) => {
+        $(impl Paired for $view<'_> {
+            fn key(&self) -> &str {
+                self.id()
+            }
+
+            fn says_the_same(&self, other: &Self) -> bool {
+                $same(self, other)
+            }
+        })+
+    };
+}
+
+paired!(
+    Object by same_object,
+    Column by same_column,
+    Argument by same_argument,
+    Process by same_process,
+    Relationship by same_relationship,
+);
+
+/// Whether two sets of records are equal one by one, whatever their order.
+fn same<T: Paired>(ours: impl ExactSizeIterator<Item = T>, others: impl ExactSizeIterator<Item = T>) -> bool {
+    if ours.len() != others.len() {
+        return false;
+    }
+    let mut ours: Vec<T> = ours.collect();
+    let mut others: Vec<T> = others.collect();
+    ours.sort_by(|a, b| a.key().cmp(b.key()));
+    others.sort_by(|a, b| a.key().cmp(b.key()));
+    ours.iter().zip(&others).all(|(a, b)| a.says_the_same(b))
+}
+
+fn in_order<T>(
+    ours: impl ExactSizeIterator<Item = T>,
+    others: impl ExactSizeIterator<Item = T>,
+    equal: impl Fn(T, T) -> bool,
+) -> bool {
+    ours.len() == others.len() && ours.zip(others).all(|(a, b)| equal(a, b))
+}
+
+fn same_places<'a>(
+    ours: impl ExactSizeIterator<Item = Coordinate<'a>>,
+    others: impl ExactSizeIterator<Item = Coordinate<'a>>,
+) -> bool {
+    in_order(ours, others, |a, b| a == b)
+}
+
+/// Whether an object's name is made up by the server; its type tells, so that both sides are judged alike.
+fn is_made_up(object: &Object<'_>) -> bool {
+    match object.kind_text() {
+        "" => object.is_intermediate(),
+        _ => object.kind().is_intermediate(),
+    }
+}
+
+fn same_object(a: &Object<'_>, b: &Object<'_>) -> bool {
+    let identity = |o: &Object<'_>| {
+        (
+            o.id().to_owned(),
+            // A flat answer does not say in which schema a statement's results stand.
+            if is_made_up(o) { o.name().to_owned() } else { o.qualified_name() },
+            o.kind_text().to_owned(),
+        )
+    };
+    let extras = |o: &Object<'_>| {
+        [
+            o.sub_type(),
+            o.alias(),
+            o.query_hash_id(),
+            o.procedure_name(),
+            o.uri(),
+            o.location(),
+            o.file_type(),
+            o.parent(),
+        ]
+        .map(|text| text.map(str::to_owned))
+    };
+    identity(a) == identity(b)
+        && extras(a) == extras(b)
+        && a.is_target() == b.is_target()
+        && same_places(a.coordinates(), b.coordinates())
+        && same(a.columns(), b.columns())
+        && same(a.arguments(), b.arguments())
+}
+
+fn same_column(a: &Column<'_>, b: &Column<'_>) -> bool {
+    let same_name = if a.is_record_set() { b.is_record_set() } else { a.name() == b.name() };
+    let same_source = if a.is_system() { b.is_system() } else { a.source() == b.source() };
+    let keys = |c: &Column<'_>| [c.is_primary_key(), c.is_foreign_key(), c.is_unique_key()];
+    a.id() == b.id()
+        && same_name
+        && same_source
+        && keys(a) == keys(b)
+        && a.data_type() == b.data_type()
+        && a.qualified_table() == b.qualified_table()
+        && same_places(a.coordinates(), b.coordinates())
+}
+
+fn same_argument(a: &Argument<'_>, b: &Argument<'_>) -> bool {
+    (a.id(), a.name(), a.data_type(), a.inout()) == (b.id(), b.name(), b.data_type(), b.inout())
+        && same_places(a.coordinates(), b.coordinates())
+}
+
+fn same_process(a: &Process<'_>, b: &Process<'_>) -> bool {
+    (a.id(), a.name(), a.procedure_name(), a.query_hash_id())
+        == (b.id(), b.name(), b.procedure_name(), b.query_hash_id())
+        && same_places(a.coordinates(), b.coordinates())
+}
+
+fn same_relationship(a: &Relationship<'_>, b: &Relationship<'_>) -> bool {
+    fn fields<'a>(r: &Relationship<'a>) -> [Option<&'a str>; 10] {
+        [
+            Some(r.id()),
+            Some(r.type_text()),
+            r.effect_text(),
+            r.process_id(),
+            r.function(),
+            r.timestamp_min(),
+            r.timestamp_max(),
+            r.join_type(),
+            r.clause(),
+            r.condition(),
+        ]
+    }
+    fields(a) == fields(b) && same_ends(a, b)
+}
+
+/// Ends are compared in order within each role; which role was written first says nothing.
+fn same_ends(a: &Relationship<'_>, b: &Relationship<'_>) -> bool {
+    fn by_role<'a>(r: &Relationship<'a>) -> Vec<Endpoint<'a>> {
+        let mut ends: Vec<Endpoint<'a>> = r.ends().collect();
+        ends.sort_by_key(|end| end.role() as u8);
+        ends
+    }
+    in_order(by_role(a).into_iter(), by_role(b).into_iter(), |a, b| same_end(&a, &b))
+}
+
+fn same_end(a: &Endpoint<'_>, b: &Endpoint<'_>) -> bool {
+    fn fields<'a>(end: &Endpoint<'a>) -> [Option<&'a str>; 6] {
+        [Some(end.id()), end.parent_id(), end.table_id(), end.column_type(), end.function(), end.kind()]
+    }
+    // What resolves has a name of its own; otherwise the name given here is all there is.
+    fn names<'a>(end: &Endpoint<'a>) -> [Option<&'a str>; 3] {
+        if end.is_resolved() { [None; 3] } else { [end.name(), end.parent_name(), end.table_name()] }
+    }
+    a.role() == b.role()
+        && fields(a) == fields(b)
+        && names(a) == names(b)
+        && a.clause_type() == b.clause_type()
+        && same_places(a.coordinates(), b.coordinates())
+        && in_order(a.transforms(), b.transforms(), |a, b| same_transform(&a, &b))
+}
+
+fn same_transform(a: &Transform<'_>, b: &Transform<'_>) -> bool {
+    (a.kind(), a.code()) == (b.kind(), b.code()) && same_places(a.coordinates(), b.coordinates())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Lineage;
+    use super::super::fixtures::{LAYOUT_A, LAYOUT_A_AS_TREE, LAYOUT_B, LAYOUT_C1, LAYOUT_C2};
+
+    fn read(body: &str) -> Lineage {
+        body.parse().unwrap()
+    }
+
+    #[test]
+    fn flat_and_tree_answers_for_the_same_sql_are_equal() {
+        assert_eq!(read(LAYOUT_A), read(LAYOUT_A_AS_TREE));
+        assert_eq!(read(LAYOUT_B), read(LAYOUT_C1));
+        assert_eq!(read(LAYOUT_C1), read(LAYOUT_C2));
+        assert_eq!(read(LAYOUT_B), read(LAYOUT_C2));
+    }
+
+    #[test]
+    fn answers_for_different_sql_differ() {
+        assert_ne!(read(LAYOUT_A), read(LAYOUT_B));
+        for (from, to) in [
+            (r#""name": "orders""#, r#""name": "order_lines""#),
+            (r#""name": "customer_id""#, r#""name": "cust_id""#),
+            (r#""effectType": "select""#, r#""effectType": "delete""#),
+            (r#""clauseType": "where""#, r#""clauseType": "orderby""#),
+            (r#""code": "sum(o.amount)""#, r#""code": "avg(o.amount)""#),
+            (r#""x": 2, "y": 132"#, r#""x": 2, "y": 133"#),
+            (r#""name": "sales""#, r#""name": "stock""#),
+            (r#""queryHashId": "a1""#, r#""queryHashId": "a2""#),
+        ] {
+            let changed = LAYOUT_C1.replace(from, to);
+            assert_ne!(changed, LAYOUT_C1, "{from} is in the fixture");
+            assert_ne!(read(LAYOUT_C1), read(&changed), "{from} → {to}");
+        }
+    }
+
+    #[test]
+    fn an_end_that_resolves_is_compared_by_id_and_not_by_the_name_it_repeats() {
+        let changed = LAYOUT_C1.replace("SALES.ORDERS", "orders");
+        assert_ne!(changed, LAYOUT_C1);
+        assert_eq!(read(LAYOUT_C1), read(&changed));
+    }
+}

@@ -1,0 +1,34 @@
+//! Hand-written answers for the tests of this module: one statement in each of the layouts.
+
+use super::Lineage;
+
+macro_rules! fixture {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lineage/", $name))
+    };
+}
+
+/// Flat and bare, `relations`, ids as integers: `select region from sales.customers where id > 7`.
+pub(super) const LAYOUT_A: &str = fixture!("layout_a.json");
+/// The same as a tree.
+pub(super) const LAYOUT_A_AS_TREE: &str = fixture!("layout_a_as_tree.json");
+/// Flat in `data.sqlflow`, the process among the objects: `insert into sales.report (region, total) select c.region,
+/// sum(o.amount) from sales.orders o join sales.customers c on o.customer_id = c.id where o.amount > 0`.
+pub(super) const LAYOUT_B: &str = fixture!("layout_b.json");
+/// The same as a tree in `data`.
+pub(super) const LAYOUT_C1: &str = fixture!("layout_c1.json");
+/// The same as a tree in `sqlflow` without an envelope, coordinates of processes as text.
+pub(super) const LAYOUT_C2: &str = fixture!("layout_c2.json");
+/// An answer past the server's limit.
+pub(super) const SUMMARY: &str = fixture!("summary.json");
+/// A package, a trigger, arguments and a call.
+pub(super) const ROUTINES: &str = fixture!("routines.json");
+
+pub(super) fn read(body: &str) -> Lineage {
+    body.parse().unwrap()
+}
+
+/// A flat answer of some objects and relationships.
+pub(super) fn read_model(objects: &str, relationships: &str) -> Lineage {
+    read(&format!(r#"{{"dbobjs": [{objects}], "relationships": [{relationships}]}}"#))
+}

@@ -1,0 +1,228 @@
+//! What every part of the reader writes into.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::de;
+
+use super::super::Lineage;
+use super::super::error::{ReadError, ReadErrorKind};
+use super::super::intern::Symbol;
+use super::super::model::{Full, Model, NONE, RawBusiestTable, RawProcess, Scope, ScopeKind, Span, push};
+use super::record::Path;
+
+/// Why reading had to stop, beside the JSON itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    Full(&'static str),
+    TooDeep,
+}
+
+impl From<Full> for Fault {
+    fn from(Full(what): Full) -> Self {
+        Self::Full(what)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(what) => write!(f, "more {what} than 32 bits can count"),
+            Self::TooDeep => f.write_str("nested too deeply"),
+        }
+    }
+}
+
+/// What `data` was, at the top of an envelope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Data {
+    #[default]
+    Absent,
+    Null,
+    Object,
+    Other,
+}
+
+/// What the envelope said; what it means is decided when all of it was read, as keys come in any order.
+#[derive(Default)]
+pub(super) struct Envelope {
+    pub(super) code: Option<i64>,
+    pub(super) error: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) data: Data,
+    /// Something that only lineage has was seen.
+    pub(super) is_lineage: bool,
+}
+
+/// Past this many different paths, unknown fields are counted under one entry: a hostile body must not make
+/// the list of what was not understood longer than the body.
+const UNKNOWN_PATHS: usize = 1000;
+const OTHER_PATHS: &str = "…";
+
+#[derive(Default)]
+pub(super) struct Builder {
+    pub(super) model: Model,
+    pub(super) envelope: Envelope,
+    /// The hash codes of neighbouring coordinates are mostly the same.
+    pub(super) last_hash: Symbol,
+    /// The tables of the summary that is being read.
+    pub(super) busiest: Vec<RawBusiestTable>,
+    fault: Option<Fault>,
+    processes: HashMap<Symbol, u32>,
+    scopes: HashMap<(u32, ScopeKind, Symbol), u32>,
+}
+
+impl Builder {
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    /// Remembers why reading stops and makes the parser stop.
+    pub(super) fn fail<E: de::Error>(&mut self, fault: impl Into<Fault>) -> E {
+        let fault = fault.into();
+        self.fault = Some(fault);
+        E::custom(fault)
+    }
+
+    /// Counts something that was not understood.
+    pub(super) fn note(&mut self, path: &Path<'_>) {
+        let mut path = path.to_string();
+        let unknown = &mut self.model.unknown;
+        if unknown.len() >= UNKNOWN_PATHS && !unknown.contains_key(&path) {
+            OTHER_PATHS.clone_into(&mut path);
+        }
+        *unknown.entry(path).or_default() += 1;
+    }
+
+    pub(super) fn intern<E: de::Error>(&mut self, text: &str) -> Result<Symbol, E> {
+        match self.model.texts.intern(text) {
+            Ok(symbol) => Ok(symbol),
+            Err(full) => Err(self.fail(full)),
+        }
+    }
+
+    /// Keeps text that came after the JSON.
+    pub(super) fn trailing(&mut self, rest: &[u8]) {
+        let text = String::from_utf8_lossy(rest);
+        let text = text.trim();
+        if !text.is_empty() {
+            self.model.trailing = Some(text.to_owned());
+        }
+    }
+
+    pub(super) fn open_scope(&mut self, kind: ScopeKind, parent: u32) -> Result<u32, Full> {
+        let scope = Scope {
+            kind,
+            name: Symbol::ABSENT,
+            parent,
+            vendor: Symbol::ABSENT,
+            supports_catalogs: None,
+            supports_schemas: None,
+        };
+        push(&mut self.model.scopes, scope, "scopes")
+    }
+
+    /// The scope that a flat object names in its own fields, made if it is the first one there.
+    pub(super) fn named_scope(&mut self, parent: u32, kind: ScopeKind, name: Symbol) -> Result<u32, Full> {
+        if name.is_absent() {
+            return Ok(parent);
+        }
+        if let Some(&scope) = self.scopes.get(&(parent, kind, name)) {
+            return Ok(scope);
+        }
+        let scope = self.open_scope(kind, parent)?;
+        if let Some(opened) = self.model.scopes.get_mut(scope as usize) {
+            opened.name = name;
+        }
+        self.scopes.insert((parent, kind, name), scope);
+        Ok(scope)
+    }
+
+    /// Adds a process; one whose id was seen before (they come in up to three places) only fills what was absent.
+    pub(super) fn add_process(&mut self, process: RawProcess) -> Result<(), Full> {
+        let known = self.processes.get(&process.id).and_then(|&at| self.model.processes.get_mut(at as usize));
+        if let Some(known) = known {
+            let kept = fill(known, process);
+            if !kept {
+                self.forget_last_coordinates(process.coordinates);
+            }
+            return Ok(());
+        }
+        let at = push(&mut self.model.processes, process, "processes")?;
+        if !process.id.is_absent() {
+            self.processes.insert(process.id, at);
+        }
+        Ok(())
+    }
+
+    /// Gives back the room of coordinates that nothing names, if they are the last ones.
+    fn forget_last_coordinates(&mut self, span: Span) {
+        let coordinates = &mut self.model.coordinates;
+        if span.indices().end as usize == coordinates.len() {
+            coordinates.truncate(span.start as usize);
+        }
+    }
+
+    /// Decides what the answer was, now that all of it is known.
+    pub(super) fn finish(mut self) -> Result<Lineage, ReadError> {
+        let envelope = std::mem::take(&mut self.envelope);
+        let words = envelope.error.as_deref().or(envelope.message.as_deref());
+        let failed = match envelope.code {
+            Some(code) => !(200..300).contains(&code),
+            None => !envelope.is_lineage && words.is_some() && envelope.data != Data::Object,
+        };
+        if failed {
+            let detail = match envelope.code {
+                Some(code) => format!("the server answered with code {code}"),
+                None => "the server answered with an error".to_owned(),
+            };
+            return Err(ReadError::new(ReadErrorKind::Failed, detail).answered(envelope.code, words));
+        }
+        if !envelope.is_lineage {
+            return Err(no_lineage(&envelope, words));
+        }
+        self.model.code = envelope.code;
+        self.model.warnings = envelope.error;
+        if envelope.message.is_some() {
+            // Only failures were seen with a message; beside data it may say no more than "success".
+            self.note(&Path::ROOT.then("message"));
+        }
+        self.model.settle();
+        Ok(Lineage::from_model(self.model))
+    }
+}
+
+fn no_lineage(envelope: &Envelope, words: Option<&str>) -> ReadError {
+    let nothing = matches!(envelope.data, Data::Null) || (envelope.data == Data::Absent && envelope.code.is_some());
+    let (kind, detail) = if nothing {
+        (
+            ReadErrorKind::NoData,
+            "the server's envelope says success but holds no data; has the job finished, and does it exist?",
+        )
+    } else {
+        (
+            ReadErrorKind::NotLineage,
+            "the JSON holds none of `dbobjs`, `relationships`, `sqlflow` or `summary`; is this the answer of another \
+             operation?",
+        )
+    };
+    ReadError::new(kind, detail).answered(envelope.code, words)
+}
+
+/// Fills what is absent; answers whether the coordinates were taken too.
+fn fill(known: &mut RawProcess, more: RawProcess) -> bool {
+    known.name = known.name.or(more.name);
+    known.kind = known.kind.or(more.kind);
+    known.procedure_name = known.procedure_name.or(more.procedure_name);
+    known.procedure_id = known.procedure_id.or(more.procedure_id);
+    known.query_hash_id = known.query_hash_id.or(more.query_hash_id);
+    if known.scope == NONE {
+        known.scope = more.scope;
+    }
+    known.flags = known.flags.or(more.flags);
+    let takes_coordinates = known.coordinates.is_empty();
+    if takes_coordinates {
+        known.coordinates = more.coordinates;
+    }
+    takes_coordinates
+}
