@@ -1,5 +1,71 @@
-//! A client for the REST API of SQLFlow. So far: its data lineage as typed data.
+//! An async client for the REST API of SQLFlow: submit SQL as a job, follow it, and read its data lineage as typed
+//! data.
+//!
+//! SQLFlow, by Gudu Software, reads SQL scripts of two dozen dialects and answers with *data lineage*: which column
+//! feeds which, through every view, insert and procedure.
+//!
+//! ```no_run
+//! use sqlflow_client::{Client, Credentials, Vendor};
+//!
+//! # async fn example() -> sqlflow_client::Result<()> {
+//! let sqlflow = Client::builder("https://api.gudusoft.com").credentials(Credentials::from_env()?).build()?;
+//!
+//! let done = sqlflow.submit(Vendor::Oracle).path("etl/").await?.wait().await?;
+//! let lineage = done.lineage().await?;
+//! for flow in lineage.column_flows() {
+//!     println!("{flow}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to go next
+//!
+//! | to | see |
+//! |---|---|
+//! | say where the server is and who asks | [`Client`], [`Credentials`] |
+//! | submit files, follow a job, pick it up again, export it | [`job`] |
+//! | ask what feeds what | [`lineage`] |
+//! | call an operation that has no method of its own | [`api`] |
+//! | know what to do about a failure | [`ErrorKind`] |
+//!
+//! # What it promises
+//!
+//! - **Secrets stay in form bodies**: never in a URL (but for the four GET operations of [`api`] that leave no
+//!   choice), in `Debug`, in an error, or in a log.
+//! - **A body is never all in memory** unless it is asked for: uploads are read from disk while they are sent,
+//!   exports are written to disk as they come, and a lineage is read into its model while it arrives.
+//! - **Dropping a future is safe**: it cancels no job, spoils no token, and leaves no half-written file behind.
+//! - **Nothing is dropped in silence**: a summary in place of a lineage, a partial success, warnings and unknown
+//!   fields can all be asked for.
+//! - **TLS is verified**, always. There is no switch to turn it off.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `rustls` | yes | TLS by rustls, with the roots of the platform and the cryptography of ring |
+//! | `native-tls` | | TLS by the library of the platform; on Linux it needs the headers of OpenSSL |
+//!
+//! ring was chosen for what it costs to build: a C compiler and nothing more, on every platform. A program that installs a
+//! cryptography provider for its process gets that one instead. One that builds reqwest clients of its own should
+//! install one before it does: this crate turns reqwest's own choice of a provider off.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod api;
+mod client;
+mod credentials;
+mod error;
+pub mod job;
 pub mod lineage;
+mod transport;
+mod vendor;
 
+pub use crate::client::{Client, ClientBuilder, TlsBackend};
+pub use crate::credentials::{Credentials, Secret};
+pub use crate::error::{Error, ErrorKind, Result};
+pub use crate::job::{Job, JobId, JobStatus};
 pub use crate::lineage::Lineage;
+pub use crate::transport::ByteStream;
+pub use crate::vendor::Vendor;

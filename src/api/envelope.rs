@@ -1,0 +1,380 @@
+//! What answers are wrapped in. Owns the rule that the code inside decides, not the HTTP status.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::{Error, ErrorKind, Result, Secret};
+
+/// The codes of a success: 203 has been seen with complete data and an error text beside it.
+const SUCCESS: [i64; 2] = [200, 203];
+
+/// What servers answer when their work queue is full.
+const BUSY: &str = "service is busy";
+/// What servers answer when an export has more relationships than they write.
+const TOO_MANY: &str = "too large to export";
+
+/// The answer of most operations: a code, and data of a shape that the operation decides.
+///
+/// Data is read whatever the code says, as far as it has the expected shape: servers send it beside warnings, and
+/// some operations beside errors. Fields that are not listed here are in [`other`](Envelope::other).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Envelope<T> {
+    /// 200 is success, 203 success with warnings, 4xx the caller's fault, 5xx the server's.
+    pub code: i64,
+    /// The answer.
+    pub data: Option<T>,
+    /// What went wrong, or warnings of a success, joined by newlines.
+    pub error: Option<String>,
+    /// More about the error, from newer operations.
+    pub message: Option<String>,
+    /// Names the answer in later questions.
+    pub session_id: Option<String>,
+    /// The job that was asked about.
+    pub job_id: Option<String>,
+    /// All other fields.
+    pub other: Map<String, Value>,
+}
+
+impl<T> Envelope<T> {
+    /// Whether the code is that of a success, with or without warnings.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        SUCCESS.contains(&self.code)
+    }
+
+    /// The error text beside a success, a line each.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        let text = self.error.as_deref().filter(|_| self.is_success()).unwrap_or_default();
+        text.lines().filter(|line| !line.trim().is_empty())
+    }
+
+    /// The data of a success.
+    ///
+    /// # Errors
+    /// The failure that the code stands for, or [`Protocol`](ErrorKind::Protocol) for a success without data.
+    pub fn into_data(self) -> Result<T> {
+        self.check()?;
+        let code = self.code;
+        self.data.ok_or_else(|| {
+            Error::new(ErrorKind::Protocol, "the answer is a success without data: the server sent an empty envelope")
+                .with_code(code)
+        })
+    }
+
+    /// Whether the code stands for a success.
+    ///
+    /// # Errors
+    /// The failure that the code stands for.
+    pub fn check(&self) -> Result<()> {
+        if self.is_success() {
+            return Ok(());
+        }
+        let text = self.message.as_deref().or(self.error.as_deref()).unwrap_or_default();
+        Err(failure(self.code, text))
+    }
+}
+
+/// The error that a failing envelope stands for.
+pub(crate) fn failure(code: i64, text: &str) -> Error {
+    let text = if text.trim().is_empty() { "the server gave no reason" } else { text.trim() };
+    let text = excerpt(text);
+    let (kind, next) = match code {
+        _ if text.contains(BUSY) => (ErrorKind::Busy, "try again later"),
+        _ if text.contains(TOO_MANY) => {
+            (ErrorKind::TooLarge, "narrow the export to a table, or export the full lineage instead")
+        }
+        401 => (ErrorKind::Authentication, "check user id, secret key and token, and that they belong to this server"),
+        429 => (ErrorKind::Busy, "try again later"),
+        400..=499 => (ErrorKind::Rejected, "correct the request"),
+        _ => (ErrorKind::Server, "the server failed; its log may tell why"),
+    };
+    Error::new(kind, format!("{text} (code {code}; {next})")).with_code(code)
+}
+
+/// As much of a server's text as an error may carry.
+pub(crate) fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 1000;
+    match text.char_indices().nth(LONGEST) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+/// The code of an answer and its error text, without the rest.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) code: i64,
+    pub(crate) text: String,
+}
+
+impl Verdict {
+    /// The verdict of a body, if it is an envelope.
+    pub(crate) fn of(body: &[u8]) -> Option<Self> {
+        let envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
+        let text = envelope.message.or(envelope.error).unwrap_or_default();
+        Some(Self { code: envelope.code, text })
+    }
+
+    /// # Errors
+    /// The failure that the code stands for.
+    pub(crate) fn check(&self) -> Result<()> {
+        if SUCCESS.contains(&self.code) { Ok(()) } else { Err(failure(self.code, &self.text)) }
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Envelope<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EnvelopeVisitor(PhantomData))
+    }
+}
+
+struct EnvelopeVisitor<T>(PhantomData<T>);
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
+    type Value = Envelope<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an envelope: an object with a code")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut code = None;
+        // The code may come after the data, and decides what becomes of data that has another shape.
+        let mut data: Option<Box<RawValue>> = None;
+        let mut envelope = Envelope {
+            code: 0,
+            data: None,
+            error: None,
+            message: None,
+            session_id: None,
+            job_id: None,
+            other: Map::new(),
+        };
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "code" => code = Some(map.next_value::<Code>()?.0),
+                "data" => data = map.next_value()?,
+                "error" => envelope.error = map.next_value::<Text>()?.0,
+                "message" | "msg" => envelope.message = map.next_value::<Text>()?.0,
+                "sessionId" => envelope.session_id = map.next_value::<Text>()?.0,
+                "jobId" => envelope.job_id = map.next_value::<Text>()?.0,
+                _ => {
+                    let value = map.next_value()?;
+                    envelope.other.insert(key, value);
+                }
+            }
+        }
+        envelope.code = code.ok_or_else(|| A::Error::missing_field("code"))?;
+        if let Some(raw) = data.filter(|raw| !matches!(raw.get(), "null" | "\"\"")) {
+            match serde_json::from_str(raw.get()) {
+                Ok(data) => envelope.data = Some(data),
+                Err(error) if envelope.is_success() => return Err(A::Error::custom(format_args!("data: {error}"))),
+                Err(_) => {}
+            }
+        }
+        Ok(envelope)
+    }
+}
+
+/// A number, or the text of one.
+#[derive(Debug, Clone, Copy)]
+struct Code(i64);
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let code = match &value {
+            Value::Number(number) => number.as_i64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        code.map(Code).ok_or_else(|| D::Error::custom("code is neither a whole number nor the text of one"))
+    }
+}
+
+/// A text, or the JSON of what stands where a text should.
+struct Text(Option<String>);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(match Value::deserialize(deserializer)? {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            other => Some(other.to_string()),
+        }))
+    }
+}
+
+/// The answer of `generateToken`, whose token stands beside the code.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct TokenEnvelope {
+    /// The code inside, which this operation sends as text.
+    #[serde(deserialize_with = "code")]
+    pub code: i64,
+    /// The user the token belongs to.
+    pub user_id: Option<String>,
+    /// The token, a JWT.
+    pub token: Option<Secret>,
+    /// Why there is none.
+    pub error: Option<String>,
+}
+
+fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    Code::deserialize(deserializer).map(|code| code.0)
+}
+
+impl TokenEnvelope {
+    /// The token.
+    ///
+    /// # Errors
+    /// The failure that the code stands for, or [`Protocol`](ErrorKind::Protocol) for a success without a token.
+    pub fn into_token(self) -> Result<Secret> {
+        if !SUCCESS.contains(&self.code) {
+            return Err(failure(self.code, self.error.as_deref().unwrap_or_default()));
+        }
+        self.token
+            .filter(|token| !token.expose().is_empty())
+            .ok_or_else(|| Error::new(ErrorKind::Protocol, "the answer to generateToken is a success without a token"))
+    }
+}
+
+/// What a syntax check found. It comes with a failing code when there are errors, so read
+/// [`Envelope::data`] before the code.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct SyntaxCheck {
+    /// How long it took, as the server puts it: a number, or text with a unit.
+    pub used_time: Option<Value>,
+    /// The version of the server's parser.
+    #[serde(rename = "gsp.version")]
+    pub parser_version: Option<String>,
+    /// What is wrong with the SQL.
+    #[serde(default, deserialize_with = "or_default")]
+    pub error_infos: Vec<SyntaxError>,
+    /// All other fields.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// One error in the SQL.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct SyntaxError {
+    /// What is wrong, and where.
+    #[serde(default, deserialize_with = "or_default")]
+    pub error_message: String,
+    /// All other fields.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// `null` as the default.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Envelope<Vec<u8>> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_code_may_be_text() {
+        assert_eq!(read(r#"{"code":"200"}"#).code, 200);
+        assert_eq!(read(r#"{"code":401}"#).code, 401);
+        assert!(serde_json::from_str::<Envelope<Vec<u8>>>(r#"{"code":"fine"}"#).is_err());
+        assert!(serde_json::from_str::<Envelope<Vec<u8>>>(r#"{"data":[]}"#).is_err());
+    }
+
+    #[test]
+    fn data_may_come_before_the_code() {
+        assert_eq!(read(r#"{"data":[1,2],"code":200}"#).into_data().unwrap(), [1, 2]);
+    }
+
+    #[test]
+    fn an_empty_text_in_place_of_data_is_no_data() {
+        let error = read(r#"{"code":500,"data":"","error":"boom"}"#).into_data().unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)));
+        assert!(error.to_string().contains("boom"), "{error}");
+    }
+
+    #[test]
+    fn data_of_another_shape_beside_a_failure_does_not_hide_the_failure() {
+        let error = read(r#"{"code":400,"data":{"a":1},"error":"no"}"#).into_data().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rejected);
+        assert!(serde_json::from_str::<Envelope<Vec<u8>>>(r#"{"code":200,"data":{"a":1}}"#).is_err());
+    }
+
+    #[test]
+    fn a_partial_success_keeps_its_data_and_its_warnings() {
+        let envelope = read("{\"code\":203,\"data\":[7],\"error\":\"one\\n\\ntwo\"}");
+        assert_eq!(envelope.warnings().collect::<Vec<_>>(), ["one", "two"]);
+        assert_eq!(envelope.into_data().unwrap(), [7]);
+    }
+
+    #[test]
+    fn an_envelope_without_data_is_a_protocol_error() {
+        assert_eq!(read(r#"{"code":200}"#).into_data().unwrap_err().kind(), ErrorKind::Protocol);
+        assert_eq!(read(r#"{"code":200,"data":null}"#).into_data().unwrap_err().kind(), ErrorKind::Protocol);
+    }
+
+    #[test]
+    fn known_messages_decide_what_to_do_next() {
+        let kind = |code, text| failure(code, text).kind();
+        assert_eq!(kind(500, "Sorry, the service is busy. Please try again later."), ErrorKind::Busy);
+        assert_eq!(
+            kind(500, "The number of relationships in this task is too large to export this file, please …"),
+            ErrorKind::TooLarge
+        );
+        assert_eq!(kind(401, "Invalid user or token, access deny."), ErrorKind::Authentication);
+        assert_eq!(kind(429, "rate_limit_exceeded"), ErrorKind::Busy);
+        assert_eq!(kind(404, ""), ErrorKind::Rejected);
+        assert_eq!(kind(0, "?"), ErrorKind::Server);
+    }
+
+    #[test]
+    fn a_long_text_of_a_server_is_cut_at_a_letter() {
+        let text = failure(500, &"ü".repeat(5000)).to_string();
+        assert!(text.chars().count() < 1100, "{}", text.chars().count());
+    }
+
+    #[test]
+    fn fields_without_a_name_here_are_kept() {
+        let envelope = read(r#"{"code":200,"data":[],"upgrade":{"a":1},"error":null,"sessionId":5}"#);
+        assert_eq!(envelope.other["upgrade"]["a"], 1);
+        assert_eq!(envelope.session_id.as_deref(), Some("5"));
+        assert_eq!(envelope.error, None);
+    }
+
+    #[test]
+    fn a_token_stands_beside_a_code_that_is_text() {
+        let read = |json| serde_json::from_str::<TokenEnvelope>(json).unwrap().into_token();
+        assert_eq!(read(r#"{"code":"200","userId":"u","token":"t"}"#).unwrap().expose(), "t");
+        assert_eq!(read(r#"{"code":"401","error":"no"}"#).unwrap_err().kind(), ErrorKind::Authentication);
+        assert_eq!(read(r#"{"code":"200"}"#).unwrap_err().kind(), ErrorKind::Protocol);
+        assert_eq!(read(r#"{"code":"200","token":""}"#).unwrap_err().kind(), ErrorKind::Protocol);
+    }
+
+    #[test]
+    fn a_syntax_check_keeps_what_it_found() {
+        let json = r#"{"code":500,"data":{"usedTime":3,"gsp.version":"3.0","errorInfos":[{"errorMessage":"near x","line":2}]}}"#;
+        let envelope: Envelope<SyntaxCheck> = serde_json::from_str(json).unwrap();
+        let check = envelope.data.unwrap();
+        assert_eq!(check.parser_version.as_deref(), Some("3.0"));
+        assert_eq!(check.error_infos[0].error_message, "near x");
+        assert_eq!(check.error_infos[0].other["line"], 2);
+    }
+}

@@ -1,0 +1,89 @@
+//! A file on its way to the server: where its bytes come from, what it is called, how long it is.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tempfile::TempPath;
+
+use crate::{Error, Result};
+
+/// A file to upload, from disk or from memory.
+///
+/// One from disk is opened when it is sent, and again for another attempt; its bytes are never all in memory.
+#[derive(Clone)]
+pub struct File {
+    name: String,
+    source: Source,
+}
+
+#[derive(Clone)]
+pub(crate) enum Source {
+    Memory(Bytes),
+    Disk(PathBuf),
+    /// Deleted when the last clone is dropped.
+    Temporary(Arc<TempPath>),
+}
+
+impl File {
+    /// A file on disk, under its own name.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) if there is no such file, [`InvalidInput`](crate::ErrorKind::InvalidInput) if it
+    /// is not a file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let metadata = std::fs::metadata(path)
+            .map_err(|error| Error::io(format_args!("cannot read {}", path.display()), &error))?;
+        if !metadata.is_file() {
+            return Err(Error::invalid(format!("{} is not a file", path.display())));
+        }
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        Ok(Self { name, source: Source::Disk(path.to_owned()) })
+    }
+
+    /// A file in memory, under the name it shall have on the server.
+    pub fn new(name: impl Into<String>, content: impl Into<Bytes>) -> Self {
+        Self { name: name.into(), source: Source::Memory(content.into()) }
+    }
+
+    pub(crate) fn temporary(name: impl Into<String>, path: TempPath) -> Self {
+        Self { name: name.into(), source: Source::Temporary(Arc::new(path)) }
+    }
+
+    /// Its name on the server.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub(crate) async fn len(&self) -> Result<u64> {
+        let path: &Path = match &self.source {
+            Source::Memory(bytes) => return Ok(bytes.len() as u64),
+            Source::Disk(path) => path,
+            Source::Temporary(path) => path,
+        };
+        let metadata = tokio::fs::metadata(path).await;
+        metadata
+            .map(|metadata| metadata.len())
+            .map_err(|error| Error::io(format_args!("cannot read {}", path.display()), &error))
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("File");
+        debug.field("name", &self.name);
+        match &self.source {
+            Source::Memory(bytes) => debug.field("bytes", &bytes.len()),
+            Source::Disk(path) => debug.field("path", path),
+            Source::Temporary(path) => debug.field("temporary", path),
+        };
+        debug.finish()
+    }
+}

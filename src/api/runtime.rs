@@ -1,0 +1,217 @@
+//! What generated code stands on: the names `progenitor_client` would give it, on our transport and our errors.
+
+use std::fmt;
+use std::ops::Deref;
+
+use reqwest::RequestBuilder;
+use reqwest::header::HeaderMap;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer, de::DeserializeOwned};
+
+use super::operations;
+use crate::api::{Client, Envelope, File, Operation};
+pub(crate) use crate::transport::{ByteStream, Response};
+use crate::transport::{Payload, Transport};
+pub(crate) use crate::{Error, ErrorKind};
+
+/// An answer with its HTTP headers.
+#[derive(Clone)]
+pub struct ResponseValue<T> {
+    inner: T,
+    headers: HeaderMap,
+    operation: &'static Operation,
+}
+
+impl<T> ResponseValue<T> {
+    /// The answer itself.
+    pub fn into_inner(self) -> T {
+        self.inner
+    }
+
+    /// The HTTP headers it came with.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+}
+
+impl<T: DeserializeOwned> ResponseValue<T> {
+    pub(crate) async fn from_response(response: Response) -> Result<Self, Error> {
+        let (headers, operation) = (response.headers.clone(), response.operation);
+        Ok(Self { inner: response.json().await?, headers, operation })
+    }
+}
+
+impl ResponseValue<ByteStream> {
+    pub(crate) fn stream(response: Response) -> Self {
+        Self { inner: response.body, headers: response.headers, operation: response.operation }
+    }
+}
+
+impl<T> ResponseValue<Envelope<T>> {
+    /// The data of a success, as [`Envelope::into_data`].
+    ///
+    /// # Errors
+    /// The same, naming the operation.
+    pub fn into_data(self) -> Result<T, Error> {
+        self.inner.into_data().map_err(|error| error.in_operation(self.operation.id))
+    }
+
+    /// Whether the code stands for a success, as [`Envelope::check`].
+    ///
+    /// # Errors
+    /// The same, naming the operation.
+    pub fn check(&self) -> Result<(), Error> {
+        self.inner.check().map_err(|error| error.in_operation(self.operation.id))
+    }
+}
+
+impl<T> Deref for ResponseValue<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for ResponseValue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+/// What an operation answers with, read from a response.
+pub trait Answer: Sized {
+    #[doc(hidden)]
+    fn read(response: Response) -> impl Future<Output = Result<ResponseValue<Self>, Error>> + Send;
+}
+
+impl<T: DeserializeOwned + Send> Answer for Envelope<T> {
+    async fn read(response: Response) -> Result<ResponseValue<Self>, Error> {
+        ResponseValue::from_response(response).await
+    }
+}
+
+impl Answer for ByteStream {
+    async fn read(response: Response) -> Result<ResponseValue<Self>, Error> {
+        Ok(ResponseValue::stream(response))
+    }
+}
+
+/// Where a request type is sent to as a multipart form.
+pub trait Form: Serialize + Sync {
+    const OPERATION: &'static Operation;
+    const FILE_FIELD: &'static str;
+}
+
+/// A form that takes files: the request type of an operation that can be sent as `multipart/form-data`.
+///
+/// Implemented by generated code; [`Client::upload`] sends it.
+pub trait FileForm: Form {
+    /// What the operation answers with.
+    type Answer: Answer;
+}
+
+impl Client {
+    /// Sends a form together with files.
+    ///
+    /// Files are read from disk while they are sent, and anew for every attempt. Operations with one file field
+    /// (`sqlfile`) take one file; those that submit (`sqlfiles`) take many.
+    ///
+    /// Nothing here asks whether an earlier call arrived: a submit that is called again makes another job.
+    /// [`Client::submit`](crate::Client::submit) is the safe way to submit.
+    ///
+    /// # Errors
+    /// [`TooLarge`](ErrorKind::TooLarge) before anything is sent when the files are over the upload limit of the
+    /// client, and as every call of the API.
+    pub async fn upload<F: FileForm>(
+        &self,
+        form: &F,
+        files: impl IntoIterator<Item = File>,
+    ) -> Result<ResponseValue<F::Answer>, Error> {
+        let response = self.inner.send_files(form, files.into_iter().collect()).await?;
+        F::Answer::read(response).await
+    }
+}
+
+/// The operation a generated method is about.
+#[derive(Debug)]
+pub(crate) struct OperationInfo {
+    pub(crate) operation_id: &'static str,
+}
+
+/// What is known of a generated client.
+#[allow(dead_code, reason = "the generator implements more than it uses")]
+pub(crate) trait ClientInfo<Inner> {
+    fn api_version() -> &'static str;
+    fn baseurl(&self) -> &str;
+    fn client(&self) -> &reqwest::Client;
+    fn inner(&self) -> &Inner;
+}
+
+/// How a generated method sends its request.
+pub(crate) trait ClientHooks<Inner>: ClientInfo<Inner> {
+    async fn pre(&self, request: &mut reqwest::Request, info: &OperationInfo) -> Result<(), Error>;
+    async fn exec(&self, request: reqwest::Request, info: &OperationInfo) -> Result<Response, Error>;
+    async fn post(&self, result: &Result<Response, Error>, info: &OperationInfo) -> Result<(), Error>;
+}
+
+impl ClientHooks<Transport> for Client {
+    async fn pre(&self, request: &mut reqwest::Request, _: &OperationInfo) -> Result<(), Error> {
+        // The generator adds it to every call; the API knows no such header.
+        request.headers_mut().remove("api-version");
+        Ok(())
+    }
+
+    async fn exec(&self, request: reqwest::Request, info: &OperationInfo) -> Result<Response, Error> {
+        let operation = operations::of_method(info.operation_id)
+            .ok_or_else(|| Error::invalid(format!("{} is no operation of the API", info.operation_id)))?;
+        self.inner().send(operation, Payload::Buffered(request)).await
+    }
+
+    async fn post(&self, _: &Result<Response, Error>, _: &OperationInfo) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+pub(crate) trait RequestBuilderExt: Sized {
+    fn form_urlencoded<T: Serialize + ?Sized>(self, body: &T) -> Result<Self, Error>;
+}
+
+impl RequestBuilderExt for RequestBuilder {
+    fn form_urlencoded<T: Serialize + ?Sized>(self, body: &T) -> Result<Self, Error> {
+        Ok(self.form(body))
+    }
+}
+
+/// One query parameter; one without a value is left out.
+pub(crate) struct QueryParam<'a, T> {
+    name: &'a str,
+    value: &'a T,
+}
+
+impl<'a, T> QueryParam<'a, T> {
+    pub(crate) fn new(name: &'a str, value: &'a T) -> Self {
+        Self { name, value }
+    }
+}
+
+impl<T: Serialize> Serialize for QueryParam<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(self.name, self.value)?;
+        map.end()
+    }
+}
+
+/// An answer that is a success of HTTP but not the one the API promises.
+#[allow(clippy::needless_pass_by_value, reason = "called by generated code")]
+pub(crate) fn unexpected(response: Response) -> Error {
+    let status = response.status().as_u16();
+    Error::new(ErrorKind::Protocol, format!("the answer is HTTP {status}, where the API promises 200"))
+        .with_status(status)
+}
+
+/// A request that cannot be put together. reqwest's error is no part of our interface.
+pub(crate) fn not_built(error: reqwest::Error) -> Error {
+    Error::invalid(format!("the request cannot be built: {}", error.without_url()))
+}

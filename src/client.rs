@@ -1,0 +1,344 @@
+//! The client and its builder: where the server is, who asks, how connections are made. Does no I/O when built.
+
+mod base_url;
+mod tls;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use self::tls::TlsBackend;
+use crate::credentials::{Keyring, variable};
+use crate::job::Polling;
+use crate::transport::{Limits, Transport};
+use crate::{Credentials, Error, Result, api};
+
+/// What the proxy of the vendor's on-premise installation allows a server to think.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_BYTES: u64 = 4 << 30;
+/// What the API takes in one submit.
+const UPLOAD_BYTES: u64 = 200_000_000;
+
+/// A client of one SQLFlow server.
+///
+/// Cheap to clone; clones share connections and the token. Made by [`Client::builder`] or [`Client::from_env`].
+///
+/// ```no_run
+/// # async fn example() -> sqlflow_client::Result<()> {
+/// use sqlflow_client::{Client, Credentials, Vendor};
+///
+/// let sqlflow = Client::builder("https://api.gudusoft.com").credentials(Credentials::from_env()?).build()?;
+/// let lineage = sqlflow.submit(Vendor::Oracle).path("etl/").await?.wait().await?.lineage().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    api: api::Client,
+    polling: Polling,
+}
+
+impl Client {
+    /// A client of the server at `base_url`.
+    ///
+    /// Taken are a bare host, a host with a port, and a full base URL with a path and any number of trailing slashes.
+    /// What is missing is filled in, from what the vendor documents of its deployments and, where that is silent, by
+    /// our reading:
+    ///
+    /// | missing | filled in |
+    /// |---|---|
+    /// | scheme | `http` for loopback and private addresses and for the ports 8081 and 8165 of on-premise servers, else `https` |
+    /// | path | `/gspLive_backend` in the cloud and on port 8081 (version 5), else `/api/gspLive_backend` |
+    /// | path after `/api` | `/gspLive_backend` |
+    pub fn builder(base_url: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(base_url.into())
+    }
+
+    /// A client of the server in `SQLFLOW_URL`, with the credentials of the environment.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) names the variable that is missing or wrong. See
+    /// [`Credentials::from_env`].
+    pub fn from_env() -> Result<Self> {
+        let url = variable("SQLFLOW_URL")?
+            .ok_or_else(|| Error::invalid("SQLFLOW_URL is not set: it takes the base URL of the server"))?;
+        Self::builder(url).credentials(Credentials::from_env()?).build()
+    }
+
+    /// Every operation of the API, as generated from its description.
+    #[must_use]
+    pub fn api(&self) -> &api::Client {
+        &self.api
+    }
+
+    /// The base URL of the server, with everything filled in.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        self.transport().base_url()
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.api.inner
+    }
+
+    pub(crate) fn polling(&self) -> Polling {
+        self.polling
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("transport", self.transport())
+            .field("polling", &self.polling)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts a [`Client`] together.
+#[must_use = "a builder does nothing until build"]
+pub struct ClientBuilder {
+    base_url: String,
+    credentials: Credentials,
+    limits: Limits,
+    polling: Polling,
+    connections: Connections,
+}
+
+/// Where connections come from.
+enum Connections {
+    Own(Settings),
+    Given(reqwest::Client),
+}
+
+#[derive(Default)]
+struct Settings {
+    tls: TlsBackend,
+    root_certificates: Vec<Vec<u8>>,
+    connect_timeout: Option<Duration>,
+    proxy: Option<Proxy>,
+    user_agent: Option<String>,
+}
+
+enum Proxy {
+    Url(String),
+    None,
+}
+
+impl ClientBuilder {
+    fn new(base_url: String) -> Self {
+        Self {
+            base_url,
+            credentials: Credentials::default(),
+            limits: Limits {
+                answer_timeout: ANSWER_TIMEOUT,
+                stall_timeout: STALL_TIMEOUT,
+                answer_bytes: ANSWER_BYTES,
+                upload_bytes: UPLOAD_BYTES,
+            },
+            polling: Polling::default(),
+            connections: Connections::Own(Settings::default()),
+        }
+    }
+
+    /// Who asks. By default [`Credentials::on_premise`].
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// How long to wait for an answer after the last byte of the request was sent. By default 600 seconds, which is
+    /// what the proxy of the vendor's on-premise installation allows.
+    pub fn answer_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.answer_timeout = timeout;
+        self
+    }
+
+    /// How long an answer may go silent between two of its bytes. By default 30 seconds. There is no timeout in
+    /// total: large exports take their time.
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.stall_timeout = timeout;
+        self
+    }
+
+    /// How many bytes of an answer are read into memory, after decompression. By default 4 GiB. Streams and files
+    /// are not limited.
+    pub fn answer_limit(mut self, bytes: u64) -> Self {
+        self.limits.answer_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of files are sent in one request. By default 200 MB (200,000,000), the limit of the API; a
+    /// server of one's own may be set up for more.
+    pub fn upload_limit(mut self, bytes: u64) -> Self {
+        self.limits.upload_bytes = bytes;
+        self
+    }
+
+    /// How often jobs of this client are asked for their state.
+    pub fn polling(mut self, polling: Polling) -> Self {
+        self.polling = polling;
+        self
+    }
+
+    /// How long connecting may take, names and TLS included. By default 10 seconds.
+    pub fn connect_timeout(self, timeout: Duration) -> Self {
+        self.own(|settings| settings.connect_timeout = Some(timeout))
+    }
+
+    /// Trusts the certificates in a PEM file (or one in DER) beside those of the platform, for a server whose
+    /// certificate was issued by an authority of one's own. May be called more than once.
+    pub fn root_certificate(self, certificate: impl Into<Vec<u8>>) -> Self {
+        self.own(|settings| settings.root_certificates.push(certificate.into()))
+    }
+
+    /// Which library does TLS. By default rustls, where the feature is on.
+    pub fn tls_backend(self, backend: TlsBackend) -> Self {
+        self.own(|settings| settings.tls = backend)
+    }
+
+    /// Sends everything through a proxy. By default those of the environment (`HTTPS_PROXY`, `NO_PROXY`, …) and the
+    /// platform are used.
+    pub fn proxy(self, url: impl Into<String>) -> Self {
+        self.own(|settings| settings.proxy = Some(Proxy::Url(url.into())))
+    }
+
+    /// Uses no proxy, whatever the environment says.
+    pub fn no_proxy(self) -> Self {
+        self.own(|settings| settings.proxy = Some(Proxy::None))
+    }
+
+    /// What the client calls itself. By default `sqlflow-client/` and its version.
+    pub fn user_agent(self, text: impl Into<String>) -> Self {
+        self.own(|settings| settings.user_agent = Some(text.into()))
+    }
+
+    /// Makes requests with a client that the caller has set up, in place of all settings of connections here.
+    ///
+    /// It should have no total timeout, which would end long exports, and no read timeout, which would end long
+    /// uploads. Whether redirects carry credentials elsewhere is then its choice too.
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.connections = Connections::Given(client);
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) names what is wrong: a base URL with a query, an empty user
+    /// id or secret, a certificate or a proxy that cannot be read.
+    pub fn build(self) -> Result<Client> {
+        let base_url = base_url::complete(&self.base_url)?;
+        self.credentials.check()?;
+        self.polling.check()?;
+        let http = match self.connections {
+            Connections::Own(settings) => settings.build(base_url.starts_with("https:"))?,
+            Connections::Given(client) => client,
+        };
+        let transport = Transport::new(http.clone(), base_url.clone(), Keyring::new(self.credentials), self.limits);
+        Ok(Client { api: api::Client::new_with_client(&base_url, http, transport), polling: self.polling })
+    }
+
+    /// Settings of connections replace a client that was given before: what was said last holds.
+    fn own(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        if let Connections::Given(_) = self.connections {
+            self.connections = Connections::Own(Settings::default());
+        }
+        if let Connections::Own(settings) = &mut self.connections {
+            change(settings);
+        }
+        self
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the base URL nor the proxy: before they are checked they may hold a password.
+        f.debug_struct("ClientBuilder")
+            .field("credentials", &self.credentials)
+            .field("limits", &self.limits)
+            .field("polling", &self.polling)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    fn build(self, https: bool) -> Result<reqwest::Client> {
+        let agent = self.user_agent.unwrap_or_else(|| concat!("sqlflow-client/", env!("CARGO_PKG_VERSION")).to_owned());
+        let mut builder = reqwest::Client::builder()
+            .user_agent(agent)
+            .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
+            .redirect(reqwest::redirect::Policy::custom(follow))
+            .referer(false);
+        builder =
+            match self.proxy {
+                None => builder,
+                Some(Proxy::None) => builder.no_proxy(),
+                Some(Proxy::Url(url)) => builder.proxy(reqwest::Proxy::all(url).map_err(|error| {
+                    Error::invalid(format!("the proxy URL cannot be read: {}", error.without_url()))
+                })?),
+            };
+        builder = tls::configure(builder, self.tls, &self.root_certificates, https)?;
+        builder
+            .build()
+            .map_err(|error| Error::invalid(format!("the HTTP client cannot be set up: {}", error.without_url())))
+    }
+}
+
+/// Redirects are followed on the same server alone: a form that carries a token goes nowhere else, nor over plain HTTP.
+/// And only those that repeat the request: the others would ask the new place without the form.
+fn follow(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Action {
+    const MOST: usize = 5;
+    let origin = attempt.previous().first().map(reqwest::Url::origin);
+    if attempt.previous().len() > MOST {
+        attempt.error("too many redirects")
+    } else if origin == Some(attempt.url().origin()) && matches!(attempt.status().as_u16(), 307 | 308) {
+        attempt.follow()
+    } else {
+        attempt.stop()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let builder = Client::builder("http://user:hush@h")
+            .credentials(Credentials::secret_key("ann", "hush"))
+            .proxy("http://a:hush@p");
+        assert!(!format!("{builder:?}").contains("hush"));
+        let client = Client::builder("http://h").credentials(Credentials::secret_key("ann", "hush")).build().unwrap();
+        let shown = format!("{client:?} {:?}", client.api());
+        assert!(shown.contains("ann") && !shown.contains("hush"), "{shown}");
+    }
+
+    #[test]
+    fn a_certificate_that_is_none_is_refused() {
+        let error = Client::builder("https://h").root_certificate("not a certificate").build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("certificate"), "{error}");
+    }
+
+    #[test]
+    fn a_proxy_that_is_no_url_is_refused_without_being_shown() {
+        let error = Client::builder("https://h").proxy("http://user:hush@ no").build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
+    }
+
+    #[test]
+    fn an_empty_secret_key_is_refused_before_anything_is_sent() {
+        let error = Client::builder("h").credentials(Credentials::secret_key("u", "")).build().unwrap_err();
+        assert!(error.to_string().contains("secret key is empty"), "{error}");
+    }
+
+    #[test]
+    fn a_client_is_shared_between_threads() {
+        fn shared<T: Send + Sync + Clone + 'static>() {}
+        shared::<Client>();
+    }
+}

@@ -1,0 +1,122 @@
+//! The base URL: every form that people write, completed to the one that operations are appended to.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+use crate::{Error, Result};
+
+const CLOUD: &str = "api.gudusoft.com";
+/// The ports of on-premise servers, by the vendor's documentation: version 5 and version 6.
+const PORT_5: u16 = 8081;
+const PORT_6: u16 = 8165;
+const BACKEND: &str = "/gspLive_backend";
+const API_BACKEND: &str = "/api/gspLive_backend";
+
+/// The base URL that `text` means, without a trailing slash.
+pub(super) fn complete(text: &str) -> Result<String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Error::invalid("the base URL is empty"));
+    }
+    let url = parse(text)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::invalid("the base URL carries a user or a password: they belong into Credentials"));
+    }
+    for (part, name) in [(url.query(), "query"), (url.fragment(), "fragment")] {
+        if part.is_some() {
+            // Not the part itself: it may hold a token.
+            let before = url.as_str().split(['?', '#']).next().unwrap_or_default();
+            return Err(Error::invalid(format!(
+                "the base URL has a {name} after {before}, which no operation can be appended to: leave it out"
+            )));
+        }
+    }
+    let path = match url.path().trim_end_matches('/') {
+        "" if url.host_str() == Some(CLOUD) || url.port() == Some(PORT_5) => BACKEND,
+        "" | "/api" => API_BACKEND,
+        given => given,
+    };
+    Ok(format!("{}{path}", url.origin().ascii_serialization()))
+}
+
+fn parse(text: &str) -> Result<Url> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        // Not the text itself: what cannot be read may hold a password.
+        let shown = if text.contains('@') { "the base URL".to_owned() } else { format!("the base URL {text:?}") };
+        Error::invalid(format!("{shown} cannot be read ({error}): it takes a host, host:port, or http(s)://host/path"))
+    };
+    if text.contains("://") {
+        let url = Url::parse(text).map_err(|error| unreadable(&error))?;
+        return match url.scheme() {
+            "http" | "https" => Ok(url),
+            scheme => Err(Error::invalid(format!("the base URL has the scheme {scheme}: it takes http or https"))),
+        };
+    }
+    let url = Url::parse(&format!("https://{text}")).map_err(|error| unreadable(&error))?;
+    if is_plain(&url) { Url::parse(&format!("http://{text}")).map_err(|error| unreadable(&error)) } else { Ok(url) }
+}
+
+/// Whether a server given without a scheme is one that speaks plain HTTP.
+fn is_plain(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+    let near = match address {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private(),
+        Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    };
+    near || matches!(url.port(), Some(PORT_5 | PORT_6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::complete;
+    use crate::ErrorKind;
+
+    #[test]
+    fn every_form_that_people_write_is_completed() {
+        for (text, expected) in [
+            ("api.gudusoft.com", "https://api.gudusoft.com/gspLive_backend"),
+            ("https://api.gudusoft.com/", "https://api.gudusoft.com/gspLive_backend"),
+            ("https://api.gudusoft.com/api/gspLive_backend", "https://api.gudusoft.com/api/gspLive_backend"),
+            ("https://api.gudusoft.com/gspLive_backend///", "https://api.gudusoft.com/gspLive_backend"),
+            ("http://sqlflow:8165", "http://sqlflow:8165/api/gspLive_backend"),
+            ("sqlflow:8165", "http://sqlflow:8165/api/gspLive_backend"),
+            ("sqlflow:8081", "http://sqlflow:8081/gspLive_backend"),
+            ("10.0.0.7:9000", "http://10.0.0.7:9000/api/gspLive_backend"),
+            ("localhost:9000/", "http://localhost:9000/api/gspLive_backend"),
+            ("[::1]:9000", "http://[::1]:9000/api/gspLive_backend"),
+            ("sqlflow.example.com", "https://sqlflow.example.com/api/gspLive_backend"),
+            ("https://sqlflow.example.com/api/", "https://sqlflow.example.com/api/gspLive_backend"),
+            ("https://example.com/tools/sqlflow/gspLive_backend/", "https://example.com/tools/sqlflow/gspLive_backend"),
+            ("  http://HOST:80/  ", "http://host/api/gspLive_backend"),
+        ] {
+            assert_eq!(complete(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_operation_can_be_appended_to_is_refused_by_name() {
+        for (text, named) in [
+            ("", "empty"),
+            ("http://h/p?token=1", "query"),
+            ("http://h/p#top", "fragment"),
+            ("ftp://h", "ftp"),
+            ("http://", "cannot be read"),
+            ("http://h:port", "cannot be read"),
+            ("http://u:hush@h", "user or a password"),
+        ] {
+            let error = complete(text).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
+            assert!(error.to_string().contains(named), "{text}: {error}");
+            assert!(!error.to_string().contains("hush"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_unreadable_url_with_a_password_is_not_shown() {
+        let error = complete("http://u:hush@h:port").unwrap_err().to_string();
+        assert!(!error.contains("hush"), "{error}");
+    }
+}

@@ -1,0 +1,210 @@
+//! What can go wrong, told apart by what a caller does next.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::job::JobId;
+
+/// The result of most calls of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call failed.
+///
+/// [`kind`](Error::kind) says what to do about it; the text says what failed, on which input, and what to do next.
+/// Causes of other crates are in [`source`](StdError::source). Whole bodies are never kept, URLs never with their
+/// query. An error is cheap to clone: many tasks may wait for one answer.
+#[derive(Clone, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    operation: Option<&'static str>,
+    status: Option<u16>,
+    code: Option<i64>,
+    retry_after: Option<Duration>,
+    job: Option<JobId>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// What an [`Error`] asks of the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The input is wrong: correct the argument that the text names. Nothing was sent.
+    InvalidInput,
+    /// A local file or directory cannot be read or written. Nothing was sent, or what came is not kept.
+    Io,
+    /// User id, secret key or token are missing, wrong or expired.
+    Authentication,
+    /// The server refuses this request, and will again: change it.
+    Rejected,
+    /// The server has too much to do, or too many calls were made: try later.
+    /// [`Error::retry_after`] says when, if the server did.
+    Busy,
+    /// The server was not reached (name, connection, TLS). Nothing arrived there, so calling again is safe.
+    Connect,
+    /// No answer in time. What the call was to change may have changed.
+    Timeout,
+    /// The connection broke on the way. What the call was to change may have changed.
+    Interrupted,
+    /// The server, or a proxy before it, failed.
+    Server,
+    /// The answer is not what the API promises: not JSON, cut off, or without the part that matters.
+    Protocol,
+    /// Something is over a limit: an upload, an answer, or an export that the server refuses to write.
+    TooLarge,
+    /// The job ended as failed; its message is in the text.
+    JobFailed,
+    /// The job is not there (any more).
+    JobNotFound,
+    /// The deadline of a wait passed. The job still runs: [`Error::job_id`] attaches to it again.
+    Deadline,
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::InvalidInput => "invalid input",
+            Self::Io => "local file",
+            Self::Authentication => "authentication",
+            Self::Rejected => "rejected by the server",
+            Self::Busy => "server busy",
+            Self::Connect => "no connection",
+            Self::Timeout => "timeout",
+            Self::Interrupted => "connection lost",
+            Self::Server => "server failure",
+            Self::Protocol => "answer not understood",
+            Self::TooLarge => "too large",
+            Self::JobFailed => "job failed",
+            Self::JobNotFound => "job not found",
+            Self::Deadline => "deadline passed",
+        })
+    }
+}
+
+impl Error {
+    /// What to do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The operation of the API that failed, by its id in `swagger.yaml`.
+    #[must_use]
+    pub fn operation(&self) -> Option<&str> {
+        self.0.operation
+    }
+
+    /// The HTTP status, where it was not 200.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// The code inside the envelope. Servers answer HTTP 200 even for failures; this is what they mean.
+    #[must_use]
+    pub fn code(&self) -> Option<i64> {
+        self.0.code
+    }
+
+    /// How long the server asks to wait before the next call.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The job that the error is about.
+    #[must_use]
+    pub fn job_id(&self) -> Option<&JobId> {
+        self.0.job.as_ref()
+    }
+
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            message: message.into(),
+            operation: None,
+            status: None,
+            code: None,
+            retry_after: None,
+            job: None,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidInput, message)
+    }
+
+    /// The cause stands in the text, not in the chain: a path without its reason helps nobody.
+    pub(crate) fn io(what: impl fmt::Display, error: &std::io::Error) -> Self {
+        Self::new(ErrorKind::Io, format!("{what}: {error}"))
+    }
+
+    pub(crate) fn caused_by(self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.with(|inner| inner.source = Some(Arc::new(source)))
+    }
+
+    /// The same error with another text, and without a cause that may tell what the first text told.
+    pub(crate) fn with_text(self, text: String) -> Self {
+        self.with(|inner| {
+            inner.message = text;
+            inner.source = None;
+        })
+    }
+
+    pub(crate) fn in_operation(self, id: &'static str) -> Self {
+        self.with(|inner| inner.operation = Some(id))
+    }
+
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        self.with(|inner| inner.status = Some(status))
+    }
+
+    pub(crate) fn with_code(self, code: i64) -> Self {
+        self.with(|inner| inner.code = Some(code))
+    }
+
+    pub(crate) fn with_retry_after(self, delay: Option<Duration>) -> Self {
+        self.with(|inner| inner.retry_after = delay)
+    }
+
+    pub(crate) fn with_job(self, id: &JobId) -> Self {
+        self.with(|inner| inner.job = Some(id.clone()))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Error");
+        debug.field("kind", &self.0.kind).field("message", &self.0.message);
+        let inner = &*self.0;
+        if let Some(operation) = inner.operation {
+            debug.field("operation", &operation);
+        }
+        if let Some(status) = inner.status {
+            debug.field("status", &status);
+        }
+        if let Some(code) = inner.code {
+            debug.field("code", &code);
+        }
+        if let Some(job) = &inner.job {
+            debug.field("job", job);
+        }
+        if let Some(source) = &inner.source {
+            debug.field("source", source);
+        }
+        debug.finish()
+    }
+}

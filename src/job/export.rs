@@ -1,0 +1,445 @@
+//! Exports of a job: typed, as bytes, as a stream, to a file.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::{Buf as _, Bytes};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use tempfile::NamedTempFile;
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::mpsc;
+
+use super::Job;
+use crate::api::{Operation, operations, types};
+use crate::lineage::{Lineage, ReadError, ReadErrorKind, RelationType};
+use crate::transport::Response;
+use crate::{ByteStream, Error, ErrorKind, Result};
+
+/// An export of a job, before it is asked for.
+///
+/// Set options, then take it [as bytes](Export::bytes), [as a stream](Export::stream) or
+/// [to a file](Export::to_file); JSON also as a [`Lineage`]. Awaited as it is, JSON gives a lineage and the others
+/// bytes. The id of the job is always sent. Options that are not set are not, and the server's defaults hold.
+#[derive(Clone)]
+#[must_use = "asks when it is awaited"]
+pub struct Export<F> {
+    job: Job,
+    form: F,
+}
+
+/// The lineage as drawn; a summary of it past the relation limit of the server.
+pub type ExportLineageAsJson = Export<types::ExportLineageAsJsonRequest>;
+/// The full lineage as JSON.
+pub type ExportFullJson = Export<types::ExportFullLineageAsJsonRequest>;
+/// The full lineage as CSV.
+pub type ExportCsv = Export<types::ExportFullLineageAsCsvRequest>;
+/// The lineage as GraphML for yEd.
+pub type ExportGraphml = Export<types::ExportLineageAsGraphmlRequest>;
+
+/// A form that asks for an export. Implemented here alone.
+pub trait ExportForm: sealed::Form {}
+
+impl<F: sealed::Form> ExportForm for F {}
+
+mod sealed {
+    use super::{Format, Operation, Serialize};
+
+    pub trait Form: Serialize + Send + Sync + 'static {
+        const OPERATION: &'static Operation;
+        const FORMAT: Format;
+        fn set_job(&mut self, id: String);
+    }
+}
+
+/// What an export should look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Csv,
+    Xml,
+}
+
+macro_rules! export_forms {
+    ($($form:ident: $operation:ident, $format:ident;)+) => {
+        $(impl sealed::Form for types::$form {
+            const OPERATION: &'static Operation = &operations::$operation;
+            const FORMAT: Format = Format::$format;
+
+            fn set_job(&mut self, id: String) {
+                self.job_id = Some(id);
+            }
+        })+
+    };
+}
+
+export_forms! {
+    ExportLineageAsJsonRequest: EXPORT_LINEAGE_AS_JSON, Json;
+    ExportFullLineageAsJsonRequest: EXPORT_FULL_LINEAGE_AS_JSON, Json;
+    ExportFullLineageAsCsvRequest: EXPORT_FULL_LINEAGE_AS_CSV, Csv;
+    ExportLineageAsGraphmlRequest: EXPORT_LINEAGE_AS_GRAPHML, Xml;
+}
+
+impl<F: ExportForm> Export<F> {
+    pub(super) fn new(job: Job, form: F) -> Self {
+        Self { job, form }
+    }
+
+    /// All of it in memory, up to the [answer limit](crate::ClientBuilder::answer_limit) of the client.
+    ///
+    /// # Errors
+    /// As every call of the API. A failure that the server writes in place of the file is one of these errors too.
+    pub async fn bytes(self) -> Result<Bytes> {
+        let about = self.about();
+        let response = self.ask().await?;
+        response.bytes().await.map_err(about)
+    }
+
+    /// Piece by piece, as it comes.
+    ///
+    /// # Errors
+    /// As [`bytes`](Export::bytes), and later from the stream.
+    pub async fn stream(self) -> Result<ByteStream> {
+        Ok(self.ask().await?.body)
+    }
+
+    /// To a file, which appears whole or not at all: it is written under a temporary name beside the place, then
+    /// renamed. A file that is there already is replaced. Gives its length in bytes.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io) names the path, before anything is asked where that is possible; else as
+    /// [`bytes`](Export::bytes). Nothing is left behind.
+    pub async fn to_file(self, path: impl AsRef<Path>) -> Result<u64> {
+        let about = self.about();
+        let target = Target::beside(path.as_ref()).await?;
+        let mut body = self.ask().await?.body;
+        target.fill(&mut body).await.map_err(about)
+    }
+
+    async fn ask(mut self) -> Result<Response> {
+        let about = self.about();
+        self.form.set_job(self.job.id().checked()?);
+        let asking = async {
+            let response = self.job.client().transport().send_form(F::OPERATION, &self.form).await?;
+            check(response, F::FORMAT).await
+        };
+        asking.await.map_err(about)
+    }
+
+    /// What errors of this export are about.
+    fn about(&self) -> impl FnOnce(Error) -> Error + use<F> {
+        let id = self.job.id().clone();
+        move |error| error.in_operation(F::OPERATION.id).with_job(&id)
+    }
+
+    async fn read(self) -> Result<Lineage> {
+        let about = self.about();
+        let response = self.ask().await?;
+        read(response).await.map_err(about)
+    }
+}
+
+impl Export<types::ExportLineageAsJsonRequest> {
+    /// Read into a model while it comes; the text is never held whole.
+    ///
+    /// Past the relation limit of the server (1000 by default) the answer is a
+    /// [summary](Lineage::is_summary): counts, and no relationships.
+    ///
+    /// # Errors
+    /// [`Protocol`](ErrorKind::Protocol) when the answer is no lineage; else as [`bytes`](Export::bytes).
+    pub async fn lineage(self) -> Result<Lineage> {
+        self.read().await
+    }
+}
+
+impl Export<types::ExportFullLineageAsJsonRequest> {
+    /// Read into a model while it comes; the text is never held whole.
+    ///
+    /// # Errors
+    /// [`Protocol`](ErrorKind::Protocol) when the answer is no lineage; else as [`bytes`](Export::bytes).
+    pub async fn lineage(self) -> Result<Lineage> {
+        self.read().await
+    }
+
+    /// Which relationships to export. Server default: fdd alone.
+    pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
+        self.form.show_relation_type = Some(relation_type_list(relation_types));
+        self
+    }
+}
+
+impl Export<types::ExportFullLineageAsCsvRequest> {
+    /// What stands between two values. Server default: a comma.
+    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
+        self.form.delimiter = Some(delimiter.into());
+        self
+    }
+
+    /// Relationships between tables only. Server default: false.
+    pub fn table_to_table(mut self, only: bool) -> Self {
+        self.form.table_to_table = Some(only);
+        self
+    }
+}
+
+/// The options that the drawn lineage has as JSON and as GraphML alike.
+macro_rules! drawing_options {
+    ($form:ident) => {
+        impl Export<types::$form> {
+            /// Keeps only what touches this database.
+            pub fn database(mut self, name: impl Into<String>) -> Self {
+                self.form.database = Some(name.into());
+                self
+            }
+
+            /// Keeps only what touches this schema.
+            pub fn schema(mut self, name: impl Into<String>) -> Self {
+                self.form.schema = Some(name.into());
+                self
+            }
+
+            /// Keeps only what touches this table.
+            pub fn table(mut self, name: impl Into<String>) -> Self {
+                self.form.table = Some(name.into());
+                self
+            }
+
+            /// Keeps only what touches this column.
+            pub fn column(mut self, name: impl Into<String>) -> Self {
+                self.form.column = Some(name.into());
+                self
+            }
+
+            /// Relationships between tables only. Server default: false.
+            pub fn table_to_table(mut self, only: bool) -> Self {
+                self.form.table_to_table = Some(only);
+                self
+            }
+
+            /// Which relationships to show. Server default: fdd alone.
+            pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
+                self.form.show_relation_type = Some(relation_type_list(relation_types));
+                self
+            }
+
+            /// Leaves intermediate results out. Server default: false.
+            pub fn simple_output(mut self, simple: bool) -> Self {
+                self.form.simple_output = Some(simple);
+                self
+            }
+
+            /// Leaves intermediate record sets out. Server default: false.
+            pub fn ignore_record_set(mut self, ignore: bool) -> Self {
+                self.form.ignore_record_set = Some(ignore);
+                self
+            }
+
+            /// Leaves function calls out. Server default: false.
+            pub fn ignore_function(mut self, ignore: bool) -> Self {
+                self.form.ignore_function = Some(ignore);
+                self
+            }
+
+            /// Shows literals as the columns of a constant table. Server default: false.
+            pub fn show_constant_table(mut self, show: bool) -> Self {
+                self.form.show_constant_table = Some(show);
+                self
+            }
+
+            /// Shows only columns that take part in a relationship. Server default: true.
+            pub fn show_link_only(mut self, only: bool) -> Self {
+                self.form.show_link_only = Some(only);
+                self
+            }
+
+            /// Shows the expressions that values pass through. Server default: false.
+            pub fn show_transform(mut self, show: bool) -> Self {
+                self.form.show_transform = Some(show);
+                self
+            }
+
+            /// Counts what COUNT takes as a direct source. Server default: false.
+            pub fn treat_arguments_in_count_function_as_direct_dataflow(mut self, direct: bool) -> Self {
+                self.form.treat_arguments_in_count_function_as_direct_dataflow = Some(direct);
+                self
+            }
+        }
+    };
+}
+
+drawing_options!(ExportLineageAsJsonRequest);
+drawing_options!(ExportLineageAsGraphmlRequest);
+
+/// What awaiting an export gives.
+macro_rules! awaited {
+    ($form:ident, $output:ty, $method:ident) => {
+        impl IntoFuture for Export<types::$form> {
+            type Output = Result<$output>;
+            type IntoFuture = BoxFuture<'static, Self::Output>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                self.$method().boxed()
+            }
+        }
+    };
+}
+
+awaited!(ExportLineageAsJsonRequest, Lineage, lineage);
+awaited!(ExportFullLineageAsJsonRequest, Lineage, lineage);
+awaited!(ExportFullLineageAsCsvRequest, Bytes, bytes);
+awaited!(ExportLineageAsGraphmlRequest, Bytes, bytes);
+
+impl<F: fmt::Debug> fmt::Debug for Export<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Export").field("job", &self.job).field("form", &self.form).finish()
+    }
+}
+
+fn relation_type_list(relation_types: impl IntoIterator<Item = RelationType>) -> String {
+    let names: Vec<_> = relation_types.into_iter().map(|relation_type| relation_type.to_string()).collect();
+    names.join(",")
+}
+
+/// A failure that came in place of the file becomes the error it is.
+async fn check(mut response: Response, format: Format) -> Result<Response> {
+    if let Some(verdict) = &response.verdict {
+        verdict.check()?;
+    }
+    let beginning = response.body.beginning().await;
+    if beginning.starts_with('<') && ["<html", "<!doctype html"].iter().any(|page| beginning.contains(page)) {
+        return Err(Error::new(ErrorKind::Server, "a page came in place of the file: a proxy or a login page?"));
+    }
+    let is_object = beginning.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']));
+    if is_object && format != Format::Json {
+        let error = Error::new(ErrorKind::Protocol, "JSON came in place of the file, and no error in it");
+        return Err(response.verdict.iter().fold(error, |error, verdict| error.with_code(verdict.code)));
+    }
+    Ok(response)
+}
+
+/// Reads a lineage on a thread of its own, as its text comes.
+async fn read(response: Response) -> Result<Lineage> {
+    /// How many pieces may wait to be read.
+    const WAITING: usize = 8;
+    let (limit, secrets) = (response.limit(), response.secrets.clone());
+    let mut body = response.body;
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let reading = tokio::task::spawn_blocking(move || {
+        Lineage::reader().max_bytes(limit).read(Pieces { receiver, current: Bytes::new() })
+    });
+    let arrived = loop {
+        match body.try_next().await {
+            Ok(Some(piece)) => {
+                if sender.send(piece).await.is_err() {
+                    // The reader has seen enough, and says why.
+                    break Ok(());
+                }
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    drop(sender);
+    let read = reading.await;
+    arrived?;
+    match read {
+        Ok(lineage) => lineage.map_err(|error| secrets.kept_out_of(unreadable(error))),
+        Err(error) => {
+            Err(Error::new(ErrorKind::Protocol, "reading the lineage ended in a panic; please report it")
+                .caused_by(error))
+        }
+    }
+}
+
+/// The pieces of a body as something to read from.
+struct Pieces {
+    receiver: mpsc::Receiver<Bytes>,
+    current: Bytes,
+}
+
+impl io::Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.receiver.blocking_recv() {
+                Some(piece) => self.current = piece,
+                None => return Ok(0),
+            }
+        }
+        let length = buffer.len().min(self.current.len());
+        self.current.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
+    }
+}
+
+fn unreadable(error: ReadError) -> Error {
+    if error.kind() == ReadErrorKind::Failed {
+        return crate::api::failure(error.code().unwrap_or_default(), error.message().unwrap_or_default());
+    }
+    let kind = match error.kind() {
+        ReadErrorKind::Truncated => ErrorKind::Interrupted,
+        ReadErrorKind::TooLarge => ErrorKind::TooLarge,
+        _ => ErrorKind::Protocol,
+    };
+    Error::new(kind, format!("the lineage cannot be read: {error}")).caused_by(error)
+}
+
+/// A file under a temporary name, beside the place where it will be.
+struct Target {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Target {
+    async fn beside(path: &Path) -> Result<Self> {
+        let path = path.to_owned();
+        blocking(move || {
+            let failed = |error: io::Error| Error::io(format_args!("cannot write {}", path.display()), &error);
+            let name =
+                path.file_name().ok_or_else(|| Error::invalid(format!("{} names no file to write", path.display())))?;
+            if path.is_dir() {
+                return Err(failed(io::ErrorKind::IsADirectory.into()));
+            }
+            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let mut prefix = std::ffi::OsString::from(".");
+            prefix.push(name);
+            prefix.push(".");
+            let mut builder = tempfile::Builder::new();
+            builder.prefix(&prefix).suffix(".part");
+            #[cfg(unix)]
+            {
+                // As the user's mask has it, not as for a secret.
+                use std::os::unix::fs::PermissionsExt as _;
+                builder.permissions(std::fs::Permissions::from_mode(0o666));
+            }
+            let file = builder.tempfile_in(directory.unwrap_or(Path::new("."))).map_err(failed)?;
+            Ok(Self { path, file })
+        })
+        .await
+    }
+
+    async fn fill(self, body: &mut ByteStream) -> Result<u64> {
+        let Self { path, file } = self;
+        let failed = |error: io::Error| Error::io(format_args!("cannot write {}", path.display()), &error);
+        let (file, temporary) = file.into_parts();
+        let mut file = tokio::fs::File::from_std(file);
+        let mut length = 0;
+        while let Some(piece) = body.try_next().await? {
+            file.write_all(&piece).await.map_err(failed)?;
+            length += piece.len() as u64;
+        }
+        // Not before the bytes are safe does the name appear.
+        file.sync_all().await.map_err(failed)?;
+        drop(file);
+        let target = path.clone();
+        let renamed = blocking(move || Ok(temporary.persist(target).map_err(|error| error.error))).await?;
+        renamed.map_err(failed)?;
+        Ok(length)
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::io("a file operation ended early", &error.into()))?
+}

@@ -1,0 +1,78 @@
+//! The name a server gives a job.
+
+use std::fmt;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use crate::{Error, Result};
+
+/// The id of a job: a plain text, to be stored and picked up again.
+///
+/// ```
+/// # use sqlflow_client::job::JobId;
+/// let id = JobId::new("c359aef4bd9641d697732422debd8055");
+/// let stored = serde_json::to_string(&id)?;
+/// assert_eq!(serde_json::from_str::<JobId>(&stored)?, id);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct JobId(String);
+
+impl JobId {
+    /// An id that a server gave earlier. Nothing is asked, here or when attaching to it.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The text of the id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id as it is sent. An empty one would mean the latest job of the user.
+    pub(crate) fn checked(&self) -> Result<String> {
+        if self.0.trim().is_empty() {
+            return Err(Error::invalid("the job id is empty, which servers take as the latest job: name the job"));
+        }
+        Ok(self.0.clone())
+    }
+}
+
+/// Takes a number too, which some servers write.
+impl<'de> Deserialize<'de> for JobId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Self(text)),
+            Value::Number(number) => Ok(Self(number.to_string())),
+            _ => Err(D::Error::custom("a job id is a text")),
+        }
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl From<String> for JobId {
+    fn from(id: String) -> Self {
+        Self(id)
+    }
+}
+
+impl From<&str> for JobId {
+    fn from(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+}
+
+impl AsRef<str> for JobId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,391 @@
+//! What servers tell of jobs. Owns every field of the job object and the two forms it comes in.
+
+use std::fmt;
+
+use serde::de::{Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::JobId;
+use crate::Vendor;
+
+/// The state of a job.
+///
+/// No list of states is published, so the set is open: a state that is not listed here is
+/// [`Other`](JobStatus::Other), and *still running*.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum JobStatus {
+    /// `create`: taken, not begun.
+    Created,
+    /// `running`: under way. Not every server tells.
+    Running,
+    /// `success`: finished.
+    Success,
+    /// `partial_success`: finished, with errors in part of the SQL.
+    PartialSuccess,
+    /// `fail`: ended without a result; [`JobInfo::error_message`] tells why.
+    Failed,
+    /// `delete`: deleted.
+    Deleted,
+    /// Any other state, as the server spells it; empty when it names none. The job still runs.
+    Other(String),
+}
+
+impl JobStatus {
+    /// The state as the API spells it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Created => "create",
+            Self::Running => "running",
+            Self::Success => "success",
+            Self::PartialSuccess => "partial_success",
+            Self::Failed => "fail",
+            Self::Deleted => "delete",
+            Self::Other(text) => text,
+        }
+    }
+
+    /// Whether nothing will change any more.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Success | Self::PartialSuccess | Self::Failed | Self::Deleted)
+    }
+
+    /// Whether there is a result to export, whole or in part.
+    #[must_use]
+    pub fn has_result(&self) -> bool {
+        matches!(self, Self::Success | Self::PartialSuccess)
+    }
+}
+
+impl From<&str> for JobStatus {
+    fn from(text: &str) -> Self {
+        match text {
+            "create" => Self::Created,
+            "running" => Self::Running,
+            "success" => Self::Success,
+            "partial_success" => Self::PartialSuccess,
+            "fail" => Self::Failed,
+            "delete" => Self::Deleted,
+            _ => Self::Other(text.to_owned()),
+        }
+    }
+}
+
+impl Default for JobStatus {
+    fn default() -> Self {
+        Self::Other(String::new())
+    }
+}
+
+impl fmt::Display for JobStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.as_str() {
+            "" => f.pad("unknown"),
+            text => f.pad(text),
+        }
+    }
+}
+
+impl Serialize for JobStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for JobStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(text(deserializer)?.as_deref().map_or_else(Self::default, Self::from))
+    }
+}
+
+/// A job as its server describes it. Only the id is sure to be there.
+///
+/// Texts, numbers and booleans are taken in either spelling (`5`, `"5"`): versions differ, and a field that nobody
+/// asks for must not end a wait. What is not listed here is in [`other`](JobInfo::other).
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct JobInfo {
+    /// The id.
+    #[serde(rename = "jobId")]
+    pub id: JobId,
+    /// The name it was submitted under.
+    #[serde(rename = "jobName", default, deserialize_with = "text")]
+    pub name: Option<String>,
+    /// The state.
+    #[serde(default)]
+    pub status: JobStatus,
+    /// Why it failed, or what went wrong in part.
+    #[serde(default, deserialize_with = "text")]
+    pub error_message: Option<String>,
+    /// The dialect of its SQL.
+    #[serde(default)]
+    pub db_vendor: Option<Vendor>,
+    /// The names of its files.
+    #[serde(default, deserialize_with = "texts")]
+    pub file_names: Vec<String>,
+    /// When it was made: `YYYY-MM-DD HH:MM:SS`, in a zone that the server does not tell.
+    #[serde(default, deserialize_with = "text")]
+    pub create_time: Option<String>,
+    /// When it last ran, likewise.
+    #[serde(default, deserialize_with = "text")]
+    pub last_execute_time: Option<String>,
+    /// How long it ran, as text: `0min 1sec`.
+    #[serde(default, deserialize_with = "text")]
+    pub execute_time: Option<String>,
+    /// How long it ran, in milliseconds.
+    #[serde(default, deserialize_with = "number")]
+    pub execute_time_millis: Option<i64>,
+    /// Whose it is.
+    #[serde(default, deserialize_with = "text")]
+    pub user_id: Option<String>,
+    /// Their address.
+    #[serde(default, deserialize_with = "text")]
+    pub user_email: Option<String>,
+    /// Names its result in questions about it.
+    #[serde(default, deserialize_with = "text")]
+    pub session_id: Option<String>,
+    /// The database it read from.
+    #[serde(default)]
+    pub data_source: Option<Value>,
+    /// Database of names that carry none.
+    #[serde(default, deserialize_with = "text")]
+    pub default_database: Option<String>,
+    /// Schema of names that carry none.
+    #[serde(default, deserialize_with = "text")]
+    pub default_schema: Option<String>,
+    /// The relation types it shows, comma-separated.
+    #[serde(default, deserialize_with = "text")]
+    pub show_relation_type: Option<String>,
+    /// Whether intermediate record sets are left out.
+    #[serde(default, deserialize_with = "flag")]
+    pub ignore_record_set: Option<bool>,
+    /// Whether function calls are left out.
+    #[serde(default, deserialize_with = "flag")]
+    pub ignore_function: Option<bool>,
+    /// Whether literals are shown.
+    #[serde(default, deserialize_with = "flag")]
+    pub show_constant_table: Option<bool>,
+    /// Whether the expressions that values pass through are shown.
+    #[serde(default, deserialize_with = "flag")]
+    pub show_transform: Option<bool>,
+    /// What an aggregate function passes on: `direct`, …
+    #[serde(default, deserialize_with = "text")]
+    pub dataflow_of_aggregate_function: Option<String>,
+    /// Whether database metadata came with it.
+    #[serde(default, deserialize_with = "flag")]
+    pub has_metadata: Option<bool>,
+    /// Whether it is kept at the top of the list.
+    #[serde(default, deserialize_with = "flag")]
+    pub on_top: Option<bool>,
+    /// Whether its files are analysed in parallel.
+    #[serde(default, deserialize_with = "flag")]
+    pub parallel: Option<bool>,
+    /// Whether it is a regular job.
+    #[serde(default, deserialize_with = "flag")]
+    pub persist: Option<bool>,
+    /// Whether it takes further batches.
+    #[serde(default, deserialize_with = "flag")]
+    pub incremental: Option<bool>,
+    /// Whether it runs by schedule.
+    #[serde(default, deserialize_with = "flag")]
+    pub schedulable: Option<bool>,
+    /// Whether its schedule was cancelled.
+    #[serde(default, deserialize_with = "flag")]
+    pub cancel_schedule: Option<bool>,
+    /// The batches of a regular job.
+    #[serde(default, deserialize_with = "values")]
+    pub sub_jobs: Vec<Value>,
+    /// The version of the server.
+    #[serde(default, deserialize_with = "text")]
+    pub version: Option<String>,
+    /// All other fields.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// Every job of a user, finished ones too.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct JobsSummary {
+    /// How many there are.
+    #[serde(default, deserialize_with = "number")]
+    pub total: Option<i64>,
+    /// How many ended well.
+    #[serde(default, deserialize_with = "number")]
+    pub success: Option<i64>,
+    /// How many ended well in part.
+    #[serde(default, deserialize_with = "number")]
+    pub partial_success: Option<i64>,
+    /// How many failed.
+    #[serde(default, deserialize_with = "number")]
+    pub fail: Option<i64>,
+    /// Their ids, where the server lists them apart.
+    #[serde(default, deserialize_with = "ids")]
+    pub job_ids: Vec<JobId>,
+    /// The jobs.
+    #[serde(rename = "jobDetails", default, deserialize_with = "jobs")]
+    pub jobs: Vec<JobInfo>,
+    /// All other fields.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// The answer about one job: the job itself, or a list of one from older servers.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct JobSummary {
+    /// The jobs that were found: one, or none.
+    pub jobs: Vec<JobInfo>,
+}
+
+impl<'de> Deserialize<'de> for JobSummary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let object = Map::deserialize(deserializer)?;
+        let is_wrapped = object.contains_key("jobDetails") || !object.contains_key("jobId");
+        let value = Value::Object(object);
+        let jobs = if is_wrapped {
+            JobsSummary::deserialize(value).map_err(D::Error::custom)?.jobs
+        } else {
+            vec![JobInfo::deserialize(value).map_err(D::Error::custom)?]
+        };
+        Ok(Self { jobs })
+    }
+}
+
+/// What may stand where a scalar is expected.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Scalar {
+    Flag(bool),
+    Integer(i64),
+    Float(f64),
+    Text(String),
+    Other(IgnoredAny),
+}
+
+fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Scalar>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Option::<Value>::deserialize(deserializer)? {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text),
+        Some(other) => Some(other.to_string()),
+    })
+}
+
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(match scalar(deserializer)? {
+        Some(Scalar::Integer(number)) => Some(number),
+        #[allow(clippy::cast_possible_truncation, reason = "a count that a server wrote as 3.0")]
+        Some(Scalar::Float(number)) => Some(number as i64),
+        Some(Scalar::Text(text)) => text.trim().parse().ok(),
+        _ => None,
+    })
+}
+
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    Ok(match scalar(deserializer)? {
+        Some(Scalar::Flag(flag)) => Some(flag),
+        Some(Scalar::Integer(number)) => Some(number != 0),
+        Some(Scalar::Text(text)) => text.trim().to_lowercase().parse().ok(),
+        _ => None,
+    })
+}
+
+fn values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
+    Ok(match Option::<Value>::deserialize(deserializer)? {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(values)) => values,
+        Some(other) => vec![other],
+    })
+}
+
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let text = |value| match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    Ok(values(deserializer)?.into_iter().map(text).collect())
+}
+
+fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<JobId>, D::Error> {
+    Ok(texts(deserializer)?.into_iter().map(JobId::from).collect())
+}
+
+fn jobs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<JobInfo>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn info(value: Value) -> JobInfo {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn an_id_is_all_that_a_job_needs() {
+        let job = info(json!({"jobId": "1"}));
+        assert_eq!(job.id.as_str(), "1");
+        assert_eq!(job.status, JobStatus::Other(String::new()));
+        assert!(!job.status.is_final());
+        assert!(serde_json::from_value::<JobInfo>(json!({"jobName": "x"})).is_err());
+    }
+
+    #[test]
+    fn an_unknown_status_is_kept_as_text_and_still_running() {
+        let job = info(json!({"jobId": "1", "status": "waiting_for_slot"}));
+        assert_eq!(job.status, JobStatus::Other("waiting_for_slot".to_owned()));
+        assert!(!job.status.is_final());
+        assert_eq!(job.status.to_string(), "waiting_for_slot");
+        assert_eq!(JobStatus::default().to_string(), "unknown");
+    }
+
+    #[test]
+    fn every_known_status_survives_the_way_to_json_and_back() {
+        for text in ["create", "running", "success", "partial_success", "fail", "delete", "queued"] {
+            let status: JobStatus = serde_json::from_value(json!(text)).unwrap();
+            assert_eq!(serde_json::to_value(&status).unwrap(), json!(text));
+        }
+    }
+
+    #[test]
+    fn a_field_of_another_type_does_not_hide_the_status() {
+        let job = info(json!({
+            "jobId": "1", "status": "success", "executeTimeMillis": "12", "onTop": "TRUE", "parallel": 1,
+            "fileNames": "a.sql", "jobName": 7, "subJobs": null, "persist": {}, "dbVendor": null,
+        }));
+        assert_eq!(job.status, JobStatus::Success);
+        assert_eq!((job.execute_time_millis, job.on_top, job.parallel), (Some(12), Some(true), Some(true)));
+        assert_eq!((job.file_names, job.name.as_deref()), (vec!["a.sql".to_owned()], Some("7")));
+        assert_eq!((job.persist, job.db_vendor), (None, None));
+    }
+
+    #[test]
+    fn fields_without_a_name_here_are_kept() {
+        assert_eq!(info(json!({"jobId": "1", "queuePosition": 4})).other["queuePosition"], 4);
+    }
+
+    #[test]
+    fn one_job_comes_bare_or_wrapped() {
+        let bare: JobSummary = serde_json::from_value(json!({"jobId": "1", "status": "success"})).unwrap();
+        let wrapped: JobSummary = serde_json::from_value(json!({
+            "total": 1, "success": 1, "partialSuccess": 0, "fail": 0, "jobIds": ["1"],
+            "jobDetails": [{"jobId": "1", "status": "success"}],
+        }))
+        .unwrap();
+        assert_eq!(bare, wrapped);
+        let none: JobSummary = serde_json::from_value(json!({"total": 0, "jobDetails": null})).unwrap();
+        assert!(none.jobs.is_empty());
+    }
+}

@@ -1,0 +1,214 @@
+//! The life of a job, from files to exports.
+//!
+//! ```no_run
+//! # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {
+//! use std::time::Duration;
+//! use sqlflow_client::{JobId, Vendor};
+//!
+//! // Submit files, directories, SQL in memory.
+//! let job = sqlflow.submit(Vendor::Oracle).name("nightly").path("etl/").sql("fix.sql", "insert …").await?;
+//!
+//! // Follow it. The first state comes at once.
+//! let mut states = job.watch();
+//! while let Some(state) = states.try_next().await? {
+//!     println!("{state}");
+//! }
+//!
+//! // Or pick it up again after a restart: an id is a text, and attaching asks nothing.
+//! let job = sqlflow.job(JobId::new("c359aef4bd9641d697732422debd8055"));
+//! let done = job.wait().deadline(Duration::from_secs(3600)).await?;
+//!
+//! // To disk, in constant memory, whole or not at all.
+//! done.job().export_csv().to_file("lineage.csv").await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing cancels a job that runs, so dropping a future or a stream of this module changes nothing on the server.
+
+mod export;
+mod id;
+mod info;
+mod inputs;
+mod submit;
+mod wait;
+mod watch;
+
+use std::fmt;
+
+pub use self::export::{Export, ExportCsv, ExportForm, ExportFullJson, ExportGraphml, ExportLineageAsJson};
+pub use self::id::JobId;
+pub use self::info::{JobInfo, JobStatus, JobSummary, JobsSummary};
+pub use self::submit::{Submit, SubmitPersist};
+pub use self::wait::{FinishedJob, Wait};
+pub use self::watch::{JobState, Polling, Watch};
+
+use crate::api::types;
+use crate::lineage::Lineage;
+use crate::{Client, Error, ErrorKind, Result, Vendor};
+
+impl Client {
+    /// Submits SQL as a job. Add files, then await it.
+    pub fn submit(&self, vendor: impl Into<Vendor>) -> Submit {
+        Submit::new(self.clone(), vendor.into())
+    }
+
+    /// Submits a batch of a regular job, which grows by batches and may run by schedule. Add files, then await it.
+    pub fn submit_persist(&self, vendor: impl Into<Vendor>) -> SubmitPersist {
+        SubmitPersist::new(self.clone(), vendor.into())
+    }
+
+    /// Attaches to a job. Asks nothing: that there is no such job shows when it is asked about.
+    pub fn job(&self, id: impl Into<JobId>) -> Job {
+        Job { client: self.clone(), id: id.into(), submitted: None }
+    }
+
+    /// Every job of the user, finished ones too.
+    ///
+    /// # Errors
+    /// As every call of the API.
+    pub async fn jobs(&self) -> Result<JobsSummary> {
+        let form = types::DisplayUserJobsSummaryRequest::new();
+        self.api().display_user_jobs_summary(&form).await?.into_data()
+    }
+}
+
+/// One job of a server.
+///
+/// Made by submitting, or by [`Client::job`] from an id. Cheap to clone, and nothing but a handle: dropping it changes
+/// nothing on the server.
+#[derive(Clone)]
+pub struct Job {
+    client: Client,
+    id: JobId,
+    /// What the server told when it took the job.
+    submitted: Option<JobInfo>,
+}
+
+impl Job {
+    fn submitted(client: Client, info: JobInfo) -> Self {
+        Self { client, id: info.id.clone(), submitted: Some(info) }
+    }
+
+    /// Its id: a plain text, to be stored and picked up again.
+    #[must_use]
+    pub fn id(&self) -> &JobId {
+        &self.id
+    }
+
+    /// The client it belongs to.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What the server tells of it now.
+    ///
+    /// # Errors
+    /// [`JobNotFound`](ErrorKind::JobNotFound) if the server knows no such job; else as every call of the API.
+    pub async fn info(&self) -> Result<JobInfo> {
+        let form = types::DisplayUserJobSummaryRequest { job_id: Some(self.id.checked()?), job_name: None };
+        let answer = async {
+            let answer = self.client.api().display_user_job_summary(&form).await?;
+            answer.check()?;
+            Ok(answer.into_inner().data)
+        };
+        let jobs = self.about(answer.await)?.map(|summary| summary.jobs).unwrap_or_default();
+        jobs.into_iter().find(|job| job.id == self.id).ok_or_else(|| {
+            let text =
+                format!("the server knows no job {}: it may have been deleted, or belong to another user", self.id);
+            Error::new(ErrorKind::JobNotFound, text).with_job(&self.id)
+        })
+    }
+
+    /// Follows it: a stream of its states, the first at once.
+    #[must_use = "asks when it is polled"]
+    pub fn watch(&self) -> Watch {
+        self.states(self.client.polling())
+    }
+
+    /// Waits for its end. Await it, or set a deadline first.
+    ///
+    /// # Errors
+    /// [`JobFailed`](ErrorKind::JobFailed), [`JobNotFound`](ErrorKind::JobNotFound) or
+    /// [`Deadline`](ErrorKind::Deadline), each with the id; else what ends a [`Watch`].
+    pub fn wait(&self) -> Wait {
+        Wait::new(self.clone())
+    }
+
+    /// Its lineage as drawn, with the server's default options.
+    ///
+    /// The answer is read while it comes and never held whole.
+    ///
+    /// # Errors
+    /// As [`Export::lineage`].
+    pub async fn lineage(&self) -> Result<Lineage> {
+        self.export_lineage_as_json().await
+    }
+
+    /// Exports its lineage as drawn: JSON, read into a [`Lineage`] or taken as it is.
+    pub fn export_lineage_as_json(&self) -> ExportLineageAsJson {
+        Export::new(self.clone(), types::ExportLineageAsJsonRequest::new())
+    }
+
+    /// Exports its full lineage as JSON. It is not cut down to a summary when it is large.
+    pub fn export_full_json(&self) -> ExportFullJson {
+        Export::new(self.clone(), types::ExportFullLineageAsJsonRequest::new())
+    }
+
+    /// Exports its full lineage as CSV.
+    pub fn export_csv(&self) -> ExportCsv {
+        Export::new(self.clone(), types::ExportFullLineageAsCsvRequest::new())
+    }
+
+    /// Exports its lineage as GraphML for yEd.
+    pub fn export_graphml(&self) -> ExportGraphml {
+        Export::new(self.clone(), types::ExportLineageAsGraphmlRequest::new())
+    }
+
+    /// Deletes it on the server.
+    ///
+    /// # Errors
+    /// As every call of the API.
+    pub async fn delete(&self) -> Result<()> {
+        let form = types::DeleteUserJobRequest { job_id: Some(self.id.checked()?) };
+        self.about(self.client.api().delete_user_job(&form).await.and_then(|answer| answer.check()))
+    }
+
+    /// Runs it again. Its state starts over, so follow it anew.
+    ///
+    /// # Errors
+    /// As every call of the API.
+    pub async fn rerun(&self) -> Result<()> {
+        let form = types::RerunJobRequest { job_id: Some(self.id.checked()?), job_name: None };
+        self.about(self.client.api().rerun_job(&form).await.and_then(|answer| answer.check()))
+    }
+
+    /// Keeps it at the top of the user's list, or lets it sink.
+    ///
+    /// # Errors
+    /// As every call of the API.
+    pub async fn set_on_top(&self, on_top: bool) -> Result<()> {
+        let form = types::SetJobOnTopRequest::new(self.id.checked()?, on_top);
+        self.about(self.client.api().set_job_on_top(&form).await.and_then(|answer| answer.check()))
+    }
+
+    fn about<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| error.with_job(&self.id))
+    }
+
+    fn states(&self, polling: Polling) -> Watch {
+        let job = self.clone();
+        let ask = move || {
+            let job = job.clone();
+            async move { job.info().await }
+        };
+        Watch::new(ask, self.submitted.clone(), polling)
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("id", &self.id).field("server", &self.client.base_url()).finish_non_exhaustive()
+    }
+}

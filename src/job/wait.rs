@@ -1,0 +1,164 @@
+//! Waiting for the end of a job.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::time::timeout;
+
+use super::export::ExportLineageAsJson;
+use super::{Job, JobId, JobInfo, JobStatus, Polling};
+use crate::lineage::Lineage;
+use crate::{Error, ErrorKind, Result};
+
+/// Waits for the end of a job, made by [`Job::wait`].
+///
+/// Await it. Dropping it does nothing to the job.
+#[derive(Debug)]
+#[must_use = "waits when it is awaited"]
+pub struct Wait {
+    job: Job,
+    polling: Polling,
+    deadline: Option<Duration>,
+}
+
+/// Long enough for a warehouse, short enough for a script to be found stuck on the next day.
+const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Wait {
+    pub(super) fn new(job: Job) -> Self {
+        let polling = job.client().polling();
+        Self { job, polling, deadline: Some(DEADLINE) }
+    }
+
+    /// How long to wait in all, whatever happens on the way. By default 24 hours.
+    ///
+    /// When it passes, the error is [`Deadline`](ErrorKind::Deadline): the job still runs, and
+    /// [`Error::job_id`](crate::Error::job_id) attaches to it again.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Waits for as long as it takes.
+    pub fn without_deadline(mut self) -> Self {
+        self.deadline = None;
+        self
+    }
+
+    /// How often to ask, in place of the client's setting.
+    pub fn polling(mut self, polling: Polling) -> Self {
+        self.polling = polling;
+        self
+    }
+
+    async fn run(self) -> Result<FinishedJob> {
+        self.polling.check()?;
+        let Some(deadline) = self.deadline else { return finish(self.job, self.polling, &mut None).await };
+        let id = self.job.id().clone();
+        let mut last = None;
+        timeout(deadline, finish(self.job, self.polling, &mut last)).await.unwrap_or_else(|_| {
+            let state =
+                last.map_or_else(|| "its state is not known yet".to_owned(), |status| format!("last seen: {status}"));
+            let text =
+                format!("job {id} is still running after {deadline:?} ({state}); attach to it again with Client::job");
+            Err(Error::new(ErrorKind::Deadline, text).with_job(&id))
+        })
+    }
+}
+
+async fn finish(job: Job, polling: Polling, last: &mut Option<JobStatus>) -> Result<FinishedJob> {
+    let mut states = job.states(polling);
+    while let Some(state) = states.try_next().await? {
+        *last = Some(state.status().clone());
+        if state.trouble().is_none() && state.status().is_final() {
+            return FinishedJob::new(job, state.info().clone());
+        }
+    }
+    // The stream ends after a final state alone, and that has returned.
+    Err(Error::new(ErrorKind::Protocol, format!("job {} was not followed to its end", job.id())).with_job(job.id()))
+}
+
+impl IntoFuture for Wait {
+    type Output = Result<FinishedJob>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.run().boxed()
+    }
+}
+
+/// A job that ended with a result, whole or in part.
+#[derive(Clone)]
+pub struct FinishedJob {
+    job: Job,
+    info: JobInfo,
+}
+
+impl FinishedJob {
+    fn new(job: Job, info: JobInfo) -> Result<Self> {
+        let id = job.id().clone();
+        let reason = info.error_message.as_deref().filter(|text| !text.trim().is_empty());
+        match info.status {
+            JobStatus::Failed => {
+                let reason = crate::api::excerpt(reason.unwrap_or("the server gave no reason"));
+                Err(Error::new(ErrorKind::JobFailed, format!("job {id} failed: {reason}")).with_job(&id))
+            }
+            JobStatus::Deleted => {
+                Err(Error::new(ErrorKind::JobNotFound, format!("job {id} was deleted")).with_job(&id))
+            }
+            _ => Ok(Self { job, info }),
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &JobId {
+        self.job.id()
+    }
+
+    /// The job, for all that can be done with one.
+    #[must_use]
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// What the server tells of it.
+    #[must_use]
+    pub fn info(&self) -> &JobInfo {
+        &self.info
+    }
+
+    /// Whether part of the SQL was not understood; [`warnings`](FinishedJob::warnings) tells which.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.info.status == JobStatus::PartialSuccess
+    }
+
+    /// What the server has to say of its success, a line each.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        let text = self.info.error_message.as_deref().unwrap_or_default();
+        text.lines().filter(|line| !line.trim().is_empty())
+    }
+
+    /// Its lineage, with the server's default options.
+    ///
+    /// # Errors
+    /// As [`Job::lineage`].
+    pub async fn lineage(&self) -> Result<Lineage> {
+        self.job.lineage().await
+    }
+
+    /// Its lineage as drawn, with options.
+    pub fn export_lineage_as_json(&self) -> ExportLineageAsJson {
+        self.job.export_lineage_as_json()
+    }
+}
+
+impl fmt::Debug for FinishedJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FinishedJob").field("id", self.id()).field("status", &self.info.status).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,406 @@
+//! Following a job: how often its state is asked for, and the stream of its states.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::poll_fn;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use sync_wrapper::SyncWrapper;
+use tokio::time::{Instant, sleep};
+
+use super::{JobInfo, JobStatus};
+use crate::{Error, ErrorKind, Result};
+
+/// How often a job is asked for its state: at once, soon again, and more and more rarely as it gets older.
+///
+/// The pause is a tenth of the time the job has been followed, within bounds (200 ms and 15 s by default), and varied
+/// at random by a fifth, so that many jobs that were submitted together are not asked for together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Polling {
+    shortest: Duration,
+    longest: Duration,
+    growth: f64,
+    jitter: f64,
+    patience: Duration,
+}
+
+impl Default for Polling {
+    fn default() -> Self {
+        Self {
+            shortest: Duration::from_millis(200),
+            longest: Duration::from_secs(15),
+            growth: 0.1,
+            jitter: 0.2,
+            patience: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Polling {
+    /// The default.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same pause always.
+    #[must_use]
+    pub fn every(interval: Duration) -> Self {
+        Self { shortest: interval, longest: interval, ..Self::default() }
+    }
+
+    /// The first pause, and the shortest. By default 200 ms.
+    #[must_use]
+    pub fn shortest(mut self, interval: Duration) -> Self {
+        self.shortest = interval;
+        self
+    }
+
+    /// The longest pause. By default 15 s.
+    #[must_use]
+    pub fn longest(mut self, interval: Duration) -> Self {
+        self.longest = interval;
+        self
+    }
+
+    /// The pause as a part of the time the job has been followed. By default 0.1.
+    #[must_use]
+    pub fn growth(mut self, part: f64) -> Self {
+        self.growth = part;
+        self
+    }
+
+    /// How much a pause varies, as a part of it, from 0 to 1. By default 0.2.
+    #[must_use]
+    pub fn jitter(mut self, part: f64) -> Self {
+        self.jitter = part;
+        self
+    }
+
+    /// How long a job is followed while its server cannot be asked. By default 5 minutes.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.shortest.is_zero() {
+            return Err(Error::invalid("polling: the shortest pause is zero, which would ask without a pause"));
+        }
+        if self.shortest > self.longest {
+            let (shortest, longest) = (self.shortest, self.longest);
+            return Err(Error::invalid(format!(
+                "polling: the shortest pause ({shortest:?}) is longer than the longest ({longest:?})"
+            )));
+        }
+        if !(self.growth.is_finite() && self.growth >= 0.0) {
+            return Err(Error::invalid(format!("polling: growth is {}, which is no part of a time", self.growth)));
+        }
+        if !(0.0..=1.0).contains(&self.jitter) {
+            return Err(Error::invalid(format!("polling: jitter is {}, which is not from 0 to 1", self.jitter)));
+        }
+        Ok(())
+    }
+
+    /// The pause after the job has been followed for `age`; `random` is from 0 to 1.
+    fn pause(&self, age: Duration, random: f64) -> Duration {
+        let pause = Duration::try_from_secs_f64(age.as_secs_f64() * self.growth).unwrap_or(self.longest);
+        let pause = pause.clamp(self.shortest, self.longest);
+        pause.mul_f64(1.0 + self.jitter * (2.0 * random - 1.0))
+    }
+}
+
+/// One state of a job.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct JobState {
+    info: JobInfo,
+    followed: Duration,
+    trouble: Option<Error>,
+}
+
+impl JobState {
+    /// The state itself.
+    #[must_use]
+    pub fn status(&self) -> &JobStatus {
+        &self.info.status
+    }
+
+    /// The whole description of the job.
+    #[must_use]
+    pub fn info(&self) -> &JobInfo {
+        &self.info
+    }
+
+    /// For how long the job has been followed.
+    #[must_use]
+    pub fn followed(&self) -> Duration {
+        self.followed
+    }
+
+    /// Why the state could not be asked for, if it could not: it is then the one last known.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&Error> {
+        self.trouble.as_ref()
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.trouble {
+            None => self.info.status.fmt(f),
+            Some(trouble) => write!(f, "{} (not confirmed: {trouble})", self.info.status),
+        }
+    }
+}
+
+/// The states of a job as they change, made by [`Job::watch`](super::Job::watch).
+///
+/// A [`Stream`] of results; [`try_next`](Watch::try_next) serves without its traits. The first state comes at once,
+/// each later one when it differs, and the last is [final](JobStatus::is_final). When the server cannot be asked for a
+/// while, the last known state comes again with its [trouble](JobState::trouble). An error ends the stream: one that
+/// asking again cannot mend, or trouble that outlasts [`Polling::patience`].
+///
+/// Dropping it does nothing to the job.
+pub struct Watch(SyncWrapper<BoxStream<'static, Result<JobState>>>);
+
+impl Watch {
+    /// Follows a job that `ask` describes, of which this much is known already.
+    pub(super) fn new<F, A>(ask: F, known: Option<JobInfo>, polling: Polling) -> Self
+    where
+        F: Fn() -> A + Send + 'static,
+        A: Future<Output = Result<JobInfo>> + Send,
+    {
+        let follower = Follower { ask, polling, known, start: None, last: None, troubled: None };
+        let states = stream::unfold(Some(follower), |follower| async { follower?.next().await });
+        Self(SyncWrapper::new(states.boxed()))
+    }
+
+    /// The next state, or none after a final one.
+    ///
+    /// # Errors
+    /// See [`Watch`].
+    pub async fn try_next(&mut self) -> Result<Option<JobState>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await.transpose()
+    }
+}
+
+impl Stream for Watch {
+    type Item = Result<JobState>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.get_mut().poll_next_unpin(context)
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+struct Follower<F> {
+    ask: F,
+    polling: Polling,
+    /// What was known of the job before it was followed.
+    known: Option<JobInfo>,
+    start: Option<Instant>,
+    last: Option<JobInfo>,
+    /// Since when the server cannot be asked.
+    troubled: Option<Instant>,
+}
+
+impl<F, A> Follower<F>
+where
+    F: Fn() -> A,
+    A: Future<Output = Result<JobInfo>>,
+{
+    /// The next state, and the follower unless that was the last.
+    async fn next(mut self) -> Option<(Result<JobState>, Option<Self>)> {
+        loop {
+            let followed = self.start.get_or_insert_with(Instant::now).elapsed();
+            if self.last.is_some() || self.troubled.is_some() {
+                sleep(self.polling.pause(followed, fastrand::f64())).await;
+            }
+            match (self.ask)().await {
+                Ok(info) => {
+                    let recovered = self.troubled.take().is_some();
+                    let changed = self.last.as_ref().is_none_or(|last| last.status != info.status);
+                    self.last = Some(info.clone());
+                    if changed || recovered {
+                        return Some(self.state(info, None));
+                    }
+                }
+                Err(error) if !may_pass(&error) => return Some((Err(error), None)),
+                Err(error) => {
+                    let is_news = self.troubled.is_none();
+                    let since = *self.troubled.get_or_insert_with(Instant::now);
+                    tracing::warn!(%error, "the state of a job could not be asked for");
+                    let lasting = since.elapsed() >= self.polling.patience;
+                    match self.last.clone().or_else(|| self.known.clone()) {
+                        // The server was never reached: a caller with a wrong URL should not wait.
+                        None => return Some((Err(error), None)),
+                        Some(_) if lasting => return Some((Err(error), None)),
+                        Some(last) if is_news => return Some(self.state(last, Some(error))),
+                        Some(_) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn state(self, info: JobInfo, trouble: Option<Error>) -> (Result<JobState>, Option<Self>) {
+        let is_last = trouble.is_none() && info.status.is_final();
+        let followed = self.start.map(|start| start.elapsed()).unwrap_or_default();
+        (Ok(JobState { info, followed, trouble }), (!is_last).then_some(self))
+    }
+}
+
+/// Whether asking again may help.
+fn may_pass(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Busy | ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Interrupted | ErrorKind::Server
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn info(status: &str) -> JobInfo {
+        serde_json::from_value(json!({"jobId": "1", "status": status})).unwrap()
+    }
+
+    fn lost() -> Result<JobInfo> {
+        Err(Error::new(ErrorKind::Interrupted, "lost"))
+    }
+
+    /// Follows a job that answers with these, the last of them for ever. Tells when it was asked.
+    fn watch(answers: Vec<Result<JobInfo>>, polling: Polling) -> (Watch, Arc<Mutex<Vec<Instant>>>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let times = Arc::clone(&asked);
+        let ask = move || {
+            let mut times = times.lock().unwrap();
+            let answer = answers[times.len().min(answers.len() - 1)].clone();
+            times.push(Instant::now());
+            async { answer }
+        };
+        (Watch::new(ask, None, polling), asked)
+    }
+
+    async fn seen(mut watch: Watch) -> Vec<String> {
+        let mut seen = Vec::new();
+        loop {
+            match watch.try_next().await {
+                Ok(Some(state)) => seen.push(state.to_string()),
+                Ok(None) => return seen,
+                Err(error) => {
+                    seen.push(format!("error: {error}"));
+                    assert!(watch.try_next().await.unwrap().is_none(), "an error is the end");
+                    return seen;
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_state_comes_at_once_and_each_later_one_when_it_differs() {
+        let states = ["create", "create", "running", "running", "odd", "success"];
+        let (watch, asked) = watch(states.iter().map(|status| Ok(info(status))).collect(), Polling::default());
+        let start = Instant::now();
+        assert_eq!(seen(watch).await, ["create", "running", "odd", "success"]);
+        let asked = asked.lock().unwrap();
+        assert_eq!(asked[0], start);
+        assert_eq!(asked.len(), states.len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_is_asked_for_soon_and_then_more_and_more_rarely() {
+        let mut answers = vec![Ok(info("running")); 200];
+        answers.push(Ok(info("success")));
+        let (watch, asked) = watch(answers, Polling::default().jitter(0.0));
+        seen(watch).await;
+        let asked = asked.lock().unwrap();
+        let pauses: Vec<_> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(pauses[0], Duration::from_millis(200));
+        assert!(pauses.is_sorted());
+        assert_eq!(pauses.last(), Some(&Duration::from_secs(15)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_answer_is_told_and_does_not_end_the_watch() {
+        let answers = vec![Ok(info("running")), lost(), lost(), Ok(info("running")), Ok(info("success"))];
+        let (watch, _) = watch(answers, Polling::default());
+        assert_eq!(seen(watch).await, ["running", "running (not confirmed: lost)", "running", "success"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trouble_that_outlasts_the_patience_ends_the_watch() {
+        let (watch, asked) = watch(vec![Ok(info("running")), lost()], Polling::default());
+        let seen = seen(watch).await;
+        assert_eq!(seen, ["running", "running (not confirmed: lost)", "error: lost"]);
+        let asked = asked.lock().unwrap();
+        let troubled = *asked.last().unwrap() - asked[1];
+        assert!((300..330).contains(&troubled.as_secs()), "{troubled:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_that_asking_again_cannot_mend_ends_the_watch_at_once() {
+        let refused = Err(Error::new(ErrorKind::Authentication, "no"));
+        let (watch, asked) = watch(vec![Ok(info("running")), refused], Polling::default());
+        assert_eq!(seen(watch).await, ["running", "error: no"]);
+        assert_eq!(asked.lock().unwrap().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_cannot_be_asked_from_the_start_is_an_error_at_once() {
+        let (watch, asked) = watch(vec![lost()], Polling::default());
+        assert_eq!(seen(watch).await, ["error: lost"]);
+        assert_eq!(asked.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_was_just_submitted_survives_a_lost_first_answer() {
+        let answers = Mutex::new(vec![Ok(info("success")), lost()]);
+        let ask = move || {
+            let answer = answers.lock().unwrap().pop().unwrap();
+            async { answer }
+        };
+        let watch = Watch::new(ask, Some(info("create")), Polling::default());
+        assert_eq!(seen(watch).await, ["create (not confirmed: lost)", "success"]);
+    }
+
+    #[test]
+    fn a_pause_varies_within_its_jitter() {
+        let polling = Polling::default();
+        let age = Duration::from_secs(100);
+        assert_eq!(polling.pause(age, 0.0), Duration::from_secs(8));
+        assert_eq!(polling.pause(age, 0.5), Duration::from_secs(10));
+        assert_eq!(polling.pause(age, 1.0), Duration::from_secs(12));
+        assert_eq!(polling.growth(f64::MAX).jitter(0.0).pause(age, 0.0), Duration::from_secs(15));
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused_by_name() {
+        let second = Duration::from_secs(1);
+        for (polling, named) in [
+            (Polling::every(Duration::ZERO), "zero"),
+            (Polling::new().shortest(second * 20), "longer than the longest"),
+            (Polling::new().growth(-1.0), "growth"),
+            (Polling::new().growth(f64::NAN), "growth"),
+            (Polling::new().jitter(1.5), "jitter"),
+        ] {
+            let error = polling.check().unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
+        assert!(Polling::every(second).check().is_ok());
+    }
+}

@@ -1,0 +1,227 @@
+//! What becomes of a request that did not get its answer: which error, and what it tells.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+
+use crate::api::Verdict;
+use crate::{Error, ErrorKind};
+
+/// How much of an unexpected body is looked at.
+pub(super) const SNIPPET: usize = 1024;
+/// How much of it is shown.
+const SHOWN: usize = 200;
+
+/// A failure below HTTP. The URL is left out: that of a GET carries credentials.
+pub(super) fn of_connection(error: reqwest::Error, base_url: &str) -> Error {
+    let error = error.without_url();
+    let cause = root_cause(&error);
+    let (kind, text) = if error.is_builder() {
+        (ErrorKind::InvalidInput, format!("the request cannot be built: {cause}"))
+    } else if error.is_connect() {
+        let hint = "check the base URL and the network; nothing was sent";
+        (ErrorKind::Connect, format!("{base_url} cannot be reached: {cause} ({hint})"))
+    } else if error.is_timeout() {
+        (ErrorKind::Timeout, format!("{base_url} did not answer in time: {cause}"))
+    } else if error.is_redirect() {
+        (ErrorKind::Server, format!("{base_url} redirects without end"))
+    } else {
+        (ErrorKind::Interrupted, format!("the connection to {base_url} broke before the answer: {cause}"))
+    };
+    Error::new(kind, text).caused_by(error)
+}
+
+/// The connection broke, or went silent, within an answer.
+pub(super) fn within_answer(error: reqwest::Error) -> Error {
+    let error = error.without_url();
+    let cause = root_cause(&error);
+    Error::new(ErrorKind::Interrupted, format!("the answer broke off: {cause}")).caused_by(error)
+}
+
+pub(super) fn no_answer(patience: Duration) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        format!(
+            "no answer within {patience:?} of the last byte sent; a server that needs longer wants a longer answer timeout"
+        ),
+    )
+}
+
+pub(super) fn stalled(patience: Duration, received: u64) -> Error {
+    Error::new(
+        ErrorKind::Interrupted,
+        format!("the answer stalled: nothing came for {patience:?} after {received} bytes"),
+    )
+}
+
+/// An answer whose HTTP status is not a success.
+pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+    let error = match Verdict::of(body).map(|verdict| verdict.check()) {
+        Some(Err(error)) => error,
+        _ => bare(status, headers, body),
+    };
+    error.with_status(status.as_u16()).with_retry_after(retry_after(headers, SystemTime::now()))
+}
+
+fn bare(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+    let (kind, next) = match status.as_u16() {
+        300..=399 => {
+            let target = headers.get(LOCATION).and_then(|target| target.to_str().ok()).unwrap_or("nowhere");
+            // A redirect may repeat the query, and with it a token.
+            let target = target.split(['?', '#']).next().unwrap_or_default();
+            let text = format!("HTTP {status}: redirected to {target}, which is not followed; use it as the base URL");
+            return Error::new(ErrorKind::Server, text);
+        }
+        401 | 403 | 407 => (ErrorKind::Authentication, "refused before the API was asked, perhaps by a proxy"),
+        404 => (ErrorKind::Rejected, "no such path: is the base URL that of a SQLFlow backend?"),
+        408 | 504 => (ErrorKind::Timeout, "the server did not finish in time"),
+        413 => (ErrorKind::TooLarge, "the upload is larger than the server or a proxy takes"),
+        429 | 503 => (ErrorKind::Busy, "try again later"),
+        400..=499 => (ErrorKind::Rejected, "correct the request"),
+        _ => (ErrorKind::Server, "the server or a proxy before it failed"),
+    };
+    let snippet = snippet(body);
+    let said = if snippet.is_empty() { String::new() } else { format!(": {snippet}") };
+    Error::new(kind, format!("HTTP {status} ({next}){said}"))
+}
+
+/// An answer that should be JSON and is not.
+pub(crate) fn of_json(error: &serde_json::Error, body: &[u8]) -> Error {
+    let shown = snippet(body);
+    if body.is_empty() {
+        return Error::new(ErrorKind::Protocol, "the answer is empty, where JSON was promised");
+    }
+    if body.trim_ascii_start().starts_with(b"<") {
+        let text = format!("the answer is a page, where JSON was promised (a proxy or a login page?): {shown}");
+        return Error::new(ErrorKind::Server, text);
+    }
+    if error.is_eof() {
+        let text = format!("the answer breaks off after {} bytes, in the middle of its JSON", body.len());
+        return Error::new(ErrorKind::Interrupted, text);
+    }
+    let what = if error.is_syntax() { "no JSON" } else { "not of the expected shape" };
+    Error::new(ErrorKind::Protocol, format!("the answer is {what} ({error}): {shown}"))
+}
+
+/// The first words of a body, on one line and without markup.
+fn snippet(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(SNIPPET)]);
+    let mut plain = String::new();
+    let mut in_tag = false;
+    let is_page = text.trim_start().starts_with('<');
+    for letter in text.chars() {
+        match letter {
+            '<' if is_page => in_tag = true,
+            '>' if in_tag => {
+                in_tag = false;
+                plain.push(' ');
+            }
+            _ if in_tag => {}
+            _ => plain.push(letter),
+        }
+    }
+    let words: Vec<_> = plain.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(SHOWN) {
+        None => line,
+        Some((end, _)) => format!("{}…", &line[..end]),
+    }
+}
+
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => httpdate::parse_http_date(value).ok().map(|date| date.duration_since(now).unwrap_or_default()),
+    }
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn of(status: u16, body: &str) -> Error {
+        of_status(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
+    }
+
+    #[test]
+    fn a_page_of_a_proxy_is_shown_in_few_words() {
+        let error = of(502, "<html>\n<head><title>502 Bad Gateway</title></head><body>nginx</body></html>");
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Server, Some(502)));
+        assert!(error.to_string().ends_with(": 502 Bad Gateway nginx"), "{error}");
+    }
+
+    #[test]
+    fn statuses_decide_what_to_do_next() {
+        let expected = [
+            (400, ErrorKind::Rejected),
+            (401, ErrorKind::Authentication),
+            (404, ErrorKind::Rejected),
+            (413, ErrorKind::TooLarge),
+            (429, ErrorKind::Busy),
+            (500, ErrorKind::Server),
+            (503, ErrorKind::Busy),
+            (504, ErrorKind::Timeout),
+        ];
+        for (status, kind) in expected {
+            assert_eq!(of(status, "").kind(), kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn an_envelope_beside_a_bad_status_is_heard() {
+        let error = of(429, r#"{"code":429,"error":"rate_limit_exceeded","message":"50 calls a day"}"#);
+        assert_eq!((error.kind(), error.code(), error.status()), (ErrorKind::Busy, Some(429), Some(429)));
+        assert!(error.to_string().contains("50 calls a day"), "{error}");
+    }
+
+    #[test]
+    fn a_redirect_names_its_target_without_the_query() {
+        let mut headers = HeaderMap::new();
+        headers.insert(LOCATION, HeaderValue::from_static("https://other/x?token=hush"));
+        let text = of_status(StatusCode::FOUND, &headers, b"").to_string();
+        assert!(text.contains("https://other/x,") && !text.contains("hush"), "{text}");
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let mut headers = HeaderMap::new();
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        for (value, expected) in [
+            ("7", Some(7)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("soon", None),
+        ] {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
+            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs), "{value}");
+        }
+    }
+
+    #[test]
+    fn json_that_is_cut_off_is_told_from_json_that_is_wrong() {
+        let of = |body: &str| of_json(&serde_json::from_str::<Vec<u8>>(body).unwrap_err(), body.as_bytes());
+        assert_eq!(of("[1,2").kind(), ErrorKind::Interrupted);
+        assert_eq!(of("[1,}").kind(), ErrorKind::Protocol);
+        assert_eq!(of("{}").kind(), ErrorKind::Protocol);
+        assert_eq!(of("").kind(), ErrorKind::Protocol);
+        assert_eq!(of(" <html>Sign in</html>").kind(), ErrorKind::Server);
+    }
+
+    #[test]
+    fn a_long_body_is_never_shown_whole() {
+        let text = of(500, &"x".repeat(100_000)).to_string();
+        assert!(text.len() < 400, "{}", text.len());
+    }
+}

@@ -1,0 +1,226 @@
+//! What is sent: a request with its body in memory, or a multipart form whose files are read as they go.
+
+use std::borrow::Cow;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt as _};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::multipart;
+use reqwest::{Body, Request};
+use tokio::io::AsyncReadExt as _;
+use tokio::time::Instant;
+use tokio_util::io::ReaderStream;
+
+use super::unsuited;
+use crate::api::File;
+use crate::api::file::Source;
+use crate::api::runtime::Form;
+use crate::credentials::Identity;
+use crate::{Error, ErrorKind, Result, Secret};
+
+/// How much of a file is read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// The fields whose values no error may repeat.
+const SECRET_FIELDS: [&str; 3] = ["password", "secretKey", "token"];
+
+pub(crate) enum Payload {
+    Buffered(Request),
+    Files { fields: Vec<(String, String)>, file_field: &'static str, files: Vec<File> },
+}
+
+impl Payload {
+    /// # Errors
+    /// `TooLarge` when the files are over the limit together.
+    pub(crate) async fn with_files<F: Form>(form: &F, files: Vec<File>, limit: u64) -> Result<Self> {
+        let mut total = 0;
+        for file in &files {
+            total += file.len().await?;
+        }
+        if total > limit {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                format!(
+                    "the files are {total} bytes together, over the upload limit of {limit}: submit fewer at once, or \
+                     zip them"
+                ),
+            ));
+        }
+        let fields = serde_urlencoded::to_string(form).map_err(|error| unsuited(&error.to_string()))?;
+        let fields = serde_urlencoded::from_str(&fields).map_err(|error| unsuited(&error.to_string()))?;
+        Ok(Self::Files { fields, file_field: F::FILE_FIELD, files })
+    }
+
+    /// What it carries that is secret.
+    pub(super) fn secrets(&self, identity: Option<&Identity>) -> Vec<Secret> {
+        let fields = match self {
+            Self::Files { fields, .. } => Cow::Borrowed(fields),
+            Self::Buffered(request) => {
+                let body = request.body().and_then(Body::as_bytes).unwrap_or_default();
+                // JSON bodies carry no secret, and read as a form they have no field of such a name.
+                Cow::Owned(serde_urlencoded::from_bytes(body).unwrap_or_default())
+            }
+        };
+        let secret = fields.iter().filter(|(name, _)| SECRET_FIELDS.contains(&name.as_str()));
+        let secret = secret.map(|(_, value)| Secret::from(value.as_str()));
+        secret.chain(identity.and_then(|identity| identity.token.clone())).collect()
+    }
+
+    /// The request of one attempt.
+    pub(super) async fn request(
+        &self,
+        http: &reqwest::Client,
+        url: &str,
+        identity: Option<&Identity>,
+        progress: &Progress,
+    ) -> Result<Request> {
+        match self {
+            Self::Buffered(request) => {
+                let mut request = request.try_clone().ok_or_else(|| unsuited("its body is no bytes"))?;
+                if let Some(identity) = identity {
+                    sign(&mut request, identity)?;
+                }
+                Ok(request)
+            }
+            Self::Files { fields, file_field, files } => {
+                let mut form = multipart::Form::new().percent_encode_noop();
+                for (name, value) in identity.into_iter().flat_map(pairs) {
+                    form = form.text(name, value.to_owned());
+                }
+                for (name, value) in fields {
+                    form = form.text(name.clone(), value.clone());
+                }
+                for file in files {
+                    form = form.part(*file_field, part(file, progress).await?);
+                }
+                http.post(url).multipart(form).build().map_err(crate::api::runtime::not_built)
+            }
+        }
+    }
+}
+
+fn pairs(identity: &Identity) -> impl Iterator<Item = (&'static str, &str)> {
+    let token = identity.token.as_ref().map(|token| ("token", token.expose()));
+    std::iter::once(("userId", identity.user_id.as_str())).chain(token)
+}
+
+/// Adds who is asking: to the form or the JSON of a POST, to the URL of a GET, which has no other place.
+fn sign(request: &mut Request, identity: &Identity) -> Result<()> {
+    if request.method() == reqwest::Method::GET {
+        request.url_mut().query_pairs_mut().extend_pairs(pairs(identity));
+        return Ok(());
+    }
+    let is_json =
+        request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let body = request.body().and_then(Body::as_bytes).ok_or_else(|| unsuited("it has no body to sign"))?;
+    let signed = if is_json { sign_json(body, identity)? } else { sign_form(body, identity)? };
+    request.headers_mut().remove(CONTENT_LENGTH);
+    *request.body_mut() = Some(signed.into());
+    Ok(())
+}
+
+fn sign_form(body: &[u8], identity: &Identity) -> Result<Vec<u8>> {
+    let pairs: Vec<_> = pairs(identity).collect();
+    let signature = serde_urlencoded::to_string(pairs).map_err(|error| unsuited(&error.to_string()))?;
+    let mut signed = Vec::with_capacity(body.len() + signature.len() + 1);
+    signed.extend_from_slice(body);
+    if !body.is_empty() {
+        signed.push(b'&');
+    }
+    signed.extend_from_slice(signature.as_bytes());
+    Ok(signed)
+}
+
+/// The JSON operations spell the user in lower case and take no token.
+fn sign_json(body: &[u8], identity: &Identity) -> Result<Vec<u8>> {
+    let mut object: serde_json::Map<_, _> =
+        serde_json::from_slice(body).map_err(|error| unsuited(&error.to_string()))?;
+    object.insert("userid".to_owned(), identity.user_id.clone().into());
+    serde_json::to_vec(&object).map_err(|error| unsuited(&error.to_string()))
+}
+
+async fn part(file: &File, progress: &Progress) -> Result<multipart::Part> {
+    // As browsers do; a line break would end the header that the name stands in.
+    let name = file.name().replace('\r', "%0D").replace('\n', "%0A");
+    let progress = progress.clone();
+    let touch = move |_: &io::Result<Bytes>| progress.touch();
+    let path: &Path = match file.source() {
+        Source::Memory(bytes) => {
+            let length = bytes.len() as u64;
+            // In pieces, each of which tells that the upload moves.
+            let pieces =
+                (0..bytes.len()).step_by(CHUNK).map(|start| bytes.slice(start..bytes.len().min(start + CHUNK)));
+            let pieces: Vec<_> = pieces.map(Ok::<_, io::Error>).collect();
+            let body = Body::wrap_stream(stream::iter(pieces).inspect(touch));
+            return Ok(multipart::Part::stream_with_length(body, length).file_name(name));
+        }
+        Source::Disk(path) => path,
+        Source::Temporary(path) => path,
+    };
+    let unreadable = |error| Error::io(format_args!("cannot read {}", path.display()), &error);
+    let open = tokio::fs::File::open(path).await.map_err(unreadable)?;
+    let length = open.metadata().await.map_err(unreadable)?.len();
+    // A file that grows meanwhile must not overrun the length that was announced.
+    let content = ReaderStream::with_capacity(open.take(length), CHUNK).inspect(touch);
+    Ok(multipart::Part::stream_with_length(Body::wrap_stream(content), length).file_name(name))
+}
+
+/// When a request last moved.
+#[derive(Clone)]
+pub(super) struct Progress {
+    start: Instant,
+    millis: Arc<AtomicU64>,
+}
+
+impl Progress {
+    pub(super) fn start() -> Self {
+        Self { start: Instant::now(), millis: Arc::default() }
+    }
+
+    fn touch(&self) {
+        let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.millis.store(millis, Ordering::Relaxed);
+    }
+
+    pub(super) fn last(&self) -> Instant {
+        self.start + Duration::from_millis(self.millis.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> Identity {
+        Identity { user_id: "auth0|a&b".to_owned(), token: Some(Secret::from("t=1")) }
+    }
+
+    fn text(request: &Request) -> String {
+        String::from_utf8(request.body().unwrap().as_bytes().unwrap().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_form_is_signed_in_its_body() {
+        let client = crate::Client::builder("http://h").build().unwrap();
+        let mut request = client.api().client.post("http://h/p").form(&[("a", "1")]).build().unwrap();
+        sign(&mut request, &identity()).unwrap();
+        assert_eq!(text(&request), "a=1&userId=auth0%7Ca%26b&token=t%3D1");
+        assert_eq!(request.url().as_str(), "http://h/p");
+    }
+
+    #[test]
+    fn an_empty_form_is_signed_without_a_stray_ampersand() {
+        assert_eq!(sign_form(b"", &identity()).unwrap(), b"userId=auth0%7Ca%26b&token=t%3D1");
+    }
+
+    #[test]
+    fn json_is_signed_with_the_user_alone() {
+        let signed = sign_json(br#"{"tablename":"T"}"#, &identity()).unwrap();
+        assert_eq!(String::from_utf8(signed).unwrap(), r#"{"tablename":"T","userid":"auth0|a&b"}"#);
+    }
+}

@@ -1,0 +1,138 @@
+//! How connections are made: TLS with the authorities of the platform or one's own, a proxy, a caller's own client.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use sqlflow_client::{Client, Credentials, ErrorKind, TlsBackend};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+/// Every TLS library that is built in.
+const BACKENDS: &[TlsBackend] = &[
+    TlsBackend::Rustls,
+    #[cfg(feature = "native-tls")]
+    TlsBackend::Native,
+];
+
+/// A server over TLS whose certificate was issued by an authority nobody knows. Gives its URL and that authority.
+async fn server_of_a_private_authority() -> (String, String) {
+    let mut authority = CertificateParams::default();
+    // One name for both would make the certificate look as if it had issued itself.
+    authority.distinguished_name.push(DnType::CommonName, "a private authority");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // A client that does not trust the certificate ends the handshake.
+            if let Ok(stream) = acceptor.accept(stream).await {
+                let _ = answer(stream).await;
+            }
+        }
+    });
+    (format!("https://localhost:{port}"), authority.pem())
+}
+
+/// Answers one request with an empty list of jobs, and gives what was asked.
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<String> {
+    let mut request = vec![0; 1 << 16];
+    let length = stream.read(&mut request).await?;
+    let body = r#"{"code":200,"data":{"total":0,"jobDetails":[]}}"#;
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    stream.shutdown().await?;
+    Ok(String::from_utf8_lossy(&request[..length]).into_owned())
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_unknown_authority_is_refused_before_anything_is_sent() {
+    for backend in BACKENDS {
+        let (url, _) = server_of_a_private_authority().await;
+        let client = Client::builder(&url).tls_backend(*backend).no_proxy().build().unwrap();
+        let error = client.jobs().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect, "{backend:?}: {error}");
+        assert!(error.to_string().to_lowercase().contains("certificate"), "{backend:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_authority_that_was_added_is_trusted() {
+    for backend in BACKENDS {
+        let (url, authority) = server_of_a_private_authority().await;
+        let client =
+            Client::builder(&url).tls_backend(*backend).root_certificate(authority).no_proxy().build().unwrap();
+        assert!(client.jobs().await.unwrap().jobs.is_empty(), "{backend:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_authority_does_not_vouch_for_the_server() {
+    for backend in BACKENDS {
+        let (url, _) = server_of_a_private_authority().await;
+        let (_, other) = server_of_a_private_authority().await;
+        let client = Client::builder(&url).tls_backend(*backend).root_certificate(other).no_proxy().build().unwrap();
+        assert_eq!(client.jobs().await.unwrap_err().kind(), ErrorKind::Connect, "{backend:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_without_tls_is_told_from_one_that_is_down() {
+    let client = Client::builder("https://127.0.0.1").tls_backend(TlsBackend::None).build();
+    assert_eq!(client.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+/// A plain server for one request. Gives its address, and what it was asked.
+async fn plain_server() -> (String, tokio::task::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let asked = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        answer(stream).await.unwrap()
+    });
+    (address, asked)
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_in_place_of_the_server() {
+    let (proxy, asked) = plain_server().await;
+    let client = Client::builder("http://sqlflow.invalid:8165").proxy(format!("http://{proxy}")).build().unwrap();
+    client.jobs().await.unwrap();
+    let asked = asked.await.unwrap();
+    let expected = "POST http://sqlflow.invalid:8165/api/gspLive_backend/sqlflow/job/displayUserJobsSummary HTTP/1.1";
+    assert!(asked.starts_with(expected), "{asked}");
+}
+
+#[tokio::test]
+async fn a_client_of_the_callers_own_makes_the_requests() {
+    // The client of this crate turns reqwest's own choice of a provider off, so a caller chooses.
+    let _ = ring::default_provider().install_default();
+    let own = reqwest::Client::builder().user_agent("own/1").build().unwrap();
+    let (address, asked) = plain_server().await;
+    let client = Client::builder(address).http_client(own).credentials(Credentials::token("ann", "t0ken-of-ann"));
+    client.build().unwrap().jobs().await.unwrap();
+    assert!(asked.await.unwrap().contains("user-agent: own/1"));
+}
+
+#[tokio::test]
+async fn an_unknown_host_is_named() {
+    let client = Client::builder("http://no-such-host.invalid").no_proxy().build().unwrap();
+    let error = client.jobs().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
+}
