@@ -28,6 +28,8 @@
 //! | ask what feeds what | [`lineage`] |
 //! | call an operation that has no method of its own | [`api`] |
 //! | know what to do about a failure | [`ErrorKind`] |
+#![cfg_attr(feature = "emulator", doc = "| try and test without an account | [`emulator`] |")]
+#![cfg_attr(not(feature = "emulator"), doc = "| try and test without an account | the feature `emulator` |")]
 //!
 //! # What it promises
 //!
@@ -46,6 +48,7 @@
 //! |---|---|---|
 //! | `rustls` | yes | TLS by rustls, with the roots of the platform and the cryptography of ring |
 //! | `native-tls` | | TLS by the library of the platform; on Linux it needs the headers of OpenSSL |
+//! | `emulator` | | a local server that speaks the protocol, to try and to test with |
 //!
 //! ring was chosen for what it costs to build: a C compiler and nothing more, on every platform. A program that installs a
 //! cryptography provider for its process gets that one instead. One that builds reqwest clients of its own should
@@ -56,6 +59,8 @@
 pub mod api;
 mod client;
 mod credentials;
+#[cfg(feature = "emulator")]
+pub mod emulator;
 mod error;
 pub mod job;
 pub mod lineage;
@@ -69,3 +74,8 @@ pub use crate::job::{Job, JobId, JobStatus};
 pub use crate::lineage::Lineage;
 pub use crate::transport::ByteStream;
 pub use crate::vendor::Vendor;
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

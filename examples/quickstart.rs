@@ -1,0 +1,103 @@
+//! The main job: submit SQL, follow the job, print which column feeds which.
+//!
+//! ```text
+//! quickstart [--vendor NAME] [PATH…]
+//! ```
+//! Paths are SQL files, zips of them, or directories; without any, the SQL beside this example is used. The server is
+//! that of `SQLFLOW_URL` with the credentials of the environment, or an emulator when it is not set.
+
+mod server;
+
+use std::io::{Write, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+use sqlflow_client::Vendor;
+
+use server::Outcome;
+
+struct Arguments {
+    vendor: Vendor,
+    paths: Vec<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    server::report(match arguments(lexopt::Parser::from_env()) {
+        Ok(arguments) => run(arguments, &mut stdout()).await,
+        Err(error) => Err(error),
+    })
+}
+
+fn arguments(mut parser: lexopt::Parser) -> Outcome<Arguments> {
+    let mut arguments = Arguments { vendor: Vendor::PostgreSql, paths: Vec::new() };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("vendor") => arguments.vendor = parser.value()?.string()?.parse()?,
+            Value(path) => arguments.paths.push(path.into()),
+            other => return Err(format!("{}\nusage: quickstart [--vendor NAME] [PATH…]", other.unexpected()).into()),
+        }
+    }
+    if arguments.paths.is_empty() {
+        arguments.paths.push(server::SQL.into());
+    }
+    Ok(arguments)
+}
+
+async fn run(arguments: Arguments, out: &mut impl Write) -> Outcome {
+    let (sqlflow, _emulator) = server::connect().await?;
+
+    let job = sqlflow.submit(arguments.vendor).paths(arguments.paths).await?;
+    writeln!(out, "job {}", job.id())?;
+
+    let mut states = job.watch();
+    while let Some(state) = states.try_next().await? {
+        writeln!(out, "  {:>6.1?} {state}", state.followed())?;
+    }
+
+    let done = job.wait().await?;
+    for warning in done.warnings() {
+        writeln!(out, "  warning: {warning}")?;
+    }
+
+    let lineage = done.lineage().await?;
+    if lineage.is_summary() {
+        writeln!(out, "the server answers with a summary alone: there are more relationships than it draws")?;
+    }
+    for error in lineage.errors() {
+        writeln!(out, "  {}", error.message())?;
+    }
+    for flow in lineage.column_flows() {
+        writeln!(out, "{flow}")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_main_job_prints_states_and_then_columns() {
+        let mut out = Vec::new();
+        run(arguments(lexopt::Parser::from_args::<[&str; 0]>([])).unwrap(), &mut out).await.unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.starts_with("job ") && out.contains(" create\n") && out.contains(" success\n"), "{out}");
+        for flow in [
+            "sales.orders.order_id → staging.order_totals.order_id",
+            "sales.order_lines.unit_price → staging.order_totals.total",
+            "staging.order_totals.total → report.customer_revenue.revenue",
+            "report.customer_revenue.revenue → report.best_of_country.best_revenue",
+        ] {
+            assert!(out.lines().any(|line| line == flow), "{flow} is not in\n{out}");
+        }
+    }
+
+    #[test]
+    fn a_misspelled_vendor_is_refused() {
+        let parser = lexopt::Parser::from_args(["--vendor", "orcale"]);
+        let Err(error) = arguments(parser) else { panic!("it was taken") };
+        assert!(error.to_string().contains("orcale"), "{error}");
+    }
+}

@@ -1,0 +1,78 @@
+//! A job outlives the program that submitted it: its id is kept in a file, and picked up from there.
+//!
+//! ```text
+//! resume [FILE]
+//! ```
+//! Without an id in the file (`job.json` by default) a job is submitted, its id kept, and the program ends early, as
+//! one that is killed would. Run again, it finds the id, attaches to the job and waits for its end. With an emulator of
+//! its own, which ends with the program, it does both in one run.
+
+mod server;
+
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use sqlflow_client::{Client, ErrorKind, JobId, Vendor};
+
+use server::Outcome;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let file = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("job.json"), PathBuf::from);
+    server::report(run(&file, &mut stdout()).await)
+}
+
+async fn run(file: &Path, out: &mut impl Write) -> Outcome {
+    let (sqlflow, emulator) = server::connect().await?;
+    if file.exists() {
+        return resume(&sqlflow, file, out).await;
+    }
+    begin(&sqlflow, file, out).await?;
+    if emulator.is_some() { resume(&sqlflow, file, out).await } else { Ok(()) }
+}
+
+/// Submits a job, keeps its id, and does not wait for its end.
+async fn begin(sqlflow: &Client, file: &Path, out: &mut impl Write) -> Outcome {
+    let job = sqlflow.submit(Vendor::PostgreSql).path(server::SQL).await?;
+    std::fs::write(file, serde_json::to_string(job.id())?)?;
+    match job.wait().deadline(Duration::from_millis(1)).await {
+        Ok(_) => writeln!(out, "job {} is done already", job.id())?,
+        Err(error) if error.kind() == ErrorKind::Deadline => writeln!(out, "{error}")?,
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// Attaches to the job whose id was kept, and waits for its end.
+async fn resume(sqlflow: &Client, file: &Path, out: &mut impl Write) -> Outcome {
+    let id: JobId = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+    let done = sqlflow.job(id).wait().await?;
+    let lineage = done.lineage().await?;
+    writeln!(
+        out,
+        "job {} ended as {}: {} relationships",
+        done.id(),
+        done.info().status,
+        lineage.relationships().len()
+    )?;
+    std::fs::remove_file(file)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_is_picked_up_by_its_id() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("job.json");
+        let mut out = Vec::new();
+        run(&file, &mut out).await.unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.contains("is still running") && out.contains("ended as success"), "{out}");
+        assert!(!file.exists());
+    }
+}

@@ -1,0 +1,388 @@
+//! Expressions: which columns their value comes from, and which only decide it.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query,
+    Spanned, Value, WindowType, visit_expressions,
+};
+
+use super::draft::Draft;
+use super::lineage::JoinCondition;
+use super::names;
+use super::query::{Role, Scope, Walker};
+use super::{Clause, ColumnIndex, Effect, Endpoint, ObjectKind, RelationKind};
+
+/// Expressions nested deeper than this are given up on.
+const MAX_DEPTH: usize = 2000;
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Flow {
+    /// Columns whose value flows into it.
+    pub(super) values: Vec<Endpoint>,
+    /// Columns that only decide which value it is.
+    pub(super) deciding: Vec<Endpoint>,
+    /// Record sets that are counted.
+    pub(super) rows: Vec<Endpoint>,
+}
+
+impl Flow {
+    pub(super) fn join(&mut self, other: Self) {
+        self.values.extend(other.values);
+        self.deciding.extend(other.deciding);
+        self.rows.extend(other.rows);
+    }
+
+    /// The same, if the value is only looked at.
+    fn decides(self) -> Self {
+        Self { values: Vec::new(), deciding: self.values.into_iter().chain(self.deciding).collect(), rows: self.rows }
+    }
+
+    /// Everything that bears on a condition. Literals decide nothing.
+    pub(super) fn into_deciding(self, draft: &Draft) -> Vec<Endpoint> {
+        let everything = self.decides();
+        let endpoints = everything.deciding.into_iter().chain(everything.rows);
+        endpoints.filter(|end| draft.object(end.column.object).kind != ObjectKind::ConstantTable).collect()
+    }
+}
+
+impl Walker<'_> {
+    pub(super) fn expressions(&mut self, expressions: &[Expr], scope: &Scope<'_>, clause: Clause) -> Flow {
+        let mut flow = Flow::default();
+        for expression in expressions {
+            flow.join(self.expression(expression, scope, clause));
+        }
+        flow
+    }
+
+    /// Where the value of an expression comes from.
+    pub(super) fn expression(&mut self, expression: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
+        if self.depth >= MAX_DEPTH {
+            self.not_analysed("an expression nested too deeply is");
+            return Flow::default();
+        }
+        self.depth += 1;
+        let flow = self.operands(expression, scope, clause);
+        self.depth -= 1;
+        flow
+    }
+
+    fn operands(&mut self, expression: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
+        match expression {
+            Expr::Identifier(ident) => self.reference(std::slice::from_ref(ident), scope, clause),
+            Expr::CompoundIdentifier(parts) => self.reference(parts, scope, clause),
+            Expr::Value(value) => self.literal(&value.value, expression, clause),
+            Expr::BinaryOp { .. } => self.binary_chain(expression, scope, clause),
+            Expr::Function(function) => self.function(function, expression, scope, clause),
+            Expr::Case { operand, conditions, else_result, .. } => {
+                self.case(operand.as_deref(), conditions, else_result.as_deref(), expression, scope, clause)
+            }
+            Expr::Nested(inner)
+            | Expr::UnaryOp { expr: inner, .. }
+            | Expr::Cast { expr: inner, .. }
+            | Expr::Convert { expr: inner, .. }
+            | Expr::Collate { expr: inner, .. }
+            | Expr::AtTimeZone { timestamp: inner, .. }
+            | Expr::Named { expr: inner, .. }
+            | Expr::OuterJoin(inner)
+            | Expr::Prior(inner)
+            | Expr::JsonAccess { value: inner, .. }
+            | Expr::CompoundFieldAccess { root: inner, .. } => self.expression(inner, scope, clause),
+            Expr::Extract { expr, .. } => self.built_in("extract", &[expr], expression, scope, clause),
+            Expr::Ceil { expr, .. } => self.built_in("ceil", &[expr], expression, scope, clause),
+            Expr::Floor { expr, .. } => self.built_in("floor", &[expr], expression, scope, clause),
+            Expr::Position { expr, r#in } => self.built_in("position", &[expr, r#in], expression, scope, clause),
+            Expr::Trim { expr, .. } => self.built_in("trim", &[expr], expression, scope, clause),
+            Expr::Substring { expr, substring_from, substring_for, .. } => {
+                let arguments: Vec<&Expr> = std::iter::once(expr.as_ref())
+                    .chain(substring_from.as_deref())
+                    .chain(substring_for.as_deref())
+                    .collect();
+                self.built_in("substring", &arguments, expression, scope, clause)
+            }
+            Expr::Tuple(items) => self.expressions(items, scope, clause),
+            Expr::Subquery(query) => self.scalar(query, scope, clause),
+            Expr::Exists { subquery, .. } => self.existence(subquery, scope, clause),
+            Expr::InSubquery { expr, subquery, .. } => {
+                let mut flow = self.expression(expr, scope, clause);
+                let width = if let Expr::Tuple(items) = expr.as_ref() { items.len() } else { 1 };
+                flow.join(self.subquery(subquery, width, scope, clause));
+                flow.decides()
+            }
+            Expr::Interval(_) | Expr::TypedString(_) | Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
+                Flow::default()
+            }
+            other => self.parts_of(other, scope, clause),
+        }
+    }
+
+    fn reference(&mut self, parts: &[sqlparser::ast::Ident], scope: &Scope<'_>, clause: Clause) -> Flow {
+        let values = self.resolve(parts, scope).map(|(column, at)| Endpoint { column, clause: Some(clause), at });
+        Flow { values: values.into_iter().collect(), ..Flow::default() }
+    }
+
+    fn literal(&mut self, value: &Value, expression: &Expr, clause: Clause) -> Flow {
+        let recorded =
+            matches!(clause, Clause::SelectList | Clause::InsertValues) && !matches!(value, Value::Placeholder(_));
+        if !recorded {
+            return Flow::default();
+        }
+        let at = self.range(expression.span());
+        let column = self.draft.constant(value.to_string(), at);
+        Flow { values: vec![Endpoint { column, clause: Some(clause), at }], ..Flow::default() }
+    }
+
+    /// Operators of the same rank lean to the left as deep as there are operands, so the spine is walked in a loop.
+    fn binary_chain(&mut self, expression: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
+        let mut operands = Vec::new();
+        let mut rest = expression;
+        while let Expr::BinaryOp { left, right, .. } = rest {
+            operands.push(right.as_ref());
+            rest = left;
+        }
+        let mut flow = self.expression(rest, scope, clause);
+        for operand in operands.into_iter().rev() {
+            flow.join(self.expression(operand, scope, clause));
+        }
+        flow
+    }
+
+    /// Any other expression: the columns in it, without regard to what is done to them.
+    fn parts_of(&mut self, expression: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
+        let mut references = Vec::new();
+        let walked: ControlFlow<()> = visit_expressions(expression, |part| {
+            if matches!(part, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
+                references.push(part.clone());
+            }
+            ControlFlow::Continue(())
+        });
+        debug_assert!(walked.is_continue());
+        self.expressions(&references, scope, clause)
+    }
+
+    /// A query that stands for a value. Its first column is the value; its rows decide it.
+    fn scalar(&mut self, query: &Query, scope: &Scope<'_>, clause: Clause) -> Flow {
+        self.subquery(query, 1, scope, clause)
+    }
+
+    /// Whether a query has rows. What is selected only matters if nothing decides them.
+    fn existence(&mut self, query: &Query, scope: &Scope<'_>, clause: Clause) -> Flow {
+        let mut flow = self.scalar(query, scope, clause);
+        if !flow.deciding.is_empty() {
+            flow.values.clear();
+        }
+        flow.decides()
+    }
+
+    fn subquery(&mut self, query: &Query, width: usize, scope: &Scope<'_>, clause: Clause) -> Flow {
+        let grouping = std::mem::take(&mut self.grouping);
+        let result = self.query(query, &Role::Result, Some(scope));
+        self.grouping = grouping;
+        let columns = self.draft.columns_of(result).into_iter().take(width);
+        let with_clause = |end: Endpoint| Endpoint { clause: Some(clause), ..end };
+        let values = columns.map(|column| with_clause(self.draft.endpoint(column))).collect();
+        let mut flow = Flow { values, ..Flow::default() };
+        if self.draft.object(result).columns.iter().any(super::Column::is_relation_rows) {
+            let rows = self.draft.relation_rows(result);
+            flow.deciding.push(with_clause(self.draft.endpoint(rows)));
+        }
+        flow
+    }
+
+    fn case(
+        &mut self,
+        operand: Option<&Expr>,
+        conditions: &[CaseWhen],
+        otherwise: Option<&Expr>,
+        whole: &Expr,
+        scope: &Scope<'_>,
+        clause: Clause,
+    ) -> Flow {
+        let mut flow = Flow::default();
+        for looked_at in operand.into_iter().chain(conditions.iter().map(|when| &when.condition)) {
+            let mut condition = self.expression(looked_at, scope, Clause::Unknown).decides();
+            condition.deciding.retain(|end| self.draft.object(end.column.object).kind != ObjectKind::ConstantTable);
+            flow.join(condition);
+        }
+        for result in conditions.iter().map(|when| &when.result).chain(otherwise) {
+            flow.join(self.expression(result, scope, clause));
+        }
+        self.through_function("case-when", flow, whole, clause)
+    }
+
+    fn built_in(&mut self, name: &str, arguments: &[&Expr], whole: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
+        let mut flow = Flow::default();
+        for argument in arguments {
+            flow.join(self.expression(argument, scope, clause));
+        }
+        self.through_function(name, flow, whole, clause)
+    }
+
+    fn function(&mut self, function: &Function, whole: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
+        let name = simple_name(&function.name);
+        let counts = name.eq_ignore_ascii_case("count");
+        let (mut flow, counts_rows) = self.arguments(&function.args, counts, scope, clause);
+        if counts {
+            flow = flow.decides();
+        }
+        if counts_rows {
+            flow.rows.extend(self.record_sets(scope));
+        }
+        if let Some(filter) = &function.filter {
+            flow.join(self.expression(filter, scope, Clause::Where).decides());
+        }
+        match &function.over {
+            Some(WindowType::WindowSpec(window)) => {
+                flow.join(self.expressions(&window.partition_by, scope, Clause::GroupBy).decides());
+                for ordered in window.order_by.iter().chain(&function.within_group) {
+                    flow.join(self.expression(&ordered.expr, scope, Clause::OrderBy).decides());
+                }
+            }
+            Some(WindowType::NamedWindow(_)) => self.remark("what a named window partitions and orders by is"),
+            None if is_aggregate(&name) => flow.deciding.extend(self.grouping.iter().copied()),
+            None => {}
+        }
+        self.through_function(&name, flow, whole, clause)
+    }
+
+    /// What flows from the arguments, and whether it is rows that are counted.
+    fn arguments(
+        &mut self,
+        arguments: &FunctionArguments,
+        counts: bool,
+        scope: &Scope<'_>,
+        clause: Clause,
+    ) -> (Flow, bool) {
+        let mut flow = Flow::default();
+        let mut rows = false;
+        match arguments {
+            FunctionArguments::None => {}
+            FunctionArguments::Subquery(query) => flow = self.scalar(query, scope, clause),
+            FunctionArguments::List(list) => {
+                // Some engines count rows with nothing between the parentheses.
+                rows = counts && list.args.is_empty();
+                for argument in &list.args {
+                    match unnamed(argument) {
+                        FunctionArgExpr::Expr(Expr::Value(_)) if counts => rows = true,
+                        FunctionArgExpr::Expr(expression) => flow.join(self.expression(expression, scope, clause)),
+                        FunctionArgExpr::Wildcard | FunctionArgExpr::QualifiedWildcard(_) => rows |= counts,
+                    }
+                }
+            }
+        }
+        (flow, rows)
+    }
+
+    fn record_sets(&mut self, scope: &Scope<'_>) -> Vec<Endpoint> {
+        let objects = scope.items.iter().map(|item| item.object).collect::<Vec<_>>();
+        let rows = objects.into_iter().map(|object| {
+            let rows = self.draft.relation_rows(object);
+            self.draft.endpoint(rows)
+        });
+        rows.collect()
+    }
+
+    /// Puts a function between its arguments and its value. One that depends on nothing is nothing to record, and in a
+    /// condition it is the columns that count.
+    fn through_function(&mut self, name: &str, flow: Flow, whole: &Expr, clause: Clause) -> Flow {
+        let empty = flow.values.is_empty() && flow.deciding.is_empty() && flow.rows.is_empty();
+        if empty || clause != Clause::SelectList {
+            return flow;
+        }
+        let at = self.range(whole.span());
+        let object = self.draft.intermediate(ObjectKind::Function, name.to_owned(), at);
+        let column = self.draft.made_up(name, at);
+        let column = self.draft.add_column(object, &column);
+        self.draft.complete(object);
+        self.function_flow(column, name, flow);
+        Flow { values: vec![Endpoint { column, clause: Some(clause), at }], ..Flow::default() }
+    }
+
+    /// Lets a flow end in the column of a function.
+    pub(super) fn function_flow(&mut self, column: ColumnIndex, function: &str, flow: Flow) {
+        let parts =
+            [(RelationKind::Fdd, flow.values), (RelationKind::Fdr, flow.deciding), (RelationKind::Frd, flow.rows)];
+        for (kind, sources) in parts {
+            self.draft.relate_by(kind, Effect::Function, column, sources, Some(function.to_owned()), None);
+        }
+    }
+
+    /// Records each pair of columns that a condition compares as equal.
+    pub(super) fn comparisons(&mut self, condition: &Expr, kind: &'static str, scope: &Scope<'_>) {
+        for comparison in conjuncts(condition) {
+            let Expr::BinaryOp { left, op: BinaryOperator::Eq, right } = comparison else { continue };
+            let (Some(left), Some(right)) = (self.compared(left, scope), self.compared(right, scope)) else { continue };
+            if left.column.object == right.column.object {
+                continue;
+            }
+            let join = JoinCondition { kind, condition: comparison.to_string() };
+            self.draft.relate_by(RelationKind::Join, Effect::Join, right.column, vec![left], None, Some(join));
+        }
+    }
+
+    fn compared(&mut self, side: &Expr, scope: &Scope<'_>) -> Option<Endpoint> {
+        let parts = match side {
+            Expr::Identifier(ident) => std::slice::from_ref(ident),
+            Expr::CompoundIdentifier(parts) => parts.as_slice(),
+            Expr::OuterJoin(inner) | Expr::Nested(inner) => return self.compared(inner, scope),
+            _ => return None,
+        };
+        let (column, at) = self.resolve(parts, scope)?;
+        Some(Endpoint { column, clause: Some(Clause::JoinCondition), at })
+    }
+}
+
+/// The parts of a condition that must all hold.
+fn conjuncts(condition: &Expr) -> Vec<&Expr> {
+    let mut parts = Vec::new();
+    let mut waiting = vec![condition];
+    while let Some(next) = waiting.pop() {
+        match next {
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => waiting.extend([right.as_ref(), left.as_ref()]),
+            Expr::Nested(inner) => waiting.push(inner),
+            other => parts.push(other),
+        }
+    }
+    parts
+}
+
+fn unnamed(argument: &FunctionArg) -> &FunctionArgExpr {
+    match argument {
+        FunctionArg::Named { arg, .. } | FunctionArg::ExprNamed { arg, .. } | FunctionArg::Unnamed(arg) => arg,
+    }
+}
+
+fn simple_name(name: &ObjectName) -> String {
+    names::parts(name).last().map_or_else(|| name.to_string(), |ident| ident.value.clone())
+}
+
+fn is_aggregate(name: &str) -> bool {
+    const AGGREGATES: [&str; 24] = [
+        "count",
+        "sum",
+        "avg",
+        "min",
+        "max",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "variance",
+        "var_pop",
+        "var_samp",
+        "median",
+        "listagg",
+        "string_agg",
+        "group_concat",
+        "array_agg",
+        "any_value",
+        "approx_count_distinct",
+        "count_if",
+        "bool_and",
+        "bool_or",
+        "corr",
+        "json_agg",
+        "xmlagg",
+    ];
+    AGGREGATES.contains(&name.to_ascii_lowercase().as_str())
+}

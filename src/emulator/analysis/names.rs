@@ -1,0 +1,78 @@
+//! Identifiers: how they are written, how a dialect folds them, and when two of them mean the same thing.
+
+use flowscope_core::Dialect;
+use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
+
+use super::Range;
+
+/// An identifier of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name {
+    /// As written, quotes included.
+    pub(super) written: String,
+    /// Folded to the case of the dialect, without quotes.
+    pub(super) normal: String,
+    /// Equal for two identifiers that mean the same thing.
+    pub(super) key: String,
+    pub(super) at: Range,
+}
+
+/// Which case an identifier without quotes is folded to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fold {
+    Upper,
+    Lower,
+    /// Identifiers are compared without regard to case, with and without quotes.
+    Never,
+}
+
+fn fold(dialect: Dialect) -> Fold {
+    match dialect {
+        Dialect::Oracle | Dialect::Snowflake | Dialect::Ansi => Fold::Upper,
+        Dialect::Postgres | Dialect::Redshift => Fold::Lower,
+        _ => Fold::Never,
+    }
+}
+
+impl Name {
+    /// The name an identifier stands for.
+    pub(super) fn of(ident: &Ident, dialect: Dialect, at: Range) -> Self {
+        let quoted = ident.quote_style.is_some();
+        let value = &ident.value;
+        let (normal, key) = match fold(dialect) {
+            Fold::Never => (value.clone(), value.to_lowercase()),
+            _ if quoted => (value.clone(), value.clone()),
+            Fold::Upper => (value.to_uppercase(), value.to_uppercase()),
+            Fold::Lower => (value.clone(), value.to_lowercase()),
+        };
+        Self { written: ident.to_string(), normal, key, at }
+    }
+
+    /// A name that no statement wrote.
+    pub(super) fn made_up(text: impl Into<String>, dialect: Dialect, at: Range) -> Self {
+        Self::of(&Ident::new(text), dialect, at)
+    }
+}
+
+/// The identifiers of a qualified name. Parts that are function calls have no name.
+pub(super) fn parts(name: &ObjectName) -> Vec<&Ident> {
+    name.0.iter().filter_map(ObjectNamePart::as_ident).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(dialect: Dialect, ident: &Ident) -> String {
+        Name::of(ident, dialect, Range::default()).key
+    }
+
+    #[test]
+    fn quotes_keep_an_identifier_apart_where_the_dialect_says_so() {
+        let (bare, quoted) = (Ident::new("orders"), Ident::with_quote('"', "orders"));
+        assert_ne!(key(Dialect::Oracle, &bare), key(Dialect::Oracle, &quoted));
+        assert_eq!(key(Dialect::Oracle, &bare), key(Dialect::Oracle, &Ident::with_quote('"', "ORDERS")));
+        assert_eq!(key(Dialect::Postgres, &bare), key(Dialect::Postgres, &quoted));
+        assert_eq!(key(Dialect::Mssql, &bare), key(Dialect::Mssql, &Ident::with_quote('[', "Orders")));
+    }
+}

@@ -1,0 +1,103 @@
+//! Refuses scripts whose syntax tree would be too deep to walk.
+//!
+//! The parser limits how deep parentheses nest, but `a + a + a …` leans to the left as deep as it has operands, and no
+//! stack is large enough for a script made of nothing else. A stack that overflows ends the whole process.
+
+use flowscope_core::{Dialect, StatementSplitRequest, split_statements};
+use sqlparser::tokenizer::{Token, Tokenizer};
+
+/// A shorter script has no room for anything dangerous.
+const HARMLESS_BYTES: usize = 20_000;
+
+/// How many tokens an expression may have, those in parentheses not counted twice.
+const MAX_EXPRESSION_TOKENS: usize = 20_000;
+
+/// How many queries may be combined by UNION and the like.
+const MAX_SET_OPERATIONS: usize = 2_000;
+
+/// Whether any statement of the script is too deep.
+pub(super) fn is_too_deep(text: &str, dialect: Dialect) -> bool {
+    if text.len() < HARMLESS_BYTES {
+        return false;
+    }
+    tokens_too_deep(text, dialect).unwrap_or_else(|| {
+        // What cannot be taken apart as a whole is parsed statement by statement.
+        let split = split_statements(&StatementSplitRequest { sql: text.to_owned(), dialect });
+        let statements = split.statements.iter().filter_map(|span| text.get(span.start..span.end));
+        statements.filter(|text| text.len() >= HARMLESS_BYTES).any(|text| tokens_too_deep(text, dialect) == Some(true))
+    })
+}
+
+/// Nothing if the text has no tokens, and so no syntax tree either.
+fn tokens_too_deep(text: &str, dialect: Dialect) -> Option<bool> {
+    let tokens = Tokenizer::new(dialect.to_sqlparser_dialect().as_ref(), text).tokenize().ok()?;
+    let mut depth = Depth::default();
+    Some(tokens.iter().any(|token| depth.add(token)))
+}
+
+/// An upper bound for the depth of the tree at a token.
+#[derive(Default)]
+struct Depth {
+    /// Tokens of the expressions around the innermost open bracket.
+    outer: Vec<usize>,
+    outer_sum: usize,
+    /// Tokens of the expression so far.
+    current: usize,
+    set_operations: usize,
+}
+
+impl Depth {
+    fn add(&mut self, token: &Token) -> bool {
+        match token {
+            Token::Whitespace(_) => {}
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                self.outer_sum += self.current + 1;
+                self.outer.push(std::mem::take(&mut self.current) + 1);
+            }
+            Token::RParen | Token::RBracket | Token::RBrace => {
+                self.current = self.outer.pop().unwrap_or_default();
+                self.outer_sum -= self.current;
+            }
+            // What follows a comma is not part of what precedes it.
+            Token::Comma => self.current = 0,
+            Token::SemiColon => *self = Self::default(),
+            Token::Word(word) if is_set_operator(&word.value) => self.set_operations += 1,
+            _ => self.current += 1,
+        }
+        self.outer_sum + self.current > MAX_EXPRESSION_TOKENS || self.set_operations > MAX_SET_OPERATIONS
+    }
+}
+
+fn is_set_operator(word: &str) -> bool {
+    ["union", "intersect", "except", "minus"].iter().any(|operator| word.eq_ignore_ascii_case(operator))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn too_deep(sql: &str) -> bool {
+        is_too_deep(sql, Dialect::Oracle)
+    }
+
+    #[test]
+    fn a_chain_of_operators_is_as_deep_as_it_is_long() {
+        assert!(!too_deep(&format!("select {} from t", vec!["a"; 9_000].join(" + "))));
+        assert!(too_deep(&format!("select {} from t", vec!["a"; 11_000].join(" + "))));
+        assert!(too_deep(&format!("select {} from t", vec!["f(a, b)"; 60_000].join(" + "))));
+        assert!(too_deep(&format!("select {} from t", vec!["','"; 60_000].join(" || "))));
+        assert!(too_deep(&format!("select 1; select {} from t; select 'x", vec!["a"; 11_000].join(" + "))));
+    }
+
+    #[test]
+    fn long_lists_are_flat() {
+        assert!(!too_deep(&format!("insert into t values {}", vec!["(1, 'a', -2)"; 60_000].join(", "))));
+        assert!(!too_deep(&"insert into t (a) select a + b from s;\n".repeat(20_000)));
+    }
+
+    #[test]
+    fn combined_queries_are_counted_across_their_columns() {
+        assert!(!too_deep(&vec!["select a, b from t"; 1_900].join(" union all ")));
+        assert!(too_deep(&vec!["select a, b from t"; 2_100].join(" union all ")));
+    }
+}

@@ -1,0 +1,551 @@
+//! Lineage of real statements. A relationship is written as `type effect source, source -> target`.
+
+use std::collections::HashSet;
+
+use super::*;
+
+fn analyse(vendor: &str, scripts: &[&str]) -> Lineage {
+    analyse_with(Settings { vendor: Vendor::find(vendor).unwrap(), database: None, schema: None }, scripts)
+}
+
+fn analyse_with(settings: Settings, scripts: &[&str]) -> Lineage {
+    let mut analyzer = Analyzer::new(settings);
+    for (number, script) in scripts.iter().enumerate() {
+        analyzer.read(&format!("{number}.sql"), script, false);
+    }
+    let lineage = analyzer.finish();
+    assert_consistent(&lineage);
+    lineage
+}
+
+/// Every id is given once, and every reference leads somewhere.
+fn assert_consistent(lineage: &Lineage) {
+    let mut ids = HashSet::new();
+    let columns = lineage.objects.iter().flat_map(|object| object.columns.iter().map(|column| column.id));
+    let all = columns
+        .chain(lineage.objects.iter().map(|object| object.id))
+        .chain(lineage.relations.iter().map(|relation| relation.id))
+        .chain(lineage.processes.iter().map(|process| process.id));
+    for id in all {
+        assert!(ids.insert(id), "the id {id} is given twice");
+        assert!(id < lineage.next_id);
+    }
+    for relation in &lineage.relations {
+        assert!(!relation.sources.is_empty());
+        for end in relation.sources.iter().chain([&relation.target]) {
+            assert!(end.column.column < lineage.object(end.column.object).columns.len());
+        }
+        assert!(relation.process.is_none_or(|process| process < lineage.processes.len()));
+    }
+}
+
+fn column_name(lineage: &Lineage, index: ColumnIndex) -> String {
+    format!("{}.{}", lineage.object(index.object).display_name, lineage.column(index).name)
+}
+
+fn relations(lineage: &Lineage, kind: RelationKind) -> Vec<String> {
+    let of_kind = lineage.relations.iter().filter(|relation| relation.kind == kind);
+    let written = of_kind.map(|relation| {
+        let sources: Vec<String> = relation.sources.iter().map(|end| column_name(lineage, end.column)).collect();
+        format!("{} {} -> {}", relation.effect.name(), sources.join(", "), column_name(lineage, relation.target.column))
+    });
+    written.collect()
+}
+
+fn fdd(lineage: &Lineage) -> Vec<String> {
+    relations(lineage, RelationKind::Fdd)
+}
+
+fn fdr(lineage: &Lineage) -> Vec<String> {
+    relations(lineage, RelationKind::Fdr)
+}
+
+fn processes(lineage: &Lineage) -> Vec<(&str, &str)> {
+    lineage.processes.iter().map(|process| (process.name.as_str(), process.kind)).collect()
+}
+
+fn object<'a>(lineage: &'a Lineage, name: &str) -> &'a Object {
+    let mut found = lineage.objects.iter().filter(|object| object.display_name == name);
+    let object = found.next().unwrap_or_else(|| panic!("there is no {name}"));
+    assert!(found.next().is_none(), "there are several {name}");
+    object
+}
+
+#[test]
+fn an_insert_pairs_its_columns_with_those_of_the_query_by_position() {
+    let lineage = analyse("dbvoracle", &["insert into t (a, b) select y, x as a from s"]);
+    assert_eq!(
+        fdd(&lineage),
+        [
+            "select s.y -> INSERT-SELECT-1.y",
+            "select s.x -> INSERT-SELECT-1.a",
+            "insert INSERT-SELECT-1.y -> t.a",
+            "insert INSERT-SELECT-1.a -> t.b",
+        ]
+    );
+    assert_eq!(processes(&lineage), [("Query Insert-1", "sstinsert")]);
+    assert_eq!(object(&lineage, "INSERT-SELECT-1").kind, ObjectKind::InsertSelect);
+    assert_eq!(lineage.relations[2].process, Some(0));
+    assert_eq!(lineage.relations[0].process, None);
+}
+
+#[test]
+fn an_insert_of_values_only_has_literals_for_sources() {
+    let lineage = analyse("dbvmysql", &["insert into t (a, b) values (1, 'x'), (2, 'y')"]);
+    assert_eq!(
+        fdd(&lineage),
+        [
+            "select SQL_CONSTANTS.1, SQL_CONSTANTS.2 -> INSERT-SELECT-1.column1",
+            "select SQL_CONSTANTS.'x', SQL_CONSTANTS.'y' -> INSERT-SELECT-1.column2",
+            "insert INSERT-SELECT-1.column1 -> t.a",
+            "insert INSERT-SELECT-1.column2 -> t.b",
+        ]
+    );
+}
+
+#[test]
+fn a_view_has_the_columns_of_its_query() {
+    let lineage = analyse("dbvpostgresql", &["create view v as select a.id, a.n as name from public.t as a"]);
+    assert_eq!(
+        fdd(&lineage),
+        [
+            "select public.t.id -> RS-1.id",
+            "select public.t.n -> RS-1.name",
+            "create_view RS-1.id -> v.id",
+            "create_view RS-1.name -> v.name",
+        ]
+    );
+    assert_eq!(processes(&lineage), [("Query Create View-1", "sstcreateview")]);
+    assert_eq!(object(&lineage, "v").kind, ObjectKind::View);
+    assert_eq!(object(&lineage, "public.t").place.schema.as_deref(), Some("public"));
+    assert_eq!(object(&lineage, "public.t").name, "t");
+}
+
+#[test]
+fn a_view_may_name_its_columns() {
+    let lineage = analyse("dbvansi", &["create view v (x, y) as select a, b from t"]);
+    assert_eq!(fdd(&lineage)[2..], ["create_view RS-1.a -> v.x", "create_view RS-1.b -> v.y"]);
+}
+
+#[test]
+fn a_table_made_from_a_query_is_known_afterwards() {
+    let lineage = analyse("dbvsnowflake", &["create table t as select a, b from s; insert into u select * from t"]);
+    assert_eq!(
+        fdd(&lineage)[2..],
+        [
+            "create_table RS-1.a -> t.a",
+            "create_table RS-1.b -> t.b",
+            "select t.a -> INSERT-SELECT-1.a",
+            "select t.b -> INSERT-SELECT-1.b",
+            "insert INSERT-SELECT-1.a -> u.a",
+            "insert INSERT-SELECT-1.b -> u.b",
+        ]
+    );
+    assert_eq!(processes(&lineage), [("Query Create Table-1", "sstcreatetable"), ("Query Insert-1", "sstinsert")]);
+}
+
+#[test]
+fn a_common_table_expression_stands_between_its_query_and_its_reader() {
+    let lineage = analyse("dbvpostgresql", &["with c as (select a from t where b > 1) select a as z from c"]);
+    assert_eq!(fdd(&lineage), ["select t.a -> RS-1.a", "select RS-1.a -> CTE-c-1.a", "select CTE-c-1.a -> RS-2.z"]);
+    assert_eq!(
+        fdr(&lineage),
+        [
+            "select t.b -> RS-1.RelationRows",
+            "select RS-1.RelationRows -> CTE-c-1.RelationRows",
+            "select CTE-c-1.RelationRows -> RS-2.RelationRows",
+        ]
+    );
+    assert_eq!(object(&lineage, "CTE-c-1").kind, ObjectKind::WithCte);
+}
+
+#[test]
+fn a_recursive_common_table_expression_reads_itself() {
+    let sql = "with recursive c (n) as (select a from t union all select n + 1 from c where n < 10) select n from c";
+    let lineage = analyse("dbvpostgresql", &[sql]);
+    let flows = fdd(&lineage);
+    assert!(flows.contains(&"select RESULT_OF_UNION-1.a -> CTE-c-1.n".to_owned()), "{flows:#?}");
+    assert!(flows.contains(&"select CTE-c-1.n, SQL_CONSTANTS.1 -> RS-2.n + 1".to_owned()), "{flows:#?}");
+    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+}
+
+#[test]
+fn recursion_needs_no_word_for_it_in_oracle() {
+    let lineage = analyse("dbvoracle", &["with c as (select a from t union all select a from c) select a from c"]);
+    assert_eq!(lineage.objects.iter().filter(|object| object.kind.is_stored()).count(), 1);
+    assert!(fdd(&lineage).contains(&"select CTE-C-1.a -> RS-2.a".to_owned()), "{:#?}", fdd(&lineage));
+}
+
+#[test]
+fn existence_is_decided_by_rows_and_membership_by_values() {
+    let sql = "select a from t where exists (select x from u where u.k = 1) and (b, c) in (select d, e from w)";
+    let lineage = analyse("dbvpostgresql", &[sql]);
+    let into_result: Vec<String> =
+        fdr(&lineage).into_iter().filter(|flow| flow.ends_with("-> RS-1.RelationRows")).collect();
+    assert_eq!(
+        into_result,
+        ["select RS-2.RelationRows, t.b, t.c, RS-3.d, RS-3.e -> RS-1.RelationRows"],
+        "{:#?}",
+        fdr(&lineage)
+    );
+}
+
+#[test]
+fn the_parts_of_a_union_meet_by_position() {
+    let lineage = analyse(
+        "dbvmssql",
+        &["create view v as select a, b from t union all select c, d from u union select e, f from w"],
+    );
+    let into_union: Vec<String> =
+        fdd(&lineage).into_iter().filter(|flow| flow.contains("-> RESULT_OF_UNION-1")).collect();
+    assert_eq!(
+        into_union,
+        [
+            "select RS-1.a -> RESULT_OF_UNION-1.a",
+            "select RS-1.b -> RESULT_OF_UNION-1.b",
+            "select RS-2.c -> RESULT_OF_UNION-1.a",
+            "select RS-2.d -> RESULT_OF_UNION-1.b",
+            "select RS-3.e -> RESULT_OF_UNION-1.a",
+            "select RS-3.f -> RESULT_OF_UNION-1.b",
+        ]
+    );
+    assert!(fdd(&lineage).contains(&"create_view RESULT_OF_UNION-1.b -> v.b".to_owned()));
+    assert_eq!(object(&lineage, "RESULT_OF_UNION-1").kind, ObjectKind::SelectUnion);
+}
+
+#[test]
+fn what_an_except_takes_away_only_decides_the_rows() {
+    let lineage = analyse("dbvpostgresql", &["select a from t except select b from u"]);
+    assert!(!fdd(&lineage).iter().any(|flow| flow.contains("RS-2.b ->")));
+    assert!(fdr(&lineage).contains(&"select RS-2.b -> RESULT_OF_MINUS-1.RelationRows".to_owned()));
+}
+
+#[test]
+fn joins_and_filters_decide_the_rows() {
+    let sql = "select o.total from orders o left join customers c on o.cid = c.id where c.zip > 3";
+    let lineage = analyse("dbvoracle", &[sql]);
+    assert_eq!(fdd(&lineage), ["select orders.total -> RS-1.total"]);
+    assert_eq!(
+        fdr(&lineage),
+        ["select orders.cid, customers.id -> RS-1.RelationRows", "select customers.zip -> RS-1.RelationRows"]
+    );
+    let clauses: Vec<_> =
+        lineage.relations.iter().filter(|r| r.kind == RelationKind::Fdr).map(|r| r.sources[0].clause).collect();
+    assert_eq!(clauses, [Some(Clause::JoinCondition), Some(Clause::Where)]);
+    let join = lineage.relations.iter().find(|relation| relation.kind == RelationKind::Join).unwrap();
+    assert_eq!(column_name(&lineage, join.sources[0].column), "orders.cid");
+    assert_eq!(column_name(&lineage, join.target.column), "customers.id");
+    let condition = join.join.as_ref().unwrap();
+    assert_eq!((condition.kind, condition.condition.as_str()), ("left", "o.cid = c.id"));
+}
+
+#[test]
+fn an_aggregate_stands_between_its_argument_and_its_result() {
+    let lineage = analyse("dbvoracle", &["select d, sum(x) total, count(*) n, count(y) m from t group by d"]);
+    assert_eq!(
+        fdd(&lineage),
+        [
+            "select t.d -> RS-1.d",
+            "function t.x -> sum.sum",
+            "select sum.sum -> RS-1.total",
+            "select count.count -> RS-1.n",
+            "select count.count -> RS-1.m",
+        ]
+    );
+    assert_eq!(
+        fdr(&lineage),
+        ["function t.d -> sum.sum", "function t.d -> count.count", "function t.y, t.d -> count.count"]
+    );
+    assert_eq!(relations(&lineage, RelationKind::Frd), ["function t.RelationRows -> count.count"]);
+}
+
+#[test]
+fn the_condition_of_a_case_only_decides() {
+    let lineage = analyse("dbvoracle", &["select case when a > 1 then b else c end x from t"]);
+    assert_eq!(fdd(&lineage), ["function t.b, t.c -> case-when.case-when", "select case-when.case-when -> RS-1.x"]);
+    assert_eq!(fdr(&lineage), ["function t.a -> case-when.case-when"]);
+}
+
+#[test]
+fn a_merge_inserts_and_updates() {
+    let sql = "merge into t using (select id, v from s) q on (t.id = q.id) \
+               when matched then update set t.v = q.v \
+               when not matched then insert (id, v) values (q.id, q.v)";
+    let lineage = analyse("dbvsnowflake", &[sql]);
+    assert_eq!(
+        fdd(&lineage),
+        [
+            "select s.id -> RESULT_OF_Q-1.id",
+            "select s.v -> RESULT_OF_Q-1.v",
+            "select RESULT_OF_Q-1.v -> MERGE-UPDATE-1.v",
+            "merge_update MERGE-UPDATE-1.v -> t.v",
+            "select RESULT_OF_Q-1.id -> MERGE-INSERT-1.id",
+            "merge_insert MERGE-INSERT-1.id -> t.id",
+            "select RESULT_OF_Q-1.v -> MERGE-INSERT-1.v",
+            "merge_insert MERGE-INSERT-1.v -> t.v",
+        ]
+    );
+    assert!(fdr(&lineage).contains(&"merge t.id, RESULT_OF_Q-1.id -> MERGE-INSERT-1.RelationRows".to_owned()));
+    assert_eq!(processes(&lineage), [("Query Merge-1", "sstmerge")]);
+    assert_eq!(object(&lineage, "MERGE-INSERT-1").kind, ObjectKind::MergeInsert);
+}
+
+#[test]
+fn an_update_changes_its_target_through_what_it_sets() {
+    let lineage = analyse("dbvpostgresql", &["update t set v = s.q * 2 from s where s.id = t.id"]);
+    assert_eq!(fdd(&lineage), ["select s.q, SQL_CONSTANTS.2 -> UPDATE-SET-1.v", "update UPDATE-SET-1.v -> t.v"]);
+    assert_eq!(
+        fdr(&lineage),
+        ["select s.id, t.id -> UPDATE-SET-1.RelationRows", "update UPDATE-SET-1.RelationRows -> t.RelationRows"]
+    );
+}
+
+#[test]
+fn an_update_by_alias_changes_the_table_behind_it() {
+    let lineage = analyse("dbvmssql", &["update x set x.v = s.q from dbo.t as x join s on s.id = x.id"]);
+    assert_eq!(fdd(&lineage), ["select s.q -> UPDATE-SET-1.v", "update UPDATE-SET-1.v -> dbo.t.v"]);
+    assert_eq!(fdr(&lineage)[0], "select s.id, dbo.t.id -> UPDATE-SET-1.RelationRows");
+    assert!(lineage.objects.iter().all(|object| object.name != "x"));
+}
+
+#[test]
+fn a_statement_in_a_query_yields_what_it_returns() {
+    let sql =
+        "with i as (insert into t (a) select b from s where c = 1 returning a) insert into log (z) select a from i";
+    let lineage = analyse("dbvpostgresql", &[sql]);
+    assert!(fdd(&lineage).contains(&"select t.a -> RS-1.a".to_owned()), "{:#?}", fdd(&lineage));
+    assert!(fdd(&lineage).contains(&"select CTE-i-1.a -> INSERT-SELECT-2.a".to_owned()), "{:#?}", fdd(&lineage));
+    let of_processes = lineage.relations.iter().filter_map(|relation| Some((relation.process?, relation)));
+    let written: Vec<_> =
+        of_processes.map(|(process, relation)| (process, column_name(&lineage, relation.target.column))).collect();
+    let expected = [(0, "t.a"), (0, "t.RelationRows"), (1, "log.z")];
+    assert_eq!(written, expected.map(|(process, column)| (process, column.to_owned())));
+    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+}
+
+#[test]
+fn a_delete_is_decided_by_its_condition() {
+    let lineage = analyse("dbvpostgresql", &["delete from t where t.a in (select b from s)"]);
+    assert!(fdr(&lineage).contains(&"delete t.a, RS-1.b -> t.RelationRows".to_owned()), "{:#?}", fdr(&lineage));
+    assert_eq!(processes(&lineage), [("Query Delete-1", "sstdelete")]);
+}
+
+#[test]
+fn a_star_is_resolved_by_a_table_of_an_earlier_file() {
+    let files = ["create table a.t (id int primary key, n varchar(10));", "insert into zz select * from a.t;"];
+    let lineage = analyse("dbvmysql", &files);
+    assert_eq!(
+        fdd(&lineage),
+        [
+            "select a.t.id -> INSERT-SELECT-1.id",
+            "select a.t.n -> INSERT-SELECT-1.n",
+            "insert INSERT-SELECT-1.id -> zz.id",
+            "insert INSERT-SELECT-1.n -> zz.n",
+        ]
+    );
+    let table = object(&lineage, "a.t");
+    assert_eq!(table.place, Place { server: None, database: Some("a".into()), schema: None });
+    assert_eq!(table.columns[0].data_type.as_deref(), Some("INT"));
+    assert!(table.columns[0].primary_key && !table.columns[1].primary_key);
+    assert_eq!(lineage.relations[2].target.at.script, 1, "the column was first named in the second file");
+}
+
+#[test]
+fn a_star_over_an_unknown_table_stays_a_star() {
+    let lineage = analyse("dbvoracle", &["create view v as select * from t; select x from v"]);
+    let flows = fdd(&lineage);
+    assert!(flows.contains(&"select t.* -> RS-1.*".to_owned()), "{flows:#?}");
+    assert!(flows.contains(&"create_view RS-1.* -> v.*".to_owned()), "{flows:#?}");
+    assert!(flows.contains(&"select t.x -> RS-1.x".to_owned()), "{flows:#?}");
+    assert!(flows.contains(&"select v.x -> RS-2.x".to_owned()), "{flows:#?}");
+}
+
+#[test]
+fn a_column_goes_to_the_table_that_is_known_to_have_it() {
+    let sql = "create table t (a int, x int); create table u (b int, y int); select a, b from t, u";
+    let lineage = analyse("dbvoracle", &[sql]);
+    assert_eq!(fdd(&lineage), ["select t.a -> RS-1.a", "select u.b -> RS-1.b"]);
+    assert!(lineage.problems.is_empty());
+}
+
+#[test]
+fn a_column_that_several_tables_may_have_is_an_orphan() {
+    let lineage = analyse("dbvoracle", &["select c from t, u"]);
+    assert_eq!(fdd(&lineage), ["select pseudo_table_include_orphan_column.c -> RS-1.c"]);
+    assert_eq!(lineage.problems[0].kind, ProblemKind::LinkOrphanColumn);
+    assert!(lineage.problems[0].message.contains("0.sql") && lineage.problems[0].message.contains("c(1,8)"));
+    assert!(!lineage.is_incomplete());
+}
+
+#[test]
+fn a_correlated_subquery_sees_the_outer_tables() {
+    let lineage = analyse("dbvpostgresql", &["select a.x from a where exists (select 1 from b where b.k = a.k)"]);
+    assert!(fdr(&lineage).contains(&"select b.k, a.k -> RS-2.RelationRows".to_owned()), "{:#?}", fdr(&lineage));
+    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+}
+
+#[test]
+fn quotes_tell_objects_apart_where_the_dialect_says_so() {
+    let lineage = analyse(
+        "dbvoracle",
+        &[r#"insert into "T" ("a") select "My Col" from Orders; insert into t (B) select c from ORDERS"#],
+    );
+    let tables: Vec<&str> =
+        lineage.objects.iter().filter(|object| object.kind.is_stored()).map(|o| o.name.as_str()).collect();
+    assert_eq!(tables, ["\"T\"", "Orders"], "T and \"T\" are the same in Oracle, and so are Orders and ORDERS");
+    assert_eq!(object(&lineage, "Orders").normal_name, "ORDERS");
+    assert_eq!(object(&lineage, "Orders").columns[0].name, "\"My Col\"");
+    assert_eq!(object(&lineage, "Orders").columns[0].normal_name, "My Col");
+
+    let lineage = analyse("dbvoracle", &[r#"select a from "orders" union select a from orders"#]);
+    assert_eq!(lineage.objects.iter().filter(|object| object.kind.is_stored()).count(), 2);
+}
+
+#[test]
+fn qualifiers_place_a_table() {
+    let lineage = analyse("dbvmssql", &["select a from srv.db.dbo.t; select a from [db].[dbo].[u]; select a from w"]);
+    let place = |name: &str| object(&lineage, name).place.clone();
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(place("srv.db.dbo.t"), Place { server: text("srv"), database: text("db"), schema: text("dbo") });
+    assert_eq!(place("[db].[dbo].[u]"), Place { server: None, database: text("[db]"), schema: text("[dbo]") });
+    assert_eq!(place("w"), Place::default());
+}
+
+#[test]
+fn a_default_schema_makes_two_spellings_one_table() {
+    let settings =
+        Settings { vendor: Vendor::find("dbvpostgresql").unwrap(), database: None, schema: Some("public".into()) };
+    let lineage = analyse_with(settings, &["select a from t; select b from public.t"]);
+    assert_eq!(object(&lineage, "t").columns.len(), 2);
+    assert_eq!(object(&lineage, "t").place.schema.as_deref(), Some("public"));
+}
+
+#[test]
+fn identifiers_are_found_at_their_place_in_the_script() {
+    let lineage =
+        analyse("dbvoracle", &["-- ä comment\ninsert into t (a)\n  select s.col\n  from s;\nselect\n z from u"]);
+    let at = |range: Range| (range.start, range.end);
+    assert_eq!(at(object(&lineage, "t").at[0]), ((2, 13), (2, 14)));
+    assert_eq!(at(object(&lineage, "t").columns[0].at), ((2, 16), (2, 17)));
+    assert_eq!(at(object(&lineage, "s").columns[0].at), ((3, 12), (3, 15)));
+    assert_eq!(at(object(&lineage, "u").at[0]), ((6, 9), (6, 10)));
+    assert_eq!(at(lineage.relations[0].sources[0].at), ((3, 10), (3, 15)));
+    assert_eq!(at(lineage.processes[0].at), ((2, 1), (4, 9)));
+}
+
+#[test]
+fn a_syntax_error_leaves_the_other_file_alone() {
+    let lineage = analyse("dbvmysql", &["insert into t select a from s", "select 1;\nselec bogus from x"]);
+    assert_eq!(lineage.statements, 2);
+    assert!(lineage.is_incomplete());
+    let problem = &lineage.problems[0];
+    assert_eq!((problem.kind, problem.file.as_str()), (ProblemKind::SyntaxError, "1.sql"));
+    assert_eq!(problem.at.unwrap().start, (2, 1));
+    assert!(problem.message.starts_with("1.sql: Expected"), "{}", problem.message);
+    assert!(problem.message.ends_with("line 2, column 1"), "{}", problem.message);
+    assert!(fdd(&lineage).contains(&"insert INSERT-SELECT-1.a -> t.a".to_owned()));
+}
+
+#[test]
+fn a_routine_that_cannot_be_read_is_an_error() {
+    let sql = "create or replace procedure p as begin insert into t select a from s; end p;";
+    let lineage = analyse("dbvoracle", &[sql]);
+    assert!(lineage.is_incomplete());
+
+    let function = "create function f(a int) returns int language sql as $$ select a $$";
+    let lineage = analyse("dbvpostgresql", &[function]);
+    assert_eq!(lineage.statements, 0);
+    assert!(lineage.problems[0].message.contains("function f"), "{:?}", lineage.problems);
+}
+
+#[test]
+fn the_statements_of_a_procedure_bear_its_name() {
+    let sql = "create procedure load_t as begin insert into t (a) select b from s; end";
+    let lineage = analyse("dbvmssql", &[sql]);
+    assert_eq!(processes(&lineage), [("load_t Insert-1", "sstinsert")]);
+    assert!(fdd(&lineage).contains(&"insert INSERT-SELECT-1.b -> t.a".to_owned()));
+}
+
+#[test]
+fn a_foreign_key_leads_from_the_table_it_refers_to() {
+    let sql = "create table d (id int primary key); create table e (x int, d_id int references d(id), foreign key (x) references d)";
+    let lineage = analyse("dbvpostgresql", &[sql]);
+    assert_eq!(fdd(&lineage), ["foreign_key d.id -> e.x", "foreign_key d.id -> e.d_id"]);
+    assert!(object(&lineage, "e").columns[1].foreign_key);
+}
+
+#[test]
+fn use_names_the_database_for_the_rest_of_the_script() {
+    let lineage = analyse("dbvmysql", &["use shop; select a from t", "select a from u"]);
+    assert_eq!(object(&lineage, "t").place.database.as_deref(), Some("shop"));
+    assert_eq!(object(&lineage, "u").place.database, None);
+}
+
+#[test]
+fn a_vendor_without_a_dialect_is_read_and_said_so() {
+    let lineage = analyse("dbvteradata", &["insert into t select a from s"]);
+    assert_eq!(lineage.problems[0].kind, ProblemKind::SyntaxHint);
+    assert!(!lineage.is_incomplete());
+    assert_eq!(lineage.statements, 1);
+}
+
+#[test]
+fn deep_nesting_is_survived() {
+    let chain = format!("select {} from t", vec!["a"; 9_000].join(" + "));
+    let nested = format!("select {}a{} from t", "(".repeat(3000), ")".repeat(3000));
+    let unions = vec!["select a from t"; 2000].join(" union all ");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let settings = Settings { vendor: Vendor::find("dbvoracle").unwrap(), database: None, schema: None };
+    let read = move |analyzer: &mut Analyzer| {
+        for sql in [chain, nested, unions] {
+            analyzer.read("x.sql", &sql, false);
+        }
+    };
+    let lineage = runtime.block_on(off_thread(settings, read)).unwrap();
+    assert!(lineage.statements >= 2, "{} {:?}", lineage.statements, lineage.problems);
+}
+
+#[test]
+fn a_panic_in_the_analysis_is_an_error() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let settings = Settings { vendor: Vendor::find("dbvoracle").unwrap(), database: None, schema: None };
+    let outcome = runtime.block_on(off_thread(settings, |_| panic!("out of {}", "luck")));
+    assert_eq!(outcome.unwrap_err(), "The analysis broke down: out of luck");
+}
+
+#[tokio::test]
+async fn an_analysis_that_nobody_waits_for_ends_early() {
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let (go_on, may_go_on) = std::sync::mpsc::channel();
+    let (end, ended) = tokio::sync::oneshot::channel();
+    let settings = Settings { vendor: Vendor::find("dbvoracle").unwrap(), database: None, schema: None };
+    let waiting = tokio::spawn(off_thread(settings, move |analyzer| {
+        begun.send(()).unwrap();
+        may_go_on.recv().unwrap();
+        analyzer.read("a.sql", "select a from t", false);
+        end.send(analyzer.draft.is_abandoned()).unwrap();
+    }));
+    has_begun.await.unwrap();
+    waiting.abort();
+    assert!(waiting.await.unwrap_err().is_cancelled());
+    go_on.send(()).unwrap();
+    assert!(ended.await.unwrap());
+}
+
+#[test]
+fn what_is_left_out_is_said() {
+    let said = |vendor, sql: &str| {
+        let lineage = analyse(vendor, &[sql]);
+        let problem = lineage.problems.first().unwrap_or_else(|| panic!("nothing was said about {sql}"));
+        (problem.kind, problem.message.clone())
+    };
+    let (kind, message) =
+        said("dbvpostgresql", "insert into t (a) select b from s on conflict (a) do update set a = excluded.a");
+    assert_eq!(kind, ProblemKind::SyntaxHint);
+    assert!(message.contains("rows that are there already"), "{message}");
+    let (kind, _) = said("dbvbigquery", "select * replace (a + 1 as a) from t");
+    assert_eq!(kind, ProblemKind::AnalyzeError);
+    let (kind, message) = said("dbvpostgresql", "copy t from '/data.csv'");
+    assert_eq!(kind, ProblemKind::AnalyzeError);
+    assert!(message.starts_with("0.sql: the transfer between a table and files"), "{message}");
+}

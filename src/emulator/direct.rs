@@ -1,0 +1,192 @@
+//! Analysis without a job: the SQL comes with the request and its lineage goes back with the answer.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use axum::extract::{ConnectInfo, Request};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::analysis::{self, Lineage, Problem, Settings};
+use super::envelope::{Envelope, Failure, download, respond};
+use super::export::Drawn;
+use super::layout::Drawing;
+use super::parameters::Parameters;
+use super::routes::Action;
+use super::selection::{Options, View};
+use super::tree::Model;
+use super::{Service, archive, clock, csv, export, submission};
+
+/// The vendor of a request that names none.
+const DEFAULT_VENDOR: &str = "dbvoracle";
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caller(IpAddr);
+
+impl Caller {
+    pub(super) fn of(request: &Request) -> Self {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        Self(peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(address)| address.ip()))
+    }
+}
+
+/// How often each address has called without credentials today.
+#[derive(Debug, Default)]
+pub(super) struct AnonymousCalls {
+    today: Mutex<(u64, HashMap<IpAddr, u32>)>,
+}
+
+impl AnonymousCalls {
+    /// Counts a call, unless the address has none left.
+    fn admit(&self, caller: Caller, allowed: u32, now: SystemTime) -> bool {
+        let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        let day = clock::day(now);
+        if today.0 != day {
+            *today = (day, HashMap::new());
+        }
+        let calls = today.1.entry(caller.0).or_default();
+        let admitted = *calls < allowed;
+        *calls += u32::from(admitted);
+        admitted
+    }
+}
+
+/// Answers `generation/sqlflow` and the operations below it.
+pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Result<Response, Failure> {
+    let delimiter = csv::delimiter(parameters.get("delimiter"))?;
+    let options = match action {
+        // The CSV is of tables, as that of a job is unless it was submitted otherwise.
+        Action::AnalyseCsv => Options {
+            ignore_record_set: true,
+            ignore_function: true,
+            table_to_table: parameters.flag("tableToTable", false)?,
+            ..export::options(parameters, "fdd")?
+        },
+        _ => export::options(parameters, "fdd")?,
+    };
+    let lineage = lineage(parameters).await?;
+    let write = move || match action {
+        Action::AnalyseCsv => {
+            csv::write(&View::of(&lineage, &options), delimiter).map(|text| download(export::CSV, "lineage.csv", text))
+        }
+        Action::AnalyseGraph => {
+            let view = View::of(&lineage, &options);
+            let drawing = Drawing::of(&view, &options);
+            Ok(envelope(&lineage, Drawn::of(&view, Some(&drawing))).respond())
+        }
+        _ => Ok(envelope(&lineage, Model::of(&View::of(&lineage, &options))).respond()),
+    };
+    tokio::task::spawn_blocking(write)
+        .await
+        .map_err(|error| Failure::internal(format_args!("the lineage could not be written: {error}")))?
+}
+
+/// Answers `/api/anonymous/lineage`.
+pub(super) async fn anonymous(
+    service: &Service,
+    parameters: &mut Parameters,
+    caller: Caller,
+) -> Result<Response, Failure> {
+    let allowed = service.limits.anonymous_calls_per_day;
+    if !service.anonymous.admit(caller, allowed, SystemTime::now()) {
+        return Ok(too_many_calls(allowed));
+    }
+    parameters.required("sqltext")?;
+    let options = export::options(parameters, "fdd")?;
+    let lineage = lineage(parameters).await?;
+    Ok(envelope(&lineage, Model::of(&View::of(&lineage, &options))).respond())
+}
+
+/// The one failure with an HTTP status of its own.
+fn too_many_calls(allowed: u32) -> Response {
+    let body = json!({
+        "code": 429,
+        "error": "rate_limit_exceeded",
+        "message": format!("Anonymous calls are limited to {allowed} a day. Get a personal key or host SQLFlow yourself to go on."),
+        "upgrade": {
+            "personal_key": { "url": "https://www.gudusoft.com/" },
+            "self_hosted": { "url": "https://www.gudusoft.com/" },
+        },
+    });
+    respond(StatusCode::TOO_MANY_REQUESTS, 429, &body)
+}
+
+/// Answers `demo/syntax/check`: 200 for SQL without errors, and the errors otherwise.
+pub(super) async fn check_syntax(parameters: &mut Parameters) -> Result<Response, Failure> {
+    let settings = submission::settings(parameters, None)?;
+    let sql = parameters.required("sql")?.to_owned();
+    let begun = Instant::now();
+    let lineage = analysis::off_thread(settings, move |analyzer| analyzer.read("sql", &sql, false))
+        .await
+        .map_err(Failure::internal)?;
+    let errors: Vec<Value> =
+        lineage.problems.iter().filter(|problem| problem.kind.is_error()).map(describe_error).collect();
+    let code = if errors.is_empty() { 200 } else { 400 };
+    let data = json!({
+        "usedTime": format!("{}ms", begun.elapsed().as_millis()),
+        "gsp.version": concat!("emulator ", env!("CARGO_PKG_VERSION")),
+        "errorInfos": errors,
+    });
+    let mut body = json!({ "code": code, "data": data });
+    if code != 200 {
+        body["error"] = lineage.messages().join("\n").into();
+    }
+    Ok(respond(StatusCode::OK, code, &body))
+}
+
+fn describe_error(problem: &Problem) -> Value {
+    let mut described = json!({ "errorMessage": problem.message, "errorType": problem.kind.name() });
+    if let Some(at) = problem.at {
+        described["lineNo"] = at.start.0.into();
+        described["columnNo"] = at.start.1.into();
+    }
+    described
+}
+
+/// The lineage of `sqltext` or of the one file in `sqlfile`.
+async fn lineage(parameters: &mut Parameters) -> Result<Lineage, Failure> {
+    let settings: Settings = submission::settings(parameters, Some(DEFAULT_VENDOR))?;
+    let files = parameters.take_files("sqlfile");
+    let outcome = match (parameters.get("sqltext").map(str::to_owned), files.into_iter().next()) {
+        (Some(sql), _) => analysis::off_thread(settings, move |analyzer| analyzer.read("sqltext", &sql, false)).await,
+        (None, Some(file)) => {
+            let read = move |analyzer: &mut analysis::Analyzer| {
+                archive::scripts(&file, |script| match script {
+                    Ok(script) => analyzer.read(&script.name, &script.text, script.damaged),
+                    Err(unreadable) => analyzer.unreadable(&unreadable.name, &unreadable.to_string()),
+                });
+            };
+            analysis::off_thread(settings, read).await
+        }
+        (None, None) => return Err(Failure::new(400, "One of the parameters 'sqltext' and 'sqlfile' is required.")),
+    };
+    outcome.map_err(Failure::internal)
+}
+
+fn envelope<T: Serialize>(lineage: &Lineage, data: T) -> Envelope<T> {
+    Envelope::new(data).with_warnings(&lineage.messages(), lineage.is_incomplete())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn anonymous_calls_start_anew_each_day() {
+        let calls = AnonymousCalls::default();
+        let caller = Caller(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let now = SystemTime::UNIX_EPOCH;
+        assert!(calls.admit(caller, 2, now));
+        assert!(calls.admit(caller, 2, now));
+        assert!(!calls.admit(caller, 2, now));
+        assert!(calls.admit(Caller(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), 2, now));
+        assert!(calls.admit(caller, 2, now + Duration::from_secs(86_400)));
+    }
+}

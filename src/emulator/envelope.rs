@@ -1,0 +1,136 @@
+//! The envelope around every answer: `{"code": …, "data": …, "error": …}`, sent with HTTP status 200 whatever happened.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// The content type of every JSON answer, as the real server spells it.
+pub(super) const JSON: &str = "application/json;charset=utf-8";
+
+/// An answer that is a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    http: StatusCode,
+    code: u16,
+    message: String,
+    textual_code: bool,
+}
+
+impl Failure {
+    /// A failure told by the envelope alone.
+    pub(super) fn new(code: u16, message: impl Into<String>) -> Self {
+        Self { http: StatusCode::OK, code, message: message.into(), textual_code: false }
+    }
+
+    /// The caller did not prove who it is.
+    pub(super) fn denied() -> Self {
+        Self::new(401, "Invalid user or token, access deny.")
+    }
+
+    /// A parameter that the operation cannot do without is missing or blank.
+    pub(super) fn missing(parameter: &str) -> Self {
+        Self::new(400, format!("The parameter '{parameter}' is required and must not be blank."))
+    }
+
+    /// The server's own fault.
+    pub(super) fn internal(message: impl std::fmt::Display) -> Self {
+        Self::new(500, format!("The emulator failed: {message}"))
+    }
+
+    /// The same failure with an HTTP status of its own, for what a servlet container answers before SQLFlow does.
+    pub(super) fn with_status(mut self, http: StatusCode) -> Self {
+        self.http = http;
+        self
+    }
+
+    /// The same failure with its code as a JSON string, the way `generateToken` writes it.
+    pub(super) fn with_textual_code(mut self) -> Self {
+        self.textual_code = true;
+        self
+    }
+
+    /// The message.
+    #[cfg(test)]
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let code = if self.textual_code { json!(self.code.to_string()) } else { json!(self.code) };
+        let body = json!({ "code": code, "error": self.message });
+        respond(self.http, self.code, &body)
+    }
+}
+
+/// The code an envelope carries, left on the response for the request log.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EnvelopeCode(pub(super) u16);
+
+/// `{"code": 200, "data": …}`.
+pub(super) fn success(data: Value) -> Response {
+    Envelope::new(data).respond()
+}
+
+/// A successful answer under construction.
+#[derive(Debug)]
+pub(super) struct Envelope<T> {
+    code: u16,
+    data: T,
+    fields: Map<String, Value>,
+}
+
+impl<T: Serialize> Envelope<T> {
+    pub(super) fn new(data: T) -> Self {
+        Self { code: 200, data, fields: Map::new() }
+    }
+
+    /// Adds a field beside `data`.
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.into(), value.into());
+        self
+    }
+
+    /// Adds warnings, one to a line. If some of them are errors the data is incomplete, which is code 203.
+    pub(super) fn with_warnings(mut self, messages: &[String], incomplete: bool) -> Self {
+        if !messages.is_empty() {
+            self.fields.insert("error".into(), messages.join("\n").into());
+        }
+        if incomplete {
+            self.code = 203;
+        }
+        self
+    }
+
+    pub(super) fn respond(self) -> Response {
+        #[derive(Serialize)]
+        struct Written<'a, T> {
+            code: u16,
+            #[serde(flatten)]
+            fields: &'a Map<String, Value>,
+            data: &'a T,
+        }
+
+        respond(StatusCode::OK, self.code, &Written { code: self.code, fields: &self.fields, data: &self.data })
+    }
+}
+
+/// A JSON answer in a shape of its own, for the few operations that have no `data`.
+pub(super) fn respond(status: StatusCode, code: u16, body: &impl Serialize) -> Response {
+    let body = match serde_json::to_vec(body) {
+        Ok(body) => body,
+        Err(error) => return Failure::internal(error).into_response(),
+    };
+    let mut response = (status, [(header::CONTENT_TYPE, HeaderValue::from_static(JSON))], body).into_response();
+    response.extensions_mut().insert(EnvelopeCode(code));
+    response
+}
+
+/// A file to be saved: the body as it is, with a name.
+pub(super) fn download(content_type: &'static str, file_name: &str, body: String) -> Response {
+    let disposition = format!("attachment; filename=\"{file_name}\"");
+    let headers = [(header::CONTENT_TYPE, content_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    (headers, body).into_response()
+}

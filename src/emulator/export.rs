@@ -1,0 +1,259 @@
+//! The operations that hand out the lineage of a job.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Service;
+use super::analysis::{ColumnIndex, Lineage, RelationKind};
+use super::envelope::{Envelope, Failure, download};
+use super::jobs::Job;
+use super::layout::Drawing;
+use super::parameters::Parameters;
+use super::routes::Action;
+use super::selection::{Options, View, same, unquoted};
+use super::tree::{self, Model, column_of, place_name};
+use super::{csv, graphml};
+
+pub(super) const CSV: &str = "text/csv;charset=utf-8";
+const GRAPHML: &str = "application/octet-stream";
+
+/// Answers an export. Writing a large lineage takes a while, so it is done where it holds nothing up.
+pub(super) async fn answer(
+    service: &Arc<Service>,
+    action: Action,
+    user: &str,
+    parameters: &Parameters,
+) -> Result<Response, Failure> {
+    let job = match parameters.get("jobId") {
+        Some(id) if !matches!(action, Action::LatestJobGraph) => service.jobs.find(user, id)?,
+        _ => service.jobs.latest(user)?,
+    };
+    let request = ExportRequest::read(action, &job, parameters, service.limits.relations)?;
+    let lineage = Arc::clone(job.finished()?);
+    let writing = tokio::task::spawn_blocking(move || request.write(&job, &lineage));
+    writing.await.map_err(|error| Failure::internal(format_args!("the export could not be written: {error}")))?
+}
+
+/// An export with everything a caller said about it.
+struct ExportRequest {
+    action: Action,
+    options: Options,
+    delimiter: u8,
+    relation_limit: Option<usize>,
+    contain_graphml: bool,
+    return_model: bool,
+    pattern: Option<regex::Regex>,
+    table_column: Option<String>,
+}
+
+impl ExportRequest {
+    fn read(
+        action: Action,
+        job: &Job,
+        parameters: &Parameters,
+        relation_limit: Option<usize>,
+    ) -> Result<Self, Failure> {
+        let options = if matches!(action, Action::ExportCsv | Action::LeftMost | Action::LeftMostCsv) {
+            job_options(job, parameters)?
+        } else {
+            options(parameters, &job.order.options.relation_types)?
+        };
+        Ok(Self {
+            action,
+            options,
+            delimiter: csv::delimiter(parameters.get("delimiter"))?,
+            relation_limit,
+            contain_graphml: parameters.flag("containGraphML", false)?,
+            return_model: parameters.flag("isReturnModel", true)?,
+            pattern: parameters.get("tableNamePattern").map(pattern).transpose()?,
+            table_column: parameters.get("tableColumn").map(str::to_owned),
+        })
+    }
+
+    fn write(&self, job: &Job, lineage: &Lineage) -> Result<Response, Failure> {
+        match self.action {
+            Action::ExportFullJson => {
+                let view = View::of(lineage, &self.options);
+                Ok(envelope(job, lineage, Model::of(&view)).respond())
+            }
+            Action::ExportCsv => {
+                let view = View::of(lineage, &self.options);
+                Ok(download(CSV, &file_name(job, "csv"), csv::write(&view, self.delimiter)?))
+            }
+            Action::ExportGraphml => {
+                let view = View::of(lineage, &self.options);
+                if tree::exceeds(&view, self.relation_limit) {
+                    return Err(too_many_relationships());
+                }
+                let drawing = Drawing::of(&view, &self.options);
+                Ok(download(GRAPHML, &file_name(job, "graphml"), graphml::write(&drawing)))
+            }
+            Action::LeftMost => Ok(envelope(job, lineage, describe_pairs(lineage, &self.left_most(lineage))).respond()),
+            Action::LeftMostCsv => {
+                let pairs = self.left_most(lineage);
+                Ok(download(CSV, &file_name(job, "csv"), csv::write_pairs(lineage, &pairs, self.delimiter)?))
+            }
+            _ => Ok(self.drawn(job, lineage)),
+        }
+    }
+
+    fn drawn(&self, job: &Job, lineage: &Lineage) -> Response {
+        let view = View::of(lineage, &self.options);
+        let whole = !tree::exceeds(&view, self.relation_limit);
+        let drawing = whole.then(|| Drawing::of(&view, &self.options));
+        let graphml = drawing.as_ref().filter(|_| self.contain_graphml).map(graphml::write);
+        let mut drawn = Drawn::of(&view, drawing.as_ref());
+        drawn.graphml = graphml;
+        if !self.return_model {
+            drawn.sqlflow = None;
+        }
+        envelope(job, lineage, drawn).respond()
+    }
+
+    /// Pairs of an ultimate source and a target, for the targets asked for.
+    fn left_most(&self, lineage: &Lineage) -> Vec<(ColumnIndex, ColumnIndex)> {
+        let view = View::of(lineage, &self.options);
+        let mut sources: std::collections::HashMap<ColumnIndex, Vec<ColumnIndex>> = std::collections::HashMap::new();
+        for relation in view.relations.iter().filter(|relation| relation.kind == RelationKind::Fdd) {
+            let column = sources.entry(relation.target.column).or_default();
+            column.extend(relation.sources.iter().map(|source| source.column));
+        }
+        let mut targets: Vec<ColumnIndex> =
+            sources.keys().copied().filter(|column| self.is_target(lineage, *column)).collect();
+        targets.sort_unstable();
+        let pairs = targets
+            .into_iter()
+            .flat_map(|target| ultimate(&sources, target).into_iter().map(move |source| (source, target)));
+        pairs.collect()
+    }
+
+    fn is_target(&self, lineage: &Lineage, index: ColumnIndex) -> bool {
+        let (object, column) = column_of(lineage, index);
+        let matches = |pattern: &regex::Regex| {
+            [&object.name, &object.display_name].into_iter().any(|name| pattern.is_match(&unquoted(name)))
+        };
+        self.pattern.as_ref().is_none_or(matches)
+            && self.table_column.as_deref().is_none_or(|name| same(name, &column.name))
+    }
+}
+
+/// The sources of a column that have no source themselves.
+fn ultimate(
+    sources: &std::collections::HashMap<ColumnIndex, Vec<ColumnIndex>>,
+    target: ColumnIndex,
+) -> Vec<ColumnIndex> {
+    let mut seen = std::collections::BTreeSet::from([target]);
+    let mut waiting = vec![target];
+    let mut found = Vec::new();
+    while let Some(column) = waiting.pop() {
+        match sources.get(&column) {
+            Some(next) => waiting.extend(next.iter().copied().filter(|column| seen.insert(*column))),
+            None => found.push(column),
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+fn describe_pairs(lineage: &Lineage, pairs: &[(ColumnIndex, ColumnIndex)]) -> Value {
+    let describe = |index| {
+        let (object, column) = column_of(lineage, index);
+        json!({
+            "database": unquoted(place_name(object.place.database.as_ref())),
+            "schema": unquoted(place_name(object.place.schema.as_ref())),
+            "table": unquoted(&object.name),
+            "column": unquoted(&column.name),
+        })
+    };
+    let described = pairs.chunk_by(|a, b| a.1 == b.1).map(|of_target| {
+        let sources: Vec<Value> = of_target.iter().map(|(source, _)| describe(*source)).collect();
+        json!({ "target": describe(of_target[0].1), "leftMostSources": sources })
+    });
+    described.collect()
+}
+
+/// A lineage as drawn, or an outline of it if there is no drawing.
+#[derive(Serialize)]
+pub(super) struct Drawn<'a> {
+    mode: &'static str,
+    summary: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sqlflow: Option<Model<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graph: Option<&'a Drawing>,
+    #[serde(rename = "graphML", skip_serializing_if = "Option::is_none")]
+    graphml: Option<String>,
+}
+
+impl<'a> Drawn<'a> {
+    pub(super) fn of(view: &'a View<'a>, drawing: Option<&'a Drawing>) -> Self {
+        let (mode, sqlflow) = match drawing {
+            Some(_) => ("global", Model::of(view)),
+            None => ("summary", Model::outline(view)),
+        };
+        Self { mode, summary: tree::summary(view), sqlflow: Some(sqlflow), graph: drawing, graphml: None }
+    }
+}
+
+fn envelope<T: Serialize>(job: &Job, lineage: &Lineage, data: T) -> Envelope<T> {
+    Envelope::new(data)
+        .with("jobId", job.id.as_str())
+        .with("sessionId", job.session.as_str())
+        .with_warnings(&lineage.messages(), lineage.is_incomplete())
+}
+
+fn file_name(job: &Job, extension: &str) -> String {
+    format!("lineage_{}.{extension}", job.id)
+}
+
+fn too_many_relationships() -> Failure {
+    Failure::new(
+        500,
+        "The number of relationships in this task is too large to export this file, please check data lineage on SQLFlow platform.",
+    )
+}
+
+/// The options of a request that has them.
+pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<Options, Failure> {
+    let text = |name: &str| parameters.get(name).map(|value| value.trim().to_owned());
+    Ok(Options {
+        relation_types: text("showRelationType").unwrap_or_else(|| relation_types.to_owned()),
+        simple: parameters.flag("simpleOutput", false)?,
+        ignore_record_set: parameters.flag("ignoreRecordSet", false)?,
+        ignore_function: parameters.flag("ignoreFunction", false)?,
+        show_constants: parameters.flag("showConstantTable", false)?,
+        count_arguments_direct: parameters.flag("treatArgumentsInCountFunctionAsDirectDataflow", false)?,
+        table_to_table: parameters.flag("tableToTable", false)?,
+        link_only: parameters.flag("showLinkOnly", true)?,
+        hide_columns: parameters.flag("hideColumn", false)?,
+        database: text("database"),
+        schema: text("schema"),
+        table: text("table"),
+        column: text("column"),
+    })
+}
+
+/// The options a job was submitted with, for exports that have hardly any.
+fn job_options(job: &Job, parameters: &Parameters) -> Result<Options, Failure> {
+    let asked = &job.order.options;
+    Ok(Options {
+        relation_types: asked.relation_types.clone(),
+        ignore_record_set: asked.ignore_record_set,
+        ignore_function: asked.ignore_function,
+        show_constants: asked.show_constant_table,
+        count_arguments_direct: asked.count_arguments_direct,
+        table_to_table: parameters.flag("tableToTable", false)?,
+        ..Options::default()
+    })
+}
+
+/// A pattern that a whole table name must match, in any case.
+fn pattern(text: &str) -> Result<regex::Regex, Failure> {
+    let built = regex::RegexBuilder::new(&format!("^(?:{text})$")).case_insensitive(true).size_limit(1 << 20).build();
+    built.map_err(|_| {
+        Failure::new(400, format!("The parameter 'tableNamePattern' is not a regular expression: '{text}'."))
+    })
+}

@@ -1,0 +1,462 @@
+//! The life of jobs: what is known about each, who may see it, and the states it passes through.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{Semaphore, watch};
+
+use super::analysis::{self, Lineage, Settings};
+use super::envelope::Failure;
+use super::upload::StoredFile;
+use super::{Service, accounts, archive, clock, until};
+
+/// How many jobs are analysed at the same time; the rest wait in `running`.
+const PARALLEL_ANALYSES: usize = 4;
+
+/// The state of a job at one moment, as [`Emulator::jobs`](super::Emulator::jobs) gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobSnapshot {
+    /// The id, 32 hexadecimal digits.
+    pub id: String,
+    /// The name it was submitted under.
+    pub name: String,
+    /// The user it belongs to.
+    pub user_id: String,
+    /// The database vendor, for example `dbvoracle`.
+    pub vendor: String,
+    /// `create`, `running`, `success`, `partial_success` or `fail`.
+    pub status: String,
+    /// What the job's `errorMessage` says.
+    pub error_message: Option<String>,
+    /// The names of the uploaded files, in the order they came.
+    pub file_names: Vec<String>,
+    /// How often it was submitted or run again: 1 after the first submit.
+    pub runs: u64,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Create,
+    Running,
+    Success,
+    PartialSuccess,
+    Fail,
+}
+
+impl Status {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Running => "running",
+            Self::Success => "success",
+            Self::PartialSuccess => "partial_success",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// What a caller asked for when submitting.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    pub(super) name: String,
+    pub(super) user: String,
+    pub(super) settings: Settings,
+    /// The options that a job object repeats, under their names there.
+    pub(super) options: JobOptions,
+}
+
+/// Options of a job that its exports and its description need.
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the protocol")]
+pub(super) struct JobOptions {
+    pub(super) relation_types: String,
+    pub(super) ignore_record_set: bool,
+    pub(super) ignore_function: bool,
+    pub(super) show_constant_table: bool,
+    pub(super) show_transform: bool,
+    pub(super) count_arguments_direct: bool,
+    pub(super) on_top: bool,
+    pub(super) parallel: bool,
+    pub(super) persist: bool,
+    pub(super) incremental: bool,
+    pub(super) schedulable: bool,
+    pub(super) cancel_schedule: bool,
+    pub(super) cron_expression: Option<String>,
+}
+
+/// A job.
+#[derive(Clone)]
+pub(super) struct Job {
+    pub(super) id: String,
+    pub(super) order: Order,
+    pub(super) session: String,
+    pub(super) status: Status,
+    pub(super) error_message: Option<String>,
+    pub(super) lineage: Option<Arc<Lineage>>,
+    files: Vec<Arc<StoredFile>>,
+    created: SystemTime,
+    executed: Option<SystemTime>,
+    elapsed: Duration,
+    runs: u64,
+}
+
+impl Job {
+    /// The job object of the protocol.
+    pub(super) fn describe(&self) -> Value {
+        let options = &self.order.options;
+        let mut object = json!({
+            "jobId": self.id,
+            "jobName": self.order.name,
+            "userId": self.order.user,
+            "userEmail": self.order.user,
+            "dbVendor": self.order.settings.vendor.name(),
+            "dataSource": {},
+            "fileNames": self.file_names(),
+            "createTime": clock::timestamp(self.created),
+            "status": self.status.name(),
+            "sessionId": self.session,
+            "showRelationType": options.relation_types,
+            "ignoreRecordSet": options.ignore_record_set,
+            "ignoreFunction": options.ignore_function,
+            "showConstantTable": options.show_constant_table,
+            "showTransform": options.show_transform,
+            "dataflowOfAggregateFunction": if options.count_arguments_direct { "direct" } else { "indirect" },
+            "hasMetadata": false,
+            "executeTime": clock::execute_time(self.elapsed),
+            "executeTimeMillis": u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
+            "onTop": options.on_top,
+            "parallel": options.parallel,
+            "persist": options.persist,
+            "incremental": options.incremental,
+            "schedulable": options.schedulable,
+            "cancelSchedule": options.cancel_schedule,
+            "subJobs": [],
+            "version": concat!("emulator ", env!("CARGO_PKG_VERSION")),
+        });
+        let optional = [
+            ("defaultDatabase", self.order.settings.database.clone()),
+            ("defaultSchema", self.order.settings.schema.clone()),
+            ("cronExpression", options.cron_expression.clone()),
+            ("errorMessage", self.error_message.clone()),
+            ("lastExecuteTime", self.executed.map(clock::timestamp)),
+        ];
+        for (name, value) in optional {
+            if let Some(value) = value {
+                object[name] = value.into();
+            }
+        }
+        object
+    }
+
+    /// The lineage of a job that has one, or why there is none.
+    pub(super) fn finished(&self) -> Result<&Arc<Lineage>, Failure> {
+        match (self.status, &self.lineage) {
+            (Status::Success | Status::PartialSuccess, Some(lineage)) => Ok(lineage),
+            (Status::Create | Status::Running, _) => Err(Failure::new(
+                409,
+                format!(
+                    "The job {} has not finished yet (status {}). Please try again later.",
+                    self.id,
+                    self.status.name()
+                ),
+            )),
+            _ => {
+                let reason = self.error_message.as_deref().unwrap_or("no reason is known");
+                Err(Failure::new(409, format!("The job {} failed and has no lineage: {reason}", self.id)))
+            }
+        }
+    }
+
+    fn file_names(&self) -> Vec<String> {
+        self.files.iter().map(|file| file.name.clone()).collect()
+    }
+
+    fn snapshot(&self) -> JobSnapshot {
+        JobSnapshot {
+            id: self.id.clone(),
+            name: self.order.name.clone(),
+            user_id: self.order.user.clone(),
+            vendor: self.order.settings.vendor.name().to_owned(),
+            status: self.status.name().to_owned(),
+            error_message: self.error_message.clone(),
+            file_names: self.file_names(),
+            runs: self.runs,
+        }
+    }
+}
+
+/// Every job of every user, oldest first.
+pub(super) struct Jobs {
+    known: Mutex<Known>,
+    /// Raised whenever a job changes.
+    changes: watch::Sender<u64>,
+    analyses: Semaphore,
+    seed: [u8; 32],
+}
+
+#[derive(Default)]
+struct Known {
+    next: u64,
+    jobs: BTreeMap<u64, Job>,
+    numbers: std::collections::HashMap<String, u64>,
+}
+
+impl Default for Jobs {
+    fn default() -> Self {
+        Self {
+            known: Mutex::default(),
+            changes: watch::Sender::new(0),
+            analyses: Semaphore::new(PARALLEL_ANALYSES),
+            seed: accounts::unguessable(),
+        }
+    }
+}
+
+impl fmt::Debug for Jobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jobs").field("length", &self.lock().jobs.len()).finish_non_exhaustive()
+    }
+}
+
+impl Jobs {
+    /// Adds a job and starts it.
+    pub(super) fn submit(service: &Arc<Service>, mut order: Order, files: Vec<StoredFile>) -> Job {
+        let now = SystemTime::now();
+        let jobs = &service.jobs;
+        let mut known = jobs.lock();
+        let number = known.next;
+        known.next += 1;
+        let id = jobs.identifier(number, "job")[..32].to_owned();
+        if order.name.is_empty() {
+            order.name.clone_from(&id);
+        }
+        let job = Job {
+            session: format!("{}_{}", jobs.identifier(number, "session"), clock::millis_since_epoch(now)),
+            id: id.clone(),
+            order,
+            status: Status::Create,
+            error_message: None,
+            lineage: None,
+            files: files.into_iter().map(Arc::new).collect(),
+            created: now,
+            executed: None,
+            elapsed: Duration::ZERO,
+            runs: 1,
+        };
+        known.numbers.insert(id, number);
+        known.jobs.insert(number, job.clone());
+        drop(known);
+        jobs.changed();
+        start(service, job.clone());
+        job
+    }
+
+    /// Adds files to a job, or replaces those it has, and runs it again.
+    pub(super) fn extend(
+        service: &Arc<Service>,
+        user: &str,
+        id: &str,
+        files: Vec<StoredFile>,
+        append: bool,
+    ) -> Result<Job, Failure> {
+        let job = service.jobs.change(user, id, |job| {
+            if !append {
+                job.files.clear();
+            }
+            job.files.extend(files.into_iter().map(Arc::new));
+            job.order.options.incremental = append;
+            job.begin_again();
+        })?;
+        start(service, job.clone());
+        Ok(job)
+    }
+
+    /// Runs a job again on the files it has.
+    pub(super) fn rerun(service: &Arc<Service>, user: &str, id: &str) -> Result<Job, Failure> {
+        let job = service.jobs.change(user, id, Job::begin_again)?;
+        start(service, job.clone());
+        Ok(job)
+    }
+
+    /// A job by its id. One of another user does not exist.
+    pub(super) fn find(&self, user: &str, id: &str) -> Result<Job, Failure> {
+        let known = self.lock();
+        let job = known.numbers.get(id).and_then(|number| known.jobs.get(number));
+        job.filter(|job| job.order.user == user).cloned().ok_or_else(|| no_such_job(id))
+    }
+
+    /// The latest job of that name.
+    pub(super) fn find_by_name(&self, user: &str, name: &str) -> Result<Job, Failure> {
+        let known = self.lock();
+        let job = known.jobs.values().rev().find(|job| job.order.user == user && job.order.name == name);
+        job.cloned().ok_or_else(|| Failure::new(404, format!("There is no job named '{name}'.")))
+    }
+
+    /// The latest job of a user.
+    pub(super) fn latest(&self, user: &str) -> Result<Job, Failure> {
+        let known = self.lock();
+        let job = known.jobs.values().rev().find(|job| job.order.user == user);
+        job.cloned().ok_or_else(|| Failure::new(404, "The user has no job."))
+    }
+
+    /// All jobs of a user: those on top first, then from the latest to the oldest.
+    pub(super) fn of_user(&self, user: &str) -> Vec<Job> {
+        let known = self.lock();
+        let mut jobs: Vec<Job> = known.jobs.values().rev().filter(|job| job.order.user == user).cloned().collect();
+        jobs.sort_by_key(|job| !job.order.options.on_top);
+        jobs
+    }
+
+    pub(super) fn delete(&self, user: &str, id: &str) -> Result<(), Failure> {
+        let mut known = self.lock();
+        let number = known.numbers.get(id).copied();
+        let owned = number.filter(|number| known.jobs.get(number).is_some_and(|job| job.order.user == user));
+        let number = owned.ok_or_else(|| no_such_job(id))?;
+        known.jobs.remove(&number);
+        known.numbers.remove(id);
+        drop(known);
+        self.changed();
+        Ok(())
+    }
+
+    /// Changes a job of this user and gives it as it is afterwards.
+    pub(super) fn change(&self, user: &str, id: &str, change: impl FnOnce(&mut Job)) -> Result<Job, Failure> {
+        let mut known = self.lock();
+        let number = known.numbers.get(id).copied();
+        let job = number.and_then(|number| known.jobs.get_mut(&number)).filter(|job| job.order.user == user);
+        let job = job.ok_or_else(|| no_such_job(id))?;
+        change(job);
+        let changed = job.clone();
+        drop(known);
+        self.changed();
+        Ok(changed)
+    }
+
+    pub(super) fn snapshot(&self) -> Vec<JobSnapshot> {
+        self.lock().jobs.values().map(Job::snapshot).collect()
+    }
+
+    /// Resolves at the next change of any job after `seen`.
+    #[cfg(test)]
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|version| *version += 1);
+    }
+
+    /// 64 hexadecimal digits that nobody can guess and that never repeat.
+    fn identifier(&self, number: u64, purpose: &str) -> String {
+        let digest =
+            Sha256::new().chain_update(self.seed).chain_update(purpose).chain_update(number.to_le_bytes()).finalize();
+        analysis::hexadecimal(&digest)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Job {
+    fn begin_again(&mut self) {
+        self.runs += 1;
+        self.status = Status::Create;
+        self.error_message = None;
+        self.lineage = None;
+    }
+}
+
+fn no_such_job(id: &str) -> Failure {
+    Failure::new(404, format!("The job '{id}' does not exist."))
+}
+
+/// Takes a job through its states, unless the server stops first.
+fn start(service: &Arc<Service>, job: Job) {
+    let service = Arc::clone(service);
+    tokio::spawn(async move {
+        let stopped = service.stopped.clone();
+        tokio::select! {
+            () = run(&service, &job) => {}
+            () = until(stopped) => {}
+        }
+    });
+}
+
+async fn run(service: &Service, job: &Job) {
+    tokio::time::sleep(service.limits.time_in_create).await;
+    // An error means that the job was deleted or started anew in the meantime; that run has its own task.
+    if job.advance(service, |job| job.status = Status::Running).is_err() {
+        return;
+    }
+    let begun = tokio::time::Instant::now();
+    let (files, settings) = (job.files.clone(), job.order.settings.clone());
+    let analysis = async {
+        // The semaphore is never closed, and without a permit the job would merely not wait for its turn.
+        let _turn = service.jobs.analyses.acquire().await;
+        analyse(files, settings).await
+    };
+    let (outcome, ()) = tokio::join!(analysis, tokio::time::sleep(service.limits.time_in_running));
+    let _superseded = job.advance(service, |job| job.conclude(outcome, begun.elapsed()));
+}
+
+impl Job {
+    /// Changes the job as long as this run of it is the current one.
+    fn advance(&self, service: &Service, change: impl FnOnce(&mut Self)) -> Result<(), ()> {
+        let mut current = false;
+        let changed = service.jobs.change(&self.order.user, &self.id, |job| {
+            current = job.runs == self.runs;
+            if current {
+                change(job);
+            }
+        });
+        if current && changed.is_ok() { Ok(()) } else { Err(()) }
+    }
+
+    fn conclude(&mut self, outcome: Result<Lineage, String>, elapsed: Duration) {
+        self.executed = Some(SystemTime::now());
+        self.elapsed = elapsed;
+        match outcome {
+            Err(message) => {
+                self.status = Status::Fail;
+                self.error_message = Some(message);
+            }
+            Ok(lineage) => {
+                let messages = lineage.headlines();
+                self.error_message = (!messages.is_empty()).then(|| messages.join("\n"));
+                self.status = verdict(&lineage);
+                if self.status == Status::Fail && self.error_message.is_none() {
+                    self.error_message = Some("The files contain no SQL statement.".into());
+                }
+                self.lineage = (self.status != Status::Fail).then(|| Arc::new(lineage));
+            }
+        }
+    }
+}
+
+fn verdict(lineage: &Lineage) -> Status {
+    match (lineage.statements, lineage.is_incomplete()) {
+        (0, _) => Status::Fail,
+        (_, true) => Status::PartialSuccess,
+        (_, false) => Status::Success,
+    }
+}
+
+/// Reads all files of a job, off the threads that serve requests.
+async fn analyse(files: Vec<Arc<StoredFile>>, settings: Settings) -> Result<Lineage, String> {
+    analysis::off_thread(settings, move |analyzer| {
+        for file in files {
+            archive::scripts(&file, |script| match script {
+                Ok(script) => analyzer.read(&script.name, &script.text, script.damaged),
+                Err(unreadable) => analyzer.unreadable(&unreadable.name, &unreadable.to_string()),
+            });
+        }
+    })
+    .await
+}

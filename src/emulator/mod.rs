@@ -1,0 +1,327 @@
+//! A local server that speaks the SQLFlow protocol, for trying and testing without an account.
+//!
+//! **It stands in for SQLFlow and is not its engine.** The protocol (paths, parameters, envelope, tokens, life of a
+//! job, layouts of the answers) follows the real service. The lineage does not come from Gudu Software's engine: it
+//! is computed from the submitted SQL by the open-source crate [`flowscope-core`](https://crates.io/crates/flowscope-core),
+//! whose parser and name resolution read the statements, and is then written down the way SQLFlow writes it. Expect
+//! the two to agree on ordinary statements and to differ on the rest: stored procedures, vendor extensions, and
+//! anything that only a full grammar of a vendor's dialect can read. What cannot be read is reported, in the job and
+//! in the lineage, and never left out in silence.
+//!
+//! ```no_run
+//! use sqlflow_client::emulator::Emulator;
+//!
+//! # async fn example() -> std::io::Result<()> {
+//! let emulator = Emulator::start().await?;
+//! println!("SQLFlow is emulated at {}", emulator.url());
+//! // … talk to it …
+//! assert_eq!(emulator.requests().len(), 0);
+//! emulator.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does
+//!
+//! * Listens on loopback only, on a port of its own choosing unless [`EmulatorBuilder::port`] names one, under
+//!   `/gspLive_backend` and `/api/gspLive_backend` alike.
+//! * Takes parameters from the query, a form or a multipart body. Uploads are spooled to disk as they arrive.
+//! * Issues tokens ([JWT], HS256) that are valid for one user and expire. The on-premise pair `gudu|0123456789` with
+//!   the literal token `token` works without asking for one, unless [`EmulatorBuilder::account`] requires an account.
+//! * Takes every job through `create` and `running` to `success`, `partial_success` or `fail`, as the SQL deserves.
+//! * Exports lineage as JSON, CSV and GraphML, and analyses SQL directly.
+//! * Remembers every request ([`Emulator::requests`]) and every job ([`Emulator::jobs`]), so that a test can count
+//!   what really reached the server.
+//!
+//! # What to know about its answers
+//!
+//! * A vendor without a dialect of its own in `flowscope-core` is read with the generic dialect. The job then says so
+//!   in `errorMessage`, although its status is `success`, and the lineage says so in `errors` with type `SyntaxHint`.
+//! * An upload that is not valid UTF-8 is decoded with replacement characters, and the same two places say so.
+//! * Where the real codes are not published it uses HTTP's: 400 for a parameter at fault, 404 for a job that does not
+//!   exist, 409 for an export of a job that has not finished or has failed, 413 for an upload past 200 MB.
+//! * An export that is not told `showRelationType` takes the job's. The CSV exports have hardly any options of their
+//!   own, so they take all of the job's: by default record sets and functions are walked through.
+//! * Scripts may have up to 10 MiB, which is as much as `flowscope-core` reads at once.
+//! * Scheduled jobs keep their `cronExpression` and can be listed, paused and resumed, but no clock starts them.
+//! * Operations it does not implement answer with code 501 and their name.
+//!
+//! # Layout
+//!
+//! `observe` is the one place through which every request passes. `routes` names the operations and sends each to its
+//! handler in `submission`, `export` or `direct`; `parameters`, `upload` and `archive` read what arrives; `accounts`
+//! decides who may; `jobs` owns the life of a job; `analysis` turns SQL into lineage; `selection` cuts out the part a
+//! caller asked for; `tree`, `layout`, `csv` and `graphml` write it, and `envelope` is what it is sent in.
+//!
+//! [JWT]: https://datatracker.ietf.org/doc/html/rfc7519
+
+mod accounts;
+mod analysis;
+mod archive;
+mod clock;
+mod csv;
+mod direct;
+mod envelope;
+mod export;
+mod graphml;
+mod jobs;
+mod layout;
+mod observe;
+mod parameters;
+mod routes;
+mod selection;
+mod submission;
+mod tree;
+mod upload;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use jobs::JobSnapshot;
+pub use observe::RequestRecord;
+
+use accounts::Accounts;
+use jobs::Jobs;
+use observe::RequestLog;
+
+/// A running SQLFlow emulator.
+///
+/// Dropping it stops the server: it accepts no further connection, and open ones end with the request they carry.
+/// [`shutdown`](Self::shutdown) does the same and waits for the end.
+pub struct Emulator {
+    address: SocketAddr,
+    service: Arc<Service>,
+    stop: watch::Sender<bool>,
+    server: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Emulator {
+    /// Starts an emulator with the default settings on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// When the port cannot be bound, or no folder for uploads can be made.
+    pub async fn start() -> io::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Settings for an emulator that is still to be started.
+    #[must_use]
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::default()
+    }
+
+    /// The root of the server, for example `http://127.0.0.1:8165`, without a path and without a trailing slash.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The address the server listens on.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Every request received so far, oldest first, those still in progress included.
+    ///
+    /// Only the most recent 100 000 are kept.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.service.requests.snapshot()
+    }
+
+    /// The jobs of all users as they stand now, oldest first. Deleted jobs are gone.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<JobSnapshot> {
+        self.service.jobs.snapshot()
+    }
+
+    /// Stops the server and waits until it has stopped.
+    ///
+    /// Requests in progress have five seconds to end. Jobs that still run are abandoned.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        if let Some(mut server) = self.server.take() {
+            let grace = Duration::from_secs(5);
+            if tokio::time::timeout(grace, &mut server).await.is_err() {
+                server.abort();
+            }
+        }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Settings of an [`Emulator`], made by [`Emulator::builder`].
+#[derive(Clone)]
+pub struct EmulatorBuilder {
+    port: u16,
+    account: Option<(String, String)>,
+    token_lifetime: Duration,
+    limits: Limits,
+}
+
+impl Default for EmulatorBuilder {
+    fn default() -> Self {
+        Self { port: 0, account: None, token_lifetime: Duration::from_secs(24 * 60 * 60), limits: Limits::default() }
+    }
+}
+
+impl EmulatorBuilder {
+    /// Listens on this port of 127.0.0.1. The default, 0, takes a free one.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Requires this account: no other user id and no other secret key is accepted.
+    ///
+    /// Without it any user id with any secret key that is not empty gets a token, and `gudu|0123456789` may send the
+    /// literal token `token` without asking for one.
+    #[must_use]
+    pub fn account(mut self, user_id: impl Into<String>, secret_key: impl Into<String>) -> Self {
+        self.account = Some((user_id.into(), secret_key.into()));
+        self
+    }
+
+    /// How long a token is valid, in whole seconds. The default is 24 hours; zero means that it never expires, as on
+    /// the real server. A token with a lifetime of less than a second has expired when it arrives.
+    #[must_use]
+    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.token_lifetime = lifetime;
+        self
+    }
+
+    /// The number of relationships from which on exports of the drawn lineage answer in `summary` mode, with counts
+    /// and tables but neither columns nor relationships nor graph.
+    ///
+    /// There is no limit by default. A real server's default is 1000.
+    #[must_use]
+    pub fn relation_limit(mut self, limit: Option<usize>) -> Self {
+        self.limits.relations = limit;
+        self
+    }
+
+    /// The least time a job spends in status `create`. The default is 100 ms.
+    #[must_use]
+    pub fn time_in_create(mut self, time: Duration) -> Self {
+        self.limits.time_in_create = time;
+        self
+    }
+
+    /// The least time a job spends in status `running`. The default is 300 ms, so that one who asks a few times a second
+    /// sees it.
+    #[must_use]
+    pub fn time_in_running(mut self, time: Duration) -> Self {
+        self.limits.time_in_running = time;
+        self
+    }
+
+    /// How many calls of `/api/anonymous/lineage` an address has in a day (UTC). The default is 50.
+    #[must_use]
+    pub fn anonymous_calls_per_day(mut self, calls: u32) -> Self {
+        self.limits.anonymous_calls_per_day = calls;
+        self
+    }
+
+    /// Starts the server.
+    ///
+    /// # Errors
+    ///
+    /// When the port cannot be bound, or no folder for uploads can be made.
+    pub async fn start(self) -> io::Result<Emulator> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = watch::channel(false);
+        let service = self.service(stopped.clone())?;
+        let app = routes::router(Arc::clone(&service)).into_make_service_with_connect_info::<SocketAddr>();
+        let serve = axum::serve(listener, app).with_graceful_shutdown(until(stopped));
+        let server = tokio::spawn(serve.into_future());
+        tracing::debug!(%address, "SQLFlow emulator started");
+        Ok(Emulator { address, service, stop, server: Some(server) })
+    }
+
+    fn service(self, stopped: watch::Receiver<bool>) -> io::Result<Arc<Service>> {
+        let spool = tempfile::Builder::new().prefix("sqlflow-emulator-").tempdir()?;
+        Ok(Arc::new(Service {
+            accounts: Accounts::new(self.account, self.token_lifetime),
+            jobs: Jobs::default(),
+            requests: RequestLog::default(),
+            anonymous: direct::AnonymousCalls::default(),
+            limits: self.limits,
+            spool,
+            stopped,
+        }))
+    }
+}
+
+impl fmt::Debug for EmulatorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmulatorBuilder")
+            .field("port", &self.port)
+            .field("user_id", &self.account.as_ref().map(|(user, _)| user))
+            .field("token_lifetime", &self.token_lifetime)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the server holds itself to; every value comes from the builder.
+#[derive(Debug, Clone)]
+struct Limits {
+    relations: Option<usize>,
+    time_in_create: Duration,
+    time_in_running: Duration,
+    anonymous_calls_per_day: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            relations: None,
+            time_in_create: Duration::from_millis(100),
+            time_in_running: Duration::from_millis(300),
+            anonymous_calls_per_day: 50,
+        }
+    }
+}
+
+/// Everything the handlers share.
+struct Service {
+    accounts: Accounts,
+    jobs: Jobs,
+    requests: RequestLog,
+    anonymous: direct::AnonymousCalls,
+    limits: Limits,
+    spool: tempfile::TempDir,
+    stopped: watch::Receiver<bool>,
+}
+
+/// Resolves once the emulator is told to stop, or is gone.
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a stop as well.
+    let _gone = stopped.wait_for(|stop| *stop).await;
+}

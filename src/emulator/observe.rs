@@ -1,0 +1,171 @@
+//! The one place through which every request passes: it keeps the record of what reached the server, and is where
+//! anything that concerns all requests belongs.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::Service;
+use super::envelope::EnvelopeCode;
+
+/// How many requests are remembered; the oldest go first.
+const CAPACITY: usize = 100_000;
+
+/// One request that reached the emulator. Holds the names of its fields, never their values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestRecord {
+    /// The HTTP method.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The media type of the body, without parameters such as the boundary.
+    pub content_type: Option<String>,
+    /// The operation the path stands for, named by the end of its path: `submitUserJob`, `generateToken`,
+    /// `generation/sqlflow/graph`. Nothing for a path that is no operation.
+    pub operation: Option<&'static str>,
+    /// The names of all parameters and file parts, in the order they came. Empty while the body is being received,
+    /// and if it could not be read.
+    pub fields: Vec<String>,
+    /// The HTTP status of the answer, or nothing while there is none, also if the caller went away.
+    pub status: Option<u16>,
+    /// The `code` of the answer's envelope, if it had one.
+    pub code: Option<u16>,
+    /// When the request arrived.
+    pub time: SystemTime,
+}
+
+/// What a handler found out about a request, left on the response for the record.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Understood {
+    pub(super) fields: Vec<String>,
+}
+
+/// The record of all requests.
+#[derive(Default)]
+pub(super) struct RequestLog {
+    entries: Mutex<Entries>,
+}
+
+#[derive(Default)]
+struct Entries {
+    forgotten: u64,
+    records: VecDeque<RequestRecord>,
+}
+
+impl RequestLog {
+    pub(super) fn snapshot(&self) -> Vec<RequestRecord> {
+        self.lock().records.iter().cloned().collect()
+    }
+
+    fn open(&self, record: RequestRecord) -> u64 {
+        let mut entries = self.lock();
+        if entries.records.len() == CAPACITY {
+            entries.records.pop_front();
+            entries.forgotten += 1;
+        }
+        entries.records.push_back(record);
+        entries.forgotten + entries.records.len() as u64 - 1
+    }
+
+    fn update(&self, number: u64, change: impl FnOnce(&mut RequestRecord)) {
+        let mut entries = self.lock();
+        let index = number.checked_sub(entries.forgotten).and_then(|index| usize::try_from(index).ok());
+        if let Some(record) = index.and_then(|index| entries.records.get_mut(index)) {
+            change(record);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for RequestLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestLog").field("length", &self.lock().records.len()).finish_non_exhaustive()
+    }
+}
+
+/// The middleware around all routes.
+pub(super) async fn pass(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let number = service.requests.open(arrived(&request));
+    let mut response = next.run(request).await;
+    let understood = response.extensions_mut().remove::<Understood>().unwrap_or_default();
+    let code = response.extensions_mut().remove::<EnvelopeCode>();
+    service.requests.update(number, |record| {
+        record.status = Some(response.status().as_u16());
+        record.code = code.map(|EnvelopeCode(code)| code);
+        record.fields = understood.fields;
+        tracing::debug!(
+            method = record.method,
+            path = record.path,
+            status = record.status,
+            code = record.code,
+            "request"
+        );
+    });
+    response
+}
+
+fn arrived(request: &Request) -> RequestRecord {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    RequestRecord {
+        method: request.method().to_string(),
+        path: request.uri().path().to_owned(),
+        content_type: content_type.map(super::parameters::media_type),
+        operation: super::routes::operation_name(request.uri().path()),
+        fields: Vec::new(),
+        status: None,
+        code: None,
+        time: SystemTime::now(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(path: &str) -> RequestRecord {
+        RequestRecord {
+            method: "POST".into(),
+            path: path.into(),
+            content_type: None,
+            operation: None,
+            fields: Vec::new(),
+            status: None,
+            code: None,
+            time: SystemTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn an_answer_is_noted_on_its_own_request() {
+        let log = RequestLog::default();
+        let first = log.open(record("/a"));
+        let second = log.open(record("/b"));
+        log.update(second, |record| record.status = Some(200));
+        log.update(first, |record| record.status = Some(404));
+        let statuses: Vec<_> = log.snapshot().into_iter().map(|record| (record.path, record.status)).collect();
+        assert_eq!(statuses, [("/a".to_owned(), Some(404)), ("/b".to_owned(), Some(200))]);
+    }
+
+    #[test]
+    fn the_oldest_requests_are_forgotten_first() {
+        let log = RequestLog::default();
+        let forgotten = log.open(record("/first"));
+        for _ in 0..CAPACITY {
+            log.open(record("/later"));
+        }
+        log.update(forgotten, |record| record.status = Some(200));
+        let kept = log.snapshot();
+        assert_eq!(kept.len(), CAPACITY);
+        assert!(kept.iter().all(|record| record.path == "/later" && record.status.is_none()));
+    }
+}

@@ -1,0 +1,207 @@
+//! The parameters of a request, wherever they were sent: in the query, in a form, in the parts of a multipart body or
+//! in a JSON object. Handlers see one list and never learn where a value came from.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::{HeaderMap, header};
+use serde_json::Value;
+
+use super::Service;
+use super::envelope::Failure;
+use super::upload::{self, Budget, StoredFile};
+
+/// Forms and JSON bodies are held in memory, so they are kept smaller than uploads.
+const MAX_FORM_BYTES: usize = 32 * 1024 * 1024;
+
+/// Everything a request said.
+#[derive(Debug, Default)]
+pub(super) struct Parameters {
+    fields: Vec<(String, String)>,
+    files: Vec<StoredFile>,
+    names: Vec<String>,
+}
+
+impl Parameters {
+    /// Reads the query and the body.
+    pub(super) async fn read(service: &Service, request: Request) -> Result<Self, Failure> {
+        let mut parameters = Self::default();
+        if let Some(query) = request.uri().query() {
+            parameters.add_form(query.as_bytes());
+        }
+        match body_kind(request.headers()) {
+            BodyKind::Multipart => parameters.add_parts(service, request).await?,
+            BodyKind::Json => parameters.add_json(&bytes(request.into_body()).await?)?,
+            BodyKind::Form => parameters.add_form(&bytes(request.into_body()).await?),
+        }
+        Ok(parameters)
+    }
+
+    /// The value of a parameter, if it was sent and is not blank.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.fields.iter().find(|(field, _)| field == name)?;
+        (!value.trim().is_empty()).then_some(value)
+    }
+
+    /// The value of a parameter that must be there.
+    pub(super) fn required(&self, name: &str) -> Result<&str, Failure> {
+        self.get(name).ok_or_else(|| Failure::missing(name))
+    }
+
+    /// A boolean parameter.
+    pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool, Failure> {
+        match self.get(name).map(str::trim) {
+            None => Ok(default),
+            Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),
+            Some(value) if value.eq_ignore_ascii_case("false") => Ok(false),
+            Some(value) => {
+                Err(Failure::new(400, format!("The parameter '{name}' must be true or false, not '{value}'.")))
+            }
+        }
+    }
+
+    /// The names of all fields and file parts.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    /// The files sent under a name. They are handed over.
+    pub(super) fn take_files(&mut self, name: &str) -> Vec<StoredFile> {
+        let (taken, kept) = std::mem::take(&mut self.files).into_iter().partition(|file| file.field == name);
+        self.files = kept;
+        taken
+    }
+
+    fn add_form(&mut self, encoded: &[u8]) {
+        for (name, value) in form_urlencoded::parse(encoded) {
+            self.add(&name, &value);
+        }
+    }
+
+    fn add_json(&mut self, body: &[u8]) -> Result<(), Failure> {
+        let value: Value = serde_json::from_slice(body)
+            .map_err(|error| Failure::new(400, format!("The request body is not valid JSON: {error}.")))?;
+        let object = value.as_object().ok_or_else(|| Failure::new(400, "The request body must be a JSON object."))?;
+        for (name, value) in object {
+            match value {
+                Value::Null => {}
+                Value::String(text) => self.add(name, text),
+                other => self.add(name, &other.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_parts(&mut self, service: &Service, request: Request) -> Result<(), Failure> {
+        let mut parts = Multipart::from_request(request, &()).await.map_err(|error| malformed(&error.body_text()))?;
+        let mut budget = Budget::default();
+        while let Some(part) = parts.next_field().await.map_err(|error| malformed(&error.body_text()))? {
+            let name = part.name().unwrap_or_default().to_owned();
+            if let Some(file_name) = part.file_name().map(str::to_owned) {
+                self.names.push(name.clone());
+                let stored = upload::store(service, part, name, &file_name, &mut budget).await?;
+                self.files.extend(stored);
+            } else {
+                let value = upload::text(part, MAX_FORM_BYTES, &mut budget).await?;
+                self.add(&name, &value);
+            }
+        }
+        budget.settle()
+    }
+
+    /// A parameter sent more than once is a list, which Spring joins with commas.
+    fn add(&mut self, name: &str, value: &str) {
+        if let Some((_, known)) = self.fields.iter_mut().find(|(field, _)| field == name) {
+            known.push(',');
+            known.push_str(value);
+        } else {
+            self.names.push(name.to_owned());
+            self.fields.push((name.to_owned(), value.to_owned()));
+        }
+    }
+}
+
+/// A media type without its parameters, in lower case.
+pub(super) fn media_type(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+enum BodyKind {
+    Multipart,
+    Json,
+    Form,
+}
+
+fn body_kind(headers: &HeaderMap) -> BodyKind {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    match content_type.map(media_type).as_deref() {
+        Some("multipart/form-data") => BodyKind::Multipart,
+        Some("application/json") => BodyKind::Json,
+        _ => BodyKind::Form,
+    }
+}
+
+async fn bytes(body: Body) -> Result<bytes::Bytes, Failure> {
+    to_bytes(body, MAX_FORM_BYTES).await.map_err(|error| {
+        Failure::new(
+            413,
+            format!("The request body could not be read; forms may have up to {MAX_FORM_BYTES} bytes ({error})."),
+        )
+    })
+}
+
+/// A multipart body that cannot be taken apart.
+pub(super) fn malformed(reason: &str) -> Failure {
+    Failure::new(400, format!("The multipart body is malformed: {reason}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(encoded: &str) -> Parameters {
+        let mut parameters = Parameters::default();
+        parameters.add_form(encoded.as_bytes());
+        parameters
+    }
+
+    #[test]
+    fn a_form_is_decoded() {
+        let parameters = form("userId=auth0%7Cann&sqltext=select+1%2B1");
+        assert_eq!(parameters.get("userId"), Some("auth0|ann"));
+        assert_eq!(parameters.get("sqltext"), Some("select 1+1"));
+    }
+
+    #[test]
+    fn a_blank_parameter_counts_as_missing() {
+        let parameters = form("jobName=+&jobId=");
+        assert_eq!(parameters.get("jobId"), None);
+        assert_eq!(parameters.required("jobName"), Err(Failure::missing("jobName")));
+        assert!(Failure::missing("jobName").message().contains("'jobName'"));
+    }
+
+    #[test]
+    fn a_repeated_parameter_becomes_a_list() {
+        let parameters = form("showRelationType=fdd&showRelationType=fdr");
+        assert_eq!(parameters.get("showRelationType"), Some("fdd,fdr"));
+        assert_eq!(parameters.names(), ["showRelationType"]);
+    }
+
+    #[test]
+    fn a_flag_that_is_neither_true_nor_false_is_named() {
+        let parameters = form("onTop=True&parallel=maybe");
+        assert_eq!(parameters.flag("onTop", false), Ok(true));
+        assert_eq!(parameters.flag("persist", true), Ok(true));
+        assert!(parameters.flag("parallel", false).unwrap_err().message().contains("'parallel'"));
+    }
+
+    #[test]
+    fn a_json_object_is_taken_field_by_field() {
+        let mut parameters = Parameters::default();
+        parameters.add_json(br#"{"sqltext":"select 1","level":3,"jobid":null}"#).unwrap();
+        assert_eq!(parameters.get("sqltext"), Some("select 1"));
+        assert_eq!(parameters.get("level"), Some("3"));
+        assert_eq!(parameters.get("jobid"), None);
+        assert!(parameters.add_json(b"[1]").is_err());
+        assert!(parameters.add_json(b"{").is_err());
+    }
+}

@@ -1,0 +1,259 @@
+//! The operations: their paths, who may call them, and which handler answers.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::envelope::{Failure, respond};
+use super::observe::{self, Understood};
+use super::parameters::Parameters;
+use super::{Service, direct, export, submission};
+
+/// Where the operations live.
+const PREFIXES: [&str; 2] = ["/api/gspLive_backend", "/gspLive_backend"];
+
+/// What a caller has to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// Nothing.
+    Open,
+    /// A user id. A token is not part of the operation, but must be right if there is one.
+    User,
+    /// A user id and its token.
+    Token,
+}
+
+/// One operation of the API.
+struct Operation {
+    path: &'static str,
+    methods: &'static [Method],
+    access: Access,
+    action: Action,
+}
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Action {
+    GenerateToken,
+    Submit,
+    SubmitPersistent,
+    DescribeJob,
+    DescribeJobs,
+    Delete,
+    Rerun,
+    SetOnTop,
+    ListSchedules,
+    PauseSchedule,
+    ResumeSchedule,
+    UpdateSchedule,
+    ExportJson,
+    ExportFullJson,
+    ExportCsv,
+    ExportGraphml,
+    JobGraph,
+    LatestJobGraph,
+    LeftMost,
+    LeftMostCsv,
+    Analyse,
+    AnalyseGraph,
+    AnalyseFullJson,
+    AnalyseCsv,
+    Anonymous,
+    CheckSyntax,
+    NotImplemented,
+}
+
+const POST: &[Method] = &[Method::POST];
+const GET: &[Method] = &[Method::GET];
+const BOTH: &[Method] = &[Method::GET, Method::POST];
+
+const fn operation(path: &'static str, methods: &'static [Method], access: Access, action: Action) -> Operation {
+    Operation { path, methods, access, action }
+}
+
+const fn job(path: &'static str, action: Action) -> Operation {
+    operation(path, POST, Access::Token, action)
+}
+
+const fn missing(path: &'static str) -> Operation {
+    operation(path, POST, Access::Token, Action::NotImplemented)
+}
+
+/// Every operation the vendor publishes, and two it does not.
+static OPERATIONS: [Operation; 63] = [
+    operation("/user/generateToken", POST, Access::Open, Action::GenerateToken),
+    operation("/user/generateSecretKey", POST, Access::User, Action::NotImplemented),
+    job("/demo/syntax/check", Action::CheckSyntax),
+    operation("/api/anonymous/lineage", POST, Access::Open, Action::Anonymous),
+    job("/sqlflow/job/submitUserJob", Action::Submit),
+    job("/sqlflow/job/submitPersistJob", Action::SubmitPersistent),
+    job("/sqlflow/job/displayUserJobSummary", Action::DescribeJob),
+    job("/sqlflow/job/displayUserJobsSummary", Action::DescribeJobs),
+    job("/sqlflow/job/deleteUserJob", Action::Delete),
+    operation("/sqlflow/job/rerunJob", POST, Access::User, Action::Rerun),
+    job("/sqlflow/job/setJobOnTop", Action::SetOnTop),
+    job("/sqlflow/job/listScheduleJobs", Action::ListSchedules),
+    job("/sqlflow/job/pauseScheduleJob", Action::PauseSchedule),
+    job("/sqlflow/job/resumeScheduleJob", Action::ResumeSchedule),
+    job("/sqlflow/job/updateScheduleJob", Action::UpdateSchedule),
+    job("/sqlflow/job/exportLineageAsJson", Action::ExportJson),
+    job("/sqlflow/job/exportFullLineageAsJson", Action::ExportFullJson),
+    job("/sqlflow/job/exportFullLineageAsCsv", Action::ExportCsv),
+    job("/sqlflow/job/exportLineageAsGraphml", Action::ExportGraphml),
+    job("/sqlflow/job/displayUserJobGraph", Action::JobGraph),
+    job("/sqlflow/job/displayUserLatestJobGraph", Action::LatestJobGraph),
+    job("/sqlflow/job/leftMostSourceTable", Action::LeftMost),
+    job("/sqlflow/job/leftMostSourceTableAsCsv", Action::LeftMostCsv),
+    job("/sqlflow/generation/sqlflow", Action::Analyse),
+    job("/sqlflow/generation/sqlflow/graph", Action::AnalyseGraph),
+    job("/sqlflow/generation/sqlflow/exportFullLineageAsJson", Action::AnalyseFullJson),
+    job("/sqlflow/generation/sqlflow/exportFullLineageAsCsv", Action::AnalyseCsv),
+    missing("/sqlflow/generation/deleteUserSchema"),
+    missing("/sqlflow/generation/displayUserDbvendorSchema"),
+    missing("/sqlflow/generation/displayUserSchemaSummary"),
+    missing("/sqlflow/generation/submitUserSchema"),
+    operation("/sqlflow/generation/downstream", POST, Access::Open, Action::NotImplemented),
+    operation("/sqlflow/generation/upstream", POST, Access::Open, Action::NotImplemented),
+    missing("/sqlflow/generation/sqlflow/download/metadata_lineage"),
+    operation("/sqlflow/generation/sqlflow/downstreamGraph", BOTH, Access::Token, Action::NotImplemented),
+    missing("/sqlflow/generation/sqlflow/downstreamGraph/image"),
+    operation("/sqlflow/generation/sqlflow/upstreamGraph", BOTH, Access::Token, Action::NotImplemented),
+    missing("/sqlflow/generation/sqlflow/upstreamGraph/image"),
+    missing("/sqlflow/generation/sqlflow/getSelectedDbObjectInfo"),
+    missing("/sqlflow/generation/sqlflow/graph/image"),
+    missing("/sqlflow/generation/sqlflow/graph/table_level_lineage"),
+    missing("/sqlflow/generation/sqlflow/leftMostSourceTableGraph"),
+    missing("/sqlflow/generation/sqlflow/leftMostSourceTableGraph/image"),
+    missing("/sqlflow/generation/sqlflow/listTableColumns"),
+    missing("/sqlflow/generation/sqlflow/selected_dbobject/download/metadata_lineage"),
+    missing("/sqlflow/generation/sqlflow/erdiagramSelectGraph"),
+    missing("/sqlflow/generation/sqlflow/erdiagramSelectGraph/image"),
+    missing("/sqlflow/generation/sqlflow/selectedgraph"),
+    missing("/sqlflow/generation/sqlflow/selectedgraph/image"),
+    missing("/sqlflow/generation/sqlflow/selectedgraph/table_level_lineage"),
+    missing("/sqlflow/job/displayMetadataQueryGraph"),
+    missing("/sqlflow/job/displayMetadataQuerySource"),
+    missing("/sqlflow/job/displayUserLatestJobLeftMostTable"),
+    missing("/sqlflow/job/displayUserLatestJobTableLevelLineage"),
+    operation("/sqlflow/job/download/parquet", GET, Access::Token, Action::NotImplemented),
+    operation("/sqlflow/job/download/subJobFile", GET, Access::Token, Action::NotImplemented),
+    missing("/sqlflow/job/exportDatabaseMetadata"),
+    operation("/sqlflow/job/exportMetadata", GET, Access::User, Action::NotImplemented),
+    missing("/sqlflow/job/fetchLeftMostTableLineageSQL"),
+    missing("/sqlflow/job/generate/parquet"),
+    missing("/sqlflow/job/graph/summary"),
+    missing("/sqlflow/job/submitTableAffectSQLJob"),
+    missing("/sqlflow/job/updateUserJobGraphCache"),
+];
+
+impl Operation {
+    /// The operation a path stands for. The anonymous one is also found without the prefix.
+    fn find(path: &str) -> Option<&'static Self> {
+        let inner = PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix)).unwrap_or(path);
+        let bare = inner.len() == path.len();
+        OPERATIONS
+            .iter()
+            .find(|operation| operation.path == inner && (!bare || matches!(operation.action, Action::Anonymous)))
+    }
+
+    /// The end of the path, by which records and messages call it.
+    fn name(&self) -> &'static str {
+        let path = self.path;
+        let parents = ["/sqlflow/job/", "/sqlflow/", "/user/", "/"];
+        parents.iter().find_map(|parent| path.strip_prefix(parent)).unwrap_or(path)
+    }
+}
+
+/// The name of the operation a path stands for.
+pub(super) fn operation_name(path: &str) -> Option<&'static str> {
+    Operation::find(path).map(Operation::name)
+}
+
+/// The whole server.
+pub(super) fn router(service: Arc<Service>) -> Router {
+    let observed = middleware::from_fn_with_state(Arc::clone(&service), observe::pass);
+    Router::new().fallback(dispatch).layer(DefaultBodyLimit::disable()).layer(observed).with_state(service)
+}
+
+async fn dispatch(State(service): State<Arc<Service>>, request: Request) -> Response {
+    let path = request.uri().path();
+    let Some(operation) = Operation::find(path) else {
+        return Failure::new(404, format!("There is nothing at {path}."))
+            .with_status(StatusCode::NOT_FOUND)
+            .into_response();
+    };
+    if !operation.methods.contains(request.method()) {
+        let message = format!("Request method '{}' is not supported by {}.", request.method(), operation.name());
+        return Failure::new(405, message).with_status(StatusCode::METHOD_NOT_ALLOWED).into_response();
+    }
+    let caller = direct::Caller::of(&request);
+    let mut parameters = match Parameters::read(&service, request).await {
+        Ok(parameters) => parameters,
+        Err(failure) => return failure.into_response(),
+    };
+    let fields = parameters.names();
+    let answer = answer(&service, operation, &mut parameters, caller).await;
+    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+    response.extensions_mut().insert(Understood { fields });
+    response
+}
+
+async fn answer(
+    service: &Arc<Service>,
+    operation: &Operation,
+    parameters: &mut Parameters,
+    caller: direct::Caller,
+) -> Result<Response, Failure> {
+    let user = authenticate(service, operation.access, parameters)?;
+    match operation.action {
+        Action::GenerateToken => generate_token(service, parameters),
+        Action::Submit => submission::submit(service, &user, parameters),
+        Action::SubmitPersistent => submission::submit_persistent(service, &user, parameters),
+        Action::DescribeJob => submission::describe(service, &user, parameters),
+        Action::DescribeJobs => Ok(submission::describe_all(service, &user)),
+        Action::Delete => submission::delete(service, &user, parameters),
+        Action::Rerun => submission::rerun(service, &user, parameters),
+        Action::SetOnTop => submission::set_on_top(service, &user, parameters),
+        Action::ListSchedules => Ok(submission::list_schedules(service, &user)),
+        Action::PauseSchedule => submission::cancel_schedule(service, &user, parameters, true),
+        Action::ResumeSchedule => submission::cancel_schedule(service, &user, parameters, false),
+        Action::UpdateSchedule => submission::update_schedule(service, &user, parameters),
+        Action::Analyse | Action::AnalyseGraph | Action::AnalyseFullJson | Action::AnalyseCsv => {
+            direct::analyse(operation.action, parameters).await
+        }
+        Action::Anonymous => direct::anonymous(service, parameters, caller).await,
+        Action::CheckSyntax => direct::check_syntax(parameters).await,
+        Action::NotImplemented => Err(Failure::new(
+            501,
+            format!("The SQLFlow emulator does not implement the operation '{}'.", operation.name()),
+        )),
+        action => export::answer(service, action, &user, parameters).await,
+    }
+}
+
+/// Who calls, if the operation wants to know and the credentials are right.
+fn authenticate(service: &Service, access: Access, parameters: &Parameters) -> Result<String, Failure> {
+    let user = parameters.get("userId").unwrap_or_default();
+    match (access, parameters.get("token")) {
+        (Access::Open, _) => {}
+        (Access::User, None) => service.accounts.knows(user)?,
+        (Access::User | Access::Token, token) => {
+            service.accounts.check(user, token.unwrap_or_default(), SystemTime::now())?;
+        }
+    }
+    Ok(user.to_owned())
+}
+
+/// The one answer whose code is a string, with the token beside it.
+fn generate_token(service: &Service, parameters: &Parameters) -> Result<Response, Failure> {
+    let user = parameters.get("userId").unwrap_or_default();
+    let secret_key = parameters.get("secretKey").unwrap_or_default();
+    let token = service.accounts.issue(user, secret_key, SystemTime::now())?;
+    Ok(respond(StatusCode::OK, 200, &json!({ "code": "200", "userId": user, "token": token })))
+}

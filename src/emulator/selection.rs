@@ -1,0 +1,314 @@
+//! The part of a lineage that a caller asked for: which relationships, which tables, and whether intermediate results
+//! are shown or walked through.
+
+use std::collections::{HashMap, HashSet};
+
+use super::analysis::{
+    Clause, ColumnIndex, Effect, Endpoint, Lineage, Object, ObjectIndex, ObjectKind, Relation, RelationKind, UNNAMED,
+};
+
+/// What a caller asked for.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the protocol")]
+pub(super) struct Options {
+    /// The relationship types to show. Unknown ones have no effect.
+    pub(super) relation_types: String,
+    /// Leaves out every intermediate result.
+    pub(super) simple: bool,
+    /// Leaves out record sets, save those that nothing reads.
+    pub(super) ignore_record_set: bool,
+    pub(super) ignore_function: bool,
+    pub(super) show_constants: bool,
+    /// Lets the arguments of `COUNT` flow into it.
+    pub(super) count_arguments_direct: bool,
+    pub(super) table_to_table: bool,
+    /// Draws only what is connected.
+    pub(super) link_only: bool,
+    /// Draws tables without their columns.
+    pub(super) hide_columns: bool,
+    pub(super) database: Option<String>,
+    pub(super) schema: Option<String>,
+    pub(super) table: Option<String>,
+    pub(super) column: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            relation_types: "fdd".into(),
+            simple: false,
+            ignore_record_set: false,
+            ignore_function: false,
+            show_constants: false,
+            count_arguments_direct: false,
+            table_to_table: false,
+            link_only: true,
+            hide_columns: false,
+            database: None,
+            schema: None,
+            table: None,
+            column: None,
+        }
+    }
+}
+
+impl Options {
+    fn shows(&self, kind: RelationKind) -> bool {
+        self.relation_types.split(',').any(|name| name.trim().eq_ignore_ascii_case(kind.name()))
+    }
+
+    fn selects(&self) -> bool {
+        [&self.database, &self.schema, &self.table, &self.column].into_iter().any(Option::is_some)
+    }
+}
+
+/// A part of a lineage.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    pub(super) lineage: &'a Lineage,
+    pub(super) relations: Vec<Relation>,
+    /// Whether relationships are between tables rather than columns.
+    pub(super) table_level: bool,
+    /// Whether a caller asked for certain tables only.
+    pub(super) selected: bool,
+    shown: Vec<bool>,
+}
+
+impl<'a> View<'a> {
+    /// Cuts out what the options ask for.
+    pub(super) fn of(lineage: &'a Lineage, options: &Options) -> Self {
+        let hidden = hidden_objects(lineage, options);
+        let mut relations = walk_through(lineage, &hidden, options);
+        relations.retain(|relation| options.shows(relation.kind));
+        let mut shown: Vec<bool> = hidden.iter().map(|hidden| !hidden).collect();
+        if options.selects() {
+            relations = connected(lineage, relations, &shown, options);
+            let touched: HashSet<ObjectIndex> = relations.iter().flat_map(objects_of).collect();
+            for (index, shown) in shown.iter_mut().enumerate() {
+                *shown &= touched.contains(&ObjectIndex(index)) || matches(&lineage.objects[index], options);
+            }
+        }
+        if options.table_to_table {
+            relations = between_tables(relations);
+        }
+        Self { lineage, relations, table_level: options.table_to_table, selected: options.selects(), shown }
+    }
+
+    /// The objects that are part of it.
+    pub(super) fn objects(&self) -> impl Iterator<Item = (ObjectIndex, &'a Object)> + '_ {
+        let objects = self.lineage.objects.iter().enumerate();
+        objects.filter(|(index, _)| self.shown[*index]).map(|(index, object)| (ObjectIndex(index), object))
+    }
+}
+
+fn objects_of(relation: &Relation) -> impl Iterator<Item = ObjectIndex> + '_ {
+    std::iter::once(relation.target.column.object).chain(relation.sources.iter().map(|source| source.column.object))
+}
+
+fn hidden_objects(lineage: &Lineage, options: &Options) -> Vec<bool> {
+    let read: HashSet<ObjectIndex> =
+        lineage.relations.iter().flat_map(|relation| &relation.sources).map(|end| end.column.object).collect();
+    let hide_functions = options.ignore_function || options.simple || options.table_to_table;
+    let hide_record_sets = options.ignore_record_set || options.simple || options.table_to_table;
+    let objects = lineage.objects.iter().enumerate();
+    let hidden = objects.map(|(index, object)| match object.kind {
+        ObjectKind::Table | ObjectKind::View | ObjectKind::PseudoTable => false,
+        ObjectKind::ConstantTable => !options.show_constants,
+        ObjectKind::Function => hide_functions,
+        _ => hide_record_sets && (options.simple || read.contains(&ObjectIndex(index))),
+    });
+    hidden.collect()
+}
+
+/// Everything that reaches a column, hidden ones replaced by what reaches them.
+struct Origins<'a> {
+    lineage: &'a Lineage,
+    hidden: &'a [bool],
+    incoming: HashMap<ColumnIndex, Vec<usize>>,
+    count_arguments_direct: bool,
+}
+
+impl<'a> Origins<'a> {
+    fn new(lineage: &'a Lineage, hidden: &'a [bool], options: &Options) -> Self {
+        let mut incoming: HashMap<ColumnIndex, Vec<usize>> = HashMap::new();
+        for (index, relation) in lineage.relations.iter().enumerate() {
+            if hidden[relation.target.column.object.0] && relation.kind != RelationKind::Join {
+                incoming.entry(relation.target.column).or_default().push(index);
+            }
+        }
+        Self { lineage, hidden, incoming, count_arguments_direct: options.count_arguments_direct }
+    }
+
+    fn is_hidden(&self, column: ColumnIndex) -> bool {
+        self.hidden[column.object.0]
+    }
+
+    fn kind(&self, relation: &Relation) -> RelationKind {
+        let counts = relation.effect == Effect::Function
+            && relation.function.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("count"));
+        let direct = self.count_arguments_direct && counts && relation.kind == RelationKind::Fdr;
+        if direct { RelationKind::Fdd } else { relation.kind }
+    }
+
+    /// The visible ends of all paths into a source, with what the path as a whole says.
+    fn of(&self, kind: RelationKind, source: Endpoint) -> Vec<(RelationKind, Endpoint)> {
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        let mut waiting = vec![(kind, source)];
+        while let Some((kind, end)) = waiting.pop() {
+            if !seen.insert((kind, end.column)) {
+                continue;
+            }
+            if !self.is_hidden(end.column) {
+                found.push((kind, end));
+                continue;
+            }
+            for index in self.incoming.get(&end.column).into_iter().flatten() {
+                let relation = &self.lineage.relations[*index];
+                let kind = compose(kind, self.kind(relation));
+                waiting.extend(relation.sources.iter().map(|source| (kind, *source)));
+            }
+        }
+        found.sort_by_key(|(kind, end)| (*kind, end.column));
+        found
+    }
+}
+
+/// What two steps say together: the value flows only if it flows in both.
+fn compose(outer: RelationKind, inner: RelationKind) -> RelationKind {
+    match (outer, inner) {
+        (RelationKind::Fdd, inner) => inner,
+        (RelationKind::Frd, RelationKind::Fdd) => RelationKind::Frd,
+        _ => RelationKind::Fdr,
+    }
+}
+
+fn walk_through(lineage: &Lineage, hidden: &[bool], options: &Options) -> Vec<Relation> {
+    let origins = Origins::new(lineage, hidden, options);
+    let mut next_id = lineage.next_id;
+    let mut relations = Vec::with_capacity(lineage.relations.len());
+    for relation in lineage.relations.iter().filter(|relation| !origins.is_hidden(relation.target.column)) {
+        let mut reached: Vec<(RelationKind, Endpoint)> = Vec::new();
+        if relation.kind == RelationKind::Join {
+            reached.extend(
+                relation.sources.iter().filter(|end| !origins.is_hidden(end.column)).map(|end| (relation.kind, *end)),
+            );
+        } else {
+            let kind = origins.kind(relation);
+            reached.extend(relation.sources.iter().flat_map(|source| origins.of(kind, *source)));
+        }
+        let mut first = true;
+        for kind in [RelationKind::Fdd, RelationKind::Fdr, RelationKind::Frd, RelationKind::Join] {
+            let sources = distinct(reached.iter().filter(|(reached, _)| *reached == kind).map(|(_, end)| *end));
+            if sources.is_empty() {
+                continue;
+            }
+            // A relationship that falls apart keeps its id for the first of its parts.
+            let id = if first {
+                relation.id
+            } else {
+                next_id += 1;
+                next_id - 1
+            };
+            first = false;
+            relations.push(Relation { id, kind, sources, ..relation.clone() });
+        }
+    }
+    relations
+}
+
+fn distinct(ends: impl Iterator<Item = Endpoint>) -> Vec<Endpoint> {
+    let mut seen: HashSet<(ColumnIndex, Option<Clause>)> = HashSet::new();
+    ends.filter(|end| seen.insert((end.column, end.clause))).collect()
+}
+
+/// The relationships on the way into and out of what is selected.
+fn connected(lineage: &Lineage, relations: Vec<Relation>, shown: &[bool], options: &Options) -> Vec<Relation> {
+    let start: HashSet<ColumnIndex> = selected_columns(lineage, shown, options);
+    let mut into: HashMap<ColumnIndex, Vec<usize>> = HashMap::new();
+    let mut out_of: HashMap<ColumnIndex, Vec<usize>> = HashMap::new();
+    for (index, relation) in relations.iter().enumerate() {
+        into.entry(relation.target.column).or_default().push(index);
+        for source in &relation.sources {
+            out_of.entry(source.column).or_default().push(index);
+        }
+    }
+    let sources = |relation: &Relation| relation.sources.iter().map(|end| end.column).collect::<Vec<_>>();
+    let target = |relation: &Relation| vec![relation.target.column];
+    let mut kept = reach(&relations, &start, &into, sources);
+    kept.extend(reach(&relations, &start, &out_of, target));
+    relations.into_iter().enumerate().filter(|(index, _)| kept.contains(index)).map(|(_, relation)| relation).collect()
+}
+
+fn reach(
+    relations: &[Relation],
+    start: &HashSet<ColumnIndex>,
+    steps: &HashMap<ColumnIndex, Vec<usize>>,
+    onward: impl Fn(&Relation) -> Vec<ColumnIndex>,
+) -> HashSet<usize> {
+    let mut kept = HashSet::new();
+    let mut seen = start.clone();
+    let mut waiting: Vec<ColumnIndex> = start.iter().copied().collect();
+    while let Some(column) = waiting.pop() {
+        for index in steps.get(&column).into_iter().flatten() {
+            kept.insert(*index);
+            waiting.extend(onward(&relations[*index]).into_iter().filter(|column| seen.insert(*column)));
+        }
+    }
+    kept
+}
+
+fn selected_columns(lineage: &Lineage, shown: &[bool], options: &Options) -> HashSet<ColumnIndex> {
+    let objects =
+        lineage.objects.iter().enumerate().filter(|(index, object)| shown[*index] && matches(object, options));
+    let columns = objects.flat_map(|(index, object)| {
+        let columns = object.columns.iter().enumerate();
+        let wanted =
+            columns.filter(|(_, column)| options.column.as_deref().is_none_or(|name| same(name, &column.name)));
+        wanted.map(move |(column, _)| ColumnIndex { object: ObjectIndex(index), column })
+    });
+    columns.collect()
+}
+
+/// Whether an object of the database is one that was selected.
+fn matches(object: &Object, options: &Options) -> bool {
+    let place = |wanted: &Option<String>, actual: &Option<String>| {
+        wanted.as_deref().is_none_or(|wanted| same(wanted, actual.as_deref().unwrap_or(UNNAMED)))
+    };
+    let named =
+        options.table.as_deref().is_none_or(|table| same(table, &object.name) || same(table, &object.display_name));
+    object.kind.is_stored()
+        && named
+        && place(&options.database, &object.place.database)
+        && place(&options.schema, &object.place.schema)
+}
+
+/// Whether two names are the same, quotes and case aside.
+pub(super) fn same(a: &str, b: &str) -> bool {
+    unquoted(a).to_lowercase() == unquoted(b).to_lowercase()
+}
+
+/// A name, possibly a qualified one, without the quotes around its parts.
+pub(super) fn unquoted(name: &str) -> String {
+    name.chars().filter(|character| !matches!(character, '"' | '`' | '[' | ']')).collect()
+}
+
+/// One relationship for each pair of tables, type and effect.
+fn between_tables(relations: Vec<Relation>) -> Vec<Relation> {
+    type Key = (ObjectIndex, RelationKind, Effect, Option<usize>);
+    let mut positions: HashMap<Key, usize> = HashMap::new();
+    let mut merged: Vec<Relation> = Vec::new();
+    for relation in relations {
+        let key = (relation.target.column.object, relation.kind, relation.effect, relation.process);
+        let position = *positions.entry(key).or_insert_with(|| {
+            merged.push(Relation { sources: Vec::new(), ..relation.clone() });
+            merged.len() - 1
+        });
+        for source in relation.sources {
+            if !merged[position].sources.iter().any(|known| known.column.object == source.column.object) {
+                merged[position].sources.push(source);
+            }
+        }
+    }
+    merged
+}

@@ -1,0 +1,199 @@
+//! The operations on jobs: submitting, describing, deleting, running again, scheduling.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::Service;
+use super::analysis::{Settings, Vendor};
+use super::envelope::{Failure, success};
+use super::jobs::{Job, JobOptions, Jobs, Order, Status};
+use super::parameters::Parameters;
+use super::upload::StoredFile;
+
+/// `submitUserJob`
+pub(super) fn submit(service: &Arc<Service>, user: &str, parameters: &mut Parameters) -> Result<Response, Failure> {
+    let name = parameters.required("jobName")?.trim().to_owned();
+    let settings = settings(parameters, None)?;
+    let options = JobOptions {
+        ignore_record_set: parameters.flag("ignoreRecordSet", true)?,
+        ignore_function: parameters.flag("ignoreFunction", true)?,
+        ..job_options(parameters)?
+    };
+    let files = sql_files(parameters)?;
+    let job = Jobs::submit(service, Order { name, user: user.to_owned(), settings, options }, files);
+    Ok(success(accepted(&job)))
+}
+
+/// `submitPersistJob`: a first submit makes a job, later ones add to it.
+pub(super) fn submit_persistent(
+    service: &Arc<Service>,
+    user: &str,
+    parameters: &mut Parameters,
+) -> Result<Response, Failure> {
+    let incremental = parameters.flag("incremental", true)?;
+    if let Some(id) = parameters.get("jobId").map(str::to_owned) {
+        service.jobs.find(user, &id)?;
+        let files = sql_files(parameters)?;
+        let job = Jobs::extend(service, user, &id, files, incremental)?;
+        return Ok(success(accepted(&job)));
+    }
+    let settings = settings(parameters, None)?;
+    let schedulable = parameters.flag("schedulable", false)?;
+    let cron_expression = parameters.get("cronExpression").map(str::to_owned);
+    if schedulable && cron_expression.is_none() {
+        return Err(Failure::missing("cronExpression"));
+    }
+    let options = JobOptions {
+        ignore_record_set: true,
+        ignore_function: true,
+        persist: true,
+        incremental,
+        schedulable,
+        cron_expression,
+        ..job_options(parameters)?
+    };
+    let name = parameters.get("jobName").unwrap_or_default().trim().to_owned();
+    let files = sql_files(parameters)?;
+    let job = Jobs::submit(service, Order { name, user: user.to_owned(), settings, options }, files);
+    Ok(success(accepted(&job)))
+}
+
+fn job_options(parameters: &Parameters) -> Result<JobOptions, Failure> {
+    Ok(JobOptions {
+        relation_types: parameters.get("showRelationType").unwrap_or("fdd").to_owned(),
+        show_constant_table: parameters.flag("showConstantTable", false)?,
+        show_transform: parameters.flag("showTransform", false)?,
+        count_arguments_direct: parameters.flag("treatArgumentsInCountFunctionAsDirectDataflow", false)?,
+        on_top: parameters.flag("onTop", false)?,
+        parallel: parameters.flag("parallel", false)?,
+        ..JobOptions::default()
+    })
+}
+
+/// The vendor and the default places of a request. Without a default the vendor is required.
+pub(super) fn settings(parameters: &Parameters, default_vendor: Option<&str>) -> Result<Settings, Failure> {
+    let Some(name) = parameters.get("dbvendor").or(default_vendor) else { return Err(Failure::missing("dbvendor")) };
+    let vendor = Vendor::find(name).ok_or_else(|| {
+        Failure::new(400, format!("The parameter 'dbvendor' names no known database vendor: '{name}'."))
+    })?;
+    Ok(Settings {
+        vendor,
+        database: parameters.get("defaultDatabase").map(str::to_owned),
+        schema: parameters.get("defaultSchema").map(str::to_owned),
+    })
+}
+
+fn sql_files(parameters: &mut Parameters) -> Result<Vec<StoredFile>, Failure> {
+    let files = parameters.take_files("sqlfiles");
+    match files.iter().position(|file| file.name.is_empty()) {
+        Some(_) => Err(Failure::new(400, "A file in the parameter 'sqlfiles' has no name.")),
+        None if files.is_empty() && parameters.get("hostname").is_some() => Err(Failure::new(
+            501,
+            "The SQLFlow emulator does not connect to databases; send the SQL in the parameter 'sqlfiles'.",
+        )),
+        None if files.is_empty() => {
+            Err(Failure::new(400, "The parameter 'sqlfiles' is required: a job needs at least one file."))
+        }
+        None => Ok(files),
+    }
+}
+
+/// What a submit answers: the few fields that are known of a new job.
+fn accepted(job: &Job) -> Value {
+    const FIELDS: [&str; 8] =
+        ["jobId", "jobName", "userId", "dbVendor", "dataSource", "fileNames", "createTime", "status"];
+
+    let mut described = job.describe();
+    if let Some(fields) = described.as_object_mut() {
+        fields.retain(|name, _| FIELDS.contains(&name.as_str()));
+    }
+    described
+}
+
+/// `displayUserJobSummary`
+pub(super) fn describe(service: &Service, user: &str, parameters: &Parameters) -> Result<Response, Failure> {
+    Ok(success(named(service, user, parameters)?.describe()))
+}
+
+/// The job that `jobId` or `jobName` means.
+fn named(service: &Service, user: &str, parameters: &Parameters) -> Result<Job, Failure> {
+    match (parameters.get("jobId"), parameters.get("jobName")) {
+        (Some(id), _) => service.jobs.find(user, id),
+        (None, Some(name)) => service.jobs.find_by_name(user, name.trim()),
+        (None, None) => Err(Failure::new(400, "One of the parameters 'jobId' and 'jobName' is required.")),
+    }
+}
+
+/// `displayUserJobsSummary`
+pub(super) fn describe_all(service: &Service, user: &str) -> Response {
+    success(wrapped(&service.jobs.of_user(user)))
+}
+
+fn wrapped(jobs: &[Job]) -> Value {
+    let count = |status| jobs.iter().filter(|job| job.status == status).count();
+    json!({
+        "total": jobs.len(),
+        "success": count(Status::Success),
+        "partialSuccess": count(Status::PartialSuccess),
+        "fail": count(Status::Fail),
+        "jobIds": jobs.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(),
+        "jobDetails": jobs.iter().map(Job::describe).collect::<Vec<_>>(),
+    })
+}
+
+/// `deleteUserJob`
+pub(super) fn delete(service: &Service, user: &str, parameters: &Parameters) -> Result<Response, Failure> {
+    let id = parameters.required("jobId")?;
+    service.jobs.delete(user, id)?;
+    Ok(success(json!({ "jobId": id, "status": "delete" })))
+}
+
+/// `rerunJob`
+pub(super) fn rerun(service: &Arc<Service>, user: &str, parameters: &Parameters) -> Result<Response, Failure> {
+    let id = named(service, user, parameters)?.id;
+    Ok(success(Jobs::rerun(service, user, &id)?.describe()))
+}
+
+/// `setJobOnTop`
+pub(super) fn set_on_top(service: &Service, user: &str, parameters: &Parameters) -> Result<Response, Failure> {
+    let id = parameters.required("jobId")?;
+    parameters.required("onTop")?;
+    let on_top = parameters.flag("onTop", false)?;
+    Ok(success(service.jobs.change(user, id, |job| job.order.options.on_top = on_top)?.describe()))
+}
+
+/// `listScheduleJobs`
+pub(super) fn list_schedules(service: &Service, user: &str) -> Response {
+    let jobs: Vec<Job> = service.jobs.of_user(user).into_iter().filter(|job| job.order.options.schedulable).collect();
+    success(wrapped(&jobs))
+}
+
+/// `pauseScheduleJob` and `resumeScheduleJob`
+pub(super) fn cancel_schedule(
+    service: &Service,
+    user: &str,
+    parameters: &Parameters,
+    cancel: bool,
+) -> Result<Response, Failure> {
+    let id = scheduled(service, user, parameters)?;
+    Ok(success(service.jobs.change(user, &id, |job| job.order.options.cancel_schedule = cancel)?.describe()))
+}
+
+/// `updateScheduleJob`
+pub(super) fn update_schedule(service: &Service, user: &str, parameters: &Parameters) -> Result<Response, Failure> {
+    let id = scheduled(service, user, parameters)?;
+    let cron_expression = parameters.required("cronExpression")?.to_owned();
+    let change = |job: &mut Job| job.order.options.cron_expression = Some(cron_expression);
+    Ok(success(service.jobs.change(user, &id, change)?.describe()))
+}
+
+fn scheduled(service: &Service, user: &str, parameters: &Parameters) -> Result<String, Failure> {
+    let job = service.jobs.find(user, parameters.required("jobId")?)?;
+    if job.order.options.schedulable {
+        Ok(job.id)
+    } else {
+        Err(Failure::new(400, format!("The job '{}' has no schedule.", job.id)))
+    }
+}

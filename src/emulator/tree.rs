@@ -1,0 +1,453 @@
+//! Lineage written as SQLFlow's model in the servers-tree layout, and the summary beside it.
+//!
+//! Models of a hundred megabytes are ordinary, so they are written straight from the lineage, without a tree of JSON
+//! values in between.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Display;
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::{Value, json};
+
+use super::analysis::{
+    Column, ColumnIndex, Endpoint, Lineage, Object, ObjectIndex, ObjectKind, Place, Problem, Process, Range, Relation,
+    UNNAMED, Vendor,
+};
+use super::selection::View;
+
+/// The server that no statement named.
+const SERVER: &str = "DEFAULT_SERVER";
+
+/// How many tables the summary names.
+const MOST_RELATED: usize = 10;
+
+/// The model: `{dbvendor, dbobjs, relationships, processes, errors}`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Model<'a> {
+    view: &'a View<'a>,
+    /// Without columns, relationships and processes.
+    outline: bool,
+}
+
+impl<'a> Model<'a> {
+    pub(super) fn of(view: &'a View<'a>) -> Self {
+        Self { view, outline: false }
+    }
+
+    /// The model of a lineage with too many relationships: tables without columns, and nothing else.
+    pub(super) fn outline(view: &'a View<'a>) -> Self {
+        Self { view, outline: true }
+    }
+
+    fn processes(self) -> Vec<&'a Process> {
+        if self.outline {
+            return Vec::new();
+        }
+        let used: HashSet<usize> = self.view.relations.iter().filter_map(|relation| relation.process).collect();
+        let processes = self.view.lineage.processes.iter().enumerate();
+        processes.filter(|(index, _)| !self.view.selected || used.contains(index)).map(|(_, process)| process).collect()
+    }
+}
+
+impl Serialize for Model<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let lineage = self.view.lineage;
+        let processes = self.processes();
+        let mut model = serializer.serialize_map(None)?;
+        model.serialize_entry("dbvendor", &lineage.vendor)?;
+        model.serialize_entry("dbobjs", &DatabaseObjects { model: *self, processes: &processes })?;
+        if !self.outline {
+            let relationships =
+                || self.view.relations.iter().map(|relation| Relationship { view: self.view, relation });
+            model.serialize_entry("relationships", &Each(relationships))?;
+            model.serialize_entry("processes", &Each(|| processes.iter().map(|process| ProcessEntry(process))))?;
+        }
+        model.serialize_entry("errors", &Each(|| lineage.problems.iter().map(ProblemEntry)))?;
+        model.end()
+    }
+}
+
+/// An array that is made while it is written.
+struct Each<F>(F);
+
+impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Each<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+/// A value written as a JSON string.
+struct Text<T>(T);
+
+impl<T: Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Counts, and the tables with the most relationships.
+pub(super) fn summary(view: &View<'_>) -> Value {
+    let tables =
+        || view.objects().filter(|(_, object)| matches!(object.kind, ObjectKind::Table | ObjectKind::PseudoTable));
+    let views = || view.objects().filter(|(_, object)| object.kind == ObjectKind::View);
+    let columns =
+        tables().chain(views()).flat_map(|(_, object)| &object.columns).filter(|column| !column.is_relation_rows());
+    let stored = || view.objects().filter(|(_, object)| object.kind.is_stored()).map(|(_, object)| &object.place);
+    let databases: HashSet<_> = stored().filter_map(|place| place.database.as_ref()).collect();
+    let schemas: HashSet<_> =
+        stored().filter(|place| place.schema.is_some()).map(|place| (&place.database, &place.schema)).collect();
+    json!({
+        "schema": schemas.len(),
+        "database": databases.len(),
+        "table": tables().count(),
+        "view": views().count(),
+        "column": columns.count(),
+        "process": view.lineage.processes.len(),
+        "relationship": view.relations.len(),
+        "mostRelationTables": most_related(view),
+    })
+}
+
+fn most_related(view: &View<'_>) -> Vec<Value> {
+    let mut counts: HashMap<ObjectIndex, usize> = HashMap::new();
+    for relation in &view.relations {
+        let ends = std::iter::once(&relation.target).chain(&relation.sources);
+        let tables: HashSet<ObjectIndex> = ends.map(|end| end.column.object).collect();
+        for table in tables {
+            *counts.entry(table).or_default() += 1;
+        }
+    }
+    let mut tables: Vec<_> =
+        counts.into_iter().filter(|(index, _)| view.lineage.object(*index).kind.is_stored()).collect();
+    tables.sort_by_key(|(index, count)| (std::cmp::Reverse(*count), *index));
+    let described = tables.into_iter().take(MOST_RELATED).map(|(index, _)| {
+        let object = view.lineage.object(index);
+        match &object.place.schema {
+            Some(schema) => json!({ "table": object.name, "schema": schema }),
+            None => json!({ "table": object.name }),
+        }
+    });
+    described.collect()
+}
+
+/// The objects of one schema, or of one database without schemas.
+#[derive(Default)]
+struct Shelf<'a> {
+    tables: Vec<&'a Object>,
+    views: Vec<&'a Object>,
+    others: Vec<&'a Object>,
+    processes: &'a [&'a Process],
+}
+
+impl<'a> Shelf<'a> {
+    fn add(&mut self, object: &'a Object) {
+        let array = match object.kind {
+            ObjectKind::Table | ObjectKind::PseudoTable => &mut self.tables,
+            ObjectKind::View => &mut self.views,
+            _ => &mut self.others,
+        };
+        array.push(object);
+    }
+
+    /// Adds the arrays to what holds them. Empty ones are left out.
+    fn write<M: SerializeMap>(&self, holder: &mut M, columns: bool) -> Result<(), M::Error> {
+        for (name, objects) in [("tables", &self.tables), ("views", &self.views), ("others", &self.others)] {
+            if !objects.is_empty() {
+                holder.serialize_entry(name, &Each(|| objects.iter().map(|object| ObjectEntry { object, columns })))?;
+            }
+        }
+        if !self.processes.is_empty() {
+            holder
+                .serialize_entry("processes", &Each(|| self.processes.iter().map(|process| ProcessEntry(process))))?;
+        }
+        Ok(())
+    }
+}
+
+type Schemas<'a> = BTreeMap<&'a str, Shelf<'a>>;
+type Databases<'a> = BTreeMap<&'a str, Schemas<'a>>;
+
+/// `dbobjs`
+struct DatabaseObjects<'a> {
+    model: Model<'a>,
+    processes: &'a [&'a Process],
+}
+
+impl<'a> DatabaseObjects<'a> {
+    fn servers(&self) -> BTreeMap<&'a str, Databases<'a>> {
+        let mut servers: BTreeMap<&str, Databases<'_>> = BTreeMap::new();
+        let mut shelve = |place: &'a Place, fill: &mut dyn FnMut(&mut Shelf<'a>)| {
+            let server = place.server.as_deref().unwrap_or(SERVER);
+            let databases = servers.entry(server).or_default();
+            let schemas = databases.entry(place_name(place.database.as_ref())).or_default();
+            fill(schemas.entry(place_name(place.schema.as_ref())).or_default());
+        };
+        for (_, object) in self.model.view.objects() {
+            shelve(&object.place, &mut |shelf| shelf.add(object));
+        }
+        if !self.processes.is_empty() {
+            shelve(&NOWHERE, &mut |shelf| shelf.processes = self.processes);
+        }
+        servers
+    }
+}
+
+/// Where things are that no statement places.
+static NOWHERE: Place = Place { server: None, database: None, schema: None };
+
+impl Serialize for DatabaseObjects<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let vendor = self.model.view.lineage.vendor.as_str();
+        let supports_schemas = Vendor::find(vendor).is_none_or(Vendor::supports_schemas);
+        let servers = self.servers();
+        let mut written = serializer.serialize_map(None)?;
+        written.serialize_entry("createdBy", concat!("sqlflow emulator ", env!("CARGO_PKG_VERSION")))?;
+        // A server leaves the array out when it understood nothing.
+        if !servers.is_empty() {
+            let columns = !self.model.outline;
+            let servers = || {
+                servers.iter().map(|(name, databases)| Server { name, vendor, supports_schemas, databases, columns })
+            };
+            written.serialize_entry("servers", &Each(servers))?;
+        }
+        written.end()
+    }
+}
+
+struct Server<'a> {
+    name: &'a str,
+    vendor: &'a str,
+    supports_schemas: bool,
+    databases: &'a Databases<'a>,
+    columns: bool,
+}
+
+impl Serialize for Server<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (supports_schemas, columns) = (self.supports_schemas, self.columns);
+        let databases =
+            || self.databases.iter().map(|(name, schemas)| Database { name, schemas, supports_schemas, columns });
+        let mut server = serializer.serialize_map(None)?;
+        server.serialize_entry("name", self.name)?;
+        server.serialize_entry("dbVendor", self.vendor)?;
+        server.serialize_entry("supportsCatalogs", &true)?;
+        server.serialize_entry("supportsSchemas", &supports_schemas)?;
+        server.serialize_entry("databases", &Each(databases))?;
+        server.end()
+    }
+}
+
+struct Database<'a> {
+    name: &'a str,
+    schemas: &'a Schemas<'a>,
+    supports_schemas: bool,
+    columns: bool,
+}
+
+impl Serialize for Database<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let columns = self.columns;
+        let mut database = serializer.serialize_map(None)?;
+        database.serialize_entry("name", self.name)?;
+        if self.supports_schemas {
+            let schemas = || self.schemas.iter().map(|(name, shelf)| Schema { name, shelf, columns });
+            database.serialize_entry("schemas", &Each(schemas))?;
+        } else {
+            // Without schemas every object is filed under the unnamed one.
+            self.schemas.values().try_for_each(|shelf| shelf.write(&mut database, columns))?;
+        }
+        database.end()
+    }
+}
+
+struct Schema<'a> {
+    name: &'a str,
+    shelf: &'a Shelf<'a>,
+    columns: bool,
+}
+
+impl Serialize for Schema<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut schema = serializer.serialize_map(None)?;
+        schema.serialize_entry("name", self.name)?;
+        self.shelf.write(&mut schema, self.columns)?;
+        schema.end()
+    }
+}
+
+struct ObjectEntry<'a> {
+    object: &'a Object,
+    columns: bool,
+}
+
+impl Serialize for ObjectEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let object = self.object;
+        let mut entry = serializer.serialize_map(None)?;
+        entry.serialize_entry("id", &Text(object.id))?;
+        entry.serialize_entry("name", &object.name)?;
+        entry.serialize_entry("displayName", &object.display_name)?;
+        entry.serialize_entry("type", object.kind.name())?;
+        if self.columns {
+            entry.serialize_entry("columns", &Each(|| object.columns.iter().map(ColumnEntry)))?;
+        }
+        entry.serialize_entry("coordinates", &Each(|| object.at.iter().flat_map(coordinates)))?;
+        entry.end()
+    }
+}
+
+struct ColumnEntry<'a>(&'a Column);
+
+impl Serialize for ColumnEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let column = self.0;
+        let mut entry = serializer.serialize_map(None)?;
+        entry.serialize_entry("id", &Text(column.id))?;
+        entry.serialize_entry("name", &column.name)?;
+        if let Some(data_type) = &column.data_type {
+            entry.serialize_entry("dataType", data_type)?;
+        }
+        // Flags are written only when they are set.
+        for (name, set) in [("primaryKey", column.primary_key), ("foreignKey", column.foreign_key)] {
+            if set {
+                entry.serialize_entry(name, &true)?;
+            }
+        }
+        entry.serialize_entry("coordinates", &coordinates(&column.at))?;
+        if column.is_relation_rows() {
+            entry.serialize_entry("source", "system")?;
+            entry.serialize_entry("uiVisible", &false)?;
+        }
+        entry.end()
+    }
+}
+
+struct ProcessEntry<'a>(&'a Process);
+
+impl Serialize for ProcessEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let process = self.0;
+        let mut entry = serializer.serialize_map(None)?;
+        entry.serialize_entry("id", &Text(process.id))?;
+        entry.serialize_entry("name", &process.name)?;
+        entry.serialize_entry("procedureName", process.routine.as_deref().unwrap_or("batchQueries"))?;
+        entry.serialize_entry("queryHashId", &process.query_hash)?;
+        entry.serialize_entry("type", process.kind)?;
+        entry.serialize_entry("coordinates", &coordinates(&process.at))?;
+        entry.serialize_entry("uiVisible", &false)?;
+        entry.end()
+    }
+}
+
+struct Relationship<'a> {
+    view: &'a View<'a>,
+    relation: &'a Relation,
+}
+
+impl Serialize for Relationship<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { view, relation } = *self;
+        let target = End { view, endpoint: &relation.target, names: ["targetId", "targetName"] };
+        let sources =
+            || relation.sources.iter().map(|endpoint| End { view, endpoint, names: ["sourceId", "sourceName"] });
+        let mut entry = serializer.serialize_map(None)?;
+        entry.serialize_entry("id", &Text(relation.id))?;
+        entry.serialize_entry("type", relation.kind.name())?;
+        entry.serialize_entry("effectType", relation.effect.name())?;
+        if let Some(function) = &relation.function {
+            entry.serialize_entry("function", function)?;
+        }
+        if let Some(join) = &relation.join {
+            entry.serialize_entry("joinType", join.kind)?;
+            entry.serialize_entry("condition", &join.condition)?;
+            entry.serialize_entry("clause", "joinCondition")?;
+        }
+        entry.serialize_entry("target", &target)?;
+        entry.serialize_entry("sources", &Each(sources))?;
+        if let Some(process) = relation.process.and_then(|process| view.lineage.processes.get(process)) {
+            entry.serialize_entry("processId", &Text(process.id))?;
+            entry.serialize_entry("processType", process.kind)?;
+        }
+        entry.end()
+    }
+}
+
+/// One end of a relationship, and what its table is called if it is one between tables.
+struct End<'a> {
+    view: &'a View<'a>,
+    endpoint: &'a Endpoint,
+    names: [&'static str; 2],
+}
+
+impl Serialize for End<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (object, column) = column_of(self.view.lineage, self.endpoint.column);
+        let mut entry = serializer.serialize_map(None)?;
+        if self.view.table_level {
+            let [id, name] = self.names;
+            entry.serialize_entry("id", &Text(object.id))?;
+            entry.serialize_entry(id, &Text(object.id))?;
+            entry.serialize_entry(name, &object.normal_name)?;
+        } else {
+            entry.serialize_entry("id", &Text(column.id))?;
+            entry.serialize_entry("column", &column.normal_name)?;
+            entry.serialize_entry("parentId", &Text(object.id))?;
+            entry.serialize_entry("parentName", &object.normal_name)?;
+        }
+        entry.serialize_entry("coordinates", &coordinates(&self.endpoint.at))?;
+        if let Some(clause) = self.endpoint.clause {
+            entry.serialize_entry("clauseType", clause.name())?;
+        }
+        entry.end()
+    }
+}
+
+struct ProblemEntry<'a>(&'a Problem);
+
+impl Serialize for ProblemEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let problem = self.0;
+        let mut entry = serializer.serialize_map(None)?;
+        entry.serialize_entry("errorMessage", &problem.message)?;
+        entry.serialize_entry("errorType", problem.kind.name())?;
+        entry.serialize_entry("coordinates", &Each(|| problem.at.iter().flat_map(coordinates)))?;
+        if let Some(at) = problem.at {
+            let origin = [at.start, at.end].map(|(line, column)| BTreeMap::from([("x", line), ("y", column)]));
+            entry.serialize_entry("originCoordinates", &origin)?;
+        }
+        if !problem.file.is_empty() {
+            entry.serialize_entry("file", &problem.file)?;
+        }
+        entry.end()
+    }
+}
+
+/// A line and a column of a script.
+#[derive(Serialize)]
+struct Coordinate {
+    x: u64,
+    y: u64,
+    #[serde(rename = "hashCode")]
+    script: Text<usize>,
+}
+
+/// Start and end of a place, with the number of its script.
+fn coordinates(range: &Range) -> [Coordinate; 2] {
+    [range.start, range.end].map(|(x, y)| Coordinate { x, y, script: Text(range.script) })
+}
+
+/// Whether drawing a lineage of this size is refused.
+pub(super) fn exceeds(view: &View<'_>, limit: Option<usize>) -> bool {
+    limit.is_some_and(|limit| view.relations.len() > limit)
+}
+
+/// The name of a database or schema, or what stands for one without a name.
+pub(super) fn place_name(part: Option<&String>) -> &str {
+    part.map_or(UNNAMED, String::as_str)
+}
+
+/// A column and its object.
+pub(super) fn column_of(lineage: &Lineage, index: ColumnIndex) -> (&Object, &Column) {
+    (lineage.object(index.object), lineage.column(index))
+}

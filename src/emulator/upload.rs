@@ -1,0 +1,132 @@
+//! Uploaded files: spooled to disk chunk by chunk while they arrive, and counted against the server's limit. Owns the
+//! files until nobody needs them any more.
+
+use std::fs::File;
+use std::path::Path;
+
+use axum::extract::multipart::Field;
+use tempfile::TempPath;
+use tokio::io::{AsyncWriteExt as _, BufWriter};
+
+use super::Service;
+use super::envelope::Failure;
+use super::parameters::malformed;
+
+/// The most that one request may upload, as documented for the real server.
+const MAX_UPLOAD_BYTES: u64 = 200 * 1024 * 1024;
+
+/// How far past the limit a body is still read, so that its sender gets an answer instead of a broken connection.
+const MAX_DRAINED_BYTES: u64 = 1024 * 1024 * 1024;
+
+const WRITE_BUFFER_BYTES: usize = 256 * 1024;
+
+/// A file as it was uploaded, removed from disk when dropped.
+#[derive(Debug)]
+pub(super) struct StoredFile {
+    /// The name of the form field it came in.
+    pub(super) field: String,
+    /// The name its sender gave it, without folders.
+    pub(super) name: String,
+    path: TempPath,
+}
+
+impl StoredFile {
+    pub(super) fn open(&self) -> std::io::Result<File> {
+        File::open(&self.path)
+    }
+}
+
+/// What a request has uploaded so far.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    used: u64,
+}
+
+impl Budget {
+    fn spend(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.used += bytes as u64;
+        if self.used > MAX_DRAINED_BYTES { Err(too_large()) } else { Ok(()) }
+    }
+
+    fn exceeded(&self) -> bool {
+        self.used > MAX_UPLOAD_BYTES
+    }
+
+    /// Fails if the request was too large. To be called at its end.
+    pub(super) fn settle(&self) -> Result<(), Failure> {
+        if self.exceeded() { Err(too_large()) } else { Ok(()) }
+    }
+}
+
+fn too_large() -> Failure {
+    Failure::new(413, format!("The upload is too large: files must stay under {} MB.", MAX_UPLOAD_BYTES / 1024 / 1024))
+}
+
+/// Writes a file part to disk. Past the limit the rest is read and thrown away, and there is no file.
+pub(super) async fn store(
+    service: &Service,
+    mut part: Field<'_>,
+    field: String,
+    file_name: &str,
+    budget: &mut Budget,
+) -> Result<Option<StoredFile>, Failure> {
+    let (file, path) = create(service.spool.path())?;
+    let mut writer = BufWriter::with_capacity(WRITE_BUFFER_BYTES, tokio::fs::File::from_std(file));
+    while let Some(chunk) = part.chunk().await.map_err(|error| malformed(&error.body_text()))? {
+        budget.spend(chunk.len())?;
+        if !budget.exceeded() {
+            writer.write_all(&chunk).await.map_err(spooling)?;
+        }
+    }
+    writer.flush().await.map_err(spooling)?;
+    Ok((!budget.exceeded()).then(|| StoredFile { field, name: base_name(file_name), path }))
+}
+
+/// Reads a text part into memory.
+pub(super) async fn text(mut part: Field<'_>, limit: usize, budget: &mut Budget) -> Result<String, Failure> {
+    let mut content = Vec::new();
+    while let Some(chunk) = part.chunk().await.map_err(|error| malformed(&error.body_text()))? {
+        budget.spend(chunk.len())?;
+        if content.len() + chunk.len() > limit {
+            return Err(Failure::new(413, format!("A form field is too large: it may have up to {limit} bytes.")));
+        }
+        content.extend_from_slice(&chunk);
+    }
+    Ok(String::from_utf8_lossy(&content).into_owned())
+}
+
+fn create(spool: &Path) -> Result<(File, TempPath), Failure> {
+    tempfile::NamedTempFile::new_in(spool).map(tempfile::NamedTempFile::into_parts).map_err(spooling)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
+fn spooling(error: std::io::Error) -> Failure {
+    Failure::internal(format_args!("an upload cannot be kept on disk: {error}"))
+}
+
+/// The last component of a name that may carry folders of either kind of operating system.
+fn base_name(file_name: &str) -> String {
+    file_name.rsplit(['/', '\\']).next().unwrap_or(file_name).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_in_a_file_name_are_dropped() {
+        assert_eq!(base_name("../../etc/passwd"), "passwd");
+        assert_eq!(base_name(r"C:\sql\a.sql"), "a.sql");
+        assert_eq!(base_name("a.sql"), "a.sql");
+    }
+
+    #[test]
+    fn a_request_past_the_limit_is_refused_at_its_end() {
+        let mut budget = Budget::default();
+        budget.spend(200 * 1024 * 1024).unwrap();
+        assert_eq!(budget.settle(), Ok(()));
+        budget.spend(1).unwrap();
+        assert!(budget.settle().unwrap_err().message().contains("200 MB"));
+        assert!(budget.spend(1024 * 1024 * 1024).is_err());
+    }
+}

@@ -1,0 +1,148 @@
+//! Exports of a finished job, in every form.
+
+use sqlflow_client::job::FinishedJob;
+use sqlflow_client::lineage::RelationType;
+use sqlflow_client::{Client, ErrorKind, Lineage, Vendor};
+
+use super::{configured, sqlflow};
+
+const SQL: &str = "create view v as select t.a, count(t.b) as n from t where t.c > 1 group by t.a";
+
+async fn done(sqlflow: &Client) -> FinishedJob {
+    sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).await.unwrap().wait().await.unwrap()
+}
+
+#[tokio::test]
+async fn one_export_is_the_same_as_bytes_as_a_stream_and_as_a_file() {
+    let (sqlflow, _emulator) = sqlflow().await;
+    let done = done(&sqlflow).await;
+    let export = || done.job().export_csv();
+    let bytes = export().bytes().await.unwrap();
+    let mut streamed = Vec::new();
+    let mut stream = export().stream().await.unwrap();
+    while let Some(piece) = stream.try_next().await.unwrap() {
+        streamed.extend_from_slice(&piece);
+    }
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("lineage.csv");
+    let length = export().to_file(&path).await.unwrap();
+    assert_eq!(bytes, streamed);
+    assert_eq!(bytes, std::fs::read(&path).unwrap());
+    assert_eq!(length, bytes.len() as u64);
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "something was left behind");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_is_readable_as_the_mask_of_the_user_has_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (sqlflow, _emulator) = sqlflow().await;
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("plain"), "").unwrap();
+    done(&sqlflow).await.job().export_csv().to_file(home.path().join("out")).await.unwrap();
+    let mode = |name| std::fs::metadata(home.path().join(name)).unwrap().permissions().mode();
+    assert_eq!(mode("out"), mode("plain"));
+}
+
+#[tokio::test]
+async fn drawn_and_full_lineage_say_the_same_of_columns() {
+    let (sqlflow, _emulator) = sqlflow().await;
+    let done = done(&sqlflow).await;
+    let flows = |lineage: &Lineage| lineage.column_flows().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let drawn = done.lineage().await.unwrap();
+    let full = done.job().export_full_json().await.unwrap();
+    assert_eq!(flows(&drawn), ["t.a → v.a"]);
+    assert_eq!(flows(&drawn), flows(&full));
+    assert_eq!(drawn.job_id(), Some(done.id().as_str()));
+    assert_eq!((drawn.unknown_fields().len(), drawn.unresolved().count()), (0, 0));
+}
+
+#[tokio::test]
+async fn options_of_the_drawing_are_heard() {
+    let (sqlflow, _emulator) = sqlflow().await;
+    let done = done(&sqlflow).await;
+    let has =
+        |lineage: &Lineage, wanted| lineage.relationships().any(|relationship| relationship.relation_type() == wanted);
+    let plain = done.lineage().await.unwrap();
+    assert!(!has(&plain, RelationType::Fdr));
+    assert!(plain.objects().any(|object| object.is_intermediate()));
+    let both = done.export_lineage_as_json().relation_types([RelationType::Fdd, RelationType::Fdr]).await.unwrap();
+    assert!(has(&both, RelationType::Fdr));
+    let simple = done.export_lineage_as_json().simple_output(true).await.unwrap();
+    assert!(!simple.objects().any(|object| object.is_intermediate()));
+    let counted =
+        done.export_lineage_as_json().treat_arguments_in_count_function_as_direct_dataflow(true).await.unwrap();
+    assert!(counted.column_flows().iter().any(|flow| flow.to_string() == "t.b → v.n"));
+}
+
+#[tokio::test]
+async fn past_the_relation_limit_a_summary_is_told_from_a_lineage() {
+    let (sqlflow, _emulator) = configured(|builder| builder.relation_limit(Some(1))).await;
+    let done = done(&sqlflow).await;
+    let drawn = done.lineage().await.unwrap();
+    assert!(drawn.is_summary());
+    assert_eq!(drawn.relationships().len(), 0);
+    assert!(drawn.summary().unwrap().relationships().unwrap() > 1);
+    let full = done.job().export_full_json().await.unwrap();
+    assert!(!full.is_summary() && full.relationships().len() > 1);
+}
+
+#[tokio::test]
+async fn an_export_of_a_job_that_is_not_there_is_an_error_in_every_form() {
+    let (sqlflow, _emulator) = sqlflow().await;
+    let job = sqlflow.job("0123456789abcdef0123456789abcdef");
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("out");
+    for error in [
+        job.lineage().await.unwrap_err(),
+        job.export_full_json().await.unwrap_err(),
+        job.export_csv().bytes().await.unwrap_err(),
+        job.export_graphml().stream().await.unwrap_err(),
+        job.export_csv().to_file(&path).await.unwrap_err(),
+    ] {
+        assert_eq!(error.job_id(), Some(job.id()));
+        assert!(error.code().is_some(), "{error:?}");
+    }
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "something was left behind");
+}
+
+#[tokio::test]
+async fn an_empty_job_id_is_refused_instead_of_meaning_the_latest_job() {
+    let (sqlflow, emulator) = sqlflow().await;
+    done(&sqlflow).await;
+    let before = emulator.requests().len();
+    let error = sqlflow.job("").lineage().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(emulator.requests().len(), before);
+}
+
+#[tokio::test]
+async fn direct_analysis_goes_through_the_generated_client() {
+    use sqlflow_client::api::{File, types};
+    let (sqlflow, _emulator) = sqlflow().await;
+    let mut form = types::GenerateSqlflowRequest::new(Vendor::PostgreSql);
+    form.sqltext = Some(SQL.to_owned());
+    let from_text = sqlflow.api().generate_sqlflow(&form).await.unwrap().into_inner().into_data().unwrap();
+    let form = types::GenerateSqlflowRequest::new(Vendor::PostgreSql);
+    let from_file =
+        sqlflow.api().upload(&form, [File::new("a.sql", SQL)]).await.unwrap().into_inner().into_data().unwrap();
+    assert_eq!(from_text.column_flows().len(), 1);
+    assert_eq!(from_text, from_file);
+
+    let form = types::AnonymousLineageRequest::new(Vendor::PostgreSql, SQL);
+    let anonymous = sqlflow.api().anonymous_lineage(&form).await.unwrap().into_inner().into_data().unwrap();
+    assert_eq!(anonymous.column_flows().len(), 1);
+
+    let form = types::CheckSyntaxRequest::new(Vendor::PostgreSql, "selekt");
+    let check = sqlflow.api().check_syntax(&form).await.unwrap().into_inner();
+    assert!(!check.is_success());
+    assert!(!check.data.unwrap().error_infos.is_empty());
+}
+
+#[tokio::test]
+async fn what_the_emulator_does_not_implement_says_so() {
+    let (sqlflow, _emulator) = sqlflow().await;
+    let form = sqlflow_client::api::types::DisplayUserSchemaSummaryRequest::new();
+    let error = sqlflow.api().display_user_schema_summary(&form).await.unwrap().into_inner().into_data().unwrap_err();
+    assert!(error.to_string().contains("displayUserSchemaSummary"), "{error}");
+}

@@ -1,0 +1,57 @@
+//! Jobs as a server lists them, and what is done to them.
+
+use sqlflow_client::{ErrorKind, Vendor};
+
+use super::{requests_to, sqlflow};
+
+#[tokio::test]
+async fn every_job_of_the_user_is_listed() {
+    let (sqlflow, emulator) = sqlflow().await;
+    for name in ["a", "b"] {
+        let submit = sqlflow.submit(Vendor::PostgreSql).name(name).sql("a.sql", "create view v as select x from t");
+        submit.await.unwrap().wait().await.unwrap();
+    }
+    let other = super::client_of(&emulator, sqlflow_client::Credentials::secret_key("bob", "key"));
+    other.submit(Vendor::PostgreSql).name("c").sql("a.sql", "select 1").await.unwrap();
+    let list = sqlflow.jobs().await.unwrap();
+    let mut names: Vec<_> = list.jobs.iter().map(|job| job.name.clone().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!((list.total, list.success, list.fail), (Some(2), Some(2), Some(0)));
+}
+
+#[tokio::test]
+async fn a_deleted_job_is_not_found() {
+    let (sqlflow, emulator) = sqlflow().await;
+    let job = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", "create view v as select x from t").await.unwrap();
+    job.wait().await.unwrap();
+    job.delete().await.unwrap();
+    assert!(emulator.jobs().is_empty());
+    let error = job.info().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::JobNotFound | ErrorKind::Rejected), "{error:?}");
+    assert_eq!(error.job_id(), Some(job.id()));
+}
+
+#[tokio::test]
+async fn a_job_runs_again_and_is_set_on_top() {
+    let (sqlflow, emulator) = sqlflow().await;
+    let job = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", "create view v as select x from t").await.unwrap();
+    job.wait().await.unwrap();
+    job.set_on_top(true).await.unwrap();
+    assert_eq!(job.info().await.unwrap().on_top, Some(true));
+    job.rerun().await.unwrap();
+    let done = job.wait().await.unwrap();
+    assert_eq!(done.lineage().await.unwrap().column_flows().len(), 1);
+    assert_eq!(requests_to(&emulator, "rerunJob"), 1);
+}
+
+#[tokio::test]
+async fn a_job_is_attached_to_by_its_id_without_a_request() {
+    let (sqlflow, emulator) = sqlflow().await;
+    let submitted = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", "create view v as select x from t").await.unwrap();
+    let stored = serde_json::to_string(submitted.id()).unwrap();
+    let before = emulator.requests().len();
+    let job = sqlflow.job(serde_json::from_str::<sqlflow_client::JobId>(&stored).unwrap());
+    assert_eq!(emulator.requests().len(), before);
+    assert_eq!(job.wait().await.unwrap().id(), submitted.id());
+}

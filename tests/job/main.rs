@@ -1,0 +1,32 @@
+//! The whole life of a job against the emulator, on a real connection, with real SQL.
+
+mod exported;
+mod listed;
+mod submitted;
+mod unattended;
+
+use sqlflow_client::emulator::{Emulator, EmulatorBuilder};
+use sqlflow_client::job::Polling;
+use sqlflow_client::{Client, Credentials};
+use std::time::Duration;
+
+/// An emulator whose jobs end quickly, and a client that asks it often.
+async fn sqlflow() -> (Client, Emulator) {
+    configured(|builder| builder).await
+}
+
+async fn configured(change: impl FnOnce(EmulatorBuilder) -> EmulatorBuilder) -> (Client, Emulator) {
+    let quick = Emulator::builder().time_in_create(Duration::from_millis(5)).time_in_running(Duration::from_millis(5));
+    let emulator = change(quick).start().await.unwrap();
+    (client_of(&emulator, Credentials::secret_key("ann", "any key")), emulator)
+}
+
+fn client_of(emulator: &Emulator, credentials: Credentials) -> Client {
+    let polling = Polling::every(Duration::from_millis(5));
+    Client::builder(emulator.url()).credentials(credentials).polling(polling).build().unwrap()
+}
+
+/// How many requests an operation has had.
+fn requests_to(emulator: &Emulator, operation: &str) -> usize {
+    emulator.requests().iter().filter(|request| request.operation == Some(operation)).count()
+}

@@ -1,0 +1,181 @@
+//! What is submitted: files, directories, zips, SQL in memory, batches.
+
+use std::fs;
+
+use sqlflow_client::job::JobStatus;
+use sqlflow_client::lineage::RelationType;
+use sqlflow_client::{ErrorKind, Vendor};
+
+use super::{configured, requests_to, sqlflow};
+
+const INSERT: &str = "insert into report (total) select amount from sales";
+
+#[tokio::test]
+async fn sql_in_memory_passes_through_its_states_to_typed_lineage() {
+    let (sqlflow, emulator) = sqlflow().await;
+    let job = sqlflow.submit(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT).await.unwrap();
+    let mut states = Vec::new();
+    let mut watch = job.watch();
+    while let Some(state) = watch.try_next().await.unwrap() {
+        states.push(state.status().clone());
+    }
+    assert_eq!(states.last(), Some(&JobStatus::Success));
+    assert!(!states[0].is_final(), "{states:?}");
+    let lineage = job.lineage().await.unwrap();
+    let flows: Vec<_> = lineage.column_flows().iter().map(ToString::to_string).collect();
+    assert_eq!(flows, ["sales.amount → report.total"]);
+    assert_eq!(emulator.jobs()[0].name, "nightly");
+    assert_eq!(requests_to(&emulator, "generateToken"), 1);
+}
+
+#[tokio::test]
+async fn a_directory_is_one_zip_and_its_files_know_each_other() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("views")).unwrap();
+    fs::write(home.path().join("1.sql"), "create table s (a int, b int)").unwrap();
+    fs::write(home.path().join("views/2.sql"), "create view v as select * from s").unwrap();
+    let (sqlflow, _emulator) = sqlflow().await;
+    let done = sqlflow.submit(Vendor::PostgreSql).path(home.path()).await.unwrap().wait().await.unwrap();
+    assert_eq!(done.info().file_names.len(), 1, "{:?}", done.info().file_names);
+    let flows: Vec<_> = done.lineage().await.unwrap().column_flows().iter().map(ToString::to_string).collect();
+    assert_eq!(flows, ["s.a → v.a", "s.b → v.b"]);
+}
+
+#[tokio::test]
+async fn files_zips_and_memory_go_together_under_names_of_any_kind() {
+    let home = tempfile::tempdir().unwrap();
+    let odd = home.path().join("a \"quoted\" ünïcode; name.sql");
+    fs::write(&odd, INSERT).unwrap();
+    let packed = home.path().join("packed.zip");
+    let mut zip = zip::ZipWriter::new(fs::File::create(&packed).unwrap());
+    zip.start_file("inner.sql", zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut zip, b"create view v as select total from report").unwrap();
+    zip.finish().unwrap();
+    let (sqlflow, _emulator) = sqlflow().await;
+    let submit =
+        sqlflow.submit(Vendor::PostgreSql).file(&odd).zip(&packed).sql("c.sql", "create view w as select total from v");
+    let done = submit.await.unwrap().wait().await.unwrap();
+    assert_eq!(done.info().file_names, ["a \"quoted\" ünïcode; name.sql", "packed.zip", "c.sql"]);
+    let lineage = done.lineage().await.unwrap();
+    let total = lineage.column("w", "total").unwrap();
+    assert_eq!(total.upstream()[0].qualified_name(), "v.total");
+}
+
+#[tokio::test]
+async fn options_arrive_and_show_in_the_job() {
+    let (sqlflow, _emulator) = sqlflow().await;
+    let submit = sqlflow
+        .submit(Vendor::Snowflake)
+        .name("with options")
+        .sql("a.sql", INSERT)
+        .relation_types([RelationType::Fdd, RelationType::Fdr])
+        .ignore_function(false)
+        .show_transform(true)
+        .default_database("WAREHOUSE")
+        .default_schema("PUBLIC")
+        .on_top(true);
+    let info = submit.await.unwrap().wait().await.unwrap().info().clone();
+    assert_eq!(info.name.as_deref(), Some("with options"));
+    assert_eq!(info.db_vendor, Some(Vendor::Snowflake));
+    assert_eq!(info.show_relation_type.as_deref(), Some("fdd,fdr"));
+    assert_eq!((info.ignore_function, info.show_transform, info.on_top), (Some(false), Some(true), Some(true)));
+    assert_eq!(info.default_schema.as_deref(), Some("PUBLIC"));
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_parse_makes_a_partial_success_that_says_so() {
+    let (sqlflow, _emulator) = sqlflow().await;
+    let submit = sqlflow.submit(Vendor::PostgreSql).sql("good.sql", INSERT).sql("bad.sql", "selekt nothing frm (");
+    let done = submit.await.unwrap().wait().await.unwrap();
+    assert!(done.is_partial());
+    assert!(done.warnings().any(|warning| warning.contains("bad.sql")), "{:?}", done.info().error_message);
+    let lineage = done.lineage().await.unwrap();
+    assert!(lineage.errors().len() > 0);
+    assert_eq!(lineage.column_flows().len(), 1);
+}
+
+#[tokio::test]
+async fn sql_without_a_statement_that_parses_fails_the_job_with_its_reason() {
+    let (sqlflow, _emulator) = sqlflow().await;
+    let job = sqlflow.submit(Vendor::PostgreSql).sql("bad.sql", "selekt nothing frm (").await.unwrap();
+    let error = job.wait().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::JobFailed);
+    assert_eq!(error.job_id(), Some(job.id()));
+    assert!(error.to_string().contains("bad.sql"), "{error}");
+}
+
+#[tokio::test]
+async fn a_vendor_the_emulator_lacks_is_read_all_the_same_and_the_job_says_so() {
+    let (sqlflow, _emulator) = sqlflow().await;
+    let done = sqlflow.submit(Vendor::Netezza).sql("a.sql", INSERT).await.unwrap().wait().await.unwrap();
+    assert!(!done.is_partial());
+    assert!(done.warnings().any(|warning| warning.contains("generic")), "{:?}", done.info());
+    assert_eq!(done.lineage().await.unwrap().column_flows().len(), 1);
+}
+
+#[tokio::test]
+async fn a_regular_job_grows_by_batches() {
+    let (sqlflow, emulator) = sqlflow().await;
+    let first = sqlflow.submit_persist(Vendor::PostgreSql).name("daily").sql("1.sql", INSERT).await.unwrap();
+    first.wait().await.unwrap();
+    let second = sqlflow
+        .submit_persist(Vendor::PostgreSql)
+        .name("daily")
+        .batch_of(first.id().clone())
+        .sql("2.sql", "create view v as select total from report");
+    let second = second.await.unwrap();
+    assert_eq!(second.id(), first.id());
+    second.wait().await.unwrap();
+    assert_eq!(second.lineage().await.unwrap().column_flows().len(), 2);
+    assert_eq!(emulator.jobs().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_over_the_limit_never_reaches_the_server() {
+    let home = tempfile::tempdir().unwrap();
+    let huge = home.path().join("huge.sql");
+    fs::File::create(&huge).unwrap().set_len(200_000_001).unwrap();
+    let (sqlflow, emulator) = sqlflow().await;
+    let error = sqlflow.submit(Vendor::Oracle).file(&huge).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert!(error.to_string().contains("200000001"), "{error}");
+    assert!(emulator.requests().is_empty());
+}
+
+#[tokio::test]
+async fn bad_input_is_named_and_never_reaches_the_server() {
+    let (sqlflow, emulator) = sqlflow().await;
+    let empty = tempfile::tempdir().unwrap();
+    let submit = || sqlflow.submit(Vendor::Oracle);
+    for (submit, kind, named) in [
+        (submit(), ErrorKind::InvalidInput, "nothing to submit"),
+        (submit().name("").sql("a.sql", INSERT), ErrorKind::InvalidInput, "job name is empty"),
+        (submit().sql("", INSERT), ErrorKind::InvalidInput, "empty file name"),
+        (submit().path("no/such/file.sql"), ErrorKind::Io, "no/such/file.sql"),
+        (submit().path(empty.path()), ErrorKind::InvalidInput, "holds no files"),
+        (submit().file(empty.path()), ErrorKind::InvalidInput, "is not a file"),
+    ] {
+        let error = submit.await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(named), "{error}");
+    }
+    assert!(emulator.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_wrong_secret_key_fails_at_once_with_one_request() {
+    let (_, emulator) = configured(|builder| builder.account("ann", "right")).await;
+    let sqlflow = super::client_of(&emulator, sqlflow_client::Credentials::secret_key("ann", "wrong key"));
+    let error = sqlflow.submit(Vendor::Oracle).sql("a.sql", INSERT).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Authentication);
+    assert_eq!(emulator.requests().len(), 1);
+    assert!(emulator.jobs().is_empty());
+}
+
+#[tokio::test]
+async fn an_on_premise_server_takes_a_job_without_a_token_being_asked_for() {
+    let (_, emulator) = sqlflow().await;
+    let sqlflow = super::client_of(&emulator, sqlflow_client::Credentials::on_premise());
+    sqlflow.submit(Vendor::PostgreSql).sql("a.sql", INSERT).await.unwrap().wait().await.unwrap();
+    assert_eq!(requests_to(&emulator, "generateToken"), 0);
+}

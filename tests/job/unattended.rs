@@ -1,0 +1,57 @@
+//! What scripts that run at night meet: deadlines, tokens that end, futures that are dropped.
+
+use std::time::Duration;
+
+use sqlflow_client::{ErrorKind, Vendor};
+
+use super::{configured, requests_to, sqlflow};
+
+const SQL: &str = "create view v as select a from t";
+
+#[tokio::test]
+async fn a_deadline_passes_and_the_job_goes_on() {
+    let (sqlflow, _emulator) = configured(|builder| builder.time_in_running(Duration::from_millis(100))).await;
+    let job = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).await.unwrap();
+    let error = job.wait().deadline(Duration::from_millis(20)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    assert!(error.to_string().contains("still running"), "{error}");
+    let again = sqlflow.job(error.job_id().unwrap().clone());
+    assert!(again.wait().await.unwrap().info().status.has_result());
+}
+
+#[tokio::test]
+async fn a_dropped_watch_leaves_the_job_alone() {
+    let (sqlflow, emulator) = sqlflow().await;
+    let job = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).await.unwrap();
+    let mut watch = job.watch();
+    watch.try_next().await.unwrap();
+    drop(watch);
+    drop(job.wait().into_future());
+    job.wait().await.unwrap();
+    assert_eq!(emulator.jobs().len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_ends_while_waiting_is_renewed() {
+    let lifetime = Duration::from_secs(1);
+    let (sqlflow, emulator) =
+        configured(|builder| builder.token_lifetime(lifetime).time_in_running(Duration::from_millis(1200))).await;
+    let job = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).await.unwrap();
+    job.wait().await.unwrap();
+    assert!(requests_to(&emulator, "generateToken") >= 2);
+}
+
+#[tokio::test]
+async fn many_tasks_share_one_token() {
+    let (sqlflow, emulator) = sqlflow().await;
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let sqlflow = sqlflow.clone();
+            tokio::spawn(async move { sqlflow.jobs().await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(requests_to(&emulator, "generateToken"), 1);
+}

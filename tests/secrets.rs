@@ -1,0 +1,329 @@
+//! Every byte the client sends and everything it prints, searched for what is secret.
+//!
+//! The client talks to an emulator through a wire tap. Everything else it can be made to say is said here too: `Debug`
+//! of all that holds a secret, errors with their causes, and the log of the whole process at its lowest level.
+
+#![allow(clippy::format_push_string, reason = "what was said is gathered in one text")]
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use sqlflow_client::api::{File, types};
+use sqlflow_client::emulator::Emulator;
+use sqlflow_client::{Client, Credentials, Error, JobId, Secret, Vendor};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+const SECRET_KEY: &str = "k3y-0f-the-k1ngd0m/+=";
+const PASSWORD: &str = "p4ss of the d4tab4se&";
+
+/// What the client sent, one entry a connection.
+#[derive(Clone, Default)]
+struct Tap(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Tap {
+    /// Passes connections on to a server and keeps what is sent to it.
+    async fn before(&self, server: String) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let tap = self.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(tap.clone().pass(client, server.clone()));
+            }
+        });
+        address
+    }
+
+    async fn pass(self, client: TcpStream, server: String) -> io::Result<()> {
+        let connection = {
+            let mut sent = self.0.lock().unwrap();
+            sent.push(Vec::new());
+            sent.len() - 1
+        };
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_server, mut to_server) = TcpStream::connect(server).await?.into_split();
+        let answers = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let length = from_client.read(&mut buffer).await?;
+            if length == 0 {
+                break;
+            }
+            self.0.lock().unwrap()[connection].extend_from_slice(&buffer[..length]);
+            to_server.write_all(&buffer[..length]).await?;
+        }
+        answers.abort();
+        Ok(())
+    }
+
+    /// Every request: its head, and its body.
+    fn requests(&self) -> Vec<(String, Vec<u8>)> {
+        let sent = self.0.lock().unwrap().clone();
+        sent.into_iter().flat_map(|bytes| requests(&bytes)).collect()
+    }
+}
+
+fn requests(mut bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut requests = Vec::new();
+    while let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let length = head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        let body = end + 4;
+        let next = body + length.unwrap_or(0_usize);
+        requests.push((head, bytes[body..next].to_vec()));
+        bytes = &bytes[next..];
+    }
+    assert!(bytes.is_empty(), "what was sent is not all requests: {:?}", String::from_utf8_lossy(bytes));
+    requests
+}
+
+/// The log of the process, at its lowest level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn of_the_process() -> Self {
+        let log = Self::default();
+        let writer = log.clone();
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .init();
+        log
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The ways a text can be written.
+fn spellings(secret: &str) -> Vec<String> {
+    let encoded = serde_urlencoded::to_string([("", secret)]).unwrap();
+    vec![
+        secret.to_owned(),
+        encoded[1..].to_owned(),
+        encoded[1..].replace('+', "%20"),
+        base64::engine::general_purpose::STANDARD.encode(secret),
+        secret.escape_debug().to_string(),
+    ]
+}
+
+fn find<'a>(text: &str, secrets: &'a [String]) -> Option<&'a str> {
+    secrets
+        .iter()
+        .flat_map(|secret| spellings(secret).into_iter().map(move |spelling| (secret, spelling)))
+        .find_map(|(secret, spelling)| text.contains(&spelling).then_some(secret.as_str()))
+}
+
+fn said_by(error: &Error) -> String {
+    let mut text = format!("{error} {error:#} {error:?} {error:#?}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        write!(text, " {error} {error:?}").unwrap();
+        cause = error.source();
+    }
+    text
+}
+
+/// Stands for the whole request in the answer of a server, as it came and decoded.
+const REQUEST: &str = "{request}";
+
+/// A server that answers everything with the same text, then closes.
+async fn server_that_says(answer: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut buffer = vec![0; 1 << 16];
+            let length = stream.read(&mut buffer).await.unwrap_or_default();
+            let request = String::from_utf8_lossy(&buffer[..length]);
+            let fields: Vec<(String, String)> = request
+                .split("\r\n\r\n")
+                .nth(1)
+                .and_then(|body| serde_urlencoded::from_str(body).ok())
+                .unwrap_or_default();
+            let repeated = format!("{fields:?} {}", request.replace(['"', '\\', '\r', '\n'], " "));
+            let _ = stream.write_all(answer.replace(REQUEST, &repeated.replace('"', " ")).as_bytes()).await;
+        }
+    });
+    address
+}
+
+fn http(status: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nconnection: close\r\n\r\n{body}")
+}
+
+#[tokio::test]
+async fn no_secret_leaves_a_form_body() {
+    let log = Log::of_the_process();
+    let emulator = Emulator::builder().account("ann", SECRET_KEY).start().await.unwrap();
+    let tap = Tap::default();
+    let url = tap.before(emulator.addr().to_string()).await;
+    let builder = Client::builder(&url).credentials(Credentials::secret_key("ann", SECRET_KEY));
+    let mut said = format!("{builder:?} {builder:#?}");
+    let client = builder.build().unwrap();
+
+    said += &main_job(&client).await;
+    let token = token_of(&tap);
+    said += &failures(&token).await;
+    said += &requests_shown(&token);
+    said += &format!("{client:?} {client:#?} {:?}", client.api());
+
+    let secrets = [SECRET_KEY.to_owned(), PASSWORD.to_owned(), token.clone()];
+    assert_eq!(find(&said, &secrets), None, "shown by Debug, Display or a cause");
+    let log = log.text();
+    assert!(log.contains("sqlflow") && log.len() > 10_000, "nothing was logged");
+    assert_eq!(find(&log, &secrets), None, "logged");
+
+    let requests = tap.requests();
+    let mut bodies_with_token = 0;
+    for (head, body) in &requests {
+        assert_eq!(find(head, &secrets), None, "sent in the head of {head}");
+        let kind = head.to_lowercase();
+        let is_form = kind.contains("application/x-www-form-urlencoded") || kind.contains("multipart/form-data");
+        let has_secret = find(&String::from_utf8_lossy(body), &secrets).is_some();
+        assert!(is_form || !has_secret, "sent outside a form: {head}");
+        bodies_with_token += usize::from(has_secret);
+    }
+    assert!(bodies_with_token > 5 && requests.len() > 5, "the tap saw too little: {}", requests.len());
+}
+
+/// The main job and everything around it. Gives what it printed.
+async fn main_job(client: &Client) -> String {
+    let submit = client
+        .submit(Vendor::Oracle)
+        .sql("a.sql", "insert into t (a) select a from s")
+        .password(PASSWORD)
+        .account("scott");
+    let mut said = format!("{submit:?} {submit:#?}");
+    let job = submit.await.unwrap();
+    let persist = client.submit_persist(Vendor::Oracle).sql("b.sql", "select 1").password(PASSWORD).hostname("db");
+    said += &format!("{persist:?}");
+    persist.await.unwrap();
+    let done = job.wait().await.unwrap();
+    let export = job.export_lineage_as_json();
+    said += &format!("{job:?} {done:?} {:?} {:?} {export:?}", job.wait(), job.watch());
+    done.lineage().await.unwrap();
+    job.export_csv().bytes().await.unwrap();
+    client.jobs().await.unwrap();
+    let info = job.info().await.unwrap();
+    said += &format!("{info:?}");
+    for error in [
+        client.job(JobId::new("no-such-job")).info().await.unwrap_err(),
+        client.job(JobId::new("no-such-job")).lineage().await.unwrap_err(),
+        client.job(JobId::new("")).lineage().await.unwrap_err(),
+        client.submit(Vendor::Oracle).name(" ").sql("a.sql", "").password(PASSWORD).await.unwrap_err(),
+    ] {
+        said += &said_by(&error);
+    }
+    job.delete().await.unwrap();
+    said
+}
+
+/// What goes wrong with servers that fail in every way, some repeating what they were sent. Gives what was said.
+async fn failures(token: &str) -> String {
+    let mut said = String::new();
+    let envelope = format!(r#"{{"code":500,"error":"cannot serve {REQUEST}"}}"#);
+    for answer in [
+        http("200 OK", &envelope),
+        http("500 Internal Server Error", &envelope),
+        http("502 Bad Gateway", &format!("<html><body>{REQUEST}</body></html>")),
+        http("200 OK", &format!("<html>{REQUEST}</html>")),
+        http("200 OK", &format!(r#"{{"code":200,"data":"{REQUEST}"}}"#)),
+        http("302 Found\r\nlocation: http://elsewhere.invalid/", ""),
+        "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"code\":".to_owned(),
+        http("200 OK", REQUEST),
+        "no HTTP at all".to_owned(),
+        String::new(),
+    ] {
+        let url = server_that_says(answer).await;
+        for credentials in [Credentials::token("ann", token), Credentials::secret_key("ann", SECRET_KEY)] {
+            let client =
+                Client::builder(&url).credentials(credentials).stall_timeout(Duration::from_secs(5)).build().unwrap();
+            for error in every_kind_of_call(&client).await {
+                said += &said_by(&error);
+            }
+        }
+    }
+    // Nobody listens here: the port was free a moment ago.
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let client = Client::builder(format!("http://127.0.0.1:{port}"))
+        .credentials(Credentials::token("ann", token))
+        .build()
+        .unwrap();
+    for error in every_kind_of_call(&client).await {
+        said += &said_by(&error);
+    }
+    said
+}
+
+async fn every_kind_of_call(client: &Client) -> Vec<Error> {
+    let submit = client.submit(Vendor::Oracle).sql("a.sql", "select 1").password(PASSWORD);
+    let api = client.api();
+    let form = types::GenerateTokenRequest::new(SECRET_KEY, "ann");
+    vec![
+        submit.await.unwrap_err(),
+        client.jobs().await.unwrap_err(),
+        client.job("1").info().await.unwrap_err(),
+        client.job("1").lineage().await.unwrap_err(),
+        client.job("1").export_full_json().lineage().await.unwrap_err(),
+        // Those that carry a token in their URL, for want of a body.
+        api.download_parquet("1", None, None).await.err().unwrap_or_else(nothing),
+        api.download_sub_job_file("1", "a.sql", None, None).await.err().unwrap_or_else(nothing),
+        api.generate_token(&form)
+            .await
+            .map(|answer| answer.into_inner().into_token())
+            .and_then(|token| token.map(drop))
+            .err()
+            .unwrap_or_else(nothing),
+    ]
+}
+
+/// Stands for the error of a call that had none to give.
+fn nothing() -> Error {
+    "".parse::<Vendor>().unwrap_err()
+}
+
+/// `Debug` of the requests that hold secrets.
+fn requests_shown(token: &str) -> String {
+    let submit = types::SubmitUserJobRequest {
+        password: Some(PASSWORD.into()),
+        ..types::SubmitUserJobRequest::new(Vendor::Oracle, "n")
+    };
+    let persist = types::SubmitPersistJobRequest {
+        password: Some(PASSWORD.into()),
+        ..types::SubmitPersistJobRequest::new(Vendor::Oracle)
+    };
+    let key = types::GenerateTokenRequest::new(SECRET_KEY, "ann");
+    let secrets = [Secret::from(token), Secret::from(PASSWORD)];
+    let credentials = [Credentials::token("ann", token), Credentials::secret_key("ann", SECRET_KEY)];
+    let answer: sqlflow_client::api::TokenEnvelope =
+        serde_json::from_value(serde_json::json!({"code": "200", "token": token})).unwrap();
+    let file = File::new("a.sql", "select 1");
+    format!("{submit:?} {persist:?} {key:?} {secrets:?} {credentials:?} {credentials:#?} {answer:?} {file:?}")
+}
+
+/// The token that was sent.
+fn token_of(tap: &Tap) -> String {
+    let requests = tap.requests();
+    let forms = requests.iter().filter(|(head, _)| head.to_lowercase().contains("x-www-form-urlencoded"));
+    let mut fields = forms.flat_map(|(_, body)| serde_urlencoded::from_bytes::<Vec<(String, String)>>(body).unwrap());
+    fields.find(|(name, _)| name == "token").unwrap().1
+}
