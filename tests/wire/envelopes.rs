@@ -1,0 +1,335 @@
+//! The code inside the envelope decides, not the HTTP status; and what is no envelope is told as what it is.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use sqlflow_client::api::types::DisplayUserJobsSummaryRequest;
+use sqlflow_client::{Error, ErrorKind};
+use wiremock::ResponseTemplate;
+
+use crate::Outcome;
+use crate::mock::{JOBS, SUMMARY, Server, answer, body, failure, job, page, success};
+
+/// What becomes of a list of jobs that is answered like this.
+async fn error_of(answer: ResponseTemplate) -> Error {
+    let server = Server::answering(JOBS, answer).await;
+    server.client().jobs().await.expect_err("the answer is a failure")
+}
+
+#[tokio::test]
+async fn code_401_in_http_200_is_an_authentication_error() {
+    let error = error_of(failure(401, "Invalid user or token, access deny.")).await;
+    assert_eq!((error.kind(), error.code(), error.status()), (ErrorKind::Authentication, Some(401), None));
+    assert!(error.to_string().contains("Invalid user or token, access deny."), "{error}");
+}
+
+#[tokio::test]
+async fn code_400_in_http_200_is_the_callers_fault() {
+    let error = error_of(failure(400, "jobId is wrong")).await;
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Rejected, Some(400)));
+    assert!(error.to_string().contains("jobId is wrong"), "{error}");
+}
+
+#[tokio::test]
+async fn code_500_in_http_200_is_the_servers_fault() {
+    let error = error_of(failure(500, "java.lang.NullPointerException")).await;
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)));
+    assert!(error.to_string().contains("java.lang.NullPointerException"), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_work_queue_is_busy_and_not_a_server_failure() {
+    let error = error_of(failure(500, "Sorry, the service is busy. Please try again later.")).await;
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, Some(500)));
+}
+
+#[tokio::test]
+async fn a_failing_envelope_names_its_operation() {
+    assert_eq!(error_of(failure(500, "no")).await.operation(), Some("displayUserJobsSummary"));
+}
+
+#[tokio::test]
+async fn a_success_without_data_names_its_operation() {
+    assert_eq!(error_of(answer(json!({"code": 200}))).await.operation(), Some("displayUserJobsSummary"));
+}
+
+#[tokio::test]
+async fn a_failure_of_http_names_its_operation() {
+    assert_eq!(error_of(page(502, "")).await.operation(), Some("displayUserJobsSummary"));
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_names_its_operation() {
+    assert_eq!(error_of(body("no")).await.operation(), Some("displayUserJobsSummary"));
+}
+
+#[tokio::test]
+async fn a_failure_without_a_reason_says_so() {
+    let error = error_of(answer(json!({"code": 500}))).await;
+    assert!(error.to_string().contains("no reason"), "{error}");
+}
+
+#[tokio::test]
+async fn a_long_error_text_is_cut() {
+    let error = error_of(failure(500, &"long ".repeat(10_000))).await;
+    assert!(error.to_string().len() < 2_000, "{}", error.to_string().len());
+}
+
+#[tokio::test]
+async fn a_code_that_is_text_is_a_code() -> Outcome {
+    let server = Server::answering(JOBS, answer(json!({"code": "200", "data": {"total": 7}}))).await;
+    assert_eq!(server.client().jobs().await?.total, Some(7));
+    let error = error_of(answer(json!({"code": "400", "error": "no"}))).await;
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Rejected, Some(400)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_203_keeps_data_and_warnings() -> Outcome {
+    let partial = json!({"code": 203, "data": {"total": 7}, "error": "a.sql: line 3\nb.sql: line 9"});
+    let server = Server::answering(JOBS, answer(partial)).await;
+    let client = server.client();
+    let envelope = client.api().display_user_jobs_summary(&DisplayUserJobsSummaryRequest::new()).await?.into_inner();
+    assert_eq!(envelope.warnings().collect::<Vec<_>>(), ["a.sql: line 3", "b.sql: line 9"]);
+    assert_eq!(envelope.into_data()?.total, Some(7));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_203_is_a_success_of_the_typed_calls() -> Outcome {
+    let server = Server::answering(SUMMARY, answer(json!({"code": 203, "data": job("success"), "error": "w"}))).await;
+    assert_eq!(server.client().job("j1").info().await?.id.as_str(), "j1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_that_comes_after_the_data_decides() -> Outcome {
+    let server = Server::answering(JOBS, body(r#"{"data":{"total":7},"code":200}"#)).await;
+    assert_eq!(server.client().jobs().await?.total, Some(7));
+    let error = error_of(body(r#"{"data":{"total":7},"error":"no","code":500}"#)).await;
+    assert_eq!(error.kind(), ErrorKind::Server);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failure_whose_data_has_another_shape_is_still_that_failure() {
+    let error = error_of(answer(json!({"code": 400, "data": [1, 2], "error": "no"}))).await;
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Rejected, Some(400)));
+}
+
+#[tokio::test]
+async fn a_success_whose_data_is_an_empty_text_has_no_data() {
+    let error = error_of(success(json!(""))).await;
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(error.to_string().contains("without data"), "{error}");
+}
+
+#[tokio::test]
+async fn a_failure_whose_data_is_an_empty_text_is_that_failure() {
+    let error = error_of(answer(json!({"code": 500, "data": "", "error": "boom"}))).await;
+    assert_eq!(error.kind(), ErrorKind::Server);
+    assert!(error.to_string().contains("boom"), "{error}");
+}
+
+#[tokio::test]
+async fn a_success_without_data_is_told() {
+    for envelope in [json!({"code": 200}), json!({"code": 200, "data": null})] {
+        let error = error_of(answer(envelope)).await;
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Protocol, Some(200)));
+        assert!(error.to_string().contains("without data"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_success_whose_data_has_another_shape_is_told_with_the_field() {
+    let error = error_of(success(json!({"jobDetails": [{"jobName": "without an id"}]}))).await;
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(error.to_string().contains("jobId"), "{error}");
+}
+
+#[tokio::test]
+async fn json_without_a_code_is_no_envelope() {
+    let error = error_of(answer(json!({"data": {"total": 7}}))).await;
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(error.to_string().contains("code"), "{error}");
+}
+
+#[tokio::test]
+async fn json_that_is_no_object_is_no_envelope() {
+    for text in ["[]", "null", "7", "\"text\""] {
+        assert_eq!(error_of(body(text)).await.kind(), ErrorKind::Protocol, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_is_told_with_its_first_words() {
+    let error = error_of(body(format!("Whitelabel Error {}", "x".repeat(5_000)))).await;
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    let text = error.to_string();
+    assert!(text.contains("no JSON") && text.contains("Whitelabel Error"), "{text}");
+    assert!(text.len() < 500, "{}", text.len());
+}
+
+#[tokio::test]
+async fn an_empty_body_is_told() {
+    let error = error_of(body("")).await;
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(error.to_string().contains("empty"), "{error}");
+}
+
+#[tokio::test]
+async fn json_that_is_cut_off_is_told_with_its_length() {
+    let error = error_of(body(r#"{"code":200,"data":{"total":7,"jobDet"#)).await;
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert!(error.to_string().contains("breaks off after 37 bytes"), "{error}");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_before_the_json_does_no_harm() -> Outcome {
+    let server = Server::answering(JOBS, body("\u{feff}{\"code\":200,\"data\":{\"total\":7}}")).await;
+    assert_eq!(server.client().jobs().await?.total, Some(7));
+    let refused = error_of(body("\u{feff}{\"code\":401,\"error\":\"no\"}")).await;
+    assert_eq!(refused.kind(), ErrorKind::Authentication);
+    Ok(())
+}
+
+#[tokio::test]
+async fn json_that_calls_itself_something_else_is_json() -> Outcome {
+    let disguised = ResponseTemplate::new(200).set_body_raw(r#"{"code":200,"data":{"total":7}}"#, "text/html");
+    let server = Server::answering(JOBS, disguised).await;
+    assert_eq!(server.client().jobs().await?.total, Some(7));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_gzipped_answer_is_unpacked() -> Outcome {
+    // {"code":200,"data":{"total":7}}
+    let packed = STANDARD.decode("H4sIAAAAAAACA6tWSs5PSVWyMjIw0FFKSSxJVLKqVirJL0nMUbIyr60FAIKWljsfAAAA")?;
+    let packed = ResponseTemplate::new(200).set_body_bytes(packed).insert_header("Content-Encoding", "gzip");
+    let server = Server::answering(JOBS, packed).await;
+    assert_eq!(server.client().jobs().await?.total, Some(7));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_login_page_with_http_200_is_told_as_a_page() {
+    let error = error_of(page(200, "<!DOCTYPE html><html><head><title>Sign in</title></head></html>")).await;
+    assert_eq!(error.kind(), ErrorKind::Server);
+    let text = error.to_string();
+    assert!(text.contains("page") && text.contains("Sign in") && !text.contains("<title>"), "{text}");
+}
+
+#[tokio::test]
+async fn html_with_status_502_becomes_a_server_error_with_a_short_snippet() {
+    let html = format!("<html><head><title>502 Bad Gateway</title></head><body>{}</body></html>", "nginx ".repeat(999));
+    let error = error_of(page(502, &html)).await;
+    assert_eq!((error.kind(), error.status(), error.code()), (ErrorKind::Server, Some(502), None));
+    let text = error.to_string();
+    assert!(text.contains("502 Bad Gateway nginx") && !text.contains('<'), "{text}");
+    assert!(text.len() < 500, "{}", text.len());
+}
+
+#[tokio::test]
+async fn html_with_status_504_becomes_a_timeout() {
+    let error = error_of(page(504, "<html><h1>504 Gateway Time-out</h1></html>")).await;
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Timeout, Some(504)));
+}
+
+#[tokio::test]
+async fn html_with_status_413_becomes_too_large() {
+    let error = error_of(page(413, "<html><h1>413 Request Entity Too Large</h1></html>")).await;
+    assert_eq!((error.kind(), error.status()), (ErrorKind::TooLarge, Some(413)));
+}
+
+#[tokio::test]
+async fn html_with_status_503_becomes_busy() {
+    let error = error_of(page(503, "<html>Service Unavailable</html>").insert_header("Retry-After", "120")).await;
+    assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Busy, Some(Duration::from_secs(120))));
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_there_points_at_the_base_url() {
+    let server = Server::start().await;
+    let error = server.client().jobs().await.expect_err("nothing is there");
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(404)));
+    assert!(error.to_string().contains("base URL"), "{error}");
+}
+
+fn rate_limited() -> ResponseTemplate {
+    ResponseTemplate::new(429).set_body_json(json!({
+        "code": 429, "error": "rate_limit_exceeded", "message": "50 calls a day are free",
+        "upgrade": {"personal_key": {"url": "https://example.com/key"}},
+    }))
+}
+
+#[tokio::test]
+async fn http_429_with_json_is_busy_and_carries_the_message() {
+    let error = error_of(rate_limited()).await;
+    assert_eq!((error.kind(), error.status(), error.code()), (ErrorKind::Busy, Some(429), Some(429)));
+    assert!(error.to_string().contains("50 calls a day are free"), "{error}");
+    assert_eq!(error.retry_after(), None);
+}
+
+#[tokio::test]
+async fn retry_after_in_seconds_is_kept() {
+    let error = error_of(rate_limited().insert_header("Retry-After", "90")).await;
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(90)));
+}
+
+#[tokio::test]
+async fn retry_after_as_a_date_is_counted_from_now() {
+    let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3600));
+    let error = error_of(rate_limited().insert_header("Retry-After", date.as_str())).await;
+    let wait = error.retry_after().expect("a date is a time to wait").as_secs();
+    assert!((3500..=3600).contains(&wait), "{wait}");
+}
+
+#[tokio::test]
+async fn a_bad_status_with_an_envelope_is_told_by_the_envelope() {
+    let error =
+        error_of(ResponseTemplate::new(500).set_body_json(json!({"code": 400, "error": "wrong dbvendor"}))).await;
+    assert_eq!((error.kind(), error.status(), error.code()), (ErrorKind::Rejected, Some(500), Some(400)));
+}
+
+#[tokio::test]
+async fn a_bad_status_with_an_envelope_of_success_is_told_by_the_status() {
+    let error = error_of(ResponseTemplate::new(500).set_body_json(json!({"code": 200, "data": {}}))).await;
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Server, Some(500)));
+}
+
+#[tokio::test]
+async fn a_bad_status_with_json_of_the_framework_is_told_by_the_status() {
+    let spring = json!({"timestamp": "2026-01-01", "status": 500, "error": "Internal Server Error", "path": "/x"});
+    let error = error_of(ResponseTemplate::new(500).set_body_json(spring)).await;
+    assert_eq!((error.kind(), error.status(), error.code()), (ErrorKind::Server, Some(500), None));
+    assert!(error.to_string().contains("Internal Server Error"), "{error}");
+}
+
+#[tokio::test]
+async fn unknown_fields_of_an_envelope_are_kept() -> Outcome {
+    let newer = json!({"code": 200, "data": {"total": 1}, "quota": {"left": 4}, "sessionId": "s1"});
+    let server = Server::answering(JOBS, answer(newer)).await;
+    let client = server.client();
+    let envelope = client.api().display_user_jobs_summary(&DisplayUserJobsSummaryRequest::new()).await?.into_inner();
+    assert_eq!(envelope.other["quota"]["left"], 4);
+    assert_eq!(envelope.session_id.as_deref(), Some("s1"));
+    Ok(())
+}
+
+/// `{"code":200,"data":{"total":7}}` with 100,000 spaces before its end, gzipped.
+const BLANKS: &str = "H4sIAAAAAAACA+3BsQnAIBAAwFXC1ykkTcBtnpguYGMn7u4aKe5uxtPbG/Uq5YyWI6POGH3kF/VeBwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAPBbawN5cxVxv4YBAA==";
+
+#[tokio::test]
+async fn an_answer_over_the_limit_is_refused_after_decompression() -> Outcome {
+    let packed = STANDARD.decode(BLANKS)?;
+    assert!(packed.len() < 1000);
+    let packed = ResponseTemplate::new(200).set_body_bytes(packed).insert_header("Content-Encoding", "gzip");
+    let server = Server::answering(JOBS, packed).await;
+    let error = server.builder().answer_limit(50_000).build()?.jobs().await.expect_err("over the limit");
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert!(error.to_string().contains("50000 bytes"), "{error}");
+    assert_eq!(server.builder().answer_limit(200_000).build()?.jobs().await?.total, Some(7));
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! Exports that succeed: typed, as bytes, as a stream.
+
+use futures_util::TryStreamExt as _;
+use serde_json::{Value, json};
+use sqlflow_client::{ErrorKind, JobId};
+use wiremock::ResponseTemplate;
+
+use crate::Outcome;
+use crate::mock::{CSV, FULL_JSON, GRAPHML, LINEAGE, Server, answer, body, success};
+use crate::raw_server::{CHUNKED, RawServer, chunk};
+
+const ROWS: &str = "source_db,source_schema,source_table,source_column\nd,s,ORDERS,TOTAL\n";
+
+/// A model in which `ORDERS.TOTAL` feeds `REPORT.SUM`.
+fn model() -> Value {
+    json!({
+        "dbobjs": [
+            {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
+            {"id": "5", "name": "REPORT", "type": "view", "columns": [{"id": "6", "name": "SUM"}]},
+        ],
+        "relationships": [{"id": "7", "type": "fdd", "target": {"id": "6"}, "sources": [{"id": "2"}]}],
+    })
+}
+
+fn drawn(mode: &str) -> Value {
+    json!({"jobId": "j1", "code": 200, "sessionId": "s1", "data": {"mode": mode, "sqlflow": model(), "graph": {}}})
+}
+
+fn csv() -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_raw(ROWS, "text/csv")
+}
+
+#[tokio::test]
+async fn the_drawn_lineage_is_read_into_the_model() -> Outcome {
+    let server = Server::answering(LINEAGE, answer(drawn("global"))).await;
+    let lineage = server.client().job("j1").lineage().await?;
+    assert_eq!(lineage.column("REPORT", "SUM")?.upstream()[0].qualified_name(), "ORDERS.TOTAL");
+    assert_eq!((lineage.job_id(), lineage.session_id(), lineage.is_summary()), (Some("j1"), Some("s1"), false));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_lineage_straight_in_data_is_read_into_the_model() -> Outcome {
+    let server = Server::answering(FULL_JSON, success(model())).await;
+    let lineage = server.client().job("j1").export_full_json().await?;
+    assert_eq!(lineage.column_flows().len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_lineage_without_an_envelope_is_read_into_the_model() -> Outcome {
+    let server = Server::answering(FULL_JSON, answer(model())).await;
+    assert_eq!(server.client().job("j1").export_full_json().await?.column_flows().len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_summary_is_told_from_a_lineage() -> Outcome {
+    let summary = include_str!("../fixtures/lineage/summary.json");
+    let server = Server::answering(LINEAGE, body(summary)).await;
+    let lineage = server.client().job("j1").lineage().await?;
+    assert!(lineage.is_summary());
+    assert_eq!(lineage.relationships().len(), 0);
+    assert!(lineage.summary().is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lineage_with_code_203_keeps_its_warnings() -> Outcome {
+    let partial = json!({"code": 203, "data": model(), "error": "a.sql: line 3\nb.sql: line 9"});
+    let server = Server::answering(LINEAGE, answer(partial)).await;
+    let lineage = server.client().job("j1").lineage().await?;
+    assert_eq!(lineage.code(), Some(203));
+    assert_eq!(lineage.warnings().collect::<Vec<_>>(), ["a.sql: line 3", "b.sql: line 9"]);
+    assert_eq!(lineage.column_flows().len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lineage_that_comes_a_byte_at_a_time_is_read() -> Outcome {
+    let text = drawn("global").to_string();
+    let server = RawServer::start(move |mut connection| {
+        let text = text.clone();
+        async move {
+            connection.stream.set_nodelay(true)?;
+            connection.request().await?;
+            connection.send(CHUNKED).await?;
+            for byte in text.bytes() {
+                connection.send(chunk(&[byte])).await?;
+            }
+            connection.send(chunk(b"")).await
+        }
+    })
+    .await?;
+    assert_eq!(server.client().job("j1").lineage().await?.column_flows().len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lineage_with_more_fields_than_known_is_read_and_counts_them() -> Outcome {
+    let mut newer = drawn("global");
+    newer["data"]["sqlflow"]["weather"] = json!("fine");
+    let server = Server::answering(LINEAGE, answer(newer)).await;
+    let lineage = server.client().job("j1").lineage().await?;
+    let unknown: Vec<_> = lineage.unknown_fields().map(|(path, _)| path.to_owned()).collect();
+    assert_eq!(unknown.len(), 1, "{unknown:?}");
+    assert!(unknown[0].ends_with("weather"), "{unknown:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn json_comes_as_the_bytes_the_server_sent() -> Outcome {
+    let text = serde_json::to_string_pretty(&drawn("global"))?;
+    let server = Server::answering(LINEAGE, body(text.clone())).await;
+    assert_eq!(server.client().job("j1").export_lineage_as_json().bytes().await?, text);
+    Ok(())
+}
+
+#[tokio::test]
+async fn csv_comes_as_bytes() -> Outcome {
+    let server = Server::answering(CSV, csv()).await;
+    assert_eq!(server.client().job("j1").export_csv().await?, ROWS);
+    Ok(())
+}
+
+#[tokio::test]
+async fn csv_with_a_byte_order_mark_comes_as_it_is() -> Outcome {
+    let marked = format!("\u{feff}{ROWS}");
+    let server = Server::answering(CSV, ResponseTemplate::new(200).set_body_string(marked.clone())).await;
+    assert_eq!(server.client().job("j1").export_csv().await?, marked);
+    Ok(())
+}
+
+#[tokio::test]
+async fn csv_whose_first_field_begins_with_a_brace_is_still_csv() -> Outcome {
+    let odd = "{source},{target}\n1,2\n";
+    let server = Server::answering(CSV, ResponseTemplate::new(200).set_body_string(odd)).await;
+    assert_eq!(server.client().job("j1").export_csv().await?, odd);
+    Ok(())
+}
+
+#[tokio::test]
+async fn graphml_comes_as_bytes() -> Outcome {
+    let graph = "<?xml version=\"1.0\"?>\n<graphml/>";
+    let server = Server::answering(GRAPHML, ResponseTemplate::new(200).set_body_raw(graph, "application/xml")).await;
+    assert_eq!(server.client().job("j1").export_graphml().await?, graph);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_gives_all_the_bytes_in_order() -> Outcome {
+    let rows = "d,s,t,a column with a name of some length\n".repeat(50_000);
+    let server = Server::answering(CSV, ResponseTemplate::new(200).set_body_raw(rows.clone(), "text/csv")).await;
+    let stream = server.client().job("j1").export_csv().stream().await?;
+    let pieces: Vec<_> = stream.try_collect().await?;
+    assert!(pieces.len() > 1);
+    assert_eq!(pieces.concat(), rows.as_bytes());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_begins_before_the_answer_has_ended() -> Outcome {
+    let server = RawServer::start(|mut connection| async move {
+        connection.request().await?;
+        connection.send(CHUNKED).await?;
+        connection.send(chunk(b"source_db\n")).await?;
+        connection.hold().await
+    })
+    .await?;
+    let mut stream = server.client().job("j1").export_csv().stream().await?;
+    assert_eq!(stream.try_next().await?.as_deref(), Some(&b"source_db\n"[..]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_answer_limit_holds_for_bytes() -> Outcome {
+    let server = Server::answering(CSV, csv()).await;
+    let job = server.builder().answer_limit(10).build()?.job("j1");
+    let error = job.export_csv().await.expect_err("over the limit");
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert_eq!(error.job_id().map(JobId::as_str), Some("j1"));
+    assert!(error.to_string().contains("10 bytes"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_as_long_as_the_limit_is_taken() -> Outcome {
+    let server = Server::answering(CSV, csv()).await;
+    let job = server.builder().answer_limit(ROWS.len() as u64).build()?.job("j1");
+    assert_eq!(job.export_csv().await?, ROWS);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_answer_limit_holds_for_a_lineage() -> Outcome {
+    let server = Server::answering(LINEAGE, answer(drawn("global"))).await;
+    let job = server.builder().answer_limit(100).build()?.job("j1");
+    let error = job.lineage().await.expect_err("over the limit");
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::TooLarge, Some("exportLineageAsJson")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_answer_limit_does_not_hold_for_streams_and_files() -> Outcome {
+    let server = Server::answering(CSV, csv()).await;
+    let job = server.builder().answer_limit(10).build()?.job("j1");
+    let pieces: Vec<_> = job.export_csv().stream().await?.try_collect().await?;
+    assert_eq!(pieces.concat(), ROWS.as_bytes());
+    let directory = tempfile::tempdir()?;
+    assert_eq!(job.export_csv().to_file(directory.path().join("x.csv")).await?, ROWS.len() as u64);
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! A failure that comes in place of the file is an error, never a file.
+
+use serde_json::json;
+use sqlflow_client::job::Job;
+use sqlflow_client::{Error, ErrorKind, JobId};
+use wiremock::ResponseTemplate;
+
+use crate::Outcome;
+use crate::mock::{CSV, GRAPHML, LINEAGE, Server, body, failure, page};
+
+const TOO_MANY: &str = "The number of relationships in this task is too large to export this file, please check data \
+                        lineage on SQLFlow platform.";
+
+/// A job every export of which is answered like this. The server has to live as long as it.
+async fn job(answer: ResponseTemplate) -> (Server, Job) {
+    let server = Server::start().await;
+    server.everywhere(answer).await;
+    let job = server.client().job("j1");
+    (server, job)
+}
+
+/// The errors of every way to take every export.
+async fn every_error(answer: ResponseTemplate) -> Vec<Error> {
+    let (_server, job) = job(answer).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("export");
+    let errors = vec![
+        job.export_csv().bytes().await.expect_err("bytes of CSV"),
+        job.export_csv().stream().await.expect_err("stream of CSV"),
+        job.export_csv().to_file(&path).await.expect_err("file of CSV"),
+        job.export_graphml().bytes().await.expect_err("bytes of GraphML"),
+        job.export_graphml().stream().await.expect_err("stream of GraphML"),
+        job.export_graphml().to_file(&path).await.expect_err("file of GraphML"),
+        job.export_lineage_as_json().bytes().await.expect_err("bytes of JSON"),
+        job.export_lineage_as_json().stream().await.expect_err("stream of JSON"),
+        job.export_lineage_as_json().to_file(&path).await.expect_err("file of JSON"),
+        job.export_full_json().bytes().await.expect_err("bytes of full JSON"),
+        job.export_full_json().await.expect_err("full lineage"),
+        job.lineage().await.expect_err("lineage"),
+    ];
+    let left: Vec<_> = std::fs::read_dir(directory.path()).expect("the directory").collect();
+    assert!(left.is_empty(), "{left:?}");
+    errors
+}
+
+#[tokio::test]
+async fn an_error_envelope_in_place_of_any_file_is_that_error() {
+    for error in every_error(failure(500, "job is broken")).await {
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)), "{error:?}");
+        assert_eq!(error.job_id().map(JobId::as_str), Some("j1"));
+        assert!(error.operation().is_some_and(|id| id.starts_with("export")), "{error:?}");
+        assert!(error.to_string().contains("job is broken"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_authentication_envelope_in_place_of_any_file_is_an_authentication_error() {
+    for error in every_error(failure(401, "Invalid user or token, access deny.")).await {
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Authentication, Some(401)), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn too_many_relationships_are_too_large_and_no_server_failure() {
+    for error in every_error(failure(500, TOO_MANY)).await {
+        assert_eq!((error.kind(), error.code()), (ErrorKind::TooLarge, Some(500)), "{error:?}");
+        assert!(error.to_string().contains("too large to export"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_envelope_whose_code_is_text_is_heard_in_place_of_any_file() {
+    for error in every_error(body(r#"  {"error": "no", "code": "500"}"#)).await {
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_envelope_behind_a_byte_order_mark_is_heard_in_place_of_any_file() {
+    for error in every_error(body("\u{feff}{\"code\":500,\"error\":\"no\"}")).await {
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_in_place_of_any_file_is_told_as_a_page() {
+    for html in ["<!DOCTYPE html><html>Sign in</html>", "\n <HTML><body>Sign in</body></HTML>"] {
+        for error in every_error(page(200, html)).await {
+            assert_eq!(error.kind(), ErrorKind::Server, "{error:?}");
+            assert!(error.to_string().contains("page"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_with_an_xml_declaration_in_place_of_graphml_is_told_as_a_page() {
+    // As lighttpd writes its pages.
+    let html =
+        "<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" \"x.dtd\">\n<html/>";
+    let server = Server::answering(GRAPHML, page(200, html)).await;
+    let outcome = server.client().job("j1").export_graphml().await;
+    assert_eq!(outcome.expect_err("it is a page").kind(), ErrorKind::Server);
+}
+
+#[tokio::test]
+async fn a_bad_gateway_in_place_of_any_file_is_a_server_failure() {
+    for error in every_error(page(502, "<html>502 Bad Gateway</html>")).await {
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Server, Some(502)), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_envelope_of_success_in_place_of_csv_is_no_csv() -> Outcome {
+    for envelope in [r#"{"code":200}"#, r#"{"code":203,"error":"w"}"#, r#"{"code":"200","data":""}"#] {
+        let (_server, job) = job(body(envelope)).await;
+        for error in [job.export_csv().await.expect_err("no CSV"), job.export_graphml().await.expect_err("no GraphML")]
+        {
+            assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
+            assert!(error.code().is_some());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_envelope_without_data_is_no_lineage() {
+    for envelope in [json!({"code": 200}), json!({"code": 200, "data": ""}), json!({"code": 200, "data": null})] {
+        let server = Server::answering(LINEAGE, body(envelope.to_string())).await;
+        let error = server.client().job("j1").lineage().await.expect_err("no lineage");
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{envelope}");
+    }
+}
+
+#[tokio::test]
+async fn json_that_is_no_lineage_is_told() {
+    let server = Server::answering(LINEAGE, body(r#"{"code":200,"data":{"jobId":"j1","status":"success"}}"#)).await;
+    let error = server.client().job("j1").lineage().await.expect_err("no lineage");
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Protocol, Some("exportLineageAsJson")));
+}
+
+#[tokio::test]
+async fn a_csv_in_place_of_a_lineage_is_told() {
+    let server = Server::answering(LINEAGE, body("source_db,source_schema\nd,s\n")).await;
+    let error = server.client().job("j1").lineage().await.expect_err("no lineage");
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(error.to_string().contains("source_db"), "{error}");
+}
+
+#[tokio::test]
+async fn an_empty_body_is_no_lineage() {
+    let server = Server::answering(LINEAGE, body("")).await;
+    let error = server.client().job("j1").lineage().await.expect_err("no lineage");
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(error.to_string().contains("empty"), "{error}");
+}
+
+#[tokio::test]
+async fn a_lineage_whose_json_ends_in_the_middle_is_cut_off() {
+    let server = Server::answering(LINEAGE, body(r#"{"code":200,"data":{"sqlflow":{"dbobjs":[{"id":"1","#)).await;
+    let error = server.client().job("j1").lineage().await.expect_err("cut off");
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert!(error.to_string().contains("cut off"), "{error}");
+}
+
+#[tokio::test]
+async fn a_failure_whose_code_comes_after_a_long_text_is_heard() {
+    // The envelope is longer than what is looked at first.
+    let long = "relationship ".repeat(20_000);
+    let server = Server::answering(LINEAGE, body(format!(r#"{{"error":"{long}","code":500}}"#))).await;
+    let error = server.client().job("j1").lineage().await.expect_err("it failed");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)));
+    assert!(error.to_string().len() < 3_000, "{}", error.to_string().len());
+}
+
+#[tokio::test]
+async fn a_csv_that_is_a_long_envelope_is_an_error() {
+    // The stack trace of a server, say: it begins with a code and is over 64 KiB.
+    let long = "at com.gudusoft.Export.run(Export.java)\\n".repeat(2_000);
+    let server = Server::answering(CSV, body(format!(r#"{{"code":500,"error":"{long}"}}"#))).await;
+    let taken = server.client().job("j1").export_csv().await.map(|file| file.len());
+    assert_eq!(taken.expect_err("it failed").kind(), ErrorKind::Server);
+}

@@ -1,0 +1,333 @@
+//! What a form holds: every option under the name of the API, and nothing that was not set.
+
+use sqlflow_client::job::Job;
+use sqlflow_client::lineage::RelationType;
+use sqlflow_client::{ErrorKind, Vendor};
+use wiremock::ResponseTemplate;
+
+use crate::Outcome;
+use crate::mock::{CSV, FULL_JSON, GRAPHML, LINEAGE, SUBMIT, SUBMIT_PERSIST, Server, body, state};
+use crate::sent::{Fields, fields};
+
+const USER: (&str, &str) = ("userId", "gudu|0123456789");
+const TOKEN: (&str, &str) = ("token", "token");
+
+fn csv() -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_raw("source_db\n", "text/csv")
+}
+
+fn lineage() -> ResponseTemplate {
+    body(r#"{"code":200,"data":{"dbobjs":[],"relationships":[]}}"#)
+}
+
+/// A server with every export, and a job of it.
+async fn exports() -> (Server, Job) {
+    let server = Server::start().await;
+    for operation in [LINEAGE, FULL_JSON] {
+        server.on(operation, lineage()).await;
+    }
+    server.on(CSV, csv()).await;
+    server.on(GRAPHML, ResponseTemplate::new(200).set_body_raw("<graphml/>", "application/xml")).await;
+    let job = server.client().job("j1");
+    (server, job)
+}
+
+#[tokio::test]
+async fn every_option_of_submit_user_job_arrives_under_its_name() -> Outcome {
+    let server = Server::answering(SUBMIT, state("create")).await;
+    let submit = server.client().submit(Vendor::Mssql).name("nightly").sql("a.sql", "select 1");
+    submit
+        .hostname("db.example.com")
+        .port(1433)
+        .account("reader")
+        .password("pass word")
+        .database("sales")
+        .sql_source("file")
+        .default_database("d")
+        .default_schema("s")
+        .on_top(true)
+        .relation_types([RelationType::Fdd, RelationType::Frd, RelationType::Join])
+        .ignore_function(false)
+        .ignore_record_set(true)
+        .show_constant_table(true)
+        .show_transform(false)
+        .treat_arguments_in_count_function_as_direct_dataflow(true)
+        .parallel(true)
+        .extracted_dbs_schemas(["db1/dbo", "db2/*"])
+        .excluded_dbs_schemas(["db1/sys"])
+        .extracted_stored_procedures(["db1.dbo.load", "db1.dbo.clean"])
+        .extracted_views(["db1.dbo.v"])
+        .csv_format("1,2,3,4,5,0")
+        .object_code_enclose_char('"')
+        .object_code_escape_char('\\')
+        .await?;
+    let expected = fields([
+        USER,
+        TOKEN,
+        ("dbvendor", "dbvmssql"),
+        ("jobName", "nightly"),
+        ("hostname", "db.example.com"),
+        ("port", "1433"),
+        ("account", "reader"),
+        ("password", "pass word"),
+        ("database", "sales"),
+        ("sqlsource", "file"),
+        ("defaultDatabase", "d"),
+        ("defaultSchema", "s"),
+        ("onTop", "true"),
+        ("showRelationType", "fdd,frd,join"),
+        ("ignoreFunction", "false"),
+        ("ignoreRecordSet", "true"),
+        ("showConstantTable", "true"),
+        ("showTransform", "false"),
+        ("treatArgumentsInCountFunctionAsDirectDataflow", "true"),
+        ("parallel", "true"),
+        ("extractedDbsSchemas", "db1/dbo,db2/*"),
+        ("excludedDbsSchemas", "db1/sys"),
+        ("extractedStoredProcedures", "db1.dbo.load,db1.dbo.clean"),
+        ("extractedViews", "db1.dbo.v"),
+        ("csvFormat", "1,2,3,4,5,0"),
+        ("objectCodeEncloseChar", "\""),
+        ("objectCodeEscapeChar", "\\"),
+    ]);
+    assert_eq!(server.only().await.fields(), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn options_that_are_not_set_are_not_submitted() -> Outcome {
+    let server = Server::answering(SUBMIT, state("create")).await;
+    server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await?;
+    let expected = fields([USER, TOKEN, ("dbvendor", "dbvoracle"), ("jobName", "a.sql")]);
+    assert_eq!(server.only().await.fields(), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_option_of_submit_persist_job_arrives_under_its_name() -> Outcome {
+    let server = Server::answering(SUBMIT_PERSIST, state("create")).await;
+    let submit = server.client().submit_persist(Vendor::Snowflake).name("regular").sql("a.sql", "select 1");
+    submit
+        .hostname("db.example.com")
+        .port(65_535)
+        .account("reader")
+        .password("pass word")
+        .database("sales")
+        .sql_source("file")
+        .default_database("d")
+        .default_schema("s")
+        .on_top(false)
+        .incremental(false)
+        .first_submit(false)
+        .schedulable(true)
+        .cron_expression("0 0 3 * * ?")
+        .extra("{\"a\": 1}")
+        .await?;
+    let expected = fields([
+        USER,
+        TOKEN,
+        ("dbvendor", "dbvsnowflake"),
+        ("jobName", "regular"),
+        ("hostname", "db.example.com"),
+        ("port", "65535"),
+        ("account", "reader"),
+        ("password", "pass word"),
+        ("database", "sales"),
+        ("sqlsource", "file"),
+        ("defaultDatabase", "d"),
+        ("defaultSchema", "s"),
+        ("onTop", "false"),
+        ("incremental", "false"),
+        ("firstSubmit", "false"),
+        ("schedulable", "true"),
+        ("cronExpression", "0 0 3 * * ?"),
+        ("extra", "{\"a\": 1}"),
+    ]);
+    assert_eq!(server.only().await.fields(), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_first_batch_of_a_regular_job_goes_without_a_job_id() -> Outcome {
+    let server = Server::answering(SUBMIT_PERSIST, state("create")).await;
+    server.client().submit_persist(Vendor::Oracle).sql("a.sql", "select 1").await?;
+    let expected = fields([USER, TOKEN, ("dbvendor", "dbvoracle"), ("jobName", "a.sql"), ("firstSubmit", "true")]);
+    assert_eq!(server.only().await.fields(), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_later_batch_names_the_first_and_is_incremental() -> Outcome {
+    let server = Server::answering(SUBMIT_PERSIST, state("create")).await;
+    server.client().submit_persist(Vendor::Oracle).batch_of("j1").name("n").sql("b.sql", "select 2").await?;
+    let expected = fields([
+        USER,
+        TOKEN,
+        ("dbvendor", "dbvoracle"),
+        ("jobName", "n"),
+        ("jobId", "j1"),
+        ("incremental", "true"),
+        ("firstSubmit", "false"),
+    ]);
+    assert_eq!(server.only().await.fields(), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_vendor_this_version_does_not_know_is_sent_as_spelled() -> Outcome {
+    let server = Server::answering(SUBMIT, state("create")).await;
+    server.client().submit(Vendor::Other("dbvDuck".to_owned())).sql("a.sql", "select 1").await?;
+    assert!(server.only().await.fields().contains(&("dbvendor".to_owned(), "dbvDuck".to_owned())));
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_option_of_export_lineage_as_json_arrives_under_its_name() -> Outcome {
+    let (server, job) = exports().await;
+    let export = job.export_lineage_as_json().database("d").schema("s").table("t & u").column("ä");
+    export
+        .table_to_table(true)
+        .relation_types([RelationType::Fdd, RelationType::Fdr, RelationType::Frd, RelationType::Join])
+        .simple_output(true)
+        .ignore_record_set(false)
+        .ignore_function(true)
+        .show_constant_table(false)
+        .show_link_only(false)
+        .show_transform(true)
+        .treat_arguments_in_count_function_as_direct_dataflow(false)
+        .await?;
+    let expected = fields([
+        USER,
+        TOKEN,
+        ("jobId", "j1"),
+        ("database", "d"),
+        ("schema", "s"),
+        ("table", "t & u"),
+        ("column", "ä"),
+        ("tableToTable", "true"),
+        ("showRelationType", "fdd,fdr,frd,join"),
+        ("simpleOutput", "true"),
+        ("ignoreRecordSet", "false"),
+        ("ignoreFunction", "true"),
+        ("showConstantTable", "false"),
+        ("showLinkOnly", "false"),
+        ("showTransform", "true"),
+        ("treatArgumentsInCountFunctionAsDirectDataflow", "false"),
+    ]);
+    assert_eq!(server.only().await.form(), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_option_of_the_graphml_export_arrives_under_its_name() -> Outcome {
+    let (server, job) = exports().await;
+    let export = job.export_graphml().database("d").schema("s").table("t").column("c");
+    export
+        .table_to_table(false)
+        .relation_types([RelationType::Fdd])
+        .simple_output(false)
+        .ignore_record_set(true)
+        .ignore_function(false)
+        .show_constant_table(true)
+        .show_link_only(true)
+        .show_transform(false)
+        .treat_arguments_in_count_function_as_direct_dataflow(true)
+        .await?;
+    let expected = fields([
+        USER,
+        TOKEN,
+        ("jobId", "j1"),
+        ("database", "d"),
+        ("schema", "s"),
+        ("table", "t"),
+        ("column", "c"),
+        ("tableToTable", "false"),
+        ("showRelationType", "fdd"),
+        ("simpleOutput", "false"),
+        ("ignoreRecordSet", "true"),
+        ("ignoreFunction", "false"),
+        ("showConstantTable", "true"),
+        ("showLinkOnly", "true"),
+        ("showTransform", "false"),
+        ("treatArgumentsInCountFunctionAsDirectDataflow", "true"),
+    ]);
+    assert_eq!(server.only().await.form(), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_option_of_the_csv_export_arrives_under_its_name() -> Outcome {
+    let (server, job) = exports().await;
+    job.export_csv().delimiter("|").table_to_table(true).await?;
+    let expected = fields([USER, TOKEN, ("jobId", "j1"), ("delimiter", "|"), ("tableToTable", "true")]);
+    assert_eq!(server.only().await.form(), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_relation_types_of_the_full_export_arrive_comma_separated() -> Outcome {
+    let (server, job) = exports().await;
+    job.export_full_json().relation_types([RelationType::Fdr, RelationType::Other("new".to_owned())]).await?;
+    assert_eq!(server.only().await.form(), fields([USER, TOKEN, ("jobId", "j1"), ("showRelationType", "fdr,new")]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_export_without_options_sends_the_job_id_and_nothing_else() -> Outcome {
+    let (server, job) = exports().await;
+    job.export_lineage_as_json().await?;
+    job.export_full_json().await?;
+    job.export_csv().await?;
+    job.export_graphml().await?;
+    job.lineage().await?;
+    let sent = server.sent().await;
+    assert_eq!(sent.len(), 5);
+    for sent in sent {
+        assert_eq!(sent.form(), fields([USER, TOKEN, ("jobId", "j1")]), "{}", sent.path());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn parameters_of_a_post_are_in_the_body_and_never_in_the_url() -> Outcome {
+    let (server, job) = exports().await;
+    server.everywhere(state("success")).await;
+    job.lineage().await?;
+    job.export_csv().await?;
+    job.info().await?;
+    job.rerun().await?;
+    job.set_on_top(true).await?;
+    job.delete().await?;
+    job.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await?;
+    job.client().submit_persist(Vendor::Oracle).sql("a.sql", "select 1").await?;
+    job.client().jobs().await?;
+    let sent = server.sent().await;
+    assert_eq!(sent.len(), 9);
+    for sent in sent {
+        assert_eq!((sent.method.as_str(), sent.query()), ("POST", Fields::new()), "{}", sent.path());
+        assert!(!sent.target.contains('?'), "{}", sent.target);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_empty_job_id_is_never_sent_since_servers_take_it_as_the_latest_job() {
+    let server = Server::start().await;
+    for id in ["", "  "] {
+        let job = server.client().job(id);
+        let errors = [
+            job.export_csv().await.expect_err("no id"),
+            job.lineage().await.expect_err("no id"),
+            job.info().await.expect_err("no id"),
+            job.wait().await.expect_err("no id"),
+            job.delete().await.expect_err("no id"),
+            job.rerun().await.expect_err("no id"),
+            job.set_on_top(true).await.expect_err("no id"),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(error.to_string().contains("job id is empty"), "{error}");
+        }
+    }
+    assert!(server.sent().await.is_empty());
+}

@@ -1,0 +1,29 @@
+//! What goes over the wire and what comes back: one test a fact of the protocol, each against a server of its own on
+//! loopback.
+//!
+//! `mock` stands for a server that speaks HTTP as it should, `raw_server` for one that does not, and `sent` reads what
+//! the client sent to either.
+
+mod mock;
+mod raw_server;
+mod sent;
+
+mod bad_input;
+mod base_urls;
+mod connections_that_break;
+mod downloads_to_file;
+mod envelopes;
+mod exports;
+mod exports_that_fail;
+mod forms;
+mod generated_client;
+mod jobs_changed;
+mod jobs_listed;
+mod redirects;
+mod tokens;
+mod upload_limit;
+mod uploads;
+mod waiting;
+
+/// How a test ends: what is not what it is about goes up as it is.
+type Outcome = Result<(), Box<dyn std::error::Error>>;
