@@ -51,11 +51,11 @@ pub enum ErrorKind {
     Connect,
     /// No answer in time. What the call was to change may have changed.
     Timeout,
-    /// The connection broke on the way. What the call was to change may have changed.
+    /// The connection broke on the way, or the answer is cut off. What the call was to change may have changed.
     Interrupted,
     /// The server, or a proxy before it, failed.
     Server,
-    /// The answer is not what the API promises: not JSON, cut off, or without the part that matters.
+    /// The answer is not what the API promises: not JSON, or without the part that matters.
     Protocol,
     /// Something is over a limit: an upload, an answer, or an export that the server refuses to write.
     TooLarge,

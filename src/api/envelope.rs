@@ -13,6 +13,9 @@ use crate::{Error, ErrorKind, Result, Secret};
 /// The codes of a success: 203 has been seen with complete data and an error text beside it.
 const SUCCESS: [i64; 2] = [200, 203];
 
+/// The parts of a lineage that may stand beside the code instead of under `data`.
+const MODEL: [&str; 2] = ["dbobjs", "sqlflow"];
+
 /// What servers answer when their work queue is full.
 const BUSY: &str = "service is busy";
 /// What servers answer when an export has more relationships than they write.
@@ -75,8 +78,15 @@ impl<T> Envelope<T> {
         if self.is_success() {
             return Ok(());
         }
+        Err(failure(self.code, &self.text()))
+    }
+
+    /// What it says of a failure. An anonymous call past its limit is told where to get on.
+    fn text(&self) -> String {
         let text = self.message.as_deref().or(self.error.as_deref()).unwrap_or_default();
-        Err(failure(self.code, text))
+        let ways = self.other.get("upgrade").and_then(Value::as_object);
+        let urls = ways.into_iter().flatten().filter_map(|(way, at)| Some((way, at.get("url")?.as_str()?)));
+        urls.fold(text.to_owned(), |text, (way, url)| format!("{text}; {}: {url}", way.replace('_', " ")))
     }
 }
 
@@ -110,15 +120,17 @@ pub(crate) fn excerpt(text: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct Verdict {
     pub(crate) code: i64,
-    pub(crate) text: String,
+    text: String,
+    /// Whether there is anything beside the code.
+    pub(crate) has_data: bool,
 }
 
 impl Verdict {
     /// The verdict of a body, if it is an envelope.
     pub(crate) fn of(body: &[u8]) -> Option<Self> {
         let envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
-        let text = envelope.message.or(envelope.error).unwrap_or_default();
-        Some(Self { code: envelope.code, text })
+        let has_data = envelope.data.is_some() || MODEL.iter().any(|part| envelope.other.contains_key(*part));
+        Some(Self { code: envelope.code, text: envelope.text(), has_data })
     }
 
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::time::SystemTime;
 
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
@@ -10,6 +11,7 @@ use serde::{Serialize, Serializer, de::DeserializeOwned};
 
 use super::operations;
 use crate::api::{Client, Envelope, File, Operation};
+use crate::transport::failure::retry_after;
 pub(crate) use crate::transport::{ByteStream, Response};
 use crate::transport::{Payload, Transport};
 pub(crate) use crate::{Error, ErrorKind};
@@ -53,15 +55,23 @@ impl<T> ResponseValue<Envelope<T>> {
     /// # Errors
     /// The same, naming the operation.
     pub fn into_data(self) -> Result<T, Error> {
+        self.check()?;
         self.inner.into_data().map_err(|error| error.in_operation(self.operation.id))
     }
 
-    /// Whether the code stands for a success, as [`Envelope::check`].
+    /// Whether the code stands for a success, as [`Envelope::check`]. Warnings of a success are logged, and are in
+    /// [`Envelope::warnings`].
     ///
     /// # Errors
     /// The same, naming the operation.
     pub fn check(&self) -> Result<(), Error> {
-        self.inner.check().map_err(|error| error.in_operation(self.operation.id))
+        for warning in self.inner.warnings() {
+            tracing::warn!(operation = self.operation.id, warning, "a success with a warning");
+        }
+        self.inner.check().map_err(|error| {
+            let delay = retry_after(&self.headers, SystemTime::now());
+            error.in_operation(self.operation.id).with_retry_after(delay)
+        })
     }
 }
 
@@ -203,12 +213,11 @@ impl<T: Serialize> Serialize for QueryParam<'_, T> {
     }
 }
 
-/// An answer that is a success of HTTP but not the one the API promises.
+/// An answer that is not the one the API promises. The transport has made an error of it before.
 #[allow(clippy::needless_pass_by_value, reason = "called by generated code")]
 pub(crate) fn unexpected(response: Response) -> Error {
     let status = response.status().as_u16();
-    Error::new(ErrorKind::Protocol, format!("the answer is HTTP {status}, where the API promises 200"))
-        .with_status(status)
+    Error::new(ErrorKind::Protocol, format!("HTTP {status} was not expected")).with_status(status)
 }
 
 /// A request that cannot be put together. reqwest's error is no part of our interface.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use bytes::{Buf as _, Bytes};
 use futures_util::FutureExt as _;
@@ -17,6 +18,7 @@ use super::Job;
 use crate::api::{Operation, operations, types};
 use crate::lineage::{Lineage, ReadError, ReadErrorKind, RelationType};
 use crate::transport::Response;
+use crate::transport::failure::retry_after;
 use crate::{ByteStream, Error, ErrorKind, Result};
 
 /// An export of a job, before it is asked for.
@@ -306,7 +308,12 @@ fn relation_type_list(relation_types: impl IntoIterator<Item = RelationType>) ->
 /// A failure that came in place of the file becomes the error it is.
 async fn check(mut response: Response, format: Format) -> Result<Response> {
     if let Some(verdict) = &response.verdict {
-        verdict.check()?;
+        let delay = retry_after(&response.headers, SystemTime::now());
+        verdict.check().map_err(|error| error.with_retry_after(delay))?;
+        if !verdict.has_data {
+            return Err(Error::new(ErrorKind::Protocol, "an envelope without data came in place of the file")
+                .with_code(verdict.code));
+        }
     }
     let beginning = response.body.beginning().await;
     if beginning.starts_with('<') && ["<html", "<!doctype html"].iter().any(|page| beginning.contains(page)) {

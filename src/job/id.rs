@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{Error, Result};
 
-/// The id of a job: a plain text, to be stored and picked up again.
+/// The id of a job: a plain text, to be stored and picked up again. An empty one is refused where it would be sent.
 ///
 /// ```
 /// # use sqlflow_client::job::JobId;
@@ -17,7 +17,7 @@ use crate::{Error, Result};
 /// assert_eq!(serde_json::from_str::<JobId>(&stored)?, id);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct JobId(String);
 

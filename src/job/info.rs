@@ -105,7 +105,7 @@ impl<'de> Deserialize<'de> for JobStatus {
 ///
 /// Texts, numbers and booleans are taken in either spelling (`5`, `"5"`): versions differ, and a field that nobody
 /// asks for must not end a wait. What is not listed here is in [`other`](JobInfo::other).
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct JobInfo {
@@ -245,14 +245,14 @@ pub struct JobSummary {
 
 impl<'de> Deserialize<'de> for JobSummary {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let object = Map::deserialize(deserializer)?;
-        let is_wrapped = object.contains_key("jobDetails") || !object.contains_key("jobId");
-        let value = Value::Object(object);
-        let jobs = if is_wrapped {
-            JobsSummary::deserialize(value).map_err(D::Error::custom)?.jobs
-        } else {
-            vec![JobInfo::deserialize(value).map_err(D::Error::custom)?]
+        let value = Value::deserialize(deserializer)?;
+        let is_job = value.get("jobId").is_some() && value.get("jobDetails").is_none();
+        let jobs = match value {
+            Value::Array(_) => Vec::deserialize(value),
+            Value::Object(_) if is_job => JobInfo::deserialize(value).map(|job| vec![job]),
+            _ => JobsSummary::deserialize(value).map(|summary| summary.jobs),
         };
+        let jobs = jobs.map_err(D::Error::custom)?;
         Ok(Self { jobs })
     }
 }
@@ -385,7 +385,9 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(bare, wrapped);
-        let none: JobSummary = serde_json::from_value(json!({"total": 0, "jobDetails": null})).unwrap();
-        assert!(none.jobs.is_empty());
+        for none in [json!({"total": 0, "jobDetails": null}), json!({}), json!([])] {
+            assert!(serde_json::from_value::<JobSummary>(none).unwrap().jobs.is_empty());
+        }
+        assert!(serde_json::from_value::<JobSummary>(json!("gone")).is_err());
     }
 }

@@ -203,7 +203,8 @@ impl Job {
             let job = job.clone();
             async move { job.info().await }
         };
-        Watch::new(ask, self.submitted.clone(), polling)
+        let known = self.submitted.clone().unwrap_or_else(|| JobInfo { id: self.id.clone(), ..JobInfo::default() });
+        Watch::new(ask, known, self.submitted.is_some(), polling)
     }
 }
 

@@ -263,6 +263,7 @@ impl Submit {
     }
 
     async fn run(mut self) -> Result<Job> {
+        check(&self.form.dbvendor)?;
         self.inputs.check(self.form.hostname.is_some())?;
         self.form.job_name = name(self.name, &self.inputs)?;
         send(self.client, &self.form, self.inputs).await
@@ -315,6 +316,7 @@ impl SubmitPersist {
     }
 
     async fn run(mut self) -> Result<Job> {
+        check(&self.form.dbvendor)?;
         self.inputs.check(self.form.hostname.is_some())?;
         if let Some(id) = &self.form.job_id {
             JobId::new(id).checked()?;
@@ -332,10 +334,14 @@ where
     let limit = client.transport().limits().upload_bytes;
     let files = inputs.into_files(limit).await?;
     let answer = client.api().upload(form, files).await?;
-    if let Some(warning) = answer.warnings().next() {
-        tracing::warn!(warning, "the server took the job with a warning");
-    }
     Ok(Job::submitted(client, answer.into_data()?))
+}
+
+fn check(vendor: &Vendor) -> Result<()> {
+    if vendor.as_str().trim().is_empty() {
+        return Err(Error::invalid("the vendor is empty: name the dialect of the SQL"));
+    }
+    Ok(())
 }
 
 fn name(given: Option<String>, inputs: &Inputs) -> Result<String> {

@@ -168,13 +168,13 @@ impl fmt::Display for JobState {
 pub struct Watch(SyncWrapper<BoxStream<'static, Result<JobState>>>);
 
 impl Watch {
-    /// Follows a job that `ask` describes, of which this much is known already.
-    pub(super) fn new<F, A>(ask: F, known: Option<JobInfo>, polling: Polling) -> Self
+    /// Follows a job that `ask` describes. `known` is what is known of it already, from its server if it was `reached`.
+    pub(super) fn new<F, A>(ask: F, known: JobInfo, reached: bool, polling: Polling) -> Self
     where
         F: Fn() -> A + Send + 'static,
         A: Future<Output = Result<JobInfo>> + Send,
     {
-        let follower = Follower { ask, polling, known, start: None, last: None, troubled: None };
+        let follower = Follower { ask, polling, known, reached, start: None, asked: false, troubled: None };
         let states = stream::unfold(Some(follower), |follower| async { follower?.next().await });
         Self(SyncWrapper::new(states.boxed()))
     }
@@ -205,10 +205,13 @@ impl fmt::Debug for Watch {
 struct Follower<F> {
     ask: F,
     polling: Polling,
-    /// What was known of the job before it was followed.
-    known: Option<JobInfo>,
+    known: JobInfo,
+    /// Whether the server was ever reached.
+    reached: bool,
+    /// Since when the job is followed.
     start: Option<Instant>,
-    last: Option<JobInfo>,
+    /// Whether the server has described the job since then.
+    asked: bool,
     /// Since when the server cannot be asked.
     troubled: Option<Instant>,
 }
@@ -222,16 +225,16 @@ where
     async fn next(mut self) -> Option<(Result<JobState>, Option<Self>)> {
         loop {
             let followed = self.start.get_or_insert_with(Instant::now).elapsed();
-            if self.last.is_some() || self.troubled.is_some() {
+            if self.asked || self.troubled.is_some() {
                 sleep(self.polling.pause(followed, fastrand::f64())).await;
             }
             match (self.ask)().await {
                 Ok(info) => {
                     let recovered = self.troubled.take().is_some();
-                    let changed = self.last.as_ref().is_none_or(|last| last.status != info.status);
-                    self.last = Some(info.clone());
-                    if changed || recovered {
-                        return Some(self.state(info, None));
+                    let is_news = !self.asked || recovered || self.known.status != info.status;
+                    (self.asked, self.reached, self.known) = (true, true, info);
+                    if is_news {
+                        return Some(self.state(None));
                     }
                 }
                 Err(error) if !may_pass(&error) => return Some((Err(error), None)),
@@ -239,20 +242,21 @@ where
                     let is_news = self.troubled.is_none();
                     let since = *self.troubled.get_or_insert_with(Instant::now);
                     tracing::warn!(%error, "the state of a job could not be asked for");
-                    let lasting = since.elapsed() >= self.polling.patience;
-                    match self.last.clone().or_else(|| self.known.clone()) {
-                        // The server was never reached: a caller with a wrong URL should not wait.
-                        None => return Some((Err(error), None)),
-                        Some(_) if lasting => return Some((Err(error), None)),
-                        Some(last) if is_news => return Some(self.state(last, Some(error))),
-                        Some(_) => {}
+                    // A caller with a wrong URL should not wait.
+                    self.reached |= error.kind() != ErrorKind::Connect;
+                    if !self.reached || since.elapsed() >= self.polling.patience {
+                        return Some((Err(error), None));
+                    }
+                    if is_news {
+                        return Some(self.state(Some(error)));
                     }
                 }
             }
         }
     }
 
-    fn state(self, info: JobInfo, trouble: Option<Error>) -> (Result<JobState>, Option<Self>) {
+    fn state(self, trouble: Option<Error>) -> (Result<JobState>, Option<Self>) {
+        let info = self.known.clone();
         let is_last = trouble.is_none() && info.status.is_final();
         let followed = self.start.map(|start| start.elapsed()).unwrap_or_default();
         (Ok(JobState { info, followed, trouble }), (!is_last).then_some(self))
@@ -293,7 +297,7 @@ mod tests {
             times.push(Instant::now());
             async { answer }
         };
-        (Watch::new(ask, None, polling), asked)
+        (Watch::new(ask, JobInfo::default(), false, polling), asked)
     }
 
     async fn seen(mut watch: Watch) -> Vec<String> {
@@ -361,10 +365,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_server_that_cannot_be_asked_from_the_start_is_an_error_at_once() {
-        let (watch, asked) = watch(vec![lost()], Polling::default());
-        assert_eq!(seen(watch).await, ["error: lost"]);
+    async fn a_server_that_was_never_reached_is_an_error_at_once() {
+        let unreachable = Err(Error::new(ErrorKind::Connect, "nobody there"));
+        let (watch, asked) = watch(vec![unreachable], Polling::default());
+        assert_eq!(seen(watch).await, ["error: nobody there"]);
         assert_eq!(asked.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_is_attached_to_survives_a_lost_first_answer() {
+        let (watch, _) = watch(vec![lost(), Ok(info("running")), Ok(info("success"))], Polling::default());
+        assert_eq!(seen(watch).await, ["unknown (not confirmed: lost)", "running", "success"]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -374,7 +385,7 @@ mod tests {
             let answer = answers.lock().unwrap().pop().unwrap();
             async { answer }
         };
-        let watch = Watch::new(ask, Some(info("create")), Polling::default());
+        let watch = Watch::new(ask, info("create"), true, Polling::default());
         assert_eq!(seen(watch).await, ["create (not confirmed: lost)", "success"]);
     }
 

@@ -41,7 +41,7 @@ pub(super) async fn receive(
 ) -> Result<Response> {
     let (status, headers) = (response.status(), response.headers().clone());
     let mut body = ByteStream::of(response, limits.stall_timeout);
-    if !status.is_success() {
+    if status != StatusCode::OK {
         let (first, _) = body.peek(failure::SNIPPET).await;
         return Err(secrets.kept_out_of(failure::of_status(status, &headers, &first)));
     }

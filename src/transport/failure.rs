@@ -55,7 +55,7 @@ pub(super) fn stalled(patience: Duration, received: u64) -> Error {
     )
 }
 
-/// An answer whose HTTP status is not a success.
+/// An answer whose HTTP status is not 200.
 pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     let error = match Verdict::of(body).map(|verdict| verdict.check()) {
         Some(Err(error)) => error,
@@ -66,6 +66,7 @@ pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) ->
 
 fn bare(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     let (kind, next) = match status.as_u16() {
+        200..=299 => (ErrorKind::Protocol, "the API promises 200 and no other success"),
         300..=399 => {
             let target = headers.get(LOCATION).and_then(|target| target.to_str().ok()).unwrap_or("nowhere");
             // A redirect may repeat the query, and with it a token.
@@ -129,7 +130,7 @@ fn snippet(body: &[u8]) -> String {
     }
 }
 
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     match value.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),

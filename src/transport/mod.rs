@@ -4,7 +4,7 @@
 
 mod answer;
 mod body;
-mod failure;
+pub(crate) mod failure;
 mod payload;
 
 use std::fmt;
