@@ -268,11 +268,14 @@ fn operations(calls: &[Call]) -> proc_macro2::TokenStream {
         let (generated, multipart) = (call.generated(), call.media.contains(&MULTIPART));
         let user_id = call.authenticated();
         let token = user_id && call.fields.contains(&"token");
+        let answers_with_file = call.answer.is_none_or(|(media, _)| media != JSON);
+        let answers_with_secret = call.path.starts_with("/user/");
         quote! {
             #[doc = #docs]
             pub const #name: Operation = Operation {
                 id: #id, method: #method, path: #path, generated: #generated, multipart: #multipart,
                 user_id: #user_id, token: #token,
+                answers_with_file: #answers_with_file, answers_with_secret: #answers_with_secret,
             };
         }
     });
@@ -479,6 +482,9 @@ impl VisitMut for OnOurRuntime {
         if item.ident == "Client" {
             item.attrs.retain(|attribute| !attribute.path().is_ident("derive"));
             item.attrs.push(syn::parse_quote!(#[derive(Clone)]));
+        } else {
+            // Servers learn options.
+            item.attrs.push(syn::parse_quote!(#[non_exhaustive]));
         }
     }
 

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use sqlflow_client::{JobId, Vendor};
+use sqlflow_client::{Client, JobId, Vendor};
 
 use server::Outcome;
 
@@ -24,7 +24,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     server::report(match arguments(lexopt::Parser::from_env()) {
-        Ok(arguments) => run(arguments, &mut stdout()).await,
+        Ok(arguments) => connected(arguments).await,
         Err(error) => Err(error),
     })
 }
@@ -41,8 +41,12 @@ fn arguments(mut parser: lexopt::Parser) -> Outcome<Arguments> {
     Ok(arguments)
 }
 
-async fn run(arguments: Arguments, out: &mut impl Write) -> Outcome {
+async fn connected(arguments: Arguments) -> Outcome {
     let (sqlflow, _emulator) = server::connect().await?;
+    run(&sqlflow, arguments, &mut stdout()).await
+}
+
+async fn run(sqlflow: &Client, arguments: Arguments, out: &mut impl Write) -> Outcome {
     let job = match arguments.job {
         Some(id) => sqlflow.job(id),
         None => sqlflow.submit(Vendor::PostgreSql).path(server::SQL).await?,
@@ -71,8 +75,9 @@ mod tests {
     #[tokio::test]
     async fn every_export_arrives_as_a_file() {
         let home = tempfile::tempdir().unwrap();
+        let (sqlflow, _emulator) = server::emulated().await.unwrap();
         let mut out = Vec::new();
-        run(Arguments { job: None, out: home.path().join("new") }, &mut out).await.unwrap();
+        run(&sqlflow, Arguments { job: None, out: home.path().join("new") }, &mut out).await.unwrap();
         let read = |name: &str| std::fs::read_to_string(home.path().join("new").join(name)).unwrap();
         sqlflow_client::Lineage::from_slice(read("lineage.json").as_bytes()).unwrap();
         sqlflow_client::Lineage::from_slice(read("full.json").as_bytes()).unwrap();

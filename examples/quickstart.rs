@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use sqlflow_client::Vendor;
+use sqlflow_client::{Client, Vendor};
 
 use server::Outcome;
 
@@ -25,7 +25,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     server::report(match arguments(lexopt::Parser::from_env()) {
-        Ok(arguments) => run(arguments, &mut stdout()).await,
+        Ok(arguments) => connected(arguments).await,
         Err(error) => Err(error),
     })
 }
@@ -45,9 +45,12 @@ fn arguments(mut parser: lexopt::Parser) -> Outcome<Arguments> {
     Ok(arguments)
 }
 
-async fn run(arguments: Arguments, out: &mut impl Write) -> Outcome {
+async fn connected(arguments: Arguments) -> Outcome {
     let (sqlflow, _emulator) = server::connect().await?;
+    run(&sqlflow, arguments, &mut stdout()).await
+}
 
+async fn run(sqlflow: &Client, arguments: Arguments, out: &mut impl Write) -> Outcome {
     let job = sqlflow.submit(arguments.vendor).paths(arguments.paths).await?;
     writeln!(out, "job {}", job.id())?;
 
@@ -80,8 +83,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_main_job_prints_states_and_then_columns() {
+        let (sqlflow, _emulator) = server::emulated().await.unwrap();
         let mut out = Vec::new();
-        run(arguments(lexopt::Parser::from_args::<[&str; 0]>([])).unwrap(), &mut out).await.unwrap();
+        run(&sqlflow, arguments(lexopt::Parser::from_args::<[&str; 0]>([])).unwrap(), &mut out).await.unwrap();
         let out = String::from_utf8(out).unwrap();
         assert!(out.starts_with("job ") && out.contains(" create\n") && out.contains(" success\n"), "{out}");
         for flow in [

@@ -69,8 +69,10 @@ mod tests {
     async fn a_job_is_picked_up_by_its_id() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("job.json");
+        let (sqlflow, _emulator) = server::emulated().await.unwrap();
         let mut out = Vec::new();
-        run(&file, &mut out).await.unwrap();
+        begin(&sqlflow, &file, &mut out).await.unwrap();
+        resume(&sqlflow, &file, &mut out).await.unwrap();
         let out = String::from_utf8(out).unwrap();
         assert!(out.contains("is still running") && out.contains("ended as success"), "{out}");
         assert!(!file.exists());

@@ -48,7 +48,7 @@ impl Client {
     ///
     /// | missing | filled in |
     /// |---|---|
-    /// | scheme | `http` for loopback and private addresses and for the ports 8081 and 8165 of on-premise servers, else `https` |
+    /// | scheme | `http` for loopback and private addresses, for port 80, and for the ports 8081 and 8165 of on-premise servers; else `https` |
     /// | path | `/gspLive_backend` in the cloud and on port 8081 (version 5), else `/api/gspLive_backend` |
     /// | path after `/api` | `/gspLive_backend` |
     pub fn builder(base_url: impl Into<String>) -> ClientBuilder {
@@ -103,13 +103,9 @@ pub struct ClientBuilder {
     credentials: Credentials,
     limits: Limits,
     polling: Polling,
-    connections: Connections,
-}
-
-/// Where connections come from.
-enum Connections {
-    Own(Settings),
-    Given(reqwest::Client),
+    /// How connections are made, unless a client is given that makes them.
+    settings: Option<Settings>,
+    given: Option<reqwest::Client>,
 }
 
 #[derive(Default)]
@@ -138,7 +134,8 @@ impl ClientBuilder {
                 upload_bytes: UPLOAD_BYTES,
             },
             polling: Polling::default(),
-            connections: Connections::Own(Settings::default()),
+            settings: None,
+            given: None,
         }
     }
 
@@ -148,8 +145,9 @@ impl ClientBuilder {
         self
     }
 
-    /// How long to wait for an answer after the last byte of the request was sent. By default 600 seconds, which is
-    /// what the proxy of the vendor's on-premise installation allows.
+    /// How long to wait for an answer after the last byte of an upload was sent, or, of a request without files, from
+    /// when it begins to be sent. By default 600 seconds, which is what the proxy of the vendor's on-premise
+    /// installation allows.
     pub fn answer_timeout(mut self, timeout: Duration) -> Self {
         self.limits.answer_timeout = timeout;
         self
@@ -214,12 +212,14 @@ impl ClientBuilder {
         self.own(|settings| settings.user_agent = Some(text.into()))
     }
 
-    /// Makes requests with a client that the caller has set up, in place of all settings of connections here.
+    /// Makes requests with a client that the caller has set up (reqwest 0.13). It takes the place of all settings of
+    /// connections here, which cannot be made beside it.
     ///
     /// It should have no total timeout, which would end long exports, and no read timeout, which would end long
-    /// uploads. Whether redirects carry credentials elsewhere is then its choice too.
+    /// uploads. Whether redirects carry credentials elsewhere is then its choice too. A program whose only TLS is the
+    /// rustls of this crate has to install a cryptography provider before it builds such a client, or reqwest panics.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
-        self.connections = Connections::Given(client);
+        self.given = Some(client);
         self
     }
 
@@ -232,22 +232,23 @@ impl ClientBuilder {
         let base_url = base_url::complete(&self.base_url)?;
         self.credentials.check()?;
         self.polling.check()?;
-        let http = match self.connections {
-            Connections::Own(settings) => settings.build(base_url.starts_with("https:"))?,
-            Connections::Given(client) => client,
+        self.limits.check()?;
+        let http = match (self.given, self.settings) {
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid(
+                    "an HTTP client is given, and settings of connections beside it, which it would not heed: make \
+                     them in that client",
+                ));
+            }
+            (Some(client), None) => client,
+            (None, settings) => settings.unwrap_or_default().build(base_url.starts_with("https:"))?,
         };
         let transport = Transport::new(http.clone(), base_url.clone(), Keyring::new(self.credentials), self.limits);
         Ok(Client { api: api::Client::new_with_client(&base_url, http, transport), polling: self.polling })
     }
 
-    /// Settings of connections replace a client that was given before: what was said last holds.
     fn own(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        if let Connections::Given(_) = self.connections {
-            self.connections = Connections::Own(Settings::default());
-        }
-        if let Connections::Own(settings) = &mut self.connections {
-            change(settings);
-        }
+        change(self.settings.get_or_insert_default());
         self
     }
 }
@@ -328,6 +329,21 @@ mod tests {
         let error = Client::builder("https://h").proxy("http://user:hush@ no").build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
+    }
+
+    #[test]
+    fn a_given_client_and_settings_it_would_not_heed_are_refused_together() {
+        let given = Client::builder("http://h").build().unwrap().api().client.clone();
+        let error = Client::builder("http://h").http_client(given).user_agent("x").build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn timeouts_of_no_time_are_refused_and_endless_ones_are_not() {
+        let zero = Client::builder("http://h").answer_timeout(Duration::ZERO).build().unwrap_err();
+        assert!(zero.to_string().contains("answer timeout"), "{zero}");
+        assert!(Client::builder("http://h").stall_timeout(Duration::ZERO).build().is_err());
+        assert!(Client::builder("http://h").answer_timeout(Duration::MAX).build().is_ok());
     }
 
     #[test]

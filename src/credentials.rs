@@ -2,7 +2,9 @@
 //!
 //! Nothing here prints a secret: they are kept by [`secrecy`], and leave it only for a form body.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -32,8 +34,8 @@ const RENEW_BEFORE: Duration = Duration::from_secs(300);
 /// | the same, with a token from elsewhere | [`Credentials::token`]: sent as it is, never renewed |
 /// | on-premise servers without accounts, or that ignore tokens | [`Credentials::on_premise`], the default |
 ///
-/// Secrets go into form bodies and nowhere else; the exceptions are the GET operations of [`api`](crate::api), which
-/// take a token in the URL for want of a body.
+/// Secrets go into form bodies and nowhere else; the exceptions are the GET operations of [`api`](crate::api), four of
+/// which take a token in the URL for want of a body, and one the user id.
 #[derive(Clone)]
 pub struct Credentials {
     user_id: String,
@@ -80,7 +82,10 @@ impl Credentials {
         match (user_id, secret_key, token) {
             (Some(user), Some(key), _) => Ok(Self::secret_key(user, key)),
             (Some(user), None, Some(token)) => Ok(Self::token(user, token)),
-            (Some(user), None, None) => Ok(Self::token(user, ON_PREMISE_TOKEN)),
+            (Some(_), None, None) => Err(Error::invalid(
+                "SQLFLOW_USER_ID is set, but neither SQLFLOW_SECRET_KEY nor SQLFLOW_TOKEN: set one of them, or none of \
+                 the three for a server without accounts",
+            )),
             (None, None, None) => Ok(Self::on_premise()),
             (None, Some(_), _) => {
                 Err(Error::invalid("SQLFLOW_SECRET_KEY is set but SQLFLOW_USER_ID is not: set both, or neither"))
@@ -166,9 +171,11 @@ impl From<&str> for Secret {
     }
 }
 
-impl From<SecretString> for Secret {
-    fn from(secret: SecretString) -> Self {
-        Self(secret)
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.into())
     }
 }
 
@@ -188,6 +195,11 @@ impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(Self::from)
     }
+}
+
+/// Whether it is no secret at all, but the word that stands for one.
+pub(crate) fn is_open(secret: &Secret) -> bool {
+    secret.expose() == ON_PREMISE_TOKEN
 }
 
 /// Who is asking, ready to be put into a request.
@@ -216,6 +228,7 @@ struct Held {
 struct Token {
     text: Secret,
     renew_at: Option<Instant>,
+    expires_at: Option<Instant>,
 }
 
 impl Keyring {
@@ -247,15 +260,22 @@ impl Keyring {
         let ended = self.held.ended.load(Ordering::SeqCst);
         match &*last {
             Some(Ok(token)) if token.is_fresh() => return Ok(token.text.clone()),
-            // A request ended while this task stood in line: its failure is this one's too.
-            Some(Err(error)) if ended > ended_before => return Err(error.clone()),
+            // A request ended while this task stood in line: its outcome is this one's too.
+            Some(outcome) if ended > ended_before => return outcome.clone().map(|token| token.text),
             _ => {}
         }
-        let outcome = request(self.credentials.user_id.clone(), key).await;
-        tracing::debug!(ok = outcome.is_ok(), "asked for a token");
-        *last = Some(outcome.clone().map(Token::new));
+        let held = last.as_ref().and_then(|outcome| outcome.as_ref().ok());
+        let outcome = match (request(self.credentials.user_id.clone(), key).await, held) {
+            (Ok(text), _) => Ok(Token::new(text)),
+            (Err(error), Some(held)) if held.is_alive() => {
+                tracing::warn!(%error, "the token could not be renewed; the old one is still good");
+                return Ok(held.text.clone());
+            }
+            (Err(error), _) => Err(error),
+        };
+        *last = Some(outcome.clone());
         self.held.ended.fetch_add(1, Ordering::SeqCst);
-        outcome
+        outcome.map(|token| token.text)
     }
 
     /// Drops a token that the server no longer takes, unless a newer one is held already.
@@ -275,15 +295,18 @@ impl fmt::Debug for Keyring {
 
 impl Token {
     fn new(text: Secret) -> Self {
-        let renew_at = lifetime(text.expose(), SystemTime::now()).and_then(|life| {
-            let margin = RENEW_BEFORE.min(life / 10);
-            Instant::now().checked_add(life.saturating_sub(margin))
-        });
-        Self { text, renew_at }
+        let life = lifetime(text.expose(), SystemTime::now());
+        let after = |life: Duration| Instant::now().checked_add(life);
+        let renew_at = life.and_then(|life| after(life.saturating_sub(RENEW_BEFORE.min(life / 10))));
+        Self { text, renew_at, expires_at: life.and_then(after) }
     }
 
     fn is_fresh(&self) -> bool {
         self.renew_at.is_none_or(|at| Instant::now() < at)
+    }
+
+    fn is_alive(&self) -> bool {
+        self.expires_at.is_none_or(|at| Instant::now() < at)
     }
 }
 
@@ -293,7 +316,8 @@ struct Claims {
     iat: Option<f64>,
 }
 
-/// How long a token lives from the moment it was issued. None for one without an end, or one that is no JWT.
+/// How long a token lives from the moment it was issued. None for one without an end, or one that is no JWT. One that
+/// ended before it began has no end either: servers that are set up so mean that.
 ///
 /// Counted from `iat` where there is one, so that a local clock that is wrong does no harm.
 fn lifetime(token: &str, now: SystemTime) -> Option<Duration> {
@@ -304,7 +328,7 @@ fn lifetime(token: &str, now: SystemTime) -> Option<Duration> {
         Some(issued) => issued,
         None => now.duration_since(UNIX_EPOCH).ok()?.as_secs_f64(),
     };
-    Duration::try_from_secs_f64((claims.exp? - issued).max(0.0)).ok()
+    Duration::try_from_secs_f64(claims.exp? - issued).ok().filter(|life| !life.is_zero())
 }
 
 #[cfg(test)]
@@ -337,6 +361,8 @@ mod tests {
         assert!(error.to_string().contains("SQLFLOW_USER_ID"), "{error}");
         let error = from(&[("SQLFLOW_TOKEN", "t")]).unwrap_err();
         assert!(error.to_string().contains("SQLFLOW_USER_ID"), "{error}");
+        let error = from(&[("SQLFLOW_USER_ID", "u")]).unwrap_err();
+        assert!(error.to_string().contains("SQLFLOW_SECRET_KEY"), "{error}");
     }
 
     #[test]
@@ -375,7 +401,8 @@ mod tests {
         for token in ["token", "", "a.b.c", "..", &jwt("{}"), &jwt("[1]"), &jwt(r#"{"exp":1e400}"#)] {
             assert_eq!(lifetime(token, SystemTime::now()), None, "{token}");
         }
-        assert_eq!(lifetime(&jwt(r#"{"iat":5,"exp":1}"#), SystemTime::now()), Some(Duration::ZERO));
+        assert_eq!(lifetime(&jwt(r#"{"iat":5,"exp":1}"#), SystemTime::now()), None);
+        assert_eq!(lifetime(&jwt(r#"{"iat":5,"exp":5}"#), SystemTime::now()), None);
     }
 
     #[tokio::test]
@@ -439,6 +466,19 @@ mod tests {
         assert_eq!(ask("newer").await.unwrap().expose(), long);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(ask("newer").await.unwrap().expose(), "newer");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_that_fails_leaves_the_token_that_is_still_good() {
+        let keyring = Keyring::new(Credentials::secret_key("u", "k"));
+        let long = jwt(r#"{"iat":0,"exp":3600}"#);
+        let text = Secret::from(long.as_str());
+        keyring.token(|_, _| async { Ok(text) }).await.unwrap();
+        let fails = || keyring.token(|_, _| async { Err(Error::new(crate::ErrorKind::Busy, "later")) });
+        tokio::time::advance(Duration::from_secs(3599)).await;
+        assert_eq!(fails().await.unwrap().expose(), long);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(fails().await.unwrap_err().kind(), crate::ErrorKind::Busy);
     }
 
     #[tokio::test]

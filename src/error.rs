@@ -53,9 +53,10 @@ pub enum ErrorKind {
     Timeout,
     /// The connection broke on the way, or the answer is cut off. What the call was to change may have changed.
     Interrupted,
-    /// The server, or a proxy before it, failed.
+    /// The server, or a proxy before it, failed. What the call was to change may have changed.
     Server,
-    /// The answer is not what the API promises: not JSON, or without the part that matters.
+    /// The answer is not what the API promises: not JSON, a page, or without the part that matters. What the call was to
+    /// change may have changed.
     Protocol,
     /// Something is over a limit: an upload, an answer, or an export that the server refuses to write.
     TooLarge,

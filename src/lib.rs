@@ -33,10 +33,11 @@
 //!
 //! # What it promises
 //!
-//! - **Secrets stay in form bodies**: never in a URL (but for the four GET operations of [`api`] that leave no
-//!   choice), in `Debug`, in an error, or in a log.
-//! - **A body is never all in memory** unless it is asked for: uploads are read from disk while they are sent,
-//!   exports are written to disk as they come, and a lineage is read into its model while it arrives.
+//! - **Secrets stay in form bodies**: never in a URL (but for the GET operations of [`api`] that leave no choice: four
+//!   with a token, one with the user id), in `Debug`, in an error, or in a log.
+//! - **A body of a [`job`] is never all in memory** unless it is asked for: uploads are read from disk while they are
+//!   sent, exports are written to disk as they come, and a lineage is read into its model while it arrives. (Answers to
+//!   calls of [`api`] are read whole.)
 //! - **Dropping a future is safe**: it cancels no job, spoils no token, and leaves no half-written file behind.
 //! - **Nothing is dropped in silence**: a summary in place of a lineage, a partial success, warnings and unknown
 //!   fields can all be asked for.
@@ -51,8 +52,9 @@
 //! | `emulator` | | a local server that speaks the protocol, to try and to test with |
 //!
 //! ring was chosen for what it costs to build: a C compiler and nothing more, on every platform. A program that installs a
-//! cryptography provider for its process gets that one instead. One that builds reqwest clients of its own should
-//! install one before it does: this crate turns reqwest's own choice of a provider off.
+//! cryptography provider for its process gets that one instead. This crate brings no provider to reqwest itself: where
+//! nothing else does (reqwest's default features do), a program that builds reqwest clients of its own has to install one
+//! first, or reqwest panics.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -10,10 +10,16 @@ pub(crate) async fn connect() -> Outcome<(Client, Option<Emulator>)> {
     if std::env::var_os("SQLFLOW_URL").is_some() {
         return Ok((Client::from_env()?, None));
     }
-    let emulator = Emulator::start().await?;
+    let (client, emulator) = emulated().await?;
     eprintln!("SQLFLOW_URL is not set: using an emulator at {}", emulator.url());
-    let client = Client::builder(emulator.url()).credentials(Credentials::secret_key("you", "any key")).build()?;
     Ok((client, Some(emulator)))
+}
+
+/// A client of an emulator, whatever the environment says.
+pub(crate) async fn emulated() -> Outcome<(Client, Emulator)> {
+    let emulator = Emulator::start().await?;
+    let client = Client::builder(emulator.url()).credentials(Credentials::secret_key("you", "any key")).build()?;
+    Ok((client, emulator))
 }
 
 /// The SQL that comes with the examples.

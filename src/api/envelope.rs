@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::transport::FromAnswer;
+use crate::transport::secrets::Secrets;
 use crate::{Error, ErrorKind, Result, Secret};
 
 /// The codes of a success: 203 has been seen with complete data and an error text beside it.
@@ -42,6 +44,8 @@ pub struct Envelope<T> {
     pub job_id: Option<String>,
     /// All other fields.
     pub other: Map<String, Value>,
+    /// Whether there is a `data`, be it none or an empty text.
+    pub(crate) mentions_data: bool,
 }
 
 impl<T> Envelope<T> {
@@ -64,10 +68,7 @@ impl<T> Envelope<T> {
     pub fn into_data(self) -> Result<T> {
         self.check()?;
         let code = self.code;
-        self.data.ok_or_else(|| {
-            Error::new(ErrorKind::Protocol, "the answer is a success without data: the server sent an empty envelope")
-                .with_code(code)
-        })
+        self.data.ok_or_else(|| without_data(code))
     }
 
     /// Whether the code stands for a success.
@@ -88,6 +89,11 @@ impl<T> Envelope<T> {
         let urls = ways.into_iter().flatten().filter_map(|(way, at)| Some((way, at.get("url")?.as_str()?)));
         urls.fold(text.to_owned(), |text, (way, url)| format!("{text}; {}: {url}", way.replace('_', " ")))
     }
+}
+
+pub(crate) fn without_data(code: i64) -> Error {
+    let text = "the answer is a success without data: the server sent an empty envelope";
+    Error::new(ErrorKind::Protocol, text).with_code(code)
 }
 
 /// The error that a failing envelope stands for.
@@ -167,11 +173,15 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
             session_id: None,
             job_id: None,
             other: Map::new(),
+            mentions_data: false,
         };
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "code" => code = Some(map.next_value::<Code>()?.0),
-                "data" => data = map.next_value()?,
+                "data" => {
+                    data = map.next_value()?;
+                    envelope.mentions_data = true;
+                }
                 "error" => envelope.error = map.next_value::<Text>()?.0,
                 "message" | "msg" => envelope.message = map.next_value::<Text>()?.0,
                 "sessionId" => envelope.session_id = map.next_value::<Text>()?.0,
@@ -224,12 +234,10 @@ impl<'de> Deserialize<'de> for Text {
 }
 
 /// The answer of `generateToken`, whose token stands beside the code.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TokenEnvelope {
     /// The code inside, which this operation sends as text.
-    #[serde(deserialize_with = "code")]
     pub code: i64,
     /// The user the token belongs to.
     pub user_id: Option<String>,
@@ -239,8 +247,37 @@ pub struct TokenEnvelope {
     pub error: Option<String>,
 }
 
-fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    Code::deserialize(deserializer).map(|code| code.0)
+impl<'de> Deserialize<'de> for TokenEnvelope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut envelope: Envelope<IgnoredAny> = Envelope::deserialize(deserializer)?;
+        let mut text = |name| match envelope.other.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            Some(Value::Null) | None => None,
+            Some(other) => Some(other.to_string()),
+        };
+        let (user_id, token) = (text("userId"), text("token").map(Secret::from));
+        let error = Some(envelope.text()).filter(|text| !text.is_empty());
+        Ok(Self { code: envelope.code, user_id, token, error })
+    }
+}
+
+impl FromAnswer for TokenEnvelope {
+    fn clean(&mut self, secrets: &Secrets) {
+        clean(&mut self.error, secrets);
+    }
+}
+
+impl<T: DeserializeOwned> FromAnswer for Envelope<T> {
+    fn clean(&mut self, secrets: &Secrets) {
+        clean(&mut self.error, secrets);
+        clean(&mut self.message, secrets);
+    }
+}
+
+fn clean(text: &mut Option<String>, secrets: &Secrets) {
+    if let Some(text) = text {
+        *text = secrets.removed_from(text).into_owned();
+    }
 }
 
 impl TokenEnvelope {
@@ -375,7 +412,9 @@ mod tests {
     fn a_token_stands_beside_a_code_that_is_text() {
         let read = |json| serde_json::from_str::<TokenEnvelope>(json).unwrap().into_token();
         assert_eq!(read(r#"{"code":"200","userId":"u","token":"t"}"#).unwrap().expose(), "t");
+        assert_eq!(read(r#"{"code":"200","userId":12345,"token":"t"}"#).unwrap().expose(), "t");
         assert_eq!(read(r#"{"code":"401","error":"no"}"#).unwrap_err().kind(), ErrorKind::Authentication);
+        assert!(read(r#"{"code":"500","message":"no such user"}"#).unwrap_err().to_string().contains("no such user"));
         assert_eq!(read(r#"{"code":"200"}"#).unwrap_err().kind(), ErrorKind::Protocol);
         assert_eq!(read(r#"{"code":"200","token":""}"#).unwrap_err().kind(), ErrorKind::Protocol);
     }

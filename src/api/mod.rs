@@ -33,7 +33,7 @@ pub(crate) mod file;
 pub(crate) mod runtime;
 
 pub use self::envelope::{Envelope, SyntaxCheck, SyntaxError, TokenEnvelope};
-pub(crate) use self::envelope::{Verdict, excerpt, failure};
+pub(crate) use self::envelope::{Verdict, excerpt, failure, without_data};
 pub use self::file::File;
 pub use self::generated::{Client, types};
 pub use self::runtime::{FileForm, ResponseValue};
@@ -65,6 +65,10 @@ pub struct Operation {
     pub user_id: bool,
     /// Whether the client adds a token.
     pub token: bool,
+    /// Whether the answer is a file, with an envelope in its place alone when there is none.
+    pub answers_with_file: bool,
+    /// Whether the answer holds a secret, so that no error may show any of it.
+    pub answers_with_secret: bool,
 }
 
 impl fmt::Display for Operation {

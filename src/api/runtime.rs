@@ -6,14 +6,15 @@ use std::time::SystemTime;
 
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
+use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer, de::DeserializeOwned};
+use serde::{Serialize, Serializer};
 
 use super::operations;
 use crate::api::{Client, Envelope, File, Operation};
 use crate::transport::failure::retry_after;
 pub(crate) use crate::transport::{ByteStream, Response};
-use crate::transport::{Payload, Transport};
+use crate::transport::{FromAnswer, Payload, Transport};
 pub(crate) use crate::{Error, ErrorKind};
 
 /// An answer with its HTTP headers.
@@ -36,7 +37,8 @@ impl<T> ResponseValue<T> {
     }
 }
 
-impl<T: DeserializeOwned> ResponseValue<T> {
+#[allow(private_bounds, reason = "what generated code calls on the types it names")]
+impl<T: FromAnswer> ResponseValue<T> {
     pub(crate) async fn from_response(response: Response) -> Result<Self, Error> {
         let (headers, operation) = (response.headers.clone(), response.operation);
         Ok(Self { inner: response.json().await?, headers, operation })
@@ -56,7 +58,14 @@ impl<T> ResponseValue<Envelope<T>> {
     /// The same, naming the operation.
     pub fn into_data(self) -> Result<T, Error> {
         self.check()?;
+        // What is left to fail is a success without data.
         self.inner.into_data().map_err(|error| error.in_operation(self.operation.id))
+    }
+
+    /// The data of a success with its warnings.
+    pub(crate) fn into_data_and_warnings(self) -> Result<(T, Vec<String>), Error> {
+        let warnings = self.inner.warnings().map(ToOwned::to_owned).collect();
+        Ok((self.into_data()?, warnings))
     }
 
     /// Whether the code stands for a success, as [`Envelope::check`]. Warnings of a success are logged, and are in

@@ -43,7 +43,8 @@ pub(super) fn complete(text: &str) -> Result<String> {
 fn parse(text: &str) -> Result<Url> {
     let unreadable = |error: &dyn std::fmt::Display| {
         // Not the text itself: what cannot be read may hold a password.
-        let shown = if text.contains('@') { "the base URL".to_owned() } else { format!("the base URL {text:?}") };
+        let before = text.split(['?', '#']).next().unwrap_or_default();
+        let shown = if before.contains('@') { "the base URL".to_owned() } else { format!("the base URL {before:?}") };
         Error::invalid(format!("{shown} cannot be read ({error}): it takes a host, host:port, or http(s)://host/path"))
     };
     if text.contains("://") {
@@ -66,7 +67,7 @@ fn is_plain(url: &Url) -> bool {
         Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
         Err(_) => host == "localhost" || host.ends_with(".localhost"),
     };
-    near || matches!(url.port(), Some(PORT_5 | PORT_6))
+    near || matches!(url.port(), Some(80 | PORT_5 | PORT_6))
 }
 
 #[cfg(test)]
@@ -85,6 +86,7 @@ mod tests {
             ("sqlflow:8165", "http://sqlflow:8165/api/gspLive_backend"),
             ("sqlflow:8081", "http://sqlflow:8081/gspLive_backend"),
             ("10.0.0.7:9000", "http://10.0.0.7:9000/api/gspLive_backend"),
+            ("sqlflow.example.com:80", "http://sqlflow.example.com/api/gspLive_backend"),
             ("localhost:9000/", "http://localhost:9000/api/gspLive_backend"),
             ("[::1]:9000", "http://[::1]:9000/api/gspLive_backend"),
             ("sqlflow.example.com", "https://sqlflow.example.com/api/gspLive_backend"),
@@ -115,8 +117,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_url_with_a_password_is_not_shown() {
-        let error = complete("http://u:hush@h:port").unwrap_err().to_string();
-        assert!(!error.contains("hush"), "{error}");
+    fn a_secret_in_an_unreadable_url_is_not_shown() {
+        for text in ["http://u:hush@h:port", "http://h:port/?token=hush", "h:port#hush"] {
+            let error = complete(text).unwrap_err().to_string();
+            assert!(!error.contains("hush"), "{error}");
+        }
     }
 }

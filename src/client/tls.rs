@@ -34,6 +34,13 @@ impl Default for TlsBackend {
     }
 }
 
+/// Why a client without TLS cannot ask over HTTPS.
+const WITHOUT_TLS: &str = if cfg!(any(feature = "rustls", feature = "native-tls")) {
+    "the base URL is https, but TlsBackend::None was chosen: choose another, or an http URL"
+} else {
+    "the base URL is https, but sqlflow-client is built without TLS: turn on its feature rustls or native-tls"
+};
+
 /// Sets TLS up for a server that is, or is not, asked over HTTPS.
 pub(super) fn configure(
     builder: ClientBuilder,
@@ -46,13 +53,11 @@ pub(super) fn configure(
         TlsBackend::Rustls => Ok(builder.tls_backend_preconfigured(rustls::config(certificates, https)?)),
         #[cfg(feature = "native-tls")]
         TlsBackend::Native => native::configure(builder, certificates),
-        TlsBackend::None if https => Err(Error::invalid(
-            "the base URL is https, but TLS is off: turn on the feature rustls or native-tls of sqlflow-client",
+        TlsBackend::None if https => Err(Error::invalid(WITHOUT_TLS)),
+        TlsBackend::None if !certificates.is_empty() => Err(Error::invalid(
+            "there is a root certificate, but no TLS to use it: leave it out, or choose a TLS backend",
         )),
-        TlsBackend::None => {
-            let _ = certificates;
-            plain(builder)
-        }
+        TlsBackend::None => plain(builder),
     }
 }
 
@@ -89,15 +94,24 @@ mod rustls {
             .with_safe_default_protocol_versions()
             .map_err(failed)?;
         let extra = read(certificates)?;
-        if !https {
+        let verifier = if extra.is_empty() {
+            Verifier::new(provider)
+        } else {
+            Verifier::new_with_extra_roots(extra.clone(), provider)
+        };
+        match verifier {
+            Ok(verifier) => {
+                // `dangerous` is the name of every way to set a verifier; this one is the platform's.
+                Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
+            }
             // A machine without any roots, a small container say, can still be a client over plain HTTP.
-            return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
+            Err(_) if !https => {
+                let mut roots = RootCertStore::empty();
+                roots.add_parsable_certificates(extra);
+                Ok(builder.with_root_certificates(roots).with_no_client_auth())
+            }
+            Err(error) => Err(failed(error)),
         }
-        let verifier =
-            if extra.is_empty() { Verifier::new(provider) } else { Verifier::new_with_extra_roots(extra, provider) };
-        // `dangerous` is the name of every way to set a verifier; this one is the platform's.
-        let config = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier.map_err(failed)?));
-        Ok(config.with_no_client_auth())
     }
 
     fn read(certificates: &[Vec<u8>]) -> Result<Vec<CertificateDer<'static>>> {

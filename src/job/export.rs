@@ -1,10 +1,11 @@
 //! Exports of a job: typed, as bytes, as a stream, to a file.
 
+use std::ffi::OsString;
 use std::fmt;
+use std::fs;
 use std::future::IntoFuture;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use bytes::{Buf as _, Bytes};
 use futures_util::FutureExt as _;
@@ -15,10 +16,11 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 
 use super::Job;
+use super::submit::comma_separated;
 use crate::api::{Operation, operations, types};
 use crate::lineage::{Lineage, ReadError, ReadErrorKind, RelationType};
 use crate::transport::Response;
-use crate::transport::failure::retry_after;
+use crate::transport::failure::snippet;
 use crate::{ByteStream, Error, ErrorKind, Result};
 
 /// An export of a job, before it is asked for.
@@ -109,10 +111,10 @@ impl<F: ExportForm> Export<F> {
     }
 
     /// To a file, which appears whole or not at all: it is written under a temporary name beside the place, then
-    /// renamed. A file that is there already is replaced. Gives its length in bytes.
+    /// renamed. A file that is there already is replaced, with its permissions kept. Gives its length in bytes.
     ///
     /// # Errors
-    /// [`Io`](ErrorKind::Io) names the path, before anything is asked where that is possible; else as
+    /// [`Io`](ErrorKind::Io), or [`InvalidInput`](ErrorKind::InvalidInput) for what is there and no file, names the path, before anything is asked where that is possible; else as
     /// [`bytes`](Export::bytes). Nothing is left behind.
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<u64> {
         let about = self.about();
@@ -168,7 +170,7 @@ impl Export<types::ExportFullLineageAsJsonRequest> {
 
     /// Which relationships to export. Server default: fdd alone.
     pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
-        self.form.show_relation_type = Some(relation_type_list(relation_types));
+        self.form.show_relation_type = Some(comma_separated(relation_types));
         self
     }
 }
@@ -223,7 +225,7 @@ macro_rules! drawing_options {
 
             /// Which relationships to show. Server default: fdd alone.
             pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
-                self.form.show_relation_type = Some(relation_type_list(relation_types));
+                self.form.show_relation_type = Some(comma_separated(relation_types));
                 self
             }
 
@@ -300,31 +302,24 @@ impl<F: fmt::Debug> fmt::Debug for Export<F> {
     }
 }
 
-fn relation_type_list(relation_types: impl IntoIterator<Item = RelationType>) -> String {
-    let names: Vec<_> = relation_types.into_iter().map(|relation_type| relation_type.to_string()).collect();
-    names.join(",")
-}
-
-/// A failure that came in place of the file becomes the error it is.
-async fn check(mut response: Response, format: Format) -> Result<Response> {
-    if let Some(verdict) = &response.verdict {
-        let delay = retry_after(&response.headers, SystemTime::now());
-        verdict.check().map_err(|error| error.with_retry_after(delay))?;
-        if !verdict.has_data {
-            return Err(Error::new(ErrorKind::Protocol, "an envelope without data came in place of the file")
-                .with_code(verdict.code));
-        }
+/// Whether the answer is what was asked for, as far as its beginning tells.
+async fn check(response: Response, format: Format) -> Result<Response> {
+    let mut response = response.without_failure().await?;
+    let protocol = |text: &str| Error::new(ErrorKind::Protocol, text);
+    if let Some(verdict) = response.verdict.as_ref().filter(|verdict| !verdict.has_data) {
+        return Err(protocol("an envelope without data came in place of the file").with_code(verdict.code));
     }
     let beginning = response.body.beginning().await;
-    if beginning.starts_with('<') && ["<html", "<!doctype html"].iter().any(|page| beginning.contains(page)) {
-        return Err(Error::new(ErrorKind::Server, "a page came in place of the file: a proxy or a login page?"));
+    let expected: &[char] = match format {
+        Format::Json => &['{', '['],
+        Format::Csv => &[],
+        Format::Xml => &['<'],
+    };
+    if beginning.is_empty() || expected.is_empty() || beginning.starts_with(expected) {
+        return Ok(response);
     }
-    let is_object = beginning.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']));
-    if is_object && format != Format::Json {
-        let error = Error::new(ErrorKind::Protocol, "JSON came in place of the file, and no error in it");
-        return Err(response.verdict.iter().fold(error, |error, verdict| error.with_code(verdict.code)));
-    }
-    Ok(response)
+    let shown = snippet(&response.secrets.removed_from(&beginning));
+    Err(protocol(&format!("what came in place of the file is no {format:?}: {shown}")))
 }
 
 /// Reads a lineage on a thread of its own, as its text comes.
@@ -354,9 +349,12 @@ async fn read(response: Response) -> Result<Lineage> {
     arrived?;
     match read {
         Ok(lineage) => lineage.map_err(|error| secrets.kept_out_of(unreadable(error))),
-        Err(error) => {
+        Err(error) if error.is_panic() => {
             Err(Error::new(ErrorKind::Protocol, "reading the lineage ended in a panic; please report it")
                 .caused_by(error))
+        }
+        Err(error) => {
+            Err(Error::new(ErrorKind::Interrupted, "the runtime ended while the lineage was read").caused_by(error))
         }
     }
 }
@@ -387,7 +385,10 @@ fn unreadable(error: ReadError) -> Error {
     }
     let kind = match error.kind() {
         ReadErrorKind::Truncated => ErrorKind::Interrupted,
-        ReadErrorKind::TooLarge => ErrorKind::TooLarge,
+        ReadErrorKind::TooLarge => {
+            let text = "the lineage is over the answer limit of the client: raise it in the builder";
+            return Error::new(ErrorKind::TooLarge, text).caused_by(error);
+        }
         _ => ErrorKind::Protocol,
     };
     Error::new(kind, format!("the lineage cannot be read: {error}")).caused_by(error)
@@ -404,25 +405,36 @@ impl Target {
         let path = path.to_owned();
         blocking(move || {
             let failed = |error: io::Error| Error::io(format_args!("cannot write {}", path.display()), &error);
-            let name =
-                path.file_name().ok_or_else(|| Error::invalid(format!("{} names no file to write", path.display())))?;
-            if path.is_dir() {
-                return Err(failed(io::ErrorKind::IsADirectory.into()));
+            // A link stays, and what it leads to is replaced.
+            let place = match fs::symlink_metadata(&path) {
+                Ok(there) if there.is_symlink() => fs::canonicalize(&path).map_err(failed)?,
+                _ => path.clone(),
+            };
+            let there = fs::metadata(&place).ok();
+            if there.as_ref().is_some_and(|there| !there.is_file()) {
+                return Err(Error::invalid(format!("{} is there and is no file to replace", path.display())));
             }
-            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            let mut prefix = std::ffi::OsString::from(".");
+            let name = place
+                .file_name()
+                .ok_or_else(|| Error::invalid(format!("{} names no file to write", path.display())))?;
+            let directory = place.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let mut prefix = OsString::from(".");
             prefix.push(name);
             prefix.push(".");
             let mut builder = tempfile::Builder::new();
             builder.prefix(&prefix).suffix(".part");
+            let permissions = there.map(|there| there.permissions());
             #[cfg(unix)]
-            {
+            if permissions.is_none() {
                 // As the user's mask has it, not as for a secret.
                 use std::os::unix::fs::PermissionsExt as _;
-                builder.permissions(std::fs::Permissions::from_mode(0o666));
+                builder.permissions(fs::Permissions::from_mode(0o666));
             }
             let file = builder.tempfile_in(directory.unwrap_or(Path::new("."))).map_err(failed)?;
-            Ok(Self { path, file })
+            if let Some(permissions) = permissions {
+                file.as_file().set_permissions(permissions).map_err(failed)?;
+            }
+            Ok(Self { path: place, file })
         })
         .await
     }

@@ -1,6 +1,8 @@
 //! The name a server gives a job.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -62,6 +64,26 @@ impl fmt::Display for JobId {
 impl From<String> for JobId {
     fn from(id: String) -> Self {
         Self(id)
+    }
+}
+
+impl From<&JobId> for JobId {
+    fn from(id: &JobId) -> Self {
+        id.clone()
+    }
+}
+
+impl From<JobId> for String {
+    fn from(id: JobId) -> Self {
+        id.0
+    }
+}
+
+impl FromStr for JobId {
+    type Err = Infallible;
+
+    fn from_str(id: &str) -> Result<Self, Infallible> {
+        Ok(id.into())
     }
 }
 

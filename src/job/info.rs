@@ -1,6 +1,8 @@
 //! What servers tell of jobs. Owns every field of the job object and the two forms it comes in.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -62,15 +64,17 @@ impl JobStatus {
 
 impl From<&str> for JobStatus {
     fn from(text: &str) -> Self {
-        match text {
-            "create" => Self::Created,
-            "running" => Self::Running,
-            "success" => Self::Success,
-            "partial_success" => Self::PartialSuccess,
-            "fail" => Self::Failed,
-            "delete" => Self::Deleted,
-            _ => Self::Other(text.to_owned()),
-        }
+        let known = [Self::Created, Self::Running, Self::Success, Self::PartialSuccess, Self::Failed, Self::Deleted];
+        let found = known.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(text));
+        found.unwrap_or_else(|| Self::Other(text.to_owned()))
+    }
+}
+
+impl FromStr for JobStatus {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.into())
     }
 }
 
@@ -122,7 +126,7 @@ pub struct JobInfo {
     #[serde(default, deserialize_with = "text")]
     pub error_message: Option<String>,
     /// The dialect of its SQL.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "vendor")]
     pub db_vendor: Option<Vendor>,
     /// The names of its files.
     #[serde(default, deserialize_with = "texts")]
@@ -205,34 +209,68 @@ pub struct JobInfo {
     /// All other fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+    /// What the server had to say beside its answer (code 203), a line each.
+    #[serde(skip)]
+    pub warnings: Vec<String>,
 }
 
 /// Every job of a user, finished ones too.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(from = "Listed")]
 #[non_exhaustive]
 pub struct JobsSummary {
     /// How many there are.
-    #[serde(default, deserialize_with = "number")]
     pub total: Option<i64>,
     /// How many ended well.
-    #[serde(default, deserialize_with = "number")]
     pub success: Option<i64>,
     /// How many ended well in part.
-    #[serde(default, deserialize_with = "number")]
     pub partial_success: Option<i64>,
     /// How many failed.
-    #[serde(default, deserialize_with = "number")]
     pub fail: Option<i64>,
     /// Their ids, where the server lists them apart.
-    #[serde(default, deserialize_with = "ids")]
     pub job_ids: Vec<JobId>,
     /// The jobs.
-    #[serde(rename = "jobDetails", default, deserialize_with = "jobs")]
     pub jobs: Vec<JobInfo>,
+    /// Entries of the list that are no jobs: they have no id.
+    pub unread: Vec<Value>,
     /// All other fields.
-    #[serde(flatten)]
     pub other: Map<String, Value>,
+    /// What the server had to say beside its answer (code 203), a line each.
+    pub warnings: Vec<String>,
+}
+
+/// The list as it is sent.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    #[serde(default, deserialize_with = "number")]
+    total: Option<i64>,
+    #[serde(default, deserialize_with = "number")]
+    success: Option<i64>,
+    #[serde(default, deserialize_with = "number")]
+    partial_success: Option<i64>,
+    #[serde(default, deserialize_with = "number")]
+    fail: Option<i64>,
+    #[serde(default, deserialize_with = "ids")]
+    job_ids: Vec<JobId>,
+    job_details: Option<Vec<Value>>,
+    #[serde(flatten)]
+    other: Map<String, Value>,
+}
+
+impl From<Listed> for JobsSummary {
+    fn from(list: Listed) -> Self {
+        let Listed { total, success, partial_success, fail, job_ids, job_details, other } = list;
+        let (mut jobs, mut unread) = (Vec::new(), Vec::new());
+        for entry in job_details.unwrap_or_default() {
+            // One entry that is no job must not hide the others.
+            match JobInfo::deserialize(&entry) {
+                Ok(job) => jobs.push(job),
+                Err(_) => unread.push(entry),
+            }
+        }
+        Self { total, success, partial_success, fail, job_ids, jobs, unread, other, warnings: Vec::new() }
+    }
 }
 
 /// The answer about one job: the job itself, or a list of one from older servers.
@@ -319,8 +357,8 @@ fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<JobId>, D::Erro
     Ok(texts(deserializer)?.into_iter().map(JobId::from).collect())
 }
 
-fn jobs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<JobInfo>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+fn vendor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vendor>, D::Error> {
+    Ok(text(deserializer)?.and_then(|text| Vendor::deserialize(Value::String(text)).ok()))
 }
 
 #[cfg(test)]
@@ -349,6 +387,20 @@ mod tests {
         assert!(!job.status.is_final());
         assert_eq!(job.status.to_string(), "waiting_for_slot");
         assert_eq!(JobStatus::default().to_string(), "unknown");
+    }
+
+    #[test]
+    fn a_known_status_is_known_in_any_case() {
+        assert_eq!(JobStatus::from("SUCCESS"), JobStatus::Success);
+        assert_eq!(JobStatus::from("Partial_Success"), JobStatus::PartialSuccess);
+    }
+
+    #[test]
+    fn an_entry_that_is_no_job_does_not_hide_the_others() {
+        let list = json!({"jobDetails": [null, {"jobName": "no id"}, {"jobId": "1", "dbVendor": 5}]});
+        let list: JobsSummary = serde_json::from_value(list).unwrap();
+        assert_eq!((list.jobs.len(), list.unread.len()), (1, 2));
+        assert_eq!(list.jobs[0].db_vendor, Some(Vendor::Other("5".to_owned())));
     }
 
     #[test]

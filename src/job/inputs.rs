@@ -198,6 +198,8 @@ fn pack(zip: &mut ZipWriter<Metered>, name: &str, path: &Path) -> io::Result<()>
 }
 
 /// A temporary file that stops at the upload limit, instead of filling the disk with what cannot be sent.
+///
+/// Past the limit it says so once and then takes everything in silence: a zip is closed when it is dropped.
 struct Metered {
     target: NamedTempFile,
     written: u64,
@@ -206,6 +208,9 @@ struct Metered {
 
 impl io::Write for Metered {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.written > self.limit {
+            return Ok(bytes.len());
+        }
         let written = self.target.write(bytes)?;
         self.written += written as u64;
         if self.written > self.limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(written) }

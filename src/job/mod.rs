@@ -43,24 +43,25 @@ pub use self::submit::{Submit, SubmitPersist};
 pub use self::wait::{FinishedJob, Wait};
 pub use self::watch::{JobState, Polling, Watch};
 
-use crate::api::types;
+use crate::api::{types, without_data};
 use crate::lineage::Lineage;
-use crate::{Client, Error, ErrorKind, Result, Vendor};
+use crate::transport::secrets::Secrets;
+use crate::{Client, Error, ErrorKind, Result, Secret, Vendor};
 
 impl Client {
     /// Submits SQL as a job. Add files, then await it.
-    pub fn submit(&self, vendor: impl Into<Vendor>) -> Submit {
-        Submit::new(self.clone(), vendor.into())
+    pub fn submit(&self, vendor: Vendor) -> Submit {
+        Submit::new(self.clone(), vendor)
     }
 
     /// Submits a batch of a regular job, which grows by batches and may run by schedule. Add files, then await it.
-    pub fn submit_persist(&self, vendor: impl Into<Vendor>) -> SubmitPersist {
-        SubmitPersist::new(self.clone(), vendor.into())
+    pub fn submit_persist(&self, vendor: Vendor) -> SubmitPersist {
+        SubmitPersist::new(self.clone(), vendor)
     }
 
     /// Attaches to a job. Asks nothing: that there is no such job shows when it is asked about.
     pub fn job(&self, id: impl Into<JobId>) -> Job {
-        Job { client: self.clone(), id: id.into(), submitted: None }
+        Job { client: self.clone(), id: id.into(), submitted: None, secrets: Secrets::default() }
     }
 
     /// Every job of the user, finished ones too.
@@ -69,7 +70,9 @@ impl Client {
     /// As every call of the API.
     pub async fn jobs(&self) -> Result<JobsSummary> {
         let form = types::DisplayUserJobsSummaryRequest::new();
-        self.api().display_user_jobs_summary(&form).await?.into_data()
+        let (mut jobs, warnings) = self.api().display_user_jobs_summary(&form).await?.into_data_and_warnings()?;
+        jobs.warnings = warnings;
+        Ok(jobs)
     }
 }
 
@@ -83,11 +86,13 @@ pub struct Job {
     id: JobId,
     /// What the server told when it took the job.
     submitted: Option<JobInfo>,
+    /// What was submitted with it that no error may repeat: a failed job's message may.
+    secrets: Secrets,
 }
 
 impl Job {
-    fn submitted(client: Client, info: JobInfo) -> Self {
-        Self { client, id: info.id.clone(), submitted: Some(info) }
+    fn submitted(client: Client, info: JobInfo, password: Option<Secret>) -> Self {
+        Self { client, id: info.id.clone(), submitted: Some(info), secrets: Secrets::new(password) }
     }
 
     /// Its id: a plain text, to be stored and picked up again.
@@ -108,13 +113,16 @@ impl Job {
     /// [`JobNotFound`](ErrorKind::JobNotFound) if the server knows no such job; else as every call of the API.
     pub async fn info(&self) -> Result<JobInfo> {
         let form = types::DisplayUserJobSummaryRequest { job_id: Some(self.id.checked()?), job_name: None };
-        let answer = async {
-            let answer = self.client.api().display_user_job_summary(&form).await?;
-            answer.check()?;
-            Ok(answer.into_inner().data)
-        };
-        let jobs = self.about(answer.await)?.map(|summary| summary.jobs).unwrap_or_default();
-        jobs.into_iter().find(|job| job.id == self.id).ok_or_else(|| {
+        let answer = self.about(self.client.api().display_user_job_summary(&form).await)?;
+        self.about(answer.check())?;
+        let answer = answer.into_inner();
+        if !answer.mentions_data {
+            return self.about(Err(without_data(answer.code)));
+        }
+        let warnings = answer.warnings().map(ToOwned::to_owned).collect();
+        let jobs = answer.data.map(|summary| summary.jobs).unwrap_or_default();
+        let found = jobs.into_iter().find(|job| job.id == self.id);
+        found.map(|job| JobInfo { warnings, ..job }).ok_or_else(|| {
             let text =
                 format!("the server knows no job {}: it may have been deleted, or belong to another user", self.id);
             Error::new(ErrorKind::JobNotFound, text).with_job(&self.id)
@@ -138,7 +146,7 @@ impl Job {
 
     /// Its lineage as drawn, with the server's default options.
     ///
-    /// The answer is read while it comes and never held whole.
+    /// The answer is read while it comes and never held whole, on a thread of the runtime's pool for blocking work.
     ///
     /// # Errors
     /// As [`Export::lineage`].

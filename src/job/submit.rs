@@ -22,8 +22,9 @@ use crate::{Client, Error, Result, Secret, Vendor};
 /// # Errors
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput), [`Io`](crate::ErrorKind::Io) and
 /// [`TooLarge`](crate::ErrorKind::TooLarge) come before anything is sent and name the file or field.
-/// [`Interrupted`](crate::ErrorKind::Interrupted) and [`Timeout`](crate::ErrorKind::Timeout) leave it open whether
-/// there is a job now: look for its name in [`Client::jobs`](crate::Client::jobs) before submitting again.
+/// With these, with [`Connect`](crate::ErrorKind::Connect), [`Authentication`](crate::ErrorKind::Authentication),
+/// [`Rejected`](crate::ErrorKind::Rejected) and [`Busy`](crate::ErrorKind::Busy) there is no job. All others leave it
+/// open: look for its name in [`Client::jobs`](crate::Client::jobs) before submitting again.
 #[must_use = "submits when it is awaited"]
 pub struct Submit {
     client: Client,
@@ -266,7 +267,7 @@ impl Submit {
         check(&self.form.dbvendor)?;
         self.inputs.check(self.form.hostname.is_some())?;
         self.form.job_name = name(self.name, &self.inputs)?;
-        send(self.client, &self.form, self.inputs).await
+        send(self.client, &self.form, self.form.password.clone(), self.inputs).await
     }
 }
 
@@ -323,18 +324,18 @@ impl SubmitPersist {
         }
         self.form.first_submit.get_or_insert(true);
         self.form.job_name = Some(name(self.name, &self.inputs)?);
-        send(self.client, &self.form, self.inputs).await
+        send(self.client, &self.form, self.form.password.clone(), self.inputs).await
     }
 }
 
-async fn send<F>(client: Client, form: &F, inputs: Inputs) -> Result<Job>
+async fn send<F>(client: Client, form: &F, password: Option<Secret>, inputs: Inputs) -> Result<Job>
 where
     F: FileForm<Answer = Envelope<JobInfo>>,
 {
     let limit = client.transport().limits().upload_bytes;
     let files = inputs.into_files(limit).await?;
-    let answer = client.api().upload(form, files).await?;
-    Ok(Job::submitted(client, answer.into_data()?))
+    let (info, warnings) = client.api().upload(form, files).await?.into_data_and_warnings()?;
+    Ok(Job::submitted(client, JobInfo { warnings, ..info }, password))
 }
 
 fn check(vendor: &Vendor) -> Result<()> {
@@ -354,7 +355,7 @@ fn name(given: Option<String>, inputs: &Inputs) -> Result<String> {
     }
 }
 
-fn comma_separated<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+pub(super) fn comma_separated<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
     items.join(",")
 }

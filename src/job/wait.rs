@@ -8,8 +8,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
-use super::export::ExportLineageAsJson;
-use super::{Job, JobId, JobInfo, JobStatus, Polling};
+use super::export::{ExportCsv, ExportFullJson, ExportGraphml, ExportLineageAsJson};
+use super::{Job, JobId, JobInfo, JobState, JobStatus, Polling};
 use crate::lineage::Lineage;
 use crate::{Error, ErrorKind, Result};
 
@@ -59,22 +59,32 @@ impl Wait {
         let Some(deadline) = self.deadline else { return finish(self.job, self.polling, &mut None).await };
         let id = self.job.id().clone();
         let mut last = None;
-        timeout(deadline, finish(self.job, self.polling, &mut last)).await.unwrap_or_else(|_| {
-            let state =
-                last.map_or_else(|| "its state is not known yet".to_owned(), |status| format!("last seen: {status}"));
-            let text =
-                format!("job {id} is still running after {deadline:?} ({state}); attach to it again with Client::job");
-            Err(Error::new(ErrorKind::Deadline, text).with_job(&id))
-        })
+        let ended = timeout(deadline, finish(self.job, self.polling, &mut last)).await;
+        ended.unwrap_or_else(|_| Err(too_late(&id, deadline, last.as_ref())))
     }
 }
 
-async fn finish(job: Job, polling: Polling, last: &mut Option<JobStatus>) -> Result<FinishedJob> {
+fn too_late(id: &JobId, deadline: Duration, last: Option<&JobState>) -> Error {
+    let seen = match last {
+        None => "was not asked for its state in time".to_owned(),
+        Some(state) => format!("is still running (last seen: {})", state.status()),
+    };
+    let text = format!("job {id} {seen} after {deadline:?}; attach to it again with Client::job");
+    let error = Error::new(ErrorKind::Deadline, text).with_job(id);
+    match last.and_then(JobState::trouble) {
+        Some(trouble) => error.caused_by(trouble.clone()),
+        None => error,
+    }
+}
+
+async fn finish(job: Job, polling: Polling, last: &mut Option<JobState>) -> Result<FinishedJob> {
     let mut states = job.states(polling);
     while let Some(state) = states.try_next().await? {
-        *last = Some(state.status().clone());
-        if state.trouble().is_none() && state.status().is_final() {
-            return FinishedJob::new(job, state.info().clone());
+        let ended = state.trouble().is_none() && state.status().is_final();
+        let info = ended.then(|| state.info().clone());
+        *last = Some(state);
+        if let Some(info) = info {
+            return FinishedJob::new(job, info);
         }
     }
     // The stream ends after a final state alone, and that has returned.
@@ -103,8 +113,9 @@ impl FinishedJob {
         let reason = info.error_message.as_deref().filter(|text| !text.trim().is_empty());
         match info.status {
             JobStatus::Failed => {
-                let reason = crate::api::excerpt(reason.unwrap_or("the server gave no reason"));
-                Err(Error::new(ErrorKind::JobFailed, format!("job {id} failed: {reason}")).with_job(&id))
+                let reason = job.secrets.removed_from(reason.unwrap_or("the server gave no reason"));
+                let text = format!("job {id} failed: {}", crate::api::excerpt(&reason));
+                Err(Error::new(ErrorKind::JobFailed, text).with_job(&id))
             }
             JobStatus::Deleted => {
                 Err(Error::new(ErrorKind::JobNotFound, format!("job {id} was deleted")).with_job(&id))
@@ -140,7 +151,8 @@ impl FinishedJob {
     /// What the server has to say of its success, a line each.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
         let text = self.info.error_message.as_deref().unwrap_or_default();
-        text.lines().filter(|line| !line.trim().is_empty())
+        let beside = self.info.warnings.iter().map(String::as_str);
+        text.lines().filter(|line| !line.trim().is_empty()).chain(beside)
     }
 
     /// Its lineage, with the server's default options.
@@ -151,9 +163,24 @@ impl FinishedJob {
         self.job.lineage().await
     }
 
-    /// Its lineage as drawn, with options.
+    /// As [`Job::export_lineage_as_json`].
     pub fn export_lineage_as_json(&self) -> ExportLineageAsJson {
         self.job.export_lineage_as_json()
+    }
+
+    /// As [`Job::export_full_json`].
+    pub fn export_full_json(&self) -> ExportFullJson {
+        self.job.export_full_json()
+    }
+
+    /// As [`Job::export_csv`].
+    pub fn export_csv(&self) -> ExportCsv {
+        self.job.export_csv()
+    }
+
+    /// As [`Job::export_graphml`].
+    pub fn export_graphml(&self) -> ExportGraphml {
+        self.job.export_graphml()
     }
 }
 

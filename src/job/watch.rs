@@ -109,7 +109,8 @@ impl Polling {
     fn pause(&self, age: Duration, random: f64) -> Duration {
         let pause = Duration::try_from_secs_f64(age.as_secs_f64() * self.growth).unwrap_or(self.longest);
         let pause = pause.clamp(self.shortest, self.longest);
-        pause.mul_f64(1.0 + self.jitter * (2.0 * random - 1.0))
+        let varied = pause.as_secs_f64() * (1.0 + self.jitter * (2.0 * random - 1.0));
+        Duration::try_from_secs_f64(varied).unwrap_or(pause)
     }
 }
 
@@ -396,6 +397,7 @@ mod tests {
         assert_eq!(polling.pause(age, 0.0), Duration::from_secs(8));
         assert_eq!(polling.pause(age, 0.5), Duration::from_secs(10));
         assert_eq!(polling.pause(age, 1.0), Duration::from_secs(12));
+        assert_eq!(Polling::every(Duration::MAX).pause(age, 1.0), Duration::MAX);
         assert_eq!(polling.growth(f64::MAX).jitter(0.0).pause(age, 0.0), Duration::from_secs(15));
     }
 

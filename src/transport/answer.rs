@@ -1,6 +1,6 @@
 //! What comes back: status and headers, the first bytes looked at, the rest as a stream.
 
-use std::fmt;
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
@@ -8,12 +8,15 @@ use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
 
 use super::body::{ByteStream, without_mark};
+use super::secrets::Secrets;
 use super::{Limits, failure};
 use crate::api::{Operation, Verdict};
-use crate::{Error, ErrorKind, Result, Secret};
+use crate::{Error, ErrorKind, Result};
 
 /// A failing envelope is short. More than this is an answer.
 const LONGEST_ENVELOPE: usize = 256 * 1024;
+/// As much is set aside for an answer on the word of the server alone.
+const LARGEST_RESERVE: u64 = 1 << 20;
 
 /// A successful answer, as far as HTTP and authentication go.
 #[derive(Debug)]
@@ -26,13 +29,12 @@ pub struct Response {
     pub(crate) verdict: Option<Verdict>,
     /// What the request carried that no error about the answer may repeat.
     pub(crate) secrets: Secrets,
+    /// Its length, if it is known.
+    length: Option<u64>,
     limit: u64,
 }
 
-/// Takes an answer in: a failure of HTTP or of authentication becomes an error, all else is left to the caller.
-///
-/// What was secret in the request is taken out of a short answer: servers and proxies repeat in their error texts what
-/// they were sent, and error texts end up in logs.
+/// Takes an answer in: what is a failure whatever the operation becomes an error, all else is left to the caller.
 pub(super) async fn receive(
     operation: &'static Operation,
     response: reqwest::Response,
@@ -40,84 +42,65 @@ pub(super) async fn receive(
     secrets: Secrets,
 ) -> Result<Response> {
     let (status, headers) = (response.status(), response.headers().clone());
+    let length = response.content_length();
     let mut body = ByteStream::of(response, limits.stall_timeout);
     if status != StatusCode::OK {
         let (first, _) = body.peek(failure::SNIPPET).await;
-        return Err(secrets.kept_out_of(failure::of_status(status, &headers, &first)));
+        let text = String::from_utf8_lossy(&first);
+        let error = failure::of_status(status, &headers, &secrets.removed_from(&text));
+        return Err(secrets.kept_out_of(error));
     }
-    let verdict = verdict(&mut body, &secrets).await;
-    if let Some(verdict) = verdict.as_ref().filter(|verdict| verdict.code == 401) {
-        verdict.check()?;
-    }
-    Ok(Response { operation, status, headers, body, verdict, secrets, limit: limits.answer_bytes })
+    let verdict = verdict(&mut body).await;
+    let response = Response { operation, status, headers, body, verdict, secrets, length, limit: limits.answer_bytes };
+    // A refused token is the transport's to renew; a file has no envelope for its caller to look into.
+    let is_refused = response.verdict.as_ref().is_some_and(|verdict| verdict.code == 401);
+    if is_refused || operation.answers_with_file { response.without_failure().await } else { Ok(response) }
 }
 
 /// The verdict of a body that is a short envelope; one that is long or no JSON object is not waited for.
-async fn verdict(body: &mut ByteStream, secrets: &Secrets) -> Option<Verdict> {
+async fn verdict(body: &mut ByteStream) -> Option<Verdict> {
     let (first, _) = body.peek(1).await;
     if !without_mark(&first).starts_with(b"{") {
         return None;
     }
     let (first, ended) = body.peek(LONGEST_ENVELOPE).await;
-    if !ended {
-        return None;
-    }
-    match secrets.removed_from(&String::from_utf8_lossy(&first)) {
-        None => Verdict::of(without_mark(&first)),
-        Some(cleaned) => {
-            let cleaned = Bytes::from(cleaned);
-            body.replace_peeked(cleaned.clone());
-            Verdict::of(without_mark(&cleaned))
-        }
-    }
+    if ended { Verdict::of(without_mark(&first)) } else { None }
 }
 
-/// What a request carried that no error may repeat, in the spellings it may come back in.
-#[derive(Clone)]
-pub(crate) struct Secrets(Vec<Secret>);
-
-impl Secrets {
-    /// Shorter ones are no secrets but words: the literal `token` of servers without accounts is one.
-    const SHORTEST: usize = 8;
-
-    pub(super) fn new(secrets: &[Secret]) -> Self {
-        let secrets = secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= Self::SHORTEST);
-        Self(secrets.flat_map(|secret| [secret.into(), encoded(secret).into()]).collect())
-    }
-
-    /// An error that does not repeat them. One whose text did loses its cause too, which is likely to.
-    pub(crate) fn kept_out_of(&self, error: Error) -> Error {
-        match self.removed_from(&error.to_string()) {
-            Some(text) => error.with_text(text),
-            None => error,
-        }
-    }
-
-    /// The text without them, if it has one.
-    fn removed_from(&self, text: &str) -> Option<String> {
-        let mut found = self.0.iter().map(Secret::expose).filter(|secret| text.contains(secret)).peekable();
-        found.peek()?;
-        Some(found.fold(text.to_owned(), |text, secret| text.replace(secret, "[REDACTED]")))
-    }
-}
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{} REDACTED]", self.0.len())
-    }
-}
-
-/// As a form spells it.
-fn encoded(text: &str) -> String {
-    let pair = serde_urlencoded::to_string([("", text)]).unwrap_or_default();
-    pair.strip_prefix('=').unwrap_or(&pair).to_owned()
+/// JSON that is read from an answer.
+pub(crate) trait FromAnswer: DeserializeOwned {
+    /// Takes secrets out of what the server says of a failure.
+    fn clean(&mut self, secrets: &Secrets);
 }
 
 impl Response {
+    /// The answer, unless a failure came in its place: an envelope that says so, or a page.
+    pub(crate) async fn without_failure(mut self) -> Result<Self> {
+        if let Some(verdict) = &self.verdict {
+            verdict.check().map_err(|error| {
+                let error = error.with_retry_after(failure::retry_after(&self.headers, SystemTime::now()));
+                self.secrets.kept_out_of(error)
+            })?;
+        }
+        let beginning = self.body.beginning().await;
+        if beginning.starts_with('<') && ["<html", "<!doctype html"].iter().any(|page| beginning.contains(page)) {
+            let text = "a page came in place of the answer: is it the base URL of a SQLFlow backend, or is there a \
+                        login before it?";
+            return Err(Error::new(ErrorKind::Protocol, text));
+        }
+        let is_object = beginning.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']));
+        if is_object && self.operation.answers_with_file {
+            let error = Error::new(ErrorKind::Protocol, "JSON came in place of the file, and no error in it");
+            return Err(self.verdict.iter().fold(error, |error, verdict| error.with_code(verdict.code)));
+        }
+        Ok(self)
+    }
+
     /// The body in memory, up to the limit of the client.
     pub(crate) async fn bytes(mut self) -> Result<Bytes> {
-        let mut whole = BytesMut::new();
         let operation = self.operation.id;
+        let expected = self.length.unwrap_or_default().min(self.limit).min(LARGEST_RESERVE);
+        let mut whole = BytesMut::with_capacity(usize::try_from(expected).unwrap_or_default());
         while let Some(chunk) = self.body.try_next().await.map_err(|error| error.in_operation(operation))? {
             if (whole.len() + chunk.len()) as u64 > self.limit {
                 return Err(self.too_large());
@@ -128,12 +111,20 @@ impl Response {
     }
 
     /// The body as JSON.
-    pub(crate) async fn json<T: DeserializeOwned>(self) -> Result<T> {
+    pub(crate) async fn json<T: FromAnswer>(self) -> Result<T> {
         let (operation, secrets) = (self.operation, self.secrets.clone());
         let body = self.bytes().await?;
         let text = without_mark(&body);
-        serde_json::from_slice(text)
-            .map_err(|error| secrets.kept_out_of(failure::of_json(&error, text)).in_operation(operation.id))
+        let mut answer: T = serde_json::from_slice(text).map_err(|error| {
+            let error = if operation.answers_with_secret {
+                failure::of_secret_json(&error)
+            } else {
+                failure::of_json(&error, &secrets.removed_from(&String::from_utf8_lossy(text)))
+            };
+            secrets.kept_out_of(error).in_operation(operation.id)
+        })?;
+        answer.clean(&secrets);
+        Ok(answer)
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -151,18 +142,5 @@ impl Response {
             format!("the answer is over the limit of {limit} bytes: raise it in the builder, or export to a file"),
         )
         .in_operation(self.operation.id)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_taken_out_and_a_word_is_left() {
-        let secrets = Secrets::new(&["token", "eyJhbGciOi.x&y"].map(Secret::from));
-        let text = "no such token: eyJhbGciOi.x&y in a=1&token=eyJhbGciOi.x%26y!";
-        assert_eq!(secrets.removed_from(text).unwrap(), "no such token: [REDACTED] in a=1&token=[REDACTED]!");
-        assert_eq!(secrets.removed_from("bad token"), None);
     }
 }

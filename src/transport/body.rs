@@ -63,12 +63,6 @@ impl ByteStream {
         String::from_utf8_lossy(&start[..start.len().min(ENOUGH)]).to_lowercase()
     }
 
-    /// Puts other bytes in place of those that were peeked at.
-    pub(super) fn replace_peeked(&mut self, bytes: Bytes) {
-        self.peeked.clear();
-        self.peeked.push_back(bytes);
-    }
-
     /// The first bytes without taking them: at least as many as asked for, unless the body ends before, or breaks off.
     /// Tells whether there are no more. What goes wrong is told to the one who takes them.
     pub(super) async fn peek(&mut self, wanted: usize) -> (Bytes, bool) {

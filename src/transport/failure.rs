@@ -25,7 +25,7 @@ pub(super) fn of_connection(error: reqwest::Error, base_url: &str) -> Error {
     } else if error.is_timeout() {
         (ErrorKind::Timeout, format!("{base_url} did not answer in time: {cause}"))
     } else if error.is_redirect() {
-        (ErrorKind::Server, format!("{base_url} redirects without end"))
+        (ErrorKind::Rejected, format!("{base_url} redirects without end: is it the base URL of a SQLFlow backend?"))
     } else {
         (ErrorKind::Interrupted, format!("the connection to {base_url} broke before the answer: {cause}"))
     };
@@ -56,15 +56,15 @@ pub(super) fn stalled(patience: Duration, received: u64) -> Error {
 }
 
 /// An answer whose HTTP status is not 200.
-pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-    let error = match Verdict::of(body).map(|verdict| verdict.check()) {
+pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &str) -> Error {
+    let error = match Verdict::of(body.as_bytes()).map(|verdict| verdict.check()) {
         Some(Err(error)) => error,
         _ => bare(status, headers, body),
     };
     error.with_status(status.as_u16()).with_retry_after(retry_after(headers, SystemTime::now()))
 }
 
-fn bare(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+fn bare(status: StatusCode, headers: &HeaderMap, body: &str) -> Error {
     let (kind, next) = match status.as_u16() {
         200..=299 => (ErrorKind::Protocol, "the API promises 200 and no other success"),
         300..=399 => {
@@ -72,9 +72,11 @@ fn bare(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
             // A redirect may repeat the query, and with it a token.
             let target = target.split(['?', '#']).next().unwrap_or_default();
             let text = format!("HTTP {status}: redirected to {target}, which is not followed; use it as the base URL");
-            return Error::new(ErrorKind::Server, text);
+            return Error::new(ErrorKind::Rejected, text);
         }
-        401 | 403 | 407 => (ErrorKind::Authentication, "refused before the API was asked, perhaps by a proxy"),
+        401 => (ErrorKind::Authentication, "refused before the API was asked, perhaps by a proxy"),
+        403 => (ErrorKind::Rejected, "refused before the API was asked, perhaps by a proxy"),
+        407 => (ErrorKind::Rejected, "a proxy asks for a user and a password: put them into its URL"),
         404 => (ErrorKind::Rejected, "no such path: is the base URL that of a SQLFlow backend?"),
         408 | 504 => (ErrorKind::Timeout, "the server did not finish in time"),
         413 => (ErrorKind::TooLarge, "the upload is larger than the server or a proxy takes"),
@@ -88,14 +90,14 @@ fn bare(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
 }
 
 /// An answer that should be JSON and is not.
-pub(crate) fn of_json(error: &serde_json::Error, body: &[u8]) -> Error {
+pub(crate) fn of_json(error: &serde_json::Error, body: &str) -> Error {
     let shown = snippet(body);
-    if body.is_empty() {
+    if body.trim().is_empty() {
         return Error::new(ErrorKind::Protocol, "the answer is empty, where JSON was promised");
     }
-    if body.trim_ascii_start().starts_with(b"<") {
+    if body.trim_start().starts_with('<') {
         let text = format!("the answer is a page, where JSON was promised (a proxy or a login page?): {shown}");
-        return Error::new(ErrorKind::Server, text);
+        return Error::new(ErrorKind::Protocol, text);
     }
     if error.is_eof() {
         let text = format!("the answer breaks off after {} bytes, in the middle of its JSON", body.len());
@@ -105,9 +107,18 @@ pub(crate) fn of_json(error: &serde_json::Error, body: &[u8]) -> Error {
     Error::new(ErrorKind::Protocol, format!("the answer is {what} ({error}): {shown}"))
 }
 
+/// An answer with a secret in it that is not the JSON it should be: nothing of it is shown.
+pub(super) fn of_secret_json(error: &serde_json::Error) -> Error {
+    let place = format!("line {}, column {}", error.line(), error.column());
+    Error::new(
+        ErrorKind::Protocol,
+        format!("the answer is not the JSON it should be, from {place} on; it is not shown"),
+    )
+}
+
 /// The first words of a body, on one line and without markup.
-fn snippet(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(SNIPPET)]);
+pub(crate) fn snippet(text: &str) -> String {
+    let text: String = text.chars().take(SNIPPET).collect();
     let mut plain = String::new();
     let mut in_tag = false;
     let is_page = text.trim_start().starts_with('<');
@@ -153,7 +164,7 @@ mod tests {
     use super::*;
 
     fn of(status: u16, body: &str) -> Error {
-        of_status(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
+        of_status(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body)
     }
 
     #[test]
@@ -168,6 +179,7 @@ mod tests {
         let expected = [
             (400, ErrorKind::Rejected),
             (401, ErrorKind::Authentication),
+            (403, ErrorKind::Rejected),
             (404, ErrorKind::Rejected),
             (413, ErrorKind::TooLarge),
             (429, ErrorKind::Busy),
@@ -191,7 +203,7 @@ mod tests {
     fn a_redirect_names_its_target_without_the_query() {
         let mut headers = HeaderMap::new();
         headers.insert(LOCATION, HeaderValue::from_static("https://other/x?token=hush"));
-        let text = of_status(StatusCode::FOUND, &headers, b"").to_string();
+        let text = of_status(StatusCode::FOUND, &headers, "").to_string();
         assert!(text.contains("https://other/x,") && !text.contains("hush"), "{text}");
     }
 
@@ -212,12 +224,12 @@ mod tests {
 
     #[test]
     fn json_that_is_cut_off_is_told_from_json_that_is_wrong() {
-        let of = |body: &str| of_json(&serde_json::from_str::<Vec<u8>>(body).unwrap_err(), body.as_bytes());
+        let of = |body: &str| of_json(&serde_json::from_str::<Vec<u8>>(body).unwrap_err(), body);
         assert_eq!(of("[1,2").kind(), ErrorKind::Interrupted);
         assert_eq!(of("[1,}").kind(), ErrorKind::Protocol);
         assert_eq!(of("{}").kind(), ErrorKind::Protocol);
         assert_eq!(of("").kind(), ErrorKind::Protocol);
-        assert_eq!(of(" <html>Sign in</html>").kind(), ErrorKind::Server);
+        assert_eq!(of(" <html>Sign in</html>").kind(), ErrorKind::Protocol);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod answer;
 mod body;
 pub(crate) mod failure;
 mod payload;
+pub(crate) mod secrets;
 
 use std::fmt;
 use std::pin::pin;
@@ -16,11 +17,11 @@ use serde::Serialize;
 use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
-pub(crate) use self::answer::Response;
-use self::answer::Secrets;
+pub(crate) use self::answer::{FromAnswer, Response};
 pub use self::body::ByteStream;
 pub(crate) use self::payload::Payload;
 use self::payload::Progress;
+use self::secrets::Secrets;
 use crate::api::runtime::Form;
 use crate::api::{File, Operation, TokenEnvelope, operations, types};
 use crate::credentials::{Identity, Keyring, Secret};
@@ -48,6 +49,17 @@ pub(crate) struct Limits {
     pub(crate) answer_bytes: u64,
     /// Bytes of all files of one upload.
     pub(crate) upload_bytes: u64,
+}
+
+impl Limits {
+    pub(crate) fn check(&self) -> Result<()> {
+        for (timeout, name) in [(self.answer_timeout, "answer"), (self.stall_timeout, "stall")] {
+            if timeout.is_zero() {
+                return Err(Error::invalid(format!("the {name} timeout is zero, in which nothing can happen")));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Transport {
@@ -78,7 +90,8 @@ impl Transport {
 
     /// Sends a request, with who is asking, and brings its answer as far as its first bytes.
     ///
-    /// A token that the server refuses is renewed once: a refusal is certain to have changed nothing.
+    /// A token that the server refuses is renewed once: a refusal (HTTP 401, or that code in an envelope) is certain to
+    /// have changed nothing.
     pub(crate) async fn send(&self, operation: &'static Operation, payload: Payload) -> Result<Response> {
         let span = tracing::debug_span!("sqlflow", operation = operation.id);
         let sending = async {
@@ -136,9 +149,10 @@ impl Transport {
         let request = payload.request(&self.0.http, &url, identity, &progress).await?;
         let started = tokio::time::Instant::now();
         let sent = self.patiently(self.0.http.execute(request), &progress).await?;
-        let response = sent.map_err(|error| failure::of_connection(error, &self.0.base_url))?;
+        let response = sent
+            .map_err(|error| progress.failure().unwrap_or_else(|| failure::of_connection(error, &self.0.base_url)))?;
         tracing::debug!(status = response.status().as_u16(), after = ?started.elapsed(), "answered");
-        let secrets = Secrets::new(&payload.secrets(identity));
+        let secrets = Secrets::new(payload.secrets(identity));
         answer::receive(operation, response, &self.0.limits, secrets).await
     }
 
@@ -148,7 +162,9 @@ impl Transport {
         let mut answer = pin!(answer);
         loop {
             let moved = progress.last();
-            if let Ok(answer) = timeout_at(moved + patience, &mut answer).await {
+            // A time too far off to be told is as good as none.
+            let Some(end) = moved.checked_add(patience) else { return Ok(answer.await) };
+            if let Ok(answer) = timeout_at(end, &mut answer).await {
                 return Ok(answer);
             }
             if progress.last() == moved {

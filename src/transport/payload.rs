@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::multipart;
 use reqwest::{Body, Request};
@@ -147,8 +147,6 @@ fn sign_json(body: &[u8], identity: &Identity) -> Result<Vec<u8>> {
 async fn part(file: &File, progress: &Progress) -> Result<multipart::Part> {
     // As browsers do; a line break would end the header that the name stands in.
     let name = file.name().replace('\r', "%0D").replace('\n', "%0A");
-    let progress = progress.clone();
-    let touch = move |_: &io::Result<Bytes>| progress.touch();
     let path: &Path = match file.source() {
         Source::Memory(bytes) => {
             let length = bytes.len() as u64;
@@ -156,7 +154,8 @@ async fn part(file: &File, progress: &Progress) -> Result<multipart::Part> {
             let pieces =
                 (0..bytes.len()).step_by(CHUNK).map(|start| bytes.slice(start..bytes.len().min(start + CHUNK)));
             let pieces: Vec<_> = pieces.map(Ok::<_, io::Error>).collect();
-            let body = Body::wrap_stream(stream::iter(pieces).inspect(touch));
+            let progress = progress.clone();
+            let body = Body::wrap_stream(stream::iter(pieces).inspect(move |_| progress.touch()));
             return Ok(multipart::Part::stream_with_length(body, length).file_name(name));
         }
         Source::Disk(path) => path,
@@ -165,9 +164,35 @@ async fn part(file: &File, progress: &Progress) -> Result<multipart::Part> {
     let unreadable = |error| Error::io(format_args!("cannot read {}", path.display()), &error);
     let open = tokio::fs::File::open(path).await.map_err(unreadable)?;
     let length = open.metadata().await.map_err(unreadable)?.len();
-    // A file that grows meanwhile must not overrun the length that was announced.
-    let content = ReaderStream::with_capacity(open.take(length), CHUNK).inspect(touch);
-    Ok(multipart::Part::stream_with_length(Body::wrap_stream(content), length).file_name(name))
+    let body = Body::wrap_stream(read(open, length, path.to_owned(), progress.clone()));
+    Ok(multipart::Part::stream_with_length(body, length).file_name(name))
+}
+
+/// A file in pieces, of the length that was announced: one that grows meanwhile is cut, one that shrinks is an error.
+/// What goes wrong is noted, or it would look like a failure of the network.
+fn read(
+    open: tokio::fs::File,
+    length: u64,
+    path: PathBuf,
+    progress: Progress,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    let pieces = ReaderStream::with_capacity(open.take(length), CHUNK);
+    stream::unfold((pieces, length), move |(mut pieces, missing)| {
+        let (path, progress) = (path.clone(), progress.clone());
+        async move {
+            let piece = match pieces.next().await {
+                None if missing == 0 => return None,
+                None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter while it was sent")),
+                Some(piece) => piece,
+            };
+            progress.touch();
+            if let Err(error) = &piece {
+                progress.fail(Error::io(format_args!("cannot read {}", path.display()), error));
+            }
+            let missing = piece.as_ref().map_or(0, |piece| missing.saturating_sub(piece.len() as u64));
+            Some((piece, (pieces, missing)))
+        }
+    })
 }
 
 /// When a request last moved.
@@ -175,16 +200,27 @@ async fn part(file: &File, progress: &Progress) -> Result<multipart::Part> {
 pub(super) struct Progress {
     start: Instant,
     millis: Arc<AtomicU64>,
+    /// Why a file could not be read on.
+    failure: Arc<Mutex<Option<Error>>>,
 }
 
 impl Progress {
     pub(super) fn start() -> Self {
-        Self { start: Instant::now(), millis: Arc::default() }
+        Self { start: Instant::now(), millis: Arc::default(), failure: Arc::default() }
     }
 
     fn touch(&self) {
         let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.millis.store(millis, Ordering::Relaxed);
+    }
+
+    fn fail(&self, error: Error) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// Why the request could not be sent, if it was for a file.
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(super) fn last(&self) -> Instant {
@@ -216,6 +252,30 @@ mod tests {
     #[test]
     fn an_empty_form_is_signed_without_a_stray_ampersand() {
         assert_eq!(sign_form(b"", &identity()).unwrap(), b"userId=auth0%7Ca%26b&token=t%3D1");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_becomes_shorter_while_it_is_sent_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("etl.sql");
+        std::fs::write(&path, "select 1").unwrap();
+        let progress = Progress::start();
+        let open = tokio::fs::File::open(&path).await.unwrap();
+        let pieces: Vec<_> = read(open, 1000, path, progress.clone()).take(3).collect().await;
+        assert!(pieces[0].is_ok() && pieces[1].is_err());
+        let error = progress.failure().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.to_string().contains("etl.sql") && error.to_string().contains("shorter"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_grows_while_it_is_sent_is_cut_at_its_announced_length() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("etl.sql");
+        std::fs::write(&path, "select 1 and more").unwrap();
+        let open = tokio::fs::File::open(&path).await.unwrap();
+        let pieces: Vec<_> = read(open, 8, path, Progress::start()).collect().await;
+        assert_eq!(pieces.into_iter().map(Result::unwrap).collect::<Vec<_>>().concat(), b"select 1");
     }
 
     #[test]

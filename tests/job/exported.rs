@@ -122,15 +122,14 @@ async fn direct_analysis_goes_through_the_generated_client() {
     let (sqlflow, _emulator) = sqlflow().await;
     let mut form = types::GenerateSqlflowRequest::new(Vendor::PostgreSql);
     form.sqltext = Some(SQL.to_owned());
-    let from_text = sqlflow.api().generate_sqlflow(&form).await.unwrap().into_inner().into_data().unwrap();
+    let from_text = sqlflow.api().generate_sqlflow(&form).await.unwrap().into_data().unwrap();
     let form = types::GenerateSqlflowRequest::new(Vendor::PostgreSql);
-    let from_file =
-        sqlflow.api().upload(&form, [File::new("a.sql", SQL)]).await.unwrap().into_inner().into_data().unwrap();
+    let from_file = sqlflow.api().upload(&form, [File::new("a.sql", SQL)]).await.unwrap().into_data().unwrap();
     assert_eq!(from_text.column_flows().len(), 1);
     assert_eq!(from_text, from_file);
 
     let form = types::AnonymousLineageRequest::new(Vendor::PostgreSql, SQL);
-    let anonymous = sqlflow.api().anonymous_lineage(&form).await.unwrap().into_inner().into_data().unwrap();
+    let anonymous = sqlflow.api().anonymous_lineage(&form).await.unwrap().into_data().unwrap();
     assert_eq!(anonymous.column_flows().len(), 1);
 
     let form = types::CheckSyntaxRequest::new(Vendor::PostgreSql, "selekt");
@@ -143,6 +142,34 @@ async fn direct_analysis_goes_through_the_generated_client() {
 async fn what_the_emulator_does_not_implement_says_so() {
     let (sqlflow, _emulator) = sqlflow().await;
     let form = sqlflow_client::api::types::DisplayUserSchemaSummaryRequest::new();
-    let error = sqlflow.api().display_user_schema_summary(&form).await.unwrap().into_inner().into_data().unwrap_err();
+    let error = sqlflow.api().display_user_schema_summary(&form).await.unwrap().into_data().unwrap_err();
     assert!(error.to_string().contains("displayUserSchemaSummary"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_is_replaced_keeps_its_permissions_and_a_link_to_it_stays() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (sqlflow, _emulator) = sqlflow().await;
+    let home = tempfile::tempdir().unwrap();
+    let (file, link) = (home.path().join("private.csv"), home.path().join("link.csv"));
+    std::fs::write(&file, "old").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    done(&sqlflow).await.export_csv().to_file(&link).await.unwrap();
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(std::fs::read_to_string(&file).unwrap().starts_with("source_db"));
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_file_is_never_replaced() {
+    let (sqlflow, emulator) = sqlflow().await;
+    let done = done(&sqlflow).await;
+    let before = emulator.requests().len();
+    let error = done.export_csv().to_file("/dev/null").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("/dev/null"), "{error}");
+    assert_eq!(emulator.requests().len(), before);
 }

@@ -177,7 +177,7 @@ async fn a_directory_in_place_of_the_file_is_named_before_anything_is_asked() ->
     let server = Server::answering(CSV, csv()).await;
     let directory = tempfile::tempdir()?;
     let error = server.client().job("j1").export_csv().to_file(directory.path()).await.expect_err("a directory");
-    assert_eq!(error.kind(), ErrorKind::Io);
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains(&directory.path().display().to_string()), "{error}");
     assert!(server.sent().await.is_empty());
     Ok(())

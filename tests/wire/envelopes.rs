@@ -143,10 +143,10 @@ async fn a_success_without_data_is_told() {
 }
 
 #[tokio::test]
-async fn a_success_whose_data_has_another_shape_is_told_with_the_field() {
-    let error = error_of(success(json!({"jobDetails": [{"jobName": "without an id"}]}))).await;
+async fn a_success_whose_data_has_another_shape_is_told_with_what_was_expected() {
+    let error = error_of(success(json!({"jobDetails": {"jobName": "no list"}}))).await;
     assert_eq!(error.kind(), ErrorKind::Protocol);
-    assert!(error.to_string().contains("jobId"), "{error}");
+    assert!(error.to_string().contains("expected a sequence"), "{error}");
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn a_gzipped_answer_is_unpacked() -> Outcome {
 #[tokio::test]
 async fn a_login_page_with_http_200_is_told_as_a_page() {
     let error = error_of(page(200, "<!DOCTYPE html><html><head><title>Sign in</title></head></html>")).await;
-    assert_eq!(error.kind(), ErrorKind::Server);
+    assert_eq!(error.kind(), ErrorKind::Protocol);
     let text = error.to_string();
     assert!(text.contains("page") && text.contains("Sign in") && !text.contains("<title>"), "{text}");
 }

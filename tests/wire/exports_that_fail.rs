@@ -86,7 +86,7 @@ async fn an_envelope_behind_a_byte_order_mark_is_heard_in_place_of_any_file() {
 async fn a_page_in_place_of_any_file_is_told_as_a_page() {
     for html in ["<!DOCTYPE html><html>Sign in</html>", "\n <HTML><body>Sign in</body></HTML>"] {
         for error in every_error(page(200, html)).await {
-            assert_eq!(error.kind(), ErrorKind::Server, "{error:?}");
+            assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
             assert!(error.to_string().contains("page"), "{error}");
         }
     }
@@ -99,7 +99,7 @@ async fn a_page_with_an_xml_declaration_in_place_of_graphml_is_told_as_a_page() 
         "<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" \"x.dtd\">\n<html/>";
     let server = Server::answering(GRAPHML, page(200, html)).await;
     let outcome = server.client().job("j1").export_graphml().await;
-    assert_eq!(outcome.expect_err("it is a page").kind(), ErrorKind::Server);
+    assert_eq!(outcome.expect_err("it is a page").kind(), ErrorKind::Protocol);
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ async fn a_post_form_operation_sends_its_form_with_user_and_token() -> Outcome {
     form.sqltext = Some("select a & b from t".to_owned());
     form.ignore_record_set = Some(true);
     let client = server.client_with_secret_key();
-    let lineage = client.api().generate_sqlflow(&form).await?.into_inner().into_data()?;
+    let lineage = client.api().generate_sqlflow(&form).await?.into_data()?;
     assert_eq!(lineage.objects().len(), 0);
     let sent = server.sent_to(GENERATE).await;
     assert_eq!((sent[0].method.as_str(), sent[0].query()), ("POST", Fields::new()));
@@ -87,7 +87,7 @@ async fn a_get_operation_that_answers_json_is_read() -> Outcome {
         None,
         None,
     );
-    asking.await?.into_inner().into_data()?;
+    asking.await?.into_data()?;
     let expected = fields([
         ("dbvendor", "dbvhive"),
         ("distance", "2"),
@@ -120,7 +120,7 @@ async fn a_json_operation_gets_the_user_id_in_its_json() -> Outcome {
     let mut search = types::StreamSearch::new("ORDERS");
     search.level = Some(3);
     let client = server.client_with_secret_key();
-    client.api().upstream(&search).await?.into_inner().into_data()?;
+    client.api().upstream(&search).await?.into_data()?;
     let sent = server.sent_to(UPSTREAM).await;
     assert_eq!(sent[0].json(), json!({"tablename": "ORDERS", "level": 3, "userid": "auth0|ann"}));
     assert_eq!(sent[0].query(), Fields::new());
@@ -133,7 +133,7 @@ async fn the_anonymous_operation_sends_json_without_credentials_and_asks_for_no_
     let mut body = types::AnonymousLineageRequest::new(Vendor::MySql, "select 1");
     body.show_relation_type = Some("fdd".to_owned());
     let client = server.client_with_secret_key();
-    client.api().anonymous_lineage(&body).await?.into_inner().into_data()?;
+    client.api().anonymous_lineage(&body).await?.into_data()?;
     let sent = server.only().await;
     assert_eq!(sent.json(), json!({"sqltext": "select 1", "dbvendor": "dbvmysql", "showRelationType": "fdd"}));
     assert_eq!(sent.query(), Fields::new());
@@ -175,7 +175,7 @@ async fn an_upload_sends_the_form_with_the_file_as_multipart() -> Outcome {
     let form = types::GenerateSqlflowRequest::new(Vendor::Oracle);
     let client = server.client_with_secret_key();
     let uploading = client.api().upload(&form, [File::new("ä b.sql", "select 1")]);
-    uploading.await?.into_inner().into_data()?;
+    uploading.await?.into_data()?;
     let sent = server.sent_to(GENERATE).await;
     assert_eq!(sent[0].fields(), fields([("userId", "auth0|ann"), ("token", "t1"), ("dbvendor", "dbvoracle")]));
     let files = sent[0].files();
@@ -201,7 +201,7 @@ async fn a_failing_envelope_stays_ok_and_its_data_is_the_error() -> Outcome {
     let client = server.client();
     let answered = client.api().display_user_jobs_summary(&types::DisplayUserJobsSummaryRequest::new()).await?;
     assert_eq!((answered.code, answered.error.as_deref(), answered.is_success()), (500, Some("no"), false));
-    let error = answered.into_inner().into_data().expect_err("it failed");
+    let error = answered.into_data().expect_err("it failed");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)));
     Ok(())
 }
@@ -292,7 +292,7 @@ async fn nothing_is_added_to_a_request_that_the_api_does_not_know() -> Outcome {
 async fn a_secret_key_is_made_with_the_user_id_alone() -> Outcome {
     let server = server("/user/generateSecretKey", success(json!("new"))).await;
     let client = server.client_with_secret_key();
-    client.api().generate_secret_key(&types::GenerateSecretKeyRequest::new()).await?.into_inner().into_data()?;
+    client.api().generate_secret_key(&types::GenerateSecretKeyRequest::new()).await?.into_data()?;
     assert_eq!(server.only().await.form(), fields([("userId", "auth0|ann")]));
     Ok(())
 }
@@ -304,5 +304,23 @@ async fn a_token_can_be_asked_for_by_hand() -> Outcome {
     let answered = server.client().api().generate_token(&form).await?.into_inner();
     assert_eq!(answered.into_token()?.expose(), "t1");
     assert_eq!(server.only().await.form(), fields([("userId", "bob"), ("secretKey", "key")]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_envelope_in_place_of_a_file_is_an_error() -> Outcome {
+    let failed = || failure(500, "no picture today");
+    let server = server(PARQUET, failed()).await;
+    server.on(IMAGE, failed()).await;
+    let client = server.client();
+    let image = types::GenerateSqlflowGraphImageRequest::new(Vendor::Oracle);
+    for error in [
+        client.api().download_parquet("b", None, None).await.map(drop).expect_err("no file"),
+        client.api().generate_sqlflow_graph_image(&image).await.map(drop).expect_err("no file"),
+        client.api().upload(&image, [File::new("a.sql", "select 1")]).await.map(drop).expect_err("no file"),
+    ] {
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)), "{error:?}");
+        assert!(error.to_string().contains("no picture today"), "{error}");
+    }
     Ok(())
 }

@@ -157,3 +157,23 @@ async fn a_list_of_an_older_server_with_texts_for_numbers_is_read() -> Outcome {
     assert_eq!((jobs.total, jobs.jobs[0].on_top), (Some(1), Some(true)));
     Ok(())
 }
+
+#[tokio::test]
+async fn warnings_beside_a_job_and_a_list_are_kept() -> Outcome {
+    let warned = |data| answer(json!({"code": 203, "data": data, "error": "one\ntwo"}));
+    let server = Server::answering(SUMMARY, warned(json!({"jobId": "j1", "status": "success"}))).await;
+    server.on(JOBS, warned(json!({"jobDetails": []}))).await;
+    let client = server.client();
+    assert_eq!(client.job("j1").info().await?.warnings, ["one", "two"]);
+    assert_eq!(client.jobs().await?.warnings, ["one", "two"]);
+    let done = client.job("j1").wait().await?;
+    assert_eq!(done.warnings().collect::<Vec<_>>(), ["one", "two"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_envelope_without_data_is_not_taken_for_a_deleted_job() {
+    let server = Server::answering(SUMMARY, answer(json!({"code": 200}))).await;
+    let error = server.client().job("j1").info().await.expect_err("it holds nothing");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Protocol, Some(200)));
+}

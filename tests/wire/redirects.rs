@@ -21,7 +21,7 @@ async fn a_redirect_to_another_server_is_not_followed_and_named() {
         let target = format!("{}/elsewhere", other.url());
         let server = Server::answering(JOBS, redirect(status, &target)).await;
         let error = server.client().jobs().await.expect_err("it is redirected");
-        assert_eq!((error.kind(), error.status()), (ErrorKind::Server, Some(status)));
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(status)));
         assert!(error.to_string().contains(&target), "{error}");
         assert!(other.sent().await.is_empty(), "nothing travelled on");
     }
@@ -58,7 +58,7 @@ async fn another_port_is_another_server() {
     // The scheme and the host are the same.
     let other = Server::start().await;
     let server = Server::answering(JOBS, redirect(307, &format!("{}/x", other.url()))).await;
-    assert_eq!(server.client().jobs().await.expect_err("it is redirected").kind(), ErrorKind::Server);
+    assert_eq!(server.client().jobs().await.expect_err("it is redirected").kind(), ErrorKind::Rejected);
     assert!(other.sent().await.is_empty());
 }
 
@@ -77,7 +77,7 @@ async fn a_redirect_in_a_circle_ends() {
     let server = Server::start().await;
     server.everywhere(redirect(307, "/round")).await;
     let error = server.client().jobs().await.expect_err("it is redirected without end");
-    assert_eq!(error.kind(), ErrorKind::Server);
+    assert_eq!(error.kind(), ErrorKind::Rejected);
     assert!(error.to_string().contains("redirects"), "{error}");
     assert!(server.sent().await.len() < 10);
 }
@@ -86,7 +86,7 @@ async fn a_redirect_in_a_circle_ends() {
 async fn a_redirect_without_a_target_is_told() {
     let server = Server::answering(JOBS, ResponseTemplate::new(302)).await;
     let error = server.client().jobs().await.expect_err("it is redirected nowhere");
-    assert_eq!((error.kind(), error.status()), (ErrorKind::Server, Some(302)));
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(302)));
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn an_upload_that_is_redirected_is_told_where_to() -> Outcome {
     // Its body is gone by then, so it cannot be sent on; the caller can.
     let server = Server::answering(SUBMIT, redirect(307, "/moved")).await;
     let error = server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await.expect_err("it is redirected");
-    assert_eq!((error.kind(), error.status()), (ErrorKind::Server, Some(307)));
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(307)));
     assert!(error.to_string().contains("/moved"), "{error}");
     Ok(())
 }
