@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlflow_client::{ErrorKind, Vendor};
+use sqlflow_client::{Client, ErrorKind, Vendor};
 
 use super::{configured, requests_to, sqlflow};
 
@@ -54,4 +54,24 @@ async fn many_tasks_share_one_token() {
         task.await.unwrap().unwrap();
     }
     assert_eq!(requests_to(&emulator, "generateToken"), 1);
+}
+
+#[tokio::test]
+async fn the_environment_says_where_the_server_is_and_who_asks() {
+    const USER: &str = "of the environment";
+    if std::env::var("SQLFLOW_USER_ID").as_deref() == Ok(USER) {
+        // This is the process that was started below.
+        Client::from_env().unwrap().jobs().await.unwrap();
+        return;
+    }
+    let (_, emulator) = configured(|builder| builder.account(USER, "its key")).await;
+    let mut same_test = std::process::Command::new(std::env::current_exe().unwrap());
+    same_test.args(["--exact", "unattended::the_environment_says_where_the_server_is_and_who_asks"]).envs([
+        ("SQLFLOW_URL", emulator.url().as_str()),
+        ("SQLFLOW_USER_ID", USER),
+        ("SQLFLOW_SECRET_KEY", "its key"),
+    ]);
+    let output = tokio::task::spawn_blocking(move || same_test.output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(requests_to(&emulator, "displayUserJobsSummary"), 1);
 }

@@ -1,0 +1,31 @@
+//! The emulator knows every operation that `swagger.yaml` describes, if only to say that it does not implement it.
+
+use sqlflow_client::api::operations;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::sqlflow;
+
+#[tokio::test]
+async fn every_operation_of_the_description_is_known_to_the_emulator() {
+    let (_, emulator) = sqlflow().await;
+    for operation in operations::ALL {
+        let credentials = "userId=gudu%7C0123456789&token=token";
+        let (query, body) = if operation.method == "GET" { (credentials, "") } else { ("", credentials) };
+        let request = format!(
+            "{} /gspLive_backend{}?{query} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+            operation.method,
+            operation.path,
+            body.len()
+        );
+        let mut stream = TcpStream::connect(emulator.addr()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{operation}: {answer}");
+        assert!(answer.contains("\"code\""), "{operation}: {answer}");
+    }
+    let known = emulator.requests().iter().filter(|request| request.operation.is_some()).count();
+    assert_eq!(known, operations::ALL.len());
+}
