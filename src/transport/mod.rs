@@ -77,9 +77,16 @@ impl Transport {
 
     /// Sends a form to an operation whose answer is not read by generated code.
     pub(crate) async fn send_form(&self, operation: &'static Operation, form: &impl Serialize) -> Result<Response> {
-        let url = format!("{}{}", self.0.base_url, operation.path);
-        let request = self.0.http.post(url).form(form).build().map_err(crate::api::runtime::not_built)?;
-        self.send(operation, Payload::Buffered(request)).await
+        self.send(operation, self.form(operation, form)?).await
+    }
+
+    fn form(&self, operation: &Operation, form: &impl Serialize) -> Result<Payload> {
+        let request = self.0.http.post(self.url_of(operation)).form(form).build();
+        request.map(Payload::Buffered).map_err(crate::api::runtime::not_built)
+    }
+
+    fn url_of(&self, operation: &Operation) -> String {
+        format!("{}{}", self.0.base_url, operation.path)
     }
 
     /// Sends a form with files.
@@ -129,10 +136,8 @@ impl Transport {
         let form = types::GenerateTokenRequest::new(secret_key, user_id);
         // Not through `send`: the compiler cannot see that an operation without a token does not come back here.
         let operation = &operations::GENERATE_TOKEN;
-        let url = format!("{}{}", self.0.base_url, operation.path);
-        let request = self.0.http.post(url).form(&form).build().map_err(crate::api::runtime::not_built)?;
         let asking = async {
-            let response = self.attempt(operation, &Payload::Buffered(request), None).await?;
+            let response = self.attempt(operation, &self.form(operation, &form)?, None).await?;
             response.json::<TokenEnvelope>().await?.into_token()
         };
         asking.await.map_err(|error| error.in_operation(operation.id))
@@ -145,8 +150,7 @@ impl Transport {
         identity: Option<&Identity>,
     ) -> Result<Response> {
         let progress = Progress::start();
-        let url = format!("{}{}", self.0.base_url, operation.path);
-        let request = payload.request(&self.0.http, &url, identity, &progress).await?;
+        let request = payload.request(&self.0.http, &self.url_of(operation), identity, &progress).await?;
         let started = tokio::time::Instant::now();
         let sent = self.patiently(self.0.http.execute(request), &progress).await?;
         let response = sent
