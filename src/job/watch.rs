@@ -8,10 +8,13 @@ use std::time::Duration;
 use futures_util::future::poll_fn;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use sync_wrapper::SyncWrapper;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{JobInfo, JobStatus};
 use crate::{Error, ErrorKind, Result};
+
+/// A state is a small answer: a server that does not give it in this time is asked again instead.
+const LONGEST_ASK: Duration = Duration::from_secs(60);
 
 /// How often a job is asked for its state: at once, soon again, and more and more rarely as it gets older.
 ///
@@ -229,7 +232,8 @@ where
             if self.asked || self.troubled.is_some() {
                 sleep(self.polling.pause(followed, fastrand::f64())).await;
             }
-            match (self.ask)().await {
+            let told = timeout(LONGEST_ASK, (self.ask)()).await;
+            match told.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "the state was not told in a minute"))) {
                 Ok(info) => {
                     let recovered = self.troubled.take().is_some();
                     let is_news = !self.asked || recovered || self.known.status != info.status;
@@ -345,6 +349,26 @@ mod tests {
         let answers = vec![Ok(info("running")), lost(), lost(), Ok(info("running")), Ok(info("success"))];
         let (watch, _) = watch(answers, Polling::default());
         assert_eq!(seen(watch).await, ["running", "running (not confirmed: lost)", "running", "success"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_hangs_is_asked_again() {
+        let asked = Mutex::new(0);
+        let ask = move || {
+            let mut asked = asked.lock().unwrap();
+            *asked += 1;
+            let nth = *asked;
+            async move {
+                match nth {
+                    1 => Ok(info("running")),
+                    2 => std::future::pending().await,
+                    _ => Ok(info("success")),
+                }
+            }
+        };
+        let hung = Watch::new(ask, info("create"), true, Polling::default());
+        let trouble = "running (not confirmed: the state was not told in a minute)";
+        assert_eq!(seen(hung).await, ["running", trouble, "success"]);
     }
 
     #[tokio::test(start_paused = true)]
