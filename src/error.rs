@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::job::JobId;
+use crate::lineage::{LookupError, ReadError, ReadErrorKind};
 
 /// The result of most calls of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -186,6 +187,29 @@ impl Error {
     }
 }
 
+/// A lineage that cannot be read.
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        let kind = match error.kind() {
+            ReadErrorKind::Failed => {
+                return crate::api::failure(error.code().unwrap_or_default(), error.message().unwrap_or_default());
+            }
+            ReadErrorKind::Truncated => ErrorKind::Interrupted,
+            ReadErrorKind::TooLarge => ErrorKind::TooLarge,
+            ReadErrorKind::Io => ErrorKind::Io,
+            _ => ErrorKind::Protocol,
+        };
+        Self::new(kind, format!("the lineage cannot be read: {error}")).caused_by(error)
+    }
+}
+
+/// A name that means nothing in a lineage, or too much.
+impl From<LookupError> for Error {
+    fn from(error: LookupError) -> Self {
+        Self::new(ErrorKind::InvalidInput, error.to_string()).caused_by(error)
+    }
+}
+
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Error");
@@ -207,5 +231,33 @@ impl fmt::Debug for Error {
             debug.field("source", source);
         }
         debug.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Lineage;
+
+    #[test]
+    fn what_a_lineage_refuses_passes_through_a_question_mark() {
+        fn ask(body: &str, object: &str) -> Result<String> {
+            let lineage = Lineage::from_slice(body.as_bytes())?;
+            Ok(lineage.column(object, "A")?.qualified_name())
+        }
+        let body =
+            r#"{"dbobjs":[{"id":"1","name":"T","type":"table","columns":[{"id":"2","name":"A"}]}],"relationships":[]}"#;
+        assert_eq!(ask(body, "t").unwrap(), "T.A");
+        assert_eq!(ask(body, "u").unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(ask(&body[..40], "t").unwrap_err().kind(), ErrorKind::Interrupted);
+        assert_eq!(ask(r#"{"code":401,"error":"no"}"#, "t").unwrap_err().kind(), ErrorKind::Authentication);
+        assert_eq!(ask("no json", "t").unwrap_err().kind(), ErrorKind::Protocol);
+    }
+
+    #[test]
+    fn a_clone_that_is_told_more_leaves_the_other_as_it_was() {
+        let one = Error::invalid("x");
+        let other = one.clone().with_code(5);
+        assert_eq!((one.code(), other.code()), (None, Some(5)));
     }
 }

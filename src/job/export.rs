@@ -380,18 +380,11 @@ impl io::Read for Pieces {
 }
 
 fn unreadable(error: ReadError) -> Error {
-    if error.kind() == ReadErrorKind::Failed {
-        return crate::api::failure(error.code().unwrap_or_default(), error.message().unwrap_or_default());
+    if error.kind() == ReadErrorKind::TooLarge {
+        let text = "the lineage is over the answer limit of the client: raise it in the builder";
+        return Error::new(ErrorKind::TooLarge, text).caused_by(error);
     }
-    let kind = match error.kind() {
-        ReadErrorKind::Truncated => ErrorKind::Interrupted,
-        ReadErrorKind::TooLarge => {
-            let text = "the lineage is over the answer limit of the client: raise it in the builder";
-            return Error::new(ErrorKind::TooLarge, text).caused_by(error);
-        }
-        _ => ErrorKind::Protocol,
-    };
-    Error::new(kind, format!("the lineage cannot be read: {error}")).caused_by(error)
+    error.into()
 }
 
 /// A file under a temporary name, beside the place where it will be.

@@ -29,7 +29,7 @@ async fn watched(server: &Server) -> sqlflow_client::Result<Vec<String>> {
         while let Some(state) = states.try_next().await? {
             seen.push(state.to_string());
         }
-        Ok(())
+        Ok::<_, sqlflow_client::Error>(())
     };
     tokio::time::timeout(TOO_LONG, watching).await.expect("the watch ends")?;
     Ok(seen)
