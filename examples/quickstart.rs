@@ -8,6 +8,7 @@
 
 mod server;
 
+use std::collections::BTreeSet;
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,16 +61,14 @@ async fn run(sqlflow: &Client, arguments: Arguments, out: &mut impl Write) -> Ou
     }
 
     let done = job.wait().await?;
-    for warning in done.warnings() {
-        writeln!(out, "  warning: {warning}")?;
-    }
-
     let lineage = done.lineage().await?;
     if lineage.is_summary() {
         writeln!(out, "the server answers with a summary alone: there are more relationships than it draws")?;
     }
-    for error in lineage.errors() {
-        writeln!(out, "  {}", error.message())?;
+    // The job and its lineage tell of the same errors.
+    let warnings: BTreeSet<_> = done.warnings().chain(lineage.errors().map(|error| error.message())).collect();
+    for warning in warnings {
+        writeln!(out, "  warning: {warning}")?;
     }
     for flow in lineage.column_flows() {
         writeln!(out, "{flow}")?;
