@@ -7,13 +7,20 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use zip::ZipArchive;
 
-use super::upload::StoredFile;
+use super::analysis::Analyzer;
+use super::upload::{StoredFile, base_name};
 
 /// The largest script `flowscope-core` reads.
 const MAX_SCRIPT_BYTES: u64 = 10 * 1024 * 1024;
 /// The most that the scripts of one archive may unpack to.
 const MAX_UNPACKED_BYTES: u64 = 1024 * 1024 * 1024;
 const MAX_ENTRIES: usize = 50_000;
+/// SQL is hardly ever compressed to less than a hundredth. What is much denser is not worth unpacking.
+const MAX_COMPRESSION: u64 = 300;
+/// How much of an archive is unpacked before its compression is looked at.
+const HARMLESS_BYTES: u64 = 16 * 1024 * 1024;
+/// How many entries a message names.
+const MAX_NAMED: usize = 5;
 
 /// The name endings under which SQL is kept. An archive may hold anything else, which is not read.
 const SQL_EXTENSIONS: [&str; 24] = [
@@ -23,19 +30,19 @@ const SQL_EXTENSIONS: [&str; 24] = [
 
 /// One SQL script.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Script {
+struct Script {
     /// Its name, with the archive it came from.
-    pub(super) name: String,
-    pub(super) text: String,
+    name: String,
+    text: String,
     /// Whether it was not valid text and some of it was replaced.
-    pub(super) damaged: bool,
+    damaged: bool,
 }
 
 /// Why a file or an entry gave no script.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unreadable {
-    pub(super) name: String,
-    pub(super) reason: String,
+struct Unreadable {
+    name: String,
+    reason: String,
 }
 
 impl fmt::Display for Unreadable {
@@ -44,8 +51,26 @@ impl fmt::Display for Unreadable {
     }
 }
 
+/// Has every script in the files analysed. All are looked through for definitions first, so that the order of the files
+/// does not matter to those.
+pub(super) fn analyse<'f>(files: impl Iterator<Item = &'f StoredFile> + Clone, analyzer: &mut Analyzer) {
+    for file in files.clone() {
+        scripts(file, |script| {
+            if let Ok(script) = script {
+                analyzer.learn(&script.text);
+            }
+        });
+    }
+    for file in files {
+        scripts(file, |script| match script {
+            Ok(script) => analyzer.read(&script.name, &script.text, script.damaged),
+            Err(unreadable) => analyzer.unreadable(&unreadable.name, &unreadable.to_string()),
+        });
+    }
+}
+
 /// Reads a file and hands each script in it, or the reason why there is none, to `each`.
-pub(super) fn scripts(file: &StoredFile, mut each: impl FnMut(Result<Script, Unreadable>)) {
+fn scripts(file: &StoredFile, mut each: impl FnMut(Result<Script, Unreadable>)) {
     let outcome = file.open().and_then(|mut content| Ok((is_zip(&mut content)?, content)));
     match outcome {
         Ok((true, content)) => unpack(&file.name, content, &mut each),
@@ -80,41 +105,99 @@ fn unpack(name: &str, content: File, each: &mut impl FnMut(Result<Script, Unread
             format_args!("the archive has {} entries; {MAX_ENTRIES} are allowed", archive.len()),
         )));
     }
-    let mut unpacked = 0;
+    let mut sums = Sums::default();
+    let mut skipped = Vec::new();
     for index in 0..archive.len() {
-        let Some(outcome) = entry(name, &mut archive, index) else { continue };
-        // An entry that fails may have been unpacked up to the limit before it did.
-        unpacked += outcome.as_ref().map_or(MAX_SCRIPT_BYTES, |script| script.text.len() as u64);
-        each(outcome);
-        if unpacked > MAX_UNPACKED_BYTES {
-            return each(Err(unreadable(
-                name,
-                format_args!("the archive unpacks to more than {MAX_UNPACKED_BYTES} bytes"),
-            )));
+        match entry(name, &mut archive, index, &mut sums) {
+            Entry::Script(outcome) => each(outcome),
+            Entry::Other(path) => skipped.push(path),
+            Entry::Nothing => {}
+        }
+        if let Some(reason) = sums.reason_to_stop() {
+            return each(Err(unreadable(name, reason)));
+        }
+    }
+    if !sums.any_script && !skipped.is_empty() {
+        each(Err(unreadable(name, nothing_in(&skipped))));
+    }
+}
+
+/// What an archive has unpacked to so far.
+#[derive(Default)]
+struct Sums {
+    packed: u64,
+    unpacked: u64,
+    any_script: bool,
+}
+
+impl Sums {
+    fn reason_to_stop(&self) -> Option<String> {
+        if self.unpacked > MAX_UNPACKED_BYTES {
+            Some(format!("the archive unpacks to more than {MAX_UNPACKED_BYTES} bytes"))
+        } else if self.unpacked > HARMLESS_BYTES && self.unpacked / MAX_COMPRESSION > self.packed {
+            Some(format!("the archive unpacks to more than {MAX_COMPRESSION} times its size; the rest was not read"))
+        } else {
+            None
         }
     }
 }
 
-/// Reads one entry, or nothing if it is no SQL. Entries stay in memory, so that a path in an archive leads nowhere.
-fn entry(archive_name: &str, archive: &mut ZipArchive<File>, index: usize) -> Option<Result<Script, Unreadable>> {
+/// Names some of what an archive without scripts holds instead.
+fn nothing_in(skipped: &[String]) -> String {
+    let named = skipped.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = match skipped.len().saturating_sub(MAX_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let inner = if skipped.iter().any(|path| extension(path).as_deref() == Some("zip")) {
+        "; archives in archives are not unpacked"
+    } else {
+        ""
+    };
+    format!("the archive holds no SQL; skipped: {named}{more}{inner}")
+}
+
+enum Entry {
+    Script(Result<Script, Unreadable>),
+    /// A file that is no SQL.
+    Other(String),
+    /// A folder, or what an operating system left behind.
+    Nothing,
+}
+
+/// Reads one entry. Entries stay in memory, so that a path in an archive leads nowhere.
+fn entry(archive_name: &str, archive: &mut ZipArchive<File>, index: usize, sums: &mut Sums) -> Entry {
     let broken = |error: zip::result::ZipError| {
-        unreadable(archive_name, format_args!("entry {index} cannot be unpacked: {error}"))
+        Entry::Script(Err(unreadable(archive_name, format_args!("entry {index} cannot be unpacked: {error}"))))
     };
     let entry = match archive.by_index(index) {
         Ok(entry) => entry,
-        Err(error) => return Some(Err(broken(error))),
+        Err(error) => return broken(error),
     };
     let path = match entry.name() {
         Ok(path) => path.into_owned(),
-        Err(error) => return Some(Err(broken(error))),
+        Err(error) => return broken(error),
     };
-    (entry.is_file() && is_sql(&path)).then(|| read_script(format!("{archive_name}/{path}"), entry))
+    if !entry.is_file() || is_of_the_system(&path) {
+        return Entry::Nothing;
+    }
+    if !is_sql(&path) {
+        return Entry::Other(path);
+    }
+    sums.any_script = true;
+    sums.packed += entry.compressed_size();
+    let outcome = read_script(format!("{archive_name}/{path}"), entry);
+    // An entry that fails may have been unpacked up to the limit before it did.
+    sums.unpacked += outcome.as_ref().map_or(MAX_SCRIPT_BYTES, |script| script.text.len() as u64);
+    Entry::Script(outcome)
+}
+
+fn is_of_the_system(path: &str) -> bool {
+    base_name(path).starts_with('.') || path.starts_with("__MACOSX/")
 }
 
 fn is_sql(path: &str) -> bool {
-    let base = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    let system = base.starts_with('.') || path.starts_with("__MACOSX/");
-    !system && extension(base).is_none_or(|extension| SQL_EXTENSIONS.contains(&extension.as_str()))
+    extension(base_name(path)).is_none_or(|extension| SQL_EXTENSIONS.contains(&extension.as_str()))
 }
 
 fn extension(name: &str) -> Option<String> {

@@ -72,6 +72,7 @@ pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Resu
     let lineage = lineage(parameters).await?;
     let write = move || match action {
         Action::AnalyseCsv => {
+            understood(&lineage)?;
             csv::write(&View::of(&lineage, &options), delimiter).map(|text| download(export::CSV, "lineage.csv", text))
         }
         Action::AnalyseGraph => {
@@ -153,19 +154,28 @@ async fn lineage(parameters: &mut Parameters) -> Result<Lineage, Failure> {
     let settings: Settings = submission::settings(parameters, Some(DEFAULT_VENDOR))?;
     let files = parameters.take_files("sqlfile");
     let outcome = match (parameters.get("sqltext").map(str::to_owned), files.into_iter().next()) {
-        (Some(sql), _) => analysis::off_thread(settings, move |analyzer| analyzer.read("sqltext", &sql, false)).await,
-        (None, Some(file)) => {
+        (Some(sql), _) => {
             let read = move |analyzer: &mut analysis::Analyzer| {
-                archive::scripts(&file, |script| match script {
-                    Ok(script) => analyzer.read(&script.name, &script.text, script.damaged),
-                    Err(unreadable) => analyzer.unreadable(&unreadable.name, &unreadable.to_string()),
-                });
+                analyzer.learn(&sql);
+                analyzer.read("sqltext", &sql, false);
             };
             analysis::off_thread(settings, read).await
+        }
+        (None, Some(file)) => {
+            analysis::off_thread(settings, move |analyzer| archive::analyse([&file].into_iter(), analyzer)).await
         }
         (None, None) => return Err(Failure::new(400, "One of the parameters 'sqltext' and 'sqlfile' is required.")),
     };
     outcome.map_err(Failure::internal)
+}
+
+/// Fails if nothing was understood. A CSV has no place to say so.
+fn understood(lineage: &Lineage) -> Result<(), Failure> {
+    match (lineage.statements, lineage.headlines().join("\n")) {
+        (0, said) if said.is_empty() => Err(Failure::new(400, "The SQL contains no statement.")),
+        (0, said) => Err(Failure::new(400, said)),
+        _ => Ok(()),
+    }
 }
 
 fn envelope<T: Serialize>(lineage: &Lineage, data: T) -> Envelope<T> {

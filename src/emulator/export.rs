@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Service;
-use super::analysis::{ColumnIndex, Lineage, RelationKind};
+use super::analysis::{ColumnIndex, Effect, Lineage, Relation, RelationKind};
 use super::envelope::{Envelope, Failure, download};
 use super::jobs::Job;
 use super::layout::Drawing;
@@ -117,7 +117,9 @@ impl ExportRequest {
     fn left_most(&self, lineage: &Lineage) -> Vec<(ColumnIndex, ColumnIndex)> {
         let view = View::of(lineage, &self.options);
         let mut sources: std::collections::HashMap<ColumnIndex, Vec<ColumnIndex>> = std::collections::HashMap::new();
-        for relation in view.relations.iter().filter(|relation| relation.kind == RelationKind::Fdd) {
+        // A foreign key is written as a flow, but moves no data.
+        let flows = |relation: &&Relation| relation.kind == RelationKind::Fdd && relation.effect != Effect::ForeignKey;
+        for relation in view.relations.iter().filter(flows) {
             let column = sources.entry(relation.target.column).or_default();
             column.extend(relation.sources.iter().map(|source| source.column));
         }
@@ -220,7 +222,7 @@ fn too_many_relationships() -> Failure {
 pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<Options, Failure> {
     let text = |name: &str| parameters.get(name).map(|value| value.trim().to_owned());
     Ok(Options {
-        relation_types: text("showRelationType").unwrap_or_else(|| relation_types.to_owned()),
+        relation_types: parameters.relation_types(relation_types)?,
         simple: parameters.flag("simpleOutput", false)?,
         ignore_record_set: parameters.flag("ignoreRecordSet", false)?,
         ignore_function: parameters.flag("ignoreFunction", false)?,

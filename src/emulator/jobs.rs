@@ -450,13 +450,5 @@ fn verdict(lineage: &Lineage) -> Status {
 
 /// Reads all files of a job, off the threads that serve requests.
 async fn analyse(files: Vec<Arc<StoredFile>>, settings: Settings) -> Result<Lineage, String> {
-    analysis::off_thread(settings, move |analyzer| {
-        for file in files {
-            archive::scripts(&file, |script| match script {
-                Ok(script) => analyzer.read(&script.name, &script.text, script.damaged),
-                Err(unreadable) => analyzer.unreadable(&unreadable.name, &unreadable.to_string()),
-            });
-        }
-    })
-    .await
+    analysis::off_thread(settings, move |analyzer| archive::analyse(files.iter().map(Arc::as_ref), analyzer)).await
 }

@@ -38,8 +38,14 @@
 //! * A vendor without a dialect of its own in `flowscope-core` is read with the generic dialect. The job then says so
 //!   in `errorMessage`, although its status is `success`, and the lineage says so in `errors` with type `SyntaxHint`.
 //! * An upload that is not valid UTF-8 is decoded with replacement characters, and the same two places say so.
+//! * Commands of `sqlplus`, `mysql` and `psql` between the statements are skipped. Where semicolons are missing, or a
+//!   routine cannot be parsed as a whole, statements are told apart by the words that lines begin with; what remains
+//!   unread is reported all the same.
+//! * Tables that scripts define column by column are known from the start, whatever the order of the files. Views, and
+//!   tables made from queries, are known from then on.
 //! * Where the real codes are not published it uses HTTP's: 400 for a parameter at fault, 404 for a job that does not
 //!   exist, 409 for an export of a job that has not finished or has failed, 413 for an upload past 200 MB.
+//! * A foreign key is an `fdd` relationship with the effect `foreign_key`, and an `er` one if those are asked for.
 //! * An export that is not told `showRelationType` takes the job's. The CSV exports have hardly any options of their
 //!   own, so they take all of the job's: by default record sets and functions are walked through.
 //! * Scripts may have up to 10 MiB, which is as much as `flowscope-core` reads at once.
@@ -49,7 +55,8 @@
 //! # Layout
 //!
 //! `observe` is the one place through which every request passes. `routes` names the operations and sends each to its
-//! handler in `submission`, `export` or `direct`; `parameters`, `upload` and `archive` read what arrives; `accounts`
+//! handler in `submission`, `export` or `direct`; `parameters`, `disposition`, `upload` and `archive`
+//! read what arrives; `accounts`
 //! decides who may; `jobs` owns the life of a job; `analysis` turns SQL into lineage; `selection` cuts out the part a
 //! caller asked for; `tree`, `layout`, `csv` and `graphml` write it, and `envelope` is what it is sent in.
 //!
@@ -61,6 +68,7 @@ mod archive;
 mod clock;
 mod csv;
 mod direct;
+mod disposition;
 mod envelope;
 mod export;
 mod graphml;

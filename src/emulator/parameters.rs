@@ -6,9 +6,9 @@ use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, header};
 use serde_json::Value;
 
-use super::Service;
 use super::envelope::Failure;
 use super::upload::{self, Budget, StoredFile};
+use super::{Service, disposition, selection};
 
 /// Forms and JSON bodies are held in memory, so they are kept smaller than uploads.
 const MAX_FORM_BYTES: usize = 32 * 1024 * 1024;
@@ -59,6 +59,23 @@ impl Parameters {
         }
     }
 
+    /// The relationship types asked for, or those given.
+    pub(super) fn relation_types(&self, default: &str) -> Result<String, Failure> {
+        let asked = self.get("showRelationType").unwrap_or(default).trim();
+        match selection::unknown_relation_type(asked) {
+            Some(unknown) => Err(Failure::new(
+                400,
+                format!("The parameter 'showRelationType' names no known type of relationship: '{unknown}'."),
+            )),
+            None => Ok(asked.to_owned()),
+        }
+    }
+
+    /// Whether a field or a file part of that name was sent, even if it is blank.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
+    }
+
     /// The names of all fields and file parts.
     pub(super) fn names(&self) -> Vec<String> {
         self.names.clone()
@@ -96,7 +113,8 @@ impl Parameters {
         let mut budget = Budget::default();
         while let Some(part) = parts.next_field().await.map_err(|error| malformed(&error.body_text()))? {
             let name = part.name().unwrap_or_default().to_owned();
-            if let Some(file_name) = part.file_name().map(str::to_owned) {
+            let disposition = part.headers().get(header::CONTENT_DISPOSITION);
+            if let Some(file_name) = disposition.and_then(|value| disposition::file_name(value.as_bytes())) {
                 self.names.push(name.clone());
                 let stored = upload::store(service, part, name, &file_name, &mut budget).await?;
                 self.files.extend(stored);
@@ -192,6 +210,14 @@ mod tests {
         assert_eq!(parameters.flag("onTop", false), Ok(true));
         assert_eq!(parameters.flag("persist", true), Ok(true));
         assert!(parameters.flag("parallel", false).unwrap_err().message().contains("'parallel'"));
+    }
+
+    #[test]
+    fn a_relation_type_that_there_is_not_is_named() {
+        assert_eq!(form("showRelationType=FDD, er").relation_types("fdd").as_deref(), Ok("FDD, er"));
+        assert_eq!(form("").relation_types("fdr").as_deref(), Ok("fdr"));
+        let refused = form("showRelationType=fdd,nope").relation_types("fdd").unwrap_err();
+        assert!(refused.message().contains("'showRelationType'") && refused.message().contains("'nope'"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::envelope::{Failure, respond};
 use super::observe::{self, Understood};
 use super::parameters::Parameters;
-use super::{Service, direct, export, submission};
+use super::{Service, direct, disposition, export, submission};
 
 /// Where the operations live.
 const PREFIXES: [&str; 2] = ["/api/gspLive_backend", "/gspLive_backend"];
@@ -155,6 +155,8 @@ static OPERATIONS: [Operation; 63] = [
 impl Operation {
     /// The operation a path stands for. The anonymous one is also found without the prefix.
     fn find(path: &str) -> Option<&'static Self> {
+        let path = canonical(path);
+        let path = path.as_str();
         let inner = PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix)).unwrap_or(path);
         let bare = inner.len() == path.len();
         OPERATIONS
@@ -168,6 +170,14 @@ impl Operation {
         let parents = ["/sqlflow/job/", "/sqlflow/", "/user/", "/"];
         parents.iter().find_map(|parent| path.strip_prefix(parent)).unwrap_or(path)
     }
+}
+
+/// A path without escapes, doubled slashes and a slash at its end.
+fn canonical(path: &str) -> String {
+    let decoded = disposition::without_escapes(path, b'%');
+    let decoded = String::from_utf8_lossy(&decoded);
+    let steps = decoded.split('/').filter(|step| !step.is_empty());
+    steps.fold(String::with_capacity(path.len()), |path, step| path + "/" + step)
 }
 
 /// The name of the operation a path stands for.
@@ -189,8 +199,7 @@ async fn dispatch(State(service): State<Arc<Service>>, request: Request) -> Resp
             .into_response();
     };
     if !operation.methods.contains(request.method()) {
-        let message = format!("Request method '{}' is not supported by {}.", request.method(), operation.name());
-        return Failure::new(405, message).with_status(StatusCode::METHOD_NOT_ALLOWED).into_response();
+        return other_method(operation, request.method());
     }
     let caller = direct::Caller::of(&request);
     let mut parameters = match Parameters::read(&service, request).await {
@@ -202,6 +211,28 @@ async fn dispatch(State(service): State<Arc<Service>>, request: Request) -> Resp
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
     response.extensions_mut().insert(Understood { fields });
     response
+}
+
+/// Tells which methods an operation has, which is an error unless the caller only asked.
+fn other_method(operation: &Operation, method: &Method) -> Response {
+    let mut response = if method == Method::OPTIONS {
+        StatusCode::OK.into_response()
+    } else {
+        let message = format!("Request method '{method}' is not supported by {}.", operation.name());
+        Failure::new(405, message).with_status(StatusCode::METHOD_NOT_ALLOWED).into_response()
+    };
+    let allowed = if operation.methods.contains(&Method::GET) {
+        if operation.methods.contains(&Method::POST) { "GET, POST, OPTIONS" } else { "GET, OPTIONS" }
+    } else {
+        "POST, OPTIONS"
+    };
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// Whether the lineage to be drawn is that of a job, although the operation is for SQL.
+fn draws_a_job(parameters: &Parameters) -> bool {
+    parameters.get("jobId").is_some() && parameters.get("sqltext").is_none() && !parameters.has("sqlfile")
 }
 
 async fn answer(
@@ -224,6 +255,9 @@ async fn answer(
         Action::PauseSchedule => submission::cancel_schedule(service, &user, parameters, true),
         Action::ResumeSchedule => submission::cancel_schedule(service, &user, parameters, false),
         Action::UpdateSchedule => submission::update_schedule(service, &user, parameters),
+        Action::AnalyseGraph if draws_a_job(parameters) => {
+            export::answer(service, Action::JobGraph, &user, parameters).await
+        }
         Action::Analyse | Action::AnalyseGraph | Action::AnalyseFullJson | Action::AnalyseCsv => {
             direct::analyse(operation.action, parameters).await
         }

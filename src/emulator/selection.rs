@@ -11,7 +11,7 @@ use super::analysis::{
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the protocol")]
 pub(super) struct Options {
-    /// The relationship types to show. Unknown ones have no effect.
+    /// The relationship types to show.
     pub(super) relation_types: String,
     /// Leaves out every intermediate result.
     pub(super) simple: bool,
@@ -50,6 +50,15 @@ impl Default for Options {
             column: None,
         }
     }
+}
+
+/// The names that `showRelationType` knows. The emulator finds none of the last two.
+const RELATION_TYPES: [&str; 7] = ["fdd", "fdr", "frd", "join", "er", "fddi", "call"];
+
+/// The first of a list of relationship types that there is not.
+pub(super) fn unknown_relation_type(list: &str) -> Option<&str> {
+    let known = |name: &str| RELATION_TYPES.iter().any(|known| name.eq_ignore_ascii_case(known));
+    list.split(',').map(str::trim).find(|name| !name.is_empty() && !known(name))
 }
 
 impl Options {
@@ -198,7 +207,7 @@ fn walk_through(lineage: &Lineage, hidden: &[bool], options: &Options) -> Vec<Re
             reached.extend(relation.sources.iter().flat_map(|source| origins.of(kind, *source)));
         }
         let mut first = true;
-        for kind in [RelationKind::Fdd, RelationKind::Fdr, RelationKind::Frd, RelationKind::Join] {
+        for kind in [RelationKind::Fdd, RelationKind::Fdr, RelationKind::Frd, RelationKind::Join, RelationKind::Er] {
             let sources = distinct(reached.iter().filter(|(reached, _)| *reached == kind).map(|(_, end)| *end));
             if sources.is_empty() {
                 continue;
@@ -288,9 +297,45 @@ pub(super) fn same(a: &str, b: &str) -> bool {
     unquoted(a).to_lowercase() == unquoted(b).to_lowercase()
 }
 
-/// A name, possibly a qualified one, without the quotes around its parts.
+/// A name, possibly a qualified one, without the quotes around its parts. Quotes inside a name belong to it.
 pub(super) fn unquoted(name: &str) -> String {
-    name.chars().filter(|character| !matches!(character, '"' | '`' | '[' | ']')).collect()
+    let mut plain = String::with_capacity(name.len());
+    let mut rest = name;
+    loop {
+        let after = if let Some((inner, after)) = quoted_part(rest) {
+            plain.push_str(&inner);
+            after
+        } else {
+            let end = rest.find('.').unwrap_or(rest.len());
+            plain.push_str(&rest[..end]);
+            &rest[end..]
+        };
+        let Some(next) = after.strip_prefix('.') else { return plain };
+        plain.push('.');
+        rest = next;
+    }
+}
+
+/// What is between the quotes that a name begins with, and what comes after them. A doubled quote stands for itself.
+fn quoted_part(name: &str) -> Option<(String, &str)> {
+    let (open, close) = match name.chars().next()? {
+        quote @ ('"' | '`') => (quote, quote),
+        '[' => ('[', ']'),
+        _ => return None,
+    };
+    let mut inner = String::new();
+    let mut rest = name.strip_prefix(open)?;
+    loop {
+        let (before, after) = rest.split_once(close)?;
+        inner.push_str(before);
+        match after.strip_prefix(close) {
+            Some(doubled) => {
+                inner.push(close);
+                rest = doubled;
+            }
+            None => return (after.is_empty() || after.starts_with('.')).then_some((inner, after)),
+        }
+    }
 }
 
 /// One relationship for each pair of tables, type and effect.
@@ -311,4 +356,27 @@ fn between_tables(relations: Vec<Relation>) -> Vec<Relation> {
         }
     }
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_quotes_around_a_name_are_taken_off() {
+        let cases = [
+            (r#""a""b""#, r#"a"b"#),
+            ("c[0]", "c[0]"),
+            ("s`t", "s`t"),
+            ("[db].[dbo].[t]]1]", "db.dbo.t]1"),
+            (r#"a."b.c".`d`"#, "a.b.c.d"),
+            (r#""a" + "b""#, r#""a" + "b""#),
+            (r#"""#, r#"""#),
+            ("", ""),
+        ];
+        for (name, plain) in cases {
+            assert_eq!(unquoted(name), plain, "{name}");
+        }
+        assert!(same(r#""Orders""#, "ORDERS") && !same("c[0]", "c0"));
+    }
 }

@@ -62,7 +62,7 @@ pub(super) fn submit_persistent(
 
 fn job_options(parameters: &Parameters) -> Result<JobOptions, Failure> {
     Ok(JobOptions {
-        relation_types: parameters.get("showRelationType").unwrap_or("fdd").to_owned(),
+        relation_types: parameters.relation_types("fdd")?,
         show_constant_table: parameters.flag("showConstantTable", false)?,
         show_transform: parameters.flag("showTransform", false)?,
         count_arguments_direct: parameters.flag("treatArgumentsInCountFunctionAsDirectDataflow", false)?,
@@ -86,7 +86,10 @@ pub(super) fn settings(parameters: &Parameters, default_vendor: Option<&str>) ->
 }
 
 fn sql_files(parameters: &mut Parameters) -> Result<Vec<StoredFile>, Failure> {
-    let files = parameters.take_files("sqlfiles");
+    let mut files = parameters.take_files("sqlfiles");
+    if !files.iter().all(StoredFile::is_nothing) {
+        files.retain(|file| !file.is_nothing());
+    }
     match files.iter().position(|file| file.name.is_empty()) {
         Some(_) => Err(Failure::new(400, "A file in the parameter 'sqlfiles' has no name.")),
         None if files.is_empty() && parameters.get("hostname").is_some() => Err(Failure::new(

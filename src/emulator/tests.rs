@@ -710,9 +710,7 @@ async fn text_in_any_encoding_is_read() {
 async fn files_without_a_statement_fail() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
-    let id = server
-        .submit(&token, &[("empty.sql", b"-- nothing\n"), ("pictures.zip", &zip(&[("a.png", b"\x89PNG")]))])
-        .await;
+    let id = server.submit(&token, &[("empty.sql", b"-- nothing\n"), ("none.zip", &zip(&[]))]).await;
     let job = server.finished(&id).await;
     assert_eq!(
         (job.status.as_str(), job.error_message.as_deref()),
@@ -927,4 +925,182 @@ async fn a_port_that_is_taken_is_an_error() {
     let first = Emulator::start().await.unwrap();
     let second = Emulator::builder().port(first.addr().port()).start().await;
     assert_eq!(second.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zip_without_sql_says_what_it_holds() {
+    let server = server(Emulator::builder());
+    let token = server.token("ann").await;
+    let inner = zip(&[("a.sql", b"select a from t")]);
+    let archive = zip(&[("inner.zip", &inner), ("a.png", b"\x89PNG"), ("__MACOSX/._a.png", b"\0")]);
+    let id = server.submit(&token, &[("outer.zip", &archive)]).await;
+    let job = server.finished(&id).await;
+    assert_eq!(job.status, "fail");
+    assert_eq!(
+        job.error_message.as_deref(),
+        Some("outer.zip: the archive holds no SQL; skipped: inner.zip, a.png; archives in archives are not unpacked")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_archive_that_is_mostly_blanks_is_given_up_on() {
+    let server = server(Emulator::builder());
+    let token = server.token("ann").await;
+    let blanks = vec![b' '; 9 * 1024 * 1024];
+    let names: Vec<String> = (0..3).map(|number| format!("{number}.sql")).collect();
+    let mut entries: Vec<(&str, &[u8])> = vec![("good.sql", b"select a from t")];
+    entries.extend(names.iter().map(|name| (name.as_str(), blanks.as_slice())));
+    let id = server.submit(&token, &[("dense.zip", &zip(&entries))]).await;
+    let job = server.finished(&id).await;
+    assert_eq!(job.status, "partial_success");
+    assert!(job.error_message.unwrap().starts_with("dense.zip: the archive unpacks to more than 300 times its size"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_part_that_nobody_chose_is_ignored_beside_others() {
+    let server = server(Emulator::builder());
+    let token = server.token("ann").await;
+    let submit = async |files: &[Part<'_>]| {
+        let mut parts: Vec<Part<'_>> = vec![
+            ("userId", None, b"ann"),
+            ("token", None, token.as_bytes()),
+            ("jobName", None, b"n"),
+            ("dbvendor", None, b"dbvoracle"),
+        ];
+        parts.extend(files);
+        server.parts("/sqlflow/job/submitUserJob", &parts).await.json()
+    };
+    let (empty, real): (Part<'_>, Part<'_>) = (("sqlfiles", Some(""), b""), ("sqlfiles", Some("a.sql"), b"select 1"));
+    assert_eq!(submit(&[empty, real]).await["data"]["fileNames"], json!(["a.sql"]));
+    assert_eq!(submit(&[empty]).await["code"], 400);
+    assert_eq!(submit(&[real, ("sqlfiles", Some(""), b"select 2")]).await["code"], 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_name_is_taken_in_any_encoding() {
+    let server = server(Emulator::builder());
+    let token = server.token("ann").await;
+    let fields: [Part<'_>; 4] = [
+        ("userId", None, b"ann"),
+        ("token", None, token.as_bytes()),
+        ("jobName", None, b"n"),
+        ("dbvendor", None, b"dbvoracle"),
+    ];
+    for name in [
+        &b"filename*=UTF-8''gr%C3%B6%C3%9Fe.sql"[..],
+        b"filename=\"gr\xf6\xdfe.sql\"",
+        b"filename=\"=?UTF-8?B?Z3LDtsOfZS5zcWw=?=\"",
+        b"filename=\"plain.sql\"; filename*=UTF-8''gr%C3%B6%C3%9Fe.sql",
+    ] {
+        let mut body = multipart(&fields);
+        body.truncate(body.len() - "--\r\n".len());
+        let head = [b"\r\nContent-Disposition: form-data; name=\"sqlfiles\"; ", name, b"\r\n\r\nselect 1\r\n"].concat();
+        body.extend_from_slice(&head);
+        write!(body, "--{BOUNDARY}--\r\n").unwrap();
+        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+        let path = "/gspLive_backend/sqlflow/job/submitUserJob";
+        let answer = server.request(Method::POST, path, &content_type, body).await.json();
+        assert_eq!(answer["data"]["fileNames"], json!(["größe.sql"]), "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn orphans_are_no_table() {
+    let server = server(Emulator::builder());
+    let (token, id) = server.job_on("create view v as select c from t, u").await;
+    let data = server.export("exportLineageAsJson", &token, &id, &[]).await.json()["data"].clone();
+    assert_eq!((&data["summary"]["table"], &data["summary"]["column"]), (&json!(2), &json!(1)));
+    let shelf = &data["sqlflow"]["dbobjs"]["servers"][0]["databases"][0]["schemas"][0];
+    let others: Vec<&Value> = shelf["others"].as_array().unwrap().iter().map(|object| &object["type"]).collect();
+    assert!(others.contains(&&json!("pseudoTable")), "{others:?}");
+    assert_eq!(shelf["tables"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_processes_of_a_selection_are_counted() {
+    let server = server(Emulator::builder());
+    let (token, id) = server.job_on("insert into t (a) select x from s; insert into u (a) select x from w").await;
+    let answer = server.export("exportLineageAsJson", &token, &id, &[("table", "u")]).await.json();
+    assert_eq!(answer["data"]["summary"]["process"], 1);
+    assert_eq!(answer["data"]["sqlflow"]["processes"].as_array().unwrap().len(), 1);
+    let whole = server.export("exportLineageAsJson", &token, &id, &[]).await.json();
+    assert_eq!(whole["data"]["summary"]["process"], 2);
+}
+
+#[tokio::test]
+async fn a_csv_of_nothing_but_errors_is_a_failure() {
+    let server = server(Emulator::builder());
+    let token = server.token("ann").await;
+    for (sql, said) in [("selec a from t", "sqltext: Expected"), ("-- nothing", "no statement")] {
+        let fields = [("userId", "ann"), ("token", token.as_str()), ("sqltext", sql)];
+        let answer = server.form("/sqlflow/generation/sqlflow/exportFullLineageAsCsv", &fields).await.json();
+        assert_eq!(answer["code"], 400);
+        assert!(answer["error"].as_str().unwrap().contains(said), "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn foreign_keys_are_shown_as_such_on_request_and_are_no_sources() {
+    let server = server(Emulator::builder());
+    let sql = "create table d (id int primary key); create table e (d_id int references d(id));";
+    let (token, id) = server.job_on(sql).await;
+    let export = async |types| {
+        pairs(&server.export("exportLineageAsJson", &token, &id, &[("showRelationType", types)]).await.json())
+    };
+    assert_eq!(export("fdd").await, ["fdd D.ID -> E.D_ID"]);
+    assert_eq!(export("er").await, ["er D.ID -> E.D_ID"]);
+    assert_eq!(server.export("leftMostSourceTable", &token, &id, &[]).await.json()["data"], json!([]));
+}
+
+#[tokio::test]
+async fn a_path_may_be_written_in_other_ways() {
+    let server = server(Emulator::builder());
+    let ask = "userId=ann&secretKey=k";
+    for path in [
+        "/gspLive_backend//user/generateToken",
+        "/gspLive_backend/user/generateToken/",
+        "/api/gspLive%5Fbackend/user/generate%54oken",
+    ] {
+        let answer = server.request(Method::POST, &format!("{path}?{ask}"), "text/plain", "").await;
+        assert_eq!(answer.json()["code"], "200", "{path}");
+    }
+    assert_eq!(server.service.requests.snapshot()[2].operation, Some("generateToken"));
+}
+
+#[tokio::test]
+async fn the_methods_of_an_operation_are_told() {
+    let server = server(Emulator::builder());
+    let path = "/gspLive_backend/user/generateToken";
+    let refused = server.request(Method::GET, path, "text/plain", "").await;
+    assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(refused.headers[header::ALLOW], "POST, OPTIONS");
+    let told = server.request(Method::OPTIONS, path, "text/plain", "").await;
+    assert_eq!((told.status, &told.headers[header::ALLOW]), (StatusCode::OK, &refused.headers[header::ALLOW]));
+    let both = "/gspLive_backend/sqlflow/generation/sqlflow/upstreamGraph";
+    assert_eq!(
+        server.request(Method::OPTIONS, both, "text/plain", "").await.headers[header::ALLOW],
+        "GET, POST, OPTIONS"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_graph_without_sql_is_that_of_the_job() {
+    let server = server(Emulator::builder());
+    let (token, id) = server.job_on(INSERT).await;
+    let fields = [("userId", "ann"), ("token", token.as_str()), ("jobId", id.as_str())];
+    let answer = server.form("/sqlflow/generation/sqlflow/graph", &fields).await.json();
+    assert_eq!((&answer["code"], &answer["jobId"]), (&json!(200), &json!(id)));
+    assert_eq!(answer["data"]["mode"], "global");
+    let with_sql = [&fields[..], &[("sqltext", "select a from other")]].concat();
+    let answer = server.form("/sqlflow/generation/sqlflow/graph", &with_sql).await.json();
+    assert!(answer.get("jobId").is_none() && answer.to_string().contains("other"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_relation_type_is_refused() {
+    let server = server(Emulator::builder());
+    let (token, id) = server.job_on(INSERT).await;
+    let answer = server.export("exportLineageAsJson", &token, &id, &[("showRelationType", "fdd,nope")]).await.json();
+    assert_eq!(answer["code"], 400);
+    assert!(answer["error"].as_str().unwrap().contains("'showRelationType'"), "{answer}");
 }

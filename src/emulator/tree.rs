@@ -41,12 +41,7 @@ impl<'a> Model<'a> {
     }
 
     fn processes(self) -> Vec<&'a Process> {
-        if self.outline {
-            return Vec::new();
-        }
-        let used: HashSet<usize> = self.view.relations.iter().filter_map(|relation| relation.process).collect();
-        let processes = self.view.lineage.processes.iter().enumerate();
-        processes.filter(|(index, _)| !self.view.selected || used.contains(index)).map(|(_, process)| process).collect()
+        if self.outline { Vec::new() } else { processes(self.view) }
     }
 }
 
@@ -66,6 +61,13 @@ impl Serialize for Model<'_> {
         model.serialize_entry("errors", &Each(|| lineage.problems.iter().map(ProblemEntry)))?;
         model.end()
     }
+}
+
+/// The processes of a part of a lineage.
+fn processes<'a>(view: &View<'a>) -> Vec<&'a Process> {
+    let used: HashSet<usize> = view.relations.iter().filter_map(|relation| relation.process).collect();
+    let processes = view.lineage.processes.iter().enumerate();
+    processes.filter(|(index, _)| !view.selected || used.contains(index)).map(|(_, process)| process).collect()
 }
 
 /// An array that is made while it is written.
@@ -88,8 +90,7 @@ impl<T: Display> Serialize for Text<T> {
 
 /// Counts, and the tables with the most relationships.
 pub(super) fn summary(view: &View<'_>) -> Value {
-    let tables =
-        || view.objects().filter(|(_, object)| matches!(object.kind, ObjectKind::Table | ObjectKind::PseudoTable));
+    let tables = || view.objects().filter(|(_, object)| object.kind == ObjectKind::Table);
     let views = || view.objects().filter(|(_, object)| object.kind == ObjectKind::View);
     let columns =
         tables().chain(views()).flat_map(|(_, object)| &object.columns).filter(|column| !column.is_relation_rows());
@@ -103,7 +104,7 @@ pub(super) fn summary(view: &View<'_>) -> Value {
         "table": tables().count(),
         "view": views().count(),
         "column": columns.count(),
-        "process": view.lineage.processes.len(),
+        "process": processes(view).len(),
         "relationship": view.relations.len(),
         "mostRelationTables": most_related(view),
     })
@@ -143,7 +144,7 @@ struct Shelf<'a> {
 impl<'a> Shelf<'a> {
     fn add(&mut self, object: &'a Object) {
         let array = match object.kind {
-            ObjectKind::Table | ObjectKind::PseudoTable => &mut self.tables,
+            ObjectKind::Table => &mut self.tables,
             ObjectKind::View => &mut self.views,
             _ => &mut self.others,
         };

@@ -34,6 +34,11 @@ impl StoredFile {
     pub(super) fn open(&self) -> std::io::Result<File> {
         File::open(&self.path)
     }
+
+    /// Whether it is what a form sends for a file that nobody chose.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.name.is_empty() && std::fs::metadata(&self.path).is_ok_and(|described| described.len() == 0)
+    }
 }
 
 /// What a request has uploaded so far.
@@ -79,7 +84,7 @@ pub(super) async fn store(
         }
     }
     writer.flush().await.map_err(spooling)?;
-    Ok((!budget.exceeded()).then(|| StoredFile { field, name: base_name(file_name), path }))
+    Ok((!budget.exceeded()).then(|| StoredFile { field, name: base_name(file_name).to_owned(), path }))
 }
 
 /// Reads a text part into memory.
@@ -105,8 +110,8 @@ fn spooling(error: std::io::Error) -> Failure {
 }
 
 /// The last component of a name that may carry folders of either kind of operating system.
-fn base_name(file_name: &str) -> String {
-    file_name.rsplit(['/', '\\']).next().unwrap_or(file_name).to_owned()
+pub(super) fn base_name(file_name: &str) -> &str {
+    file_name.rsplit(['/', '\\']).next().unwrap_or(file_name)
 }
 
 #[cfg(test)]

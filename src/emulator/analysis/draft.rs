@@ -9,6 +9,7 @@ use flowscope_core::Dialect;
 use sqlparser::ast::{Ident, ObjectName};
 use sqlparser::tokenizer::Span;
 
+use super::expression::Flow;
 use super::lineage::JoinCondition;
 use super::names::{self, Name};
 use super::{
@@ -25,6 +26,14 @@ const PSEUDO_TABLE: &str = "pseudo_table_include_orphan_column";
 /// The table that holds literals.
 const CONSTANTS: &str = "SQL_CONSTANTS";
 
+/// What an object has of another by way of a `*`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pass {
+    from: ObjectIndex,
+    effect: Effect,
+    process: Option<usize>,
+}
+
 /// Lineage under construction.
 pub(super) struct Draft {
     pub(super) settings: Settings,
@@ -34,8 +43,13 @@ pub(super) struct Draft {
     columns: HashMap<(ObjectIndex, String), usize>,
     counters: HashMap<String, usize>,
     complete: HashSet<ObjectIndex>,
-    passes: HashMap<ObjectIndex, Vec<ObjectIndex>>,
+    passes: HashMap<ObjectIndex, Vec<Pass>>,
+    /// Columns that are part of what a `*` of the same object stands for.
+    passed: HashSet<ColumnIndex>,
+    /// What flows into every column of a function that stands for a table.
+    arguments: HashMap<ObjectIndex, Flow>,
     scripts: usize,
+    learnt: usize,
     /// Where the statement being read begins.
     pub(super) base: Range,
     /// The statement being read, if it is one that changes the database.
@@ -56,7 +70,10 @@ impl Draft {
             counters: HashMap::new(),
             complete: HashSet::new(),
             passes: HashMap::new(),
+            passed: HashSet::new(),
+            arguments: HashMap::new(),
             scripts: 0,
+            learnt: 0,
             base: Range::default(),
             process: None,
             abandoned: Arc::default(),
@@ -94,6 +111,12 @@ impl Draft {
     pub(super) fn next_script(&mut self) -> usize {
         self.scripts += 1;
         self.scripts - 1
+    }
+
+    /// The number of the next script that is only searched for definitions.
+    pub(super) fn next_script_to_learn(&mut self) -> usize {
+        self.learnt += 1;
+        self.learnt - 1
     }
 
     pub(super) fn problem(&mut self, kind: ProblemKind, file: &str, message: String, at: Option<Range>) {
@@ -176,7 +199,8 @@ impl Draft {
         let default = |text: &Option<String>| text.as_ref().map(|text| self.made_up(text, self.base));
         let mut named = qualifiers.iter().rev().cloned();
         let schema = if self.settings.vendor.supports_schemas() {
-            named.next().or_else(|| default(&self.settings.schema))
+            // `db..t` leaves the schema to the default.
+            named.next().filter(|name| !name.key.is_empty()).or_else(|| default(&self.settings.schema))
         } else {
             None
         };
@@ -255,7 +279,31 @@ impl Draft {
 
     /// The column of that name, made if it is not there.
     pub(super) fn column(&mut self, object: ObjectIndex, name: &Name) -> ColumnIndex {
-        self.existing(object, name).unwrap_or_else(|| self.add_column(object, name))
+        self.existing(object, name).unwrap_or_else(|| self.discover_column(object, name))
+    }
+
+    /// Makes an object a function that stands for a table: what it is called with flows into whatever is read of it.
+    pub(super) fn call_with(&mut self, object: ObjectIndex, arguments: Flow) {
+        self.arguments.insert(object, arguments);
+    }
+
+    /// A column that an object turns out to have.
+    pub(super) fn discover_column(&mut self, object: ObjectIndex, name: &Name) -> ColumnIndex {
+        let column = self.add_column(object, name);
+        if let Some(flow) = self.arguments.get(&object).cloned() {
+            let function = self.object(object).name.clone();
+            self.function_flow(column, &function, flow);
+        }
+        column
+    }
+
+    /// Lets a flow end in the column of a function.
+    pub(super) fn function_flow(&mut self, column: ColumnIndex, function: &str, flow: Flow) {
+        let parts =
+            [(RelationKind::Fdd, flow.values), (RelationKind::Fdr, flow.deciding), (RelationKind::Frd, flow.rows)];
+        for (kind, sources) in parts {
+            self.relate_by(kind, Effect::Function, column, sources, Some(function.to_owned()), None);
+        }
     }
 
     /// The column of that name.
@@ -355,11 +403,27 @@ impl Draft {
     }
 
     /// Declares that an object has the unknown columns of another as well.
-    pub(super) fn pass_through(&mut self, object: ObjectIndex, from: ObjectIndex) {
+    pub(super) fn pass_through(&mut self, object: ObjectIndex, from: ObjectIndex, effect: Effect) {
+        let process = self.process.filter(|_| effect.changes_the_database());
         let passes = self.passes.entry(object).or_default();
-        if !passes.contains(&from) {
-            passes.push(from);
+        if !passes.iter().any(|pass| pass.from == from) {
+            passes.push(Pass { from, effect, process });
         }
+    }
+
+    /// What `*` stands for: the columns of an object, with one named `*` for those that are unknown.
+    pub(super) fn columns_of_star(&mut self, object: ObjectIndex, at: Range) -> Vec<ColumnIndex> {
+        if !self.is_complete(object) && !self.passes.contains_key(&object) {
+            let star = self.made_up("*", at);
+            return vec![self.column(object, &star)];
+        }
+        let columns = self.columns_of(object);
+        columns.into_iter().filter(|column| !self.passed.contains(column)).collect()
+    }
+
+    /// Whether a column stands for unknown ones.
+    pub(super) fn is_star(&self, column: ColumnIndex) -> bool {
+        !self.is_complete(column.object) && self.lineage.column(column).name == "*"
     }
 
     /// The column a statement means when it says `object.name`, or nothing if there cannot be one.
@@ -371,7 +435,7 @@ impl Draft {
         if kind.is_stored() || matches!(kind, ObjectKind::WithCte | ObjectKind::Function) && !self.is_complete(object) {
             let passes = self.passes.contains_key(&object);
             if !passes {
-                return Some(self.add_column(object, name));
+                return Some(self.discover_column(object, name));
             }
         }
         self.passed_column(object, name)
@@ -380,18 +444,19 @@ impl Draft {
     /// A column that an object has because a `*` lets it through.
     fn passed_column(&mut self, object: ObjectIndex, name: &Name) -> Option<ColumnIndex> {
         let sources = self.passes.get(&object).cloned().unwrap_or_default();
-        let &[source] = sources.as_slice() else {
+        let &[pass] = sources.as_slice() else {
             let star = self.made_up("*", name.at);
             return self.existing(object, &star);
         };
-        let source = self.find_column(source, name)?;
+        let source = self.find_column(pass.from, name)?;
         let column = self.add_column(object, name);
-        self.relate(
-            RelationKind::Fdd,
-            Effect::Select,
-            column,
-            vec![Endpoint { column: source, clause: Some(Clause::SelectList), at: name.at }],
-        );
+        self.passed.insert(column);
+        let clause = (pass.effect == Effect::Select).then_some(Clause::SelectList);
+        // It was the statement with the `*` that did this, and not the one that reads the column.
+        let reading = std::mem::replace(&mut self.process, pass.process);
+        let source = Endpoint { column: source, clause, at: name.at };
+        self.relate(RelationKind::Fdd, pass.effect, column, vec![source]);
+        self.process = reading;
         Some(column)
     }
 

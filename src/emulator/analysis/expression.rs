@@ -11,7 +11,7 @@ use super::draft::Draft;
 use super::lineage::JoinCondition;
 use super::names;
 use super::query::{Role, Scope, Walker};
-use super::{Clause, ColumnIndex, Effect, Endpoint, ObjectKind, RelationKind};
+use super::{Clause, Effect, Endpoint, ObjectKind, RelationKind};
 
 /// Expressions nested deeper than this are given up on.
 const MAX_DEPTH: usize = 2000;
@@ -118,6 +118,13 @@ impl Walker<'_> {
     }
 
     fn reference(&mut self, parts: &[sqlparser::ast::Ident], scope: &Scope<'_>, clause: Clause) -> Flow {
+        if let [single] = parts {
+            let name = self.draft.name(single);
+            let values = self.shared_column(&name, clause, scope);
+            if !values.is_empty() {
+                return Flow { values, ..Flow::default() };
+            }
+        }
         let values = self.resolve(parts, scope).map(|(column, at)| Endpoint { column, clause: Some(clause), at });
         Flow { values: values.into_iter().collect(), ..Flow::default() }
     }
@@ -201,14 +208,19 @@ impl Walker<'_> {
     ) -> Flow {
         let mut flow = Flow::default();
         for looked_at in operand.into_iter().chain(conditions.iter().map(|when| &when.condition)) {
-            let mut condition = self.expression(looked_at, scope, Clause::Unknown).decides();
-            condition.deciding.retain(|end| self.draft.object(end.column.object).kind != ObjectKind::ConstantTable);
-            flow.join(condition);
+            flow.join(self.condition(looked_at, scope));
         }
         for result in conditions.iter().map(|when| &when.result).chain(otherwise) {
             flow.join(self.expression(result, scope, clause));
         }
         self.through_function("case-when", flow, whole, clause)
+    }
+
+    /// What is only looked at to choose a value. Literals decide nothing.
+    fn condition(&mut self, expression: &Expr, scope: &Scope<'_>) -> Flow {
+        let mut condition = self.expression(expression, scope, Clause::Unknown).decides();
+        condition.deciding.retain(|end| self.draft.object(end.column.object).kind != ObjectKind::ConstantTable);
+        condition
     }
 
     fn built_in(&mut self, name: &str, arguments: &[&Expr], whole: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
@@ -222,7 +234,7 @@ impl Walker<'_> {
     fn function(&mut self, function: &Function, whole: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
         let name = simple_name(&function.name);
         let counts = name.eq_ignore_ascii_case("count");
-        let (mut flow, counts_rows) = self.arguments(&function.args, counts, scope, clause);
+        let (mut flow, counts_rows) = self.arguments(&name, &function.args, scope, clause);
         if counts {
             flow = flow.decides();
         }
@@ -234,7 +246,7 @@ impl Walker<'_> {
         }
         match &function.over {
             Some(WindowType::WindowSpec(window)) => {
-                flow.join(self.expressions(&window.partition_by, scope, Clause::GroupBy).decides());
+                flow.join(self.expressions(&window.partition_by, scope, Clause::Unknown).decides());
                 for ordered in window.order_by.iter().chain(&function.within_group) {
                     flow.join(self.expression(&ordered.expr, scope, Clause::OrderBy).decides());
                 }
@@ -249,11 +261,12 @@ impl Walker<'_> {
     /// What flows from the arguments, and whether it is rows that are counted.
     fn arguments(
         &mut self,
+        name: &str,
         arguments: &FunctionArguments,
-        counts: bool,
         scope: &Scope<'_>,
         clause: Clause,
     ) -> (Flow, bool) {
+        let counts = name.eq_ignore_ascii_case("count");
         let mut flow = Flow::default();
         let mut rows = false;
         match arguments {
@@ -262,8 +275,11 @@ impl Walker<'_> {
             FunctionArguments::List(list) => {
                 // Some engines count rows with nothing between the parentheses.
                 rows = counts && list.args.is_empty();
-                for argument in &list.args {
+                for (position, argument) in list.args.iter().enumerate() {
                     match unnamed(argument) {
+                        FunctionArgExpr::Expr(expression) if chooses(name, position, list.args.len()) => {
+                            flow.join(self.condition(expression, scope));
+                        }
                         FunctionArgExpr::Expr(Expr::Value(_)) if counts => rows = true,
                         FunctionArgExpr::Expr(expression) => flow.join(self.expression(expression, scope, clause)),
                         FunctionArgExpr::Wildcard | FunctionArgExpr::QualifiedWildcard(_) => rows |= counts,
@@ -290,22 +306,13 @@ impl Walker<'_> {
         if empty || clause != Clause::SelectList {
             return flow;
         }
-        let at = self.range(whole.span());
+        let at = self.extent(whole);
         let object = self.draft.intermediate(ObjectKind::Function, name.to_owned(), at);
         let column = self.draft.made_up(name, at);
         let column = self.draft.add_column(object, &column);
         self.draft.complete(object);
-        self.function_flow(column, name, flow);
+        self.draft.function_flow(column, name, flow);
         Flow { values: vec![Endpoint { column, clause: Some(clause), at }], ..Flow::default() }
-    }
-
-    /// Lets a flow end in the column of a function.
-    pub(super) fn function_flow(&mut self, column: ColumnIndex, function: &str, flow: Flow) {
-        let parts =
-            [(RelationKind::Fdd, flow.values), (RelationKind::Fdr, flow.deciding), (RelationKind::Frd, flow.rows)];
-        for (kind, sources) in parts {
-            self.draft.relate_by(kind, Effect::Function, column, sources, Some(function.to_owned()), None);
-        }
     }
 
     /// Records each pair of columns that a condition compares as equal.
@@ -355,6 +362,17 @@ fn unnamed(argument: &FunctionArg) -> &FunctionArgExpr {
 
 fn simple_name(name: &ObjectName) -> String {
     names::parts(name).last().map_or_else(|| name.to_string(), |ident| ident.value.clone())
+}
+
+/// Whether an argument of a function only decides which of the others is its value.
+fn chooses(name: &str, position: usize, count: usize) -> bool {
+    match name.to_ascii_lowercase().as_str() {
+        "if" | "iff" | "iif" | "nvl2" => position == 0,
+        "nullif" => position == 1,
+        // The value, then pairs of what it is compared with and what that gives, then what else there is.
+        "decode" => count > 2 && (position == 0 || position % 2 == 1 && position + 1 < count),
+        _ => false,
+    }
 }
 
 fn is_aggregate(name: &str) -> bool {

@@ -180,6 +180,8 @@ pub(in crate::emulator) enum RelationKind {
     Frd,
     /// Two columns are compared by a join.
     Join,
+    /// A foreign key refers to a column.
+    Er,
 }
 
 impl RelationKind {
@@ -189,6 +191,7 @@ impl RelationKind {
             Self::Fdr => "fdr",
             Self::Frd => "frd",
             Self::Join => "join",
+            Self::Er => "er",
         }
     }
 }
@@ -208,7 +211,6 @@ pub(in crate::emulator) enum Effect {
     MergeUpdate,
     ForeignKey,
     Join,
-    Rename,
 }
 
 impl Effect {
@@ -226,7 +228,6 @@ impl Effect {
             Self::MergeUpdate => "merge_update",
             Self::ForeignKey => "foreign_key",
             Self::Join => "join",
-            Self::Rename => "rename_table",
         }
     }
 }
@@ -244,10 +245,9 @@ pub(in crate::emulator) enum Clause {
     SelectList,
     Where,
     JoinCondition,
-    GroupBy,
-    Having,
     OrderBy,
     InsertValues,
+    /// Any other, such as `GROUP BY`: the protocol has no words for them.
     Unknown,
 }
 
@@ -257,8 +257,6 @@ impl Clause {
             Self::SelectList => "selectList",
             Self::Where => "where",
             Self::JoinCondition => "joinCondition",
-            Self::GroupBy => "groupby",
-            Self::Having => "having",
             Self::OrderBy => "orderby",
             Self::InsertValues => "insertValues",
             Self::Unknown => "unknown",

@@ -4,8 +4,10 @@
 //! scripts imply, finds out which table a bare column belongs to, and reports what it cannot read. Its own lineage graph
 //! keeps only tables, CTEs and columns, though, while SQLFlow's records every step in between: select lists, unions,
 //! functions, the rows a filter decides. So `statement`, `query` and `expression` walk the syntax tree that `flowscope-core` parsed
-//! and write each step into a `draft`, asking its graph where the tree alone does not tell.
+//! and write each step into a `draft`, asking its graph where the tree alone does not tell. Before that, `client` blanks
+//! what is meant for a command-line client and `separation` finds statements without semicolons between them.
 
+mod client;
 mod draft;
 mod expression;
 mod lineage;
@@ -13,6 +15,7 @@ mod names;
 mod nesting;
 mod query;
 mod script;
+mod separation;
 mod statement;
 mod vendor;
 
@@ -43,7 +46,8 @@ pub(super) struct Settings {
     pub(super) schema: Option<String>,
 }
 
-/// Reads scripts one after the other. What an earlier one defines is known in the later ones.
+/// Reads scripts one after the other. What an earlier one defines is known in the later ones, and what was learnt is
+/// known in all of them.
 pub(super) struct Analyzer {
     draft: Draft,
 }
@@ -55,6 +59,13 @@ impl Analyzer {
             draft.problem(ProblemKind::SyntaxHint, "", message, None);
         }
         Self { draft }
+    }
+
+    /// Looks through a script for the tables it defines. To be done with all scripts before the first is read.
+    pub(super) fn learn(&mut self, text: &str) {
+        if !self.draft.is_abandoned() {
+            script::learn(&mut self.draft, text);
+        }
     }
 
     /// Reads a script. `damaged` tells that its text is not quite what was uploaded.

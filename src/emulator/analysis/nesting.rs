@@ -4,7 +4,8 @@
 //! stack is large enough for a script made of nothing else. A stack that overflows ends the whole process.
 
 use flowscope_core::{Dialect, StatementSplitRequest, split_statements};
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 
 /// A shorter script has no room for anything dangerous.
 const HARMLESS_BYTES: usize = 20_000;
@@ -44,12 +45,24 @@ struct Depth {
     /// Tokens of the expression so far.
     current: usize,
     set_operations: usize,
+    /// Whether the last token was an operand, which an operator would have to follow.
+    after_operand: bool,
+    /// Whether the line has had no token yet.
+    fresh_line: bool,
 }
 
 impl Depth {
     fn add(&mut self, token: &Token) -> bool {
+        if let Token::Whitespace(space) = token {
+            self.fresh_line |= matches!(space, Whitespace::Newline);
+            return false;
+        }
+        if self.begins_statement(token) {
+            *self = Self::default();
+        }
+        self.fresh_line = false;
+        self.after_operand = is_operand(token);
         match token {
-            Token::Whitespace(_) => {}
             Token::LParen | Token::LBracket | Token::LBrace => {
                 self.outer_sum += self.current + 1;
                 self.outer.push(std::mem::take(&mut self.current) + 1);
@@ -65,6 +78,29 @@ impl Depth {
             _ => self.current += 1,
         }
         self.outer_sum + self.current > MAX_EXPRESSION_TOKENS || self.set_operations > MAX_SET_OPERATIONS
+    }
+}
+
+impl Depth {
+    /// Whether a statement begins although no semicolon ended the one before it, as in T-SQL. No expression goes on with
+    /// such a word after an operand.
+    fn begins_statement(&self, token: &Token) -> bool {
+        const WORDS: [&str; 9] =
+            ["insert", "update", "delete", "merge", "create", "alter", "drop", "truncate", "declare"];
+        self.fresh_line
+            && self.after_operand
+            && self.outer.is_empty()
+            && matches!(token, Token::Word(word) if word.quote_style.is_none()
+                && WORDS.iter().any(|known| word.value.eq_ignore_ascii_case(known)))
+    }
+}
+
+/// Whether a token ends an operand. Most keywords do not.
+fn is_operand(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => word.keyword == Keyword::NoKeyword,
+        Token::Number(..) | Token::SingleQuotedString(_) | Token::RParen => true,
+        _ => false,
     }
 }
 
@@ -93,6 +129,12 @@ mod tests {
     fn long_lists_are_flat() {
         assert!(!too_deep(&format!("insert into t values {}", vec!["(1, 'a', -2)"; 60_000].join(", "))));
         assert!(!too_deep(&"insert into t (a) select a + b from s;\n".repeat(20_000)));
+    }
+
+    #[test]
+    fn statements_without_semicolons_are_counted_one_by_one() {
+        assert!(!too_deep(&"insert into t (a)\nselect a + b from s\n".repeat(20_000)));
+        assert!(too_deep(&format!("select {} from t", vec!["a"; 11_000].join("\n+\nupdate\n+ "))));
     }
 
     #[test]

@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use flowscope_core::Dialect;
 use sqlparser::ast::{
     ConnectByKind, Cte, Expr, FromTable, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, Join, JoinConstraint,
-    JoinOperator, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
-    SetExpr, SetOperator, Spanned, Statement, TableAlias, TableFactor, TableObject, TableWithJoins, Values,
-    WildcardAdditionalOptions, With,
+    JoinOperator, JsonTableColumn, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, Spanned, Statement, TableAlias, TableFactor, TableObject,
+    TableWithJoins, Values, WildcardAdditionalOptions, With,
 };
 use sqlparser::tokenizer::Span;
 
 use super::draft::Draft;
 use super::expression::Flow;
 use super::names::{self, Name};
-use super::script::Owned;
+use super::script::{Lines, Owned};
 use super::{Clause, ColumnIndex, Effect, Endpoint, ObjectIndex, ObjectKind, ProblemKind, Range, RelationKind};
 
 /// Queries nested deeper than this are given up on.
@@ -28,6 +28,8 @@ pub(super) struct Walker<'a> {
     pub(super) draft: &'a mut Draft,
     pub(super) file: &'a str,
     owned: &'a Owned,
+    /// The text that the parser's spans refer to.
+    lines: Lines<'a>,
     /// Common table expressions in reach, innermost last.
     ctes: Vec<HashMap<String, ObjectIndex>>,
     /// What the query being read groups by.
@@ -47,7 +49,14 @@ pub(super) enum Role {
 /// What the names in a query can refer to.
 pub(super) struct Scope<'a> {
     pub(super) items: Vec<Item>,
+    shared: Vec<Shared>,
     outer: Option<&'a Self>,
+}
+
+/// A column that a join by name makes one of several: it belongs to each of these objects.
+struct Shared {
+    key: String,
+    objects: Vec<ObjectIndex>,
 }
 
 /// One entry of a FROM clause.
@@ -59,7 +68,13 @@ pub(super) struct Item {
 
 impl<'a> Scope<'a> {
     pub(super) fn within(outer: Option<&'a Self>) -> Self {
-        Self { items: Vec::new(), outer }
+        Self { items: Vec::new(), shared: Vec::new(), outer }
+    }
+
+    /// The objects that a column belongs to if a join by name is what defines it.
+    pub(super) fn sharing(&self, key: &str) -> &[ObjectIndex] {
+        let shared = self.shared.iter().find(|shared| shared.key == key);
+        shared.map_or(&[], |shared| shared.objects.as_slice())
     }
 
     fn item(&self, qualifier: &str) -> Option<ObjectIndex> {
@@ -75,12 +90,22 @@ pub(super) struct JoinClause<'a> {
 }
 
 impl<'a> Walker<'a> {
-    pub(super) fn new(draft: &'a mut Draft, file: &'a str, owned: &'a Owned) -> Self {
-        Self { draft, file, owned, ctes: Vec::new(), grouping: Vec::new(), depth: 0, routine: None }
+    pub(super) fn new(draft: &'a mut Draft, file: &'a str, owned: &'a Owned, source: &'a str) -> Self {
+        let lines = Lines::of(source, 0);
+        Self { draft, file, owned, lines, ctes: Vec::new(), grouping: Vec::new(), depth: 0, routine: None }
     }
 
     pub(super) fn range(&self, span: Span) -> Range {
         self.draft.place(span)
+    }
+
+    /// Where an expression stands, with the parentheses it ends with.
+    pub(super) fn extent(&self, expression: &Expr) -> Range {
+        let span = expression.span();
+        if span == Span::empty() {
+            return self.range(span);
+        }
+        self.range(self.lines.closed(span, matches!(expression, Expr::Function(_))))
     }
 
     /// Says that a part of the statement is not reflected in the lineage.
@@ -326,13 +351,56 @@ impl<'a> Walker<'a> {
         scope: &mut Scope<'_>,
         joins: &mut Vec<JoinClause<'q>>,
     ) {
+        let start = scope.items.len();
         self.table_factor(&table.relation, scope, joins);
         for join in &table.joins {
+            let middle = scope.items.len();
             self.table_factor(&join.relation, scope, joins);
             if let Some(clause) = join_clause(join) {
+                self.share(clause.constraint, start, middle, scope);
                 joins.push(clause);
             }
         }
+    }
+
+    /// Notes the columns by whose names two sides of a FROM clause are joined.
+    fn share(&self, constraint: &JoinConstraint, start: usize, middle: usize, scope: &mut Scope<'_>) {
+        let objects = |items: &[Item]| items.iter().map(|item| item.object).collect::<Vec<_>>();
+        let left = objects(&scope.items[start..middle]);
+        let right = objects(&scope.items[middle..]);
+        let (keys, sure): (Vec<String>, bool) = match constraint {
+            JoinConstraint::Using(columns) => {
+                let idents = columns.iter().filter_map(|name| names::parts(name).last().copied());
+                (idents.map(|ident| self.draft.name(ident).key).collect(), true)
+            }
+            JoinConstraint::Natural => (self.known_keys(&right), false),
+            _ => return,
+        };
+        for key in keys {
+            let (Some(left), Some(right)) = (self.holder(&key, &left, sure), self.holder(&key, &right, sure)) else {
+                continue;
+            };
+            let mut objects = scope.sharing(&key).to_vec();
+            if objects.is_empty() {
+                objects.push(left);
+            }
+            objects.push(right);
+            scope.shared.retain(|shared| shared.key != key);
+            scope.shared.push(Shared { key, objects });
+        }
+    }
+
+    /// The table of one side that is known to have a column, or else, if one is sure to have it, the first that may.
+    fn holder(&self, key: &String, side: &[ObjectIndex], sure: bool) -> Option<ObjectIndex> {
+        let known = side.iter().find(|object| self.known_keys(&[**object]).contains(key));
+        let possible = || side.iter().find(|object| sure && !self.draft.is_complete(**object));
+        known.or_else(possible).copied()
+    }
+
+    /// The names of columns that tables are known to have.
+    fn known_keys(&self, objects: &[ObjectIndex]) -> Vec<String> {
+        let columns = objects.iter().flat_map(|object| self.draft.columns_of(*object));
+        columns.map(|column| self.draft.name_of(column).key).collect()
     }
 
     pub(super) fn table_factor<'q>(
@@ -355,17 +423,22 @@ impl<'a> Walker<'a> {
                 let flow = self.expression(expr, scope, Clause::SelectList);
                 self.aliased_function("table", alias.as_ref(), flow, scope);
             }
-            TableFactor::UNNEST { array_exprs, alias, .. } => {
+            TableFactor::UNNEST { array_exprs, alias, with_offset_alias, .. } => {
                 let flow = self.expressions(array_exprs, scope, Clause::SelectList);
                 self.aliased_function("unnest", alias.as_ref(), flow, scope);
+                let offset = with_offset_alias.as_ref().map(|ident| self.draft.name(ident).key);
+                scope.items.last_mut().into_iter().for_each(|item| item.names.extend(offset.clone()));
             }
-            TableFactor::JsonTable { json_expr, alias, .. } => {
+            TableFactor::JsonTable { json_expr, columns, alias, .. } => {
                 let flow = self.expression(json_expr, scope, Clause::SelectList);
-                self.aliased_function("json_table", alias.as_ref(), flow, scope);
+                let mut idents = Vec::new();
+                json_columns(columns, &mut idents);
+                self.function_with_columns("json_table", alias.as_ref(), &idents, flow, scope);
             }
-            TableFactor::OpenJsonTable { json_expr, alias, .. } => {
+            TableFactor::OpenJsonTable { json_expr, columns, alias, .. } => {
                 let flow = self.expression(json_expr, scope, Clause::SelectList);
-                self.aliased_function("openjson", alias.as_ref(), flow, scope);
+                let idents: Vec<&Ident> = columns.iter().map(|column| &column.name).collect();
+                self.function_with_columns("openjson", alias.as_ref(), &idents, flow, scope);
             }
             TableFactor::Pivot { table, alias, .. } | TableFactor::Unpivot { table, alias, .. } => {
                 self.not_analysed("PIVOT and UNPIVOT are");
@@ -387,6 +460,9 @@ impl<'a> Walker<'a> {
             [single] => self.bound(single),
             _ => None,
         };
+        if cte.is_none() && self.elements(name, alias, scope) {
+            return;
+        }
         let object = cte.unwrap_or_else(|| self.draft.stored(name, ObjectKind::Table));
         let names = alias.map_or_else(|| qualifiers(&parts), |alias| vec![self.draft.name(&alias.name).key]);
         scope.items.push(Item { names, object });
@@ -439,13 +515,27 @@ impl<'a> Walker<'a> {
     }
 
     fn aliased_function(&mut self, function: &str, alias: Option<&TableAlias>, arguments: Flow, scope: &mut Scope<'_>) {
+        self.function_with_columns(function, alias, &[], arguments, scope);
+    }
+
+    /// A function whose columns the alias lists, or else the function itself.
+    fn function_with_columns(
+        &mut self,
+        function: &str,
+        alias: Option<&TableAlias>,
+        own: &[&Ident],
+        arguments: Flow,
+        scope: &mut Scope<'_>,
+    ) {
         let name = alias.map(|alias| self.draft.name(&alias.name));
-        let columns: Vec<Name> =
-            alias.into_iter().flat_map(|alias| &alias.columns).map(|column| self.draft.name(&column.name)).collect();
+        let listed: Vec<&Ident> = alias.into_iter().flat_map(|alias| &alias.columns).map(|def| &def.name).collect();
+        let columns = if listed.is_empty() { own } else { &listed };
+        let columns: Vec<Name> = columns.iter().map(|ident| self.draft.name(ident)).collect();
         self.table_function(function, name, &columns, arguments, scope);
     }
 
-    /// A function in the place of a table: its arguments flow into every column it has.
+    /// A function in the place of a table: its arguments flow into every column it has. Without a list of columns those
+    /// that are read are all that is known of it, and its name may stand for the one it has.
     fn table_function(
         &mut self,
         function: &str,
@@ -455,19 +545,32 @@ impl<'a> Walker<'a> {
         scope: &mut Scope<'_>,
     ) {
         let object = self.draft.intermediate(ObjectKind::Function, function.to_owned(), self.draft.base);
-        if columns.is_empty() {
-            // UNNEST and its like let the alias stand for the element itself.
-            let element = alias.clone().unwrap_or_else(|| self.draft.made_up(function, self.draft.base));
-            let column = self.draft.add_column(object, &element);
-            self.function_flow(column, function, arguments);
-        } else {
-            for name in columns {
-                let column = self.draft.add_column(object, name);
-                self.function_flow(column, function, arguments.clone());
-            }
+        self.draft.call_with(object, arguments);
+        for name in columns {
+            self.draft.discover_column(object, name);
+        }
+        if !columns.is_empty() {
             self.draft.complete(object);
         }
         scope.items.push(Item { names: alias.map(|alias| alias.key).into_iter().collect(), object });
+    }
+
+    /// `FROM t, t.items`: the elements of an array that a table before it holds.
+    fn elements(&mut self, name: &ObjectName, alias: Option<&TableAlias>, scope: &mut Scope<'_>) -> bool {
+        let parts: Vec<Ident> = names::parts(name).into_iter().cloned().collect();
+        let idents: Vec<&Ident> = parts.iter().collect();
+        let within = (1..parts.len()).any(|length| {
+            let qualifier = self.joined_key(&idents[..length]);
+            scope.items.iter().any(|item| item.answers_to(&qualifier))
+        });
+        if !within || !matches!(self.draft.dialect(), Dialect::Bigquery | Dialect::Redshift) {
+            return false;
+        }
+        let array = self.expression(&Expr::CompoundIdentifier(parts.clone()), scope, Clause::SelectList);
+        let element = alias.map(|alias| &alias.name).or(parts.last());
+        let element = element.map(|ident| self.draft.name(ident));
+        self.table_function("unnest", element, &[], array, scope);
+        true
     }
 
     fn group_by(&mut self, select: &Select, scope: &Scope<'_>) -> Vec<Endpoint> {
@@ -475,7 +578,7 @@ impl<'a> Walker<'a> {
         let mut grouping = Vec::new();
         for expression in expressions {
             let meant = self.unaliased(expression, select, scope);
-            grouping.extend(self.expression(meant, scope, Clause::GroupBy).into_deciding(self.draft));
+            grouping.extend(self.expression(meant, scope, Clause::Unknown).into_deciding(self.draft));
         }
         grouping
     }
@@ -501,13 +604,8 @@ impl<'a> Walker<'a> {
     fn projection(&mut self, item: &SelectItem, result: ObjectIndex, scope: &Scope<'_>) {
         match item {
             SelectItem::UnnamedExpr(expr) => {
-                let at = self.range(expr.span());
-                let name = match expr {
-                    Expr::Identifier(ident) => self.draft.name(ident),
-                    Expr::CompoundIdentifier(parts) if !parts.is_empty() => self.draft.name(&parts[parts.len() - 1]),
-                    other => self.draft.made_up(other.to_string(), at),
-                };
-                self.output(expr, &Name { at, ..name }, result, scope);
+                let name = self.name_of_value(expr);
+                self.output(expr, &name, result, scope);
             }
             SelectItem::ExprWithAlias { expr, alias } => {
                 let at = self.range(expr.span().union(&alias.span));
@@ -536,6 +634,17 @@ impl<'a> Walker<'a> {
                 self.output(expr, &name, result, scope);
             }
         }
+    }
+
+    /// What a column is called that is given a value and no name.
+    pub(super) fn name_of_value(&self, expr: &Expr) -> Name {
+        let at = self.extent(expr);
+        let name = match expr {
+            Expr::Identifier(ident) => self.draft.name(ident),
+            Expr::CompoundIdentifier(parts) if !parts.is_empty() => self.draft.name(&parts[parts.len() - 1]),
+            other => self.draft.made_up(other.to_string(), at),
+        };
+        Name { at, ..name }
     }
 
     fn output(&mut self, expr: &Expr, name: &Name, result: ObjectIndex, scope: &Scope<'_>) {
@@ -571,31 +680,28 @@ impl<'a> Walker<'a> {
     }
 
     /// `*`: every column that is known, or one named `*` that stands for those that are not.
-    fn all_columns(&mut self, result: ObjectIndex, from: ObjectIndex, excluded: &[String], at: Range) {
-        if self.draft.is_complete(from) {
-            for source in self.draft.columns_of(from) {
-                let name = Name { at, ..self.draft.name_of(source) };
-                if !excluded.contains(&name.key) {
-                    let column = self.draft.add_column(result, &name);
-                    let source = Endpoint { column: source, clause: Some(Clause::SelectList), at };
-                    self.draft.relate(RelationKind::Fdd, Effect::Select, column, vec![source]);
-                }
+    pub(super) fn all_columns(&mut self, result: ObjectIndex, from: ObjectIndex, excluded: &[String], at: Range) {
+        for source in self.draft.columns_of_star(from, at) {
+            let name = Name { at, ..self.draft.name_of(source) };
+            if excluded.contains(&name.key) {
+                continue;
             }
-        } else {
-            let star = self.draft.made_up("*", at);
-            let source = self.draft.column(from, &star);
-            let column = self.draft.column(result, &star);
+            let column = if self.draft.is_star(source) {
+                self.draft.pass_through(result, from, Effect::Select);
+                self.draft.incomplete(result);
+                self.draft.column(result, &name)
+            } else {
+                self.draft.add_column(result, &name)
+            };
             let source = Endpoint { column: source, clause: Some(Clause::SelectList), at };
             self.draft.relate(RelationKind::Fdd, Effect::Select, column, vec![source]);
-            self.draft.pass_through(result, from);
-            self.draft.incomplete(result);
         }
     }
 
     fn filters(&mut self, select: &Select, result: ObjectIndex, scope: &Scope<'_>, joins: &[JoinClause<'_>]) {
         self.join_conditions(joins, result, scope, Effect::Select);
         let wheres = select.selection.iter().chain(&select.prewhere).map(|expr| (expr, Clause::Where));
-        let having = select.having.iter().chain(&select.qualify).map(|expr| (expr, Clause::Having));
+        let having = select.having.iter().chain(&select.qualify).map(|expr| (expr, Clause::Unknown));
         let hierarchy = select.connect_by.iter().flat_map(|clause| match clause {
             ConnectByKind::ConnectBy { relationships, .. } => relationships.as_slice(),
             ConnectByKind::StartWith { condition, .. } => std::slice::from_ref(condition.as_ref()),
@@ -647,7 +753,7 @@ impl<'a> Walker<'a> {
                     let idents = columns.iter().filter_map(|name| names::parts(name).last().copied());
                     for ident in idents {
                         let name = self.draft.name(ident);
-                        let sources = self.shared_column(&name, scope);
+                        let sources = self.shared_column(&name, Clause::JoinCondition, scope);
                         self.decide_rows(target, effect, sources);
                     }
                 }
@@ -657,20 +763,11 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// The columns of one name in all tables that have it or may have it.
-    fn shared_column(&mut self, name: &Name, scope: &Scope<'_>) -> Vec<Endpoint> {
-        let mut found = Vec::new();
-        for item in &scope.items {
-            if self.draft.existing(item.object, name).is_some() || !self.draft.is_complete(item.object) {
-                let column = self.draft.find_column(item.object, name);
-                found.extend(column.map(|column| Endpoint {
-                    column,
-                    clause: Some(Clause::JoinCondition),
-                    at: name.at,
-                }));
-            }
-        }
-        found
+    /// A column that a join by name defines, in each of the tables it belongs to. Nothing for any other column.
+    pub(super) fn shared_column(&mut self, name: &Name, clause: Clause, scope: &Scope<'_>) -> Vec<Endpoint> {
+        let objects = scope.sharing(&name.key);
+        let columns = objects.iter().filter_map(|object| self.draft.find_column(*object, name));
+        columns.map(|column| Endpoint { column, clause: Some(clause), at: name.at }).collect()
     }
 
     fn ordering(&mut self, order: Option<&OrderBy>, select: &Select, result: ObjectIndex, scope: &Scope<'_>) {
@@ -732,7 +829,7 @@ impl<'a> Walker<'a> {
                     self.feed_column(Some(*source), column, effect);
                 }
                 if star.is_some() {
-                    self.draft.pass_through(target, result);
+                    self.draft.pass_through(target, result, effect);
                 } else if fresh && effect != Effect::Insert {
                     self.draft.complete(target);
                 }
@@ -791,6 +888,12 @@ impl<'a> Walker<'a> {
         if known.is_some() {
             return known;
         }
+        if let Some(object) = scope.sharing(&name.key).first() {
+            return self.draft.find_column(*object, name);
+        }
+        if let Some(element) = scope.items.iter().find(|item| self.is_element(item, name)) {
+            return self.draft.find_column(element.object, name);
+        }
         let open: Vec<ObjectIndex> =
             scope.items.iter().map(|item| item.object).filter(|object| !self.draft.is_complete(*object)).collect();
         let chosen = match open.as_slice() {
@@ -802,6 +905,12 @@ impl<'a> Walker<'a> {
             return None;
         }
         chosen.and_then(|object| self.draft.find_column(object, name))
+    }
+
+    /// Whether a name stands for the one column of a function in the place of a table.
+    fn is_element(&self, item: &Item, name: &Name) -> bool {
+        let function = self.draft.object(item.object).kind == ObjectKind::Function;
+        function && item.answers_to(&name.key) && !self.draft.is_complete(item.object)
     }
 
     /// Asks the graph of `flowscope-core` which of several tables has the column.
@@ -877,6 +986,17 @@ fn is_structured(draft: &Draft) -> bool {
         draft.dialect(),
         Dialect::Bigquery | Dialect::Databricks | Dialect::Hive | Dialect::Duckdb | Dialect::Clickhouse
     )
+}
+
+/// The columns that `JSON_TABLE` declares, those of nested paths among them.
+fn json_columns<'q>(columns: &'q [JsonTableColumn], found: &mut Vec<&'q Ident>) {
+    for column in columns {
+        match column {
+            JsonTableColumn::Named(named) => found.push(&named.name),
+            JsonTableColumn::ForOrdinality(name) => found.push(name),
+            JsonTableColumn::Nested(nested) => json_columns(&nested.columns, found),
+        }
+    }
 }
 
 fn join_clause(join: &Join) -> Option<JoinClause<'_>> {

@@ -5,31 +5,39 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use flowscope_core::{
-    AnalyzeRequest, AnalyzeResult, EdgeType, Issue, ParseError, Severity, analyze, issue_codes, parse_sql_with_dialect,
+    AnalyzeRequest, AnalyzeResult, Dialect, EdgeType, Issue, ParseError, Severity, StatementSplitRequest, analyze,
+    issue_codes, parse_sql_with_dialect, split_statements,
 };
 
+use sqlparser::tokenizer::{Location, Span};
+
 use super::draft::Draft;
-use super::nesting;
 use super::query::Walker;
-use super::{ProblemKind, Range};
+use super::{ProblemKind, Range, client, nesting, separation};
+
+/// How far behind an expression its closing parenthesis is looked for.
+const MAX_LOOKED_AHEAD: usize = 4096;
+
+/// Up to which column characters are counted one by one. Scripts may be a single line.
+const MAX_COUNTED: usize = 4096;
 
 /// Reads a script into the draft.
 pub(super) fn read(draft: &mut Draft, name: &str, text: &str) {
-    let lines = Lines::of(text, draft.next_script());
-    if nesting::is_too_deep(text, draft.dialect()) {
+    let script = draft.next_script();
+    if client::is_blank(text) {
+        return;
+    }
+    let readable = client::without_commands(text, draft.dialect());
+    if nesting::is_too_deep(&readable, draft.dialect()) {
         let message = format!(
             "{name}: not analysed: an expression has more operators, or a query more parts, than can be followed"
         );
         return draft.problem(ProblemKind::SyntaxError, name, message, None);
     }
-    let result = analyze(&AnalyzeRequest {
-        sql: text.to_owned(),
-        files: None,
-        dialect: draft.dialect(),
-        source_name: None,
-        options: None,
-        schema: None,
-    });
+    // A semicolon may come to stand where a line ended, so lines are counted in the text without them.
+    let lines = Lines::of(&readable, script);
+    let (result, separated) = analysed(&readable, draft.dialect());
+    let text = separated.as_deref().unwrap_or(&readable);
     for issue in &result.issues {
         report(draft, name, &lines, issue);
     }
@@ -38,13 +46,14 @@ pub(super) fn read(draft: &mut Draft, name: &str, text: &str) {
     let abandoned = Arc::clone(&draft.abandoned);
     for statement in result.statements.iter().take_while(|_| !abandoned.load(Ordering::Relaxed)) {
         let Some(span) = statement.span else { continue };
-        let Some(source) = text.get(span.start..span.end) else { continue };
-        draft.base = lines.range(span.start, span.end);
+        let Some(source) = text.get(span.start..span.end).map(str::trim_start) else { continue };
+        draft.base = lines.range(span.end - source.len(), span.end);
         match parse_sql_with_dialect(source, draft.dialect()) {
             Ok(parsed) => {
                 for tree in &parsed {
                     draft.understood();
-                    Walker::new(draft, name, &owners.of_statement(statement.statement_index)).statement(tree, source);
+                    let owned = owners.of_statement(statement.statement_index);
+                    Walker::new(draft, name, &owned, source).statement(tree, source);
                 }
             }
             Err(error) => syntax_error(draft, name, &error),
@@ -53,6 +62,66 @@ pub(super) fn read(draft: &mut Draft, name: &str, text: &str) {
     adopt_types(draft, &result);
     // `USE` ends with the script.
     draft.settings = session;
+}
+
+/// Notes the tables that a script defines column by column, so that scripts read before it know them as well. Scripts
+/// are learnt in the order in which they are read.
+pub(super) fn learn(draft: &mut Draft, text: &str) {
+    let script = draft.next_script_to_learn();
+    if client::is_blank(text) {
+        return;
+    }
+    let text = client::without_commands(text, draft.dialect());
+    if nesting::is_too_deep(&text, draft.dialect()) {
+        return;
+    }
+    let lines = Lines::of(&text, script);
+    let session = draft.settings.clone();
+    let split = split_statements(&StatementSplitRequest { sql: text.clone(), dialect: draft.dialect() });
+    let abandoned = Arc::clone(&draft.abandoned);
+    for span in split.statements.iter().take_while(|_| !abandoned.load(Ordering::Relaxed)) {
+        let Some(source) = text.get(span.start..span.end).map(str::trim_start) else { continue };
+        let source = client::without_leading_comments(source);
+        if defines(source) {
+            draft.base = lines.range(span.end - source.len(), span.end);
+            let parsed = parse_sql_with_dialect(source, draft.dialect()).unwrap_or_default();
+            let owned = Owned::default();
+            for tree in &parsed {
+                Walker::new(draft, "", &owned, source).definition(tree);
+            }
+        }
+    }
+    draft.settings = session;
+}
+
+/// Whether a statement may define a table, or say where the next ones are.
+fn defines(statement: &str) -> bool {
+    let mut words = statement.split_ascii_whitespace().take(5).map(str::to_ascii_lowercase);
+    match words.next().as_deref() {
+        Some("use") => true,
+        Some("create") => words.any(|word| word == "table"),
+        _ => false,
+    }
+}
+
+/// Has `flowscope-core` analyse a script, and puts semicolons into it if some are missing.
+fn analysed(text: &str, dialect: Dialect) -> (AnalyzeResult, Option<String>) {
+    let analyse = |text: &str| {
+        analyze(&AnalyzeRequest {
+            sql: text.to_owned(),
+            files: None,
+            dialect,
+            source_name: None,
+            options: None,
+            schema: None,
+        })
+    };
+    let result = analyse(text);
+    let refused = result.issues.iter().any(|issue| issue.code == issue_codes::PARSE_ERROR);
+    match refused.then(|| separation::separate(text, dialect)).flatten() {
+        Some(separated) => (analyse(&separated), Some(separated)),
+        None => (result, None),
+    }
 }
 
 /// Columns that `flowscope-core` gave to tables, statement by statement.
@@ -155,23 +224,73 @@ fn adopt_types(draft: &mut Draft, result: &AnalyzeResult) {
     }
 }
 
-/// Finds the line and column of a byte.
-struct Lines<'a> {
+/// Finds the line and column of a byte, and the other way round.
+pub(super) struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
     script: usize,
+    /// Whether columns and bytes are the same.
+    ascii: bool,
 }
 
 impl<'a> Lines<'a> {
-    fn of(text: &'a str, script: usize) -> Self {
+    pub(super) fn of(text: &'a str, script: usize) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(index, _)| index + 1);
-        Self { text, starts: std::iter::once(0).chain(breaks).collect(), script }
+        Self { text, starts: std::iter::once(0).chain(breaks).collect(), script, ascii: text.is_ascii() }
     }
 
     fn position(&self, byte: usize) -> (u64, u64) {
         let line = self.starts.partition_point(|start| *start <= byte).max(1);
+        if self.ascii {
+            return (line as u64, (byte.saturating_sub(self.starts[line - 1])) as u64 + 1);
+        }
         let before = self.text.get(self.starts[line - 1]..byte).unwrap_or_default();
         (line as u64, before.chars().count() as u64 + 1)
+    }
+
+    /// The byte at a line and a column, both counted from 1.
+    pub(super) fn byte(&self, line: u64, column: u64) -> Option<usize> {
+        let start = *self.starts.get(usize::try_from(line).ok()?.checked_sub(1)?)?;
+        let column = usize::try_from(column).ok()?.checked_sub(1)?;
+        if self.ascii {
+            return Some(start + column);
+        }
+        let skipped = self.text.get(start..)?.chars().take(column);
+        let skipped = (column <= MAX_COUNTED).then_some(skipped)?;
+        Some(start + skipped.map(char::len_utf8).sum::<usize>())
+    }
+
+    /// A span of the parser up to the last of the parentheses that it opens. Those of a call are not in it.
+    pub(super) fn closed(&self, span: Span, is_call: bool) -> Span {
+        let end = self.closing(span, is_call).map(|end| self.position(end));
+        end.map_or(span, |(line, column)| Span::new(span.start, Location::new(line, column)))
+    }
+
+    fn closing(&self, span: Span, is_call: bool) -> Option<usize> {
+        let start = self.byte(span.start.line, span.start.column)?;
+        let end = self.byte(span.end.line, span.end.column)?;
+        let looked_at = end.checked_sub(start)? + MAX_LOOKED_AHEAD;
+        let mut open = 0_usize;
+        let mut quote = None;
+        // The parentheses of a call may come right after what the parser takes for the whole of it.
+        let mut awaited = is_call;
+        for (at, byte) in self.text.get(start..)?.bytes().take(looked_at).enumerate() {
+            let behind = start + at >= end;
+            if let Some(opened) = quote {
+                quote = (byte != opened).then_some(opened);
+            } else if behind && open == 0 && !(awaited && (byte == b'(' || byte.is_ascii_whitespace())) {
+                return None;
+            } else {
+                match byte {
+                    b'\'' | b'"' | b'`' => quote = Some(byte),
+                    b'(' => (open, awaited) = (open + 1, false),
+                    b')' if behind && open == 1 => return Some(start + at + 1),
+                    b')' => open = open.checked_sub(1)?,
+                    _ => {}
+                }
+            }
+        }
+        None
     }
 
     fn range(&self, start: usize, end: usize) -> Range {
@@ -191,6 +310,21 @@ mod tests {
         assert_eq!(lines.position(5), (2, 1));
         assert_eq!(lines.range(5, 11), Range { start: (2, 1), end: (2, 7), script: 3 });
         assert_eq!(lines.position(12), (3, 1));
+        assert_eq!((lines.byte(1, 3), lines.byte(2, 2), lines.byte(9, 1)), (Some(3), Some(6), None));
+    }
+
+    #[test]
+    fn a_call_ends_with_its_parenthesis() {
+        let text = "select f(g(x, ')'), ä) , count ( * ) z, (a), b from t";
+        let lines = Lines::of(text, 0);
+        let ends = |from: u64, to: u64, is_call| {
+            lines.closed(Span::new(Location::new(1, from), Location::new(1, to)), is_call).end.column
+        };
+        assert_eq!(ends(8, 22, true), 23);
+        assert_eq!(ends(10, 13, true), 19);
+        assert_eq!(ends(26, 31, true), 37);
+        assert_eq!(ends(42, 43, false), 43);
+        assert_eq!(ends(46, 47, true), 47);
     }
 
     #[test]

@@ -32,6 +32,19 @@ impl Walker<'_> {
         self.draft.process = None;
     }
 
+    /// Reads no more of a statement than the columns it gives a new table.
+    pub(super) fn definition(&mut self, statement: &Statement) {
+        match statement {
+            Statement::CreateTable(create) if create.query.is_none() && !create.columns.is_empty() => {
+                let table = self.draft.stored(&create.name, ObjectKind::Table);
+                create.columns.iter().for_each(|column| self.define(table, column));
+                self.draft.complete(table);
+            }
+            Statement::Use(use_) => self.use_(use_),
+            _ => {}
+        }
+    }
+
     fn routine_or_other(&mut self, statement: &Statement) {
         match statement {
             Statement::CreateProcedure { name, body, .. } => {
@@ -222,7 +235,9 @@ impl Walker<'_> {
             };
             if let Some(meets) = meets {
                 let source = self.draft.endpoint(meets);
-                self.draft.relate(RelationKind::Fdd, Effect::ForeignKey, *column, vec![source]);
+                for kind in [RelationKind::Fdd, RelationKind::Er] {
+                    self.draft.relate(kind, Effect::ForeignKey, *column, vec![source]);
+                }
             }
         }
     }
@@ -421,7 +436,12 @@ impl Walker<'_> {
         let idents: Vec<&Ident> = insert.columns.iter().filter_map(|name| names::parts(name).last().copied()).collect();
         let mut targets: Vec<ColumnIndex> = idents.into_iter().map(|ident| self.target_column(target, ident)).collect();
         if targets.is_empty() {
-            targets = self.draft.columns_of(target);
+            targets = if self.draft.is_complete(target) { self.draft.columns_of(target) } else { Vec::new() };
+        }
+        for value in values.rows.iter().flatten().skip(targets.len()) {
+            // Nothing says how the columns of the table are called, so they are called like what goes into them.
+            let name = self.name_of_value(value);
+            targets.push(self.draft.column(target, &name));
         }
         for (changed, value) in
             values.rows.iter().flatten().enumerate().filter_map(|(i, value)| Some((*targets.get(i)?, value)))
@@ -437,15 +457,11 @@ impl Walker<'_> {
 
     /// `INSERT ROW`: every column of the source, by name.
     fn insert_row(&mut self, set: ObjectIndex, target: ObjectIndex, scope: &Scope<'_>) {
+        self.draft.complete(set);
         for item in scope.items.iter().skip(1) {
-            for source in self.draft.columns_of(item.object) {
-                let name = self.draft.name_of(source);
-                let (step, changed) = (self.draft.column(set, &name), self.draft.column(target, &name));
-                let (source, through) = (self.draft.endpoint(source), self.draft.endpoint(step));
-                self.draft.relate(RelationKind::Fdd, Effect::Select, step, vec![source]);
-                self.draft.relate(RelationKind::Fdd, Effect::MergeInsert, changed, vec![through]);
-            }
+            self.all_columns(set, item.object, &[], self.draft.base);
         }
+        self.feed(set, target, Effect::MergeInsert, None);
     }
 
     fn alter_table(&mut self, alter: &AlterTable, text: &str) {
@@ -474,7 +490,7 @@ impl Walker<'_> {
             let name = self.draft.name_of(source);
             let target = self.draft.column(renamed, &name);
             let source = self.draft.endpoint(source);
-            self.draft.relate(RelationKind::Fdd, Effect::Rename, target, vec![source]);
+            self.draft.relate(RelationKind::Fdd, Effect::CreateTable, target, vec![source]);
         }
         if self.draft.is_complete(table) {
             self.draft.complete(renamed);

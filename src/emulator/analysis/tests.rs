@@ -10,6 +10,9 @@ fn analyse(vendor: &str, scripts: &[&str]) -> Lineage {
 
 fn analyse_with(settings: Settings, scripts: &[&str]) -> Lineage {
     let mut analyzer = Analyzer::new(settings);
+    for script in scripts {
+        analyzer.learn(script);
+    }
     for (number, script) in scripts.iter().enumerate() {
         analyzer.read(&format!("{number}.sql"), script, false);
     }
@@ -548,4 +551,209 @@ fn what_is_left_out_is_said() {
     let (kind, message) = said("dbvpostgresql", "copy t from '/data.csv'");
     assert_eq!(kind, ProblemKind::AnalyzeError);
     assert!(message.starts_with("0.sql: the transfer between a table and files"), "{message}");
+}
+
+#[test]
+fn commands_of_a_client_cost_no_statement() {
+    let oracle = "PROMPT it's loading\ncreate view v as select a from s\n/\ninsert into t (a) select a from v;\nexit\n";
+    let lineage = analyse("dbvoracle", &[oracle]);
+    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+    assert_eq!(processes(&lineage), [("Query Create View-1", "sstcreateview"), ("Query Insert-1", "sstinsert")]);
+    assert_eq!(lineage.processes[1].at.start, (4, 1));
+
+    let mysql = "DELIMITER //\ninsert into t (a) select b from s//\nDELIMITER ;\ninsert into u (a) select b from s;";
+    let lineage = analyse("dbvmysql", &[mysql]);
+    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+    assert_eq!(processes(&lineage).len(), 2);
+}
+
+#[test]
+fn a_batch_without_semicolons_loses_nothing() {
+    let lineage = analyse("dbvmssql", &["insert into t(a) select b from s\n\ninsert into u(a) select c from s2"]);
+    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+    assert!(fdd(&lineage).contains(&"insert INSERT-SELECT-1.b -> t.a".to_owned()), "{:#?}", fdd(&lineage));
+    assert!(fdd(&lineage).contains(&"insert INSERT-SELECT-2.c -> u.a".to_owned()), "{:#?}", fdd(&lineage));
+    assert_eq!(lineage.processes[1].at.start, (3, 1));
+}
+
+#[test]
+fn the_body_of_a_routine_without_grammar_is_read_as_far_as_it_goes() {
+    let sql = "create or replace procedure p (x in number) is\nbegin\n  insert into t (a) select b from s;\n  update t set a = 1;\nend;\n/\ninsert into u (a) select a from t;";
+    let lineage = analyse("dbvoracle", &[sql]);
+    assert!(lineage.is_incomplete());
+    for flow in ["insert INSERT-SELECT-1.b -> t.a", "insert INSERT-SELECT-2.a -> u.a"] {
+        assert!(fdd(&lineage).contains(&flow.to_owned()), "{:#?}", fdd(&lineage));
+    }
+}
+
+#[test]
+fn a_script_of_comments_is_skipped() {
+    let lineage = analyse("dbvoracle", &["-- nothing\n/* here */\n", "select a from t"]);
+    assert_eq!((lineage.statements, lineage.problems.len()), (1, 0));
+    assert_eq!(lineage.objects[0].at[0].script, 1);
+}
+
+#[test]
+fn a_table_is_known_before_the_file_that_defines_it_is_read() {
+    let files = ["create view v as select * from s", "-- later\ncreate table s (x int, y int)"];
+    let lineage = analyse("dbvoracle", &files);
+    assert_eq!(
+        fdd(&lineage),
+        ["select s.x -> RS-1.x", "select s.y -> RS-1.y", "create_view RS-1.x -> v.x", "create_view RS-1.y -> v.y"]
+    );
+    let definition = object(&lineage, "s").columns[0].at;
+    assert_eq!((definition.script, definition.start), (1, (2, 17)));
+}
+
+#[test]
+fn whatever_is_read_of_a_table_function_comes_from_its_arguments() {
+    let cases = [
+        (
+            "dbvsnowflake",
+            "create view v as select e.a, f.value v from t e, lateral flatten(input=>e.arr) f",
+            "t.arr -> flatten.value",
+            "flatten.value -> RS-1.v",
+        ),
+        (
+            "dbvbigquery",
+            "create view v as select item.sku from shop.orders o, UNNEST(o.items) AS item",
+            "shop.orders.items -> unnest.sku",
+            "unnest.sku -> RS-1.sku",
+        ),
+        (
+            "dbvbigquery",
+            "create view v as select item from shop.orders o, UNNEST(o.items) AS item",
+            "shop.orders.items -> unnest.item",
+            "unnest.item -> RS-1.item",
+        ),
+        (
+            "dbvbigquery",
+            "create view v as select item.sku from shop.orders, orders.items as item",
+            "shop.orders.items -> unnest.sku",
+            "unnest.sku -> RS-1.sku",
+        ),
+        (
+            "dbvmssql",
+            "create view v as select y.value from x cross apply string_split(x.tags, ',') y",
+            "x.tags, SQL_CONSTANTS.',' -> string_split.value",
+            "string_split.value -> RS-1.value",
+        ),
+        (
+            "dbvmysql",
+            "create view v as select jt.n from x, json_table(x.doc, '$[*]' columns (n int path '$.n')) jt",
+            "x.doc -> json_table.n",
+            "json_table.n -> RS-1.n",
+        ),
+    ];
+    for (vendor, sql, into_function, out_of_it) in cases {
+        let lineage = analyse(vendor, &[sql]);
+        let flows = fdd(&lineage);
+        assert!(flows.contains(&format!("function {into_function}")), "{sql}: {flows:#?} {:?}", lineage.problems);
+        assert!(flows.contains(&format!("select {out_of_it}")), "{sql}: {flows:#?}");
+        let tables = lineage.objects.iter().filter(|object| object.kind == ObjectKind::Table).count();
+        assert_eq!(tables, 1, "{sql}");
+    }
+}
+
+#[test]
+fn a_column_that_is_read_later_is_the_work_of_the_statement_that_made_its_table() {
+    let lineage = analyse("dbvoracle", &["create table t as select * from s1; create table t2 as select a from t;"]);
+    let late = lineage.relations.iter().find(|relation| column_name(&lineage, relation.target.column) == "t.a");
+    let late = late.unwrap_or_else(|| panic!("{:#?}", fdd(&lineage)));
+    assert_eq!((late.effect, late.process), (Effect::CreateTable, Some(0)));
+    let step = lineage.relations.iter().find(|relation| column_name(&lineage, relation.target.column) == "RS-1.a");
+    assert_eq!(step.map(|step| (step.effect, step.process)), Some((Effect::Select, None)));
+}
+
+#[test]
+fn a_star_keeps_the_columns_beside_it() {
+    let sql = "create view v as select a.*, b.x from a join b on a.k = b.k; create view w as select * from v";
+    let flows = fdd(&analyse("dbvoracle", &[sql]));
+    for flow in ["select v.* -> RS-2.*", "select v.x -> RS-2.x", "create_view RS-2.x -> w.x"] {
+        assert!(flows.contains(&flow.to_owned()), "{flow}: {flows:#?}");
+    }
+    assert!(!flows.iter().any(|flow| flow.contains("v.k")), "{flows:#?}");
+}
+
+#[test]
+fn a_column_of_a_join_by_name_belongs_to_both_tables() {
+    let lineage = analyse("dbvpostgresql", &["select id, c.z from a join b using (id) join c on c.y = b.y"]);
+    assert_eq!(fdd(&lineage), ["select a.id, b.id -> RS-1.id", "select c.z -> RS-1.z"]);
+    assert!(fdr(&lineage).contains(&"select a.id, b.id -> RS-1.RelationRows".to_owned()), "{:#?}", fdr(&lineage));
+    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+
+    let tables = "create table a (id int, x int); create table b (id int, y int);";
+    let lineage = analyse("dbvpostgresql", &[tables, "select id, x from a natural join b"]);
+    assert_eq!(fdd(&lineage), ["select a.id, b.id -> RS-1.id", "select a.x -> RS-1.x"]);
+}
+
+#[test]
+fn a_merge_into_an_unknown_table_names_its_columns_after_the_values() {
+    let sql = "merge into t using s on t.id = s.id when not matched then insert values (s.id, s.v || 'x')";
+    let flows = fdd(&analyse("dbvsnowflake", &[sql]));
+    assert!(flows.contains(&"merge_insert MERGE-INSERT-1.id -> t.id".to_owned()), "{flows:#?}");
+    assert!(flows.contains(&"merge_insert MERGE-INSERT-1.s.v || 'x' -> t.s.v || 'x'".to_owned()), "{flows:#?}");
+
+    let sql = "merge into d.t using d.s on t.id = s.id when not matched then insert row";
+    let flows = fdd(&analyse("dbvbigquery", &[sql]));
+    assert_eq!(flows[..2], ["select d.s.* -> MERGE-INSERT-1.*", "merge_insert MERGE-INSERT-1.* -> d.t.*"]);
+}
+
+#[test]
+fn what_chooses_among_arguments_only_decides() {
+    let cases = [
+        ("dbvsnowflake", "iff(a = 1, b, c)", "t.b, t.c", "t.a"),
+        ("dbvoracle", "decode(d, 1, e, g, f, h)", "t.e, t.f, t.h", "t.d, t.g"),
+        ("dbvoracle", "nvl2(i, j, k)", "t.j, t.k", "t.i"),
+        ("dbvmysql", "if(a > 1, b, c)", "t.b, t.c", "t.a"),
+        ("dbvmssql", "iif(a > 1, b, c)", "t.b, t.c", "t.a"),
+        ("dbvpostgresql", "nullif(a, b)", "t.a", "t.b"),
+    ];
+    for (vendor, expression, values, deciding) in cases {
+        let lineage = analyse(vendor, &[&format!("select {expression} x from t")]);
+        let into_function = |flows: Vec<String>| {
+            let mut flows = flows.into_iter().filter(|flow| flow.starts_with("function "));
+            flows.next().unwrap_or_default().split(" -> ").next().unwrap_or_default().replace("function ", "")
+        };
+        assert_eq!(into_function(fdd(&lineage)), values, "{expression}");
+        assert_eq!(into_function(fdr(&lineage)), deciding, "{expression}");
+    }
+}
+
+#[test]
+fn an_empty_schema_is_the_default_one() {
+    let lineage = analyse("dbvmssql", &["select a from db2..y"]);
+    let expected = Place { server: None, database: Some("db2".into()), schema: None };
+    assert_eq!(lineage.objects.iter().find(|object| object.name == "y").unwrap().place, expected);
+}
+
+#[test]
+fn a_renamed_table_is_a_new_one() {
+    let lineage = analyse("dbvpostgresql", &["create table t (a int); alter table t rename to u"]);
+    assert_eq!(fdd(&lineage), ["create_table t.a -> u.a"]);
+}
+
+#[test]
+fn a_foreign_key_is_a_relation_between_entities_too() {
+    let lineage = analyse("dbvpostgresql", &["create table e (d_id int references d(id))"]);
+    assert_eq!(relations(&lineage, RelationKind::Er), ["foreign_key d.id -> e.d_id"]);
+}
+
+#[test]
+fn a_clause_that_the_protocol_has_no_word_for_is_unknown() {
+    let lineage =
+        analyse("dbvoracle", &["select d, sum(x) from t where y = 1 group by d having max(z) > 1 order by d"]);
+    let ends = lineage.relations.iter().filter(|relation| relation.kind == RelationKind::Fdr);
+    let clauses: HashSet<&str> = ends.filter_map(|relation| Some(relation.sources[0].clause?.name())).collect();
+    assert_eq!(clauses, HashSet::from(["unknown", "where", "orderby"]));
+}
+
+#[test]
+fn an_expression_ends_with_its_closing_parenthesis() {
+    let lineage = analyse("dbvoracle", &["select\n  sum(upper(x)), count(*) from t"]);
+    let at = |name: &str| object(&lineage, name).at[0];
+    assert_eq!((at("sum").start, at("sum").end), ((2, 3), (2, 16)));
+    assert_eq!((at("upper").start, at("upper").end), ((2, 7), (2, 15)));
+    assert_eq!((at("count").start, at("count").end), ((2, 18), (2, 26)));
+    assert_eq!(object(&lineage, "RS-1").columns[0].at.end, (2, 16));
 }

@@ -1,0 +1,252 @@
+//! Commands to a command-line client that stand between the statements of a script: `/` and `PROMPT` of SQL*Plus,
+//! `DELIMITER` of the MySQL client, `\connect` of psql. No server ever sees them, so they are blanked, and what they
+//! say about where a statement ends is said with a semicolon.
+
+use flowscope_core::Dialect;
+
+/// Commands of SQL*Plus. A statement of SQL never begins with these words.
+const SQL_PLUS: [&str; 20] = [
+    "accept",
+    "clear",
+    "column",
+    "conn",
+    "connect",
+    "define",
+    "disconnect",
+    "host",
+    "pause",
+    "prompt",
+    "rem",
+    "remark",
+    "show",
+    "spool",
+    "start",
+    "timing",
+    "ttitle",
+    "undefine",
+    "variable",
+    "whenever",
+];
+
+/// The script without the commands. Every byte keeps its place, so lines and columns do too.
+pub(super) fn without_commands(text: &str, dialect: Dialect) -> String {
+    let mut reader = Reader { dialect, within: Within::Code, between: true, terminator: None };
+    let mut written = Vec::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        reader.line(line, &mut written);
+    }
+    // Characters are only ever replaced as a whole, by as many blanks as they have bytes.
+    String::from_utf8(written).unwrap_or_else(|_| text.to_owned())
+}
+
+/// Whether there is nothing in a script but white space and comments.
+pub(super) fn is_blank(text: &str) -> bool {
+    without_leading_comments(text).is_empty()
+}
+
+/// The text from the first that is neither white space nor comment.
+pub(super) fn without_leading_comments(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    loop {
+        let after = if rest.starts_with("--") {
+            rest.split_once('\n').map_or("", |(_, after)| after)
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            comment.split_once("*/").map_or("", |(_, after)| after)
+        } else {
+            return rest;
+        };
+        rest = after.trim_start();
+    }
+}
+
+/// What encloses the place that has been read up to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Code,
+    Comment,
+    Quotes(u8),
+}
+
+struct Reader {
+    dialect: Dialect,
+    within: Within,
+    /// Whether no statement is open.
+    between: bool,
+    /// What ends a statement instead of a semicolon.
+    terminator: Option<Vec<u8>>,
+}
+
+impl Reader {
+    fn line(&mut self, line: &str, written: &mut Vec<u8>) {
+        if self.within != Within::Code {
+            return self.code(line.as_bytes(), written);
+        }
+        let said = line.trim();
+        if let Some(terminator) = self.delimiter(said) {
+            self.terminator = (terminator != b";").then_some(terminator);
+            self.between = true;
+            blank(line, b' ', written);
+        } else if said == "/" && self.dialect == Dialect::Oracle {
+            self.between = true;
+            blank(line, b';', written);
+        } else if self.between && self.is_command(said) {
+            blank(line, b' ', written);
+        } else {
+            self.code(line.as_bytes(), written);
+        }
+    }
+
+    /// What `DELIMITER` asks for, if the line is one.
+    fn delimiter(&self, line: &str) -> Option<Vec<u8>> {
+        let mut words = line.split_ascii_whitespace();
+        let is_one = words.next()?.eq_ignore_ascii_case("delimiter")
+            && matches!(self.dialect, Dialect::Mysql | Dialect::Generic);
+        is_one.then_some(())?;
+        words.next().map(|word| word.as_bytes().to_vec())
+    }
+
+    fn is_command(&self, line: &str) -> bool {
+        let lower = line.to_ascii_lowercase();
+        let mut words = lower.trim_end_matches(';').split_ascii_whitespace();
+        let Some(first) = words.next() else { return false };
+        let second = words.next();
+        let leaves = matches!(first, "exit" | "quit")
+            && second.is_none_or(|word| matches!(word, "success" | "failure" | "warning") || is_number(word));
+        leaves
+            || match self.dialect {
+                Dialect::Oracle => {
+                    // `SET ROLE` and its like are SQL.
+                    let sets = first == "set"
+                        && !second
+                            .is_some_and(|word| matches!(word, "role" | "transaction" | "constraint" | "constraints"));
+                    sets || first.starts_with('@') || SQL_PLUS.contains(&first)
+                }
+                Dialect::Postgres | Dialect::Redshift => first.starts_with('\\'),
+                Dialect::Mysql => first == "source" || first == "\\.",
+                _ => false,
+            }
+    }
+
+    /// Copies SQL, and puts a semicolon wherever the client was told to see the end of a statement.
+    fn code(&mut self, line: &[u8], written: &mut Vec<u8>) {
+        let mut at = 0;
+        while at < line.len() {
+            let rest = &line[at..];
+            if self.within == Within::Code && rest.starts_with(b"--") {
+                break;
+            }
+            let length = self.step(rest);
+            let ends = self.within == Within::Code && self.ends_statement(rest);
+            match &self.terminator {
+                Some(terminator) if ends => {
+                    at += terminator.len();
+                    written.push(b';');
+                    written.extend(std::iter::repeat_n(b' ', terminator.len() - 1));
+                }
+                _ => {
+                    at += length;
+                    written.extend_from_slice(&rest[..length]);
+                }
+            }
+            if ends {
+                self.between = true;
+            } else if self.within != Within::Comment && !rest[0].is_ascii_whitespace() && !rest.starts_with(b"*/") {
+                self.between = false;
+            }
+        }
+        written.extend_from_slice(line.get(at..).unwrap_or_default());
+    }
+
+    fn ends_statement(&self, rest: &[u8]) -> bool {
+        match &self.terminator {
+            Some(terminator) => rest.starts_with(terminator),
+            None => rest[0] == b';',
+        }
+    }
+
+    /// Enters and leaves comments and quotes, and gives the number of bytes that belong together.
+    fn step(&mut self, rest: &[u8]) -> usize {
+        match (self.within, rest[0]) {
+            (Within::Code, b'/') if rest.starts_with(b"/*") => self.enter(Within::Comment, 2),
+            (Within::Code, quote @ (b'\'' | b'"' | b'`')) => self.enter(Within::Quotes(quote), 1),
+            (Within::Comment, b'*') if rest.starts_with(b"*/") => self.enter(Within::Code, 2),
+            (Within::Quotes(_), b'\\') if self.escapes() => rest.len().min(2),
+            (Within::Quotes(quote), byte) if byte == quote => {
+                self.within = Within::Code;
+                1
+            }
+            _ => 1,
+        }
+    }
+
+    fn enter(&mut self, within: Within, length: usize) -> usize {
+        self.within = within;
+        length
+    }
+
+    /// Whether a backslash in quotes belongs to the character after it.
+    fn escapes(&self) -> bool {
+        matches!(
+            self.dialect,
+            Dialect::Mysql
+                | Dialect::Bigquery
+                | Dialect::Snowflake
+                | Dialect::Databricks
+                | Dialect::Hive
+                | Dialect::Clickhouse
+        )
+    }
+}
+
+fn is_number(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Writes blanks in the place of a line that is a command, beginning with the byte given.
+fn blank(line: &str, first: u8, written: &mut Vec<u8>) {
+    let from = written.len();
+    written.extend(line.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { byte } else { b' ' }));
+    if let Some(byte) = written.get_mut(from).filter(|byte| **byte == b' ') {
+        *byte = first;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_of_sql_plus_are_blanked_where_no_statement_is_open() {
+        let sql = "PROMPT it's ä\nset define off\nselect a\nfrom t\n/\nupdate t\nset a = 1;\n@next.sql\nexit\n";
+        let blanks = " ".repeat("PROMPT it's ä".len());
+        let left = format!(
+            "{blanks}\n{blanks}\nselect a\nfrom t\n;\nupdate t\nset a = 1;\n{}\n    \n",
+            " ".repeat("@next.sql".len())
+        );
+        assert_eq!(without_commands(sql, Dialect::Oracle), left);
+    }
+
+    #[test]
+    fn a_slash_in_a_comment_or_a_string_is_left_alone() {
+        for sql in ["/*\n/\n*/ select 1", "select 'a\n/\nb' from t", "select a\n/ b from t"] {
+            assert_eq!(without_commands(sql, Dialect::Oracle), sql);
+        }
+        assert_eq!(without_commands("select a\n/\nb", Dialect::Postgres), "select a\n/\nb");
+    }
+
+    #[test]
+    fn a_delimiter_ends_statements_until_it_is_changed_back() {
+        let sql = "delimiter //\ncreate procedure p() begin select '//'; end//\nDELIMITER ;\nselect 1; select 4 // 2;";
+        let left = "            \ncreate procedure p() begin select '//'; end; \n           \nselect 1; select 4 // 2;";
+        assert_eq!(without_commands(sql, Dialect::Mysql), left);
+    }
+
+    #[test]
+    fn a_script_of_comments_is_blank() {
+        assert!(is_blank(" \n-- a\n/* b\n */ /**/\n--"));
+        assert!(is_blank(""));
+        assert!(is_blank("/* never ends"));
+        assert!(!is_blank("/*/ a */ b"));
+        assert!(!is_blank("-- a\nselect 1"));
+    }
+}
