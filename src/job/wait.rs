@@ -66,10 +66,10 @@ impl Wait {
 
 fn too_late(id: &JobId, deadline: Duration, last: Option<&JobState>) -> Error {
     let seen = match last {
-        None => "was not asked for its state in time".to_owned(),
-        Some(state) => format!("is still running (last seen: {})", state.status()),
+        None => "as far as is known: its state was not told in that time".to_owned(),
+        Some(state) => format!("last seen: {}", state.status()),
     };
-    let text = format!("job {id} {seen} after {deadline:?}; attach to it again with Client::job");
+    let text = format!("job {id} is still running after {deadline:?} ({seen}); attach to it again with Client::job");
     let error = Error::new(ErrorKind::Deadline, text).with_job(id);
     match last.and_then(JobState::trouble) {
         Some(trouble) => error.caused_by(trouble.clone()),

@@ -10,7 +10,7 @@ const SQL: &str = "create view v as select a from t";
 
 #[tokio::test]
 async fn a_deadline_passes_and_the_job_goes_on() {
-    let (sqlflow, _emulator) = configured(|builder| builder.time_in_running(Duration::from_millis(100))).await;
+    let (sqlflow, _emulator) = configured(|builder| builder.time_in_running(Duration::from_millis(600))).await;
     let job = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).await.unwrap();
     let error = job.wait().deadline(Duration::from_millis(20)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Deadline);
