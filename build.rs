@@ -358,7 +358,10 @@ fn is_bool(kind: &syn::Type) -> bool {
 
 fn constructor(item: &syn::ItemStruct) -> proc_macro2::TokenStream {
     let name = &item.ident;
-    let is_optional = |field: &&syn::Field| quote!(#field).to_string().contains("option :: Option <");
+    let is_optional = |field: &&syn::Field| match &field.ty {
+        syn::Type::Path(path) => path.path.segments.last().is_some_and(|segment| segment.ident == "Option"),
+        _ => false,
+    };
     let (optional, required): (Vec<_>, Vec<_>) = item.fields.iter().partition(is_optional);
     let arguments = required.iter().map(|field| {
         let (name, kind) = (&field.ident, &field.ty);

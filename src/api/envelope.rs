@@ -115,8 +115,12 @@ pub(crate) fn failure(code: i64, text: &str) -> Error {
 
 /// As much of a server's text as an error may carry.
 pub(crate) fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 1000;
-    match text.char_indices().nth(LONGEST) {
+    shortened(text, 1000)
+}
+
+/// A text of so many letters at most.
+pub(crate) fn shortened(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
     }
@@ -225,11 +229,16 @@ struct Text(Option<String>);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(match Value::deserialize(deserializer)? {
-            Value::Null => None,
-            Value::String(text) => Some(text),
-            other => Some(other.to_string()),
-        }))
+        Value::deserialize(deserializer).map(|value| Self(text_of(value)))
+    }
+}
+
+/// A text, whatever a server wrote in its place: `5` is as good as `"5"`, and `null` is none.
+pub(crate) fn text_of(value: Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
     }
 }
 
@@ -250,11 +259,7 @@ pub struct TokenEnvelope {
 impl<'de> Deserialize<'de> for TokenEnvelope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut envelope: Envelope<IgnoredAny> = Envelope::deserialize(deserializer)?;
-        let mut text = |name| match envelope.other.remove(name) {
-            Some(Value::String(text)) => Some(text),
-            Some(Value::Null) | None => None,
-            Some(other) => Some(other.to_string()),
-        };
+        let mut text = |name| envelope.other.remove(name).and_then(text_of);
         let (user_id, token) = (text("userId"), text("token").map(Secret::from));
         let error = Some(envelope.text()).filter(|text| !text.is_empty());
         Ok(Self { code: envelope.code, user_id, token, error })

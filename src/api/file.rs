@@ -34,8 +34,7 @@ impl File {
     /// is not a file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let metadata = std::fs::metadata(path)
-            .map_err(|error| Error::io(format_args!("cannot read {}", path.display()), &error))?;
+        let metadata = std::fs::metadata(path).map_err(|error| Error::unreadable(path, &error))?;
         if !metadata.is_file() {
             return Err(Error::invalid(format!("{} is not a file", path.display())));
         }
@@ -69,9 +68,7 @@ impl File {
             Source::Temporary(path) => path,
         };
         let metadata = tokio::fs::metadata(path).await;
-        metadata
-            .map(|metadata| metadata.len())
-            .map_err(|error| Error::io(format_args!("cannot read {}", path.display()), &error))
+        metadata.map(|metadata| metadata.len()).map_err(|error| Error::unreadable(path, &error))
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) mod file;
 pub(crate) mod runtime;
 
 pub use self::envelope::{Envelope, SyntaxCheck, SyntaxError, TokenEnvelope};
-pub(crate) use self::envelope::{Verdict, excerpt, failure, without_data};
+pub(crate) use self::envelope::{Verdict, excerpt, failure, shortened, text_of, without_data};
 pub use self::file::File;
 pub use self::generated::{Client, types};
 pub use self::runtime::{FileForm, ResponseValue};

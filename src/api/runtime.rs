@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::time::SystemTime;
 
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
@@ -11,7 +10,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::operations;
-use crate::api::{Client, Envelope, File, Operation};
+use crate::api::{Client, Envelope, File, Operation, without_data};
 use crate::transport::failure::retry_after;
 pub(crate) use crate::transport::{ByteStream, Response};
 use crate::transport::{FromAnswer, Payload, Transport};
@@ -58,8 +57,8 @@ impl<T> ResponseValue<Envelope<T>> {
     /// The same, naming the operation.
     pub fn into_data(self) -> Result<T, Error> {
         self.check()?;
-        // What is left to fail is a success without data.
-        self.inner.into_data().map_err(|error| error.in_operation(self.operation.id))
+        let Envelope { code, data, .. } = self.inner;
+        data.ok_or_else(|| without_data(code).in_operation(self.operation.id))
     }
 
     /// The data of a success with its warnings.
@@ -77,10 +76,9 @@ impl<T> ResponseValue<Envelope<T>> {
         for warning in self.inner.warnings() {
             tracing::warn!(operation = self.operation.id, warning, "a success with a warning");
         }
-        self.inner.check().map_err(|error| {
-            let delay = retry_after(&self.headers, SystemTime::now());
-            error.in_operation(self.operation.id).with_retry_after(delay)
-        })
+        self.inner
+            .check()
+            .map_err(|error| error.in_operation(self.operation.id).with_retry_after(retry_after(&self.headers)))
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::JobId;
 use crate::Vendor;
+use crate::api::text_of;
 
 /// The state of a job.
 ///
@@ -311,11 +312,7 @@ fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Scalar>, 
 }
 
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(match Option::<Value>::deserialize(deserializer)? {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(text),
-        Some(other) => Some(other.to_string()),
-    })
+    Value::deserialize(deserializer).map(text_of)
 }
 
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
@@ -346,10 +343,8 @@ fn values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::E
 }
 
 fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let text = |value| match value {
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
+    // A null in a list keeps its place.
+    let text = |value| text_of(value).unwrap_or_else(|| Value::Null.to_string());
     Ok(values(deserializer)?.into_iter().map(text).collect())
 }
 

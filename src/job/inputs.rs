@@ -63,14 +63,11 @@ impl Inputs {
 
     /// A name for the job: that of the first input.
     pub(super) fn name(&self) -> String {
-        let name = match self.0.first() {
-            None => None,
-            Some(Input::Memory(file)) => Some(file.name().to_owned()),
-            Some(Input::Path(path) | Input::File(path) | Input::Directory(path) | Input::Zip(path)) => {
-                Some(name_of(path)).filter(|name| !name.is_empty())
-            }
-        };
-        name.unwrap_or_else(|| UNNAMED.to_owned())
+        match self.0.first() {
+            None => UNNAMED.to_owned(),
+            Some(Input::Memory(file)) => file.name().to_owned(),
+            Some(Input::Path(path) | Input::File(path) | Input::Directory(path) | Input::Zip(path)) => name_of(path),
+        }
     }
 
     /// The files to send, in the order they were added.
@@ -104,8 +101,7 @@ impl Input {
             Self::Zip(path) => zip_at(&path),
             Self::Directory(path) => packed(&path, limit),
             Self::Path(path) => {
-                let metadata = fs::metadata(&path)
-                    .map_err(|error| Error::io(format_args!("cannot read {}", path.display()), &error))?;
+                let metadata = fs::metadata(&path).map_err(|error| Error::unreadable(&path, &error))?;
                 if metadata.is_dir() { packed(&path, limit) } else { File::open(path) }
             }
         }
@@ -116,7 +112,7 @@ impl Input {
 fn name_of(path: &Path) -> String {
     let named = path.file_name().map(ToOwned::to_owned);
     let named = named.or_else(|| path.canonicalize().ok()?.file_name().map(ToOwned::to_owned));
-    named.unwrap_or_default().to_string_lossy().into_owned()
+    named.map_or_else(|| UNNAMED.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 fn zip_at(path: &Path) -> Result<File> {
@@ -124,9 +120,7 @@ fn zip_at(path: &Path) -> Result<File> {
     let mut start = [0; 4];
     let opened = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
     match opened {
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            Err(Error::io(format_args!("cannot read {}", path.display()), &error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(Error::unreadable(path, &error)),
         // A zip starts with its first file, or with its end when it is empty.
         Ok(()) if start == *b"PK\x03\x04" || start == *b"PK\x05\x06" => Ok(file),
         _ => Err(Error::invalid(format!("{} is no zip", path.display()))),
@@ -135,40 +129,29 @@ fn zip_at(path: &Path) -> Result<File> {
 
 /// A directory as one zip.
 fn packed(directory: &Path, limit: u64) -> Result<File> {
-    let failed = |error: io::Error| Error::io(format_args!("cannot zip {}", directory.display()), &error);
+    let failed = |path: &Path, error: &io::Error| match error.kind() {
+        io::ErrorKind::FileTooLarge => over_limit(directory, limit),
+        _ => Error::io(format_args!("cannot zip {}", path.display()), error),
+    };
     let mut members = Vec::new();
     collect(directory, directory, &mut members)?;
     if members.is_empty() {
         return Err(Error::invalid(format!("{} holds no files to submit", directory.display())));
     }
     members.sort();
-    let target = NamedTempFile::new().map_err(failed)?;
+    let target = NamedTempFile::new().map_err(|error| failed(directory, &error))?;
     let mut zip = ZipWriter::new(Metered { target, written: 0, limit });
-    let mut too_large = None;
     for (name, path) in &members {
-        if let Err(error) = pack(&mut zip, name, path) {
-            too_large = Some((path, error));
-            break;
-        }
+        pack(&mut zip, name, path).map_err(|error| failed(path, &error))?;
     }
-    if let Some((path, error)) = too_large {
-        return Err(if is_over_limit(&error) {
-            over_limit(directory, limit)
-        } else {
-            Error::io(format_args!("cannot zip {}", path.display()), &error)
-        });
-    }
-    let written = zip.finish().map_err(io::Error::from);
-    let mut written =
-        written.map_err(|error| if is_over_limit(&error) { over_limit(directory, limit) } else { failed(error) })?;
-    written.target.flush().map_err(failed)?;
-    let name = Some(name_of(directory)).filter(|name| !name.is_empty()).unwrap_or_else(|| UNNAMED.to_owned());
-    Ok(File::temporary(format!("{name}.zip"), written.target.into_temp_path()))
+    let mut written = zip.finish().map_err(|error| failed(directory, &error.into()))?;
+    written.target.flush().map_err(|error| failed(directory, &error))?;
+    Ok(File::temporary(format!("{}.zip", name_of(directory)), written.target.into_temp_path()))
 }
 
 /// Every file below a directory with its name in the zip, hidden ones left out.
 fn collect(root: &Path, directory: &Path, members: &mut Vec<(String, PathBuf)>) -> Result<()> {
-    let failed = |error: io::Error| Error::io(format_args!("cannot read {}", directory.display()), &error);
+    let failed = |error| Error::unreadable(directory, &error);
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let path = entry.path();
@@ -176,8 +159,7 @@ fn collect(root: &Path, directory: &Path, members: &mut Vec<(String, PathBuf)>) 
             continue;
         }
         let is_link = entry.file_type().map_err(failed)?.is_symlink();
-        let metadata =
-            fs::metadata(&path).map_err(|error| Error::io(format_args!("cannot read {}", path.display()), &error))?;
+        let metadata = fs::metadata(&path).map_err(|error| Error::unreadable(&path, &error))?;
         if metadata.is_file() {
             let relative = path.strip_prefix(root).unwrap_or(&path);
             let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
@@ -225,10 +207,6 @@ impl io::Seek for Metered {
     fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
         self.target.seek(to)
     }
-}
-
-fn is_over_limit(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::FileTooLarge
 }
 
 fn over_limit(directory: &Path, limit: u64) -> Error {

@@ -1,7 +1,5 @@
 //! What comes back: status and headers, the first bytes looked at, the rest as a stream.
 
-use std::time::SystemTime;
-
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
@@ -78,7 +76,7 @@ impl Response {
     pub(crate) async fn without_failure(mut self) -> Result<Self> {
         if let Some(verdict) = &self.verdict {
             verdict.check().map_err(|error| {
-                let error = error.with_retry_after(failure::retry_after(&self.headers, SystemTime::now()));
+                let error = error.with_retry_after(failure::retry_after(&self.headers));
                 self.secrets.kept_out_of(error)
             })?;
         }

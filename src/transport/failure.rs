@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 
-use crate::api::Verdict;
+use crate::api::{Verdict, shortened};
 use crate::{Error, ErrorKind};
 
 /// How much of an unexpected body is looked at.
@@ -61,7 +61,7 @@ pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &str) -> 
         Some(Err(error)) => error,
         _ => bare(status, headers, body),
     };
-    error.with_status(status.as_u16()).with_retry_after(retry_after(headers, SystemTime::now()))
+    error.with_status(status.as_u16()).with_retry_after(retry_after(headers))
 }
 
 fn bare(status: StatusCode, headers: &HeaderMap, body: &str) -> Error {
@@ -135,13 +135,15 @@ pub(crate) fn snippet(text: &str) -> String {
     }
     let words: Vec<_> = plain.split_whitespace().collect();
     let line = words.join(" ");
-    match line.char_indices().nth(SHOWN) {
-        None => line,
-        Some((end, _)) => format!("{}…", &line[..end]),
-    }
+    shortened(&line, SHOWN)
 }
 
-pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+/// How long the server asks to wait before the next call.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    retry_after_at(headers, SystemTime::now())
+}
+
+fn retry_after_at(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     match value.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
@@ -218,7 +220,7 @@ mod tests {
             ("soon", None),
         ] {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
-            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs), "{value}");
+            assert_eq!(retry_after_at(&headers, now), expected.map(Duration::from_secs), "{value}");
         }
     }
 

@@ -1,6 +1,5 @@
 //! What is sent: a request with its body in memory, or a multipart form whose files are read as they go.
 
-use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,23 +51,25 @@ impl Payload {
             ));
         }
         let fields = serde_urlencoded::to_string(form).map_err(|error| unsuited(&error.to_string()))?;
-        let fields = serde_urlencoded::from_str(&fields).map_err(|error| unsuited(&error.to_string()))?;
+        let fields = form_urlencoded::parse(fields.as_bytes()).into_owned().collect();
         Ok(Self::Files { fields, file_field: F::FILE_FIELD, files })
     }
 
     /// What it carries that is secret.
     pub(super) fn secrets(&self, identity: Option<&Identity>) -> Vec<Secret> {
-        let fields = match self {
-            Self::Files { fields, .. } => Cow::Borrowed(fields),
+        let is_secret = |name: &str| SECRET_FIELDS.contains(&name);
+        let mut secrets: Vec<Secret> = match self {
+            Self::Files { fields, .. } => {
+                fields.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.as_str().into()).collect()
+            }
             Self::Buffered(request) => {
-                let body = request.body().and_then(Body::as_bytes).unwrap_or_default();
                 // JSON bodies carry no secret, and read as a form they have no field of such a name.
-                Cow::Owned(serde_urlencoded::from_bytes(body).unwrap_or_default())
+                let fields = form_urlencoded::parse(request.body().and_then(Body::as_bytes).unwrap_or_default());
+                fields.filter(|(name, _)| is_secret(name)).map(|(_, value)| value.as_ref().into()).collect()
             }
         };
-        let secret = fields.iter().filter(|(name, _)| SECRET_FIELDS.contains(&name.as_str()));
-        let secret = secret.map(|(_, value)| Secret::from(value.as_str()));
-        secret.chain(identity.and_then(|identity| identity.token.clone())).collect()
+        secrets.extend(identity.and_then(|identity| identity.token.clone()));
+        secrets
     }
 
     /// The request of one attempt.
@@ -161,7 +162,7 @@ async fn part(file: &File, progress: &Progress) -> Result<multipart::Part> {
         Source::Disk(path) => path,
         Source::Temporary(path) => path,
     };
-    let unreadable = |error| Error::io(format_args!("cannot read {}", path.display()), &error);
+    let unreadable = |error| Error::unreadable(path, &error);
     let open = tokio::fs::File::open(path).await.map_err(unreadable)?;
     let length = open.metadata().await.map_err(unreadable)?.len();
     let body = Body::wrap_stream(read(open, length, path.to_owned(), progress.clone()));
@@ -187,7 +188,7 @@ fn read(
             };
             progress.touch();
             if let Err(error) = &piece {
-                progress.fail(Error::io(format_args!("cannot read {}", path.display()), error));
+                progress.fail(Error::unreadable(&path, error));
             }
             let missing = piece.as_ref().map_or(0, |piece| missing.saturating_sub(piece.len() as u64));
             Some((piece, (pieces, missing)))
