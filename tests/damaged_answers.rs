@@ -96,7 +96,11 @@ fn damaged_lineage_is_read_or_refused_and_can_be_asked() {
                 let ends = lineage.relationships().flat_map(|relationship| relationship.ends());
                 assert!(ends.count() >= lineage.unresolved().count());
                 for object in lineage.objects() {
-                    let _ = (object.upstream(), object.downstream(), lineage.object(&object.qualified_name()));
+                    let _ = (
+                        object.upstream().to_vec(),
+                        object.downstream().to_vec(),
+                        lineage.object(&object.qualified_name()),
+                    );
                 }
             }
             Err(error) => {

@@ -23,7 +23,8 @@
 //!     assert_eq!(flow.to_string(), "ORDERS.TOTAL → REPORT.SUM");
 //! }
 //! let sum = lineage.column("report", "sum")?;
-//! assert_eq!(sum.upstream()[0].qualified_name(), "ORDERS.TOTAL");
+//! let sources: Vec<String> = sum.upstream().into_iter().map(|column| column.qualified_name()).collect();
+//! assert_eq!(sources, ["ORDERS.TOTAL"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -44,6 +45,7 @@
 //! expressions, function results, and so on. They are objects too, [intermediate](Object::is_intermediate) ones.
 //! [`Column::upstream`] and [`Lineage::column_flows`] walk through them.
 
+mod diagram;
 mod equal;
 mod error;
 #[cfg(test)]
@@ -63,8 +65,9 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer};
 
+pub use self::diagram::{Diagram, Edge};
 pub use self::error::{Candidate, LookupError, Place, ReadError, ReadErrorKind};
-pub use self::graph::ColumnFlow;
+pub use self::graph::{ColumnFlow, Impact, ObjectFlow, Path, Paths, Trace, Traced, Vertex};
 pub use self::kinds::{ClauseType, EffectType, Mode, ObjectKind, RelationType};
 pub use self::read::Reader;
 pub use self::view::{
@@ -72,7 +75,7 @@ pub use self::view::{
     Server, Summary, Transform,
 };
 
-use self::graph::{Flows, Ids};
+use self::graph::{Ids, Index};
 use self::model::Model;
 use self::names::Names;
 
@@ -93,7 +96,7 @@ pub struct Lineage {
 struct Inner {
     model: Model,
     ids: OnceLock<Ids>,
-    flows: OnceLock<Flows>,
+    index: OnceLock<Index>,
     names: OnceLock<Names>,
 }
 
@@ -102,8 +105,8 @@ impl Inner {
         self.ids.get_or_init(|| Ids::new(&self.model))
     }
 
-    fn flows(&self) -> &Flows {
-        self.flows.get_or_init(|| Flows::new(&self.model, self.ids()))
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::new(&self.model, self.ids()))
     }
 
     fn names(&self) -> &Names {
@@ -113,7 +116,7 @@ impl Inner {
 
 impl Lineage {
     fn from_model(model: Model) -> Self {
-        Self { inner: Arc::new(Inner { model, ids: OnceLock::new(), flows: OnceLock::new(), names: OnceLock::new() }) }
+        Self { inner: Arc::new(Inner { model, ids: OnceLock::new(), index: OnceLock::new(), names: OnceLock::new() }) }
     }
 
     /// Reads an answer that is in memory, in any of the layouts, with or without the server's envelope.

@@ -179,11 +179,6 @@ pub(super) fn object_name(model: &Model, object: &RawObject) -> String {
     written.join(".")
 }
 
-/// The qualified name of a column.
-pub(super) fn column_name(inner: &Inner, at: u32) -> String {
-    Column::new(inner, at).qualified_name()
-}
-
 /// Objects by the last part of their name, case aside.
 pub(super) struct Names {
     objects: HashMap<Box<str>, Vec<u32>>,

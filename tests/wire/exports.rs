@@ -34,7 +34,7 @@ fn csv() -> ResponseTemplate {
 async fn the_drawn_lineage_is_read_into_the_model() -> Outcome {
     let server = Server::answering(LINEAGE, answer(drawn("global"))).await;
     let lineage = server.client().job("j1").lineage().await?;
-    assert_eq!(lineage.column("REPORT", "SUM")?.upstream()[0].qualified_name(), "ORDERS.TOTAL");
+    assert_eq!(lineage.column("REPORT", "SUM")?.upstream().to_vec()[0].qualified_name(), "ORDERS.TOTAL");
     assert_eq!((lineage.job_id(), lineage.session_id(), lineage.is_summary()), (Some("j1"), Some("s1"), false));
     Ok(())
 }

@@ -1,0 +1,287 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::fixtures::{LAYOUT_B, LAYOUT_C1, read, read_model};
+use super::super::{Column, Lineage, Process, RelationType, Relationship};
+
+fn flows(lineage: &Lineage) -> Vec<String> {
+    lineage.column_flows().iter().map(ToString::to_string).collect()
+}
+
+fn names<T: ToString>(items: impl IntoIterator<Item = T>) -> Vec<String> {
+    items.into_iter().map(|item| item.to_string()).collect()
+}
+
+fn column<'l>(lineage: &'l Lineage, id: &str) -> Column<'l> {
+    lineage.column_by_id(id).unwrap()
+}
+
+#[test]
+fn flows_walk_through_intermediate_results_and_leave_out_record_sets() {
+    let expected = ["sales.customers.region → sales.report.region", "sales.orders.amount → sales.report.total"];
+    assert_eq!(flows(&read(LAYOUT_C1)), expected);
+    assert_eq!(flows(&read(LAYOUT_B)), expected);
+}
+
+#[test]
+fn the_lineage_of_tables_follows_from_that_of_columns() {
+    let expected = ["sales.customers → sales.report", "sales.orders → sales.report"];
+    assert_eq!(names(read(LAYOUT_C1).object_flows()), expected);
+}
+
+#[test]
+fn upstream_and_downstream_are_each_others_mirror() {
+    let lineage = read(LAYOUT_C1);
+    let total = column(&lineage, "32");
+    assert_eq!(names(total.upstream()), ["sales.orders.amount"]);
+    assert!(total.downstream().to_vec().is_empty());
+    let amount = column(&lineage, "21");
+    assert_eq!(names(amount.downstream()), ["sales.report.total"]);
+    let report = lineage.object_by_id("30").unwrap();
+    assert_eq!(names(report.upstream()), ["sales.customers", "sales.orders"]);
+    let orders = lineage.object_by_id("20").unwrap();
+    assert_eq!(names(orders.downstream()), ["sales.report"]);
+}
+
+#[test]
+fn what_decides_the_rows_of_a_result_is_upstream_of_all_its_columns_over_fdr() {
+    let lineage = read(LAYOUT_C1);
+    let both = [RelationType::Fdd, RelationType::Fdr];
+    let region = column(&lineage, "31");
+    assert_eq!(names(region.upstream()), ["sales.customers.region"]);
+    assert_eq!(
+        names(region.upstream().over(both.clone())),
+        ["sales.customers.region", "sales.orders.amount", "sales.orders.customer_id"]
+    );
+    let customer = column(&lineage, "22");
+    assert!(customer.downstream().to_vec().is_empty());
+    assert_eq!(names(customer.downstream().over(both)), ["sales.report.region", "sales.report.total"]);
+}
+
+#[test]
+fn a_dropped_column_touches_what_only_filters_by_it() {
+    let lineage = read(LAYOUT_C1);
+    let impact = column(&lineage, "22").impact();
+    assert!(impact.columns.is_empty());
+    assert_eq!(names(&impact.objects), ["sales.report"]);
+    assert_eq!(impact.statements.iter().map(Process::name).collect::<Vec<_>>(), ["Query Insert-1"]);
+    let types: Vec<&str> = impact.relationships.iter().map(Relationship::type_text).collect();
+    assert_eq!(types, ["fdr", "join"]);
+    let impact = column(&lineage, "21").impact();
+    assert_eq!(names(&impact.columns), ["sales.report.total"]);
+}
+
+#[test]
+fn a_statement_reads_its_sources_and_writes_its_target() {
+    let lineage = read(LAYOUT_C1);
+    let named =
+        |processes: Vec<Process<'_>>| processes.iter().map(|process| process.name().to_owned()).collect::<Vec<_>>();
+    for (object, readers, writers) in [("customers", 1, 0), ("orders", 1, 0), ("report", 0, 1)] {
+        let object = lineage.object(object).unwrap();
+        assert_eq!(named(object.readers()), vec!["Query Insert-1"; readers], "{object}");
+        assert_eq!(named(object.writers()), vec!["Query Insert-1"; writers], "{object}");
+    }
+}
+
+const CHAIN: &str = r#"
+    {"id": 1, "name": "a", "type": "table", "columns": [{"id": 11, "name": "x"}]},
+    {"id": 2, "name": "b", "type": "view", "columns": [{"id": 21, "name": "x"}]},
+    {"id": 3, "name": "c", "type": "table", "columns": [{"id": 31, "name": "x"}]},
+    {"id": 4, "name": "RS-1", "type": "select_list", "columns": [{"id": 41, "name": "x"}]},
+    {"id": 5, "name": "RS-2", "type": "select_list", "columns": [{"id": 51, "name": "x"}]}"#;
+
+fn chain(edges: &[(&str, &str)]) -> Lineage {
+    let relationships: Vec<String> = edges
+        .iter()
+        .enumerate()
+        .map(|(at, (from, to))| {
+            format!(r#"{{"id": "r{at}", "type": "fdd", "target": {{"id": {to}}}, "sources": [{{"id": {from}}}]}}"#)
+        })
+        .collect();
+    read_model(CHAIN, &relationships.join(","))
+}
+
+#[test]
+fn upstream_goes_as_far_as_it_is_told() {
+    let lineage = chain(&[("11", "41"), ("41", "21"), ("21", "51"), ("51", "31")]);
+    let last = column(&lineage, "31");
+    assert_eq!(names(last.upstream()), ["a.x", "b.x"]);
+    assert_eq!(names(last.upstream().direct()), ["b.x"]);
+    assert_eq!(names(last.upstream().depth(2)), ["a.x", "b.x"]);
+    assert!(last.upstream().depth(0).to_vec().is_empty());
+    assert_eq!(names(last.upstream().ultimate()), ["a.x"]);
+    assert_eq!(names(last.upstream().depth(1).ultimate()), ["b.x"]);
+    assert_eq!(names(column(&lineage, "11").downstream().ultimate()), ["c.x"]);
+    assert_eq!(names(last.upstream().with_intermediates()), ["RS-1.x", "RS-2.x", "a.x", "b.x"]);
+    assert_eq!(names(last.upstream().with_intermediates().direct()), ["RS-2.x"]);
+    assert_eq!(names(last.upstream().with_intermediates().ultimate()), ["a.x"]);
+    assert_eq!(names(last.object().upstream().ultimate()), ["a"]);
+}
+
+#[test]
+fn paths_run_with_the_flow_to_every_ultimate_source() {
+    let lineage = chain(&[("11", "41"), ("41", "31"), ("11", "21"), ("21", "51"), ("51", "31")]);
+    let last = column(&lineage, "31");
+    assert_eq!(names(last.upstream().paths()), ["a.x → c.x", "a.x → b.x → c.x"]);
+    let first = column(&lineage, "11");
+    let paths: BTreeSet<String> = names(first.downstream().with_intermediates().paths()).into_iter().collect();
+    assert_eq!(paths, BTreeSet::from(["a.x → RS-1.x → c.x".to_owned(), "a.x → b.x → RS-2.x → c.x".to_owned()]));
+    assert_eq!(names(last.object().upstream().paths()), ["a → c", "a → b → c"]);
+    assert_eq!(names(last.upstream().depth(1).paths()), ["a.x → c.x", "b.x → c.x"]);
+    let path = last.upstream().paths().next().unwrap();
+    assert_eq!((path.source().id(), path.target().id(), path.steps().len()), ("11", "31", 2));
+}
+
+#[test]
+fn a_cycle_is_walked_once_and_is_ultimate_as_a_whole() {
+    let lineage = chain(&[("11", "21"), ("21", "11"), ("21", "31")]);
+    let last = column(&lineage, "31");
+    assert_eq!(names(last.upstream()), ["a.x", "b.x"]);
+    assert_eq!(names(last.upstream().ultimate()), ["a.x", "b.x"]);
+    assert_eq!(names(last.upstream().paths()), ["a.x → b.x → c.x"]);
+    assert_eq!(names(column(&lineage, "11").upstream()), ["a.x", "b.x"]);
+}
+
+#[test]
+fn a_cycle_of_intermediate_results_ends() {
+    let lineage = chain(&[("11", "41"), ("41", "51"), ("51", "41"), ("51", "31")]);
+    assert_eq!(flows(&lineage), ["a.x → c.x"]);
+}
+
+#[test]
+fn a_column_that_feeds_itself_is_upstream_of_itself() {
+    let lineage = chain(&[("11", "41"), ("41", "11")]);
+    assert_eq!(flows(&lineage), ["a.x → a.x"]);
+    let own = column(&lineage, "11");
+    assert_eq!(names(own.upstream()), ["a.x"]);
+    assert_eq!(names(own.upstream().ultimate()), ["a.x"]);
+    assert_eq!(own.upstream().paths().count(), 0);
+    assert_eq!(names(own.object().upstream()), ["a"]);
+}
+
+#[test]
+fn two_paths_to_one_source_are_one_flow() {
+    let lineage = chain(&[("11", "41"), ("11", "51"), ("41", "31"), ("51", "31")]);
+    assert_eq!(flows(&lineage), ["a.x → c.x"]);
+}
+
+#[test]
+fn only_value_flows_are_walked_unless_asked() {
+    let lineage = read_model(CHAIN, r#"{"id": "r", "type": "fdr", "target": {"id": 31}, "sources": [{"id": 11}]}"#);
+    assert!(flows(&lineage).is_empty());
+    assert!(column(&lineage, "31").upstream().to_vec().is_empty());
+    assert_eq!(names(column(&lineage, "31").upstream().over(["fdr"])), ["a.x"]);
+    assert!(column(&lineage, "31").upstream().over(["no such type"]).to_vec().is_empty());
+}
+
+#[test]
+fn a_relationship_between_whole_tables_joins_objects() {
+    let lineage = read_model(
+        CHAIN,
+        r#"{"id": "r", "type": "fdd", "target": {"id": 3}, "sources": [{"id": "x", "sourceId": 1, "sourceName": "A"}]}"#,
+    );
+    let target = lineage.object_by_id("3").unwrap();
+    assert_eq!(names(target.upstream()), ["a"]);
+    assert_eq!(names(lineage.object_flows()), ["a → c"]);
+    assert_eq!(lineage.unresolved().count(), 1);
+}
+
+#[test]
+fn values_flow_through_a_routine() {
+    let body = r#"{"dbobjs": {"servers": [{"name": "s", "schemas": [{"name": "hr",
+        "tables": [{"id": 1, "name": "a", "type": "table", "columns": [{"id": 11, "name": "x"}]},
+                   {"id": 2, "name": "b", "type": "table", "columns": [{"id": 21, "name": "x"}]}],
+        "functions": [{"id": 3, "name": "f", "type": "function", "columns": [{"id": 31, "name": "r"}]}]}]}]},
+        "relationships": [{"id": 4, "type": "fdd", "target": {"id": 31}, "sources": [{"id": 11}]},
+                          {"id": 5, "type": "fdd", "target": {"id": 21}, "sources": [{"id": 31}]}]}"#;
+    let lineage = read(body);
+    assert_eq!(flows(&lineage), ["hr.a.x → hr.b.x"]);
+    let b = lineage.column("b", "x").unwrap();
+    assert_eq!(names(b.upstream().with_intermediates()), ["hr.a.x", "hr.f.r"]);
+}
+
+#[test]
+fn a_diagram_shows_the_ways_between_what_was_asked_for() {
+    let lineage = chain(&[("11", "41"), ("41", "21"), ("21", "31")]);
+    let edges = |diagram: super::super::Diagram<'_>| {
+        names(diagram.edges().into_iter().map(|edge| format!("{} {} {}", edge.source, edge.relation, edge.target)))
+    };
+    assert_eq!(edges(lineage.diagram()), ["a.x fdd b.x", "b.x fdd c.x"]);
+    assert_eq!(edges(lineage.diagram().by_object()), ["a fdd b", "b fdd c"]);
+    assert_eq!(edges(lineage.diagram().with_intermediates()), ["RS-1.x fdd b.x", "a.x fdd RS-1.x", "b.x fdd c.x"]);
+    let a = lineage.object("a").unwrap();
+    assert_eq!(edges(a.downstream().direct().diagram()), ["a.x fdd b.x"]);
+    assert!(edges(a.upstream().diagram()).is_empty());
+}
+
+#[test]
+fn an_edge_tells_what_decides_it_and_how_it_was_made() {
+    let lineage = read(LAYOUT_C1);
+    let diagram = lineage.diagram().over([RelationType::Fdd, RelationType::Fdr]);
+    let edges: Vec<String> = diagram
+        .edges()
+        .iter()
+        .map(|edge| format!("{} {} {:?} {}", edge.source, edge.relation, edge.effect.as_ref().unwrap(), edge.target))
+        .collect();
+    assert_eq!(
+        edges,
+        [
+            "sales.customers.region fdd Insert sales.report.region",
+            "sales.orders.amount fdr Insert sales.report.region",
+            "sales.orders.amount fdd Insert sales.report.total",
+            "sales.orders.amount fdr Insert sales.report.total",
+            "sales.orders.customer_id fdr Insert sales.report.region",
+            "sales.orders.customer_id fdr Insert sales.report.total",
+        ]
+    );
+}
+
+/// A search that knows nothing of indexes agrees, about every depth.
+#[test]
+fn many_random_graphs_agree_with_a_naive_search() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let ids = ["11", "21", "31", "41", "51"];
+    for _ in 0..500 {
+        let edges: Vec<(&str, &str)> =
+            (0..random.usize(..9)).map(|_| (ids[random.usize(..5)], ids[random.usize(..5)])).collect();
+        let lineage = chain(&edges);
+        for id in ids {
+            let column = column(&lineage, id);
+            for depth in 0..4 {
+                let found: BTreeSet<&str> = column.upstream().depth(depth).to_vec().iter().map(Column::id).collect();
+                assert_eq!(found, naive_upstream(&edges, id, depth), "{depth} from {id} in {edges:?}");
+            }
+            let found: BTreeSet<&str> = column.upstream().to_vec().iter().map(Column::id).collect();
+            let all = naive_upstream(&edges, id, 10);
+            assert_eq!(found, all, "{id} in {edges:?}");
+            let ultimate: BTreeSet<&str> = column.upstream().ultimate().to_vec().iter().map(Column::id).collect();
+            let expected: BTreeSet<&str> = all
+                .iter()
+                .filter(|one| {
+                    naive_upstream(&edges, one, 10).iter().all(|up| naive_upstream(&edges, up, 10).contains(*one))
+                })
+                .copied()
+                .collect();
+            assert_eq!(ultimate, expected, "{id} in {edges:?}");
+        }
+    }
+}
+
+/// The stored columns at most so many steps up, by relaxing every edge until nothing changes.
+fn naive_upstream<'e>(edges: &[(&'e str, &'e str)], of: &str, depth: u32) -> BTreeSet<&'e str> {
+    let is_stored = |id: &str| id < "40";
+    let mut cost: BTreeMap<&str, u32> = BTreeMap::new();
+    loop {
+        let before = cost.clone();
+        for (from, to) in edges {
+            let near = if *to == of { Some(0) } else { None }.into_iter().chain(cost.get(to).copied()).min();
+            if let Some(near) = near {
+                let far = near + u32::from(is_stored(from));
+                let known = cost.entry(from).or_insert(far);
+                *known = far.min(*known);
+            }
+        }
+        if cost == before {
+            return cost.into_iter().filter(|(id, cost)| is_stored(id) && *cost <= depth).map(|(id, _)| id).collect();
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! Upstream and downstream of one column or object, as sets and as paths.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+
+use super::super::Inner;
+use super::super::kinds::RelationType;
+use super::super::view::{Column, Object};
+use super::components::ends_of;
+use super::walk::{Edge, Reach, Rules, Stops, is_stored, nodes_of_object};
+use super::{Direction, Node};
+
+/// A column or an object: what a walk comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Vertex<'a> {
+    /// A column.
+    Column(Column<'a>),
+    /// An object as a whole.
+    Object(Object<'a>),
+}
+
+impl<'a> Vertex<'a> {
+    pub(in super::super) fn new(inner: &'a Inner, node: Node) -> Self {
+        match node {
+            Node::Column(at) => Self::Column(Column::new(inner, at)),
+            Node::Object(at) => Self::Object(Object::new(inner, at)),
+        }
+    }
+
+    /// The object itself, or the one that the column is of.
+    #[must_use]
+    pub fn object(&self) -> Object<'a> {
+        match self {
+            Self::Column(column) => column.object(),
+            Self::Object(object) => *object,
+        }
+    }
+
+    /// Its qualified name.
+    #[must_use]
+    pub fn qualified_name(&self) -> String {
+        self.to_string()
+    }
+
+    /// Where a walk from it begins.
+    pub(in super::super) fn nodes(self) -> Vec<Node> {
+        match self {
+            Self::Column(column) => vec![Node::Column(column.at)],
+            Self::Object(object) => nodes_of_object(object.inner, object.at).collect(),
+        }
+    }
+
+    pub(in super::super) fn inner(self) -> &'a Inner {
+        match self {
+            Self::Column(column) => column.inner,
+            Self::Object(object) => object.inner,
+        }
+    }
+
+    pub(in super::super) fn id(&self) -> &'a str {
+        match self {
+            Self::Column(column) => column.id(),
+            Self::Object(object) => object.id(),
+        }
+    }
+}
+
+impl fmt::Display for Vertex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Column(column) => column.fmt(f),
+            Self::Object(object) => object.fmt(f),
+        }
+    }
+}
+
+/// What can be traced: a [`Column`] or an [`Object`]. Implemented here alone.
+pub trait Traced<'a>: sealed::Sealed<'a> + Copy + Eq + Hash + fmt::Display + fmt::Debug {}
+
+impl<'a> Traced<'a> for Column<'a> {}
+
+impl<'a> Traced<'a> for Object<'a> {}
+
+mod sealed {
+    use super::{Column, Object, Vertex};
+
+    pub trait Sealed<'a>: Sized {
+        fn into_vertex(self) -> Vertex<'a>;
+        /// How a place on the way looks to somebody who asked for this.
+        fn seen_at(vertex: Vertex<'a>) -> Option<Self>;
+    }
+
+    impl<'a> Sealed<'a> for Column<'a> {
+        fn into_vertex(self) -> Vertex<'a> {
+            Vertex::Column(self)
+        }
+
+        fn seen_at(vertex: Vertex<'a>) -> Option<Self> {
+            match vertex {
+                Vertex::Column(column) => Some(column),
+                Vertex::Object(_) => None,
+            }
+        }
+    }
+
+    impl<'a> Sealed<'a> for Object<'a> {
+        fn into_vertex(self) -> Vertex<'a> {
+            Vertex::Object(self)
+        }
+
+        fn seen_at(vertex: Vertex<'a>) -> Option<Self> {
+            Some(vertex.object())
+        }
+    }
+}
+
+/// A question that follows the lineage from a column or an object; made by [`Column::upstream`],
+/// [`Column::downstream`], [`Object::upstream`] and [`Object::downstream`].
+///
+/// Iterate over it for the columns or objects that it finds, each once, sorted by qualified name. As it stands it
+/// follows `fdd` relationships (where values flow) as far as they go, through intermediate results and routines, and
+/// gives the columns or objects that a database stores. The methods here ask for less, or for more. A cycle is walked
+/// once; what feeds itself is upstream of itself.
+///
+/// ```
+/// # use sqlflow_client::lineage::Lineage;
+/// # let lineage: Lineage = r#"{"dbobjs": [
+/// #     {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
+/// #     {"id": "3", "name": "DAILY", "type": "view", "columns": [{"id": "4", "name": "SUM"}]},
+/// #     {"id": "5", "name": "REPORT", "type": "view", "columns": [{"id": "6", "name": "SUM"}]}],
+/// #   "relationships": [
+/// #     {"id": "7", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]},
+/// #     {"id": "8", "type": "fdd", "target": {"id": "6"}, "sources": [{"id": "4"}]}]}"#.parse()?;
+/// let sum = lineage.column("REPORT", "SUM")?;
+/// let all: Vec<String> = sum.upstream().into_iter().map(|column| column.to_string()).collect();
+/// assert_eq!(all, ["DAILY.SUM", "ORDERS.TOTAL"]);
+///
+/// let direct = sum.upstream().direct().to_vec();
+/// assert_eq!(direct[0].qualified_name(), "DAILY.SUM");
+/// let first = sum.upstream().ultimate().to_vec();
+/// assert_eq!(first[0].qualified_name(), "ORDERS.TOTAL");
+///
+/// let paths: Vec<String> = sum.upstream().paths().map(|path| path.to_string()).collect();
+/// assert_eq!(paths, ["ORDERS.TOTAL → DAILY.SUM → REPORT.SUM"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Cost
+///
+/// The first question about a lineage builds an index over all of it. After that a question costs in proportion to
+/// what it walks over, not to the size of the lineage.
+#[derive(Clone)]
+#[must_use = "asks nothing until it is iterated over"]
+pub struct Trace<'a, T> {
+    start: Vertex<'a>,
+    pub(in super::super) rules: Rules<'a>,
+    depth: Option<u32>,
+    ultimate: bool,
+    finds: PhantomData<T>,
+}
+
+impl<'a, T: Traced<'a>> Trace<'a, T> {
+    fn new(start: T, direction: Direction) -> Self {
+        let start = start.into_vertex();
+        let mut rules = Rules::new(start.inner(), direction);
+        // An object is reached through its record set too.
+        if matches!(start, Vertex::Object(_)) {
+            rules.stops = rules.stops.and_rows();
+        }
+        Self { start, rules, depth: None, ultimate: false, finds: PhantomData }
+    }
+
+    /// Only what is one step away: the nearest stored columns or objects, or whatever is nearest
+    /// [with intermediates](Self::with_intermediates).
+    pub fn direct(self) -> Self {
+        self.depth(1)
+    }
+
+    /// Only what is at most so many steps away. A step leads from one stored column to the next, however many
+    /// intermediate results are between; [with intermediates](Self::with_intermediates) each of them is one.
+    pub fn depth(mut self, steps: u32) -> Self {
+        self.depth = Some(steps);
+        self
+    }
+
+    /// Only where the lineage begins (upstream) or ends (downstream): what is reached and has nothing further. Of a
+    /// cycle with nothing further, all of it; within a [depth](Self::depth), what is as far as that reaches, too.
+    pub fn ultimate(mut self) -> Self {
+        self.ultimate = true;
+        self
+    }
+
+    /// Follows relationships of these types instead of `fdd` alone.
+    ///
+    /// With `fdr` among them, a column depends on the rows of its object too: a filter decides the record set of a
+    /// result, and so every value in it.
+    pub fn over<R: Into<RelationType>>(mut self, types: impl IntoIterator<Item = R>) -> Self {
+        self.rules.follow(types.into_iter().map(Into::into));
+        self
+    }
+
+    /// Shows what is walked through otherwise: results inside statements, routines and record sets.
+    pub fn with_intermediates(mut self) -> Self {
+        self.rules.stops = Stops::Everywhere;
+        self
+    }
+
+    /// What is found, sorted by qualified name, and by id where names are equal.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<T> {
+        let reach = self.reach();
+        let mut found: Vec<T> = if self.ultimate {
+            let graph = Graph::new(self, &reach);
+            let ends = graph.vertices.iter().zip(graph.ends());
+            ends.filter(|(vertex, is_end)| vertex.reached && *is_end).map(|(vertex, _)| vertex.item).collect()
+        } else {
+            let mut seen = HashSet::new();
+            let reached = reach.edges.iter().filter(|edge| self.counts(edge));
+            reached.filter_map(|edge| self.seen_at(edge.far)).filter(|item| seen.insert(*item)).collect()
+        };
+        found.sort_by_cached_key(|item| {
+            let vertex = item.into_vertex();
+            (vertex.qualified_name(), vertex.id())
+        });
+        found
+    }
+
+    /// The ways to the [ultimate](Self::ultimate) columns or objects, each a [`Path`] in the direction of the flow.
+    ///
+    /// There can be very many: they are found one by one, as the iterator is asked. A path comes to no place twice.
+    /// Within a [depth](Self::depth) a path ends where that ends.
+    #[must_use]
+    pub fn paths(&self) -> Paths<'a, T> {
+        let graph = Graph::new(self, &self.reach());
+        let ends = graph.ends();
+        Paths::new(graph, ends, self.rules.direction)
+    }
+
+    fn reach(&self) -> Reach {
+        self.rules.explore(self.start.nodes(), self.depth)
+    }
+
+    /// Where it starts, and how far it goes.
+    pub(in super::super) fn extent(&self) -> (Vertex<'a>, Option<u32>) {
+        (self.start, self.depth)
+    }
+
+    fn seen_at(&self, node: Node) -> Option<T> {
+        T::seen_at(Vertex::new(self.rules.inner, node))
+    }
+
+    /// The step from a column to its own object's rows is none between objects.
+    fn counts(&self, edge: &Edge) -> bool {
+        !edge.label.relation.is_absent() || matches!(self.start, Vertex::Column(_))
+    }
+}
+
+impl<'a, T: Traced<'a>> IntoIterator for Trace<'a, T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.to_vec().into_iter()
+    }
+}
+
+impl<T> fmt::Debug for Trace<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trace")
+            .field("start", &self.start)
+            .field("direction", &self.rules.direction)
+            .field("depth", &self.depth)
+            .field("ultimate", &self.ultimate)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Column<'a> {
+    /// The columns that values of this one come from; see [`Trace`] for what counts and what else can be asked.
+    pub fn upstream(&self) -> Trace<'a, Self> {
+        Trace::new(*self, Direction::Upstream)
+    }
+
+    /// The columns that values of this one flow into; see [`Trace`].
+    pub fn downstream(&self) -> Trace<'a, Self> {
+        Trace::new(*self, Direction::Downstream)
+    }
+}
+
+impl<'a> Object<'a> {
+    /// The objects that values of this one come from; see [`Trace`] for what counts and what else can be asked.
+    ///
+    /// Starts from all columns of the object, its record set too, and from relationships between whole tables; goes
+    /// on from the columns that were reached, not from the whole of their tables.
+    pub fn upstream(&self) -> Trace<'a, Self> {
+        Trace::new(*self, Direction::Upstream)
+    }
+
+    /// The objects that values of this one flow into; otherwise as [`upstream`](Self::upstream).
+    pub fn downstream(&self) -> Trace<'a, Self> {
+        Trace::new(*self, Direction::Downstream)
+    }
+}
+
+struct Place<T> {
+    item: T,
+    /// Whether an edge leads here; the start is a vertex in any case.
+    reached: bool,
+}
+
+/// What a walk found, as a graph of what was asked for. The start is vertex 0.
+struct Graph<'a, T> {
+    vertices: Vec<Place<T>>,
+    next: Vec<Vec<usize>>,
+    lifetime: PhantomData<&'a ()>,
+}
+
+impl<'a, T: Traced<'a>> Graph<'a, T> {
+    fn new(trace: &Trace<'a, T>, reach: &Reach) -> Self {
+        let mut graph = Self { vertices: Vec::new(), next: Vec::new(), lifetime: PhantomData };
+        let mut places = HashMap::new();
+        if let Some(start) = T::seen_at(trace.start) {
+            graph.place(&mut places, start);
+        }
+        for edge in reach.edges.iter().filter(|edge| trace.counts(edge) && !is_within_stored(&trace.rules, edge)) {
+            if let [Some(near), Some(far)] = [edge.near, edge.far].map(|node| trace.seen_at(node)) {
+                let near = graph.place(&mut places, near);
+                let far = graph.place(&mut places, far);
+                graph.vertices[far].reached = true;
+                graph.next[near].push(far);
+            }
+        }
+        for next in &mut graph.next {
+            next.sort_unstable();
+            next.dedup();
+        }
+        graph
+    }
+
+    fn place(&mut self, places: &mut HashMap<T, usize>, item: T) -> usize {
+        *places.entry(item).or_insert_with(|| {
+            self.vertices.push(Place { item, reached: false });
+            self.next.push(Vec::new());
+            self.vertices.len() - 1
+        })
+    }
+
+    fn ends(&self) -> Vec<bool> {
+        ends_of(self.vertices.len(), &self.next)
+    }
+}
+
+/// The step from a stored column to the record set it stands in leads nowhere that is not stored already.
+fn is_within_stored(rules: &Rules<'_>, edge: &Edge) -> bool {
+    edge.label.relation.is_absent() && rules.object_of(edge.near).is_some_and(|at| is_stored(rules.inner, at))
+}
+
+/// A way along which values flow: from its first column or object to its last. Shown with arrows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Path<'a, T> {
+    steps: Vec<T>,
+    lifetime: PhantomData<&'a ()>,
+}
+
+impl<'a, T: Traced<'a>> Path<'a, T> {
+    /// Where it begins.
+    #[must_use]
+    pub fn source(&self) -> T {
+        self.steps[0]
+    }
+
+    /// Where it ends.
+    #[must_use]
+    pub fn target(&self) -> T {
+        self.steps[self.steps.len() - 1]
+    }
+
+    /// All that is on it, the source first and the target last.
+    #[must_use]
+    pub fn steps(&self) -> &[T] {
+        &self.steps
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Path<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in self.steps.iter().enumerate() {
+            if at > 0 {
+                f.write_str(" → ")?;
+            }
+            write!(f, "{step}")?;
+        }
+        Ok(())
+    }
+}
+
+/// An iterator over the paths of a [`Trace`].
+pub struct Paths<'a, T> {
+    graph: Graph<'a, T>,
+    ends: Vec<bool>,
+    direction: Direction,
+    /// The vertices of the way that is being followed, each with how many of its edges were taken.
+    way: Vec<(usize, usize)>,
+    on_way: Vec<bool>,
+}
+
+impl<'a, T: Traced<'a>> Paths<'a, T> {
+    fn new(graph: Graph<'a, T>, ends: Vec<bool>, direction: Direction) -> Self {
+        let mut on_way = vec![false; graph.vertices.len()];
+        let way = match on_way.first_mut() {
+            Some(start) => {
+                *start = true;
+                vec![(0, 0)]
+            }
+            None => Vec::new(),
+        };
+        Self { graph, ends, direction, way, on_way }
+    }
+
+    fn path(&self) -> Path<'a, T> {
+        let mut steps: Vec<T> = self.way.iter().map(|&(vertex, _)| self.graph.vertices[vertex].item).collect();
+        if self.direction == Direction::Upstream {
+            steps.reverse();
+        }
+        Path { steps, lifetime: PhantomData }
+    }
+}
+
+impl<'a, T: Traced<'a>> Iterator for Paths<'a, T> {
+    type Item = Path<'a, T>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let Some((vertex, taken)) = self.way.last_mut() {
+            let vertex = *vertex;
+            let Some(&to) = self.graph.next[vertex].get(*taken) else {
+                self.on_way[vertex] = false;
+                self.way.pop();
+                continue;
+            };
+            *taken += 1;
+            if self.on_way[to] {
+                continue;
+            }
+            self.on_way[to] = true;
+            self.way.push((to, 0));
+            if self.ends[to] && self.graph.next[to].iter().all(|&further| self.on_way[further]) {
+                return Some(self.path());
+            }
+        }
+        None
+    }
+}
+
+impl<'a, T: Traced<'a>> fmt::Debug for Paths<'a, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paths").field("vertices", &self.graph.vertices.len()).finish_non_exhaustive()
+    }
+}
