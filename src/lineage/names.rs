@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::error::{Candidate, LookupError};
+use super::graph::Vertex;
 use super::model::{Model, RawObject, ScopeKind};
 use super::view::{Column, Object};
 use super::{Inner, Lineage};
@@ -259,6 +260,61 @@ impl Lineage {
     }
 }
 
+impl Lineage {
+    /// Looks up what a whole name means: an object, or a column written `object.column`. For names that people type,
+    /// see [`object`](Self::object) for how they are read.
+    ///
+    /// # Errors
+    ///
+    /// As [`object`](Self::object) and [`column`](Self::column); [`LookupError::AmbiguousObject`] too where one reading
+    /// is an object and another a column, or where several places to part object and column do.
+    pub fn find(&self, name: &str) -> Result<Vertex<'_>, LookupError> {
+        let mut found = Vec::new();
+        let mut refused = match self.object(name) {
+            Ok(object) => {
+                found.push(Vertex::Object(object));
+                None
+            }
+            Err(error) => Some(error),
+        };
+        for (object, column) in readings_as_column(name) {
+            // A prefix that means nothing, as most do, says nothing about the name.
+            let Ok(object) = self.object(object) else {
+                continue;
+            };
+            match object.column(column) {
+                Ok(column) => found.push(Vertex::Column(column)),
+                Err(error) => refused = Some(error),
+            }
+        }
+        match (found.as_slice(), refused) {
+            ([one], _) => Ok(*one),
+            ([], Some(error)) => Err(error),
+            (several, _) => Err(LookupError::AmbiguousObject {
+                name: name.to_owned(),
+                candidates: several.iter().map(|&vertex| vertex_candidate(vertex)).collect(),
+            }),
+        }
+    }
+}
+
+/// Every way to read a name as object and column: a column's name may have dots of its own.
+fn readings_as_column(name: &str) -> impl Iterator<Item = (&str, &str)> {
+    let dots = name.match_indices('.').map(|(at, _)| at);
+    dots.filter_map(|at| Some((name.get(..at)?, name.get(at + 1..)?))).filter(|(object, _)| !object.is_empty())
+}
+
+fn vertex_candidate(vertex: Vertex<'_>) -> Candidate {
+    match vertex {
+        Vertex::Object(object) => candidate(object),
+        Vertex::Column(column) => column_candidate(column),
+    }
+}
+
+fn column_candidate(column: Column<'_>) -> Candidate {
+    Candidate { name: column.qualified_name(), kind: "column".to_owned(), id: column.id().to_owned() }
+}
+
 fn fitting_objects(inner: &Inner, asked: &[Part<'_>]) -> Vec<(Fit, u32)> {
     let Some(last) = asked.last() else {
         return Vec::new();
@@ -317,14 +373,7 @@ impl<'a> Object<'a> {
             several => Err(LookupError::AmbiguousColumn {
                 object: self.qualified_name(),
                 name: name.to_owned(),
-                candidates: several
-                    .iter()
-                    .map(|column| Candidate {
-                        name: column.qualified_name(),
-                        kind: "column".to_owned(),
-                        id: column.id().to_owned(),
-                    })
-                    .collect(),
+                candidates: several.iter().map(|&column| column_candidate(column)).collect(),
             }),
         }
     }
@@ -431,6 +480,23 @@ mod tests {
         {"id": "9", "name": "items", "type": "function"},
         {"id": "10", "name": "PROD.SALES.LOG", "type": "table", "schema": "SALES"},
         {"id": "14", "name": "RESULT_OF_a.b", "type": "select_list"}"#;
+
+    #[test]
+    fn a_whole_name_means_an_object_or_a_column() {
+        let lineage = read_model(
+            r#"{"id": "1", "name": "a", "type": "table", "columns": [{"id": "2", "name": "b"}, {"id": "3", "name": "c"}]},
+               {"id": "4", "name": "b", "type": "table", "schema": "a", "columns": [{"id": "5", "name": "sum(o.x)"}]}"#,
+            "",
+        );
+        let id = |name: &str| lineage.find(name).map(|vertex| vertex.id().to_owned());
+        assert_eq!(id("A").unwrap(), "1");
+        assert_eq!(id("a.c").unwrap(), "3");
+        assert_eq!(id("b.sum(o.x)").unwrap(), "5");
+        assert_eq!(id("a.b.SUM(O.X)").unwrap(), "5");
+        assert_eq!(id("a.b").unwrap_err().candidates().len(), 2);
+        assert!(matches!(id("x.y"), Err(LookupError::ObjectNotFound { .. })));
+        assert!(matches!(id("a.d"), Err(LookupError::ColumnNotFound { .. })));
+    }
 
     fn id_of(name: &str) -> Result<String, LookupError> {
         let lineage = read_model(OBJECTS, "");
