@@ -199,6 +199,42 @@ fn values_flow_through_a_routine() {
     assert_eq!(names(b.upstream().with_intermediates()), ["hr.a.x", "hr.f.r"]);
 }
 
+/// How engines name what is in between: type, name, effect of what feeds it, effect of what it feeds.
+const IN_BETWEEN: [(&str, &str, &str, &str); 11] = [
+    ("select_list", "RS-1", "select", "create_view"),
+    ("select_list", "RESULT_OF_O-1", "select", "create_view"),
+    ("insert-select", "INSERT-SELECT-1", "select", "insert"),
+    ("with_cte", "CTE-TOP-1", "select", "select"),
+    ("select_union", "RESULT_OF_UNION-1", "select", "create_view"),
+    ("function", "case-when", "function", "select"),
+    ("merge-insert", "MERGE-INSERT-1", "merge", "merge_insert"),
+    ("merge-update", "MERGE-UPDATE-1", "merge", "merge_update"),
+    ("variable", "CUR", "cursor", "insert"),
+    ("pseudoTable", "pseudo_table_include_orphan_column", "select", "select"),
+    ("constantTable", "SQL_CONSTANTS", "select", "insert"),
+];
+
+#[test]
+fn whatever_engines_put_in_between_is_walked_through() {
+    for (kind, name, fed_by, feeds) in IN_BETWEEN {
+        let lineage = read_model(
+            &format!(
+                r#"{{"id": 1, "name": "a", "type": "table", "columns": [{{"id": 11, "name": "x"}}]}},
+                   {{"id": 2, "name": "{name}", "type": "{kind}", "columns": [{{"id": 21, "name": "x"}}]}},
+                   {{"id": 3, "name": "v", "type": "view", "columns": [{{"id": 31, "name": "x"}}]}}"#
+            ),
+            &format!(
+                r#"{{"id": 4, "type": "fdd", "effectType": "{fed_by}", "target": {{"id": 21}}, "sources": [{{"id": 11}}]}},
+                   {{"id": 5, "type": "fdd", "effectType": "{feeds}", "target": {{"id": 31}}, "sources": [{{"id": 21}}]}}"#
+            ),
+        );
+        assert_eq!(flows(&lineage), ["a.x → v.x"], "{name}");
+        let between = lineage.object_by_id("2").unwrap();
+        assert!(between.is_intermediate(), "{name}");
+        assert_eq!(names(between.downstream()), ["v"], "{name}");
+    }
+}
+
 #[test]
 fn a_diagram_shows_the_ways_between_what_was_asked_for() {
     let lineage = chain(&[("11", "41"), ("41", "21"), ("21", "31")]);
