@@ -1,0 +1,579 @@
+//! Lineage answers of any size, as a job over a warehouse gives them, always the same for the same number of
+//! relationships.
+//!
+//! Everything has the proportions that were counted over real answers: two thirds of the bytes are coordinates, hash
+//! codes repeat within a script, and relationships come in the usual mix. The warehouse consists of schemas that know
+//! nothing of each other, each with the same number of statements, so that a column's history has the same size
+//! however large the answer is.
+
+use std::io::{self, Write};
+
+use fastrand::Rng;
+
+/// How many relationships make an answer of somewhat more than 100 MB.
+pub(crate) const LARGE: usize = 110_000;
+
+/// The two families of layouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Servers, databases, schemas, objects: since late 2022.
+    Tree,
+    /// One array of objects that name their schema: until then.
+    Flat,
+}
+
+/// What was written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) bytes: u64,
+    pub(crate) coordinate_bytes: u64,
+    /// The id of a column at the end of a chain of views; the same one in answers of every size.
+    pub(crate) deep_column: String,
+}
+
+/// An answer in memory.
+pub(crate) fn body(layout: Layout, relationships: usize) -> (Vec<u8>, Written) {
+    let mut body = Vec::new();
+    let written = write(layout, relationships, &mut body).expect("a vector takes every byte");
+    body.shrink_to_fit();
+    (body, written)
+}
+
+/// Writes an answer of so many relationships.
+pub(crate) fn write(layout: Layout, relationships: usize, out: impl Write) -> io::Result<Written> {
+    let warehouse = Warehouse::new(relationships);
+    let mut writer = Writer { out, rng: Rng::with_seed(2), written: Written::default() };
+    match layout {
+        Layout::Tree => writer.tree(&warehouse)?,
+        Layout::Flat => writer.flat(&warehouse)?,
+    }
+    writer.out.flush()?;
+    writer.written.deep_column = warehouse.deep_column.to_string();
+    Ok(writer.written)
+}
+
+const TABLES: usize = 10;
+const STATEMENTS: usize = 40;
+const STATEMENTS_PER_SCRIPT: usize = 8;
+/// A statement reads what the few before it made, so that views stand on views.
+const LOOK_BACK: usize = 12;
+
+const SUBJECTS: [&str; 16] = [
+    "account",
+    "campaign",
+    "carrier",
+    "contract",
+    "customer",
+    "employee",
+    "invoice",
+    "ledger",
+    "order",
+    "payment",
+    "product",
+    "region",
+    "shipment",
+    "store",
+    "supplier",
+    "warehouse",
+];
+const PROPERTIES: [&str; 14] = [
+    "amount",
+    "category",
+    "code",
+    "created_at",
+    "currency",
+    "description",
+    "id",
+    "key",
+    "name",
+    "quantity",
+    "status",
+    "total",
+    "type",
+    "updated_at",
+];
+const DATA_TYPES: [&str; 4] = ["NUMBER(18,2)", "VARCHAR2(255)", "DATE", "INTEGER"];
+const CLAUSES: [&str; 3] = ["where", "joinCondition", "orderby"];
+
+struct Column {
+    id: u32,
+    name: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Table,
+    View,
+    SelectList,
+    InsertSelect,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::View => "view",
+            Self::SelectList => "select_list",
+            Self::InsertSelect => "insert-select",
+        }
+    }
+
+    fn section(self) -> &'static str {
+        match self {
+            Self::Table => "tables",
+            Self::View => "views",
+            Self::SelectList | Self::InsertSelect => "others",
+        }
+    }
+}
+
+struct Object {
+    id: u32,
+    name: String,
+    kind: Kind,
+    /// Which script made it.
+    script: usize,
+    /// The last one stands for the record set.
+    columns: Vec<Column>,
+}
+
+struct Procedure {
+    id: u32,
+    name: String,
+}
+
+struct Process {
+    id: u32,
+    name: String,
+    kind: &'static str,
+    query: String,
+    script: usize,
+}
+
+/// An object of a schema and one of its columns.
+type End = (usize, usize);
+
+enum Relationship {
+    /// The value of `target` is computed from those of `sources`.
+    Value {
+        target: End,
+        sources: Vec<End>,
+        effect: &'static str,
+        process: Option<usize>,
+        script: usize,
+    },
+    /// `sources` decide which records `target` holds.
+    Records {
+        target: End,
+        sources: Vec<End>,
+        clause: &'static str,
+        script: usize,
+    },
+    ForeignKey {
+        target: End,
+        source: End,
+        script: usize,
+    },
+    Call {
+        caller: usize,
+        callee: usize,
+        script: usize,
+    },
+}
+
+struct Schema {
+    name: String,
+    /// The hash codes of its scripts.
+    scripts: Vec<String>,
+    objects: Vec<Object>,
+    procedures: Vec<Procedure>,
+    processes: Vec<Process>,
+    relationships: Vec<Relationship>,
+}
+
+struct Warehouse {
+    schemas: Vec<Schema>,
+    deep_column: u32,
+    /// The first id that is free for relationships.
+    next_id: u32,
+}
+
+impl Warehouse {
+    fn new(relationships: usize) -> Self {
+        let mut rng = Rng::with_seed(1);
+        let mut ids = 0;
+        let mut schemas = Vec::new();
+        let mut left = relationships;
+        while left > 0 {
+            let mut schema = Planner { rng: &mut rng, ids: &mut ids }.schema(schemas.len());
+            schema.relationships.truncate(left);
+            left -= schema.relationships.len();
+            schemas.push(schema);
+        }
+        let deep_column = schemas
+            .first()
+            .and_then(|schema| schema.objects.last())
+            .and_then(|object| object.columns.first())
+            .map_or(0, |column| column.id);
+        Self { schemas, deep_column, next_id: ids + 1 }
+    }
+}
+
+/// Decides what is in a schema, before anything is written: columns are named by relationships that come later.
+struct Planner<'p> {
+    rng: &'p mut Rng,
+    ids: &'p mut u32,
+}
+
+impl Planner<'_> {
+    fn schema(&mut self, number: usize) -> Schema {
+        let scripts = STATEMENTS / STATEMENTS_PER_SCRIPT;
+        let mut schema = Schema {
+            name: format!("MART_{number:03}"),
+            scripts: (0..scripts).map(|at| self.hash_code(at)).collect(),
+            objects: Vec::new(),
+            procedures: Vec::new(),
+            processes: Vec::new(),
+            relationships: Vec::new(),
+        };
+        for at in 0..TABLES {
+            let columns = self.rng.usize(8..20);
+            let name = format!("src_{}_{at}", self.subject());
+            let columns = self.columns(columns);
+            self.object(&mut schema, name, Kind::Table, 0, columns);
+        }
+        for (at, script) in (0..scripts).enumerate() {
+            let id = self.id();
+            schema.procedures.push(Procedure { id, name: format!("load_{}_{at}", self.subject()) });
+            schema.relationships.push(Relationship::Call { caller: at, callee: self.rng.usize(..=at), script });
+        }
+        for at in 0..STATEMENTS {
+            self.statement(&mut schema, at);
+        }
+        schema
+    }
+
+    /// A view over a select list, or an insert.
+    fn statement(&mut self, schema: &mut Schema, at: usize) {
+        let script = at / STATEMENTS_PER_SCRIPT;
+        let inputs = self.inputs(schema);
+        let width = self.rng.usize(6..18);
+        let columns = self.columns(width);
+        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let is_view = self.rng.u8(..10) < 7;
+        let id = self.id();
+        let (process, result, target, effect) = if is_view {
+            ("sstcreateview", Kind::SelectList, Kind::View, "create_view")
+        } else {
+            ("sstinsert", Kind::InsertSelect, Kind::Table, "insert")
+        };
+        let verb = if is_view { "Create View" } else { "Insert" };
+        let name = format!("Query {verb}-{}", at + 1);
+        schema.processes.push(Process { id, name, kind: process, query: self.hash(), script });
+        let result_name = if is_view { format!("RS-{}", at + 1) } else { format!("INSERT-SELECT-{}", at + 1) };
+        let from = self.object(schema, result_name, result, script, columns);
+        let target_columns = names.into_iter().map(|name| Column { id: self.id(), name }).collect();
+        let prefix = if is_view { "v" } else { "fact" };
+        let target_name = format!("{prefix}_{}_{at}", self.subject());
+        let to = self.object(schema, target_name, target, script, target_columns);
+        for column in 0..width {
+            let sources = self.sources(schema, &inputs);
+            let select =
+                Relationship::Value { target: (from, column), sources, effect: "select", process: None, script };
+            // A process is named by half of the flows into what is stored, a fifth of all.
+            let process = (self.rng.bool()).then_some(at);
+            let sources = vec![(from, column)];
+            let store = Relationship::Value { target: (to, column), sources, effect, process, script };
+            schema.relationships.extend([select, store]);
+        }
+        for _ in 0..(width * 19).div_ceil(40) {
+            let sources = self.sources(schema, &inputs);
+            let clause = CLAUSES[self.rng.usize(..CLAUSES.len())];
+            schema.relationships.push(Relationship::Records { target: (from, width), sources, clause, script });
+        }
+        if self.rng.u8(..10) == 0 {
+            let (target, source) = (self.end(schema, &[to]), self.end(schema, &inputs));
+            schema.relationships.push(Relationship::ForeignKey { target, source, script });
+        }
+    }
+
+    /// The stored objects that a statement reads.
+    fn inputs(&mut self, schema: &Schema) -> Vec<usize> {
+        let stored: Vec<usize> = (0..)
+            .zip(&schema.objects)
+            .filter(|(_, object)| matches!(object.kind, Kind::Table | Kind::View))
+            .map(|(at, _)| at)
+            .collect();
+        let recent = &stored[stored.len().saturating_sub(LOOK_BACK)..];
+        (0..self.rng.usize(1..=3)).map(|_| recent[self.rng.usize(..recent.len())]).collect()
+    }
+
+    fn sources(&mut self, schema: &Schema, inputs: &[usize]) -> Vec<End> {
+        let count = [1, 1, 1, 1, 1, 1, 1, 1, 1, 2][self.rng.usize(..10)];
+        (0..count).map(|_| self.end(schema, inputs)).collect()
+    }
+
+    fn end(&mut self, schema: &Schema, of: &[usize]) -> End {
+        let object = of[self.rng.usize(..of.len())];
+        let values = schema.objects[object].columns.len() - 1;
+        (object, self.rng.usize(..values))
+    }
+
+    fn object(
+        &mut self,
+        schema: &mut Schema,
+        name: String,
+        kind: Kind,
+        script: usize,
+        mut columns: Vec<Column>,
+    ) -> usize {
+        let id = self.id();
+        columns.push(Column { id: self.id(), name: "RelationRows".to_owned() });
+        schema.objects.push(Object { id, name, kind, script, columns });
+        schema.objects.len() - 1
+    }
+
+    fn columns(&mut self, count: usize) -> Vec<Column> {
+        (0..count)
+            .map(|_| {
+                let name = format!("{}_{}", self.subject(), PROPERTIES[self.rng.usize(..PROPERTIES.len())]);
+                Column { id: self.id(), name }
+            })
+            .collect()
+    }
+
+    fn subject(&mut self) -> &'static str {
+        SUBJECTS[self.rng.usize(..SUBJECTS.len())]
+    }
+
+    /// A script's hash code: some servers write none, some number the scripts.
+    fn hash_code(&mut self, script: usize) -> String {
+        match script {
+            0 => "0".to_owned(),
+            1 => self.rng.u16(1..2000).to_string(),
+            _ => self.hash(),
+        }
+    }
+
+    fn hash(&mut self) -> String {
+        format!("{:032x}", self.rng.u128(..))
+    }
+
+    fn id(&mut self) -> u32 {
+        *self.ids += 1;
+        *self.ids
+    }
+}
+
+struct Writer<W> {
+    out: W,
+    rng: Rng,
+    written: Written,
+}
+
+impl<W: Write> Writer<W> {
+    fn tree(&mut self, warehouse: &Warehouse) -> io::Result<()> {
+        self.text(concat!(
+            r#"{"code":200,"data":{"dbvendor":"dbvoracle","dbobjs":{"createdBy":"sqlflow v1.0.0","servers":[{"#,
+            r#""name":"DEFAULT_SERVER","dbVendor":"dbvoracle","supportsCatalogs":true,"supportsSchemas":true,"#,
+            r#""databases":[{"name":"DWH","schemas":["#
+        ))?;
+        self.list(&warehouse.schemas, Self::schema)?;
+        self.text(r#"]}]}]},"relationships":["#)?;
+        self.relationships(warehouse)?;
+        self.text(r#"],"processes":["#)?;
+        let processes = warehouse.schemas.iter().flat_map(|schema| schema.processes.iter().map(move |p| (schema, p)));
+        self.list(processes, |writer, (schema, process)| writer.process(schema, process, process.kind))?;
+        self.text(r#"]},"sessionId":"8bb7a38e9f0d4d0f","jobId":"d1f5"}"#)
+    }
+
+    fn flat(&mut self, warehouse: &Warehouse) -> io::Result<()> {
+        self.text(r#"{"code":200,"data":{"mode":"global","sqlflow":{"dbvendor":"dbvoracle","dbobjs":["#)?;
+        let objects = warehouse.schemas.iter().flat_map(|schema| schema.objects.iter().map(move |o| (schema, o)));
+        self.list(objects, |writer, (schema, object)| writer.object(schema, object, Layout::Flat))?;
+        for schema in &warehouse.schemas {
+            for (script, procedure) in (0..).zip(&schema.procedures) {
+                self.text(",")?;
+                self.callable(schema, script, procedure)?;
+            }
+            for process in &schema.processes {
+                self.text(",")?;
+                self.process(schema, process, "process")?;
+            }
+        }
+        self.text(r#"],"relationships":["#)?;
+        self.relationships(warehouse)?;
+        self.text("]}}}")
+    }
+
+    fn schema(&mut self, schema: &Schema) -> io::Result<()> {
+        self.text(r#"{"name":""#)?;
+        self.text(&schema.name)?;
+        self.text("\"")?;
+        for section in ["tables", "views", "others"] {
+            self.text(&format!(r#","{section}":["#))?;
+            let objects = schema.objects.iter().filter(|object| object.kind.section() == section);
+            self.list(objects, |writer, object| writer.object(schema, object, Layout::Tree))?;
+            self.text("]")?;
+        }
+        self.text(r#","procedures":["#)?;
+        self.list((0..).zip(&schema.procedures), |writer, (script, procedure)| {
+            writer.callable(schema, script, procedure)
+        })?;
+        self.text(r#"],"processes":["#)?;
+        self.list(&schema.processes, |writer, process| writer.process(schema, process, process.kind))?;
+        self.text("]}")
+    }
+
+    fn object(&mut self, schema: &Schema, object: &Object, layout: Layout) -> io::Result<()> {
+        let Object { id, name, kind, script, columns } = object;
+        self.text(&format!(r#"{{"id":"{id}","#))?;
+        if layout == Layout::Flat {
+            self.text(&format!(r#""schema":"{}","#, schema.name))?;
+        }
+        let kind = kind.name();
+        self.text(&format!(r#""name":"{name}","displayName":"{name}","type":"{kind}","columns":["#))?;
+        let record_set = columns.len() - 1;
+        self.list(columns.iter().enumerate(), |writer, (at, column)| {
+            let Column { id, name } = column;
+            writer.text(&format!(r#"{{"id":"{id}","name":"{name}","coordinates":"#))?;
+            writer.coordinates(schema, *script, 2)?;
+            if at == record_set {
+                writer.text(r#","source":"system","uiVisible":false"#)?;
+            } else if object.kind == Kind::Table && object.script == 0 {
+                let data_type = DATA_TYPES[writer.rng.usize(..DATA_TYPES.len())];
+                writer.text(&format!(r#","dataType":"{data_type}""#))?;
+            }
+            writer.text("}")
+        })?;
+        self.text(r#"],"coordinates":"#)?;
+        self.coordinates(schema, *script, 2)?;
+        self.text("}")
+    }
+
+    fn process(&mut self, schema: &Schema, process: &Process, kind: &str) -> io::Result<()> {
+        let Process { id, name, query, script, .. } = process;
+        self.text(&format!(
+            r#"{{"id":"{id}","name":"{name}","procedureName":"batchQueries","queryHashId":"{query}","type":"{kind}","coordinates":"#
+        ))?;
+        self.coordinates(schema, *script, 2)?;
+        self.text("}")
+    }
+
+    fn relationships(&mut self, warehouse: &Warehouse) -> io::Result<()> {
+        let all = warehouse.schemas.iter().flat_map(|schema| schema.relationships.iter().map(move |r| (schema, r)));
+        self.list((warehouse.next_id..).zip(all), |writer, (id, (schema, relationship))| {
+            writer.text(&format!(r#"{{"id":"{id}","#))?;
+            writer.relationship(schema, relationship)?;
+            writer.text("}")
+        })
+    }
+
+    fn relationship(&mut self, schema: &Schema, relationship: &Relationship) -> io::Result<()> {
+        match relationship {
+            Relationship::Value { target, sources, effect, process, script } => {
+                self.text(&format!(r#""type":"fdd","effectType":"{effect}","#))?;
+                self.target(schema, *script, *target)?;
+                self.sources(schema, *script, sources, None)?;
+                if let Some(process) = process {
+                    let Process { id, kind, .. } = &schema.processes[*process];
+                    self.text(&format!(r#","processId":"{id}","processType":"{kind}""#))?;
+                }
+                Ok(())
+            }
+            Relationship::Records { target, sources, clause, script } => {
+                self.text(r#""type":"fdr","#)?;
+                self.target(schema, *script, *target)?;
+                self.sources(schema, *script, sources, Some(clause))
+            }
+            Relationship::ForeignKey { target, source, script } => {
+                self.text(r#""type":"er","effectType":"foreign_key","#)?;
+                self.target(schema, *script, *target)?;
+                self.sources(schema, *script, &[*source], None)
+            }
+            Relationship::Call { caller, callee, script } => {
+                self.text(r#""type":"call","caller":"#)?;
+                self.callable(schema, *script, &schema.procedures[*caller])?;
+                self.text(r#","callees":["#)?;
+                self.callable(schema, *script, &schema.procedures[*callee])?;
+                self.text("]")
+            }
+        }
+    }
+
+    fn target(&mut self, schema: &Schema, script: usize, end: End) -> io::Result<()> {
+        self.text(r#""target":"#)?;
+        self.end(schema, script, end, None)
+    }
+
+    fn sources(&mut self, schema: &Schema, script: usize, ends: &[End], clause: Option<&str>) -> io::Result<()> {
+        self.text(r#","sources":["#)?;
+        self.list(ends, |writer, end| writer.end(schema, script, *end, clause))?;
+        self.text("]")
+    }
+
+    fn end(&mut self, schema: &Schema, script: usize, (object, column): End, clause: Option<&str>) -> io::Result<()> {
+        let parent = &schema.objects[object];
+        let Column { id, name } = &parent.columns[column];
+        // As servers do, the parent is spelled otherwise than where it is declared.
+        let parent_name = parent.name.to_uppercase();
+        let parent_id = parent.id;
+        self.text(&format!(
+            r#"{{"id":"{id}","column":"{name}","parentId":"{parent_id}","parentName":"{parent_name}","coordinates":"#
+        ))?;
+        let places = [0, 2, 2, 2, 2, 2, 4, 4, 10, 12, 18][self.rng.usize(..11)];
+        self.coordinates(schema, script, places)?;
+        if let Some(clause) = clause {
+            self.text(&format!(r#","clauseType":"{clause}""#))?;
+        }
+        self.text("}")
+    }
+
+    fn callable(&mut self, schema: &Schema, script: usize, procedure: &Procedure) -> io::Result<()> {
+        let Procedure { id, name } = procedure;
+        self.text(&format!(r#"{{"id":"{id}","name":"{name}","type":"procedure","coordinates":"#))?;
+        self.coordinates(schema, script, 2)?;
+        self.text("}")
+    }
+
+    /// Starts and ends of words in a script.
+    fn coordinates(&mut self, schema: &Schema, script: usize, count: usize) -> io::Result<()> {
+        let before = self.written.bytes;
+        self.text("[")?;
+        let hash = &schema.scripts[script];
+        let mut start = (0, 0);
+        self.list(0..count, |writer, at| {
+            if at % 2 == 0 {
+                start = (writer.rng.u16(1..3000), writer.rng.u16(1..120));
+            } else {
+                start.1 += writer.rng.u16(3..30);
+            }
+            let (x, y) = start;
+            writer.text(&format!(r#"{{"x":{x},"y":{y},"hashCode":"{hash}"}}"#))
+        })?;
+        self.text("]")?;
+        self.written.coordinate_bytes += self.written.bytes - before;
+        Ok(())
+    }
+
+    fn list<T>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut is_first = true;
+        for item in items {
+            if !is_first {
+                self.text(",")?;
+            }
+            is_first = false;
+            write(self, item)?;
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) -> io::Result<()> {
+        self.written.bytes += text.len() as u64;
+        self.out.write_all(text.as_bytes())
+    }
+}
