@@ -5,18 +5,25 @@ use std::{env, fs};
 
 use sqlflow_client::Lineage;
 
-#[test]
-fn every_sample_is_understood_in_full_and_every_end_resolves() {
+/// Every sample with its path; there is at least one.
+fn samples() -> Vec<(PathBuf, Vec<u8>)> {
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lineage");
     let directory = env::var_os("SQLFLOW_SAMPLES").map_or_else(|| PathBuf::from(fixtures), PathBuf::from);
     let entries = fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let samples: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|it| it == "json"))
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    assert!(!samples.is_empty(), "{} holds no samples", directory.display());
+    samples
+}
+
+#[test]
+fn every_sample_is_understood_in_full_and_every_end_resolves() {
     // The fixtures have an end that leads nowhere, on purpose; real answers have none.
     let are_real = env::var_os("SQLFLOW_SAMPLES").is_some();
-    let mut read = 0;
-    for path in
-        entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "json"))
-    {
-        let body = fs::read(&path).unwrap();
+    for (path, body) in samples() {
         let lineage = Lineage::from_slice(&body).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let streamed = Lineage::from_reader(body.as_slice()).unwrap();
         assert_eq!(lineage, streamed, "{}", path.display());
@@ -27,7 +34,42 @@ fn every_sample_is_understood_in_full_and_every_end_resolves() {
         for column in lineage.columns() {
             assert_eq!(lineage.column_by_id(column.id()).map(|found| found.name()), Some(column.name()));
         }
-        read += 1;
     }
-    assert!(read > 0, "{} holds no samples", directory.display());
+}
+
+#[test]
+fn every_sample_says_the_same_after_it_was_written() {
+    for (path, body) in samples() {
+        let lineage = Lineage::from_slice(&body).unwrap();
+        let mut written = Vec::new();
+        lineage.write_json(&mut written).unwrap();
+        let again = Lineage::from_slice(&written).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(lineage, again, "{}", path.display());
+        assert_eq!(again.unknown_fields().len(), 0, "{}", path.display());
+        assert_eq!(surroundings(&lineage), surroundings(&again), "{}", path.display());
+        for object in lineage.objects() {
+            let same = again.object_by_id(object.id()).unwrap();
+            assert_eq!(object.is_routine(), same.is_routine(), "{}: {object:?}", path.display());
+            assert_eq!(object.is_intermediate(), same.is_intermediate(), "{}: {object:?}", path.display());
+            assert_eq!(object.display_name(), same.display_name(), "{}: {object:?}", path.display());
+            assert_eq!(object.ui_visible(), same.ui_visible(), "{}: {object:?}", path.display());
+        }
+        let mut twice = Vec::new();
+        again.write_json(&mut twice).unwrap();
+        assert!(written == twice, "{} changes when it is written again", path.display());
+    }
+}
+
+/// What equality leaves out.
+fn surroundings(lineage: &Lineage) -> Vec<String> {
+    let mut all = vec![
+        format!("{:?} {:?} {:?}", lineage.code(), lineage.job_id(), lineage.session_id()),
+        format!("{:?} {:?} {:?}", lineage.mode(), lineage.vendor(), lineage.created_by()),
+        format!("{:?} {:?}", lineage.graph_json(), lineage.job_json()),
+        format!("{:?} {:?}", lineage.summary(), lineage.trailing_text()),
+    ];
+    all.extend(lineage.warnings().map(str::to_owned));
+    all.extend(lineage.errors().map(|error| format!("{error} {:?}", error.coordinates().collect::<Vec<_>>())));
+    all.extend(lineage.processes().map(|process| format!("{process:?} {:?}", process.kind())));
+    all
 }

@@ -24,6 +24,8 @@ pub(super) const SUMMARY: &str = fixture!("summary.json");
 /// A package, a trigger, arguments and a call.
 pub(super) const ROUTINES: &str = fixture!("routines.json");
 
+pub(super) const FIXTURES: [&str; 7] = [LAYOUT_A, LAYOUT_A_AS_TREE, LAYOUT_B, LAYOUT_C1, LAYOUT_C2, ROUTINES, SUMMARY];
+
 pub(super) fn read(body: &str) -> Lineage {
     body.parse().unwrap()
 }

@@ -57,6 +57,7 @@ mod model;
 mod names;
 mod read;
 mod view;
+mod write;
 
 use std::fmt;
 use std::io::Read;
