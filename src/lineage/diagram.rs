@@ -1,10 +1,12 @@
 //! What of a lineage is to be drawn, and at which grain; each format has a file of its own.
 
+mod csv;
 #[cfg(feature = "petgraph")]
 mod petgraph;
 
 use std::collections::HashSet;
 use std::fmt;
+use std::io::{self, BufWriter, Write};
 
 use super::graph::walk::{Label, Reach, Rules, Stops};
 use super::graph::{Direction, Node, Trace, Traced, Vertex};
@@ -16,6 +18,27 @@ use super::{Inner, Lineage};
 ///
 /// Made by [`Lineage::diagram`] and [`Trace::diagram`]. As it stands it shows columns of stored objects and the `fdd`
 /// relationships between them, intermediate results walked through.
+///
+/// ```
+/// # use sqlflow_client::lineage::Lineage;
+/// # let lineage: Lineage = r#"{"dbobjs": [
+/// #     {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
+/// #     {"id": "3", "name": "REPORT", "type": "view", "columns": [{"id": "4", "name": "SUM"}]}],
+/// #   "relationships": [{"id": "5", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
+/// let mut everything = Vec::new();
+/// lineage.diagram().write_csv(&mut everything)?;
+///
+/// let report = lineage.object("REPORT")?;
+/// let mut what_feeds_it = Vec::new();
+/// report.upstream().diagram().by_object().write_csv(&mut what_feeds_it)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Writing
+///
+/// The `write_…` methods stream: the text is never held whole, only the flows are. They buffer what they write and
+/// flush it, so that a [`File`](std::fs::File) needs no buffer of its own. An error of the writer is all that they can
+/// fail with. The same lineage gives the same bytes.
 #[derive(Clone)]
 #[must_use = "draws nothing until it is written"]
 pub struct Diagram<'a> {
@@ -102,6 +125,16 @@ impl<'a> Diagram<'a> {
     #[must_use]
     pub fn edges(&self) -> Vec<Edge<'a>> {
         self.draw().edges
+    }
+
+    fn write(
+        &self,
+        writer: impl Write,
+        format: impl FnOnce(&Drawing<'a>, &mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut writer = BufWriter::new(writer);
+        format(&self.draw(), &mut writer)?;
+        writer.flush()
     }
 
     pub(super) fn draw(&self) -> Drawing<'a> {

@@ -13,9 +13,9 @@ const DEFAULT: &str = "DEFAULT";
 
 /// One identifier of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Part<'t> {
+pub(super) struct Part<'t> {
     /// As written, with its quotes.
-    written: &'t str,
+    pub(super) written: &'t str,
     /// Without quotes; quotes doubled inside stay doubled.
     bare: &'t str,
     quoted: bool,
@@ -56,7 +56,7 @@ fn fold(text: &str) -> String {
 ///
 /// Back quotes around a whole path (`` `project.dataset.table` ``) are how Google's warehouse writes one, so that such a name
 /// falls apart too.
-fn parts(name: &str) -> Vec<Part<'_>> {
+pub(super) fn parts(name: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let mut rest = name;
     loop {
@@ -113,7 +113,7 @@ fn closing(name: &str, open: char, close: char) -> Option<usize> {
 /// The name of an object by parts: its database and schema, then its own name.
 ///
 /// The name itself may be qualified too; what both say is said once.
-fn object_parts<'m>(model: &'m Model, object: &RawObject, with_defaults: bool) -> Vec<Part<'m>> {
+pub(super) fn object_parts<'m>(model: &'m Model, object: &RawObject, with_defaults: bool) -> Vec<Part<'m>> {
     let scopes = [ScopeKind::Database, ScopeKind::Schema].map(|kind| {
         let name = model.scope_name(object.scope, kind);
         model.texts.get_present(name)
@@ -169,7 +169,7 @@ fn join_parts<'m>(outer: Vec<Part<'m>>, own: Vec<Part<'m>>) -> Vec<Part<'m>> {
     joined
 }
 
-fn is_default(name: &str) -> bool {
+pub(super) fn is_default(name: &str) -> bool {
     name.eq_ignore_ascii_case(DEFAULT)
 }
 
@@ -216,7 +216,7 @@ fn fit(asked: &[Part<'_>], model: &Model, object: &RawObject) -> Option<Fit> {
 }
 
 /// An empty part, as in `db..orders`, means whatever is there.
-fn tail_fits(asked: &[Part<'_>], name: &[Part<'_>]) -> bool {
+pub(super) fn tail_fits(asked: &[Part<'_>], name: &[Part<'_>]) -> bool {
     asked.len() <= name.len()
         && asked.iter().rev().zip(name.iter().rev()).all(|(asked, part)| asked.written.is_empty() || asked.means(*part))
 }
