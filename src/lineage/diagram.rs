@@ -1,8 +1,12 @@
 //! What of a lineage is to be drawn, and at which grain; each format has a file of its own.
 
 mod csv;
+mod dot;
+mod graphml;
+mod mermaid;
 #[cfg(feature = "petgraph")]
 mod petgraph;
+mod sketch;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -26,11 +30,12 @@ use super::{Inner, Lineage};
 /// #     {"id": "3", "name": "REPORT", "type": "view", "columns": [{"id": "4", "name": "SUM"}]}],
 /// #   "relationships": [{"id": "5", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
 /// let mut everything = Vec::new();
-/// lineage.diagram().write_csv(&mut everything)?;
+/// lineage.diagram().write_dot(&mut everything)?;
 ///
 /// let report = lineage.object("REPORT")?;
 /// let mut what_feeds_it = Vec::new();
-/// report.upstream().diagram().by_object().write_csv(&mut what_feeds_it)?;
+/// report.upstream().diagram().by_object().write_mermaid(&mut what_feeds_it)?;
+/// # assert!(String::from_utf8(what_feeds_it)?.contains("n0 --> n1"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
