@@ -35,3 +35,33 @@ impl<'a> Diagram<'a> {
         graph
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use petgraph::algo::{has_path_connecting, toposort};
+
+    use crate::lineage::Vertex;
+    use crate::lineage::fixtures::{LAYOUT_C1, read};
+
+    #[test]
+    fn algorithms_of_petgraph_run_on_a_diagram() {
+        let lineage = read(LAYOUT_C1);
+        let graph = lineage.diagram().with_intermediates().to_petgraph();
+        let node = |name: &str| {
+            graph.node_indices().find(|&at| graph[at].qualified_name() == name).unwrap_or_else(|| panic!("no {name}"))
+        };
+        let (amount, total) = (node("sales.orders.amount"), node("sales.report.total"));
+        assert!(has_path_connecting(&graph, amount, total, None));
+        let order = toposort(&graph, None).unwrap();
+        let place = |at| order.iter().position(|&one| one == at);
+        assert!(place(amount) < place(total));
+    }
+
+    #[test]
+    fn objects_are_nodes_where_columns_are_not_shown() {
+        let lineage = read(LAYOUT_C1);
+        let graph = lineage.diagram().by_object().to_petgraph();
+        assert!(graph.node_weights().all(|vertex| matches!(vertex, Vertex::Object(_))));
+        assert_eq!((graph.node_count(), graph.edge_count()), (3, 2));
+    }
+}
