@@ -7,13 +7,12 @@ use std::future::IntoFuture;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bytes::{Buf as _, Bytes};
-use futures_util::FutureExt as _;
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::mpsc;
 
 use super::Job;
 use super::submit::comma_separated;
@@ -322,60 +321,19 @@ async fn check(response: Response, format: Format) -> Result<Response> {
     Err(protocol(&format!("what came in place of the file is no {format:?}: {shown}")))
 }
 
-/// Reads a lineage on a thread of its own, as its text comes.
+/// Reads a lineage as its text comes.
 async fn read(response: Response) -> Result<Lineage> {
-    /// How many pieces may wait to be read.
-    const WAITING: usize = 8;
     let (limit, secrets) = (response.limit(), response.secrets.clone());
-    let mut body = response.body;
-    let (sender, receiver) = mpsc::channel(WAITING);
-    let reading = tokio::task::spawn_blocking(move || {
-        Lineage::reader().max_bytes(limit).read(Pieces { receiver, current: Bytes::new() })
+    let mut broken = None;
+    let body = response.body.map_err(|error| {
+        // Kept aside, as it says more than an error that a text could not be read.
+        broken = Some(error);
+        "the body broke off"
     });
-    let arrived = loop {
-        match body.try_next().await {
-            Ok(Some(piece)) => {
-                if sender.send(piece).await.is_err() {
-                    // The reader has seen enough, and says why.
-                    break Ok(());
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-    };
-    drop(sender);
-    let read = reading.await;
-    arrived?;
-    match read {
-        Ok(lineage) => lineage.map_err(|error| secrets.kept_out_of(unreadable(error))),
-        Err(error) if error.is_panic() => {
-            Err(Error::new(ErrorKind::Protocol, "reading the lineage ended in a panic; please report it")
-                .caused_by(error))
-        }
-        Err(error) => {
-            Err(Error::new(ErrorKind::Interrupted, "the runtime ended while the lineage was read").caused_by(error))
-        }
-    }
-}
-
-/// The pieces of a body as something to read from.
-struct Pieces {
-    receiver: mpsc::Receiver<Bytes>,
-    current: Bytes,
-}
-
-impl io::Read for Pieces {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() {
-            match self.receiver.blocking_recv() {
-                Some(piece) => self.current = piece,
-                None => return Ok(0),
-            }
-        }
-        let length = buffer.len().min(self.current.len());
-        self.current.copy_to_slice(&mut buffer[..length]);
-        Ok(length)
+    let read = Lineage::reader().max_bytes(limit).read_stream(body).await;
+    match broken {
+        Some(error) => Err(error),
+        None => read.map_err(|error| secrets.kept_out_of(unreadable(error))),
     }
 }
 
@@ -384,7 +342,22 @@ fn unreadable(error: ReadError) -> Error {
         let text = "the lineage is over the answer limit of the client: raise it in the builder";
         return Error::new(ErrorKind::TooLarge, text).caused_by(error);
     }
-    error.into()
+    match ended_early(&error) {
+        Some(true) => {
+            Error::new(ErrorKind::Protocol, "reading the lineage ended in a panic; please report it").caused_by(error)
+        }
+        Some(false) => {
+            Error::new(ErrorKind::Interrupted, "the runtime ended while the lineage was read").caused_by(error)
+        }
+        None => error.into(),
+    }
+}
+
+/// Whether the thread that read a lineage ended in a panic, if it ended early.
+fn ended_early(error: &ReadError) -> Option<bool> {
+    let cause = std::error::Error::source(error)?.downcast_ref::<io::Error>()?;
+    let ended = cause.get_ref()?.downcast_ref::<tokio::task::JoinError>()?;
+    Some(ended.is_panic())
 }
 
 /// A file under a temporary name, beside the place where it will be.

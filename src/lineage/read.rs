@@ -1,8 +1,9 @@
 //! Reading: from bytes to a [`Model`](super::model::Model) in one pass, with nothing in between.
 //!
-//! `source` feeds the JSON parser from a reader, `builder` is what every part writes into, `record` the machinery
-//! that reads JSON objects field by field, `value` the shapes a single value comes in. The rest knows the format:
-//! `envelope` what surrounds the model, `tree` what has names, `flow` what joins them.
+//! `source` feeds the JSON parser from a reader, `stream` from pieces that come one by one; `builder` is what every
+//! part writes into, `record` the machinery that reads JSON objects field by field, `value` the shapes a single value
+//! comes in. The rest knows the format: `envelope` what surrounds the model, `tree` what has names, `flow` what joins
+//! them.
 
 mod builder;
 mod coordinates;
@@ -10,6 +11,7 @@ mod envelope;
 mod flow;
 mod record;
 mod source;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tree;
