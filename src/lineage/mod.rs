@@ -53,6 +53,7 @@ mod fixtures;
 mod graph;
 mod intern;
 mod kinds;
+mod merge;
 mod model;
 mod names;
 mod read;
@@ -70,6 +71,7 @@ pub use self::diagram::{Diagram, Edge};
 pub use self::error::{Candidate, LookupError, Place, ReadError, ReadErrorKind};
 pub use self::graph::{ColumnFlow, Impact, ObjectFlow, Path, Paths, Trace, Traced, Vertex};
 pub use self::kinds::{ClauseType, EffectType, Mode, ObjectKind, RelationType};
+pub use self::merge::MergeError;
 pub use self::read::Reader;
 pub use self::view::{
     Argument, BusiestTable, Column, Coordinate, Diagnostic, Endpoint, EndpointRole, Object, Process, Relationship,

@@ -134,6 +134,31 @@ impl<K: Copy + PartialEq> Extras<K> {
         self.entries.shrink_to_fit();
     }
 
+    /// Must come before the first [`Self::get`], for which it leaves the first value given of each owner's fields.
+    pub(super) fn settle_first(&mut self) {
+        self.settle();
+        let mut kept: Vec<(u32, K, Symbol)> = Vec::with_capacity(self.entries.len());
+        for &entry in &self.entries {
+            let is_given = kept.iter().rev().take_while(|it| it.0 == entry.0).any(|it| it.1 == entry.1);
+            if !is_given {
+                kept.push(entry);
+            }
+        }
+        self.entries = kept;
+    }
+
+    /// Before [`Self::settle`]: gives what each owner has to the one in its place.
+    pub(super) fn move_owners(&mut self, place: impl Fn(u32) -> u32) {
+        for entry in &mut self.entries {
+            entry.0 = place(entry.0);
+        }
+    }
+
+    /// What has a value: who, which, and the last value given.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, K, Symbol)> + '_ {
+        self.entries.iter().copied().filter(|&(owner, key, value)| self.get(owner, key) == value)
+    }
+
     /// The last value given, as JSON readers take the last of two equal keys.
     pub(super) fn get(&self, owner: u32, key: K) -> Symbol {
         let from = self.entries.partition_point(|entry| entry.0 < owner);

@@ -36,6 +36,26 @@ impl<'t> Part<'t> {
     fn means(self, other: Part<'_>) -> bool {
         if self.quoted { self.bare == other.bare } else { same_apart_from_case(self.bare, other.bare) }
     }
+
+    /// Case aside, unless double quotes keep a mixed one; in one case alone, they say what some dialect takes an
+    /// unquoted name for. A dot inside is told from one between parts.
+    fn push_identity(self, identity: &mut String) {
+        let is_exact = self.written.starts_with('"')
+            && self.quoted
+            && self.bare.contains(char::is_uppercase)
+            && self.bare.contains(char::is_lowercase);
+        let mut push = |c: char| {
+            if matches!(c, '.' | '\\') {
+                identity.push('\\');
+            }
+            identity.push(c);
+        };
+        if is_exact {
+            self.bare.chars().for_each(&mut push);
+        } else {
+            folded(self.bare).for_each(&mut push);
+        }
+    }
 }
 
 const QUOTES: [(char, char); 3] = [('"', '"'), ('`', '`'), ('[', ']')];
@@ -178,6 +198,38 @@ pub(super) fn object_name(model: &Model, object: &RawObject) -> String {
     let parts = object_parts(model, object, false);
     let written: Vec<&str> = parts.iter().map(|part| part.written).collect();
     written.join(".")
+}
+
+/// What the qualified name of an object means, however it is spelled: equal for two that SQL takes for one. A result's
+/// name is its own alone: flat answers do not say where it stands.
+pub(super) fn identity(model: &Model, object: &RawObject) -> String {
+    if is_result_inside_a_statement(model, object) {
+        return column_identity(model.texts.get(object.name));
+    }
+    identity_of(&object_parts(model, object, false))
+}
+
+/// What the name of a column means, as [`identity`].
+pub(super) fn column_identity(name: &str) -> String {
+    identity_of(&[Part::new(name)])
+}
+
+/// What a name that may be qualified means, as [`identity`].
+pub(super) fn name_identity(name: &str) -> String {
+    let mut own = parts(name);
+    strip_defaults(&mut own);
+    identity_of(&own)
+}
+
+fn identity_of(parts: &[Part<'_>]) -> String {
+    let mut identity = String::new();
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            identity.push('.');
+        }
+        part.push_identity(&mut identity);
+    }
+    identity
 }
 
 /// Objects by the last part of their name, case aside.
@@ -458,6 +510,19 @@ mod tests {
         assert_eq!(bare("`p.d.t`"), ["p", "d", "t"]);
         assert_eq!(bare("db..t"), ["db", "", "t"]);
         assert_eq!(bare(r#""say ""hi"".".t"#), [r#"say ""hi""."#, "t"]);
+    }
+
+    #[test]
+    fn spellings_of_one_name_have_one_identity() {
+        for name in
+            ["sales.orders", "SALES.\"ORDERS\"", "[Sales].`Orders`", "DEFAULT.Sales.\"orders\"", "`SALES.orders`"]
+        {
+            assert_eq!(name_identity(name), "sales.orders", "{name}");
+        }
+        assert_eq!(name_identity("sales.\"Orders\""), "sales.Orders");
+        assert_ne!(name_identity("\"a.b\".c"), name_identity("a.b.c"));
+        assert_ne!(name_identity("[a\\.b]"), name_identity("[a\\].b"));
+        assert_eq!(column_identity("SUM(A.B)"), column_identity("sum(a.b)"));
     }
 
     #[test]

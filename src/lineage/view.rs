@@ -30,7 +30,7 @@ pub(super) fn is_intermediate(model: &Model, object: &RawObject) -> bool {
 }
 
 /// Judged by the array it stood in; in a flat answer by the type, and a function by whether it has arguments.
-fn is_routine(model: &Model, object: &RawObject) -> bool {
+pub(super) fn is_routine(model: &Model, object: &RawObject) -> bool {
     match object.section {
         Section::Procedures | Section::Functions | Section::Triggers | Section::Packages => true,
         Section::Flat | Section::Tables | Section::Views | Section::Others => {
