@@ -1,5 +1,6 @@
 //! Answers of servers, read whole: those beside this test, or real ones in the directory `SQLFLOW_SAMPLES` names.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::{env, fs};
 
@@ -72,4 +73,23 @@ fn surroundings(lineage: &Lineage) -> Vec<String> {
     all.extend(lineage.errors().map(|error| format!("{error} {:?}", error.coordinates().collect::<Vec<_>>())));
     all.extend(lineage.processes().map(|process| format!("{process:?} {:?}", process.kind())));
     all
+}
+
+#[test]
+fn samples_merge_into_one_that_has_the_flows_of_each() {
+    let lineages: Vec<Lineage> = samples().iter().map(|(_, body)| Lineage::from_slice(body).unwrap()).collect();
+    let merged = Lineage::merge(&lineages).unwrap();
+    // Of several spellings of a name, the first is shown.
+    let flows = |lineage: &Lineage| -> BTreeSet<String> {
+        lineage.column_flows().iter().map(|flow| flow.to_string().to_lowercase()).collect()
+    };
+    let all: BTreeSet<String> = lineages.iter().flat_map(flows).collect();
+    let missing: Vec<_> = all.difference(&flows(&merged)).cloned().collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert_eq!(merged.relationships().len(), lineages.iter().map(|it| it.relationships().len()).sum::<usize>());
+    assert_eq!(merged.unresolved().count(), lineages.iter().map(|it| it.unresolved().count()).sum::<usize>());
+    for lineage in &lineages {
+        assert!(merged.diff(lineage).columns().added.is_empty(), "{}", merged.diff(lineage));
+        assert!(lineage.diff(lineage).is_empty());
+    }
 }

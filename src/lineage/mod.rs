@@ -46,6 +46,7 @@
 //! [`Column::upstream`] and [`Lineage::column_flows`] walk through them.
 
 mod diagram;
+mod diff;
 mod equal;
 mod error;
 #[cfg(test)]
@@ -68,6 +69,7 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Deserializer};
 
 pub use self::diagram::{Diagram, Edge};
+pub use self::diff::{Changes, Diff};
 pub use self::error::{Candidate, LookupError, Place, ReadError, ReadErrorKind};
 pub use self::graph::{ColumnFlow, Impact, ObjectFlow, Path, Paths, Trace, Traced, Vertex};
 pub use self::kinds::{ClauseType, EffectType, Mode, ObjectKind, RelationType};
