@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 use sqlflow_client::Lineage;
-use sqlflow_client::lineage::Column;
+use sqlflow_client::lineage::{Column, Endpoint};
 
 /// Where an object stands; `DEFAULT` is what servers write for none.
 const DATABASES: [&str; 3] = ["DEFAULT", "prod", "\"Old one\""];
@@ -264,7 +264,7 @@ fn naive_upstream<'l>(lineage: &'l Lineage, id: &str) -> BTreeSet<&'l str> {
         for relationship in lineage.relationships().filter(|relationship| relationship.type_text() == "fdd") {
             let is_near = |to: &str| to == id || reached.contains(to);
             if relationship.target().is_some_and(|target| is_near(target.id())) {
-                reached.extend(relationship.sources().filter(|source| source.is_resolved()).map(|source| source.id()));
+                reached.extend(relationship.sources().filter(Endpoint::is_resolved).map(|source| source.id()));
             }
         }
         if reached.len() == before {

@@ -33,6 +33,10 @@
 //! | part | owns |
 //! |---|---|
 //! | [`Lineage`] and its views [`Object`], [`Column`], [`Relationship`], [`Endpoint`], [`Process`], … | what an answer says |
+//! | [`Column::upstream`], [`Object::downstream`], … giving a [`Trace`]; [`Column::impact`], [`Object::readers`] | questions |
+//! | [`Lineage::column_flows`], [`Lineage::object_flows`] | every pair between which a value flows |
+//! | [`Diagram`], [`OpenLineage`] | pictures, and exchange with other tools |
+//! | [`Lineage::merge`], [`Lineage::diff`], [`Lineage::write_json`] | several answers as one, compared, written back |
 //! | [`Reader`] | reading, with limits |
 //! | [`ReadError`], [`LookupError`] | why a body cannot be read, why a name means nothing or too much |
 //! | [`ObjectKind`], [`RelationType`], [`EffectType`], [`ClauseType`], [`Mode`] | the open sets of words |
