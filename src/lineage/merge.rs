@@ -286,7 +286,7 @@ impl Merged {
             };
             answer.objects.push(into);
             let becomes = self.model.objects.get(into as usize).map_or(Symbol::ABSENT, |object| object.id);
-            answer.object_ids.entry(object.id).or_insert(becomes);
+            keep_first(&mut answer.object_ids, object.id, becomes);
             self.add_columns(answer, object, into, nth.is_some())?;
             self.add_arguments(answer, object, into, nth.is_some())?;
         }
@@ -412,7 +412,7 @@ impl Merged {
             answer.columns.resize(at as usize, NONE);
             answer.columns.push(to);
             let becomes = self.model.columns.get(to as usize).map_or(Symbol::ABSENT, |column| column.id);
-            answer.column_ids.entry(column.id).or_insert(becomes);
+            keep_first(&mut answer.column_ids, column.id, becomes);
         }
         Ok(())
     }
@@ -459,7 +459,7 @@ impl Merged {
                 moved.id = self.id(answer, argument.id)?;
             }
             let becomes = known_id.unwrap_or_default().or(moved.id);
-            answer.argument_ids.entry(argument.id).or_insert(becomes);
+            keep_first(&mut answer.argument_ids, argument.id, becomes);
             if let Some((at, place)) = known.and_then(|at| Some((at, self.model.arguments.get_mut(at as usize)?))) {
                 place.id = becomes;
                 place.data_type = place.data_type.or(moved.data_type);
@@ -633,6 +633,13 @@ impl Answer<'_> {
     /// Where the coordinates of a span of the answer are now.
     fn coordinates(&self, span: Span) -> Span {
         after(self.coordinates, span)
+    }
+}
+
+/// The first bearer of an id has it; what bears none is not what a reference without one means.
+fn keep_first(ids: &mut HashMap<Symbol, Symbol>, id: Symbol, becomes: Symbol) {
+    if !id.is_absent() {
+        ids.entry(id).or_insert(becomes);
     }
 }
 

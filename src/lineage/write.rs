@@ -42,7 +42,8 @@ impl Lineage {
     ///
     /// - What a flat answer does not name gets a name: a server `DEFAULT_SERVER`, a database and a schema `DEFAULT`.
     ///   A server that does not say whether it has databases and schemas has both.
-    /// - Objects come in the order of the tree, which within a section (`tables`, `views`, …) of a schema is theirs.
+    /// - Objects come in the order of the tree, which within a section (`tables`, `views`, …) of a schema is theirs. If
+    ///   several have one id, as no server sends them, another one may be the first, which is the one it means.
     /// - Processes without an id come after those with one, if they stand in a database or schema.
     /// - Relationships with two targets, or with sources on both sides of a target, as no server sends them, have a key
     ///   twice, of which other readers may see the last alone.

@@ -117,6 +117,16 @@ fn a_reference_to_nothing_never_finds_what_another_answer_has() {
 }
 
 #[test]
+fn an_end_without_an_id_does_not_mean_a_column_without_one() {
+    let with = |id: &str| format!(r#"{{"id": "1", "name": "t", "type": "table", "columns": [{{{id}"name": "c"}}]}}"#);
+    let one = read_model(&with(r#""id": "2", "#), "");
+    let two = read_model(&with(""), r#"{"type": "fdd", "target": {"column": "c"}, "sources": []}"#);
+    assert_eq!(merged(&[&one, &two]).unresolved().count(), 1);
+    let filled = merged(&[&two, &one]);
+    assert_eq!((filled.unresolved().count(), filled.column("t", "c").unwrap().id()), (1, "2"));
+}
+
+#[test]
 fn merging_is_associative_but_for_ids() {
     let bodies = [LAYOUT_B, LAYOUT_C1, ROUTINES, SUMMARY].map(read);
     for a in &bodies {
