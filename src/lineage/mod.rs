@@ -61,6 +61,7 @@ mod kinds;
 mod merge;
 mod model;
 mod names;
+mod openlineage;
 mod read;
 mod view;
 mod write;
@@ -78,6 +79,7 @@ pub use self::error::{Candidate, LookupError, Place, ReadError, ReadErrorKind};
 pub use self::graph::{ColumnFlow, Impact, ObjectFlow, Path, Paths, Trace, Traced, Vertex};
 pub use self::kinds::{ClauseType, EffectType, Mode, ObjectKind, RelationType};
 pub use self::merge::MergeError;
+pub use self::openlineage::OpenLineage;
 pub use self::read::Reader;
 pub use self::view::{
     Argument, BusiestTable, Column, Coordinate, Diagnostic, Endpoint, EndpointRole, Object, Process, Relationship,

@@ -1,0 +1,126 @@
+//! What OpenLineage calls a database server.
+
+use std::fmt::Write as _;
+
+/// Vendors whose word differs from SQLFlow's.
+const SCHEMES: [(&str, &str); 5] = [
+    ("athena", "awsathena"),
+    ("azuresql", "mssql"),
+    ("postgresql", "postgres"),
+    ("sparksql", "spark"),
+    ("sqlserver", "mssql"),
+];
+
+/// The name of a server that was not named.
+const DEFAULT_SERVER: &str = "DEFAULT_SERVER";
+
+/// The name of a server, if it says anything.
+pub(super) fn named(server: Option<&str>) -> Option<&str> {
+    server.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(DEFAULT_SERVER))
+}
+
+/// The namespace of the datasets of a server.
+///
+/// Characters that Marquez refuses in namespaces become `_`; names of servers are not only those of hosts.
+pub(super) fn namespace(vendor: Option<&str>, server: Option<&str>) -> String {
+    let vendor = vendor.unwrap_or("sqlflow").to_ascii_lowercase();
+    let vendor = vendor.strip_prefix("dbv").unwrap_or(&vendor);
+    let known = SCHEMES.iter().find(|(theirs, _)| *theirs == vendor);
+    let scheme = known.map_or(vendor, |(_, scheme)| scheme);
+    // There is one for all the world.
+    if scheme == "bigquery" {
+        return scheme.to_owned();
+    }
+    let mut namespace: String =
+        scheme.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')).collect();
+    namespace.push_str("://");
+    let allowed =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | ';' | '=' | '/' | '_' | '-' | '.' | '@' | '+');
+    namespace.extend(named(server).unwrap_or("default").chars().map(|c| if allowed(c) { c } else { '_' }));
+    namespace
+}
+
+/// A URI of a server, where its name is one of a host with or without a port.
+pub(super) fn uri(vendor: Option<&str>, server: &str) -> Option<String> {
+    let (host, port) = server.split_once(':').unwrap_or((server, ""));
+    let is_host = host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')) && !host.is_empty();
+    let is_port = port.chars().all(|c| c.is_ascii_digit());
+    let namespace = namespace(vendor, Some(server));
+    let starts_well = namespace.starts_with(|c: char| c.is_ascii_alphabetic());
+    (is_host && is_port && starts_well && namespace.contains("://")).then_some(namespace)
+}
+
+/// A name of SQL, as it is called where there are no quotes. What is not one name in quotes is left as it is.
+pub(super) fn push_unquoted(text: &mut String, written: &str) {
+    for (open, close) in [('"', '"'), ('`', '`'), ('[', ']')] {
+        let Some(inside) = written.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)) else {
+            continue;
+        };
+        let mut pieces = inside.split(close);
+        let mut unquoted = pieces.next().unwrap_or_default().to_owned();
+        loop {
+            // A closing quote inside is doubled, so that there is nothing between the two.
+            match (pieces.next(), pieces.next()) {
+                (Some(""), Some(piece)) => {
+                    let _ = write!(unquoted, "{close}{piece}");
+                }
+                (None, _) => {
+                    text.push_str(&unquoted);
+                    return;
+                }
+                _ => break,
+            }
+        }
+    }
+    text.push_str(written);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vendor_is_called_what_openlineage_calls_it() {
+        for (vendor, server, expected) in [
+            ("dbvpostgresql", "db.example.com:5432", "postgres://db.example.com:5432"),
+            ("dbvmssql", "HOST\\INSTANCE", "mssql://HOST_INSTANCE"),
+            ("dbvoracle", "DEFAULT_SERVER", "oracle://default"),
+            ("dbvbigquery", "anything", "bigquery"),
+            ("dbvsnowflake", "org-account", "snowflake://org-account"),
+            ("dbvredshift", "cluster.eu-west-1:5439", "redshift://cluster.eu-west-1:5439"),
+            ("dbvathena", "athena.eu-west-1.amazonaws.com", "awsathena://athena.eu-west-1.amazonaws.com"),
+            ("DBVNEW", "", "new://default"),
+        ] {
+            assert_eq!(namespace(Some(vendor), Some(server)), expected);
+        }
+        assert_eq!(namespace(None, None), "sqlflow://default");
+    }
+
+    #[test]
+    fn only_a_host_makes_a_uri() {
+        assert_eq!(uri(Some("dbvoracle"), "db:1521").unwrap(), "oracle://db:1521");
+        for server in ["a b", "a:b:c", "", "\\\\share", "a:b"] {
+            assert_eq!(uri(Some("dbvoracle"), server), None, "{server}");
+        }
+        assert_eq!(uri(Some("dbvbigquery"), "db"), None);
+    }
+
+    #[test]
+    fn one_name_in_quotes_loses_them() {
+        for (written, bare) in [
+            ("\"Order\"", "Order"),
+            ("[Order]", "Order"),
+            ("`Order`", "Order"),
+            ("\"a\"\"b\"", "a\"b"),
+            ("\"\"", ""),
+            ("\"", "\""),
+            ("\"a\" || \"b\"", "\"a\" || \"b\""),
+            ("[a]+[b]", "[a]+[b]"),
+            ("plain", "plain"),
+        ] {
+            let mut text = String::new();
+            push_unquoted(&mut text, written);
+            assert_eq!(text, bare, "{written}");
+        }
+    }
+}
