@@ -271,6 +271,28 @@ fn decoded(label: &str) -> String {
 }
 
 #[test]
+fn the_same_lineage_is_the_same_bytes() {
+    // Objects without ids and names, told apart by where they stand alone.
+    let objects: Vec<String> =
+        (0..20).map(|at| format!(r#"{{"columns": [{{"id": "{at}", "name": "c{at}"}}]}}"#)).collect();
+    let flows: Vec<String> = (0..19)
+        .map(|at| format!(r#"{{"type": "fdd", "target": {{"id": "{}"}}, "sources": [{{"id": "{at}"}}]}}"#, at + 1))
+        .collect();
+    let nameless = format!(r#"{{"dbobjs": [{}], "relationships": [{}]}}"#, objects.join(","), flows.join(","));
+    for lineage in [hostile(), nameless.parse().unwrap()] {
+        for diagram in diagrams(&lineage) {
+            let all = || {
+                text(|writer| diagram.write_dot(writer))
+                    + &text(|writer| diagram.write_mermaid(writer))
+                    + &text(|writer| diagram.write_csv(writer))
+                    + &text(|writer| diagram.write_graphml(writer))
+            };
+            assert_eq!(all(), all());
+        }
+    }
+}
+
+#[test]
 fn an_error_of_the_writer_is_handed_on() {
     struct Full;
 

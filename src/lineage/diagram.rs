@@ -228,8 +228,10 @@ impl Pairs {
 
     fn into_edges(self, inner: &Inner) -> Vec<Edge<'_>> {
         let texts = &inner.model.texts;
-        let mut edges: Vec<Edge<'_>> = self
-            .labelled
+        let mut labelled: Vec<(Node, Node, Label)> = self.labelled.into_iter().collect();
+        // Names and ids may all be the same, or missing.
+        labelled.sort_unstable();
+        let mut edges: Vec<Edge<'_>> = labelled
             .into_iter()
             .map(|(source, target, label)| Edge {
                 source: Vertex::new(inner, source),
@@ -272,7 +274,9 @@ impl<'a> Shown<'a> {
     }
 
     fn into_objects(self) -> Vec<Drawn<'a>> {
-        let mut objects: Vec<Object<'a>> = self.objects.iter().map(|&at| Object::new(self.inner, at)).collect();
+        let mut objects: Vec<u32> = self.objects.iter().copied().collect();
+        objects.sort_unstable();
+        let mut objects: Vec<Object<'a>> = objects.into_iter().map(|at| Object::new(self.inner, at)).collect();
         objects.sort_by_cached_key(|object| (object.qualified_name(), object.id().to_owned()));
         objects
             .into_iter()

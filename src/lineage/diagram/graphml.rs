@@ -58,6 +58,8 @@ const PADDING: f64 = 10.0;
 const GAP: f64 = 40.0;
 const BETWEEN_RANKS: f64 = 160.0;
 const CHARACTER: f64 = 7.0;
+/// The height of a group that is closed.
+const CLOSED: f64 = 50.0;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Rectangle {
@@ -207,7 +209,8 @@ fn write_object(at: usize, drawn: &Drawn<'_>, rectangle: Rectangle, writer: &mut
           <y:Realizers active="0">
 "#
     )?;
-    for is_closed in [false, true] {
+    // As it is when open, and when closed.
+    for (is_closed, rectangle) in [(false, rectangle), (true, Rectangle { height: CLOSED, ..rectangle })] {
         write!(
             writer,
             r##"            <y:GroupNode>
@@ -216,7 +219,7 @@ fn write_object(at: usize, drawn: &Drawn<'_>, rectangle: Rectangle, writer: &mut
               {border}
               <y:NodeLabel alignment="center" autoSizePolicy="node_width" backgroundColor="{fill}" fontSize="12" fontStyle="bold" modelName="internal" modelPosition="t">{label}</y:NodeLabel>
               <y:Shape type="rectangle"/>
-              <y:State closed="{is_closed}" closedHeight="50.0" closedWidth="{width:.1}" innerGraphDisplayEnabled="false"/>
+              <y:State closed="{is_closed}" closedHeight="{CLOSED:.1}" closedWidth="{width:.1}" innerGraphDisplayEnabled="false"/>
               <y:Insets bottom="10" bottomF="10.0" left="10" leftF="10.0" right="10" rightF="10.0" top="10" topF="10.0"/>
               <y:BorderInsets bottom="0" bottomF="0.0" left="0" leftF="0.0" right="0" rightF="0.0" top="0" topF="0.0"/>
             </y:GroupNode>
