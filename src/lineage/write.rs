@@ -321,7 +321,12 @@ impl Record for Scope {
             let objects = places.objects(at).filter(|&object| section_of(model, object) == section);
             fields.records_if_any(key, objects.map(Object))?;
         }
-        fields.records_if_any("processes", places.processes(at).filter_map(|at| model.processes.get(at as usize)))
+        let processes = places.processes(at).filter_map(|at| model.processes.get(at as usize));
+        // Those with an id were written before, and keep their order; so come the others after them.
+        let (again, once) = (processes.clone(), processes);
+        let again = again.filter(|process| !process.id.is_absent());
+        let once = once.filter(|process| process.id.is_absent());
+        fields.records_if_any("processes", again.chain(once))
     }
 }
 

@@ -266,6 +266,7 @@ fn processes_keep_their_order_and_their_scope() {
     assert_eq!(order(&lineage), ["late", "early", "top", "no id", "c"]);
     assert_eq!(order(&again), ["late", "early", "top", "c", "no id"]);
     assert_eq!(again, lineage);
+    assert_eq!(written(&again), written(&lineage));
     assert_eq!(again.process_by_id("1").and_then(|early| early.schema()), Some("s"));
 }
 
