@@ -1,0 +1,364 @@
+//! What a file of lineage holds: as JSON of SQLFlow, in any of its layouts.
+//!
+//! ```text
+//! inspect FILE                        for people
+//! inspect FILE --json                 counts, as one JSON object
+//! inspect FILE --rewrite              the lineage as SQLFlow JSON
+//! inspect FILE --upstream NAME        what feeds an object or column, one name a line
+//! inspect FILE --downstream NAME      what it feeds
+//! inspect FILE --format FORMAT        a picture: dot, mermaid, csv, graphml, openlineage
+//! ```
+//! `-` reads standard input. With both a name and a format, that selection is drawn. `--depth N`, `--over fdd,fdr`,
+//! `--intermediates` and `--by-object` ask for less or more, as their namesakes of the library do; `--paths` prints
+//! the ways to the ultimate sources or targets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::{error, fmt};
+
+use lexopt::prelude::*;
+use serde::Serialize;
+use sqlflow_client::Lineage;
+use sqlflow_client::lineage::{Diagram, Mode, OpenLineage, RelationType, Trace, Traced, Vertex};
+
+type Outcome<T = ()> = Result<T, Box<dyn error::Error>>;
+
+const USAGE: &str = "usage: inspect FILE [--json | --rewrite | --upstream NAME | --downstream NAME] \
+                     [--format dot|mermaid|csv|graphml|openlineage] [--depth N] [--over TYPE,…] [--intermediates] \
+                     [--by-object] [--paths]";
+
+#[derive(Default)]
+struct Arguments {
+    file: PathBuf,
+    report: Report,
+    selection: Option<Selection>,
+    format: Option<Format>,
+    depth: Option<u32>,
+    over: Option<Vec<RelationType>>,
+    intermediates: bool,
+    by_object: bool,
+    paths: bool,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Report {
+    #[default]
+    Text,
+    Json,
+    Rewritten,
+}
+
+struct Selection {
+    name: String,
+    upstream: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Format {
+    Dot,
+    Mermaid,
+    Csv,
+    GraphMl,
+    OpenLineage,
+}
+
+impl std::str::FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "dot" => Self::Dot,
+            "mermaid" => Self::Mermaid,
+            "csv" => Self::Csv,
+            "graphml" => Self::GraphMl,
+            "openlineage" => Self::OpenLineage,
+            _ => return Err(format!("{text} is none of dot, mermaid, csv, graphml, openlineage")),
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let done = arguments(lexopt::Parser::from_env()).and_then(|arguments| {
+        let lineage = read(&arguments.file)?;
+        run(&lineage, &arguments, &mut out)?;
+        Ok(out.flush()?)
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has seen enough, as `head` does.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &(dyn error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn arguments(mut parser: lexopt::Parser) -> Outcome<Arguments> {
+    let mut arguments = Arguments::default();
+    let mut file = None;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("json") => arguments.report = Report::Json,
+            Long("rewrite") => arguments.report = Report::Rewritten,
+            Long(direction @ ("upstream" | "downstream")) => {
+                let upstream = direction == "upstream";
+                arguments.selection = Some(Selection { name: parser.value()?.string()?, upstream });
+            }
+            Long("format") => arguments.format = Some(parser.value()?.parse()?),
+            Long("depth") => arguments.depth = Some(parser.value()?.parse()?),
+            Long("over") => {
+                let types = parser.value()?.string()?;
+                arguments.over = Some(types.split(',').map(|kind| RelationType::from(kind.trim())).collect());
+            }
+            Long("intermediates") => arguments.intermediates = true,
+            Long("by-object") => arguments.by_object = true,
+            Long("paths") => arguments.paths = true,
+            Value(path) if file.is_none() => file = Some(path.into()),
+            other => return Err(format!("{}\n{USAGE}", other.unexpected()).into()),
+        }
+    }
+    arguments.file = file.ok_or(USAGE)?;
+    Ok(arguments)
+}
+
+fn read(file: &PathBuf) -> Outcome<Lineage> {
+    let lineage = if file.as_os_str() == "-" {
+        Lineage::from_reader(io::stdin().lock())
+    } else {
+        Lineage::from_reader(File::open(file).map_err(|error| format!("{}: {error}", file.display()))?)
+    };
+    lineage.map_err(|error| format!("{}: {error}", file.display()).into())
+}
+
+fn run(lineage: &Lineage, arguments: &Arguments, out: &mut impl Write) -> Outcome {
+    if let Some(Selection { name, upstream }) = &arguments.selection {
+        return match (lineage.find(name)?, upstream) {
+            (Vertex::Column(column), true) => answer(column.upstream(), arguments, out),
+            (Vertex::Column(column), false) => answer(column.downstream(), arguments, out),
+            (Vertex::Object(object), true) => answer(object.upstream(), arguments, out),
+            (Vertex::Object(object), false) => answer(object.downstream(), arguments, out),
+        };
+    }
+    match (arguments.format, arguments.report) {
+        (Some(format), _) => draw(format, &drawn(lineage.diagram(), arguments), &lineage.openlineage(), out)?,
+        (None, Report::Json) => {
+            serde_json::to_writer_pretty(&mut *out, &Counts::of(lineage))?;
+            writeln!(out)?;
+        }
+        (None, Report::Rewritten) => lineage.write_json(out)?,
+        (None, Report::Text) => describe(lineage, out)?,
+    }
+    Ok(())
+}
+
+fn answer<'a, T: Traced<'a>>(mut trace: Trace<'a, T>, arguments: &Arguments, out: &mut impl Write) -> Outcome {
+    if let Some(depth) = arguments.depth {
+        trace = trace.depth(depth);
+    }
+    if let Some(types) = &arguments.over {
+        trace = trace.over(types.iter().cloned());
+    }
+    if arguments.intermediates {
+        trace = trace.with_intermediates();
+    }
+    match arguments.format {
+        Some(format) => draw(format, &drawn(trace.diagram(), arguments), &trace.openlineage(), out)?,
+        None if arguments.paths => {
+            for path in trace.paths() {
+                writeln!(out, "{path}")?;
+            }
+        }
+        None => {
+            // Intermediate results of one name are many.
+            let names: BTreeSet<String> = trace.into_iter().map(|found| found.to_string()).collect();
+            for name in names {
+                writeln!(out, "{name}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn drawn<'a>(mut diagram: Diagram<'a>, arguments: &Arguments) -> Diagram<'a> {
+    if let Some(types) = &arguments.over {
+        diagram = diagram.over(types.iter().cloned());
+    }
+    if arguments.intermediates {
+        diagram = diagram.with_intermediates();
+    }
+    if arguments.by_object { diagram.by_object() } else { diagram }
+}
+
+fn draw(format: Format, diagram: &Diagram<'_>, events: &OpenLineage<'_>, out: &mut impl Write) -> io::Result<()> {
+    match format {
+        Format::Dot => diagram.write_dot(out),
+        Format::Mermaid => diagram.write_mermaid(out),
+        Format::Csv => diagram.write_csv(out),
+        Format::GraphMl => diagram.write_graphml(out),
+        Format::OpenLineage => events.write(out),
+    }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Counts<'a> {
+    mode: Option<&'a str>,
+    objects: usize,
+    columns: usize,
+    processes: usize,
+    relationships: usize,
+    relationships_by_type: BTreeMap<&'a str, usize>,
+    unresolved: usize,
+    unknown_fields: BTreeMap<&'a str, u64>,
+    errors: usize,
+}
+
+impl<'a> Counts<'a> {
+    fn of(lineage: &'a Lineage) -> Self {
+        Self {
+            mode: lineage.mode().map(Mode::as_str),
+            objects: lineage.objects().filter(|object| !object.id().is_empty()).count(),
+            columns: lineage.columns().len(),
+            processes: lineage.processes().len(),
+            relationships: lineage.relationships().len(),
+            relationships_by_type: counted(lineage.relationships().map(|relationship| relationship.type_text())),
+            unresolved: lineage.unresolved().count(),
+            unknown_fields: lineage.unknown_fields().collect(),
+            errors: lineage.errors().len(),
+        }
+    }
+}
+
+fn counted<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, usize> {
+    let mut counts = BTreeMap::new();
+    for item in items {
+        *counts.entry(item).or_default() += 1;
+    }
+    counts
+}
+
+fn describe(lineage: &Lineage, out: &mut impl Write) -> Outcome {
+    let counts = Counts::of(lineage);
+    let kinds = counted(lineage.objects().map(|object| object.kind_text()));
+    writeln!(out, "vendor         {}", lineage.vendor().unwrap_or("not given"))?;
+    writeln!(out, "mode           {}", counts.mode.unwrap_or("not given"))?;
+    writeln!(out, "objects        {}{}", counts.objects, listed(&kinds))?;
+    writeln!(out, "columns        {}", counts.columns)?;
+    writeln!(out, "processes      {}", counts.processes)?;
+    writeln!(out, "relationships  {}{}", counts.relationships, listed(&counts.relationships_by_type))?;
+    for (name, count) in [("unresolved", counts.unresolved), ("errors", counts.errors)] {
+        if count > 0 {
+            writeln!(out, "{name:<14} {count}")?;
+        }
+    }
+    if lineage.is_summary() {
+        writeln!(out, "\nThis is a summary: columns and relationships were left out by the server.")?;
+    }
+    for error in lineage.errors() {
+        writeln!(out, "  {}", error.message().trim())?;
+    }
+    if !counts.unknown_fields.is_empty() {
+        writeln!(out, "\nnot understood")?;
+        for (path, count) in &counts.unknown_fields {
+            writeln!(out, "  {path}  {count}×")?;
+        }
+    }
+    let flows = lineage.column_flows();
+    if !flows.is_empty() {
+        writeln!(out, "\nvalues flow")?;
+        for flow in flows {
+            writeln!(out, "  {flow}")?;
+        }
+    }
+    Ok(())
+}
+
+/// ` (table 5, view 1)`, the most frequent first.
+fn listed<T: fmt::Display>(counts: &BTreeMap<T, usize>) -> String {
+    let mut counts: Vec<_> = counts.iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let parts: Vec<String> = counts.iter().map(|(what, count)| format!("{what} {count}")).collect();
+    if parts.is_empty() { String::new() } else { format!("  ({})", parts.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inspect(fixture: &str, options: &[&str]) -> String {
+        let file = format!("{}/tests/fixtures/lineage/{fixture}", env!("CARGO_MANIFEST_DIR"));
+        let parser = lexopt::Parser::from_args([&[file.as_str()], options].concat());
+        let arguments = arguments(parser).unwrap();
+        let mut out = Vec::new();
+        run(&read(&arguments.file).unwrap(), &arguments, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn counts_are_one_json_object() {
+        let counts: serde_json::Value = serde_json::from_str(&inspect("layout_c1.json", &["--json"])).unwrap();
+        let expected = serde_json::json!({
+            "mode": null, "objects": 5, "columns": 11, "processes": 1, "relationships": 7,
+            "relationships_by_type": {"fdd": 5, "fdr": 1, "join": 1},
+            "unresolved": 0, "unknown_fields": {}, "errors": 0,
+        });
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn what_was_rewritten_counts_the_same() {
+        for fixture in ["layout_a.json", "layout_b.json", "layout_c2.json", "routines.json", "summary.json"] {
+            let rewritten: Lineage = inspect(fixture, &["--rewrite"]).parse().unwrap();
+            let counts = serde_json::to_value(Counts::of(&rewritten)).unwrap();
+            let before: serde_json::Value = serde_json::from_str(&inspect(fixture, &["--json"])).unwrap();
+            assert_eq!(counts, before, "{fixture}");
+        }
+    }
+
+    #[test]
+    fn upstream_and_downstream_are_names_one_a_line() {
+        let file = "layout_c1.json";
+        assert_eq!(inspect(file, &["--upstream", "report"]), "sales.customers\nsales.orders\n");
+        assert_eq!(inspect(file, &["--upstream", "sales.report.total"]), "sales.orders.amount\n");
+        assert_eq!(inspect(file, &["--downstream", "orders.amount"]), "sales.report.total\n");
+        let both = ["--downstream", "orders.amount", "--over", "fdd,fdr"];
+        assert_eq!(inspect(file, &both), "sales.report.region\nsales.report.total\n");
+        let paths = ["--upstream", "report.total", "--paths", "--intermediates"];
+        assert_eq!(
+            inspect(file, &paths),
+            "sales.orders.amount → sum.sum → INSERT-SELECT-1.sum(o.amount) → sales.report.total\n"
+        );
+    }
+
+    #[test]
+    fn every_format_draws_all_or_a_selection() {
+        for (format, beginning) in [
+            ("dot", "digraph"),
+            ("mermaid", "flowchart"),
+            ("csv", "source_db,"),
+            ("graphml", "<?xml"),
+            ("openlineage", "{"),
+        ] {
+            let all = inspect("layout_c1.json", &["--format", format]);
+            let some = inspect("layout_c1.json", &["--format", format, "--upstream", "report.total"]);
+            assert!(all.starts_with(beginning) && some.starts_with(beginning), "{format}: {all}\n{some}");
+            assert!(all.contains("region") && !some.contains("region"), "{format}: {some}");
+        }
+    }
+
+    #[test]
+    fn a_person_sees_what_flows_where() {
+        let text = inspect("layout_c1.json", &[]);
+        assert!(text.contains("relationships  7  (fdd 5, fdr 1, join 1)"), "{text}");
+        assert!(text.contains("sales.orders.amount → sales.report.total"), "{text}");
+    }
+}
