@@ -25,7 +25,9 @@ impl<'t> Part<'t> {
     fn new(written: &'t str) -> Self {
         for (open, close) in QUOTES {
             let bare = written.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-            if let Some(bare) = bare {
+            if let Some(bare) = bare
+                && closing(written, open, close) == Some(written.len())
+            {
                 return Self { written, bare, quoted: true };
             }
         }
@@ -523,6 +525,13 @@ mod tests {
         assert_ne!(name_identity("\"a.b\".c"), name_identity("a.b.c"));
         assert_ne!(name_identity("[a\\.b]"), name_identity("[a\\].b"));
         assert_eq!(column_identity("SUM(A.B)"), column_identity("sum(a.b)"));
+    }
+
+    #[test]
+    fn an_expression_between_two_quoted_names_is_not_one_quoted_name() {
+        for (written, quoted) in [(r#""a" || "b""#, false), ("[a]+[b]", false), (r#""a""b""#, true), ("[a]]b]", true)] {
+            assert_eq!(Part::new(written).quoted, quoted, "{written}");
+        }
     }
 
     #[test]

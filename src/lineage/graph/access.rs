@@ -89,16 +89,16 @@ fn processes(inner: &Inner, nodes: impl IntoIterator<Item = Node>, direction: Di
     let mut rules = Rules::new(inner, direction);
     rules.follow(DEPENDENCIES);
     rules.stops = Stops::ColumnsAndRows;
-    let mut found = HashSet::new();
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
     for node in nodes {
         rules.each_relationship(node, |at| {
             let relationship = Relationship::new(inner, at);
             if relationship.effect_type() != Some(EffectType::ForeignKey) {
-                found.extend(relationship.process());
+                found.extend(relationship.process().filter(|process| seen.insert(*process)));
             }
         });
     }
-    let mut found: Vec<Process<'_>> = found.into_iter().collect();
-    found.sort_by_cached_key(|process| (process.name().to_owned(), process.id().to_owned()));
+    found.sort_by_cached_key(|process| (process.name(), process.id()));
     found
 }
