@@ -56,7 +56,7 @@ const TABLES: usize = 10;
 const STATEMENTS: usize = 40;
 const STATEMENTS_PER_SCRIPT: usize = 8;
 /// A statement reads what the few before it made, so that views stand on views.
-const LOOK_BACK: usize = 12;
+const LOOK_BACK: usize = 3;
 
 const SUBJECTS: [&str; 16] = [
     "account",
@@ -309,7 +309,7 @@ impl Planner<'_> {
     }
 
     fn sources(&mut self, schema: &Schema, inputs: &[usize]) -> Vec<End> {
-        let count = [1, 1, 1, 1, 1, 1, 1, 1, 1, 2][self.rng.usize(..10)];
+        let count = [1, 1, 1, 1, 1, 1, 1, 2][self.rng.usize(..8)];
         (0..count).map(|_| self.end(schema, inputs)).collect()
     }
 
