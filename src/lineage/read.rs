@@ -1,14 +1,15 @@
 //! Reading: from bytes to a [`Model`](super::model::Model) in one pass, with nothing in between.
 //!
-//! `source` feeds the JSON parser from a reader, `stream` from pieces that come one by one; `builder` is what every
-//! part writes into, `record` the machinery that reads JSON objects field by field, `value` the shapes a single value
-//! comes in. The rest knows the format: `envelope` what surrounds the model, `tree` what has names, `flow` what joins
-//! them.
+//! `json` is the parser, `source` what feeds it from memory or a reader, `stream` from pieces that come one by one;
+//! `builder` is what every part writes into, `record` the machinery that reads JSON objects field by field, `value` the
+//! shapes a single value comes in. The rest knows the format: `envelope` what surrounds the model, `tree` what has
+//! names, `flow` what joins them.
 
 mod builder;
 mod coordinates;
 mod envelope;
 mod flow;
+mod json;
 mod record;
 mod source;
 mod stream;
@@ -20,13 +21,13 @@ mod value;
 use std::io::Read;
 
 use serde::de::{DeserializeSeed, Deserializer};
-use serde_json::error::Category;
 
 use self::builder::{Builder, Fault};
 use self::envelope::Root;
-use self::source::{Source, Stop};
+use self::json::{Json, Problem};
+use self::source::{Source, Stop, Whole, Window};
 use super::Lineage;
-use super::error::{Place, ReadError, ReadErrorKind, shorten};
+use super::error::{ReadError, ReadErrorKind, shorten};
 
 /// How far a snippet of the body in an error reaches.
 const SNIPPET: usize = 60;
@@ -79,27 +80,7 @@ impl Reader {
         if body.len() as u64 > self.max_bytes {
             return Err(too_large(self.max_bytes));
         }
-        let start = first_of_json(body)?;
-        let json = body.get(start..).unwrap_or_default();
-        // Checked once here, the parser need not check each string by itself, which took a fifth of all its time. A
-        // body that is no UTF-8 may still be lineage up to the text after it: that is read piece by piece.
-        let Ok(text) = std::str::from_utf8(json) else {
-            return self.read(body);
-        };
-        let mut builder = Builder::default();
-        let mut parser = serde_json::Deserializer::from_str(text);
-        if let Err(error) = Root(&mut builder).deserialize(&mut parser) {
-            let mut place = slice_place(json, &error);
-            let near = snippet(json, place.offset);
-            place.offset += start as u64;
-            return Err(parse_error(&builder, &error, place, &near));
-        }
-        if let Err(error) = parser.end() {
-            let after = slice_place(json, &error).offset;
-            let rest = usize::try_from(after).ok().and_then(|at| json.get(at..));
-            builder.trailing(rest.unwrap_or_default());
-        }
-        builder.finish()
+        self.read_window(Whole::new(body))
     }
 
     /// Reads an answer from a reader, which needs no buffer of its own. The body is never held whole.
@@ -108,25 +89,74 @@ impl Reader {
     ///
     /// As [`read_slice`](Self::read_slice), and [`ReadErrorKind::Io`] if the reader fails.
     pub fn read(&self, reader: impl Read) -> Result<Lineage, ReadError> {
-        let mut source = Source::new(reader, self.max_bytes);
+        self.read_window(Source::new(reader, self.max_bytes))
+    }
+
+    fn read_window(self, window: impl Window) -> Result<Lineage, ReadError> {
+        let mut json = Json::new(window);
+        self.check_start(&mut json)?;
         let mut builder = Builder::default();
-        let start = source.skip_to_json().map_err(|stop| stopped(stop, self.max_bytes))?;
-        check_start(start, source.seen())?;
-        let parsed = {
-            let mut parser = serde_json::Deserializer::from_reader(&mut source);
-            Root(&mut builder).deserialize(&mut parser)
-        };
-        if let Err(error) = parsed {
-            if let Some(stop) = source.take_stop() {
-                return Err(stopped(stop, self.max_bytes));
-            }
-            let near = snippet_text(source.seen());
-            let place = Place { offset: source.offset(), line: error.line() as u64, column: error.column() as u64 };
-            return Err(parse_error(&builder, &error, place, &near));
+        if let Err(error) = Root(&mut builder).deserialize(&mut json) {
+            return Err(self.parse_error(&builder, &mut json, error));
         }
-        let rest = source.rest().map_err(|stop| stopped(stop, self.max_bytes))?;
+        let at = json.at();
+        let rest = json.window().rest(at).map_err(|stop| self.stopped(stop))?;
         builder.trailing(&rest);
         builder.finish()
+    }
+
+    /// A body that does not begin as a JSON object is refused before it is parsed, in words that help more.
+    fn check_start(self, json: &mut Json<impl Window>) -> Result<(), ReadError> {
+        json.pass_mark();
+        let first = json.peek();
+        if first == Some(b'{') {
+            return Ok(());
+        }
+        let mut head = head_of(json.around().1).to_vec();
+        head.extend_from_slice(head_of(json.window().pending()));
+        if head.is_empty()
+            && let Some(stop) = json.window().take_stop()
+        {
+            return Err(self.stopped(stop));
+        }
+        Err(wrong_start(&head))
+    }
+
+    fn parse_error(self, builder: &Builder, json: &mut Json<impl Window>, error: json::Error) -> ReadError {
+        match (builder.fault(), error.into_problem()) {
+            (Some(Fault::Full(what)), _) => ReadError::new(
+                ReadErrorKind::TooMany,
+                format!("the answer holds more {what} than 32 bits can count; ask for less at once"),
+            ),
+            (Some(Fault::TooDeep), _) | (None, Problem::TooDeep) => {
+                ReadError::new(ReadErrorKind::TooDeep, "the JSON is nested deeper than any lineage is; refused")
+            }
+            (None, Problem::End) => match json.window().take_stop() {
+                None => ReadError::new(
+                    ReadErrorKind::Truncated,
+                    format!(
+                        "the JSON ends in the middle, after `{}`: the answer was cut off, ask for it again",
+                        near(json)
+                    ),
+                ),
+                Some(Stop::NotText) => malformed("it is no UTF-8", json),
+                Some(stop) => return self.stopped(stop),
+            },
+            (None, Problem::Syntax(reason)) => malformed(reason, json),
+            (None, Problem::Refused(reason)) => malformed(&reason, json),
+        }
+        .at(json.place())
+    }
+
+    fn stopped(self, stop: Stop) -> ReadError {
+        match stop {
+            Stop::TooLarge => too_large(self.max_bytes),
+            Stop::NotText => wrong_start(&[]),
+            Stop::Io(error) => {
+                ReadError::new(ReadErrorKind::Io, format!("the body could not be read to its end: {error}"))
+                    .caused_by(error)
+            }
+        }
     }
 }
 
@@ -137,47 +167,33 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     builder.finish().map_err(serde::de::Error::custom)
 }
 
-/// Where the JSON begins, after white space and a byte order mark.
-fn first_of_json(body: &[u8]) -> Result<usize, ReadError> {
-    const MARK: &[u8] = b"\xef\xbb\xbf";
-    let mark = if body.starts_with(MARK) { MARK.len() } else { 0 };
-    let text = body.get(mark..).unwrap_or_default();
-    let space = text.iter().take_while(|b| b.is_ascii_whitespace()).count();
-    let start = mark + space;
-    let seen = body.get(start..).unwrap_or_default();
-    check_start(seen.first().copied(), seen)?;
-    Ok(start)
-}
-
-/// A body that does not begin as a JSON object is refused before the parser sees it, in words that help more.
-fn check_start(first: Option<u8>, seen: &[u8]) -> Result<(), ReadError> {
-    let head = || shorten(&String::from_utf8_lossy(head_of(seen)), SNIPPET);
-    match first {
-        Some(b'{') => Ok(()),
-        None => Err(ReadError::new(
+/// Why a body that begins so is no lineage.
+fn wrong_start(body: &[u8]) -> ReadError {
+    let head = shorten(&String::from_utf8_lossy(head_of(body)), SNIPPET);
+    match body.first() {
+        None => ReadError::new(
             ReadErrorKind::Empty,
             "the body is empty where lineage JSON was expected; ask the server again",
-        )),
-        Some(b'[' | b'"' | b'0'..=b'9' | b'-') => Err(ReadError::new(
+        ),
+        Some(b'[' | b'"' | b'0'..=b'9' | b'-') => ReadError::new(
             ReadErrorKind::NotLineage,
             format!(
-                "expected a JSON object that holds lineage, found `{}`; is this the answer of another operation?",
-                head()
+                "expected a JSON object that holds lineage, found `{head}`; is this the answer of another operation?"
             ),
-        )),
-        Some(_) => Err(ReadError::new(
+        ),
+        Some(_) => ReadError::new(
             ReadErrorKind::NotJson,
             format!(
-                "expected lineage as JSON, found text that starts with `{}`; a proxy's page or an export in \
-                 another format looks like this",
-                head()
+                "expected lineage as JSON, found text that starts with `{head}`; a proxy's page or an export in \
+                 another format looks like this"
             ),
-        )),
+        ),
     }
 }
 
-fn head_of(seen: &[u8]) -> &[u8] {
-    seen.get(..SNIPPET * 4).unwrap_or(seen)
+/// Enough of a body for a snippet of it.
+fn head_of(body: &[u8]) -> &[u8] {
+    body.get(..SNIPPET * 4).unwrap_or(body)
 }
 
 fn too_large(limit: u64) -> ReadError {
@@ -187,69 +203,17 @@ fn too_large(limit: u64) -> ReadError {
     )
 }
 
-fn stopped(stop: Stop, limit: u64) -> ReadError {
-    match stop {
-        Stop::TooLarge => too_large(limit),
-        Stop::Io(error) => ReadError::new(ReadErrorKind::Io, format!("the body could not be read to its end: {error}"))
-            .caused_by(error),
-    }
+fn malformed(reason: &str, json: &Json<impl Window>) -> ReadError {
+    let reason = shorten(reason, 100);
+    ReadError::new(ReadErrorKind::Malformed, format!("the JSON is malformed: {reason}, near `{}`", near(json)))
 }
 
-fn parse_error(builder: &Builder, error: &serde_json::Error, place: Place, near: &str) -> ReadError {
-    match builder.fault() {
-        Some(Fault::Full(what)) => {
-            return ReadError::new(
-                ReadErrorKind::TooMany,
-                format!("the answer holds more {what} than 32 bits can count; ask for less at once"),
-            )
-            .at(place);
-        }
-        Some(Fault::TooDeep) => return too_deep(place),
-        None => {}
-    }
-    let text = error.to_string();
-    let reason = text.split(" at line ").next().unwrap_or(&text);
-    if reason.starts_with("recursion limit exceeded") {
-        return too_deep(place);
-    }
-    if error.classify() == Category::Eof {
-        return ReadError::new(
-            ReadErrorKind::Truncated,
-            format!("the JSON ends in the middle, after `{near}`: the answer was cut off, ask for it again"),
-        )
-        .at(place);
-    }
-    ReadError::new(ReadErrorKind::Malformed, format!("the JSON is malformed: {}, near `{near}`", shorten(reason, 100)))
-        .at(place)
-}
-
-fn too_deep(place: Place) -> ReadError {
-    ReadError::new(ReadErrorKind::TooDeep, "the JSON is nested deeper than any lineage is; refused").at(place)
-}
-
-/// The parser counts lines and columns; a byte offset follows from them.
-fn slice_place(json: &[u8], error: &serde_json::Error) -> Place {
-    if error.classify() == Category::Eof {
-        return Place { offset: json.len() as u64, line: error.line() as u64, column: error.column() as u64 };
-    }
-    let line_start = match error.line().checked_sub(2) {
-        None => 0,
-        Some(before) => {
-            json.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(before).map_or(json.len(), |(at, _)| at + 1)
-        }
-    };
-    let offset = (line_start + error.column().saturating_sub(1)).min(json.len());
-    Place { offset: offset as u64, line: error.line() as u64, column: error.column() as u64 }
-}
-
-/// The few characters before a place.
-fn snippet(json: &[u8], offset: u64) -> String {
-    let end = usize::try_from(offset.saturating_add(1)).unwrap_or(usize::MAX);
-    snippet_text(json.get(..end.min(json.len())).unwrap_or(json))
-}
-
-fn snippet_text(seen: &[u8]) -> String {
-    let from = seen.len().saturating_sub(SNIPPET);
-    let tail = String::from_utf8_lossy(seen.get(from..).unwrap_or_default());
-    shorten(tail.trim_start_matches('\u{fffd}'), SNIPPET)
+/// The few characters up to where the parser is.
+fn near(json: &Json<impl Window>) -> String {
+    let (before, after) = json.around();
+    let from = before.len().saturating_sub(SNIPPET);
+    let mut near = before.get(from..).unwrap_or_default().to_vec();
+    near.extend(after.first());
+    let near = String::from_utf8_lossy(&near);
+    shorten(near.trim_matches('\u{fffd}'), SNIPPET)
 }

@@ -1,115 +1,225 @@
-//! Bytes for the parser from any reader: buffered, counted, limited, and with the last few at hand for an error.
+//! Text for the parser, from memory or from any reader: never more at hand than it works on, counted and limited.
 
 use std::io::{self, Read};
+use std::str::Utf8Error;
 
+use super::super::error::Place;
+
+/// How much is asked of a reader at once.
 const BUFFER: usize = 64 * 1024;
+/// How much of what was parsed stays at hand, to show where an error is.
+const CONTEXT: usize = 256;
 
-/// Why a source gave no more bytes before its end.
+/// A part of a body that can move forward.
+pub(super) trait Window {
+    fn text(&self) -> &str;
+
+    /// Makes the text go on, and may forget what lies before `from`: answers how many bytes were forgotten, or `None`
+    /// if there is no more.
+    fn advance(&mut self, from: usize) -> Option<usize>;
+
+    /// Why there was no more, if not because the body ended.
+    fn take_stop(&mut self) -> Option<Stop>;
+
+    /// The bytes behind the text that are at hand and are no text.
+    fn pending(&self) -> &[u8];
+
+    /// Everything from a place in the text to the body's end.
+    fn rest(&mut self, from: usize) -> Result<Vec<u8>, Stop>;
+
+    /// Where in the body a place in the text is.
+    fn place(&self, at: usize) -> Place;
+}
+
+/// Why a window gave no more before the body's end.
 #[derive(Debug)]
 pub(super) enum Stop {
     TooLarge,
+    NotText,
     Io(io::Error),
 }
 
+/// A body in memory.
+pub(super) struct Whole<'b> {
+    body: &'b [u8],
+    /// As much of it as is UTF-8: text of any encoding may come after the JSON.
+    text: &'b str,
+}
+
+impl<'b> Whole<'b> {
+    pub(super) fn new(body: &'b [u8]) -> Self {
+        let text = std::str::from_utf8(body).unwrap_or_else(|error| valid_text(body, error));
+        Self { body, text }
+    }
+}
+
+impl Window for Whole<'_> {
+    fn text(&self) -> &str {
+        self.text
+    }
+
+    fn advance(&mut self, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn take_stop(&mut self) -> Option<Stop> {
+        (self.text.len() < self.body.len()).then_some(Stop::NotText)
+    }
+
+    fn pending(&self) -> &[u8] {
+        self.body.get(self.text.len()..).unwrap_or_default()
+    }
+
+    fn rest(&mut self, from: usize) -> Result<Vec<u8>, Stop> {
+        Ok(self.body.get(from..).unwrap_or_default().to_vec())
+    }
+
+    fn place(&self, at: usize) -> Place {
+        let mut place = START;
+        pass(&mut place, self.body.get(..at).unwrap_or_default());
+        place
+    }
+}
+
+/// The bytes up to the first that is no UTF-8.
+fn valid_text(bytes: &[u8], error: Utf8Error) -> &str {
+    let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+    std::str::from_utf8(valid).unwrap_or_default()
+}
+
+const START: Place = Place { offset: 0, line: 1, column: 1 };
+
+/// Moves a place behind some bytes.
+fn pass(place: &mut Place, bytes: &[u8]) {
+    place.offset += bytes.len() as u64;
+    // In chunks that a byte can count, which is what makes it fast.
+    let count = |chunk: &[u8]| chunk.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>();
+    let lines: u64 = bytes.chunks(255).map(|chunk| u64::from(count(chunk))).sum();
+    if lines == 0 {
+        place.column += bytes.len() as u64;
+    } else {
+        place.line += lines;
+        place.column = 1 + bytes.iter().rev().take_while(|byte| **byte != b'\n').count() as u64;
+    }
+}
+
+/// A body from a reader.
 pub(super) struct Source<R> {
     reader: R,
+    text: String,
+    /// Where the text begins in the body.
+    start: Place,
     buffer: Vec<u8>,
-    at: usize,
-    end: usize,
-    /// Bytes of the body that were in buffers before this one.
-    before: u64,
+    /// How many bytes at the start of the buffer were read but are no text yet: a character that is not whole, or
+    /// bytes that are no UTF-8.
+    pending: usize,
+    taken: u64,
     limit: u64,
     stop: Option<Stop>,
 }
 
 impl<R: Read> Source<R> {
     pub(super) fn new(reader: R, limit: u64) -> Self {
-        Self { reader, buffer: vec![0; BUFFER], at: 0, end: 0, before: 0, limit, stop: None }
-    }
-
-    /// Bytes given out so far.
-    pub(super) fn offset(&self) -> u64 {
-        self.before + self.at as u64
-    }
-
-    /// The last bytes given out, or before the first one what comes next.
-    pub(super) fn seen(&self) -> &[u8] {
-        let range = if self.offset() == 0 || self.at == 0 { self.at..self.end } else { 0..self.at };
-        self.buffer.get(range).unwrap_or_default()
-    }
-
-    pub(super) fn take_stop(&mut self) -> Option<Stop> {
-        self.stop.take()
-    }
-
-    /// Skips a byte order mark and white space; answers the byte that comes next, which is not consumed.
-    pub(super) fn skip_to_json(&mut self) -> Result<Option<u8>, Stop> {
-        const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
-        loop {
-            match self.peek()? {
-                Some(byte) if byte.is_ascii_whitespace() => self.at += 1,
-                Some(byte) if self.offset() < 3 && MARK.get(self.at) == Some(&byte) => self.at += 1,
-                next => return Ok(next),
-            }
+        Self {
+            reader,
+            text: String::new(),
+            start: START,
+            buffer: vec![0; BUFFER],
+            pending: 0,
+            taken: 0,
+            limit,
+            stop: None,
         }
     }
 
-    /// Everything that was not given out yet.
-    pub(super) fn rest(&mut self) -> Result<Vec<u8>, Stop> {
-        let mut rest = Vec::new();
-        while self.peek()?.is_some() {
-            rest.extend_from_slice(self.buffer.get(self.at..self.end).unwrap_or_default());
-            self.at = self.end;
-        }
-        Ok(rest)
-    }
-
-    fn peek(&mut self) -> Result<Option<u8>, Stop> {
-        if self.at == self.end {
-            self.fill()?;
-        }
-        Ok(self.buffer.get(self.at..self.end).and_then(|left| left.first()).copied())
-    }
-
-    #[cold]
-    fn fill(&mut self) -> Result<(), Stop> {
+    /// Reads into the buffer behind what is pending; answers how much came.
+    fn read(&mut self, pending: usize) -> Result<usize, Stop> {
         let got = loop {
-            match self.reader.read(&mut self.buffer) {
-                Ok(got) => break got.min(self.buffer.len()),
+            let room = self.buffer.get_mut(pending..).unwrap_or_default();
+            match self.reader.read(room) {
+                Ok(got) => break got.min(room.len()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(Stop::Io(error)),
             }
         };
-        if got == 0 {
-            // The buffer stays as it is: an error about a body that ended shows what came last.
-            return Ok(());
-        }
-        self.before += self.end as u64;
-        self.at = 0;
-        self.end = got;
-        if self.before + got as u64 > self.limit {
+        self.taken += got as u64;
+        if self.taken > self.limit {
             return Err(Stop::TooLarge);
         }
-        Ok(())
+        Ok(got)
+    }
+
+    /// Makes text of the first bytes of the buffer, as far as they are text.
+    fn take_text(&mut self, len: usize) {
+        let bytes = self.buffer.get(..len).unwrap_or_default();
+        let valid = match std::str::from_utf8(bytes) {
+            Ok(text) => {
+                self.text.push_str(text);
+                len
+            }
+            Err(error) => {
+                // Otherwise a character is not whole, and goes on with what comes next.
+                if error.error_len().is_some() {
+                    self.stop = Some(Stop::NotText);
+                }
+                self.text.push_str(valid_text(bytes, error));
+                error.valid_up_to()
+            }
+        };
+        self.buffer.copy_within(valid..len, 0);
+        self.pending = len - valid;
     }
 }
 
-impl<R: Read> Read for Source<R> {
-    // The parser asks for one byte at a time.
-    #[inline]
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.end
-            && let Err(stop) = self.fill()
-        {
-            self.stop = Some(stop);
-            return Err(io::Error::other("the body could not be read to its end"));
+impl<R: Read> Window for Source<R> {
+    fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn advance(&mut self, from: usize) -> Option<usize> {
+        let before = self.text.len();
+        while self.text.len() == before {
+            if self.stop.is_some() {
+                return None;
+            }
+            match self.read(self.pending) {
+                Ok(0) => return None,
+                Ok(got) => self.take_text(self.pending + got),
+                Err(stop) => self.stop = Some(stop),
+            }
         }
-        let left = self.buffer.get(self.at..self.end).unwrap_or_default();
-        let n = left.len().min(out.len());
-        if let (Some(to), Some(from)) = (out.get_mut(..n), left.get(..n)) {
-            to.copy_from_slice(from);
+        let mut forgotten = from.min(before).saturating_sub(CONTEXT);
+        while !self.text.is_char_boundary(forgotten) {
+            forgotten -= 1;
         }
-        self.at += n;
-        Ok(n)
+        pass(&mut self.start, self.text.as_bytes().get(..forgotten).unwrap_or_default());
+        self.text.drain(..forgotten);
+        Some(forgotten)
+    }
+
+    fn take_stop(&mut self) -> Option<Stop> {
+        self.stop.take()
+    }
+
+    fn pending(&self) -> &[u8] {
+        self.buffer.get(..self.pending).unwrap_or_default()
+    }
+
+    fn rest(&mut self, from: usize) -> Result<Vec<u8>, Stop> {
+        let mut rest = self.text.as_bytes().get(from..).unwrap_or_default().to_vec();
+        rest.extend_from_slice(self.pending());
+        loop {
+            let got = self.read(0)?;
+            match self.buffer.get(..got) {
+                Some(bytes) if got > 0 => rest.extend_from_slice(bytes),
+                _ => return Ok(rest),
+            }
+        }
+    }
+
+    fn place(&self, at: usize) -> Place {
+        let mut place = self.start;
+        pass(&mut place, self.text.as_bytes().get(..at).unwrap_or_default());
+        place
     }
 }

@@ -1,0 +1,684 @@
+//! A JSON parser that serde drives, over a [`Window`] of the body.
+//!
+//! It is here because reading lineage is little else than parsing JSON: `serde_json` takes a stream byte by byte, which
+//! makes reading four times slower than with this, and checks each short string of a slice for UTF-8 on its own, which
+//! makes it half as slow again. This accepts what `serde_json` accepts, to the same depth; tests hold it to that over
+//! damaged answers.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::forward_to_deserialize_any;
+
+use super::super::error::Place;
+use super::source::Window;
+
+/// Why the JSON could not be read further.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// The text ended in the middle.
+    End,
+    TooDeep,
+    Syntax(&'static str),
+    /// The words of a visitor.
+    Refused(String),
+}
+
+/// Boxed, as every call of the parser returns one or a value.
+#[derive(Debug)]
+pub(super) struct Error(Box<Problem>);
+
+impl Error {
+    pub(super) fn into_problem(self) -> Problem {
+        *self.0
+    }
+}
+
+impl From<Problem> for Error {
+    #[cold]
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}
+
+impl serde::de::Error for Error {
+    fn custom<T: fmt::Display>(words: T) -> Self {
+        Problem::Refused(words.to_string()).into()
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Problem::End => f.write_str("the JSON ends in the middle"),
+            Problem::TooDeep => f.write_str("the JSON is nested too deeply"),
+            Problem::Syntax(expected) => f.write_str(expected),
+            Problem::Refused(words) => f.write_str(words),
+        }
+    }
+}
+
+type Result<T> = std::result::Result<T, Error>;
+
+fn syntax<T>(expected: &'static str) -> Result<T> {
+    Err(Problem::Syntax(expected).into())
+}
+
+/// As deep as `serde_json` goes.
+const DEEPEST: u8 = 127;
+
+pub(super) struct Json<W> {
+    window: W,
+    /// The next byte of the window's text.
+    at: usize,
+    depth: u8,
+    /// A string with escapes, unescaped.
+    unescaped: String,
+}
+
+impl<W: Window> Json<W> {
+    pub(super) fn new(window: W) -> Self {
+        Self { window, at: 0, depth: 0, unescaped: String::new() }
+    }
+
+    pub(super) fn window(&mut self) -> &mut W {
+        &mut self.window
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Where the parser is in the body.
+    pub(super) fn place(&self) -> Place {
+        self.window.place(self.at)
+    }
+
+    /// The text before the parser, as far as it is at hand, and that after it.
+    pub(super) fn around(&self) -> (&[u8], &[u8]) {
+        let bytes = self.window.text().as_bytes();
+        bytes.split_at_checked(self.at).unwrap_or((bytes, &[]))
+    }
+
+    /// The next byte that is no white space, which is not consumed.
+    pub(super) fn peek(&mut self) -> Option<u8> {
+        loop {
+            let bytes = self.window.text().as_bytes();
+            while let Some(&byte) = bytes.get(self.at) {
+                if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
+                    return Some(byte);
+                }
+                self.at += 1;
+            }
+            self.advance()?;
+        }
+    }
+
+    /// Passes a byte order mark.
+    pub(super) fn pass_mark(&mut self) {
+        const MARK: char = '\u{feff}';
+        if self.peek().is_some() && self.window.text().get(self.at..).is_some_and(|text| text.starts_with(MARK)) {
+            self.at += MARK.len_utf8();
+        }
+    }
+
+    /// Gets more text; answers how far what was at hand moved.
+    #[cold]
+    fn advance(&mut self) -> Option<usize> {
+        let forgotten = self.window.advance(self.at)?;
+        self.at -= forgotten;
+        Some(forgotten)
+    }
+
+    fn value_start(&mut self) -> Result<u8> {
+        self.peek().ok_or_else(|| Problem::End.into())
+    }
+
+    /// The next byte, whatever it is.
+    fn next(&mut self) -> Result<u8> {
+        loop {
+            if let Some(&byte) = self.window.text().as_bytes().get(self.at) {
+                self.at += 1;
+                return Ok(byte);
+            }
+            if self.advance().is_none() {
+                return Err(Problem::End.into());
+            }
+        }
+    }
+
+    /// Passes a word whose first byte was seen.
+    fn word(&mut self, word: &'static [u8]) -> Result<()> {
+        for &expected in word {
+            if self.next()? != expected {
+                self.at -= 1;
+                return syntax("expected `true`, `false` or `null`");
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes a string whose opening quote was seen, and shows its text.
+    #[inline]
+    fn string<T>(&mut self, visit: impl FnOnce(&str) -> Result<T>) -> Result<T> {
+        self.at += 1;
+        let mut end = self.at;
+        loop {
+            let bytes = self.window.text().as_bytes();
+            end = end_of_plain(bytes, end);
+            match bytes.get(end) {
+                Some(b'"') => {
+                    let start = std::mem::replace(&mut self.at, end + 1);
+                    return visit(self.window.text().get(start..end).unwrap_or_default());
+                }
+                Some(b'\\') => {
+                    self.unescape()?;
+                    return visit(&self.unescaped);
+                }
+                Some(_) => {
+                    self.at = end;
+                    return control_character();
+                }
+                None => {
+                    let Some(forgotten) = self.advance() else {
+                        self.at = end;
+                        return Err(Problem::End.into());
+                    };
+                    end -= forgotten;
+                }
+            }
+        }
+    }
+
+    /// Passes the rest of a string that has escapes.
+    #[cold]
+    fn unescape(&mut self) -> Result<()> {
+        self.unescaped.clear();
+        loop {
+            let text = self.window.text();
+            let end = end_of_plain(text.as_bytes(), self.at);
+            self.unescaped.push_str(text.get(self.at..end).unwrap_or_default());
+            self.at = end;
+            match self.next()? {
+                b'"' => return Ok(()),
+                b'\\' => {
+                    let character = self.escaped()?;
+                    self.unescaped.push(character);
+                }
+                byte if byte < b' ' => {
+                    self.at -= 1;
+                    return control_character();
+                }
+                // The window ended within the string, and goes on with this byte.
+                _ => self.at -= 1,
+            }
+        }
+    }
+
+    fn escaped(&mut self) -> Result<char> {
+        Ok(match self.next()? {
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => return self.escaped_unit(),
+            byte @ (b'"' | b'\\' | b'/') => char::from(byte),
+            _ => {
+                self.at -= 1;
+                return syntax("a `\\` stands before a character that it does not escape");
+            }
+        })
+    }
+
+    /// A character outside the first 65,536 is written as two units.
+    fn escaped_unit(&mut self) -> Result<char> {
+        let mut units = [self.unit()?, 0];
+        let mut len = 1;
+        if (0xd800..0xdc00).contains(&units[0]) {
+            if self.next()? != b'\\' || self.next()? != b'u' {
+                self.at -= 1;
+                return lone_surrogate();
+            }
+            units[1] = self.unit()?;
+            len = 2;
+        }
+        match char::decode_utf16(units.into_iter().take(len)).next() {
+            Some(Ok(character)) => Ok(character),
+            _ => lone_surrogate(),
+        }
+    }
+
+    fn unit(&mut self) -> Result<u16> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let Some(digit) = char::from(self.next()?).to_digit(16) else {
+                self.at -= 1;
+                return syntax("expected four hexadecimal digits after `\\u`");
+            };
+            unit = unit << 4 | digit;
+        }
+        // Four digits of four bits each.
+        Ok(u16::try_from(unit).unwrap_or_default())
+    }
+
+    #[inline]
+    fn number<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+        let bytes = self.window.text().as_bytes();
+        let mut end = self.at;
+        let mut number = 0_u64;
+        while let Some(digit) = bytes.get(end).map(|byte| byte.wrapping_sub(b'0'))
+            && digit < 10
+            && end - self.at < SAFE_DIGITS
+        {
+            number = number * 10 + u64::from(digit);
+            end += 1;
+        }
+        let is_plain = bytes.get(end).is_some_and(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E'));
+        let has_leading_zero = bytes.get(self.at) == Some(&b'0') && end - self.at > 1;
+        if is_plain && !has_leading_zero && end > self.at {
+            self.at = end;
+            return visitor.visit_u64(number);
+        }
+        self.any_number(visitor)
+    }
+
+    /// A number with a sign, a fraction, an exponent, many digits, or the end of the window in it.
+    #[cold]
+    fn any_number<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+        let mut end = self.at;
+        loop {
+            match self.window.text().as_bytes().get(end) {
+                Some(b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E') => end += 1,
+                Some(_) => break,
+                None => match self.advance() {
+                    Some(forgotten) => end -= forgotten,
+                    None => break,
+                },
+            }
+        }
+        let is_last = self.window.text().len() == end;
+        let text = self.window.text().get(self.at..end).unwrap_or_default();
+        let Some(number) = Number::parse(text) else {
+            // What is cut off may have been going to be a number.
+            return if is_last { Err(Problem::End.into()) } else { syntax("expected a number") };
+        };
+        self.at = end;
+        match number {
+            Number::Positive(number) => visitor.visit_u64(number),
+            Number::Negative(number) => visitor.visit_i64(number),
+            Number::Float(number) => visitor.visit_f64(number),
+        }
+    }
+
+    /// Whether another element or member comes; passes the comma before it.
+    #[inline]
+    fn has_next(&mut self, is_first: &mut bool, close: u8) -> Result<bool> {
+        let byte = self.value_start()?;
+        if byte == close {
+            return Ok(false);
+        }
+        if std::mem::take(is_first) {
+            return Ok(true);
+        }
+        if byte != b',' {
+            return syntax("expected a comma or the end of an array or object");
+        }
+        self.at += 1;
+        if self.value_start()? == close {
+            return syntax("a comma stands before the end of an array or object");
+        }
+        Ok(true)
+    }
+
+    /// Passes one array or object, with its opening byte just ahead.
+    #[inline]
+    fn nested<T>(&mut self, close: u8, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.at += 1;
+        if self.depth >= DEEPEST {
+            return Err(Problem::TooDeep.into());
+        }
+        self.depth += 1;
+        let value = read(self)?;
+        self.depth -= 1;
+        if self.value_start()? != close {
+            return syntax("expected the end of an array or object");
+        }
+        self.at += 1;
+        Ok(value)
+    }
+}
+
+/// As many digits as a `u64` always holds.
+const SAFE_DIGITS: usize = 19;
+
+#[cold]
+fn control_character<T>() -> Result<T> {
+    syntax("a string holds a control character that is not escaped")
+}
+
+#[cold]
+fn lone_surrogate<T>() -> Result<T> {
+    syntax("an escape is half of a character")
+}
+
+/// Where in `bytes`, from `at` on, the first quote, backslash or control character is, or the end: eight bytes at a
+/// time.
+#[inline]
+fn end_of_plain(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    // The high bit of every byte that was zero. Those above the first such byte may be wrong.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let quotes = zeros(word ^ (ONES * u64::from(b'"')));
+        let backslashes = zeros(word ^ (ONES * u64::from(b'\\')));
+        let controls = word.wrapping_sub(ONES * 0x20) & !word;
+        let found = (quotes | backslashes | controls) & HIGHS;
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while bytes.get(at).is_some_and(|&byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        at += 1;
+    }
+    at
+}
+
+enum Number {
+    Positive(u64),
+    Negative(i64),
+    Float(f64),
+}
+
+impl Number {
+    /// `None` if JSON has no such number, or no float is as large.
+    fn parse(text: &str) -> Option<Self> {
+        let (is_negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+        let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
+            None => (digits, None),
+        };
+        let (whole, fraction) = match mantissa.split_once('.') {
+            Some((whole, fraction)) => (whole, Some(fraction)),
+            None => (mantissa, None),
+        };
+        let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let has_leading_zero = whole.len() > 1 && whole.starts_with('0');
+        let parts = [Some(whole), fraction, exponent];
+        if has_leading_zero || !parts.into_iter().flatten().all(are_digits) {
+            return None;
+        }
+        if fraction.is_none() && exponent.is_none() {
+            if !is_negative && let Ok(number) = text.parse() {
+                return Some(Self::Positive(number));
+            }
+            // There is no negative zero but as a float.
+            if is_negative && let Ok(number @ ..0) = text.parse() {
+                return Some(Self::Negative(number));
+            }
+        }
+        let number: f64 = text.parse().ok()?;
+        number.is_finite().then_some(Self::Float(number))
+    }
+}
+
+impl<'de, W: Window> Deserializer<'de> for &mut Json<W> {
+    type Error = Error;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.value_start()? {
+            b'"' => self.string(|text| visitor.visit_str(text)),
+            b'0'..=b'9' | b'-' => self.number(visitor),
+            b'{' => self.nested(b'}', |json| visitor.visit_map(Parts::new(json))),
+            b'[' => self.nested(b']', |json| visitor.visit_seq(Parts::new(json))),
+            b't' => {
+                self.word(b"true")?;
+                visitor.visit_bool(true)
+            }
+            b'f' => {
+                self.word(b"false")?;
+                visitor.visit_bool(false)
+            }
+            b'n' => {
+                self.word(b"null")?;
+                visitor.visit_unit()
+            }
+            _ => syntax("expected a value"),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// The elements of an array or the members of an object.
+struct Parts<'p, W> {
+    json: &'p mut Json<W>,
+    is_first: bool,
+}
+
+impl<'p, W> Parts<'p, W> {
+    fn new(json: &'p mut Json<W>) -> Self {
+        Self { json, is_first: true }
+    }
+}
+
+impl<'de, W: Window> SeqAccess<'de> for Parts<'_, W> {
+    type Error = Error;
+
+    #[inline]
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
+        if !self.json.has_next(&mut self.is_first, b']')? {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.json).map(Some)
+    }
+}
+
+impl<'de, W: Window> MapAccess<'de> for Parts<'_, W> {
+    type Error = Error;
+
+    #[inline]
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+        if !self.json.has_next(&mut self.is_first, b'}')? {
+            return Ok(None);
+        }
+        if self.json.value_start()? != b'"' {
+            return syntax("expected the name of a field");
+        }
+        seed.deserialize(&mut *self.json).map(Some)
+    }
+
+    #[inline]
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
+        if self.json.value_start()? != b':' {
+            return syntax("expected a colon after the name of a field");
+        }
+        self.json.at += 1;
+        seed.deserialize(&mut *self.json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read};
+
+    use serde::Deserialize;
+    use serde_json::Value;
+
+    use super::super::super::fixtures::{LAYOUT_B, LAYOUT_C2, ROUTINES};
+    use super::super::source::{Source, Whole, Window};
+    use super::{Json, Problem};
+
+    /// Gives a few bytes at a time, so that every token meets the end of a window.
+    struct Drops<'b>(&'b [u8], usize);
+
+    impl Read for Drops<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let n = self.0.len().min(out.len()).min(self.1);
+            let (given, left) = self.0.split_at(n);
+            out[..n].copy_from_slice(given);
+            self.0 = left;
+            Ok(n)
+        }
+    }
+
+    /// The first value and how much of the body it took, or what is wrong with it.
+    fn parsed(window: impl Window) -> Result<(Value, u64), String> {
+        let mut json = Json::new(window);
+        match Value::deserialize(&mut json) {
+            Ok(value) => Ok((value, json.place().offset)),
+            Err(error) => Err(format!("{:?} {:?}", error.into_problem(), json.place())),
+        }
+    }
+
+    /// Reads a body from memory and in drops, which must agree, and as `serde_json` does, which must accept the same.
+    fn agreed(body: &[u8], drop: usize) -> Option<Value> {
+        let whole = parsed(Whole::new(body));
+        assert_eq!(parsed(Source::new(Drops(body, drop), u64::MAX)), whole, "{}", String::from_utf8_lossy(body));
+        let mut values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
+        let peer = values.next().unwrap_or_else(|| serde_json::from_str(""));
+        match (whole, peer) {
+            (Ok((value, offset)), Ok(peer)) => {
+                assert_eq!(value, peer, "{}", String::from_utf8_lossy(body));
+                assert_eq!(offset, values.byte_offset() as u64);
+                Some(value)
+            }
+            (Err(_), Err(_)) => None,
+            (whole, peer) => panic!("{whole:?} but {peer:?} for {}", String::from_utf8_lossy(body)),
+        }
+    }
+
+    #[test]
+    fn values_are_read_as_serde_json_reads_them() {
+        for sound in [
+            "0",
+            "-0",
+            "-1",
+            "18446744073709551615",
+            "18446744073709551616",
+            "-9223372036854775808",
+            "-9223372036854775809",
+            "0001",
+            "1.5",
+            "-1.5e-3",
+            "1E+2",
+            "0e0",
+            "[1,2.0,{}]",
+            "\"\"",
+            r#""\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00""#,
+            "\"é 😀 and more than eight bytes\"",
+            "\"\u{7f}\u{80}\u{ffff}\"",
+            " [ true , false , null ] ",
+            r#"{"a":{"b":[]},"a":2}"#,
+        ] {
+            assert_eq!(agreed(sound.as_bytes(), 1).is_some(), sound != "0001", "{sound}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused_as_by_serde_json() {
+        for body in [
+            "",
+            " ",
+            "tru",
+            "trug",
+            "nul",
+            "+1",
+            "-",
+            "01",
+            "-01",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "1e999",
+            "-1e999",
+            "1.e1",
+            "--1",
+            "[1 2]",
+            "[1,]",
+            "[,1]",
+            "[",
+            "[1",
+            "{,}",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            "{1:2}",
+            r#"{"a" 1}"#,
+            "]",
+            "\"",
+            "\"a",
+            "\"\\",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u12g4\"",
+            "\"\\ud800\"",
+            "\"\\ud800\\n\"",
+            "\"\\ud800\\u0041\"",
+            "\"\\udc00\"",
+            "\"a\nb\"",
+            "\"\u{0}\"",
+            "[1}",
+            "{\"a\":1]",
+            "'a'",
+            "\u{feff}1",
+        ] {
+            assert_eq!(agreed(body.as_bytes(), 1), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn arrays_are_nested_as_deeply_as_serde_json_takes_them() {
+        for (depth, is_read) in [(127, true), (128, false), (100_000, false)] {
+            let body = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+            assert_eq!(agreed(body.as_bytes(), 1).is_some(), is_read, "{depth}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_end_the_text() {
+        for (body, is_end) in [(&b"[\"a\xff\"]"[..], true), (b"[1, \xff]", true), (b"[1, 2] \xff", false)] {
+            assert_eq!(agreed(body, 1).is_none(), is_end);
+            let mut json = Json::new(Whole::new(body));
+            if let Err(error) = Value::deserialize(&mut json) {
+                assert!(matches!(error.into_problem(), Problem::End));
+                assert!(json.window().take_stop().is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_answers_are_read_or_refused_as_by_serde_json() {
+        const PIECES: [&str; 16] =
+            ["{", "}", "[", "]", ",", ":", "\"", "\\", "null", "-", "1e5", "0", "\\u00", "é", "\u{0}", " "];
+        let mut random = fastrand::Rng::with_seed(5);
+        let (mut read, mut refused) = (0, 0);
+        for sound in [LAYOUT_B, LAYOUT_C2, ROUTINES] {
+            let compact = serde_json::from_str::<Value>(sound).unwrap().to_string();
+            for _ in 0..500 {
+                let mut body = compact.as_bytes().to_vec();
+                for _ in 0..random.usize(1..3) {
+                    let at = random.usize(..body.len());
+                    let end = (at + random.usize(..4)).min(body.len());
+                    if random.bool() {
+                        body.drain(at..end);
+                    } else {
+                        body.splice(at..end, PIECES[random.usize(..PIECES.len())].bytes());
+                    }
+                }
+                if agreed(&body, random.usize(20..80)).is_some() { read += 1 } else { refused += 1 }
+            }
+        }
+        assert!(read > 100 && refused > 300, "{read} read, {refused} refused");
+    }
+}
