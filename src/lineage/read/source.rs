@@ -44,12 +44,16 @@ pub(super) struct Whole<'b> {
     body: &'b [u8],
     /// As much of it as is UTF-8: text of any encoding may come after the JSON.
     text: &'b str,
+    /// Whether it ends at bytes that are no UTF-8, and not just in the middle of a character.
+    is_broken: bool,
 }
 
 impl<'b> Whole<'b> {
     pub(super) fn new(body: &'b [u8]) -> Self {
-        let text = std::str::from_utf8(body).unwrap_or_else(|error| valid_text(body, error));
-        Self { body, text }
+        match std::str::from_utf8(body) {
+            Ok(text) => Self { body, text, is_broken: false },
+            Err(error) => Self { body, text: valid_text(body, error), is_broken: error.error_len().is_some() },
+        }
     }
 }
 
@@ -63,7 +67,7 @@ impl Window for Whole<'_> {
     }
 
     fn take_stop(&mut self) -> Option<Stop> {
-        (self.text.len() < self.body.len()).then_some(Stop::NotText)
+        self.is_broken.then_some(Stop::NotText)
     }
 
     fn pending(&self) -> &[u8] {

@@ -594,6 +594,26 @@ fn malformed_json_is_an_error_that_says_where() {
 }
 
 #[test]
+fn bytes_that_are_no_text_are_kept_after_the_json_and_refused_before_its_end() {
+    let body = [LAYOUT_A.as_bytes(), b"Error log: \xff \xc3"].concat();
+    for lineage in [Lineage::from_slice(&body).unwrap(), Lineage::from_reader(OneByte(&body)).unwrap()] {
+        assert_eq!(lineage.trailing_text(), Some("Error log: \u{fffd} \u{fffd}"));
+    }
+    for (body, kind) in [
+        (&b"{\"dbobjs\": [\n{\"id\": \"\xff\"}]}"[..], ReadErrorKind::Malformed),
+        (b"{\"dbobjs\": [\n{\"id\": \"\xc3", ReadErrorKind::Truncated),
+        (b"\xff\xfe{", ReadErrorKind::NotJson),
+        (b"\xc3", ReadErrorKind::NotJson),
+    ] {
+        let error = Lineage::from_slice(body).unwrap_err();
+        let streamed = Lineage::from_reader(OneByte(body)).unwrap_err();
+        assert_eq!((error.kind(), streamed.kind()), (kind, kind), "{error}");
+        assert_eq!(error.place(), streamed.place());
+        assert!(error.place().is_none_or(|place| (place.offset, place.line, place.column) == (21, 2, 9)), "{error}");
+    }
+}
+
+#[test]
 fn a_byte_order_mark_and_white_space_before_the_json_are_skipped() {
     for before in ["\u{feff}", " \r\n", "\u{feff}\n "] {
         let body = format!("{before}{LAYOUT_A}");
