@@ -266,26 +266,17 @@ impl<W: Window> Json<W> {
 
     #[inline]
     fn number<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
-        let bytes = self.window.text().as_bytes();
-        let mut end = self.at;
-        let mut number = 0_u64;
-        while let Some(digit) = bytes.get(end).map(|byte| byte.wrapping_sub(b'0'))
-            && digit < 10
-            && end - self.at < SAFE_DIGITS
+        let rest = self.window.text().as_bytes().get(self.at..);
+        if let Some(chunk) = rest.and_then(|rest| rest.first_chunk())
+            && let Some((number, len)) = short_number(*chunk)
         {
-            number = number * 10 + u64::from(digit);
-            end += 1;
-        }
-        let is_plain = bytes.get(end).is_some_and(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E'));
-        let has_leading_zero = bytes.get(self.at) == Some(&b'0') && end - self.at > 1;
-        if is_plain && !has_leading_zero && end > self.at {
-            self.at = end;
+            self.at += len;
             return visitor.visit_u64(number);
         }
         self.any_number(visitor)
     }
 
-    /// A number with a sign, a fraction, an exponent, many digits, or the end of the window in it.
+    /// A number with a sign, a fraction, an exponent, more than seven digits, or the end of the window near it.
     #[cold]
     fn any_number<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
         let mut end = self.at;
@@ -351,8 +342,28 @@ impl<W: Window> Json<W> {
     }
 }
 
-/// As many digits as a `u64` always holds.
-const SAFE_DIGITS: usize = 19;
+/// A whole number of up to seven digits and how many they are, or `None` if it is another. All digits at once: numbers
+/// of a digit more or less follow each other in no order, and a loop over digits would be guessed wrong each time.
+#[inline]
+fn short_number(bytes: [u8; 8]) -> Option<(u64, usize)> {
+    const ONES: u64 = u64::MAX / 255;
+    let digits = u64::from_le_bytes(bytes) ^ (ONES * u64::from(b'0'));
+    // The high bit of every byte that is above nine.
+    let others = (((digits & (ONES * 0x7f)) + ONES * (0x7f - 9)) | digits) & (ONES << 7);
+    let len = others.trailing_zeros() as usize / 8;
+    let after = bytes.get(len)?;
+    let has_leading_zero = bytes.starts_with(b"0") && len > 1;
+    if len == 0 || has_leading_zero || matches!(after, b'.' | b'e' | b'E') {
+        return None;
+    }
+    // Zeros come before the digits, and what came after them is gone. Then neighbours are joined: digits to pairs, pairs
+    // to fours, fours to the number.
+    let digits = digits << (64 - 8 * len);
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    let number = (fours * 10_000 + (fours >> 32)) & 0xffff_ffff;
+    Some((number, len))
+}
 
 #[cold]
 fn control_character<T>() -> Result<T> {
