@@ -596,6 +596,17 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_of_any_length_are_read() {
+        for len in 1..20 {
+            for digits in ["1234567890".repeat(3), "9".repeat(30), "1".to_owned() + &"0".repeat(30)] {
+                let number = &digits[..len];
+                let body = format!("[{number},-{number} ,{number}]");
+                assert!(agreed(body.as_bytes(), 1).is_some(), "{body}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_no_json_is_refused_as_by_serde_json() {
         for body in [
             "",
