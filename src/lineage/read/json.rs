@@ -2,7 +2,7 @@
 //!
 //! It is here because reading lineage is little else than parsing JSON: `serde_json` takes a stream byte by byte, which
 //! makes reading four times slower than with this, and checks each short string of a slice for UTF-8 on its own, which
-//! makes it half as slow again. This accepts what `serde_json` accepts, to the same depth; tests hold it to that over
+//! makes it slower by a third. This accepts what `serde_json` accepts, to the same depth; tests hold it to that over
 //! damaged answers.
 
 use std::fmt;
