@@ -18,14 +18,20 @@ impl Eq for Lineage {}
 /// A record that its id pairs with one of another lineage.
 trait Paired {
     fn key(&self) -> &str;
+    /// What tells records of one id apart, or those that have none.
+    fn word(&self) -> (&str, &str);
     fn says_the_same(&self, other: &Self) -> bool;
 }
 
 macro_rules! paired {
-    ($($view:ident by $same:ident),+ $(,)?) => {
+    ($($view:ident by $same:ident with $first:ident, $second:ident);+ $(;)?) => {
         $(impl Paired for $view<'_> {
             fn key(&self) -> &str {
                 self.id()
+            }
+
+            fn word(&self) -> (&str, &str) {
+                (self.$first(), self.$second())
             }
 
             fn says_the_same(&self, other: &Self) -> bool {
@@ -36,11 +42,11 @@ macro_rules! paired {
 }
 
 paired!(
-    Object by same_object,
-    Column by same_column,
-    Argument by same_argument,
-    Process by same_process,
-    Relationship by same_relationship,
+    Object by same_object with kind_text, name;
+    Column by same_column with name, id;
+    Argument by same_argument with name, id;
+    Process by same_process with name, id;
+    Relationship by same_relationship with type_text, id;
 );
 
 /// Whether two sets of records are equal one by one, whatever their order.
@@ -50,8 +56,9 @@ fn same<T: Paired>(ours: impl ExactSizeIterator<Item = T>, others: impl ExactSiz
     }
     let mut ours: Vec<T> = ours.collect();
     let mut others: Vec<T> = others.collect();
-    ours.sort_by(|a, b| a.key().cmp(b.key()));
-    others.sort_by(|a, b| a.key().cmp(b.key()));
+    let by_id = |a: &T, b: &T| a.key().cmp(b.key()).then_with(|| a.word().cmp(&b.word()));
+    ours.sort_by(by_id);
+    others.sort_by(by_id);
     ours.iter().zip(&others).all(|(a, b)| a.says_the_same(b))
 }
 
@@ -214,6 +221,14 @@ mod tests {
             assert_ne!(changed, LAYOUT_C1, "{from} is in the fixture");
             assert_ne!(read(LAYOUT_C1), read(&changed), "{from} → {to}");
         }
+    }
+
+    #[test]
+    fn objects_without_ids_are_equal_in_any_order() {
+        let [a, b] = ["a", "b"].map(|name| format!(r#"{{"name": "{name}", "type": "table"}}"#));
+        let of = |first: &str, second: &str| read(&format!(r#"{{"dbobjs": [{first}, {second}]}}"#));
+        assert_eq!(of(&a, &b), of(&b, &a));
+        assert_ne!(of(&a, &b), of(&b, &b));
     }
 
     #[test]
