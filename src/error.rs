@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::job::JobId;
-use crate::lineage::{LookupError, ReadError, ReadErrorKind};
+use crate::lineage::{LookupError, MergeError, ReadError, ReadErrorKind};
 
 /// The result of most calls of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -212,6 +212,13 @@ impl From<ReadError> for Error {
 impl From<LookupError> for Error {
     fn from(error: LookupError) -> Self {
         Self::new(ErrorKind::InvalidInput, error.to_string()).caused_by(error)
+    }
+}
+
+/// Lineages that are too much for one.
+impl From<MergeError> for Error {
+    fn from(error: MergeError) -> Self {
+        Self::new(ErrorKind::TooLarge, error.to_string()).caused_by(error)
     }
 }
 

@@ -25,7 +25,7 @@
 //! |---|---|
 //! | say where the server is and who asks | [`Client`], [`Credentials`] |
 //! | submit files, follow a job, pick it up again, export it | [`job`] |
-//! | ask what feeds what | [`lineage`] |
+//! | ask what feeds what, draw it, compare it | [`lineage`] |
 //! | call an operation that has no method of its own | [`api`] |
 //! | know what to do about a failure | [`ErrorKind`] |
 #![cfg_attr(feature = "emulator", doc = "| try and test without an account | [`emulator`] |")]
@@ -50,6 +50,7 @@
 //! | `rustls` | yes | TLS by rustls, with the roots of the platform and the cryptography of ring |
 //! | `native-tls` | | TLS by the library of the platform; on Linux it needs the headers of OpenSSL |
 //! | `emulator` | | a local server that speaks the protocol, to try and to test with |
+//! | `petgraph` | | diagrams of lineage as graphs of petgraph 0.8 |
 //!
 //! ring was chosen for what it costs to build: a C compiler and nothing more, on every platform. A program that installs a
 //! cryptography provider for its process gets that one instead. This crate brings no provider to reqwest itself: where
