@@ -287,15 +287,8 @@ impl Lineage {
     /// [`LookupError::ObjectNotFound`], or [`LookupError::AmbiguousObject`] with the candidates.
     pub fn object(&self, name: &str) -> Result<Object<'_>, LookupError> {
         let inner = &*self.inner;
-        let asked = parts(name);
-        let mut fitting = fitting_objects(inner, &asked);
-        // A server's own made-up names may have dots that part nothing.
-        if fitting.is_empty() {
-            fitting = fitting_objects(inner, &[Part::new(name)]);
-        }
-        let best = narrow(inner, fitting);
-        match best.as_slice() {
-            [] => Err(LookupError::ObjectNotFound { name: name.to_owned(), similar: similar_objects(inner, &asked) }),
+        match objects_named(inner, name).as_slice() {
+            [] => Err(not_found(inner, name)),
             [one] => Ok(Object::new(inner, *one)),
             several => Err(LookupError::AmbiguousObject {
                 name: name.to_owned(),
@@ -323,33 +316,31 @@ impl Lineage {
     /// As [`object`](Self::object) and [`column`](Self::column); [`LookupError::AmbiguousObject`] too where one reading
     /// is an object and another a column, or where several places to part object and column do.
     pub fn find(&self, name: &str) -> Result<Vertex<'_>, LookupError> {
-        let mut found = Vec::new();
-        let mut refused = match self.object(name) {
-            Ok(object) => {
-                found.push(Vertex::Object(object));
-                None
-            }
-            Err(error) => Some(error),
-        };
+        let inner = &*self.inner;
+        let objects = |name| objects_named(inner, name).into_iter().map(|at| Object::new(inner, at));
+        let mut found: Vec<Vertex<'_>> = objects(name).map(Vertex::Object).collect();
+        let mut refused = None;
         for (object, column) in readings_as_column(name) {
-            // A prefix that means nothing, as most do, says nothing about the name.
-            let Ok(object) = self.object(object) else {
-                continue;
-            };
-            match object.column(column) {
-                Ok(column) => found.push(Vertex::Column(column)),
-                Err(error) => refused = Some(error),
+            for object in objects(object) {
+                match object.column(column) {
+                    Ok(column) => found.push(Vertex::Column(column)),
+                    Err(error) => refused = refused.or(Some(error)),
+                }
             }
         }
-        match (found.as_slice(), refused) {
-            ([one], _) => Ok(*one),
-            ([], Some(error)) => Err(error),
-            (several, _) => Err(LookupError::AmbiguousObject {
+        match found.as_slice() {
+            [] => Err(refused.unwrap_or_else(|| not_found(inner, name))),
+            [one] => Ok(*one),
+            several => Err(LookupError::AmbiguousObject {
                 name: name.to_owned(),
                 candidates: several.iter().map(|&vertex| vertex_candidate(vertex)).collect(),
             }),
         }
     }
+}
+
+fn not_found(inner: &Inner, name: &str) -> LookupError {
+    LookupError::ObjectNotFound { name: name.to_owned(), similar: similar_objects(inner, &parts(name)) }
 }
 
 /// Every way to read a name as object and column: a column's name may have dots of its own.
@@ -367,6 +358,16 @@ fn vertex_candidate(vertex: Vertex<'_>) -> Candidate {
 
 fn column_candidate(column: Column<'_>) -> Candidate {
     Candidate { name: column.qualified_name(), kind: "column".to_owned(), id: column.id().to_owned() }
+}
+
+/// What a name can mean, narrowed down: none, one, or those that only a longer name tells apart.
+fn objects_named(inner: &Inner, name: &str) -> Vec<u32> {
+    let mut fitting = fitting_objects(inner, &parts(name));
+    // A server's own made-up names may have dots that part nothing.
+    if fitting.is_empty() {
+        fitting = fitting_objects(inner, &[Part::new(name)]);
+    }
+    narrow(inner, fitting)
 }
 
 fn fitting_objects(inner: &Inner, asked: &[Part<'_>]) -> Vec<(Fit, u32)> {
@@ -570,6 +571,18 @@ mod tests {
         assert_eq!(id("a.b").unwrap_err().candidates().len(), 2);
         assert!(matches!(id("x.y"), Err(LookupError::ObjectNotFound { .. })));
         assert!(matches!(id("a.d"), Err(LookupError::ColumnNotFound { .. })));
+    }
+
+    #[test]
+    fn a_whole_name_of_several_columns_lists_them() {
+        let results = (1..4).map(|at| {
+            let more = if at == 3 { r#", {"id": "y", "name": "y"}"# } else { "" };
+            format!(r#"{{"id": "{at}", "name": "RS-1", "type": "select_list", "columns": [{{"id": "x{at}", "name": "x"}}{more}]}}"#)
+        });
+        let lineage = read_model(&results.collect::<Vec<_>>().join(","), "");
+        let error = lineage.find("RS-1.x").unwrap_err();
+        assert_eq!(error.candidates().iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["x1", "x2", "x3"]);
+        assert_eq!(lineage.find("RS-1.y").unwrap().id(), "y");
     }
 
     fn id_of(name: &str) -> Result<String, LookupError> {
