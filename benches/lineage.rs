@@ -10,11 +10,12 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use sqlflow_client::lineage::Lineage;
 
 use self::generator::{LARGE, Layout};
+use self::peers::{closure, lineage, parsed};
 
 criterion_group! {
     name = benches;
@@ -92,22 +93,4 @@ fn upstream(criterion: &mut Criterion) {
         });
     }
     group.finish();
-}
-
-fn closure(lineage: &Lineage, column: &str) -> usize {
-    let column = lineage.column_by_id(column).expect("the generator names a column it wrote");
-    let mut columns = 0;
-    for reached in column.upstream() {
-        black_box(reached);
-        columns += 1;
-    }
-    columns
-}
-
-fn parsed<T: DeserializeOwned>(body: &[u8]) -> T {
-    serde_json::from_slice(body).expect("the generator writes JSON")
-}
-
-fn lineage(body: &[u8]) -> Lineage {
-    Lineage::from_slice(body).expect("the generator writes lineage")
 }

@@ -11,12 +11,13 @@ mod peers;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use sqlflow_client::lineage::Lineage;
 
 use self::allocations::{Counting, counted};
 use self::generator::{LARGE, Layout};
+use self::peers::{closure, lineage, parsed};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -121,24 +122,6 @@ fn questions(body: &[u8], column: &str, rounds: usize) -> Questions {
         }
     }
     Questions { index: first.best().saturating_sub(later.best()), closure: later.best(), columns }
-}
-
-fn closure(lineage: &Lineage, column: &str) -> usize {
-    let column = lineage.column_by_id(column).expect("the generator names a column it wrote");
-    let mut columns = 0;
-    for reached in column.upstream() {
-        black_box(reached);
-        columns += 1;
-    }
-    columns
-}
-
-fn parsed<T: DeserializeOwned>(body: &[u8]) -> T {
-    serde_json::from_slice(body).expect("the generator writes JSON")
-}
-
-fn lineage(body: &[u8]) -> Lineage {
-    Lineage::from_slice(body).expect("the generator writes lineage")
 }
 
 /// How long one thing took, each time.

@@ -5,6 +5,23 @@
 #![allow(dead_code)]
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sqlflow_client::Lineage;
+
+/// As a peer reads a body.
+pub(crate) fn parsed<T: DeserializeOwned>(body: &[u8]) -> T {
+    serde_json::from_slice(body).expect("the generator writes JSON")
+}
+
+/// As this crate does.
+pub(crate) fn lineage(body: &[u8]) -> Lineage {
+    Lineage::from_slice(body).expect("the generator writes lineage")
+}
+
+/// How many columns feed one, however far.
+pub(crate) fn closure(lineage: &Lineage, column: &str) -> usize {
+    lineage.column_by_id(column).expect("the generator names a column it wrote").upstream().to_vec().len()
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
