@@ -32,6 +32,8 @@ pub(super) struct Relationship {
     at: u32,
     ends_from: u32,
     raw: RawRelationship,
+    /// Types repeat from one relationship to the next.
+    likely: RawRelationship,
 }
 
 impl Relationship {
@@ -40,6 +42,7 @@ impl Relationship {
             at: index_of_next(&builder.model.relationships, "relationships")?,
             ends_from: index_of_next(&builder.model.ends, "ends")?,
             raw: RawRelationship::default(),
+            likely: builder.model.relationships.last().copied().unwrap_or_default(),
         })
     }
 
@@ -67,8 +70,8 @@ impl Record for Relationship {
         use RelationshipExtra as Extra;
         match field {
             RelationshipField::Id => self.raw.id = value.text(builder)?,
-            RelationshipField::Kind => self.raw.kind = value.text(builder)?,
-            RelationshipField::Effect => self.raw.effect = value.text(builder)?,
+            RelationshipField::Kind => self.raw.kind = value.text_like(builder, self.likely.kind)?,
+            RelationshipField::Effect => self.raw.effect = value.text_like(builder, self.likely.effect)?,
             RelationshipField::ProcessId => self.raw.process_id = value.text(builder)?,
             RelationshipField::Target => {
                 value.record(builder, |b| End::open(b, Role::Target))?;
@@ -148,7 +151,7 @@ impl End {
         Ok(())
     }
 
-    /// Parents repeat from one end to the next of the same role.
+    /// A source is often called as the target is, and parents repeat from one end to the next.
     fn previous(builder: &Builder) -> Option<&RawEnd> {
         builder.model.ends.last()
     }
@@ -165,7 +168,10 @@ impl Record for End {
     ) -> Result<(), A::Error> {
         match field {
             EndField::Id => self.raw.id = value.text(builder)?,
-            EndField::Name => self.raw.name = value.text(builder)?,
+            EndField::Name => {
+                let likely = Self::previous(builder).map_or(Symbol::ABSENT, |end| end.name);
+                self.raw.name = value.text_like(builder, likely)?;
+            }
             EndField::ParentId => {
                 let likely = Self::previous(builder).map_or(Symbol::ABSENT, |end| end.parent_id);
                 self.raw.parent_id = value.text_like(builder, likely)?;
