@@ -256,14 +256,23 @@ fn details(lineage: &Lineage) -> String {
     )
 }
 
-/// What feeds a column, by going over all relationships until nothing new is found.
+/// What feeds a column, by going over all relationships until nothing new is found. What is in between may be joined as
+/// a whole on one side and by its columns on the other.
 fn naive_upstream<'l>(lineage: &'l Lineage, id: &str) -> BTreeSet<&'l str> {
     let mut reached: BTreeSet<&str> = BTreeSet::new();
     loop {
         let before = reached.len();
         for relationship in lineage.relationships().filter(|relationship| relationship.type_text() == "fdd") {
-            let is_near = |to: &str| to == id || reached.contains(to);
-            if relationship.target().is_some_and(|target| is_near(target.id())) {
+            let is_reached = |to: &str| to == id || reached.contains(to);
+            let is_near = |to: &Endpoint<'_>| {
+                let between = to.object().filter(|object| object.is_intermediate() || object.is_routine());
+                is_reached(to.id())
+                    || between.is_some_and(|object| match to.column() {
+                        Some(_) => is_reached(object.id()),
+                        None => object.columns().any(|column| is_reached(column.id())),
+                    })
+            };
+            if relationship.target().is_some_and(|target| is_near(&target)) {
                 reached.extend(relationship.sources().filter(Endpoint::is_resolved).map(|source| source.id()));
             }
         }

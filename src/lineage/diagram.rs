@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 
-use super::graph::walk::{Label, Reach, Rules, Stops};
+use super::graph::walk::{Label, Rules, Stops};
 use super::graph::{Direction, Node, Trace, Traced, Vertex};
 use super::kinds::{EffectType, RelationType};
 use super::view::{Column, Object};
@@ -170,7 +170,7 @@ impl<'a> Diagram<'a> {
     }
 
     fn draw_reached(&self, from: Vertex<'a>, depth: Option<u32>, pairs: &mut Pairs, shown: &mut Shown<'a>) {
-        let Reach { edges, .. } = self.rules.explore(from.nodes(), depth);
+        let edges = self.rules.explore(from.nodes(), depth);
         let flow = |near, far| match self.rules.direction {
             Direction::Upstream => (far, near),
             Direction::Downstream => (near, far),
@@ -192,6 +192,8 @@ impl<'a> Diagram<'a> {
         let mut rules = self.rules.clone();
         rules.direction = Direction::Upstream;
         rules.detailed = true;
+        // Where everything is shown, each relationship is drawn between the ends that it names.
+        rules.joins_levels = rules.stops != Stops::Everywhere;
         rules
     }
 

@@ -30,11 +30,11 @@ pub(super) enum Direction {
 }
 
 impl Direction {
-    /// The role of the ends that one goes to.
-    fn goes_to(self) -> Role {
+    /// Whether one goes to the ends of a role. A routine that is called is downstream of the one that calls.
+    fn goes_to(self, role: Role) -> bool {
         match self {
-            Self::Upstream => Role::Source,
-            Self::Downstream => Role::Target,
+            Self::Upstream => matches!(role, Role::Source | Role::Caller),
+            Self::Downstream => matches!(role, Role::Target | Role::Callee),
         }
     }
 }

@@ -108,9 +108,8 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         let mut rules = self.rules.clone();
         rules.stops = Stops::ColumnsAndRows;
         let is_upstream = rules.direction == Direction::Upstream;
-        let reach = rules.explore(from.nodes(), depth);
-        let flows =
-            reach.edges.iter().map(|edge| if is_upstream { (edge.far, edge.near) } else { (edge.near, edge.far) });
+        let edges = rules.explore(from.nodes(), depth);
+        let flows = edges.iter().map(|edge| if is_upstream { (edge.far, edge.near) } else { (edge.near, edge.far) });
         OpenLineage::new(rules, Some(flows.collect()))
     }
 }

@@ -43,6 +43,12 @@ pub(super) fn is_routine(model: &Model, object: &RawObject) -> bool {
     }
 }
 
+/// Judged by the name and that the server made it up.
+pub(super) fn is_record_set(model: &Model, column: &RawColumn) -> bool {
+    model.texts.get(column.source).eq_ignore_ascii_case("system")
+        && model.texts.get(column.name).eq_ignore_ascii_case("RelationRows")
+}
+
 /// Iterators over views hand out one for each index.
 macro_rules! views {
     ($inner:expr, $indices:expr, $view:ident) => {{
@@ -624,7 +630,7 @@ impl<'a> Column<'a> {
     /// Whether it stands for its object's record set: a column `RelationRows` that the server made up.
     #[must_use]
     pub fn is_record_set(&self) -> bool {
-        self.is_system() && self.name().eq_ignore_ascii_case("RelationRows")
+        self.raw().is_some_and(|raw| is_record_set(&self.inner.model, raw))
     }
 
     /// Whether user interfaces show it; they do unless the server says otherwise.

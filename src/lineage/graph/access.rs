@@ -37,11 +37,11 @@ impl<'a> Column<'a> {
         let mut rules = Rules::new(self.inner, Direction::Downstream);
         rules.follow(DEPENDENCIES);
         rules.stops = Stops::ColumnsAndRows;
-        let reach = rules.explore([Node::Column(self.at)], None);
-        let depending = reach.edges.iter().filter(|edge| !edge.label.relation.is_absent());
         let mut seen = HashSet::new();
-        let mut objects: Vec<Object<'a>> = depending
-            .filter_map(|edge| rules.object_of(edge.far))
+        let mut objects: Vec<Object<'a>> = rules
+            .reach([Node::Column(self.at)], None, false)
+            .into_iter()
+            .filter_map(|node| rules.object_of(node))
             .map(|at| Object::new(self.inner, at))
             .filter(|reached| *reached != object && seen.insert(*reached))
             .collect();
@@ -92,12 +92,19 @@ fn processes(inner: &Inner, nodes: impl IntoIterator<Item = Node>, direction: Di
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for node in nodes {
-        rules.each_relationship(node, |at| {
+        let mut meet = |at| {
             let relationship = Relationship::new(inner, at);
             if relationship.effect_type() != Some(EffectType::ForeignKey) {
                 found.extend(relationship.process().filter(|process| seen.insert(*process)));
             }
-        });
+        };
+        rules.each_relationship(node, &mut meet);
+        if direction == Direction::Downstream {
+            // Both sides of a join are read, whichever the server calls its target.
+            let met = |direction| inner.index().at(&inner.model, node, direction).iter().copied();
+            let all = met(Direction::Upstream).chain(met(Direction::Downstream));
+            all.filter(|&at| Relationship::new(inner, at).relation_type() == RelationType::Join).for_each(meet);
+        }
     }
     found.sort_by_cached_key(|process| (process.name(), process.id()));
     found

@@ -18,6 +18,15 @@ pub(super) fn ends_of(count: usize, next: &[Vec<usize>]) -> Vec<bool> {
     component.iter().map(|&at| is_end.get(at).copied().unwrap_or(false)).collect()
 }
 
+/// Whether some node of a graph can be come back to.
+pub(super) fn has_cycles(count: usize, next: &[Vec<usize>]) -> bool {
+    let component = components(count, next);
+    let mut sizes = vec![0; count];
+    component.iter().for_each(|&at| sizes[at] += 1);
+    let feeds_itself = next.iter().enumerate().any(|(node, targets)| targets.contains(&node));
+    feeds_itself || sizes.iter().any(|&size| size > 1)
+}
+
 /// Not visited yet, or in no component yet.
 const NONE: usize = usize::MAX;
 

@@ -8,14 +8,17 @@ pub(in super::super) struct Ids {
     objects: Vec<u32>,
     columns: Vec<u32>,
     processes: Vec<u32>,
-    /// Few answers have arguments, so they are sorted pairs.
+    /// The arguments of routines, each with its routine. Few answers have any, so they are sorted pairs.
     arguments: Vec<(Symbol, u32)>,
 }
 
 impl Ids {
     pub(in super::super) fn new(model: &Model) -> Self {
         let size = model.texts.len();
-        let mut arguments: Vec<_> = (0..).zip(&model.arguments).map(|(at, a)| (a.id, at)).collect();
+        let mut arguments = Vec::with_capacity(model.arguments.len());
+        for (routine, object) in (0..).zip(&model.objects) {
+            arguments.extend(object.arguments.of(&model.arguments).iter().map(|argument| (argument.id, routine)));
+        }
         arguments.retain(|(id, _)| !id.is_absent());
         arguments.sort_unstable();
         Self {
@@ -38,17 +41,17 @@ impl Ids {
         found(&self.processes, id)
     }
 
-    pub(in super::super) fn argument(&self, id: Symbol) -> Option<u32> {
+    /// The routine that an argument belongs to.
+    fn routine_of_argument(&self, id: Symbol) -> Option<u32> {
         let at = self.arguments.partition_point(|entry| entry.0 < id);
-        let entry = self.arguments.get(at)?;
-        (entry.0 == id).then_some(entry.1)
+        self.arguments.get(at).filter(|entry| entry.0 == id).map(|entry| entry.1)
     }
 
     pub(in super::super) fn is_known(&self, id: Symbol) -> bool {
         self.column(id).is_some()
             || self.object(id).is_some()
             || self.process(id).is_some()
-            || self.argument(id).is_some()
+            || self.routine_of_argument(id).is_some()
     }
 }
 
@@ -86,7 +89,7 @@ impl Node {
     }
 }
 
-/// The node that an end means.
+/// The node that an end means; for the argument of a routine the routine.
 pub(in super::super) fn node_of(model: &Model, ids: &Ids, at: u32, end: &RawEnd) -> Option<Node> {
     if let Some(column) = ids.column(end.id) {
         return Some(Node::Column(column));
@@ -95,5 +98,6 @@ pub(in super::super) fn node_of(model: &Model, ids: &Ids, at: u32, end: &RawEnd)
         let table = model.end_extras.get(at, EndExtra::TableId);
         ids.object(table)
     });
+    let object = object.or_else(|| ids.routine_of_argument(end.id));
     object.map(Node::Object)
 }

@@ -199,6 +199,90 @@ fn values_flow_through_a_routine() {
     assert_eq!(names(b.upstream().with_intermediates()), ["hr.a.x", "hr.f.r"]);
 }
 
+#[test]
+fn values_flow_through_the_arguments_of_a_routine() {
+    let body = r#"{"dbobjs": {"servers": [{"name": "s", "schemas": [{"name": "hr",
+        "tables": [{"id": 1, "name": "a", "type": "table", "columns": [{"id": 11, "name": "x"}]},
+                   {"id": 2, "name": "b", "type": "table", "columns": [{"id": 21, "name": "x"}]}],
+        "procedures": [{"id": 3, "name": "p", "type": "procedure", "arguments": [{"id": 31, "name": "v"}]}]}]}]},
+        "relationships": [{"id": 4, "type": "fdd", "target": {"id": 31}, "sources": [{"id": 11}]},
+                          {"id": 5, "type": "fdd", "target": {"id": 21}, "sources": [{"id": 31}]}]}"#;
+    let lineage = read(body);
+    assert_eq!(lineage.unresolved().count(), 0);
+    assert_eq!(flows(&lineage), ["hr.a.x → hr.b.x"]);
+    assert_eq!(names(lineage.object("b").unwrap().upstream().with_intermediates()), ["hr.a", "hr.p"]);
+}
+
+#[test]
+fn a_result_fed_as_a_whole_feeds_by_its_columns() {
+    let relationships = r#"{"id": "r", "type": "fdd", "target": {"id": 4}, "sources": [{"id": 1}]},
+                           {"id": "q", "type": "fdd", "target": {"id": 31}, "sources": [{"id": 41}]}"#;
+    let lineage = read_model(CHAIN, relationships);
+    assert_eq!(names(lineage.object("c").unwrap().upstream()), ["a"]);
+    assert_eq!(names(lineage.object("a").unwrap().downstream()), ["c"]);
+    assert_eq!(names(lineage.object_flows()), ["a → c"]);
+}
+
+#[test]
+fn calls_are_walked_from_the_caller_to_what_it_calls() {
+    let body = r#"{"dbobjs": {"servers": [{"name": "s", "schemas": [{"name": "hr", "procedures": [
+        {"id": 1, "name": "p", "type": "procedure"}, {"id": 2, "name": "q", "type": "procedure"}]}]}]},
+        "relationships": [{"id": 3, "type": "call", "caller": {"id": 1}, "callees": [{"id": 2}]}]}"#;
+    let lineage = read(body);
+    let called = lineage.object("p").unwrap().downstream().over([RelationType::Call]).with_intermediates();
+    assert_eq!(names(called), ["hr.q"]);
+}
+
+#[test]
+fn an_object_that_begins_one_flow_and_passes_on_another_is_ultimate() {
+    let lineage = read_model(
+        r#"{"id": 1, "name": "a", "type": "table", "columns": [{"id": 11, "name": "x"}, {"id": 12, "name": "w"}]},
+           {"id": 2, "name": "b", "type": "table", "columns": [{"id": 21, "name": "z"}]},
+           {"id": 3, "name": "c", "type": "table", "columns": [{"id": 31, "name": "x"}, {"id": 32, "name": "y"}]}"#,
+        r#"{"id": 4, "type": "fdd", "target": {"id": 31}, "sources": [{"id": 11}]},
+           {"id": 5, "type": "fdd", "target": {"id": 12}, "sources": [{"id": 21}]},
+           {"id": 6, "type": "fdd", "target": {"id": 32}, "sources": [{"id": 12}]}"#,
+    );
+    assert_eq!(names(lineage.object("c").unwrap().upstream().ultimate()), ["a", "b"]);
+}
+
+/// Every way into the clique is a dead end, of which there are more than could be tried.
+#[test]
+fn dead_ends_do_not_keep_the_paths_from_ending() {
+    const SIZE: usize = 40;
+    let tables: Vec<String> = (0..=SIZE)
+        .map(|at| {
+            format!(
+                r#"{{"id": "t{at}", "name": "t{at}", "type": "table", "columns": [{{"id": "{at}", "name": "x"}}]}}"#
+            )
+        })
+        .collect();
+    let flow = |from: usize, to: usize| {
+        format!(
+            r#"{{"id": "{from}-{to}", "type": "fdd", "target": {{"id": "{to}"}}, "sources": [{{"id": "{from}"}}]}}"#
+        )
+    };
+    let pairs = (0..SIZE).flat_map(|from| (0..SIZE).map(move |to| (from, to))).filter(|(from, to)| from != to);
+    let flows: Vec<String> = pairs.chain([(0, SIZE)]).map(|(from, to)| flow(from, to)).collect();
+    let lineage = read_model(&tables.join(","), &flows.join(","));
+    let paths = column(&lineage, "0").downstream().paths();
+    assert_eq!(names(paths), ["t0.x → t40.x"]);
+}
+
+#[test]
+fn a_statement_that_only_joins_by_a_column_reads_it() {
+    let lineage = read(
+        r#"{"dbobjs": [{"id": 1, "name": "s", "type": "table", "columns": [{"id": 11, "name": "k"}]},
+                       {"id": 2, "name": "u", "type": "table", "columns": [{"id": 21, "name": "k"}]},
+                       {"id": 9, "name": "Query-1", "type": "process"}],
+            "relationships": [{"id": 3, "type": "join", "processId": 9, "target": {"id": 21}, "sources": [{"id": 11}]}]}"#,
+    );
+    for name in ["s", "u"] {
+        assert_eq!(lineage.object(name).unwrap().readers().len(), 1, "{name}");
+        assert!(lineage.object(name).unwrap().writers().is_empty(), "{name}");
+    }
+}
+
 /// How engines name what is in between: type, name, effect of what feeds it, effect of what it feeds.
 const IN_BETWEEN: [(&str, &str, &str, &str); 11] = [
     ("select_list", "RS-1", "select", "create_view"),

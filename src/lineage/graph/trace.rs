@@ -8,8 +8,8 @@ use std::marker::PhantomData;
 use super::super::Inner;
 use super::super::kinds::RelationType;
 use super::super::view::{Column, Object};
-use super::components::ends_of;
-use super::walk::{Edge, Reach, Rules, Stops, is_stored, nodes_of_object};
+use super::components::{ends_of, has_cycles};
+use super::walk::{Edge, Rules, Stops, is_stored, nodes_of_object};
 use super::{Direction, Node};
 
 /// A column or an object: what a walk comes to.
@@ -210,16 +210,16 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
     /// What is found, sorted by qualified name, and by id where names are equal.
     #[must_use]
     pub fn to_vec(&self) -> Vec<T> {
-        let reach = self.reach();
-        let mut found: Vec<T> = if self.ultimate {
-            let graph = Graph::new(self, &reach);
-            let ends = graph.vertices.iter().zip(graph.ends());
-            ends.filter(|(vertex, is_end)| vertex.reached && *is_end).map(|(vertex, _)| vertex.item).collect()
+        let is_column = matches!(self.start, Vertex::Column(_));
+        let nodes = if self.ultimate {
+            self.ultimate_nodes()
         } else {
-            let mut seen = HashSet::new();
-            let reached = reach.edges.iter().filter(|edge| self.counts(edge));
-            reached.filter_map(|edge| self.seen_at(edge.far)).filter(|item| seen.insert(*item)).collect()
+            // The step from a column to its own object's rows is none between objects.
+            self.rules.reach(self.start.nodes(), self.depth, is_column)
         };
+        let mut seen = HashSet::new();
+        let mut found: Vec<T> =
+            nodes.into_iter().filter_map(|node| self.seen_at(node)).filter(|item| seen.insert(*item)).collect();
         found.sort_by_cached_key(|item| {
             let vertex = item.into_vertex();
             (vertex.qualified_name(), vertex.id())
@@ -232,14 +232,39 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
     /// There can be very many: they are found one by one, as the iterator is asked. A path comes to no place twice.
     /// Within a [depth](Self::depth) a path ends where that ends.
     #[must_use]
-    pub fn paths(&self) -> Paths<'a, T> {
-        let graph = Graph::new(self, &self.reach());
-        let ends = graph.ends();
-        Paths::new(graph, ends, self.rules.direction)
+    pub fn paths(&self) -> Paths<T> {
+        let mut graph = Graph::default();
+        if let Some(start) = T::seen_at(self.start) {
+            graph.place(start);
+        }
+        for edge in self.edges() {
+            if let [Some(near), Some(far)] = [edge.near, edge.far].map(|node| self.seen_at(node)) {
+                graph.join(near, far);
+            }
+        }
+        Paths::new(graph, self.rules.direction)
     }
 
-    fn reach(&self) -> Reach {
-        self.rules.explore(self.start.nodes(), self.depth)
+    /// What is reached and has nothing further, column by column: of an object that begins one flow and passes on
+    /// another, the beginning counts.
+    fn ultimate_nodes(&self) -> Vec<Node> {
+        let mut graph = Graph::default();
+        for edge in self.edges() {
+            graph.join(edge.near, edge.far);
+        }
+        let ends = ends_of(graph.items.len(), &graph.next);
+        let reached: HashSet<usize> = graph.next.iter().flatten().copied().collect();
+        let is_end = |&at: &usize| reached.contains(&at) && ends.get(at).copied().unwrap_or(false);
+        (0..graph.items.len()).filter(is_end).map(|at| graph.items[at]).collect()
+    }
+
+    /// The hops between what is shown. The one from a stored column to its object's rows leads nowhere new.
+    fn edges(&self) -> impl Iterator<Item = Edge> {
+        let rules = &self.rules;
+        let leads_on = |edge: &Edge| {
+            !edge.label.relation.is_absent() || rules.object_of(edge.near).is_some_and(|at| !is_stored(rules.inner, at))
+        };
+        rules.explore(self.start.nodes(), self.depth).into_iter().filter(leads_on)
     }
 
     /// Where it starts, and how far it goes.
@@ -249,11 +274,6 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
 
     fn seen_at(&self, node: Node) -> Option<T> {
         T::seen_at(Vertex::new(self.rules.inner, node))
-    }
-
-    /// The step from a column to its own object's rows is none between objects.
-    fn counts(&self, edge: &Edge) -> bool {
-        !edge.label.relation.is_absent() || matches!(self.start, Vertex::Column(_))
     }
 }
 
@@ -304,67 +324,41 @@ impl<'a> Object<'a> {
     }
 }
 
-struct Place<T> {
-    item: T,
-    /// Whether an edge leads here; the start is a vertex in any case.
-    reached: bool,
-}
-
-/// What a walk found, as a graph of what was asked for. The start is vertex 0.
-struct Graph<'a, T> {
-    vertices: Vec<Place<T>>,
+/// Items and the edges between them, as numbers.
+struct Graph<T> {
+    items: Vec<T>,
     next: Vec<Vec<usize>>,
-    lifetime: PhantomData<&'a ()>,
+    places: HashMap<T, usize>,
 }
 
-impl<'a, T: Traced<'a>> Graph<'a, T> {
-    fn new(trace: &Trace<'a, T>, reach: &Reach) -> Self {
-        let mut graph = Self { vertices: Vec::new(), next: Vec::new(), lifetime: PhantomData };
-        let mut places = HashMap::new();
-        if let Some(start) = T::seen_at(trace.start) {
-            graph.place(&mut places, start);
-        }
-        for edge in reach.edges.iter().filter(|edge| trace.counts(edge) && !is_within_stored(&trace.rules, edge)) {
-            if let [Some(near), Some(far)] = [edge.near, edge.far].map(|node| trace.seen_at(node)) {
-                let near = graph.place(&mut places, near);
-                let far = graph.place(&mut places, far);
-                graph.vertices[far].reached = true;
-                graph.next[near].push(far);
-            }
-        }
-        for next in &mut graph.next {
-            next.sort_unstable();
-            next.dedup();
-        }
-        graph
+impl<T> Default for Graph<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), next: Vec::new(), places: HashMap::new() }
     }
+}
 
-    fn place(&mut self, places: &mut HashMap<T, usize>, item: T) -> usize {
-        *places.entry(item).or_insert_with(|| {
-            self.vertices.push(Place { item, reached: false });
+impl<T: Copy + Eq + Hash> Graph<T> {
+    fn place(&mut self, item: T) -> usize {
+        *self.places.entry(item).or_insert_with(|| {
+            self.items.push(item);
             self.next.push(Vec::new());
-            self.vertices.len() - 1
+            self.items.len() - 1
         })
     }
 
-    fn ends(&self) -> Vec<bool> {
-        ends_of(self.vertices.len(), &self.next)
+    fn join(&mut self, near: T, far: T) {
+        let (near, far) = (self.place(near), self.place(far));
+        self.next[near].push(far);
     }
-}
-
-/// The step from a stored column to the record set it stands in leads nowhere that is not stored already.
-fn is_within_stored(rules: &Rules<'_>, edge: &Edge) -> bool {
-    edge.label.relation.is_absent() && rules.object_of(edge.near).is_some_and(|at| is_stored(rules.inner, at))
 }
 
 /// A way along which values flow: from its first column or object to its last. Shown with arrows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Path<'a, T> {
+pub struct Path<T> {
     steps: Vec<T>,
-    lifetime: PhantomData<&'a ()>,
 }
 
-impl<'a, T: Traced<'a>> Path<'a, T> {
+impl<T: Copy> Path<T> {
     /// Where it begins.
     #[must_use]
     pub fn source(&self) -> T {
@@ -384,7 +378,7 @@ impl<'a, T: Traced<'a>> Path<'a, T> {
     }
 }
 
-impl<T: fmt::Display> fmt::Display for Path<'_, T> {
+impl<T: fmt::Display> fmt::Display for Path<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, step) in self.steps.iter().enumerate() {
             if at > 0 {
@@ -397,55 +391,76 @@ impl<T: fmt::Display> fmt::Display for Path<'_, T> {
 }
 
 /// An iterator over the paths of a [`Trace`].
-pub struct Paths<'a, T> {
-    graph: Graph<'a, T>,
+pub struct Paths<T> {
+    items: Vec<T>,
+    next: Vec<Vec<usize>>,
     ends: Vec<bool>,
     direction: Direction,
-    /// The vertices of the way that is being followed, each with how many of its edges were taken.
+    /// The places of the way that is being followed, each with how many of its edges were taken.
     way: Vec<(usize, usize)>,
     on_way: Vec<bool>,
+    /// Where there are cycles, a way can lead into a corner from which no end is left to reach.
+    has_cycles: bool,
 }
 
-impl<'a, T: Traced<'a>> Paths<'a, T> {
-    fn new(graph: Graph<'a, T>, ends: Vec<bool>, direction: Direction) -> Self {
-        let mut on_way = vec![false; graph.vertices.len()];
-        let way = match on_way.first_mut() {
-            Some(start) => {
-                *start = true;
-                vec![(0, 0)]
-            }
-            None => Vec::new(),
-        };
-        Self { graph, ends, direction, way, on_way }
+impl<T: Copy + Eq + Hash> Paths<T> {
+    fn new(graph: Graph<T>, direction: Direction) -> Self {
+        let Graph { items, mut next, .. } = graph;
+        for next in &mut next {
+            next.sort_unstable();
+            next.dedup();
+        }
+        let mut on_way = vec![false; items.len()];
+        let mut way = Vec::new();
+        if let Some(start) = on_way.first_mut() {
+            *start = true;
+            way.push((0, 0));
+        }
+        let ends = ends_of(items.len(), &next);
+        let has_cycles = has_cycles(items.len(), &next);
+        Self { items, next, ends, direction, way, on_way, has_cycles }
     }
 
-    fn path(&self) -> Path<'a, T> {
-        let mut steps: Vec<T> = self.way.iter().map(|&(vertex, _)| self.graph.vertices[vertex].item).collect();
+    fn path(&self) -> Path<T> {
+        let mut steps: Vec<T> = self.way.iter().map(|&(place, _)| self.items[place]).collect();
         if self.direction == Direction::Upstream {
             steps.reverse();
         }
-        Path { steps, lifetime: PhantomData }
+        Path { steps }
+    }
+
+    /// Whether an end can be reached from a place without crossing the way.
+    fn leads_to_an_end(&self, place: usize) -> bool {
+        let mut seen = HashSet::from([place]);
+        let mut todo = vec![place];
+        while let Some(place) = todo.pop() {
+            if self.ends[place] {
+                return true;
+            }
+            todo.extend(self.next[place].iter().filter(|&&to| !self.on_way[to] && seen.insert(to)));
+        }
+        false
     }
 }
 
-impl<'a, T: Traced<'a>> Iterator for Paths<'a, T> {
-    type Item = Path<'a, T>;
+impl<T: Copy + Eq + Hash> Iterator for Paths<T> {
+    type Item = Path<T>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while let Some((vertex, taken)) = self.way.last_mut() {
-            let vertex = *vertex;
-            let Some(&to) = self.graph.next[vertex].get(*taken) else {
-                self.on_way[vertex] = false;
+        while let Some((place, taken)) = self.way.last_mut() {
+            let place = *place;
+            let Some(&to) = self.next[place].get(*taken) else {
+                self.on_way[place] = false;
                 self.way.pop();
                 continue;
             };
             *taken += 1;
-            if self.on_way[to] {
+            if self.on_way[to] || (self.has_cycles && !self.leads_to_an_end(to)) {
                 continue;
             }
             self.on_way[to] = true;
             self.way.push((to, 0));
-            if self.ends[to] && self.graph.next[to].iter().all(|&further| self.on_way[further]) {
+            if self.ends[to] && self.next[to].iter().all(|&further| self.on_way[further]) {
                 return Some(self.path());
             }
         }
@@ -453,8 +468,8 @@ impl<'a, T: Traced<'a>> Iterator for Paths<'a, T> {
     }
 }
 
-impl<'a, T: Traced<'a>> fmt::Debug for Paths<'a, T> {
+impl<T> fmt::Debug for Paths<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Paths").field("vertices", &self.graph.vertices.len()).finish_non_exhaustive()
+        f.debug_struct("Paths").field("places", &self.items.len()).finish_non_exhaustive()
     }
 }

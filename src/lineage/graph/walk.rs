@@ -2,11 +2,10 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use super::super::Inner;
 use super::super::intern::Symbol;
 use super::super::kinds::{ObjectKind, RelationType};
 use super::super::model::{RawEnd, RawRelationship, RelationshipExtra};
-use super::super::view::{Column, Object};
-use super::super::{Inner, view};
 use super::Direction;
 use super::ids::{Node, node_of};
 
@@ -23,6 +22,8 @@ pub(in super::super) struct Rules<'a> {
     /// Whether steps are told apart by clause, function and effect too. For walks upstream: the target is where a
     /// step begins.
     pub(in super::super) detailed: bool,
+    /// Whether what is in between joins relationships of its columns with those of it as a whole.
+    pub(in super::super) joins_levels: bool,
 }
 
 /// Where a walk stops; everything else is walked through.
@@ -70,6 +71,15 @@ pub(in super::super) struct Hop {
     pub(in super::super) label: Label,
 }
 
+/// One step of a walk.
+#[derive(Clone, Copy)]
+enum Step<'m> {
+    /// Along a relationship, to one of its ends.
+    Relationship { at: u32, relationship: &'m RawRelationship, end: &'m RawEnd },
+    /// Between a column and the rows of its object.
+    Rows,
+}
+
 /// One hop of a walk; `near` is closer to where it began.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Edge {
@@ -81,8 +91,15 @@ pub(in super::super) struct Edge {
 impl<'a> Rules<'a> {
     /// Follows `fdd`, walks through intermediate results.
     pub(in super::super) fn new(inner: &'a Inner, direction: Direction) -> Self {
-        let mut rules =
-            Self { inner, direction, types: Vec::new(), follows_rows: false, stops: Stops::Columns, detailed: false };
+        let mut rules = Self {
+            inner,
+            direction,
+            types: Vec::new(),
+            follows_rows: false,
+            stops: Stops::Columns,
+            detailed: false,
+            joins_levels: true,
+        };
         rules.follow([RelationType::Fdd]);
         rules
     }
@@ -113,7 +130,12 @@ impl<'a> Rules<'a> {
         let mut seen = HashSet::new();
         let mut hidden = vec![(from, Label::default())];
         while let Some((node, label)) = hidden.pop() {
-            self.step(node, label, &mut pass, |to, label| {
+            let mut enter = |at| {
+                pass(at);
+                true
+            };
+            self.step(node, &mut enter, &mut |to, step| {
+                let label = self.after(label, node, step);
                 if !seen.insert((to, label)) {
                     return;
                 }
@@ -126,9 +148,50 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// Everything reached from some nodes within a number of hops.
-    pub(in super::super) fn explore(&self, starts: impl IntoIterator<Item = Node>, depth: Option<u32>) -> Reach {
-        let mut reach = Reach::default();
+    /// What is reached from some nodes within a number of hops, each node once, the nearest first; what is reached
+    /// without following a relationship, between a column and its object's rows, only if `rows_count`.
+    ///
+    /// Costs no more than there is to walk over, whatever shares what, as it does not tell one hop from another.
+    pub(in super::super) fn reach(
+        &self,
+        starts: impl IntoIterator<Item = Node>,
+        depth: Option<u32>,
+        rows_count: bool,
+    ) -> Vec<Node> {
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        let mut walked = HashSet::new();
+        let mut near: Vec<(Node, bool)> = starts.into_iter().map(|start| (start, rows_count)).collect();
+        let mut hops = 0;
+        while !near.is_empty() && depth.is_none_or(|most| hops < most) {
+            let mut next = Vec::new();
+            while let Some((node, counts)) = near.pop() {
+                // Whichever way a relationship is come to, it leads to the same.
+                let mut enter = |at| walked.insert(at);
+                self.step(node, &mut enter, &mut |to, step| {
+                    let counts = counts || matches!(step, Step::Relationship { .. });
+                    if !seen.insert((to, counts)) {
+                        return;
+                    }
+                    if !self.shows(to) {
+                        near.push((to, counts));
+                        return;
+                    }
+                    if counts {
+                        found.push(to);
+                    }
+                    next.push((to, counts));
+                });
+            }
+            near = next;
+            hops += 1;
+        }
+        found
+    }
+
+    /// Every hop within a number of hops from some nodes.
+    pub(in super::super) fn explore(&self, starts: impl IntoIterator<Item = Node>, depth: Option<u32>) -> Vec<Edge> {
+        let mut edges = Vec::new();
         let mut depths: HashMap<Node, u32> = HashMap::new();
         let mut todo = VecDeque::new();
         for start in starts {
@@ -136,24 +199,20 @@ impl<'a> Rules<'a> {
                 todo.push_back(start);
             }
         }
-        let mut reached = HashSet::new();
         while let Some(near) = todo.pop_front() {
             let next = depths.get(&near).map_or(1, |depth| depth.saturating_add(1));
             if depth.is_some_and(|most| next > most) {
                 continue;
             }
             for Hop { to: far, label } in self.hops(near) {
-                reach.edges.push(Edge { near, far, label });
-                if reached.insert(far) {
-                    reach.nodes.push(far);
-                }
+                edges.push(Edge { near, far, label });
                 depths.entry(far).or_insert_with(|| {
                     todo.push_back(far);
                     next
                 });
             }
         }
-        reach
+        edges
     }
 
     /// Whether a walk stops at a node.
@@ -164,11 +223,12 @@ impl<'a> Rules<'a> {
         let Some(object) = self.object_of(node) else {
             return false;
         };
+        let index = self.inner.index();
         let is_hidden_record_set = || match node {
-            Node::Column(at) => self.stops == Stops::Columns && Column::new(self.inner, at).is_record_set(),
+            Node::Column(at) => self.stops == Stops::Columns && index.rows_of(object).contains(&(object, at)),
             Node::Object(_) => false,
         };
-        is_stored(self.inner, object) && !is_hidden_record_set()
+        index.is_stored(object) && !is_hidden_record_set()
     }
 
     pub(in super::super) fn object_of(&self, node: Node) -> Option<u32> {
@@ -178,57 +238,74 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn step(&self, node: Node, label: Label, pass: &mut impl FnMut(u32), mut visit: impl FnMut(Node, Label)) {
+    /// Every step that leads on from a node. `enter` tells which relationships are to be followed.
+    fn step(&self, node: Node, enter: &mut impl FnMut(u32) -> bool, visit: &mut impl FnMut(Node, Step<'a>)) {
+        self.step_along_relationships(node, enter, visit);
+        self.step_between_column_and_rows(node, visit);
+        let in_between = self.object_of(node).filter(|&object| self.joins_levels && !is_stored(self.inner, object));
+        match (node, in_between) {
+            (Node::Column(_), Some(object)) => self.step_along_relationships(Node::Object(object), enter, visit),
+            (Node::Object(_), Some(object)) => {
+                let columns = self.inner.model.objects.get(object as usize).map_or(0..0, |it| it.columns.indices());
+                columns.for_each(|at| self.step_along_relationships(Node::Column(at), enter, visit));
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn step_along_relationships(
+        &self,
+        node: Node,
+        enter: &mut impl FnMut(u32) -> bool,
+        visit: &mut impl FnMut(Node, Step<'a>),
+    ) {
         let (inner, model) = (self.inner, &self.inner.model);
-        let goes_to = self.direction.goes_to();
         for &at in inner.index().at(model, node, self.direction) {
             let Some(relationship) = model.relationships.get(at as usize) else {
                 continue;
             };
-            if !self.types.contains(&relationship.kind) {
+            if !self.types.contains(&relationship.kind) || !enter(at) {
                 continue;
             }
-            pass(at);
             let ends = relationship.ends;
             for (end_at, end) in ends.indices().zip(ends.of(&model.ends)) {
-                if end.role == goes_to
+                if self.direction.goes_to(end.role)
                     && let Some(next) = node_of(model, inner.ids(), end_at, end)
                 {
-                    visit(next, self.after(label, at, relationship, || self.object_of(node), end));
+                    visit(next, Step::Relationship { at, relationship, end });
                 }
             }
-        }
-        if self.follows_rows
-            && let Node::Column(at) = node
-        {
-            self.step_between_column_and_rows(Column::new(inner, at), label, &mut visit);
         }
     }
 
     /// The values of a column come in the rows of its object, so that whatever decides the rows decides them too.
-    fn step_between_column_and_rows(&self, column: Column<'_>, label: Label, visit: &mut impl FnMut(Node, Label)) {
-        let label = Label { by_rows: true, ..label };
-        let is_rows = column.is_record_set();
-        let wants_rows = self.direction == Direction::Upstream;
-        if is_rows == wants_rows {
+    fn step_between_column_and_rows(&self, node: Node, visit: &mut impl FnMut(Node, Step<'a>)) {
+        let Node::Column(at) = node else {
             return;
-        }
-        for other in column.object().columns() {
-            if other.is_record_set() == wants_rows {
-                visit(Node::Column(other.at), label);
+        };
+        let Some(object) = self.object_of(node).filter(|_| self.follows_rows) else {
+            return;
+        };
+        let rows = self.inner.index().rows_of(object);
+        let is_rows = rows.contains(&(object, at));
+        match self.direction {
+            Direction::Upstream if !is_rows => {
+                rows.iter().for_each(|&(_, rows)| visit(Node::Column(rows), Step::Rows));
             }
+            Direction::Downstream if is_rows => {
+                let columns = self.inner.model.objects.get(object as usize).map_or(0..0, |it| it.columns.indices());
+                let values = columns.filter(|&column| !rows.contains(&(object, column)));
+                values.for_each(|column| visit(Node::Column(column), Step::Rows));
+            }
+            _ => {}
         }
     }
 
     /// What a way says after one step more.
-    fn after(
-        &self,
-        label: Label,
-        at: u32,
-        relationship: &RawRelationship,
-        target: impl FnOnce() -> Option<u32>,
-        source: &RawEnd,
-    ) -> Label {
+    fn after(&self, label: Label, near: Node, step: Step<'_>) -> Label {
+        let Step::Relationship { at, relationship, end: source } = step else {
+            return Label { by_rows: true, ..label };
+        };
         let mut after = label;
         let is_plain = |relation: Symbol| self.inner.model.texts.get(relation) == RelationType::Fdd.as_str();
         let decides = label.relation.is_absent() || is_plain(label.relation);
@@ -238,7 +315,7 @@ impl<'a> Rules<'a> {
         if self.detailed {
             after.effect = label.effect.or(relationship.effect);
             after.clause = if decides { source.clause } else { label.clause };
-            after.function = label.function.or(self.function(at, target()));
+            after.function = label.function.or(self.function(at, self.object_of(near)));
         }
         after
     }
@@ -253,19 +330,9 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// What a walk found: nodes in the order they were reached, the nearest first, and every hop between them.
-#[derive(Debug, Default)]
-pub(in super::super) struct Reach {
-    pub(in super::super) nodes: Vec<Node>,
-    pub(in super::super) edges: Vec<Edge>,
-}
-
 /// Whether an object is something a database stores: neither a result nor a routine.
 pub(in super::super) fn is_stored(inner: &Inner, object: u32) -> bool {
-    inner.model.objects.get(object as usize).is_some_and(|raw| {
-        let object = Object::new(inner, object);
-        !view::is_intermediate(&inner.model, raw) && !object.is_routine()
-    })
+    inner.index().is_stored(object)
 }
 
 /// The nodes of an object: its columns, and itself for relationships between whole tables.
