@@ -49,6 +49,7 @@ enum Report {
     Text,
     Json,
     Rewritten,
+    Usage,
 }
 
 struct Selection {
@@ -83,8 +84,11 @@ impl std::str::FromStr for Format {
 fn main() -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let done = arguments(lexopt::Parser::from_env()).and_then(|arguments| {
-        let lineage = read(&arguments.file)?;
-        run(&lineage, &arguments, &mut out)?;
+        if arguments.report == Report::Usage {
+            writeln!(out, "{USAGE}")?;
+        } else {
+            run(&read(&arguments.file)?, &arguments, &mut out)?;
+        }
         Ok(out.flush()?)
     });
     match done {
@@ -105,11 +109,13 @@ fn is_broken_pipe(error: &(dyn error::Error + 'static)) -> bool {
 fn arguments(mut parser: lexopt::Parser) -> Outcome<Arguments> {
     let mut arguments = Arguments::default();
     let mut file = None;
+    let mut asked = 0;
     while let Some(argument) = parser.next()? {
         match argument {
-            Long("json") => arguments.report = Report::Json,
-            Long("rewrite") => arguments.report = Report::Rewritten,
+            Long("json") => (asked, arguments.report) = (asked + 1, Report::Json),
+            Long("rewrite") => (asked, arguments.report) = (asked + 1, Report::Rewritten),
             Long(direction @ ("upstream" | "downstream")) => {
+                asked += 1;
                 let upstream = direction == "upstream";
                 arguments.selection = Some(Selection { name: parser.value()?.string()?, upstream });
             }
@@ -122,11 +128,27 @@ fn arguments(mut parser: lexopt::Parser) -> Outcome<Arguments> {
             Long("intermediates") => arguments.intermediates = true,
             Long("by-object") => arguments.by_object = true,
             Long("paths") => arguments.paths = true,
+            Short('h') | Long("help") => arguments.report = Report::Usage,
             Value(path) if file.is_none() => file = Some(path.into()),
             other => return Err(format!("{}\n{USAGE}", other.unexpected()).into()),
         }
     }
+    if arguments.report == Report::Usage {
+        return Ok(arguments);
+    }
     arguments.file = file.ok_or(USAGE)?;
+    let draws = arguments.format.is_some();
+    let selects = arguments.selection.is_some();
+    let is_refined = arguments.depth.is_some() || arguments.over.is_some() || arguments.intermediates;
+    if asked > 1 || (draws && arguments.report != Report::Text) {
+        return Err(format!("one thing at a time\n{USAGE}").into());
+    }
+    if (arguments.paths || arguments.depth.is_some()) && !selects || is_refined && !selects && !draws {
+        return Err(format!("that refines --upstream, --downstream or --format, and there is none\n{USAGE}").into());
+    }
+    if arguments.by_object && !draws {
+        return Err(format!("--by-object is for --format\n{USAGE}").into());
+    }
     Ok(arguments)
 }
 
@@ -155,7 +177,7 @@ fn run(lineage: &Lineage, arguments: &Arguments, out: &mut impl Write) -> Outcom
             writeln!(out)?;
         }
         (None, Report::Rewritten) => lineage.write_json(out)?,
-        (None, Report::Text) => describe(lineage, out)?,
+        (None, Report::Text | Report::Usage) => describe(lineage, out)?,
     }
     Ok(())
 }
@@ -174,18 +196,24 @@ fn answer<'a, T: Traced<'a>>(mut trace: Trace<'a, T>, arguments: &Arguments, out
         Some(format) => draw(format, &drawn(trace.diagram(), arguments), &trace.openlineage(), out)?,
         None if arguments.paths => {
             for path in trace.paths() {
-                writeln!(out, "{path}")?;
+                writeln!(out, "{}", one_line(&path))?;
             }
         }
         None => {
             // Intermediate results of one name are many.
-            let names: BTreeSet<String> = trace.into_iter().map(|found| found.to_string()).collect();
+            let names: BTreeSet<String> = trace.into_iter().map(|found| one_line(&found)).collect();
             for name in names {
                 writeln!(out, "{name}")?;
             }
         }
     }
     Ok(())
+}
+
+/// A column can be called several lines of SQL.
+fn one_line(name: &impl fmt::Display) -> String {
+    let name = name.to_string();
+    if name.contains(['\n', '\r']) { name.split_whitespace().collect::<Vec<_>>().join(" ") } else { name }
 }
 
 fn drawn<'a>(mut diagram: Diagram<'a>, arguments: &Arguments) -> Diagram<'a> {
@@ -226,9 +254,9 @@ impl<'a> Counts<'a> {
     fn of(lineage: &'a Lineage) -> Self {
         Self {
             mode: lineage.mode().map(Mode::as_str),
-            objects: lineage.objects().filter(|object| !object.id().is_empty()).count(),
+            objects: by_id(lineage.objects().map(|object| object.id())),
             columns: lineage.columns().len(),
-            processes: lineage.processes().len(),
+            processes: by_id(lineage.processes().map(|process| process.id())),
             relationships: lineage.relationships().len(),
             relationships_by_type: counted(lineage.relationships().map(|relationship| relationship.type_text())),
             unresolved: lineage.unresolved().count(),
@@ -236,6 +264,10 @@ impl<'a> Counts<'a> {
             errors: lineage.errors().len(),
         }
     }
+}
+
+fn by_id<'a>(ids: impl Iterator<Item = &'a str>) -> usize {
+    ids.filter(|id| !id.is_empty()).collect::<BTreeSet<_>>().len()
 }
 
 fn counted<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, usize> {
@@ -276,7 +308,7 @@ fn describe(lineage: &Lineage, out: &mut impl Write) -> Outcome {
     if !flows.is_empty() {
         writeln!(out, "\nvalues flow")?;
         for flow in flows {
-            writeln!(out, "  {flow}")?;
+            writeln!(out, "  {}", one_line(&flow))?;
         }
     }
     Ok(())
@@ -352,6 +384,22 @@ mod tests {
             let some = inspect("layout_c1.json", &["--format", format, "--upstream", "report.total"]);
             assert!(all.starts_with(beginning) && some.starts_with(beginning), "{format}: {all}\n{some}");
             assert!(all.contains("customers") && !some.contains("customers"), "{format}: {some}");
+        }
+    }
+
+    #[test]
+    fn options_that_would_be_dropped_are_refused() {
+        for options in [
+            ["--json", "--rewrite"].as_slice(),
+            &["--json", "--upstream", "a"],
+            &["--upstream", "a", "--downstream", "a"],
+            &["--rewrite", "--format", "dot"],
+            &["--depth", "2"],
+            &["--paths", "--format", "dot"],
+            &["--by-object"],
+            &["--format", "pdf"],
+        ] {
+            assert!(arguments(lexopt::Parser::from_args([&["a.json"], options].concat())).is_err(), "{options:?}");
         }
     }
 

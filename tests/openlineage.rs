@@ -414,7 +414,12 @@ fn the_same_event_is_the_same_bytes() {
     let bytes = || {
         let lineage = hostile();
         let mut bytes = Vec::new();
-        lineage.openlineage().run_id("x").event_time(SystemTime::UNIX_EPOCH).write(&mut bytes).unwrap();
+        lineage
+            .openlineage()
+            .run_id("939fdbba-f52b-4513-9b86-c0761d6036b0")
+            .event_time(SystemTime::UNIX_EPOCH)
+            .write(&mut bytes)
+            .unwrap();
         bytes
     };
     let first = bytes();

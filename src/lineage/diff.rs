@@ -76,7 +76,7 @@ impl Lineage {
     ///
     /// Results inside statements ([`Object::is_intermediate`]) count too, by their own name alone, as flat answers do not
     /// say in which schema they stand. Servers number them through a script, so that a new statement at its start may
-    /// rename those of all that follow.
+    /// rename those of all that follow. A summary holds no columns or relationships: beside it, all are added or removed.
     ///
     /// ```
     /// use sqlflow_client::lineage::Lineage;

@@ -181,13 +181,15 @@ impl fmt::Display for Candidate {
 #[non_exhaustive]
 pub enum LookupError {
     /// No object has this name.
-    #[error("no object is named {}{}", shorten(.name, 100), offered(.similar))]
+    #[error("no object is named `{}`{}{}", shorten(.name, 100), offered(.similar), advice(*.in_summary))]
     #[non_exhaustive]
     ObjectNotFound {
         /// The name that was looked up.
         name: String,
         /// Qualified names close to it, the closest first; empty where there are none.
         similar: Vec<String>,
+        /// Whether the answer is a summary, which may leave objects out, and leaves out all columns.
+        in_summary: bool,
     },
     /// Several objects have this name: add the schema or database, quote it, or ask by id.
     #[error("{} could be {}: add the schema or database, or ask by id", shorten(.name, 100), listed(.candidates))]
@@ -250,4 +252,8 @@ fn offered(names: &[String]) -> String {
     }
     let names: Vec<String> = names.iter().take(LISTED).map(|name| shorten(name, 100)).collect();
     format!("; there is {}", names.join(", "))
+}
+
+fn advice(in_summary: bool) -> &'static str {
+    if in_summary { "; the answer is a summary: ask the server for the full lineage" } else { "" }
 }

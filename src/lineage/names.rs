@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::error::{Candidate, LookupError};
 use super::graph::Vertex;
+use super::kinds::Mode;
 use super::model::{Model, RawObject, ScopeKind};
 use super::view::{Column, Object};
 use super::{Inner, Lineage};
@@ -22,7 +23,7 @@ pub(super) struct Part<'t> {
 }
 
 impl<'t> Part<'t> {
-    fn new(written: &'t str) -> Self {
+    pub(super) fn new(written: &'t str) -> Self {
         for (open, close) in QUOTES {
             let bare = written.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
             if let Some(bare) = bare
@@ -39,6 +40,14 @@ impl<'t> Part<'t> {
         if self.quoted { self.bare == other.bare } else { same_apart_from_case(self.bare, other.bare) }
     }
 
+    /// As it is called where there are no quotes: a doubled quote inside is one.
+    pub(super) fn unquoted(self) -> String {
+        match self.written.chars().last() {
+            Some(close) if self.quoted => self.bare.replace(&format!("{close}{close}"), &close.to_string()),
+            _ => self.bare.to_owned(),
+        }
+    }
+
     /// Case aside, unless double quotes keep a mixed one; in one case alone, they say what some dialect takes an
     /// unquoted name for. A dot inside is told from one between parts.
     fn push_identity(self, identity: &mut String) {
@@ -52,10 +61,11 @@ impl<'t> Part<'t> {
             }
             identity.push(c);
         };
+        let name = self.unquoted();
         if is_exact {
-            self.bare.chars().for_each(&mut push);
+            name.chars().for_each(&mut push);
         } else {
-            folded(self.bare).for_each(&mut push);
+            folded(&name).for_each(&mut push);
         }
     }
 }
@@ -280,7 +290,7 @@ impl Lineage {
     /// `[quoted]`, without regard to case unless quoted.
     ///
     /// Where several objects could be meant, one whose whole qualified name was given is, then one that is no
-    /// [intermediate](Object::is_intermediate) result.
+    /// [intermediate](Object::is_intermediate) result, then one that is spelled exactly so.
     ///
     /// # Errors
     ///
@@ -340,7 +350,11 @@ impl Lineage {
 }
 
 fn not_found(inner: &Inner, name: &str) -> LookupError {
-    LookupError::ObjectNotFound { name: name.to_owned(), similar: similar_objects(inner, &parts(name)) }
+    LookupError::ObjectNotFound {
+        name: name.to_owned(),
+        similar: similar_objects(inner, &parts(name)),
+        in_summary: inner.model.mode == Some(Mode::Summary),
+    }
 }
 
 /// Every way to read a name as object and column: a column's name may have dots of its own.
@@ -367,7 +381,12 @@ fn objects_named(inner: &Inner, name: &str) -> Vec<u32> {
     if fitting.is_empty() {
         fitting = fitting_objects(inner, &[Part::new(name)]);
     }
-    narrow(inner, fitting)
+    let fitting = narrow(inner, fitting);
+    let is_exact = |at: &u32| Object::new(inner, *at).qualified_name() == name;
+    match fitting.iter().copied().filter(is_exact).collect::<Vec<_>>().as_slice() {
+        [one] => vec![*one],
+        _ => fitting,
+    }
 }
 
 fn fitting_objects(inner: &Inner, asked: &[Part<'_>]) -> Vec<(Fit, u32)> {
@@ -405,7 +424,8 @@ fn candidate(object: Object<'_>) -> Candidate {
 }
 
 impl<'a> Object<'a> {
-    /// Looks up a column of this object by name: without regard to case unless it is quoted.
+    /// Looks up a column of this object by name: without regard to case unless it is quoted, and where that leaves
+    /// several, the one that is spelled exactly so.
     ///
     /// # Errors
     ///
@@ -536,6 +556,25 @@ mod tests {
     }
 
     #[test]
+    fn one_name_in_quotes_loses_them() {
+        for (written, bare) in [
+            ("\"Order\"", "Order"),
+            ("[Order]", "Order"),
+            ("`Order`", "Order"),
+            ("\"a\"\"b\"", "a\"b"),
+            ("[a]]b]", "a]b"),
+            ("\"\"", ""),
+            ("\"", "\""),
+            ("\"a\" || \"b\"", "\"a\" || \"b\""),
+            ("[a]+[b]", "[a]+[b]"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(Part::new(written).unquoted(), bare, "{written}");
+        }
+        assert_eq!(column_identity("\"a\"\"b\""), column_identity("[a\"b]"));
+    }
+
+    #[test]
     fn a_quote_that_is_not_closed_is_a_letter() {
         assert_eq!(bare(r#""a.b"#), [r#""a"#, "b"]);
         assert_eq!(bare("[a"), ["[a"]);
@@ -571,6 +610,20 @@ mod tests {
         assert_eq!(id("a.b").unwrap_err().candidates().len(), 2);
         assert!(matches!(id("x.y"), Err(LookupError::ObjectNotFound { .. })));
         assert!(matches!(id("a.d"), Err(LookupError::ColumnNotFound { .. })));
+    }
+
+    #[test]
+    fn of_names_that_differ_in_case_alone_the_one_spelled_so_is_meant() {
+        let lineage =
+            read_model(r#"{"id": "1", "name": "s", "type": "table"}, {"id": "2", "name": "S", "type": "table"}"#, "");
+        assert_eq!(lineage.object("s").unwrap().id(), "1");
+        assert_eq!(lineage.object("S").unwrap().id(), "2");
+    }
+
+    #[test]
+    fn an_answer_that_is_a_summary_says_why_a_name_means_nothing() {
+        let error = super::super::fixtures::read(super::super::fixtures::SUMMARY).object("nowhere").unwrap_err();
+        assert!(error.to_string().contains("summary"), "{error}");
     }
 
     #[test]

@@ -180,13 +180,28 @@ impl<'a> OpenLineage<'a> {
     ///
     /// # Errors
     ///
-    /// Those of the writer.
+    /// Those of the writer; [`InvalidInput`](io::ErrorKind::InvalidInput) for settings that OpenLineage does not allow,
+    /// before anything is written.
     pub fn write(&self, writer: impl Write) -> io::Result<()> {
+        self.check()?;
         let mut writer = BufWriter::new(writer);
         let datasets = Datasets::new(&self.rules, self.only.as_ref(), self.namespace.as_deref());
         event::write(self, &datasets, &mut writer)?;
         writer.write_all(b"\n")?;
         writer.flush()
+    }
+
+    fn check(&self) -> io::Result<()> {
+        let wrong = if !is_uuid(&self.run_id) {
+            format!("the run id `{}` is no UUID", self.run_id)
+        } else if !is_uri(&self.producer) {
+            format!("the producer `{}` is no URI", self.producer)
+        } else if self.job_name.is_empty() || self.job_namespace.is_empty() {
+            "the job has no name or namespace".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(io::Error::new(io::ErrorKind::InvalidInput, wrong))
     }
 
     fn inner(&self) -> &'a Inner {
@@ -211,6 +226,22 @@ impl fmt::Debug for OpenLineage<'_> {
             .field("run_id", &self.run_id)
             .finish_non_exhaustive()
     }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_hex = |part: &&str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12]) && parts.iter().all(is_hex)
+}
+
+/// Whether it has a scheme and none of the characters that no URI has.
+fn is_uri(text: &str) -> bool {
+    let has_scheme = text.split_once(':').is_some_and(|(scheme, rest)| {
+        !rest.is_empty()
+            && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    });
+    has_scheme && text.chars().all(|c| c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c))
 }
 
 /// The ids of the server's jobs are UUIDs without dashes.
@@ -246,6 +277,24 @@ mod tests {
         for other in ["", "1", "+39fdbbaf52b45139b86c0761d6036b0", "939fdbbaf52b45139b86c0761d6036b01"] {
             assert_eq!(uuid_of(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn settings_that_the_specification_does_not_allow_are_refused() {
+        let lineage: Lineage = r#"{"dbobjs": []}"#.parse().unwrap();
+        let event = || lineage.openlineage();
+        for wrong in [
+            event().run_id("tuesday"),
+            event().run_id("939fdbba-f52b-4513-9b86-c0761d6036bx"),
+            event().producer("my tool"),
+            event().producer("http://x y"),
+            event().job_name(""),
+        ] {
+            let mut out = Vec::new();
+            assert_eq!(wrong.write(&mut out).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{wrong:?}");
+            assert!(out.is_empty());
+        }
+        event().run_id("939FDBBA-f52b-4513-9b86-c0761d6036b0").producer("urn:x").write(io::sink()).unwrap();
     }
 
     #[test]

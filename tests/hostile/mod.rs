@@ -3,7 +3,7 @@
 use sqlflow_client::lineage::Lineage;
 
 /// Names that mean something to one of the formats, or that few programs expect.
-pub(crate) const HOSTILE: [&str; 34] = [
+pub(crate) const HOSTILE: [&str; 36] = [
     "",
     " ",
     "\n",
@@ -17,6 +17,8 @@ pub(crate) const HOSTILE: [&str; 34] = [
     "&lt;",
     "&amp;amp;",
     "]]>",
+    "]]",
+    "[1,\n 2\n]",
     "<b>bold</b>",
     "<!--",
     "\"quoted\"",

@@ -140,6 +140,8 @@ impl fmt::Display for Label<'_> {
                     '\\' => f.write_str("\\\\")?,
                     '\t' => f.write_str("&#160;&#160;&#160; ")?,
                     '\r' => f.write_char('␍')?,
+                    // Alone in an element it is a syntax error.
+                    ']' => f.write_str("&#93;")?,
                     _ => xml_character(f, character)?,
                 }
             }

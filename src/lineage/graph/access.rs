@@ -92,18 +92,18 @@ fn processes(inner: &Inner, nodes: impl IntoIterator<Item = Node>, direction: Di
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for node in nodes {
-        let mut meet = |at| {
+        let mut visit = |at| {
             let relationship = Relationship::new(inner, at);
             if relationship.effect_type() != Some(EffectType::ForeignKey) {
                 found.extend(relationship.process().filter(|process| seen.insert(*process)));
             }
         };
-        rules.each_relationship(node, &mut meet);
+        rules.each_relationship(node, &mut visit);
         if direction == Direction::Downstream {
             // Both sides of a join are read, whichever the server calls its target.
-            let met = |direction| inner.index().at(&inner.model, node, direction).iter().copied();
-            let all = met(Direction::Upstream).chain(met(Direction::Downstream));
-            all.filter(|&at| Relationship::new(inner, at).relation_type() == RelationType::Join).for_each(meet);
+            let ends = [Direction::Upstream, Direction::Downstream];
+            let all = ends.into_iter().flat_map(|direction| inner.index().at(&inner.model, node, direction)).copied();
+            all.filter(|&at| Relationship::new(inner, at).relation_type() == RelationType::Join).for_each(visit);
         }
     }
     found.sort_by_cached_key(|process| (process.name(), process.id()));

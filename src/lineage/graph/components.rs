@@ -22,7 +22,9 @@ pub(super) fn ends_of(count: usize, next: &[Vec<usize>]) -> Vec<bool> {
 pub(super) fn has_cycles(count: usize, next: &[Vec<usize>]) -> bool {
     let component = components(count, next);
     let mut sizes = vec![0; count];
-    component.iter().for_each(|&at| sizes[at] += 1);
+    for &at in &component {
+        sizes[at] += 1;
+    }
     let feeds_itself = next.iter().enumerate().any(|(node, targets)| targets.contains(&node));
     feeds_itself || sizes.iter().any(|&size| size > 1)
 }

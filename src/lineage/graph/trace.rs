@@ -124,6 +124,10 @@ mod sealed {
 /// gives the columns or objects that a database stores. The methods here ask for less, or for more. A cycle is walked
 /// once; what feeds itself is upstream of itself.
 ///
+/// Values that come from the rows of a table and from none of its columns, such as a count, have no source column: ask
+/// their object, or ask [with intermediates](Self::with_intermediates), which shows record sets. A routine is walked
+/// through as a whole, whichever of its arguments a value goes into.
+///
 /// ```
 /// # use sqlflow_client::lineage::Lineage;
 /// # let lineage: Lineage = r#"{"dbobjs": [
@@ -195,7 +199,8 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
     /// Follows relationships of these types instead of `fdd` alone.
     ///
     /// With `fdr` among them, a column depends on the rows of its object too: a filter decides the record set of a
-    /// result, and so every value in it.
+    /// result, and so every value in it. With `call`, what a routine calls is downstream of it; routines are shown
+    /// [with intermediates](Self::with_intermediates).
     pub fn over<R: Into<RelationType>>(mut self, types: impl IntoIterator<Item = R>) -> Self {
         self.rules.follow(types.into_iter().map(Into::into));
         self
@@ -229,8 +234,10 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
 
     /// The ways to the [ultimate](Self::ultimate) columns or objects, each a [`Path`] in the direction of the flow.
     ///
-    /// There can be very many: they are found one by one, as the iterator is asked. A path comes to no place twice.
-    /// Within a [depth](Self::depth) a path ends where that ends.
+    /// There can be very many: they are found one by one, as the iterator is asked. A path comes to no place twice, so
+    /// that nothing that feeds itself alone has one. Within a [depth](Self::depth) a path ends where that ends. The
+    /// paths of an object are those between tables, of which two steps may be of different columns: ask a column for
+    /// the ways of its values.
     #[must_use]
     pub fn paths(&self) -> Paths<T> {
         let mut graph = Graph::default();

@@ -290,7 +290,9 @@ impl<'a> Rules<'a> {
         let is_rows = rows.contains(&(object, at));
         match self.direction {
             Direction::Upstream if !is_rows => {
-                rows.iter().for_each(|&(_, rows)| visit(Node::Column(rows), Step::Rows));
+                for &(_, rows) in rows {
+                    visit(Node::Column(rows), Step::Rows);
+                }
             }
             Direction::Downstream if is_rows => {
                 let columns = self.inner.model.objects.get(object as usize).map_or(0..0, |it| it.columns.indices());

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::namespace::{named, namespace, push_unquoted};
+use super::namespace::{named, namespace};
 use super::{TYPES, indices};
 use crate::lineage::graph::walk::{Hop, Rules, is_stored, nodes_of_object};
 use crate::lineage::graph::{Node, node_of};
 use crate::lineage::kinds::{EffectType, RelationType};
 use crate::lineage::model::Role;
-use crate::lineage::names::object_parts;
+use crate::lineage::names::{Part, object_parts};
 use crate::lineage::view::{Object, Server};
 use crate::lineage::{Column, Inner};
 
@@ -166,13 +166,7 @@ fn vendor<'a>(inner: &'a Inner, servers: &HashMap<&str, Option<&'a str>>, object
 fn dataset_name(object: Object<'_>) -> String {
     let model = &object.inner.model;
     let parts = model.objects.get(object.at as usize).map(|raw| object_parts(model, raw, false)).unwrap_or_default();
-    let mut name = String::new();
-    for (at, part) in parts.iter().enumerate() {
-        if at > 0 {
-            name.push('.');
-        }
-        push_unquoted(&mut name, part.written);
-    }
+    let name = parts.iter().map(|part| part.unquoted()).collect::<Vec<_>>().join(".");
     // A dataset without a name is none; an id is at least one of its own.
     if name.is_empty() { object.id().to_owned() } else { name }
 }
@@ -196,7 +190,5 @@ impl<'a> Dataset<'a> {
 }
 
 pub(super) fn field_name(column: Column<'_>) -> String {
-    let mut name = String::new();
-    push_unquoted(&mut name, column.name());
-    name
+    Part::new(column.name()).unquoted()
 }

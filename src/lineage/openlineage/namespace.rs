@@ -1,7 +1,5 @@
 //! What OpenLineage calls a database server.
 
-use std::fmt::Write as _;
-
 /// Vendors whose word differs from SQLFlow's.
 const SCHEMES: [(&str, &str); 5] = [
     ("athena", "awsathena"),
@@ -50,31 +48,6 @@ pub(super) fn uri(vendor: Option<&str>, server: &str) -> Option<String> {
     (is_host && is_port && starts_well && namespace.contains("://")).then_some(namespace)
 }
 
-/// A name of SQL, as it is called where there are no quotes. What is not one name in quotes is left as it is.
-pub(super) fn push_unquoted(text: &mut String, written: &str) {
-    for (open, close) in [('"', '"'), ('`', '`'), ('[', ']')] {
-        let Some(inside) = written.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)) else {
-            continue;
-        };
-        let mut pieces = inside.split(close);
-        let mut unquoted = pieces.next().unwrap_or_default().to_owned();
-        loop {
-            // A closing quote inside is doubled, so that there is nothing between the two.
-            match (pieces.next(), pieces.next()) {
-                (Some(""), Some(piece)) => {
-                    let _ = write!(unquoted, "{close}{piece}");
-                }
-                (None, _) => {
-                    text.push_str(&unquoted);
-                    return;
-                }
-                _ => break,
-            }
-        }
-    }
-    text.push_str(written);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,24 +76,5 @@ mod tests {
             assert_eq!(uri(Some("dbvoracle"), server), None, "{server}");
         }
         assert_eq!(uri(Some("dbvbigquery"), "db"), None);
-    }
-
-    #[test]
-    fn one_name_in_quotes_loses_them() {
-        for (written, bare) in [
-            ("\"Order\"", "Order"),
-            ("[Order]", "Order"),
-            ("`Order`", "Order"),
-            ("\"a\"\"b\"", "a\"b"),
-            ("\"\"", ""),
-            ("\"", "\""),
-            ("\"a\" || \"b\"", "\"a\" || \"b\""),
-            ("[a]+[b]", "[a]+[b]"),
-            ("plain", "plain"),
-        ] {
-            let mut text = String::new();
-            push_unquoted(&mut text, written);
-            assert_eq!(text, bare, "{written}");
-        }
     }
 }

@@ -368,6 +368,9 @@ pub(super) struct JsonText<'b> {
 /// JSON parsers bound the depth themselves; other formats that serde reads may not.
 const DEEPEST: u8 = 128;
 
+/// What is kept leaves room for where it is written again, which may be deeper than where it was read.
+const DEEPEST_KEPT: u8 = 100;
+
 impl<'b> JsonText<'b> {
     pub(super) fn new(builder: &'b mut Builder, out: &'b mut String) -> Self {
         Self { builder, out, depth: 0 }
@@ -393,7 +396,7 @@ impl<'de> DeserializeSeed<'de> for JsonText<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.depth >= DEEPEST {
+        if self.depth >= DEEPEST_KEPT {
             return Err(self.builder.fail(Fault::TooDeep));
         }
         deserializer.deserialize_any(self)
