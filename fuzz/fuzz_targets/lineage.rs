@@ -1,5 +1,12 @@
 //! Any bytes as a lineage: read or refused, never a panic, a hang, or more memory than the bytes can account for; what
 //! is JSON is decided as `serde_json` decides it, and what was read can be written and read again.
+//!
+//! ```text
+//! mkdir -p fuzz/corpus/lineage
+//! cargo +nightly fuzz run -s none lineage fuzz/corpus/lineage tests/fixtures/lineage -- \
+//!     -dict=fuzz/lineage.dict -max_len=4096 -malloc_limit_mb=512 -timeout=10 -runs=10000000
+//! ```
+//! There is no unsafe code to watch over, so that the fuzzer runs faster without a sanitizer.
 
 #![no_main]
 
