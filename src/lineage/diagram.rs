@@ -15,6 +15,7 @@ use std::io::{self, BufWriter, Write};
 use super::graph::walk::{Label, Rules, Stops};
 use super::graph::{Direction, Node, Trace, Traced, Vertex};
 use super::kinds::{EffectType, RelationType};
+use super::model::indices;
 use super::view::{Column, Object};
 use super::{Inner, Lineage};
 
@@ -163,8 +164,8 @@ impl<'a> Diagram<'a> {
     fn draw_all(&self, pairs: &mut Pairs, shown: &mut Shown<'a>) {
         let rules = self.labelling();
         let model = &rules.inner.model;
-        let columns = (0..model.columns.len()).map_while(|at| u32::try_from(at).ok()).map(Node::Column);
-        let objects = (0..model.objects.len()).map_while(|at| u32::try_from(at).ok()).map(Node::Object);
+        let columns = indices(&model.columns).map(Node::Column);
+        let objects = indices(&model.objects).map(Node::Object);
         for target in columns.chain(objects) {
             if rules.shows(target) {
                 shown.add(self.grain(target));
@@ -174,12 +175,7 @@ impl<'a> Diagram<'a> {
     }
 
     fn draw_reached(&self, from: Vertex<'a>, depth: Option<u32>, pairs: &mut Pairs, shown: &mut Shown<'a>) {
-        let edges = self.rules.explore(from.nodes(), depth);
-        let flow = |near, far| match self.rules.direction {
-            Direction::Upstream => (far, near),
-            Direction::Downstream => (near, far),
-        };
-        let walked: HashSet<(Node, Node)> = edges.iter().map(|edge| flow(edge.near, edge.far)).collect();
+        let walked = self.rules.flows(from, depth);
         let targets: HashSet<Node> = walked.iter().map(|&(_, target)| target).collect();
         let rules = self.labelling();
         for target in targets {

@@ -27,6 +27,11 @@ pub(super) fn index_of_next<T>(arena: &[T], what: &'static str) -> Result<u32, F
     }
 }
 
+/// The indices of an arena, whose length a `u32` holds.
+pub(super) fn indices<T>(arena: &[T]) -> std::ops::Range<u32> {
+    0..u32::try_from(arena.len()).unwrap_or(NONE)
+}
+
 /// No index.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -419,6 +424,11 @@ impl Model {
         self.end_extras.settle();
         self.transforms.shrink_to_fit();
         self.diagnostics.shrink_to_fit();
+    }
+
+    /// The indices of an object's columns.
+    pub(super) fn columns_of(&self, object: u32) -> std::ops::Range<u32> {
+        self.objects.get(object as usize).map_or(0..0, |object| object.columns.indices())
     }
 
     /// The name of the scope of one kind at or above `scope`.

@@ -17,7 +17,6 @@ use self::datasets::Datasets;
 use super::graph::walk::{Rules, Stops};
 use super::graph::{Direction, Node, Trace, Traced};
 use super::kinds::RelationType;
-use super::model::NONE;
 use super::{Inner, Lineage};
 
 /// The types of relationships that OpenLineage has a word for.
@@ -107,10 +106,8 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         let (from, depth) = self.extent();
         let mut rules = self.rules.clone();
         rules.stops = Stops::ColumnsAndRows;
-        let is_upstream = rules.direction == Direction::Upstream;
-        let edges = rules.explore(from.nodes(), depth);
-        let flows = edges.iter().map(|edge| if is_upstream { (edge.far, edge.near) } else { (edge.near, edge.far) });
-        OpenLineage::new(rules, Some(flows.collect()))
+        let flows = rules.flows(from, depth);
+        OpenLineage::new(rules, Some(flows))
     }
 }
 
@@ -260,11 +257,6 @@ fn random_uuid() -> String {
 fn dashed(uuid: u128) -> String {
     let part = |from: u32, digits: u32| (uuid >> from) & ((1 << (4 * digits)) - 1);
     format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12))
-}
-
-/// Numbers of the records of an arena.
-fn indices<T>(arena: &[T]) -> std::ops::Range<u32> {
-    0..u32::try_from(arena.len()).unwrap_or(NONE)
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::ops::Range;
 
 use super::graph::{Node, node_of};
 use super::intern::Symbol;
@@ -10,7 +9,7 @@ use super::kinds::{ClauseType, EffectType, Mode, ObjectKind, RelationType};
 use super::model::{
     ColumnExtra, EndExtra, Flag, Flags, Model, NONE, ObjectExtra, RawArgument, RawBusiestTable, RawColumn,
     RawCoordinate, RawDiagnostic, RawEnd, RawObject, RawProcess, RawRelationship, RawSummary, RawTransform,
-    RelationshipExtra, Role, ScopeKind, Section, Span,
+    RelationshipExtra, Role, ScopeKind, Section, Span, indices,
 };
 use super::{Inner, Lineage, names};
 
@@ -57,11 +56,6 @@ macro_rules! views {
     }};
 }
 
-/// The indices of an arena, whose length a `u32` holds.
-fn all<T>(arena: &[T]) -> Range<u32> {
-    0..u32::try_from(arena.len()).unwrap_or(NONE)
-}
-
 /// A view is the same as another if both show the same record of the same lineage.
 macro_rules! same_record {
     ($view:ident) => {
@@ -106,25 +100,25 @@ impl Lineage {
     /// the answer.
     #[must_use]
     pub fn objects(&self) -> impl ExactSizeIterator<Item = Object<'_>> + Clone {
-        views!(&*self.inner, all(&self.inner.model.objects), Object)
+        views!(&*self.inner, indices(&self.inner.model.objects), Object)
     }
 
     /// All columns of all objects, in the order of the answer.
     #[must_use]
     pub fn columns(&self) -> impl ExactSizeIterator<Item = Column<'_>> + Clone {
-        views!(&*self.inner, all(&self.inner.model.columns), Column)
+        views!(&*self.inner, indices(&self.inner.model.columns), Column)
     }
 
     /// All relationships, in the order of the answer.
     #[must_use]
     pub fn relationships(&self) -> impl ExactSizeIterator<Item = Relationship<'_>> + Clone {
-        views!(&*self.inner, all(&self.inner.model.relationships), Relationship)
+        views!(&*self.inner, indices(&self.inner.model.relationships), Relationship)
     }
 
     /// All processes. Servers write one in up to three places; it is here once.
     #[must_use]
     pub fn processes(&self) -> impl ExactSizeIterator<Item = Process<'_>> + Clone {
-        views!(&*self.inner, all(&self.inner.model.processes), Process)
+        views!(&*self.inner, indices(&self.inner.model.processes), Process)
     }
 
     /// The object with an id.
@@ -222,7 +216,7 @@ impl Lineage {
 
     /// The servers of a tree answer. A flat one has none unless its objects name them.
     pub fn servers(&self) -> impl Iterator<Item = Server<'_>> + Clone {
-        views!(&*self.inner, all(&self.inner.model.scopes), Server)
+        views!(&*self.inner, indices(&self.inner.model.scopes), Server)
             .filter(|server| server.raw().is_some_and(|scope| scope.kind == ScopeKind::Server))
     }
 

@@ -1,32 +1,39 @@
 //! Which nodes lie on a cycle together, and which of those groups nothing leads out of.
 
-/// For each node of a graph, whether its strongly connected component has no edge to another one: where a walk along
-/// the edges cannot but end.
-///
-/// `next` gives the nodes an edge leads to. Nodes are numbers below `count`. By Tarjan's algorithm, with a stack of
-/// its own, so that a long chain needs no deep recursion.
-pub(super) fn ends_of(count: usize, next: &[Vec<usize>]) -> Vec<bool> {
-    let component = components(count, next);
-    let mut is_end = vec![true; count];
-    for (node, targets) in next.iter().enumerate() {
-        if targets.iter().any(|&to| component.get(to) != component.get(node))
-            && let Some(end) = component.get(node).and_then(|&at| is_end.get_mut(at))
-        {
-            *end = false;
-        }
-    }
-    component.iter().map(|&at| is_end.get(at).copied().unwrap_or(false)).collect()
+/// The strongly connected components of a graph, by Tarjan's algorithm, with a stack of its own, so that a long chain
+/// needs no deep recursion.
+pub(super) struct Components<'g> {
+    next: &'g [Vec<usize>],
+    /// The component of each node.
+    of: Vec<usize>,
 }
 
-/// Whether some node of a graph can be come back to.
-pub(super) fn has_cycles(count: usize, next: &[Vec<usize>]) -> bool {
-    let component = components(count, next);
-    let mut sizes = vec![0; count];
-    for &at in &component {
-        sizes[at] += 1;
+impl<'g> Components<'g> {
+    /// `next` gives for each node the nodes an edge leads to.
+    pub(super) fn new(next: &'g [Vec<usize>]) -> Self {
+        Self { next, of: components(next.len(), next) }
     }
-    let feeds_itself = next.iter().enumerate().any(|(node, targets)| targets.contains(&node));
-    feeds_itself || sizes.iter().any(|&size| size > 1)
+
+    /// For each node, whether its component has no edge to another one: where a walk along the edges cannot but end.
+    pub(super) fn ends(&self) -> Vec<bool> {
+        let mut is_end = vec![true; self.of.len()];
+        for (node, targets) in self.next.iter().enumerate() {
+            if targets.iter().any(|&to| self.of[to] != self.of[node]) {
+                is_end[self.of[node]] = false;
+            }
+        }
+        self.of.iter().map(|&at| is_end[at]).collect()
+    }
+
+    /// Whether some node can be come back to.
+    pub(super) fn has_cycles(&self) -> bool {
+        let mut sizes = vec![0; self.of.len()];
+        for &at in &self.of {
+            sizes[at] += 1;
+        }
+        let feeds_itself = self.next.iter().enumerate().any(|(node, targets)| targets.contains(&node));
+        feeds_itself || sizes.iter().any(|&size| size > 1)
+    }
 }
 
 /// Not visited yet, or in no component yet.
@@ -90,23 +97,23 @@ mod tests {
 
     #[test]
     fn a_chain_ends_at_its_last_node() {
-        assert_eq!(ends_of(3, &[vec![1], vec![2], vec![]]), [false, false, true]);
+        assert_eq!(Components::new(&[vec![1], vec![2], vec![]]).ends(), [false, false, true]);
     }
 
     #[test]
     fn a_cycle_that_nothing_leads_out_of_is_an_end_as_a_whole() {
-        assert_eq!(ends_of(4, &[vec![1], vec![2], vec![1], vec![]]), [false, true, true, true]);
+        assert_eq!(Components::new(&[vec![1], vec![2], vec![1], vec![]]).ends(), [false, true, true, true]);
     }
 
     #[test]
     fn a_cycle_with_a_way_out_is_no_end() {
-        assert_eq!(ends_of(4, &[vec![1], vec![0, 2], vec![2, 3], vec![]]), [false, false, false, true]);
+        assert_eq!(Components::new(&[vec![1], vec![0, 2], vec![2, 3], vec![]]).ends(), [false, false, false, true]);
     }
 
     #[test]
     fn a_chain_of_a_million_nodes_needs_no_deep_stack() {
         let next: Vec<Vec<usize>> = (1..=1_000_000).map(|to| if to < 1_000_000 { vec![to] } else { vec![] }).collect();
-        let ends = ends_of(next.len(), &next);
+        let ends = Components::new(&next).ends();
         assert_eq!(ends.iter().filter(|end| **end).count(), 1);
     }
 }

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use super::super::Inner;
 use super::super::kinds::RelationType;
 use super::super::view::{Column, Object};
-use super::components::{ends_of, has_cycles};
+use super::components::Components;
 use super::walk::{Edge, Rules, Stops, is_stored, nodes_of_object};
 use super::{Direction, Node};
 
@@ -259,7 +259,7 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         for edge in self.edges() {
             graph.join(edge.near, edge.far);
         }
-        let ends = ends_of(graph.items.len(), &graph.next);
+        let ends = Components::new(&graph.next).ends();
         let reached: HashSet<usize> = graph.next.iter().flatten().copied().collect();
         let is_end = |&at: &usize| reached.contains(&at) && ends.get(at).copied().unwrap_or(false);
         (0..graph.items.len()).filter(is_end).map(|at| graph.items[at]).collect()
@@ -423,8 +423,8 @@ impl<T: Copy + Eq + Hash> Paths<T> {
             *start = true;
             way.push((0, 0));
         }
-        let ends = ends_of(items.len(), &next);
-        let has_cycles = has_cycles(items.len(), &next);
+        let components = Components::new(&next);
+        let (ends, has_cycles) = (components.ends(), components.has_cycles());
         Self { items, next, ends, direction, way, on_way, has_cycles }
     }
 

@@ -6,8 +6,8 @@ use super::super::Inner;
 use super::super::intern::Symbol;
 use super::super::kinds::{ObjectKind, RelationType};
 use super::super::model::{RawEnd, RawRelationship, RelationshipExtra};
-use super::Direction;
 use super::ids::{Node, node_of};
+use super::{Direction, Vertex};
 
 /// What a walk follows, and what it stops at.
 #[derive(Clone)]
@@ -215,6 +215,15 @@ impl<'a> Rules<'a> {
         edges
     }
 
+    /// The hops within a number of hops from a vertex, each as source and target.
+    pub(in super::super) fn flows(&self, from: Vertex<'_>, depth: Option<u32>) -> HashSet<(Node, Node)> {
+        let flow = |edge: Edge| match self.direction {
+            Direction::Upstream => (edge.far, edge.near),
+            Direction::Downstream => (edge.near, edge.far),
+        };
+        self.explore(from.nodes(), depth).into_iter().map(flow).collect()
+    }
+
     /// Whether a walk stops at a node.
     pub(in super::super) fn shows(&self, node: Node) -> bool {
         if self.stops == Stops::Everywhere {
@@ -246,7 +255,7 @@ impl<'a> Rules<'a> {
         match (node, in_between) {
             (Node::Column(_), Some(object)) => self.step_along_relationships(Node::Object(object), enter, visit),
             (Node::Object(_), Some(object)) => {
-                let columns = self.inner.model.objects.get(object as usize).map_or(0..0, |it| it.columns.indices());
+                let columns = self.inner.model.columns_of(object);
                 columns.for_each(|at| self.step_along_relationships(Node::Column(at), enter, visit));
             }
             (_, None) => {}
@@ -295,7 +304,7 @@ impl<'a> Rules<'a> {
                 }
             }
             Direction::Downstream if is_rows => {
-                let columns = self.inner.model.objects.get(object as usize).map_or(0..0, |it| it.columns.indices());
+                let columns = self.inner.model.columns_of(object);
                 let values = columns.filter(|&column| !rows.contains(&(object, column)));
                 values.for_each(|column| visit(Node::Column(column), Step::Rows));
             }
@@ -339,6 +348,5 @@ pub(in super::super) fn is_stored(inner: &Inner, object: u32) -> bool {
 
 /// The nodes of an object: its columns, and itself for relationships between whole tables.
 pub(in super::super) fn nodes_of_object(inner: &Inner, object: u32) -> impl Iterator<Item = Node> + '_ {
-    let columns = inner.model.objects.get(object as usize).map_or(0..0, |object| object.columns.indices());
-    columns.map(Node::Column).chain(std::iter::once(Node::Object(object)))
+    inner.model.columns_of(object).map(Node::Column).chain(std::iter::once(Node::Object(object)))
 }

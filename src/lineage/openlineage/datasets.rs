@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::TYPES;
 use super::namespace::{named, namespace};
-use super::{TYPES, indices};
 use crate::lineage::graph::walk::{Hop, Rules, is_stored, nodes_of_object};
 use crate::lineage::graph::{Node, node_of};
 use crate::lineage::kinds::{EffectType, RelationType};
-use crate::lineage::model::Role;
+use crate::lineage::model::{Role, indices};
 use crate::lineage::names::{Part, object_parts};
 use crate::lineage::view::{Object, Server};
 use crate::lineage::{Column, Inner};
