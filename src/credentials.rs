@@ -5,15 +5,15 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::{Error, Result};
@@ -26,6 +26,9 @@ const ON_PREMISE_TOKEN: &str = "token";
 /// A renewal is due this long before a token expires, or a tenth of its life before, whichever is shorter.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
+/// A renewal that failed is tried again after this time.
+const RENEW_AGAIN: Duration = Duration::from_secs(30);
+
 /// How a client proves who it is.
 ///
 /// | server | credentials |
@@ -33,6 +36,10 @@ const RENEW_BEFORE: Duration = Duration::from_secs(300);
 /// | cloud, and on-premise servers with accounts | [`Credentials::secret_key`]: a token is asked for when needed, kept, and renewed shortly before it expires |
 /// | the same, with a token from elsewhere | [`Credentials::token`]: sent as it is, never renewed |
 /// | on-premise servers without accounts, or that ignore tokens | [`Credentials::on_premise`], the default |
+///
+/// A token is renewed shortly before it ends, and once in the middle of a call when the server refuses it (code 401). All
+/// tasks that need one wait for one request. How long it lives is counted from when it was issued, so that a local clock
+/// that is wrong by hours does no harm. A secret key that is refused is an error at once.
 ///
 /// Secrets go into form bodies and nowhere else; the exceptions are the GET operations of [`api`](crate::api), four of
 /// which take a token in the URL for want of a body, and one the user id.
@@ -213,16 +220,20 @@ pub(crate) struct Identity {
 #[derive(Clone)]
 pub(crate) struct Keyring {
     credentials: Credentials,
-    held: Arc<Held>,
+    held: Arc<Mutex<Held>>,
 }
 
+/// Each change of it is one short critical section: no task holds the lock while it waits.
 #[derive(Default)]
 struct Held {
-    /// How the last request for a token ended. Locked while one is under way.
-    last: Mutex<Option<Result<Token>>>,
-    /// How many requests for a token have ended.
-    ended: AtomicU64,
+    token: Option<Token>,
+    /// The request for a token that is under way, as long as a task waits for it.
+    renewal: Option<WeakShared<BoxFuture<'static, Result<Secret>>>>,
 }
+
+/// A request for a token that all tasks share that need one. Whichever of them is polled drives it, so that one that is
+/// put aside holds up no other; it ends with the last of them.
+type Renewal = Shared<BoxFuture<'static, Result<Secret>>>;
 
 #[derive(Clone)]
 struct Token {
@@ -246,43 +257,71 @@ impl Keyring {
 
     /// A token that is good for now. Tasks that need one at the same time share one request and its outcome.
     ///
-    /// Dropping the future that makes the request leaves the next one to make it anew.
+    /// Dropping one of them, or all, leaves nothing behind.
     pub(crate) async fn token<F>(&self, request: impl FnOnce(String, Secret) -> F) -> Result<Secret>
     where
-        F: Future<Output = Result<Secret>>,
+        F: Future<Output = Result<Secret>> + Send + 'static,
+    {
+        match self.held_or_renewed(request) {
+            Ok(token) => Ok(token),
+            Err(renewal) => renewal.await,
+        }
+    }
+
+    /// The token that is good for now, or the request for one.
+    fn held_or_renewed<F>(&self, request: impl FnOnce(String, Secret) -> F) -> Result<Secret, Renewal>
+    where
+        F: Future<Output = Result<Secret>> + Send + 'static,
     {
         let key = match &self.credentials.proof {
             Proof::Token(token) => return Ok(token.clone()),
             Proof::SecretKey(key) => key.clone(),
         };
-        let ended_before = self.held.ended.load(Ordering::SeqCst);
-        let mut last = self.held.last.lock().await;
-        let ended = self.held.ended.load(Ordering::SeqCst);
-        match &*last {
-            Some(Ok(token)) if token.is_fresh() => return Ok(token.text.clone()),
-            // A request ended while this task stood in line: its outcome is this one's too.
-            Some(outcome) if ended > ended_before => return outcome.clone().map(|token| token.text),
-            _ => {}
+        let mut held = lock(&self.held);
+        if let Some(token) = held.token.as_ref().filter(|token| token.is_fresh()) {
+            return Ok(token.text.clone());
         }
-        let held = last.as_ref().and_then(|outcome| outcome.as_ref().ok());
-        let outcome = match (request(self.credentials.user_id.clone(), key).await, held) {
-            (Ok(text), _) => Ok(Token::new(text)),
-            (Err(error), Some(held)) if held.is_alive() => {
-                tracing::warn!(%error, "the token could not be renewed; the old one is still good");
-                return Ok(held.text.clone());
-            }
-            (Err(error), _) => Err(error),
+        if let Some(renewal) = held.renewal.as_ref().and_then(WeakShared::upgrade) {
+            return Err(renewal);
+        }
+        let (request, ours) = (request(self.credentials.user_id.clone(), key), Arc::clone(&self.held));
+        let renewal = async move {
+            let outcome = request.await;
+            lock(&ours).renewed(outcome)
         };
-        *last = Some(outcome.clone());
-        self.held.ended.fetch_add(1, Ordering::SeqCst);
-        outcome.map(|token| token.text)
+        let renewal = renewal.boxed().shared();
+        held.renewal = renewal.downgrade();
+        Err(renewal)
     }
 
     /// Drops a token that the server no longer takes, unless a newer one is held already.
-    pub(crate) async fn forget(&self, refused: &Secret) {
-        let mut last = self.held.last.lock().await;
-        if matches!(&*last, Some(Ok(token)) if token.text.expose() == refused.expose()) {
-            *last = None;
+    pub(crate) fn forget(&self, refused: &Secret) {
+        let mut held = lock(&self.held);
+        if held.token.as_ref().is_some_and(|token| token.text.expose() == refused.expose()) {
+            held.token = None;
+        }
+    }
+}
+
+fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Held {
+    /// Takes the outcome of a request in. A token that is still good outlives a request that failed.
+    fn renewed(&mut self, outcome: Result<Secret>) -> Result<Secret> {
+        self.renewal = None;
+        match (outcome, self.token.as_mut().filter(|token| token.is_alive())) {
+            (Ok(text), _) => {
+                self.token = Some(Token::new(text.clone()));
+                Ok(text)
+            }
+            (Err(error), Some(token)) => {
+                tracing::warn!(%error, "the token could not be renewed; the old one is still good");
+                token.postpone();
+                Ok(token.text.clone())
+            }
+            (Err(error), None) => Err(error),
         }
     }
 }
@@ -299,6 +338,11 @@ impl Token {
         let after = |life: Duration| Instant::now().checked_add(life);
         let renew_at = life.and_then(|life| after(life.saturating_sub(RENEW_BEFORE.min(life / 10))));
         Self { text, renew_at, expires_at: life.and_then(after) }
+    }
+
+    /// Puts the renewal off, so that not each call waits for a server that cannot renew.
+    fn postpone(&mut self) {
+        self.renew_at = Instant::now().checked_add(RENEW_AGAIN).min(self.expires_at);
     }
 
     fn is_fresh(&self) -> bool {
@@ -334,7 +378,7 @@ fn lifetime(token: &str, now: SystemTime) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
@@ -429,18 +473,21 @@ mod tests {
     #[tokio::test]
     async fn tasks_that_wait_share_a_refusal_and_a_later_one_asks_again() {
         let keyring = Keyring::new(Credentials::secret_key("u", "wrong"));
-        let requests = AtomicUsize::new(0);
+        let requests = Arc::new(AtomicUsize::new(0));
+        let all_wait = Arc::new(tokio::sync::Barrier::new(2));
         let ask = || {
-            keyring.token(|_, _| async {
+            let (requests, all_wait) = (Arc::clone(&requests), Arc::clone(&all_wait));
+            keyring.token(|_, _| async move {
                 requests.fetch_add(1, Ordering::SeqCst);
-                tokio::task::yield_now().await;
+                all_wait.wait().await;
                 Err(Error::new(crate::ErrorKind::Authentication, "no"))
             })
         };
-        let (a, b, c) = tokio::join!(ask(), ask(), ask());
+        let (a, b, c, _) = tokio::join!(biased; ask(), ask(), ask(), all_wait.wait());
         assert!(a.is_err() && b.is_err() && c.is_err());
         assert_eq!(requests.load(Ordering::SeqCst), 1);
-        assert!(ask().await.is_err());
+        let (d, _) = tokio::join!(ask(), all_wait.wait());
+        assert!(d.is_err());
         assert_eq!(requests.load(Ordering::SeqCst), 2);
     }
 
@@ -459,7 +506,7 @@ mod tests {
         let long = jwt(r#"{"iat":0,"exp":86400}"#);
         let ask = |text: &str| {
             let text = Secret::from(text);
-            keyring.token(|_, _| async { Ok(text) })
+            keyring.token(|_, _| async move { Ok(text) })
         };
         ask(&long).await.unwrap();
         tokio::time::advance(Duration::from_secs(86_400 - 301)).await;
@@ -473,7 +520,7 @@ mod tests {
         let keyring = Keyring::new(Credentials::secret_key("u", "k"));
         let long = jwt(r#"{"iat":0,"exp":3600}"#);
         let text = Secret::from(long.as_str());
-        keyring.token(|_, _| async { Ok(text) }).await.unwrap();
+        keyring.token(|_, _| async move { Ok(text) }).await.unwrap();
         let fails = || keyring.token(|_, _| async { Err(Error::new(crate::ErrorKind::Busy, "later")) });
         tokio::time::advance(Duration::from_secs(3599)).await;
         assert_eq!(fails().await.unwrap().expose(), long);
@@ -486,9 +533,199 @@ mod tests {
         let keyring = Keyring::new(Credentials::secret_key("u", "k"));
         let ask = |text: &'static str| keyring.token(move |_, _| async move { Ok(Secret::from(text)) });
         let first = ask("first").await.unwrap();
-        keyring.forget(&Secret::from("older")).await;
+        keyring.forget(&Secret::from("older"));
         assert_eq!(ask("second").await.unwrap().expose(), "first");
-        keyring.forget(&first).await;
+        keyring.forget(&first);
         assert_eq!(ask("second").await.unwrap().expose(), "second");
+    }
+
+    /// Every order in which tasks can meet at the keyring.
+    ///
+    /// What a task does to the keyring it does in critical sections under one lock, between which it is in one of the
+    /// places where these tasks give way. So the orders of their steps are all that threads can do to it.
+    mod in_every_order {
+        use std::cell::{Cell, RefCell};
+        use std::pin::Pin;
+        use std::rc::Rc;
+        use std::sync::atomic::AtomicU64;
+        use std::task::{Context, Poll, Waker};
+
+        use futures_util::future::poll_fn;
+
+        use super::*;
+
+        /// Gives way once.
+        async fn step() {
+            let mut waited = false;
+            poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+        }
+
+        /// A server whose tokens are numbers, of which the newest is good until it is revoked.
+        #[derive(Default)]
+        struct Server {
+            good: AtomicU64,
+            requests: AtomicUsize,
+            under_way: AtomicUsize,
+        }
+
+        impl Server {
+            async fn generate(self: Arc<Self>) -> Result<Secret> {
+                struct UnderWay(Arc<Server>);
+                impl Drop for UnderWay {
+                    fn drop(&mut self) {
+                        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+                    }
+                }
+                assert_eq!(self.under_way.fetch_add(1, Ordering::SeqCst), 0, "two requests at a time");
+                let _under_way = UnderWay(Arc::clone(&self));
+                self.requests.fetch_add(1, Ordering::SeqCst);
+                step().await;
+                Ok(Secret::from(self.good.load(Ordering::SeqCst).to_string()))
+            }
+        }
+
+        /// What a call does: takes a token, uses it, and renews it once if it is refused. Tells how often it was refused.
+        async fn call(keyring: Keyring, server: Arc<Server>) -> u32 {
+            let mut refused = 0;
+            loop {
+                let request = {
+                    let server = Arc::clone(&server);
+                    move |_, _| server.generate()
+                };
+                let held = keyring.held_or_renewed(request);
+                step().await;
+                let token = match held {
+                    Ok(token) => token,
+                    Err(renewal) => renewal.await.unwrap(),
+                };
+                step().await;
+                if token.expose() == server.good.load(Ordering::SeqCst).to_string() {
+                    return refused;
+                }
+                refused += 1;
+                keyring.forget(&token);
+            }
+        }
+
+        type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+        /// Runs tasks in every order of their steps, and gives how many there are.
+        fn explore(tasks: impl Fn() -> (Vec<Task>, Box<dyn FnOnce()>)) -> usize {
+            // The choices of one run, each with how many there were to choose from.
+            let mut path: Vec<(usize, usize)> = Vec::new();
+            for runs in 1.. {
+                let (mut running, check) = tasks();
+                let mut depth = 0;
+                while !running.is_empty() {
+                    if depth == path.len() {
+                        path.push((0, running.len()));
+                    }
+                    let task = path[depth].0;
+                    depth += 1;
+                    assert!(depth < 100, "no end");
+                    if running[task].as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                        drop(running.remove(task));
+                    }
+                }
+                check();
+                path.truncate(depth);
+                while path.last().is_some_and(|(taken, of)| taken + 1 == *of) {
+                    path.pop();
+                }
+                match path.last_mut() {
+                    Some(last) => last.0 += 1,
+                    None => return runs,
+                }
+            }
+            unreachable!("the runs come to an end")
+        }
+
+        #[test]
+        fn tasks_that_need_a_token_share_requests_and_end_with_a_good_one() {
+            let runs = explore(|| {
+                let (keyring, server) = (Keyring::new(Credentials::secret_key("u", "k")), Arc::new(Server::default()));
+                let ended = Rc::new(Cell::new(0));
+                let tasks = (0..3).map(|_| {
+                    let (call, ended) = (call(keyring.clone(), Arc::clone(&server)), Rc::clone(&ended));
+                    Box::pin(async move {
+                        assert_eq!(call.await, 0);
+                        ended.set(ended.get() + 1);
+                    }) as Task
+                });
+                let tasks = tasks.collect();
+                (
+                    tasks,
+                    Box::new(move || {
+                        assert_eq!((ended.get(), server.requests.load(Ordering::SeqCst)), (3, 1));
+                    }),
+                )
+            });
+            assert!(runs > 1000, "{runs}");
+        }
+
+        #[test]
+        fn a_token_that_is_revoked_meanwhile_is_renewed_once_for_all() {
+            let runs = explore(|| {
+                let (keyring, server) = (Keyring::new(Credentials::secret_key("u", "k")), Arc::new(Server::default()));
+                let refusals = Rc::new(RefCell::new(Vec::new()));
+                let tasks = (0..2).map(|_| {
+                    let (call, refusals) = (call(keyring.clone(), Arc::clone(&server)), Rc::clone(&refusals));
+                    Box::pin(async move {
+                        let refused = call.await;
+                        refusals.borrow_mut().push(refused);
+                    }) as Task
+                });
+                let revoking = Arc::clone(&server);
+                let revoke = Box::pin(async move {
+                    revoking.good.fetch_add(1, Ordering::SeqCst);
+                }) as Task;
+                let tasks = tasks.chain([revoke]).collect();
+                (
+                    tasks,
+                    Box::new(move || {
+                        // One token, and one more if that was revoked.
+                        assert!(server.requests.load(Ordering::SeqCst) <= 2);
+                        assert!(refusals.borrow().iter().all(|refused| *refused <= 1), "renewed more than once");
+                        assert_eq!(refusals.borrow().len(), 2);
+                    }),
+                )
+            });
+            assert!(runs > 1000, "{runs}");
+        }
+
+        #[test]
+        fn a_task_that_is_dropped_anywhere_holds_up_no_other() {
+            let runs = explore(|| {
+                let (keyring, server) = (Keyring::new(Credentials::secret_key("u", "k")), Arc::new(Server::default()));
+                let ended = Rc::new(Cell::new(0));
+                let dropped: Rc<RefCell<Option<Task>>> = Rc::default();
+                let doomed = call(keyring.clone(), Arc::clone(&server));
+                *dropped.borrow_mut() = Some(Box::pin(doomed.map(|_| ())));
+                // One that is polled as long as it is there, one that drops it, and two that want a token.
+                let polled = Rc::clone(&dropped);
+                let polling = Box::pin(poll_fn(move |context| match polled.borrow_mut().as_mut() {
+                    Some(task) => task.as_mut().poll(context),
+                    None => Poll::Ready(()),
+                })) as Task;
+                let dropping = Box::pin(async move { drop(dropped.borrow_mut().take()) }) as Task;
+                let wanting = {
+                    let (call, ended) = (call(keyring.clone(), Arc::clone(&server)), Rc::clone(&ended));
+                    Box::pin(async move {
+                        assert_eq!(call.await, 0);
+                        ended.set(ended.get() + 1);
+                    }) as Task
+                };
+                let tasks = vec![polling, dropping, wanting];
+                (
+                    tasks,
+                    Box::new(move || {
+                        assert_eq!((ended.get(), server.under_way.load(Ordering::SeqCst)), (1, 0));
+                        assert!(server.requests.load(Ordering::SeqCst) <= 2);
+                        assert_eq!(Arc::strong_count(&keyring.held), 1, "something is left behind");
+                    }),
+                )
+            });
+            assert!(runs > 100, "{runs}");
+        }
     }
 }
