@@ -21,6 +21,8 @@ const SPEC: &str = "swagger.yaml";
 const FORM: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data";
 const JSON: &str = "application/json";
+/// Says of an operation that asking twice is not as good as asking once.
+const REPEATABLE: &str = "x-repeatable";
 const COMPONENTS: &str = "#/components/schemas/";
 
 /// Components that a type of the crate stands for. What only they refer to is not generated.
@@ -101,6 +103,11 @@ impl Call<'_> {
 
     fn generated(&self) -> bool {
         self.media.is_empty() || self.media.iter().any(|media| *media != MULTIPART)
+    }
+
+    /// Whether asking twice is as good as asking once. What is not says so in the description.
+    fn repeatable(&self) -> bool {
+        self.operation.extensions.get(REPEATABLE).and_then(serde_json::Value::as_bool).unwrap_or(true)
     }
 
     /// Whether the transport adds who is asking. An operation that takes a secret key says so itself.
@@ -193,6 +200,9 @@ fn check(spec: &OpenAPI, calls: &[Call]) -> Result<(), Vec<String>> {
         if !seen.insert(call.id()) {
             fault("its operationId is not the only one of that name".to_owned());
         }
+        if call.operation.extensions.get(REPEATABLE).is_some_and(|value| !value.is_boolean()) {
+            fault(format!("{REPEATABLE} is neither true nor false"));
+        }
         check_request(spec, call, &mut fault);
         check_answer(call, &mut fault);
     }
@@ -269,6 +279,7 @@ fn operations(calls: &[Call]) -> proc_macro2::TokenStream {
         let user_id = call.authenticated();
         let token = user_id && call.fields.contains(&"token");
         let answers_with_file = call.answer.is_none_or(|(media, _)| media != JSON);
+        let repeatable = call.repeatable();
         let answers_with_secret = call.path.starts_with("/user/");
         quote! {
             #[doc = #docs]
@@ -276,6 +287,7 @@ fn operations(calls: &[Call]) -> proc_macro2::TokenStream {
                 id: #id, method: #method, path: #path, generated: #generated, multipart: #multipart,
                 user_id: #user_id, token: #token,
                 answers_with_file: #answers_with_file, answers_with_secret: #answers_with_secret,
+                repeatable: #repeatable,
             };
         }
     });

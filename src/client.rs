@@ -4,11 +4,13 @@ mod base_url;
 mod tls;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::tls::TlsBackend;
 use crate::credentials::{Keyring, variable};
-use crate::job::Polling;
+use crate::job::{Polling, Settling};
+use crate::retry::{Retries, RetryBudget, RetryPolicy};
 use crate::transport::{Limits, Transport};
 use crate::{Credentials, Error, Result, api};
 
@@ -37,6 +39,7 @@ const UPLOAD_BYTES: u64 = 200_000_000;
 pub struct Client {
     api: api::Client,
     polling: Polling,
+    settling: Settling,
 }
 
 impl Client {
@@ -51,6 +54,9 @@ impl Client {
     /// | scheme | `http` for loopback and private addresses, for port 80, and for the ports 8081 and 8165 of on-premise servers; else `https` |
     /// | path | `/gspLive_backend` in the cloud and on port 8081 (version 5), else `/api/gspLive_backend` |
     /// | path after `/api` | `/gspLive_backend` |
+    ///
+    /// Plain HTTP to a host that is neither this machine nor in a private network works, and is warned of once: tokens and
+    /// SQL can be read by everyone on the way.
     pub fn builder(base_url: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(base_url.into())
     }
@@ -85,6 +91,10 @@ impl Client {
     pub(crate) fn polling(&self) -> Polling {
         self.polling
     }
+
+    pub(crate) fn settling(&self) -> Settling {
+        self.settling
+    }
 }
 
 impl fmt::Debug for Client {
@@ -92,6 +102,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("transport", self.transport())
             .field("polling", &self.polling)
+            .field("settling", &self.settling)
             .finish_non_exhaustive()
     }
 }
@@ -102,7 +113,9 @@ pub struct ClientBuilder {
     base_url: String,
     credentials: Credentials,
     limits: Limits,
+    retries: Retries,
     polling: Polling,
+    settling: Settling,
     /// How connections are made, unless a client is given that makes them.
     settings: Option<Settings>,
     given: Option<reqwest::Client>,
@@ -133,7 +146,9 @@ impl ClientBuilder {
                 answer_bytes: ANSWER_BYTES,
                 upload_bytes: UPLOAD_BYTES,
             },
+            retries: Retries::default(),
             polling: Polling::default(),
+            settling: Settling::default(),
             settings: None,
             given: None,
         }
@@ -177,6 +192,32 @@ impl ClientBuilder {
     /// How often jobs of this client are asked for their state.
     pub fn polling(mut self, polling: Polling) -> Self {
         self.polling = polling;
+        self
+    }
+
+    /// How the outcome of a submit is found out whose answer was lost.
+    pub fn settling(mut self, settling: Settling) -> Self {
+        self.settling = settling;
+        self
+    }
+
+    /// When calls that failed are made again. By default [`Backoff`](crate::retry::Backoff). What is repeated at all is
+    /// no policy: see [`RetryPolicy`].
+    pub fn retry(mut self, policy: impl RetryPolicy + 'static) -> Self {
+        self.retries.policy = Some(Arc::new(policy));
+        self
+    }
+
+    /// Makes each call once. (A refused token is renewed all the same, and the outcome of a submit found out.)
+    pub fn without_retries(mut self) -> Self {
+        self.retries.policy = None;
+        self
+    }
+
+    /// What repeated calls are paid from, for all calls of this client and of others that are given a clone. By default
+    /// one of its own.
+    pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
+        self.retries.budget = budget;
         self
     }
 
@@ -232,6 +273,7 @@ impl ClientBuilder {
         let base_url = base_url::complete(&self.base_url)?;
         self.credentials.check()?;
         self.polling.check()?;
+        self.settling.check()?;
         self.limits.check()?;
         let http = match (self.given, self.settings) {
             (Some(_), Some(_)) => {
@@ -243,8 +285,11 @@ impl ClientBuilder {
             (Some(client), None) => client,
             (None, settings) => settings.unwrap_or_default().build(base_url.starts_with("https:"))?,
         };
-        let transport = Transport::new(http.clone(), base_url.clone(), Keyring::new(self.credentials), self.limits);
-        Ok(Client { api: api::Client::new_with_client(&base_url, http, transport), polling: self.polling })
+        base_url::warn_of_plain_http(&base_url);
+        let keyring = Keyring::new(self.credentials);
+        let transport = Transport::new(http.clone(), base_url.clone(), keyring, self.limits, self.retries);
+        let api = api::Client::new_with_client(&base_url, http, transport);
+        Ok(Client { api, polling: self.polling, settling: self.settling })
     }
 
     fn own(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -259,7 +304,9 @@ impl fmt::Debug for ClientBuilder {
         f.debug_struct("ClientBuilder")
             .field("credentials", &self.credentials)
             .field("limits", &self.limits)
+            .field("retries", &self.retries)
             .field("polling", &self.polling)
+            .field("settling", &self.settling)
             .finish_non_exhaustive()
     }
 }

@@ -22,7 +22,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error(Arc<Inner>);
 
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
+#[error("{message}{}", self.tries())]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -31,7 +31,31 @@ struct Inner {
     code: Option<i64>,
     retry_after: Option<Duration>,
     job: Option<JobId>,
+    job_name: Option<String>,
+    attempts: u32,
+    /// How long the attempts took together.
+    elapsed: Duration,
+    reached: Option<Reached>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Inner {
+    fn tries(&self) -> String {
+        match self.attempts {
+            _ if self.elapsed.is_zero() => String::new(),
+            0 | 1 => String::new(),
+            attempts => format!(" (tried {attempts} times in {:.1?})", self.elapsed),
+        }
+    }
+}
+
+/// How far a call came that failed, where that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    /// The request was not sent to its end.
+    Request,
+    /// The answer had begun.
+    Answer,
 }
 
 /// What an [`Error`] asks of the caller.
@@ -66,6 +90,9 @@ pub enum ErrorKind {
     JobFailed,
     /// The job is not there (any more).
     JobNotFound,
+    /// A job was submitted, and whether it was made could not be found out. It must not be submitted again before that is
+    /// known: [`Error::job_name`] is the name to look for, with [`Client::find_job`](crate::Client::find_job).
+    SubmitUnknown,
     /// The deadline of a wait passed. The job still runs: [`Error::job_id`] attaches to it again.
     Deadline,
 }
@@ -86,6 +113,7 @@ impl fmt::Display for ErrorKind {
             Self::TooLarge => "too large",
             Self::JobFailed => "job failed",
             Self::JobNotFound => "job not found",
+            Self::SubmitUnknown => "outcome of a submit unknown",
             Self::Deadline => "deadline passed",
         })
     }
@@ -128,6 +156,19 @@ impl Error {
         self.0.job.as_ref()
     }
 
+    /// The name of the job that was submitted, where it is not known whether that became a job.
+    #[must_use]
+    pub fn job_name(&self) -> Option<&str> {
+        self.0.job_name.as_deref()
+    }
+
+    /// How often the call was tried before it was given up: 1 for a call that was not repeated, and 0 for a failure
+    /// that no request was made for.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Arc::new(Inner {
             kind,
@@ -137,6 +178,10 @@ impl Error {
             code: None,
             retry_after: None,
             job: None,
+            job_name: None,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            reached: None,
             source: None,
         }))
     }
@@ -184,6 +229,44 @@ impl Error {
 
     pub(crate) fn with_job(self, id: &JobId) -> Self {
         self.with(|inner| inner.job = Some(id.clone()))
+    }
+
+    /// What this failure leaves open: whether there is a job of that name.
+    pub(crate) fn into_submit_unknown(self, name: &str, text: String) -> Self {
+        let unknown = self.clone().with(|inner| {
+            inner.kind = ErrorKind::SubmitUnknown;
+            inner.message = text;
+            inner.job_name = Some(name.to_owned());
+            // Told in the text already.
+            inner.elapsed = Duration::ZERO;
+        });
+        unknown.caused_by(self)
+    }
+
+    /// The error of a call that was given up after so many attempts. More than one stand in its text.
+    pub(crate) fn after(self, attempts: u32, elapsed: Duration) -> Self {
+        self.with(|inner| {
+            inner.attempts = attempts;
+            inner.elapsed = elapsed;
+        })
+    }
+
+    pub(crate) fn with_request_cut_short(self) -> Self {
+        self.with(|inner| inner.reached = Some(Reached::Request))
+    }
+
+    pub(crate) fn within_answer(self) -> Self {
+        self.with(|inner| inner.reached = Some(Reached::Answer))
+    }
+
+    /// Whether the request is known not to have been sent to its end, so that it cannot have been acted on.
+    pub(crate) fn is_request_cut_short(&self) -> bool {
+        self.0.reached == Some(Reached::Request)
+    }
+
+    /// Whether the answer had begun, so that the request has been acted on.
+    pub(crate) fn is_within_answer(&self) -> bool {
+        self.0.reached == Some(Reached::Answer)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -238,6 +321,9 @@ impl fmt::Debug for Error {
         }
         if let Some(job) = &inner.job {
             debug.field("job", job);
+        }
+        if let Some(name) = &inner.job_name {
+            debug.field("job_name", name);
         }
         if let Some(source) = &inner.source {
             debug.field("source", source);

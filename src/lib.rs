@@ -67,6 +67,7 @@ pub mod emulator;
 mod error;
 pub mod job;
 pub mod lineage;
+pub mod retry;
 mod transport;
 mod vendor;
 

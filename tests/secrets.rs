@@ -7,13 +7,16 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
 use sqlflow_client::api::{File, types};
 use sqlflow_client::emulator::Emulator;
-use sqlflow_client::{Client, Credentials, Error, JobId, Secret, Vendor};
+use sqlflow_client::job::Settling;
+use sqlflow_client::retry::Backoff;
+use sqlflow_client::{Client, ClientBuilder, Credentials, Error, JobId, Secret, Vendor};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -195,6 +198,7 @@ async fn no_secret_leaves_a_form_body() {
     assert_eq!(find(&said, &secrets), None, "shown by Debug, Display or a cause");
     let log = log.text();
     assert!(log.contains("sqlflow") && log.len() > 10_000, "nothing was logged");
+    assert!(log.contains("trying again"), "no call was repeated");
     assert_eq!(find(&log, &secrets), None, "logged");
 
     let requests = tap.requests();
@@ -242,6 +246,13 @@ async fn main_job(client: &Client) -> String {
     said
 }
 
+/// A builder whose clients repeat calls, and look for lost submits, without long pauses.
+fn hurried(url: &str) -> ClientBuilder {
+    Client::builder(url)
+        .retry(Backoff::new().attempts(3).base(Duration::from_millis(1)))
+        .settling(Settling::new().window(Duration::from_millis(5)).asks(2))
+}
+
 /// What goes wrong with servers that fail in every way, some repeating what they were sent. Gives what was said.
 async fn failures(token: &str) -> String {
     let mut said = String::new();
@@ -260,8 +271,8 @@ async fn failures(token: &str) -> String {
     ] {
         let url = server_that_says(answer).await;
         for credentials in [Credentials::token("ann", token), Credentials::secret_key("ann", SECRET_KEY)] {
-            let client =
-                Client::builder(&url).credentials(credentials).stall_timeout(Duration::from_secs(5)).build().unwrap();
+            let builder = hurried(&url).credentials(credentials).stall_timeout(Duration::from_secs(5));
+            let client = builder.build().unwrap();
             for error in every_kind_of_call(&client).await {
                 said += &said_by(&error);
             }
@@ -269,14 +280,19 @@ async fn failures(token: &str) -> String {
     }
     // Nobody listens here: the port was free a moment ago.
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let client = Client::builder(format!("http://127.0.0.1:{port}"))
-        .credentials(Credentials::token("ann", token))
-        .build()
-        .unwrap();
+    let url = format!("http://127.0.0.1:{port}");
+    let client = hurried(&url).credentials(Credentials::token("ann", token)).build().unwrap();
     for error in every_kind_of_call(&client).await {
         said += &said_by(&error);
+        said += &panic_over(error);
     }
     said
+}
+
+/// What a program says that unwraps an error.
+fn panic_over(error: Error) -> String {
+    let panic = std::panic::catch_unwind(AssertUnwindSafe(|| Err::<(), _>(error).unwrap())).unwrap_err();
+    panic.downcast_ref::<String>().expect("a message").clone()
 }
 
 async fn every_kind_of_call(client: &Client) -> Vec<Error> {

@@ -143,6 +143,11 @@ impl Verdict {
         Some(Self { code: envelope.code, text: envelope.text(), has_data })
     }
 
+    /// Whether the server has too much to do for now.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.check().is_err_and(|error| error.kind() == ErrorKind::Busy)
+    }
+
     /// # Errors
     /// The failure that the code stands for.
     pub(crate) fn check(&self) -> Result<()> {

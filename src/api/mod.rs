@@ -69,6 +69,9 @@ pub struct Operation {
     pub answers_with_file: bool,
     /// Whether the answer holds a secret, so that no error may show any of it.
     pub answers_with_secret: bool,
+    /// Whether asking twice is as good as asking once, so that it may be asked again when it is not known whether it
+    /// was heard.
+    pub repeatable: bool,
 }
 
 impl fmt::Display for Operation {

@@ -145,7 +145,10 @@ impl Client {
         form: &F,
         files: impl IntoIterator<Item = File>,
     ) -> Result<ResponseValue<F::Answer>, Error> {
-        let response = self.inner.send_files(form, files.into_iter().collect()).await?;
+        let files = files.into_iter().collect();
+        let mut attempts = self.inner.attempts();
+        let response = self.inner.send_files(form, files, &mut attempts).await?;
+        attempts.succeeded();
         F::Answer::read(response).await
     }
 }

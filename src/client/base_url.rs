@@ -1,6 +1,8 @@
 //! The base URL: every form that people write, completed to the one that operations are appended to.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 
 use reqwest::Url;
 
@@ -60,14 +62,34 @@ fn parse(text: &str) -> Result<Url> {
 
 /// Whether a server given without a scheme is one that speaks plain HTTP.
 fn is_plain(url: &Url) -> bool {
+    is_near(url) || matches!(url.port(), Some(80 | PORT_5 | PORT_6))
+}
+
+/// Whether what is sent there stays on this machine or in its network, as far as an address tells.
+fn is_near(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
-    let near = match address {
-        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private(),
-        Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
+    match host.trim_start_matches('[').trim_end_matches(']').parse() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        Ok(IpAddr::V6(address)) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
         Err(_) => host == "localhost" || host.ends_with(".localhost"),
-    };
-    near || matches!(url.port(), Some(80 | PORT_5 | PORT_6))
+    }
+}
+
+/// Warns, once for each host, of a server whose tokens can be read on the way. A name without a dot is taken for one of
+/// the own network.
+pub(super) fn warn_of_plain_http(base_url: &str) {
+    static WARNED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let Ok(url) = Url::parse(base_url) else { return };
+    let host = url.host_str().unwrap_or_default();
+    let is_own = is_near(&url) || !host.contains(['.', ':']);
+    if url.scheme() == "http"
+        && !is_own
+        && WARNED.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned())
+    {
+        tracing::warn!(host, "plain HTTP over a public network: tokens and SQL can be read on the way, use https");
+    }
 }
 
 #[cfg(test)]

@@ -1,25 +1,24 @@
 //! Exports of a job: typed, as bytes, as a stream, to a file.
 
-use std::ffi::OsString;
 use std::fmt;
-use std::fs;
 use std::future::IntoFuture;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, TryStreamExt as _};
 use serde::Serialize;
-use tempfile::NamedTempFile;
-use tokio::io::AsyncWriteExt as _;
 
 use super::Job;
+use super::download::{Download, Progress, Target, Watcher};
 use super::submit::comma_separated;
 use crate::api::{Operation, operations, types};
 use crate::lineage::{Lineage, ReadError, ReadErrorKind, RelationType};
-use crate::transport::Response;
+use crate::retry::Attempts;
 use crate::transport::failure::snippet;
+use crate::transport::{Response, Take};
 use crate::{ByteStream, Error, ErrorKind, Result};
 
 /// An export of a job, before it is asked for.
@@ -32,6 +31,7 @@ use crate::{ByteStream, Error, ErrorKind, Result};
 pub struct Export<F> {
     job: Job,
     form: F,
+    watcher: Option<Watcher>,
 }
 
 /// The lineage as drawn; a summary of it past the relation limit of the server.
@@ -51,7 +51,7 @@ impl<F: sealed::Form> ExportForm for F {}
 mod sealed {
     use super::{Format, Operation, Serialize};
 
-    pub trait Form: Serialize + Send + Sync + 'static {
+    pub trait Form: Serialize + Clone + Send + Sync + 'static {
         const OPERATION: &'static Operation;
         const FORMAT: Format;
         fn set_job(&mut self, id: String);
@@ -88,48 +88,101 @@ export_forms! {
 
 impl<F: ExportForm> Export<F> {
     pub(super) fn new(job: Job, form: F) -> Self {
-        Self { job, form }
+        Self { job, form, watcher: None }
+    }
+
+    /// Tells how far a download is, with each piece that comes: [`bytes`](Export::bytes) and
+    /// [`to_file`](Export::to_file) do.
+    pub fn on_progress(mut self, watcher: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+        self.watcher = Some(Arc::new(watcher));
+        self
     }
 
     /// All of it in memory, up to the [answer limit](crate::ClientBuilder::answer_limit) of the client.
     ///
+    /// An attempt that breaks off, stalls, or ends in the middle of its JSON or XML is made again from the start, as the
+    /// client [repeats calls](crate::retry::RetryPolicy).
+    ///
     /// # Errors
     /// As every call of the API. A failure that the server writes in place of the file is one of these errors too.
     pub async fn bytes(self) -> Result<Bytes> {
-        let about = self.about();
-        let response = self.ask().await?;
-        response.bytes().await.map_err(about)
+        let mut attempts = self.attempts();
+        loop {
+            let download = self.download(&mut attempts).await?;
+            if let Some(bytes) = self.unless_again(download.bytes().await, &mut attempts).await? {
+                return Ok(bytes);
+            }
+        }
     }
 
-    /// Piece by piece, as it comes.
+    /// Piece by piece, as it comes. It is asked for again as the client repeats calls; what breaks off later is told by
+    /// the stream, and the caller's to ask for again.
     ///
     /// # Errors
     /// As [`bytes`](Export::bytes), and later from the stream.
     pub async fn stream(self) -> Result<ByteStream> {
-        Ok(self.ask().await?.body)
+        let mut attempts = self.attempts();
+        Ok(self.ask(&mut attempts).await?.body)
     }
 
-    /// To a file, which appears whole or not at all: it is written under a temporary name beside the place, then
+    /// To a file, which appears whole or not at all: it is written under a temporary name beside the place, synced, then
     /// renamed. A file that is there already is replaced, with its permissions kept. Gives its length in bytes.
+    ///
+    /// There is no timeout in total. One that goes silent for the [stall
+    /// timeout](crate::ClientBuilder::stall_timeout), breaks off, or ends in the middle of its JSON or XML is made
+    /// again from the start, as the client [repeats calls](crate::retry::RetryPolicy). A CSV may end after any row, so
+    /// that one which is cut off by a proxy that calls it whole is not found out. When the process is killed, the
+    /// temporary file may stay (`.NAME.….part`), and never the file itself.
     ///
     /// # Errors
     /// [`Io`](ErrorKind::Io), or [`InvalidInput`](ErrorKind::InvalidInput) for what is there and no file, names the path, before anything is asked where that is possible; else as
     /// [`bytes`](Export::bytes). Nothing is left behind.
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<u64> {
-        let about = self.about();
-        let target = Target::beside(path.as_ref()).await?;
-        let mut body = self.ask().await?.body;
-        target.fill(&mut body).await.map_err(about)
+        let mut target = Target::beside(path.as_ref()).await?;
+        let mut attempts = self.attempts();
+        loop {
+            let download = self.download(&mut attempts).await?;
+            if let Some(length) = self.unless_again(target.fill(download).await, &mut attempts).await? {
+                target.appear().await.map_err(self.about())?;
+                return Ok(length);
+            }
+        }
     }
 
-    async fn ask(mut self) -> Result<Response> {
-        let about = self.about();
-        self.form.set_job(self.job.id().checked()?);
-        let asking = async {
-            let response = self.job.client().transport().send_form(F::OPERATION, &self.form).await?;
-            check(response, F::FORMAT).await
-        };
-        asking.await.map_err(about)
+    fn attempts(&self) -> Attempts {
+        self.job.client().transport().attempts()
+    }
+
+    async fn download(&self, attempts: &mut Attempts) -> Result<Download<'_>> {
+        let response = self.ask(attempts).await?;
+        Ok(Download::new(response, F::FORMAT, attempts.number(), self.watcher.as_ref()))
+    }
+
+    /// What was taken of an answer, unless it broke off and is to be asked for again.
+    async fn unless_again<T>(&self, taken: Result<T>, attempts: &mut Attempts) -> Result<Option<T>> {
+        match taken {
+            Ok(taken) => {
+                attempts.succeeded();
+                Ok(Some(taken))
+            }
+            Err(error) => {
+                attempts.after(error, F::OPERATION.repeatable).await.map_err(self.about())?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn ask(&self, attempts: &mut Attempts) -> Result<Response> {
+        let mut form = self.form.clone();
+        form.set_job(self.job.id().checked().map_err(self.about())?);
+        loop {
+            let transport = self.job.client().transport();
+            let response = transport.send_form(F::OPERATION, &form, Take::Stream, attempts).await;
+            match check(response.map_err(self.about())?, F::FORMAT).await {
+                Ok(response) => return Ok(response),
+                Err(error) => attempts.after(error, F::OPERATION.repeatable).await.map_err(self.about())?,
+            }
+        }
     }
 
     /// What errors of this export are about.
@@ -139,9 +192,13 @@ impl<F: ExportForm> Export<F> {
     }
 
     async fn read(self) -> Result<Lineage> {
-        let about = self.about();
-        let response = self.ask().await?;
-        read(response).await.map_err(about)
+        let mut attempts = self.attempts();
+        loop {
+            let response = self.ask(&mut attempts).await?;
+            if let Some(lineage) = self.unless_again(read(response).await, &mut attempts).await? {
+                return Ok(lineage);
+            }
+        }
     }
 }
 
@@ -297,7 +354,7 @@ awaited!(ExportLineageAsGraphmlRequest, Bytes, bytes);
 
 impl<F: fmt::Debug> fmt::Debug for Export<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Export").field("job", &self.job).field("form", &self.form).finish()
+        f.debug_struct("Export").field("job", &self.job).field("form", &self.form).finish_non_exhaustive()
     }
 }
 
@@ -358,73 +415,4 @@ fn ended_early(error: &ReadError) -> Option<bool> {
     let cause = std::error::Error::source(error)?.downcast_ref::<io::Error>()?;
     let ended = cause.get_ref()?.downcast_ref::<tokio::task::JoinError>()?;
     Some(ended.is_panic())
-}
-
-/// A file under a temporary name, beside the place where it will be.
-struct Target {
-    path: PathBuf,
-    file: NamedTempFile,
-}
-
-impl Target {
-    async fn beside(path: &Path) -> Result<Self> {
-        let path = path.to_owned();
-        blocking(move || {
-            let failed = |error: io::Error| Error::io(format_args!("cannot write {}", path.display()), &error);
-            // A link stays, and what it leads to is replaced.
-            let place = match fs::symlink_metadata(&path) {
-                Ok(there) if there.is_symlink() => fs::canonicalize(&path).map_err(failed)?,
-                _ => path.clone(),
-            };
-            let there = fs::metadata(&place).ok();
-            if there.as_ref().is_some_and(|there| !there.is_file()) {
-                return Err(Error::invalid(format!("{} is there and is no file to replace", path.display())));
-            }
-            let name = place
-                .file_name()
-                .ok_or_else(|| Error::invalid(format!("{} names no file to write", path.display())))?;
-            let directory = place.parent().filter(|parent| !parent.as_os_str().is_empty());
-            let mut prefix = OsString::from(".");
-            prefix.push(name);
-            prefix.push(".");
-            let mut builder = tempfile::Builder::new();
-            builder.prefix(&prefix).suffix(".part");
-            let permissions = there.map(|there| there.permissions());
-            #[cfg(unix)]
-            if permissions.is_none() {
-                // As the user's mask has it, not as for a secret.
-                use std::os::unix::fs::PermissionsExt as _;
-                builder.permissions(fs::Permissions::from_mode(0o666));
-            }
-            let file = builder.tempfile_in(directory.unwrap_or(Path::new("."))).map_err(failed)?;
-            if let Some(permissions) = permissions {
-                file.as_file().set_permissions(permissions).map_err(failed)?;
-            }
-            Ok(Self { path: place, file })
-        })
-        .await
-    }
-
-    async fn fill(self, body: &mut ByteStream) -> Result<u64> {
-        let Self { path, file } = self;
-        let failed = |error: io::Error| Error::io(format_args!("cannot write {}", path.display()), &error);
-        let (file, temporary) = file.into_parts();
-        let mut file = tokio::fs::File::from_std(file);
-        let mut length = 0;
-        while let Some(piece) = body.try_next().await? {
-            file.write_all(&piece).await.map_err(failed)?;
-            length += piece.len() as u64;
-        }
-        // Not before the bytes are safe does the name appear.
-        file.sync_all().await.map_err(failed)?;
-        drop(file);
-        let target = path.clone();
-        let renamed = blocking(move || Ok(temporary.persist(target).map_err(|error| error.error))).await?;
-        renamed.map_err(failed)?;
-        Ok(length)
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::io("a file operation ended early", &error.into()))?
 }

@@ -26,19 +26,23 @@
 //!
 //! Nothing cancels a job that runs, so dropping a future or a stream of this module changes nothing on the server.
 
+mod download;
 mod export;
 mod id;
 mod info;
 mod inputs;
+mod settle;
 mod submit;
 mod wait;
 mod watch;
 
 use std::fmt;
 
+pub use self::download::Progress;
 pub use self::export::{Export, ExportCsv, ExportForm, ExportFullJson, ExportGraphml, ExportLineageAsJson};
 pub use self::id::JobId;
 pub use self::info::{JobInfo, JobStatus, JobSummary, JobsSummary};
+pub use self::settle::Settling;
 pub use self::submit::{Submit, SubmitPersist};
 pub use self::wait::{FinishedJob, Wait};
 pub use self::watch::{JobState, Polling, Watch};
@@ -62,6 +66,21 @@ impl Client {
     /// Attaches to a job. Asks nothing: that there is no such job shows when it is asked about.
     pub fn job(&self, id: impl Into<JobId>) -> Job {
         Job { client: self.clone(), id: id.into(), submitted: None, secrets: Secrets::default() }
+    }
+
+    /// The job of that name, the latest if there are several. None if there is no such job (yet).
+    ///
+    /// Names are compared as they are. After [`SubmitUnknown`](ErrorKind::SubmitUnknown) it finds the job by the name that
+    /// the [error tells](Error::job_name).
+    ///
+    /// # Errors
+    /// As every call of the API.
+    pub async fn find_job(&self, name: impl AsRef<str>) -> Result<Option<Job>> {
+        let name = name.as_ref().trim();
+        let named = self.jobs().await?.jobs.into_iter().filter(|job| job.name.as_deref().map(str::trim) == Some(name));
+        // The first of the latest: lists begin with the newest job, and times are whole seconds.
+        let latest = named.reduce(|one, other| if other.create_time > one.create_time { other } else { one });
+        Ok(latest.map(|info| Job::submitted(self.clone(), info, None)))
     }
 
     /// Every job of the user, finished ones too.

@@ -9,9 +9,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::inputs::Inputs;
+use super::settle::{self, Next};
 use super::{Job, JobId, JobInfo};
+use crate::api::runtime::Answer;
 use crate::api::{Envelope, File, FileForm, types};
 use crate::lineage::RelationType;
+use crate::retry::Attempts;
+use crate::transport::secrets::Secrets;
 use crate::{Client, Error, Result, Secret, Vendor};
 
 /// Submits SQL as a job, made by [`Client::submit`](crate::Client::submit).
@@ -19,29 +23,39 @@ use crate::{Client, Error, Result, Secret, Vendor};
 /// Add files and options, then await it: the result is a [`Job`] that the server has taken. Options that are not set
 /// are not sent, and the server's defaults hold.
 ///
+/// # Submitted once
+/// However the network fails, there is never a second job. The name of the job gets a short suffix of its own
+/// (`nightly-7k2m9qx4tb`), and when the answer to a submit is lost, the client looks for that name in the list of jobs
+/// before anything is sent again: [`Settling`](crate::job::Settling) tells when and how. With
+/// [`without_suffix`](Submit::without_suffix) the name is kept as it is; then a submit whose answer is lost cannot be told
+/// from earlier ones, and ends as [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown) at once.
+///
 /// # Errors
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput), [`Io`](crate::ErrorKind::Io) and
 /// [`TooLarge`](crate::ErrorKind::TooLarge) come before anything is sent and name the file or field.
-/// With these, with [`Connect`](crate::ErrorKind::Connect), [`Authentication`](crate::ErrorKind::Authentication),
-/// [`Rejected`](crate::ErrorKind::Rejected) and [`Busy`](crate::ErrorKind::Busy) there is no job. All others leave it
-/// open: look for its name in [`Client::jobs`](crate::Client::jobs) before submitting again.
+/// [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown) leaves open whether there is a job:
+/// [`Client::find_job`](crate::Client::find_job) finds it by [`Error::job_name`](crate::Error::job_name), now or later. With
+/// all others there is no job.
 #[must_use = "submits when it is awaited"]
 pub struct Submit {
     client: Client,
     inputs: Inputs,
     name: Option<String>,
+    suffix: bool,
     form: types::SubmitUserJobRequest,
 }
 
 /// Submits a batch of a regular job, made by [`Client::submit_persist`](crate::Client::submit_persist).
 ///
 /// The first batch makes the job; each later one is added with [`batch_of`](SubmitPersist::batch_of). Await it like a
-/// [`Submit`], with the same errors.
+/// [`Submit`], with the same errors. The first is submitted once, as that is. A later one whose answer is lost ends as
+/// [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown): nothing tells whether the job has it.
 #[must_use = "submits when it is awaited"]
 pub struct SubmitPersist {
     client: Client,
     inputs: Inputs,
     name: Option<String>,
+    suffix: bool,
     form: types::SubmitPersistJobRequest,
 }
 
@@ -49,9 +63,18 @@ pub struct SubmitPersist {
 macro_rules! submission {
     ($builder:ident) => {
         impl $builder {
-            /// The name of the job. By default that of the first file or directory.
+            /// The name of the job, before its suffix. By default that of the first file or directory.
             pub fn name(mut self, name: impl Into<String>) -> Self {
                 self.name = Some(name.into());
+                self
+            }
+
+            /// Leaves the name as it is, without the suffix that makes it the only one of its kind.
+            ///
+            /// The job is submitted once all the same. But whether a submit whose answer was lost made a job can then not
+            /// be found out, and it ends as [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown).
+            pub fn without_suffix(mut self) -> Self {
+                self.suffix = false;
                 self
             }
 
@@ -174,7 +197,7 @@ submission!(SubmitPersist);
 impl Submit {
     pub(super) fn new(client: Client, vendor: Vendor) -> Self {
         let form = types::SubmitUserJobRequest::new(vendor, String::new());
-        Self { client, inputs: Inputs::default(), name: None, form }
+        Self { client, inputs: Inputs::default(), name: None, suffix: true, form }
     }
 
     /// Which relationships to find. Server default: fdd alone.
@@ -263,18 +286,42 @@ impl Submit {
         self
     }
 
-    async fn run(mut self) -> Result<Job> {
+    /// The name that the job of this submit will have, which no other has.
+    pub(super) fn unique_name(&self) -> Result<String> {
+        Ok(settle::unique(&name(self.name.as_deref(), &self.inputs)?))
+    }
+
+    /// Submits under a name that no other job has. One that an earlier process may have submitted is looked for first.
+    pub(super) async fn run_as(self, name: String, may_be_there: bool) -> Result<Job> {
+        if may_be_there {
+            let settling = self.client.settling();
+            let found = settling.find(&self.client, &name).await.map_err(|error| settle::unknown(&name, error))?;
+            if let Some(job) = found {
+                return Ok(Job { secrets: Secrets::new(self.form.password), ..job });
+            }
+        }
+        self.send(name, true).await
+    }
+
+    async fn run(self) -> Result<Job> {
+        let is_unique = self.suffix;
+        let name = if is_unique { self.unique_name()? } else { name(self.name.as_deref(), &self.inputs)? };
+        self.send(name, is_unique).await
+    }
+
+    async fn send(mut self, name: String, is_unique: bool) -> Result<Job> {
         check(&self.form.dbvendor)?;
         self.inputs.check(self.form.hostname.is_some())?;
-        self.form.job_name = name(self.name, &self.inputs)?;
-        send(self.client, &self.form, self.form.password.clone(), self.inputs).await
+        self.form.job_name.clone_from(&name);
+        let password = self.form.password.clone();
+        Order { client: self.client, form: self.form, password, name, is_unique }.place(self.inputs).await
     }
 }
 
 impl SubmitPersist {
     pub(super) fn new(client: Client, vendor: Vendor) -> Self {
         let form = types::SubmitPersistJobRequest::new(vendor);
-        Self { client, inputs: Inputs::default(), name: None, form }
+        Self { client, inputs: Inputs::default(), name: None, suffix: true, form }
     }
 
     /// Adds this batch to the job that an earlier one made: sends its id, with `incremental` true and `firstSubmit`
@@ -323,19 +370,82 @@ impl SubmitPersist {
             JobId::new(id).checked()?;
         }
         self.form.first_submit.get_or_insert(true);
-        self.form.job_name = Some(name(self.name, &self.inputs)?);
-        send(self.client, &self.form, self.form.password.clone(), self.inputs).await
+        // A batch that is added to a job makes none that could be looked for.
+        let is_unique = self.suffix && self.form.job_id.is_none();
+        let name = name(self.name.as_deref(), &self.inputs)?;
+        let name = if is_unique { settle::unique(&name) } else { name };
+        self.form.job_name = Some(name.clone());
+        let password = self.form.password.clone();
+        Order { client: self.client, form: self.form, password, name, is_unique }.place(self.inputs).await
     }
 }
 
-async fn send<F>(client: Client, form: &F, password: Option<Secret>, inputs: Inputs) -> Result<Job>
-where
-    F: FileForm<Answer = Envelope<JobInfo>>,
-{
-    let limit = client.transport().limits().upload_bytes;
-    let files = inputs.into_files(limit).await?;
-    let (info, warnings) = client.api().upload(form, files).await?.into_data_and_warnings()?;
-    Ok(Job::submitted(client, JobInfo { warnings, ..info }, password))
+/// A form on its way to becoming a job.
+struct Order<F> {
+    client: Client,
+    form: F,
+    password: Option<Secret>,
+    name: String,
+    /// Whether a job of that name can be this one alone.
+    is_unique: bool,
+}
+
+impl<F: FileForm<Answer = Envelope<JobInfo>>> Order<F> {
+    async fn place(self, inputs: Inputs) -> Result<Job> {
+        let limit = self.client.transport().limits().upload_bytes;
+        let files = inputs.into_files(limit).await?;
+        let mut attempts = self.client.transport().attempts();
+        loop {
+            let error = match self.send(&files, &mut attempts).await {
+                Ok(job) => {
+                    attempts.succeeded();
+                    return Ok(job);
+                }
+                Err(error) => error,
+            };
+            let next = Next::after(&error);
+            if next == Next::Report {
+                return Err(error);
+            }
+            tracing::warn!(%error, name = self.name, "whether a submit made a job is open");
+            match self.settle(next, error).await? {
+                Settled::Found(job) => return Ok(job),
+                Settled::Absent(error) => {
+                    attempts.after_settling(error).await.map_err(|error| settle::unknown(&self.name, error))?;
+                }
+            }
+        }
+    }
+
+    async fn send(&self, files: &[File], attempts: &mut Attempts) -> Result<Job> {
+        let transport = self.client.transport();
+        let response = transport.send_files(&self.form, files.to_vec(), attempts).await?;
+        let answer = <F::Answer as Answer>::read(response).await?;
+        let (info, warnings) = answer.into_data_and_warnings()?;
+        Ok(Job::submitted(self.client.clone(), JobInfo { warnings, ..info }, self.password.clone()))
+    }
+
+    /// Finds out what a submit led to that failed with `error`.
+    async fn settle(&self, next: Next, error: Error) -> Result<Settled> {
+        let name = &self.name;
+        if !self.is_unique {
+            return Err(settle::unknown(name, error));
+        }
+        let settling = self.client.settling();
+        let found = settling.find(&self.client, name).await.map_err(|_| settle::unknown(name, error.clone()))?;
+        match found {
+            Some(job) => Ok(Settled::Found(Job { secrets: Secrets::new(self.password.clone()), ..job })),
+            None if next == Next::AskThenSend && settling.sends_again() => Ok(Settled::Absent(error)),
+            None if next == Next::AskThenReport => Err(error),
+            None => Err(settle::unknown(name, error)),
+        }
+    }
+}
+
+enum Settled {
+    Found(Job),
+    /// There is no job, and will be none of this submit.
+    Absent(Error),
 }
 
 fn check(vendor: &Vendor) -> Result<()> {
@@ -345,12 +455,12 @@ fn check(vendor: &Vendor) -> Result<()> {
     Ok(())
 }
 
-fn name(given: Option<String>, inputs: &Inputs) -> Result<String> {
+fn name(given: Option<&str>, inputs: &Inputs) -> Result<String> {
     match given {
         Some(name) if name.trim().is_empty() => Err(Error::invalid(
             "the job name is empty: name the job, or leave the name out to have it named after its files",
         )),
-        Some(name) => Ok(name),
+        Some(name) => Ok(name.to_owned()),
         None => Ok(inputs.name()),
     }
 }

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::body::{ByteStream, without_mark};
 use super::secrets::Secrets;
@@ -41,7 +41,7 @@ pub(super) async fn receive(
 ) -> Result<Response> {
     let (status, headers) = (response.status(), response.headers().clone());
     let length = response.content_length();
-    let mut body = ByteStream::of(response, limits.stall_timeout);
+    let mut body = ByteStream::of(response, limits.stall_timeout)?;
     if status != StatusCode::OK {
         let (first, _) = body.peek(failure::SNIPPET).await;
         let text = String::from_utf8_lossy(&first);
@@ -50,8 +50,8 @@ pub(super) async fn receive(
     }
     let verdict = verdict(&mut body).await;
     let response = Response { operation, status, headers, body, verdict, secrets, length, limit: limits.answer_bytes };
-    // A refused token is the transport's to renew; a file has no envelope for its caller to look into.
-    let is_refused = response.verdict.as_ref().is_some_and(|verdict| verdict.code == 401);
+    // What another attempt may mend is the transport's to know; a file has no envelope for its caller to look into.
+    let is_refused = response.verdict.as_ref().is_some_and(|verdict| verdict.code == 401 || verdict.is_busy());
     if is_refused || operation.answers_with_file { response.without_failure().await } else { Ok(response) }
 }
 
@@ -96,6 +96,13 @@ impl Response {
 
     /// The body in memory, up to the limit of the client.
     pub(crate) async fn bytes(mut self) -> Result<Bytes> {
+        self.read().await
+    }
+
+    async fn read(&mut self) -> Result<Bytes> {
+        if let Some(whole) = self.body.take_whole() {
+            return if whole.len() as u64 > self.limit { Err(self.too_large()) } else { Ok(whole) };
+        }
         let operation = self.operation.id;
         let expected = self.length.unwrap_or_default().min(self.limit).min(LARGEST_RESERVE);
         let mut whole = BytesMut::with_capacity(usize::try_from(expected).unwrap_or_default());
@@ -106,6 +113,20 @@ impl Response {
             whole.extend_from_slice(&chunk);
         }
         Ok(whole.freeze())
+    }
+
+    /// The same answer with its body here: one that breaks off is known while there can be another attempt.
+    pub(super) async fn whole(mut self) -> Result<Self> {
+        let body = self.read().await?;
+        let text = without_mark(&body);
+        if self.verdict.is_none() && text.starts_with(b"{") {
+            let read = serde_json::from_slice::<IgnoredAny>(text);
+            if read.is_err_and(|error| error.is_eof()) {
+                return Err(failure::cut_off(body.len()));
+            }
+        }
+        self.body.put_back(body);
+        Ok(self)
     }
 
     /// The body as JSON.
@@ -127,6 +148,11 @@ impl Response {
 
     pub(crate) fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// How many bytes are to come over the network, if that is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.length
     }
 
     pub(crate) fn limit(&self) -> u64 {

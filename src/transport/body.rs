@@ -2,46 +2,91 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use async_compression::tokio::bufread::GzipDecoder;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::poll_fn;
-use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
+use reqwest::header::{CONTENT_ENCODING, HeaderValue};
 use sync_wrapper::SyncWrapper;
 use tokio::time::timeout;
+use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::failure;
 use crate::{Error, Result};
+
+/// How much is unpacked at once.
+const UNPACKED: usize = 64 * 1024;
+/// What is unpacked before the ratio is looked at.
+const HARMLESS: u64 = 64 << 20;
+/// How many times its size an answer may unpack to. gzip reaches 1000 on nothing but blanks; lineage stays far below this.
+const LARGEST_RATIO: u64 = 250;
 
 /// The body of an answer, piece by piece.
 ///
 /// A [`Stream`] of `Result<Bytes>`; [`try_next`](ByteStream::try_next) serves without its traits. It has no timeout
 /// in total. One that goes silent for the stall timeout of the client ends with an error, and so does one that breaks
-/// off: only a stream that ends without an error is whole.
+/// off: only a stream that ends without an error is whole. One that was sent compressed is unpacked, and ends with an
+/// error when it unpacks to a multiple of its size that no lineage has (over 250 times, past 64 MiB).
 pub struct ByteStream {
     peeked: VecDeque<Bytes>,
     rest: SyncWrapper<BoxStream<'static, Result<Bytes>>>,
     ended: bool,
     /// What ended it while it was peeked at.
     broken: Option<Error>,
+    received: Received,
+}
+
+/// How many bytes came over the network, before they were unpacked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Received(Arc<AtomicU64>);
+
+impl Received {
+    fn add(&self, bytes: usize) -> u64 {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl ByteStream {
-    pub(super) fn of(response: reqwest::Response, stall: Duration) -> Self {
-        let rest = stream::unfold((response, 0_u64), move |(mut response, received)| async move {
-            match timeout(stall, response.chunk()).await {
-                Err(_) => Some((Err(failure::stalled(stall, received)), (response, received))),
-                Ok(Err(error)) => Some((Err(failure::within_answer(error)), (response, received))),
-                Ok(Ok(None)) => None,
-                Ok(Ok(Some(chunk))) => {
-                    let received = received + chunk.len() as u64;
-                    Some((Ok(chunk), (response, received)))
-                }
-            }
-        });
-        Self { peeked: VecDeque::new(), rest: SyncWrapper::new(rest.boxed()), ended: false, broken: None }
+    /// # Errors
+    /// `Protocol` for a compression that was not asked for.
+    pub(super) fn of(response: reqwest::Response, stall: Duration) -> Result<Self> {
+        let is_packed = match response.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+            None | Some(b"identity" | b"") => false,
+            Some(b"gzip" | b"x-gzip") => true,
+            Some(other) => return Err(failure::packed_otherwise(&String::from_utf8_lossy(other))),
+        };
+        let received = Received::default();
+        let pieces = pieces(response, stall, received.clone());
+        let rest = if is_packed { unpacked(pieces, received.clone()).boxed() } else { pieces.boxed() };
+        let (peeked, rest) = (VecDeque::new(), SyncWrapper::new(rest));
+        Ok(Self { peeked, rest, ended: false, broken: None, received })
+    }
+
+    /// How much of it has come so far.
+    pub(crate) fn received(&self) -> Received {
+        self.received.clone()
+    }
+
+    /// All that is to come, if it is here in one piece already.
+    pub(super) fn take_whole(&mut self) -> Option<Bytes> {
+        let is_whole = self.ended && self.broken.is_none() && self.peeked.len() <= 1;
+        is_whole.then(|| self.peeked.pop_front().unwrap_or_default())
+    }
+
+    /// Puts it back, to be read again.
+    pub(super) fn put_back(&mut self, whole: Bytes) {
+        self.peeked.push_front(whole);
     }
 
     /// The next piece, or none at the end.
@@ -87,6 +132,43 @@ impl ByteStream {
         }
         (self.peeked.front().cloned().unwrap_or_default(), self.ended)
     }
+}
+
+/// The bytes as they come over the network.
+fn pieces(response: reqwest::Response, stall: Duration, received: Received) -> impl Stream<Item = Result<Bytes>> {
+    stream::unfold(response, move |mut response| {
+        let received = received.clone();
+        async move {
+            match timeout(stall, response.chunk()).await {
+                Err(_) => Some((Err(failure::stalled(stall, received.bytes())), response)),
+                Ok(Err(error)) => Some((Err(failure::within_answer(error)), response)),
+                Ok(Ok(None)) => None,
+                Ok(Ok(Some(chunk))) => {
+                    received.add(chunk.len());
+                    Some((Ok(chunk), response))
+                }
+            }
+        }
+    })
+}
+
+/// The bytes that were packed by gzip.
+fn unpacked(
+    pieces: impl Stream<Item = Result<Bytes>> + Send + 'static,
+    received: Received,
+) -> impl Stream<Item = Result<Bytes>> {
+    let mut decoder = GzipDecoder::new(StreamReader::new(pieces.map_err(io::Error::other).boxed()));
+    decoder.multiple_members(true);
+    let mut length = 0_u64;
+    ReaderStream::with_capacity(decoder, UNPACKED).map(move |piece| {
+        let piece = piece.map_err(failure::unpacking)?;
+        length += piece.len() as u64;
+        let packed = received.bytes();
+        if length > HARMLESS && length / LARGEST_RATIO > packed {
+            return Err(failure::bomb(packed, length));
+        }
+        Ok(piece)
+    })
 }
 
 /// A text without its byte order mark and what is blank before it.

@@ -1,5 +1,6 @@
 //! What becomes of a request that did not get its answer: which error, and what it tells.
 
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
@@ -39,6 +40,35 @@ pub(super) fn within_answer(error: reqwest::Error) -> Error {
     Error::new(ErrorKind::Interrupted, format!("the answer broke off: {cause}")).caused_by(error)
 }
 
+/// An answer in a compression that was not asked for.
+pub(super) fn packed_otherwise(encoding: &str) -> Error {
+    let encoding = shortened(encoding, SHOWN);
+    Error::new(ErrorKind::Protocol, format!("the answer is packed as {encoding:?}, and gzip alone was asked for"))
+}
+
+/// A packed answer could not be unpacked: it broke off on the way, or is damaged.
+pub(super) fn unpacking(error: io::Error) -> Error {
+    match error.downcast::<Error>() {
+        Ok(before) => before,
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Error::new(ErrorKind::Interrupted, "the answer broke off: its compressed data has no end").caused_by(error)
+        }
+        Err(error) => {
+            let text = format!("the answer cannot be unpacked: {error}");
+            Error::new(ErrorKind::Interrupted, text).caused_by(error)
+        }
+    }
+}
+
+/// A small answer that grows beyond reason when it is unpacked.
+pub(super) fn bomb(packed: u64, unpacked: u64) -> Error {
+    let text = format!(
+        "the answer was given up: {packed} bytes unpacked to {unpacked} and more, as no lineage does; is it the server, \
+         or something before it?"
+    );
+    Error::new(ErrorKind::TooLarge, text)
+}
+
 pub(super) fn no_answer(patience: Duration) -> Error {
     Error::new(
         ErrorKind::Timeout,
@@ -46,6 +76,12 @@ pub(super) fn no_answer(patience: Duration) -> Error {
             "no answer within {patience:?} of the last byte sent; a server that needs longer wants a longer answer timeout"
         ),
     )
+}
+
+/// JSON that ends in the middle, although the connection says it is whole.
+pub(super) fn cut_off(length: usize) -> Error {
+    let text = format!("the answer breaks off after {length} bytes, in the middle of its JSON");
+    Error::new(ErrorKind::Interrupted, text)
 }
 
 pub(super) fn stalled(patience: Duration, received: u64) -> Error {
@@ -100,8 +136,7 @@ pub(crate) fn of_json(error: &serde_json::Error, body: &str) -> Error {
         return Error::new(ErrorKind::Protocol, text);
     }
     if error.is_eof() {
-        let text = format!("the answer breaks off after {} bytes, in the middle of its JSON", body.len());
-        return Error::new(ErrorKind::Interrupted, text);
+        return cut_off(body.len());
     }
     let what = if error.is_syntax() { "no JSON" } else { "not of the expected shape" };
     Error::new(ErrorKind::Protocol, format!("the answer is {what} ({error}): {shown}"))

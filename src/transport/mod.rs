@@ -1,6 +1,6 @@
 //! One request from its form to its answer: authentication, attempts, timeouts, the code in the envelope, tracing.
 //!
-//! Every call of the crate goes through [`Transport::send`]. It knows operations, not jobs.
+//! Every call of the crate goes through [`Transport::send_in`]. It knows operations, not jobs.
 
 mod answer;
 mod body;
@@ -13,19 +13,38 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 use serde::Serialize;
 use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
 pub(crate) use self::answer::{FromAnswer, Response};
 pub use self::body::ByteStream;
+pub(crate) use self::body::Received;
 pub(crate) use self::payload::Payload;
 use self::payload::Progress;
 use self::secrets::Secrets;
 use crate::api::runtime::Form;
 use crate::api::{File, Operation, TokenEnvelope, operations, types};
 use crate::credentials::{Identity, Keyring, Secret};
+use crate::retry::{Attempts, Retries};
 use crate::{Error, ErrorKind, Result};
+
+/// How much of an answer belongs to the attempt that is made at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Take {
+    /// All of it, in memory: one that breaks off is known while there can be another attempt.
+    Whole,
+    /// Its first bytes. The caller reads on, and asks again itself.
+    Stream,
+}
+
+impl Take {
+    fn of(operation: &Operation) -> Self {
+        if operation.answers_with_file { Self::Stream } else { Self::Whole }
+    }
+}
 
 /// The way to one server. Cheap to clone.
 #[derive(Clone)]
@@ -36,6 +55,7 @@ struct Way {
     base_url: String,
     keyring: Keyring,
     limits: Limits,
+    retries: Retries,
 }
 
 /// How long and how much a request may take.
@@ -63,8 +83,14 @@ impl Limits {
 }
 
 impl Transport {
-    pub(crate) fn new(http: reqwest::Client, base_url: String, keyring: Keyring, limits: Limits) -> Self {
-        Self(Arc::new(Way { http, base_url, keyring, limits }))
+    pub(crate) fn new(
+        http: reqwest::Client,
+        base_url: String,
+        keyring: Keyring,
+        limits: Limits,
+        retries: Retries,
+    ) -> Self {
+        Self(Arc::new(Way { http, base_url, keyring, limits, retries }))
     }
 
     pub(crate) fn base_url(&self) -> &str {
@@ -75,9 +101,25 @@ impl Transport {
         &self.0.limits
     }
 
+    /// The attempts of a call that is repeated as the client is told to.
+    pub(crate) fn attempts(&self) -> Attempts {
+        self.0.retries.attempts()
+    }
+
+    /// The one attempt of a call whose caller asks again in its own time.
+    pub(crate) fn single(&self) -> Attempts {
+        self.0.retries.single()
+    }
+
     /// Sends a form to an operation whose answer is not read by generated code.
-    pub(crate) async fn send_form(&self, operation: &'static Operation, form: &impl Serialize) -> Result<Response> {
-        self.send(operation, self.form(operation, form)?).await
+    pub(crate) async fn send_form(
+        &self,
+        operation: &'static Operation,
+        form: &impl Serialize,
+        take: Take,
+        attempts: &mut Attempts,
+    ) -> Result<Response> {
+        self.send_in(operation, self.form(operation, form)?, take, attempts).await
     }
 
     fn form(&self, operation: &Operation, form: &impl Serialize) -> Result<Payload> {
@@ -90,34 +132,63 @@ impl Transport {
     }
 
     /// Sends a form with files.
-    pub(crate) async fn send_files<F: Form>(&self, form: &F, files: Vec<File>) -> Result<Response> {
+    pub(crate) async fn send_files<F: Form>(
+        &self,
+        form: &F,
+        files: Vec<File>,
+        attempts: &mut Attempts,
+    ) -> Result<Response> {
         let payload = Payload::with_files(form, files, self.0.limits.upload_bytes).await?;
-        self.send(F::OPERATION, payload).await
+        self.send_in(F::OPERATION, payload, Take::of(F::OPERATION), attempts).await
     }
 
-    /// Sends a request, with who is asking, and brings its answer as far as its first bytes.
+    /// Sends a request, and again as the client is told to.
+    pub(crate) async fn send(&self, operation: &'static Operation, payload: Payload) -> Result<Response> {
+        let mut attempts = self.attempts();
+        let response = self.send_in(operation, payload, Take::of(operation), &mut attempts).await?;
+        attempts.succeeded();
+        Ok(response)
+    }
+
+    /// Sends a request, with who is asking, and brings its answer as far as its caller wants it. That the call succeeded
+    /// is the caller's to say.
     ///
     /// A token that the server refuses is renewed once: a refusal (HTTP 401, or that code in an envelope) is certain to
     /// have changed nothing.
-    pub(crate) async fn send(&self, operation: &'static Operation, payload: Payload) -> Result<Response> {
+    pub(crate) async fn send_in(
+        &self,
+        operation: &'static Operation,
+        payload: Payload,
+        take: Take,
+        attempts: &mut Attempts,
+    ) -> Result<Response> {
         let span = tracing::debug_span!("sqlflow", operation = operation.id);
         let sending = async {
-            let identity = self.identity(operation).await?;
-            let answer = self.attempt(operation, &payload, identity.as_ref()).await;
-            let Some(refused) = self.renewable(&answer, identity.as_ref()) else { return answer };
-            tracing::debug!("the token was refused; asking for a new one");
-            self.0.keyring.forget(refused).await;
-            let identity = self.identity(operation).await?;
-            self.attempt(operation, &payload, identity.as_ref()).await
+            let mut renewed = false;
+            loop {
+                let identity = self.identity(operation).await?;
+                let error = match self.attempt(operation, &payload, take, identity.as_ref()).await {
+                    Ok(response) => return Ok(response),
+                    Err(error) => error,
+                };
+                match self.renewable(&error, identity.as_ref()) {
+                    Some(refused) if !renewed => {
+                        tracing::debug!("the token was refused; asking for a new one");
+                        self.0.keyring.forget(refused);
+                        renewed = true;
+                    }
+                    _ => attempts.after(error, operation.repeatable).await?,
+                }
+            }
         };
         let answer = sending.instrument(span).await;
-        answer.map_err(|error| if error.operation().is_some() { error } else { error.in_operation(operation.id) })
+        answer
+            .map_err(|error: Error| if error.operation().is_some() { error } else { error.in_operation(operation.id) })
     }
 
-    fn renewable<'a>(&self, answer: &Result<Response>, identity: Option<&'a Identity>) -> Option<&'a Secret> {
-        let refused = matches!(answer, Err(error) if error.kind() == ErrorKind::Authentication);
+    fn renewable<'a>(&self, error: &Error, identity: Option<&'a Identity>) -> Option<&'a Secret> {
         let token = identity?.token.as_ref()?;
-        (refused && self.0.keyring.renews()).then_some(token)
+        (error.kind() == ErrorKind::Authentication && self.0.keyring.renews()).then_some(token)
     }
 
     async fn identity(&self, operation: &Operation) -> Result<Option<Identity>> {
@@ -129,15 +200,23 @@ impl Transport {
     }
 
     async fn token(&self) -> Result<Secret> {
-        self.0.keyring.token(|user_id, secret_key| self.generate_token(user_id, secret_key)).await
+        let asking = self.clone();
+        self.0.keyring.token(|user_id, secret_key| asking.generate_token(user_id, secret_key)).await
     }
 
-    async fn generate_token(&self, user_id: String, secret_key: Secret) -> Result<Secret> {
+    async fn generate_token(self, user_id: String, secret_key: Secret) -> Result<Secret> {
         let form = types::GenerateTokenRequest::new(secret_key, user_id);
         // Not through `send`: the compiler cannot see that an operation without a token does not come back here.
         let operation = &operations::GENERATE_TOKEN;
         let asking = async {
-            let response = self.attempt(operation, &self.form(operation, &form)?, None).await?;
+            let (payload, mut attempts) = (self.form(operation, &form)?, self.attempts());
+            let response = loop {
+                match self.attempt(operation, &payload, Take::Whole, None).await {
+                    Ok(response) => break response,
+                    Err(error) => attempts.after(error, operation.repeatable).await?,
+                }
+            };
+            attempts.succeeded();
             response.json::<TokenEnvelope>().await?.into_token()
         };
         asking.await.map_err(|error| error.in_operation(operation.id))
@@ -147,17 +226,36 @@ impl Transport {
         &self,
         operation: &'static Operation,
         payload: &Payload,
+        take: Take,
         identity: Option<&Identity>,
     ) -> Result<Response> {
-        let progress = Progress::start();
-        let request = payload.request(&self.0.http, &self.url_of(operation), identity, &progress).await?;
+        let progress = payload.progress();
+        let mut request = payload.request(&self.0.http, &self.url_of(operation), identity, &progress).await?;
+        // Not reqwest's own: what an answer unpacks to is watched here.
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        let answer = self.exchange(operation, request, Secrets::new(payload.secrets(identity)), take, &progress).await;
+        answer.map_err(|error| if progress.is_whole() { error } else { error.with_request_cut_short() })
+    }
+
+    async fn exchange(
+        &self,
+        operation: &'static Operation,
+        request: reqwest::Request,
+        secrets: Secrets,
+        take: Take,
+        progress: &Progress,
+    ) -> Result<Response> {
         let started = tokio::time::Instant::now();
-        let sent = self.patiently(self.0.http.execute(request), &progress).await?;
+        let sent = self.patiently(self.0.http.execute(request), progress).await?;
         let response = sent
             .map_err(|error| progress.failure().unwrap_or_else(|| failure::of_connection(error, &self.0.base_url)))?;
         tracing::debug!(status = response.status().as_u16(), after = ?started.elapsed(), "answered");
-        let secrets = Secrets::new(payload.secrets(identity));
-        answer::receive(operation, response, &self.0.limits, secrets).await
+        let is_answer = response.status() == StatusCode::OK;
+        let received = async {
+            let response = answer::receive(operation, response, &self.0.limits, secrets).await?;
+            if take == Take::Whole { response.whole().await } else { Ok(response) }
+        };
+        received.await.map_err(|error| if is_answer { error.within_answer() } else { error })
     }
 
     /// Waits for an answer as long as the request moves, and the answer timeout from when it last did.

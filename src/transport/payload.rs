@@ -2,8 +2,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -55,6 +56,15 @@ impl Payload {
         Ok(Self::Files { fields, file_field: F::FILE_FIELD, files })
     }
 
+    /// The progress of an attempt at it.
+    pub(super) fn progress(&self) -> Progress {
+        let is_whole = match self {
+            Self::Buffered(_) => true,
+            Self::Files { files, .. } => files.is_empty(),
+        };
+        Progress::start(is_whole)
+    }
+
     /// What it carries that is secret.
     pub(super) fn secrets(&self, identity: Option<&Identity>) -> Vec<Secret> {
         let is_secret = |name: &str| SECRET_FIELDS.contains(&name);
@@ -96,8 +106,9 @@ impl Payload {
                 for (name, value) in fields {
                     form = form.text(name.clone(), value.clone());
                 }
-                for file in files {
-                    form = form.part(*file_field, part(file, progress).await?);
+                for (index, file) in files.iter().enumerate() {
+                    let is_last = index + 1 == files.len();
+                    form = form.part(*file_field, part(file, progress, is_last).await?);
                 }
                 http.post(url).multipart(form).build().map_err(crate::api::runtime::not_built)
             }
@@ -145,7 +156,7 @@ fn sign_json(body: &[u8], identity: &Identity) -> Result<Vec<u8>> {
     serde_json::to_vec(&object).map_err(|error| unsuited(&error.to_string()))
 }
 
-async fn part(file: &File, progress: &Progress) -> Result<multipart::Part> {
+async fn part(file: &File, progress: &Progress, is_last: bool) -> Result<multipart::Part> {
     // As browsers do; a line break would end the header that the name stands in.
     let name = file.name().replace('\r', "%0D").replace('\n', "%0A");
     let path: &Path = match file.source() {
@@ -155,8 +166,9 @@ async fn part(file: &File, progress: &Progress) -> Result<multipart::Part> {
             let pieces =
                 (0..bytes.len()).step_by(CHUNK).map(|start| bytes.slice(start..bytes.len().min(start + CHUNK)));
             let pieces: Vec<_> = pieces.map(Ok::<_, io::Error>).collect();
-            let progress = progress.clone();
-            let body = Body::wrap_stream(stream::iter(pieces).inspect(move |_| progress.touch()));
+            let moving = progress.clone();
+            let pieces = stream::iter(pieces).inspect(move |_| moving.touch());
+            let body = Body::wrap_stream(to_its_end(pieces, progress.clone(), is_last));
             return Ok(multipart::Part::stream_with_length(body, length).file_name(name));
         }
         Source::Disk(path) => path,
@@ -165,8 +177,23 @@ async fn part(file: &File, progress: &Progress) -> Result<multipart::Part> {
     let unreadable = |error| Error::unreadable(path, &error);
     let open = tokio::fs::File::open(path).await.map_err(unreadable)?;
     let length = open.metadata().await.map_err(unreadable)?.len();
-    let body = Body::wrap_stream(read(open, length, path.to_owned(), progress.clone()));
+    let pieces = read(open, length, path.to_owned(), progress.clone());
+    let body = Body::wrap_stream(to_its_end(pieces, progress.clone(), is_last));
     Ok(multipart::Part::stream_with_length(body, length).file_name(name))
+}
+
+/// Notes when the last piece of the last file was taken: a form that was sent less far cannot be acted on.
+fn to_its_end(
+    pieces: impl Stream<Item = io::Result<Bytes>>,
+    progress: Progress,
+    is_last: bool,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    pieces.chain(stream::poll_fn(move |_| {
+        if is_last {
+            progress.finish();
+        }
+        Poll::Ready(None)
+    }))
 }
 
 /// A file in pieces, of the length that was announced: one that grows meanwhile is cut, one that shrinks is an error.
@@ -201,13 +228,25 @@ fn read(
 pub(super) struct Progress {
     start: Instant,
     millis: Arc<AtomicU64>,
+    /// Whether all of it was given to the connection, as far as can be told.
+    whole: Arc<AtomicBool>,
     /// Why a file could not be read on.
     failure: Arc<Mutex<Option<Error>>>,
 }
 
 impl Progress {
-    pub(super) fn start() -> Self {
-        Self { start: Instant::now(), millis: Arc::default(), failure: Arc::default() }
+    fn start(is_whole: bool) -> Self {
+        let whole = Arc::new(AtomicBool::new(is_whole));
+        Self { start: Instant::now(), millis: Arc::default(), whole, failure: Arc::default() }
+    }
+
+    fn finish(&self) {
+        self.whole.store(true, Ordering::Release);
+    }
+
+    /// Whether the server may have all of the request.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole.load(Ordering::Acquire)
     }
 
     fn touch(&self) {
@@ -260,7 +299,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("etl.sql");
         std::fs::write(&path, "select 1").unwrap();
-        let progress = Progress::start();
+        let progress = Progress::start(false);
         let open = tokio::fs::File::open(&path).await.unwrap();
         let pieces: Vec<_> = read(open, 1000, path, progress.clone()).take(3).collect().await;
         assert!(pieces[0].is_ok() && pieces[1].is_err());
@@ -275,7 +314,7 @@ mod tests {
         let path = home.path().join("etl.sql");
         std::fs::write(&path, "select 1 and more").unwrap();
         let open = tokio::fs::File::open(&path).await.unwrap();
-        let pieces: Vec<_> = read(open, 8, path, Progress::start()).collect().await;
+        let pieces: Vec<_> = read(open, 8, path, Progress::start(false)).collect().await;
         assert_eq!(pieces.into_iter().map(Result::unwrap).collect::<Vec<_>>().concat(), b"select 1");
     }
 

@@ -8,7 +8,11 @@ use super::{requests_to, sqlflow};
 async fn every_job_of_the_user_is_listed() {
     let (sqlflow, emulator) = sqlflow().await;
     for name in ["a", "b"] {
-        let submit = sqlflow.submit(Vendor::PostgreSql).name(name).sql("a.sql", "create view v as select x from t");
+        let submit = sqlflow
+            .submit(Vendor::PostgreSql)
+            .name(name)
+            .without_suffix()
+            .sql("a.sql", "create view v as select x from t");
         submit.await.unwrap().wait().await.unwrap();
     }
     let other = super::client_of(&emulator, sqlflow_client::Credentials::secret_key("bob", "key"));

@@ -13,7 +13,7 @@ const INSERT: &str = "insert into report (total) select amount from sales";
 #[tokio::test]
 async fn sql_in_memory_passes_through_its_states_to_typed_lineage() {
     let (sqlflow, emulator) = sqlflow().await;
-    let job = sqlflow.submit(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT).await.unwrap();
+    let job = sqlflow.submit(Vendor::PostgreSql).name("nightly").without_suffix().sql("a.sql", INSERT).await.unwrap();
     let mut states = Vec::new();
     let mut watch = job.watch();
     while let Some(state) = watch.try_next().await.unwrap() {
@@ -67,6 +67,7 @@ async fn options_arrive_and_show_in_the_job() {
     let submit = sqlflow
         .submit(Vendor::Snowflake)
         .name("with options")
+        .without_suffix()
         .sql("a.sql", INSERT)
         .relation_types([RelationType::Fdd, RelationType::Fdr])
         .ignore_function(false)

@@ -35,7 +35,7 @@ async fn exports() -> (Server, Job) {
 #[tokio::test]
 async fn every_option_of_submit_user_job_arrives_under_its_name() -> Outcome {
     let server = Server::answering(SUBMIT, state("create")).await;
-    let submit = server.client().submit(Vendor::Mssql).name("nightly").sql("a.sql", "select 1");
+    let submit = server.client().submit(Vendor::Mssql).name("nightly").without_suffix().sql("a.sql", "select 1");
     submit
         .hostname("db.example.com")
         .port(1433)
@@ -97,7 +97,7 @@ async fn every_option_of_submit_user_job_arrives_under_its_name() -> Outcome {
 #[tokio::test]
 async fn options_that_are_not_set_are_not_submitted() -> Outcome {
     let server = Server::answering(SUBMIT, state("create")).await;
-    server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await?;
+    server.client().submit(Vendor::Oracle).without_suffix().sql("a.sql", "select 1").await?;
     let expected = fields([USER, TOKEN, ("dbvendor", "dbvoracle"), ("jobName", "a.sql")]);
     assert_eq!(server.only().await.fields(), expected);
     Ok(())
@@ -106,7 +106,8 @@ async fn options_that_are_not_set_are_not_submitted() -> Outcome {
 #[tokio::test]
 async fn every_option_of_submit_persist_job_arrives_under_its_name() -> Outcome {
     let server = Server::answering(SUBMIT_PERSIST, state("create")).await;
-    let submit = server.client().submit_persist(Vendor::Snowflake).name("regular").sql("a.sql", "select 1");
+    let submit =
+        server.client().submit_persist(Vendor::Snowflake).name("regular").without_suffix().sql("a.sql", "select 1");
     submit
         .hostname("db.example.com")
         .port(65_535)
@@ -150,7 +151,7 @@ async fn every_option_of_submit_persist_job_arrives_under_its_name() -> Outcome 
 #[tokio::test]
 async fn the_first_batch_of_a_regular_job_goes_without_a_job_id() -> Outcome {
     let server = Server::answering(SUBMIT_PERSIST, state("create")).await;
-    server.client().submit_persist(Vendor::Oracle).sql("a.sql", "select 1").await?;
+    server.client().submit_persist(Vendor::Oracle).without_suffix().sql("a.sql", "select 1").await?;
     let expected = fields([USER, TOKEN, ("dbvendor", "dbvoracle"), ("jobName", "a.sql"), ("firstSubmit", "true")]);
     assert_eq!(server.only().await.fields(), expected);
     Ok(())

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlflow_client::job::Polling;
+use sqlflow_client::job::{Polling, Settling};
 use sqlflow_client::{Client, ClientBuilder, Credentials};
 use wiremock::matchers::{any, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
@@ -97,9 +97,14 @@ impl Server {
     }
 }
 
-/// A builder whose clients go straight to a server on loopback, and ask for states without long pauses.
+/// A builder whose clients go straight to a server on loopback, ask for states without long pauses, make each call once,
+/// and look for a lost submit in a moment.
 pub(crate) fn builder(url: &str) -> ClientBuilder {
-    Client::builder(url).no_proxy().polling(Polling::every(Duration::from_millis(1)))
+    Client::builder(url)
+        .no_proxy()
+        .polling(Polling::every(Duration::from_millis(1)))
+        .without_retries()
+        .settling(Settling::new().window(Duration::from_millis(10)).asks(2))
 }
 
 /// An answer as servers send it: HTTP 200 with JSON.
