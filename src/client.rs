@@ -4,11 +4,12 @@ mod base_url;
 mod tls;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::tls::TlsBackend;
 use crate::credentials::{Keyring, variable};
-use crate::job::Polling;
+use crate::job::{Followed, Polling};
 use crate::transport::{Limits, Transport};
 use crate::{Credentials, Error, Result, api};
 
@@ -22,7 +23,7 @@ const UPLOAD_BYTES: u64 = 200_000_000;
 
 /// A client of one SQLFlow server.
 ///
-/// Cheap to clone; clones share connections and the token. Made by [`Client::builder`] or [`Client::from_env`].
+/// Cheap to clone; clones share connections, the token, and the requests of their [watches](crate::job::Watch). Made by [`Client::builder`] or [`Client::from_env`].
 ///
 /// ```no_run
 /// # async fn example() -> sqlflow_client::Result<()> {
@@ -37,6 +38,7 @@ const UPLOAD_BYTES: u64 = 200_000_000;
 pub struct Client {
     api: api::Client,
     polling: Polling,
+    followed: Arc<Followed>,
 }
 
 impl Client {
@@ -84,6 +86,10 @@ impl Client {
 
     pub(crate) fn polling(&self) -> Polling {
         self.polling
+    }
+
+    pub(crate) fn followed(&self) -> &Arc<Followed> {
+        &self.followed
     }
 }
 
@@ -244,7 +250,8 @@ impl ClientBuilder {
             (None, settings) => settings.unwrap_or_default().build(base_url.starts_with("https:"))?,
         };
         let transport = Transport::new(http.clone(), base_url.clone(), Keyring::new(self.credentials), self.limits);
-        Ok(Client { api: api::Client::new_with_client(&base_url, http, transport), polling: self.polling })
+        let api = api::Client::new_with_client(&base_url, http, transport);
+        Ok(Client { api, polling: self.polling, followed: Arc::default() })
     }
 
     fn own(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -356,5 +363,12 @@ mod tests {
     fn a_client_is_shared_between_threads() {
         fn shared<T: Send + Sync + Clone + 'static>() {}
         shared::<Client>();
+    }
+
+    #[test]
+    fn clones_share_their_watches() {
+        let client = Client::builder("h").build().unwrap();
+        assert!(Arc::ptr_eq(client.followed(), client.clone().followed()));
+        assert!(!Arc::ptr_eq(client.followed(), Client::builder("h").build().unwrap().followed()));
     }
 }
