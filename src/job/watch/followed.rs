@@ -259,7 +259,9 @@ impl Followed {
 async fn ask(source: &impl Source, id: &JobId) -> Result<JobInfo> {
     let told = timeout(LONGEST_ASK, source.ask(id)).await;
     let told = told.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "the state was not told in a minute")));
-    if let Err(error) = &told {
+    if let Err(error) = &told
+        && may_pass(error)
+    {
         tracing::warn!(%error, "the state of a job could not be asked for");
     }
     told

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt as _;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, poll_fn};
 use tokio::time::sleep;
 
 use super::*;
@@ -32,6 +32,8 @@ struct Settings {
     failure: fn(usize) -> Option<ErrorKind>,
     ask_takes: Duration,
     list_takes: Duration,
+    /// In how many pieces the list comes.
+    pieces: u32,
 }
 
 impl Default for Settings {
@@ -43,6 +45,7 @@ impl Default for Settings {
             failure: |_| None,
             ask_takes: Duration::from_millis(20),
             list_takes: Duration::from_millis(20),
+            pieces: 1,
         }
     }
 }
@@ -131,9 +134,11 @@ impl Source for Server {
             lists.len()
         };
         // As it was when it was asked for.
-        let Settings { jobs, is_listed, failure, .. } = self.0.settings;
+        let Settings { jobs, is_listed, failure, list_takes, pieces, .. } = self.0.settings;
         let listed = (0..jobs).filter(|job| is_listed(*job)).filter_map(|job| self.info(job)).collect();
-        sleep(self.0.settings.list_takes).await;
+        for _ in 0..pieces {
+            sleep(list_takes / pieces).await;
+        }
         failure(nth).map_or(Ok(listed), |kind| Err(Error::new(kind, "no list")))
     }
 }
@@ -297,6 +302,28 @@ async fn a_list_that_is_older_than_the_watch_does_not_count() {
     assert_eq!((server.lists().len(), server.in_flight()), (1, 1));
     assert_eq!(seen(anew).await, ["running", "success"]);
     others.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_comes_in_many_pieces_wakes_one_watch_at_each() {
+    let settings =
+        Settings { jobs: 100, status: |_, _| Some("success"), list_takes: SECOND, pieces: 500, ..Settings::default() };
+    let server = Server::new(settings);
+    let followed = Arc::default();
+    let polls = Arc::new(AtomicUsize::new(0));
+    let watched = |watch| {
+        let (polls, mut watched) = (Arc::clone(&polls), Box::pin(seen(watch)));
+        poll_fn(move |context| {
+            polls.fetch_add(1, Ordering::SeqCst);
+            watched.poll_unpin(context)
+        })
+    };
+    let tasks: Vec<_> = server.watches(&followed).into_iter().map(|watch| tokio::spawn(watched(watch))).collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), ["success"]);
+    }
+    let polls = polls.load(Ordering::SeqCst);
+    assert!(polls < 2500, "{polls}, of the 50,000 that waking all would take");
 }
 
 #[tokio::test(start_paused = true)]
