@@ -23,7 +23,8 @@ const UPLOAD_BYTES: u64 = 200_000_000;
 
 /// A client of one SQLFlow server.
 ///
-/// Cheap to clone; clones share connections, the token, and the requests of their [watches](crate::job::Watch). Made by [`Client::builder`] or [`Client::from_env`].
+/// Cheap to clone; clones share connections, the token, and the requests of their [watches](crate::job::Watch). Made by
+/// [`Client::builder`] or [`Client::from_env`].
 ///
 /// ```no_run
 /// # async fn example() -> sqlflow_client::Result<()> {
