@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use self::tls::TlsBackend;
 use crate::credentials::{Keyring, variable};
-use crate::job::{Polling, Settling};
+use crate::job::{Followed, Polling, Settling};
 use crate::retry::{Retries, RetryBudget, RetryPolicy};
 use crate::transport::{Limits, Transport};
 use crate::{Credentials, Error, Result, api};
@@ -24,7 +24,8 @@ const UPLOAD_BYTES: u64 = 200_000_000;
 
 /// A client of one SQLFlow server.
 ///
-/// Cheap to clone; clones share connections and the token. Made by [`Client::builder`] or [`Client::from_env`].
+/// Cheap to clone; clones share connections, the token, and the requests of their [watches](crate::job::Watch). Made by
+/// [`Client::builder`] or [`Client::from_env`].
 ///
 /// ```no_run
 /// # async fn example() -> sqlflow_client::Result<()> {
@@ -40,6 +41,7 @@ pub struct Client {
     api: api::Client,
     polling: Polling,
     settling: Settling,
+    followed: Arc<Followed>,
 }
 
 impl Client {
@@ -94,6 +96,10 @@ impl Client {
 
     pub(crate) fn settling(&self) -> Settling {
         self.settling
+    }
+
+    pub(crate) fn followed(&self) -> &Arc<Followed> {
+        &self.followed
     }
 }
 
@@ -289,7 +295,7 @@ impl ClientBuilder {
         let keyring = Keyring::new(self.credentials);
         let transport = Transport::new(http.clone(), base_url.clone(), keyring, self.limits, self.retries);
         let api = api::Client::new_with_client(&base_url, http, transport);
-        Ok(Client { api, polling: self.polling, settling: self.settling })
+        Ok(Client { api, polling: self.polling, settling: self.settling, followed: Arc::default() })
     }
 
     fn own(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -403,5 +409,12 @@ mod tests {
     fn a_client_is_shared_between_threads() {
         fn shared<T: Send + Sync + Clone + 'static>() {}
         shared::<Client>();
+    }
+
+    #[test]
+    fn clones_share_their_watches() {
+        let client = Client::builder("h").build().unwrap();
+        assert!(Arc::ptr_eq(client.followed(), client.clone().followed()));
+        assert!(!Arc::ptr_eq(client.followed(), Client::builder("h").build().unwrap().followed()));
     }
 }

@@ -37,6 +37,7 @@ mod wait;
 mod watch;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use self::download::Progress;
 pub use self::export::{Export, ExportCsv, ExportForm, ExportFullJson, ExportGraphml, ExportLineageAsJson};
@@ -45,10 +46,18 @@ pub use self::info::{JobInfo, JobStatus, JobSummary, JobsSummary};
 pub use self::settle::Settling;
 pub use self::submit::{Submit, SubmitPersist};
 pub use self::wait::{FinishedJob, Wait};
+pub(crate) use self::watch::Followed;
+use self::watch::Source;
 pub use self::watch::{JobState, Polling, Watch};
 
-use crate::api::{types, without_data};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::runtime::Answer as _;
+use crate::api::{Envelope, Operation, ResponseValue, operations, types, without_data};
 use crate::lineage::Lineage;
+use crate::retry::Attempts;
+use crate::transport::Take;
 use crate::transport::secrets::Secrets;
 use crate::{Client, Error, ErrorKind, Result, Secret, Vendor};
 
@@ -88,10 +97,26 @@ impl Client {
     /// # Errors
     /// As every call of the API.
     pub async fn jobs(&self) -> Result<JobsSummary> {
+        self.listed(self.transport().attempts()).await
+    }
+
+    async fn listed(&self, attempts: Attempts) -> Result<JobsSummary> {
         let form = types::DisplayUserJobsSummaryRequest::new();
-        let (mut jobs, warnings) = self.api().display_user_jobs_summary(&form).await?.into_data_and_warnings()?;
+        let answer = self.asked::<JobsSummary>(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await?;
+        let (mut jobs, warnings) = answer.into_data_and_warnings()?;
         jobs.warnings = warnings;
         Ok(jobs)
+    }
+
+    async fn asked<T: DeserializeOwned + Send>(
+        &self,
+        operation: &'static Operation,
+        form: &impl Serialize,
+        mut attempts: Attempts,
+    ) -> Result<ResponseValue<Envelope<T>>> {
+        let response = self.transport().send_form(operation, form, Take::Whole, &mut attempts).await?;
+        attempts.succeeded();
+        Envelope::<T>::read(response).await
     }
 }
 
@@ -131,9 +156,17 @@ impl Job {
     /// # Errors
     /// [`JobNotFound`](ErrorKind::JobNotFound) if the server knows no such job; else as every call of the API.
     pub async fn info(&self) -> Result<JobInfo> {
+        self.ask(self.client.transport().attempts()).await
+    }
+
+    async fn ask(&self, attempts: Attempts) -> Result<JobInfo> {
         let form = types::DisplayUserJobSummaryRequest { job_id: Some(self.id.checked()?), job_name: None };
-        let answer = self.about(self.client.api().display_user_job_summary(&form).await)?;
-        self.about(answer.check())?;
+        let asking = self.client.asked::<JobSummary>(&operations::DISPLAY_USER_JOB_SUMMARY, &form, attempts);
+        let answer = self.about(asking.await)?;
+        match answer.check() {
+            Err(error) if error.code() == Some(404) => return Err(self.not_there().with_code(404).caused_by(error)),
+            verdict => self.about(verdict)?,
+        }
         let answer = answer.into_inner();
         if !answer.mentions_data {
             return self.about(Err(without_data(answer.code)));
@@ -141,14 +174,18 @@ impl Job {
         let warnings = answer.warnings().map(ToOwned::to_owned).collect();
         let jobs = answer.data.map(|summary| summary.jobs).unwrap_or_default();
         let found = jobs.into_iter().find(|job| job.id == self.id);
-        found.map(|job| JobInfo { warnings, ..job }).ok_or_else(|| {
-            let text =
-                format!("the server knows no job {}: it may have been deleted, or belong to another user", self.id);
-            Error::new(ErrorKind::JobNotFound, text).with_job(&self.id)
-        })
+        found.map(|job| JobInfo { warnings, ..job }).ok_or_else(|| self.not_there())
+    }
+
+    fn not_there(&self) -> Error {
+        let text = format!("the server knows no job {}: it may have been deleted, or belong to another user", self.id);
+        Error::new(ErrorKind::JobNotFound, text).with_job(&self.id)
     }
 
     /// Follows it: a stream of its states, the first at once.
+    ///
+    /// Any number of jobs may be followed at the same time: more than four of a client share one request for the list
+    /// of jobs, as [`Watch`] explains.
     #[must_use = "asks when it is polled"]
     pub fn watch(&self) -> Watch {
         self.states(self.client.polling())
@@ -225,13 +262,21 @@ impl Job {
     }
 
     fn states(&self, polling: Polling) -> Watch {
-        let job = self.clone();
-        let ask = move || {
-            let job = job.clone();
-            async move { job.info().await }
-        };
-        let known = self.submitted.clone().unwrap_or_else(|| JobInfo { id: self.id.clone(), ..JobInfo::default() });
-        Watch::new(ask, known, self.submitted.is_some(), polling)
+        let client = self.client.clone();
+        let followed = Arc::clone(client.followed());
+        Watch::new(client, followed, self.id.clone(), self.submitted.clone(), polling)
+    }
+}
+
+/// The two questions that watches ask. Each is one attempt: a watch asks again in its own time, and tells of trouble at
+/// once.
+impl Source for Client {
+    async fn ask(&self, id: &JobId) -> Result<JobInfo> {
+        self.job(id).ask(self.transport().single()).await
+    }
+
+    async fn list(&self) -> Result<Vec<JobInfo>> {
+        Ok(self.listed(self.transport().single()).await?.jobs)
     }
 }
 

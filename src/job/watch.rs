@@ -1,25 +1,35 @@
 //! Following a job: how often its state is asked for, and the stream of its states.
 
+mod driver;
+mod followed;
+mod seat;
+
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::poll_fn;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use sync_wrapper::SyncWrapper;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::task::yield_now;
+use tokio::time::Instant;
 
-use super::{JobInfo, JobStatus};
+use self::followed::Follow;
+pub(crate) use self::followed::{Followed, Source};
+use self::seat::News;
+use super::{JobId, JobInfo, JobStatus};
 use crate::{Error, ErrorKind, Result};
-
-/// A state is a small answer: a server that does not give it in this time is asked again instead.
-const LONGEST_ASK: Duration = Duration::from_secs(60);
 
 /// How often a job is asked for its state: at once, soon again, and more and more rarely as it gets older.
 ///
 /// The pause is a tenth of the time the job has been followed, within bounds (200 ms and 15 s by default), and varied
 /// at random by a fifth, so that many jobs that were submitted together are not asked for together.
+///
+/// When more than four jobs of a client are watched, they are asked for together all the same: with one list of the
+/// user's jobs, when the first of them wants to ask (which is not varied), and never sooner than four times as long
+/// after a list as that list took.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Polling {
     shortest: Duration,
@@ -166,20 +176,40 @@ impl fmt::Display for JobState {
 /// A [`Stream`] of results; [`try_next`](Watch::try_next) serves without its traits. The first state comes at once,
 /// each later one when it differs, and the last is [final](JobStatus::is_final). When the server cannot be asked for a
 /// while, the last known state comes again with its [trouble](JobState::trouble). An error ends the stream: one that
-/// asking again cannot mend, or trouble that outlasts [`Polling::patience`].
+/// asking again cannot mend, or trouble that outlasts [`Polling::patience`] (15 seconds while the server was never
+/// reached). A job that is not there, or not any more,
+/// is [`JobNotFound`](ErrorKind::JobNotFound).
+///
+/// # Many jobs
+///
+/// Up to four watches of a client and its clones ask for their jobs themselves. When there are more, all of them share
+/// one request for the list of the user's jobs: one at a time, however many they are. Then
+///
+/// - the first state of a job that this client has submitted is the one it had then, without asking;
+/// - a watch misses no state that a list has shown, however late it is read;
+/// - a job that the list leaves out is asked for alone, up to sixteen of them after a list, before it counts as gone;
+/// - a list that fails is trouble to every watch.
+///
+/// The requests are made by the watches that are being polled: one that is not holds up no other, and when all are
+/// dropped nothing is left behind.
 ///
 /// Dropping it does nothing to the job.
 pub struct Watch(SyncWrapper<BoxStream<'static, Result<JobState>>>);
 
 impl Watch {
-    /// Follows a job that `ask` describes. `known` is what is known of it already, from its server if it was `reached`.
-    pub(super) fn new<F, A>(ask: F, known: JobInfo, reached: bool, polling: Polling) -> Self
-    where
-        F: Fn() -> A + Send + 'static,
-        A: Future<Output = Result<JobInfo>> + Send,
-    {
-        let follower = Follower { ask, polling, known, reached, start: None, asked: false, troubled: None };
-        let states = stream::unfold(Some(follower), |follower| async { follower?.next().await });
+    /// Follows a job among those that are `followed`. `submitted` is what its server told when it took it, if this
+    /// client submitted it.
+    pub(super) fn new(
+        source: impl Source,
+        followed: Arc<Followed>,
+        id: JobId,
+        submitted: Option<JobInfo>,
+        polling: Polling,
+    ) -> Self {
+        let seen = submitted.is_some();
+        let known = submitted.unwrap_or_else(|| JobInfo { id, ..JobInfo::default() });
+        let first = Follower { source, followed, polling, known, seen, reached: seen, seat: None, troubled: None };
+        let states = stream::unfold(Some(first), |follower| async { follower?.next().await });
         Self(SyncWrapper::new(states.boxed()))
     }
 
@@ -206,67 +236,82 @@ impl fmt::Debug for Watch {
     }
 }
 
-struct Follower<F> {
-    ask: F,
+struct Follower<S> {
+    source: S,
+    followed: Arc<Followed>,
     polling: Polling,
     known: JobInfo,
+    /// Whether the job was ever there.
+    seen: bool,
     /// Whether the server was ever reached.
     reached: bool,
-    /// Since when the job is followed.
-    start: Option<Instant>,
-    /// Whether the server has described the job since then.
-    asked: bool,
+    /// Its seat among the followed, from when it is first polled.
+    seat: Option<Follow>,
     /// Since when the server cannot be asked.
     troubled: Option<Instant>,
 }
 
-impl<F, A> Follower<F>
-where
-    F: Fn() -> A,
-    A: Future<Output = Result<JobInfo>>,
-{
+impl<S: Source> Follower<S> {
     /// The next state, and the follower unless that was the last.
     async fn next(mut self) -> Option<(Result<JobState>, Option<Self>)> {
         loop {
-            let followed = self.start.get_or_insert_with(Instant::now).elapsed();
-            if self.asked || self.troubled.is_some() {
-                sleep(self.polling.pause(followed, fastrand::f64())).await;
-            }
-            let told = timeout(LONGEST_ASK, (self.ask)()).await;
-            match told.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "the state was not told in a minute"))) {
+            let News { at, told } = self.news().await;
+            match told {
                 Ok(info) => {
-                    let recovered = self.troubled.take().is_some();
-                    let is_news = !self.asked || recovered || self.known.status != info.status;
-                    (self.asked, self.reached, self.known) = (true, true, info);
-                    if is_news {
-                        return Some(self.state(None));
-                    }
+                    (self.seen, self.reached, self.known, self.troubled) = (true, true, *info, None);
+                    return Some(self.state(at, None));
                 }
-                Err(error) if !may_pass(&error) => return Some((Err(error), None)),
+                Err(error) if !may_pass(&error) => return Some((Err(self.explained(error)), None)),
                 Err(error) => {
                     let is_news = self.troubled.is_none();
-                    let since = *self.troubled.get_or_insert_with(Instant::now);
-                    tracing::warn!(%error, "the state of a job could not be asked for");
-                    // A caller with a wrong URL should not wait.
+                    let since = *self.troubled.get_or_insert(at);
                     self.reached |= error.kind() != ErrorKind::Connect;
-                    if !self.reached || since.elapsed() >= self.polling.patience {
+                    let patience =
+                        if self.reached { self.polling.patience } else { self.polling.patience.min(FIRST_CONTACT) };
+                    if at - since >= patience {
                         return Some((Err(error), None));
                     }
                     if is_news {
-                        return Some(self.state(Some(error)));
+                        return Some(self.state(at, Some(error)));
                     }
                 }
             }
         }
     }
 
-    fn state(self, trouble: Option<Error>) -> (Result<JobState>, Option<Self>) {
+    async fn news(&mut self) -> News {
+        let mut is_new = false;
+        let seat = self.seat.get_or_insert_with(|| {
+            is_new = true;
+            let submitted = self.seen.then(|| self.known.clone());
+            self.followed.follow(self.known.id.clone(), submitted, self.polling)
+        });
+        if is_new {
+            // Watches that begin together take their seats together: they know that they are many before one asks.
+            yield_now().await;
+        }
+        seat.news(&self.source).await
+    }
+
+    fn state(self, at: Instant, trouble: Option<Error>) -> (Result<JobState>, Option<Self>) {
         let info = self.known.clone();
         let is_last = trouble.is_none() && info.status.is_final();
-        let followed = self.start.map(|start| start.elapsed()).unwrap_or_default();
+        let followed = self.seat.as_ref().map(|seat| seat.age(at)).unwrap_or_default();
         (Ok(JobState { info, followed, trouble }), (!is_last).then_some(self))
     }
+
+    /// A job that was there is gone. One that never was has another reason.
+    fn explained(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::JobNotFound || !self.seen {
+            return error;
+        }
+        let id = &self.known.id;
+        error.with_text(format!("job {id} is gone: it was there and the server does not know it any more (deleted?)"))
+    }
 }
+
+/// A caller with a wrong URL should not wait for long. A server that was never reached may be starting, though.
+const FIRST_CONTACT: Duration = Duration::from_secs(15);
 
 /// Whether asking again may help.
 fn may_pass(error: &Error) -> bool {
@@ -278,11 +323,42 @@ fn may_pass(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use serde_json::json;
 
     use super::*;
+
+    /// A server with one job, which answers like this.
+    struct Server<F>(Arc<F>);
+
+    impl<F> Clone for Server<F> {
+        fn clone(&self) -> Self {
+            Self(Arc::clone(&self.0))
+        }
+    }
+
+    impl<F, A> Source for Server<F>
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<JobInfo>> + Send,
+    {
+        async fn ask(&self, _: &JobId) -> Result<JobInfo> {
+            (self.0)().await
+        }
+
+        async fn list(&self) -> Result<Vec<JobInfo>> {
+            panic!("one job is asked for alone")
+        }
+    }
+
+    fn follow<F, A>(ask: F, submitted: Option<JobInfo>, polling: Polling) -> Watch
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<JobInfo>> + Send,
+    {
+        Watch::new(Server(Arc::new(ask)), Arc::default(), JobId::new("1"), submitted, polling)
+    }
 
     fn info(status: &str) -> JobInfo {
         serde_json::from_value(json!({"jobId": "1", "status": status})).unwrap()
@@ -302,7 +378,7 @@ mod tests {
             times.push(Instant::now());
             async { answer }
         };
-        (Watch::new(ask, JobInfo::default(), false, polling), asked)
+        (follow(ask, None, polling), asked)
     }
 
     async fn seen(mut watch: Watch) -> Vec<String> {
@@ -366,7 +442,7 @@ mod tests {
                 }
             }
         };
-        let hung = Watch::new(ask, info("create"), true, Polling::default());
+        let hung = follow(ask, Some(info("create")), Polling::default());
         let trouble = "running (not confirmed: the state was not told in a minute)";
         assert_eq!(seen(hung).await, ["running", trouble, "success"]);
     }
@@ -390,11 +466,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_server_that_was_never_reached_is_an_error_at_once() {
+    async fn a_server_that_was_never_reached_is_an_error_soon() {
         let unreachable = Err(Error::new(ErrorKind::Connect, "nobody there"));
         let (watch, asked) = watch(vec![unreachable], Polling::default());
-        assert_eq!(seen(watch).await, ["error: nobody there"]);
-        assert_eq!(asked.lock().unwrap().len(), 1);
+        assert_eq!(seen(watch).await, ["unknown (not confirmed: nobody there)", "error: nobody there"]);
+        let asked = asked.lock().unwrap();
+        assert!(*asked.last().unwrap() - asked[0] < Duration::from_secs(20), "{asked:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_asks_for_time_is_given_it() {
+        let busy = Err(Error::new(ErrorKind::Busy, "later").with_retry_after(Some(Duration::from_secs(40))));
+        let (watch, asked) = watch(vec![Ok(info("running")), busy, Ok(info("success"))], Polling::default());
+        assert_eq!(seen(watch).await, ["running", "running (not confirmed: later)", "success"]);
+        let asked = asked.lock().unwrap();
+        assert_eq!(asked[2] - asked[1], Duration::from_secs(40));
     }
 
     #[tokio::test(start_paused = true)]
@@ -410,7 +496,7 @@ mod tests {
             let answer = answers.lock().unwrap().pop().unwrap();
             async { answer }
         };
-        let watch = Watch::new(ask, info("create"), true, Polling::default());
+        let watch = follow(ask, Some(info("create")), Polling::default());
         assert_eq!(seen(watch).await, ["create (not confirmed: lost)", "success"]);
     }
 

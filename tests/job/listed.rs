@@ -32,7 +32,7 @@ async fn a_deleted_job_is_not_found() {
     job.delete().await.unwrap();
     assert!(emulator.jobs().is_empty());
     let error = job.info().await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::JobNotFound | ErrorKind::Rejected), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::JobNotFound, "{error:?}");
     assert_eq!(error.job_id(), Some(job.id()));
 }
 

@@ -5,6 +5,7 @@ mod exported;
 mod listed;
 mod submitted;
 mod unattended;
+mod watched;
 
 use sqlflow_client::emulator::{Emulator, EmulatorBuilder};
 use sqlflow_client::job::Polling;

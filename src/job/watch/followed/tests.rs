@@ -1,0 +1,486 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{join_all, poll_fn};
+use tokio::time::sleep;
+
+use super::*;
+use crate::job::{JobStatus, Watch};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A server whose jobs pass through their states by the clock.
+#[derive(Clone)]
+struct Server(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    start: Instant,
+    lists: Mutex<Vec<Instant>>,
+    asks: Mutex<Vec<Instant>>,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
+}
+
+struct Settings {
+    jobs: usize,
+    /// The status of a job at some time after the start, unless it is gone.
+    status: fn(usize, Duration) -> Option<&'static str>,
+    /// Whether a job is in the list.
+    is_listed: fn(usize) -> bool,
+    /// How the list fails, if it does.
+    failure: fn(usize) -> Option<ErrorKind>,
+    ask_takes: Duration,
+    list_takes: Duration,
+    /// In how many pieces the list comes.
+    pieces: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            jobs: 5,
+            status: |_, age| Some(in_turn(age, [5, 30])),
+            is_listed: |_| true,
+            failure: |_| None,
+            ask_takes: Duration::from_millis(20),
+            list_takes: Duration::from_millis(20),
+            pieces: 1,
+        }
+    }
+}
+
+/// The status of a job that begins to run and ends after so many seconds.
+fn in_turn(age: Duration, [running, success]: [u64; 2]) -> &'static str {
+    match age.as_secs() {
+        secs if secs < running => "create",
+        secs if secs < success => "running",
+        _ => "success",
+    }
+}
+
+/// A request that is under way.
+struct Request<'a>(&'a AtomicUsize);
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Server {
+    fn new(settings: Settings) -> Self {
+        Self(Arc::new(Inner {
+            settings,
+            start: Instant::now(),
+            lists: Mutex::default(),
+            asks: Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+            most_in_flight: AtomicUsize::new(0),
+        }))
+    }
+
+    fn lists(&self) -> Vec<Instant> {
+        self.0.lists.lock().unwrap().clone()
+    }
+
+    fn asks(&self) -> Vec<Instant> {
+        self.0.asks.lock().unwrap().clone()
+    }
+
+    fn in_flight(&self) -> usize {
+        self.0.in_flight.load(Ordering::SeqCst)
+    }
+
+    fn most_in_flight(&self) -> usize {
+        self.0.most_in_flight.load(Ordering::SeqCst)
+    }
+
+    fn request(&self) -> Request<'_> {
+        let now = self.0.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        self.0.most_in_flight.fetch_max(now, Ordering::SeqCst);
+        Request(&self.0.in_flight)
+    }
+
+    fn info(&self, job: usize) -> Option<JobInfo> {
+        let status = (self.0.settings.status)(job, self.0.start.elapsed())?;
+        Some(info(job, status))
+    }
+
+    /// A watch for each job, all attached to.
+    fn watches(&self, followed: &Arc<Followed>) -> Vec<Watch> {
+        (0..self.0.settings.jobs).map(|job| self.watch(followed, job)).collect()
+    }
+
+    fn watch(&self, followed: &Arc<Followed>, job: usize) -> Watch {
+        Watch::new(self.clone(), Arc::clone(followed), id(job), None, Polling::default())
+    }
+}
+
+impl Source for Server {
+    async fn ask(&self, id: &JobId) -> Result<JobInfo> {
+        let _request = self.request();
+        self.0.asks.lock().unwrap().push(Instant::now());
+        sleep(self.0.settings.ask_takes).await;
+        let job = id.as_str().parse().unwrap();
+        self.info(job).ok_or_else(|| Error::new(ErrorKind::JobNotFound, "never heard of it"))
+    }
+
+    async fn list(&self) -> Result<Vec<JobInfo>> {
+        let _request = self.request();
+        let nth = {
+            let mut lists = self.0.lists.lock().unwrap();
+            lists.push(Instant::now());
+            lists.len()
+        };
+        // As it was when it was asked for.
+        let Settings { jobs, is_listed, failure, list_takes, pieces, .. } = self.0.settings;
+        let listed = (0..jobs).filter(|job| is_listed(*job)).filter_map(|job| self.info(job)).collect();
+        for _ in 0..pieces {
+            sleep(list_takes / pieces).await;
+        }
+        failure(nth).map_or(Ok(listed), |kind| Err(Error::new(kind, "no list")))
+    }
+}
+
+fn id(job: usize) -> JobId {
+    JobId::new(job.to_string())
+}
+
+fn info(job: usize, status: &str) -> JobInfo {
+    JobInfo { id: id(job), status: status.into(), ..JobInfo::default() }
+}
+
+/// What a watch gives, to its end.
+async fn seen(mut watch: Watch) -> Vec<String> {
+    let mut seen = Vec::new();
+    loop {
+        match watch.try_next().await {
+            Ok(Some(state)) => seen.push(state.to_string()),
+            Ok(None) => return seen,
+            Err(error) => {
+                seen.push(format!("{}: {error}", error.kind()));
+                return seen;
+            }
+        }
+    }
+}
+
+/// Polls a watch once and leaves it.
+fn poll_once(watch: &mut Watch) {
+    assert!(watch.try_next().now_or_never().is_none(), "it waits");
+}
+
+fn seats(followed: &Followed) -> usize {
+    followed.book().seats.len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn four_jobs_are_asked_for_one_by_one() {
+    let server = Server::new(Settings { jobs: 4, ..Settings::default() });
+    let followed = Arc::default();
+    for seen in join_all(server.watches(&followed).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "running", "success"]);
+    }
+    assert!(server.lists().is_empty());
+    assert!(server.asks().len() > 12);
+    assert_eq!(seats(&followed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_jobs_cost_one_list_a_tick() {
+    let server = Server::new(Settings::default());
+    let followed = Arc::default();
+    for seen in join_all(server.watches(&followed).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "running", "success"]);
+    }
+    assert!(server.asks().is_empty());
+    let lists = server.lists();
+    let pauses: Vec<_> = lists.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses.iter().all(|pause| *pause >= Duration::from_millis(200)), "{pauses:?}");
+    assert!(pauses.is_sorted() && lists.len() < 60, "{pauses:?}");
+    assert_eq!((seats(&followed), Arc::strong_count(&followed)), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_watches_see_every_state_with_one_request_at_a_time() {
+    let status = |job, age| {
+        let late = job as u64 % 50;
+        Some(in_turn(age, [20 + late, 40 + late]))
+    };
+    let server = Server::new(Settings { jobs: 10_000, status, ..Settings::default() });
+    let followed = Arc::default();
+    let tasks: Vec<_> = server.watches(&followed).into_iter().map(|watch| tokio::spawn(seen(watch))).collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), ["create", "running", "success"]);
+    }
+    assert_eq!(server.most_in_flight(), 1.max(server.asks().len()));
+    assert!(server.asks().len() <= FEW, "before there were many");
+    let (lists, pause) = (server.lists(), Duration::from_millis(200));
+    assert!(lists.windows(2).all(|pair| pair[1] - pair[0] >= pause));
+    assert!(lists.len() < 100, "{}", lists.len());
+    assert_eq!((seats(&followed), Arc::strong_count(&followed)), (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn watches_on_many_threads_all_end() {
+    let status = |job, age: Duration| {
+        let steps = age.as_millis() / (20 + job as u128 % 30);
+        Some(["create", "running", "success"][usize::try_from(steps.min(2)).unwrap()])
+    };
+    let list_takes = Duration::from_millis(1);
+    let server = Server::new(Settings { jobs: 500, status, list_takes, ask_takes: list_takes, ..Settings::default() });
+    let followed = Arc::default();
+    let polling = Polling::every(Duration::from_millis(1));
+    let watch = |job| Watch::new(server.clone(), Arc::clone(&followed), id(job), None, polling);
+    let tasks: Vec<_> = (0..500).map(|job| tokio::spawn(seen(watch(job)))).collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap().last().map(String::as_str), Some("success"));
+    }
+    assert_eq!((seats(&followed), Arc::strong_count(&followed)), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_read_late_misses_no_state_that_was_listed() {
+    let server = Server::new(Settings { jobs: 8, ..Settings::default() });
+    let followed = Arc::default();
+    let mut watches = server.watches(&followed);
+    let mut late = watches.pop().unwrap();
+    watches.iter_mut().for_each(poll_once);
+    poll_once(&mut late);
+    join_all(watches.into_iter().map(seen)).await;
+    let before = (server.lists().len(), server.asks().len());
+    assert_eq!(seen(late).await, ["create", "running", "success"]);
+    assert_eq!((server.lists().len(), server.asks().len()), before, "it is all known");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_submitted_job_has_its_first_state_at_once_and_without_a_request() {
+    let server = Server::new(Settings { jobs: 10, ..Settings::default() });
+    let followed: Arc<Followed> = Arc::default();
+    let submitted = |job, status| {
+        let known = Some(info(job, status));
+        Watch::new(server.clone(), Arc::clone(&followed), id(job), known, Polling::default())
+    };
+    let mut others = server.watches(&followed);
+    others.iter_mut().for_each(poll_once);
+    let mut watch = submitted(3, "create");
+    let first = watch.try_next().await.unwrap().unwrap();
+    assert!(server.lists().is_empty() && server.asks().is_empty());
+    assert_eq!((first.status(), first.followed()), (&JobStatus::Created, Duration::ZERO));
+    assert_eq!(seen(watch).await, ["running", "success"]);
+    // A batch of a job that has ended: how it did is no news of this batch.
+    poll_once(&mut submitted(4, "success"));
+    poll_once(&mut submitted(4, ""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_that_knows_nothing_brings_the_list_forward() {
+    let server = Server::new(Settings { jobs: 6, status: |_, _| Some("running"), ..Settings::default() });
+    let followed = Arc::default();
+    let mut watches = server.watches(&followed);
+    let newcomer = watches.pop().unwrap();
+    let others = tokio::spawn(join_all(watches.into_iter().map(seen)));
+    sleep(SECOND * 300).await;
+    let start = Instant::now();
+    let mut newcomer = newcomer;
+    assert_eq!(newcomer.try_next().await.unwrap().unwrap().status(), &JobStatus::Running);
+    assert!(start.elapsed() < SECOND / 2, "{:?}", start.elapsed());
+    others.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_older_than_the_watch_does_not_count() {
+    // The last job is listed as ended, and then run again.
+    let status = |job, age| Some(if job == 6 && age < SECOND { "success" } else { in_turn(age, [0, 30]) });
+    let server = Server::new(Settings { jobs: 7, status, list_takes: SECOND * 2, ..Settings::default() });
+    let followed = Arc::default();
+    let mut watches = server.watches(&followed);
+    let anew = watches.pop().unwrap();
+    let others = tokio::spawn(join_all(watches.into_iter().map(seen)));
+    sleep(SECOND * 3 / 2).await;
+    assert_eq!((server.lists().len(), server.in_flight()), (1, 1));
+    assert_eq!(seen(anew).await, ["running", "success"]);
+    others.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_comes_in_many_pieces_wakes_one_watch_at_each() {
+    let settings =
+        Settings { jobs: 100, status: |_, _| Some("success"), list_takes: SECOND, pieces: 500, ..Settings::default() };
+    let server = Server::new(settings);
+    let followed = Arc::default();
+    let polls = Arc::new(AtomicUsize::new(0));
+    let watched = |watch| {
+        let (polls, mut watched) = (Arc::clone(&polls), Box::pin(seen(watch)));
+        poll_fn(move |context| {
+            polls.fetch_add(1, Ordering::SeqCst);
+            watched.poll_unpin(context)
+        })
+    };
+    let tasks: Vec<_> = server.watches(&followed).into_iter().map(|watch| tokio::spawn(watched(watch))).collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), ["success"]);
+    }
+    let polls = polls.load(Ordering::SeqCst);
+    assert!(polls < 2500, "{polls}, of the 50,000 that waking all would take");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_list_is_asked_for_rarely() {
+    let server = Server::new(Settings { list_takes: SECOND * 10, ..Settings::default() });
+    join_all(server.watches(&Arc::default()).into_iter().map(seen)).await;
+    let lists = server.lists();
+    assert!(lists.windows(2).all(|pair| pair[1] - pair[0] >= SECOND * 50), "{lists:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_vanishes_is_an_error_of_its_own() {
+    let status = |job, age| (job != 3 || age < SECOND * 10).then(|| in_turn(age, [5, 30]));
+    let server = Server::new(Settings { jobs: 20, status, ..Settings::default() });
+    let all = join_all(server.watches(&Arc::default()).into_iter().map(seen)).await;
+    for (job, seen) in all.iter().enumerate() {
+        let last = if job == 3 {
+            "job not found: job 3 is gone: it was there and the server does not know it any more (deleted?)"
+        } else {
+            "success"
+        };
+        assert_eq!(*seen, ["create", "running", last]);
+    }
+    assert_eq!((server.most_in_flight(), server.asks().len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_never_was_is_said_to_be_unknown() {
+    let server =
+        Server::new(Settings { jobs: 6, status: |job, _| (job != 5).then_some("success"), ..Settings::default() });
+    let all = join_all(server.watches(&Arc::default()).into_iter().map(seen)).await;
+    assert_eq!(all[5], ["job not found: never heard of it"]);
+    assert_eq!(all[4], ["success"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_that_no_list_shows_are_asked_for_sixteen_at_a_time() {
+    let server = Server::new(Settings { jobs: 100, is_listed: |job| job < 50, ..Settings::default() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen.last().map(String::as_str), Some("success"));
+    }
+    let (lists, asks) = (server.lists(), server.asks());
+    for pair in lists.windows(2) {
+        let between = asks.iter().filter(|at| (pair[0]..pair[1]).contains(at)).count();
+        assert!(between <= MOST_CONFIRMED, "{between}");
+    }
+    assert!(server.most_in_flight() <= FEW, "when few are left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_fails_is_told_to_every_watch_and_ends_none() {
+    let failure = |nth| (3..9).contains(&nth).then_some(ErrorKind::Server);
+    let server = Server::new(Settings { jobs: 6, failure, ..Settings::default() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "create (not confirmed: no list)", "create", "running", "success"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_that_fail_for_longer_than_the_patience_of_a_watch_end_that_watch() {
+    let failure = |nth| (nth > 2).then_some(ErrorKind::Interrupted);
+    let server = Server::new(Settings { jobs: 6, failure, ..Settings::default() });
+    let followed: Arc<Followed> = Arc::default();
+    let impatient = Polling::default().patience(SECOND * 20);
+    let impatient = Watch::new(server.clone(), Arc::clone(&followed), id(0), None, impatient);
+    let others = join_all(server.watches(&followed).into_iter().map(seen));
+    let start = Instant::now();
+    let (first, others) = tokio::join!(async { (seen(impatient).await, start.elapsed()) }, others);
+    let expected = ["create", "create (not confirmed: no list)", "connection lost: no list"];
+    assert_eq!(first.0, expected);
+    assert!((20..40).contains(&first.1.as_secs()), "{:?}", first.1);
+    assert!(start.elapsed() > SECOND * 300);
+    assert!(others.iter().all(|seen| *seen == expected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_refused_ends_every_watch() {
+    let failure = |nth| (nth > 1).then_some(ErrorKind::Authentication);
+    let server = Server::new(Settings { jobs: 6, failure, ..Settings::default() });
+    let followed = Arc::default();
+    for seen in join_all(server.watches(&followed).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "authentication: no list"]);
+    }
+    assert_eq!((server.lists().len(), seats(&followed)), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_never_reached_ends_every_watch_soon() {
+    let server = Server::new(Settings { jobs: 20, failure: |_| Some(ErrorKind::Connect), ..Settings::default() });
+    let all = join_all(server.watches(&Arc::default()).into_iter().map(seen)).await;
+    let expected = ["unknown (not confirmed: no list)", "no connection: no list"];
+    assert!(all.iter().all(|seen| *seen == expected), "{all:?}");
+    let lists = server.lists();
+    assert!(*lists.last().unwrap() - lists[0] < Duration::from_secs(20), "{lists:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_hangs_is_asked_for_again() {
+    let server = Server::new(Settings { jobs: 6, list_takes: SECOND * 3600, ..Settings::default() });
+    let all = join_all(server.watches(&Arc::default()).into_iter().map(seen)).await;
+    assert_eq!(all[5][0], "unknown (not confirmed: no list of jobs came in five minutes)");
+    assert!(server.lists()[1] - server.lists()[0] <= LONGEST_LIST + LONGEST_REST_AFTER_FAILURE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_dropped_in_mid_request_leave_neither_seat_nor_request() {
+    let server = Server::new(Settings { jobs: 50, list_takes: SECOND * 10, ..Settings::default() });
+    let followed = Arc::default();
+    let tasks: Vec<_> = server.watches(&followed).into_iter().map(|watch| tokio::spawn(seen(watch))).collect();
+    sleep(SECOND * 5).await;
+    assert_eq!((server.in_flight(), server.lists().len()), (1, 1));
+    let (last, others) = tasks.split_last().unwrap();
+    others.iter().for_each(tokio::task::JoinHandle::abort);
+    sleep(SECOND).await;
+    assert_eq!((server.in_flight(), seats(&followed)), (1, 1), "one still waits");
+    last.abort();
+    sleep(SECOND).await;
+    assert_eq!((server.in_flight(), seats(&followed), Arc::strong_count(&followed)), (0, 0, 1));
+    assert_eq!(Arc::strong_count(&server.0), 1);
+    // It begins anew as if nothing had been.
+    let all = join_all(server.watches(&followed).into_iter().map(seen)).await;
+    assert!(all.iter().all(|seen| seen.last().unwrap() == "success"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_kept_and_not_polled_holds_up_no_other() {
+    let server = Server::new(Settings { jobs: 10, ask_takes: SECOND * 30, list_takes: SECOND, ..Settings::default() });
+    let followed = Arc::default();
+    let mut watches = server.watches(&followed);
+    // The first of them stop while they ask for themselves, the last one while it goes on with the list.
+    let last = watches.pop();
+    let mut kept: Vec<_> = watches.drain(..3).chain(last).collect();
+    for _ in 0..2 {
+        kept[..3].iter_mut().for_each(poll_once);
+    }
+    assert_eq!(server.in_flight(), 3);
+    let others: Vec<_> = watches.into_iter().map(|watch| tokio::spawn(seen(watch))).collect();
+    while server.lists().is_empty() {
+        sleep(SECOND / 10).await;
+    }
+    poll_once(&mut kept[3]);
+    for other in others {
+        assert_eq!(other.await.unwrap(), ["create", "running", "success"]);
+    }
+    assert!(server.0.start.elapsed() < SECOND * 50, "{:?}", server.0.start.elapsed());
+    drop(kept);
+    assert_eq!((server.in_flight(), seats(&followed)), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_few_are_left_they_ask_for_themselves_again() {
+    let status = |job, age| Some(in_turn(age, if job < 8 { [2, 10] } else { [2, 200] }));
+    let server = Server::new(Settings { jobs: 10, status, ..Settings::default() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "running", "success"]);
+    }
+    let last_list = *server.lists().last().unwrap();
+    assert!(last_list - server.0.start < SECOND * 20);
+    assert!(server.asks().iter().filter(|at| **at > last_list).count() > 10);
+}
