@@ -396,6 +396,7 @@ impl EmulatorBuilder {
     /// # Errors
     ///
     /// When the port cannot be bound, or no folder for uploads can be made.
+    #[expect(clippy::unused_async, reason = "it needs a runtime, and may have to wait one day")]
     pub async fn start(self) -> io::Result<Emulator> {
         let refusal = self.faults.iter().filter_map(Fault::refusal).max();
         let gate = Gate::bind(self.port, refusal)?;
@@ -411,7 +412,9 @@ impl EmulatorBuilder {
     fn service(self, stopped: watch::Receiver<bool>) -> io::Result<Arc<Service>> {
         let spool = tempfile::Builder::new().prefix("sqlflow-emulator-").tempdir()?;
         let faults = Plan::default();
-        self.faults.into_iter().filter(|fault| fault.refusal().is_none()).for_each(|fault| faults.add(fault));
+        for fault in self.faults.into_iter().filter(|fault| fault.refusal().is_none()) {
+            faults.add(fault);
+        }
         Ok(Arc::new(Service {
             accounts: Accounts::new(self.account, self.token_lifetime),
             jobs: Jobs::default(),
