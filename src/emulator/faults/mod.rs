@@ -448,8 +448,8 @@ impl Fault {
         self
     }
 
-    /// Only each so-manieth of the matching requests that were not skipped: with 3 the third, the sixth and so on.
-    /// 0 is taken for 1, which is each of them.
+    /// Only one in so many of the matching requests that were not skipped: with 3 the third, the sixth and so on. 0 is
+    /// taken for 1, which is each of them.
     ///
     /// ```
     /// # use sqlflow_client::emulator::Fault;
