@@ -1,15 +1,25 @@
 //! The emulator alone, for programs in any language.
 //!
 //! ```text
-//! emulator [--port PORT] [--user ID --secret-key KEY]
+//! emulator [--port PORT] [--user ID --secret-key KEY] [--gzip] [--fault FAULT]...
 //! ```
 //! Prints its address and runs until it is interrupted. It takes any user id with any secret key, unless one is given.
+//!
+//! With `--gzip` it compresses answers for callers that accept that. Each `--fault` makes something go wrong:
+//!
+//! ```text
+//! emulator --fault lose-answer,on=submitUserJob,times=1 --fault latency=2s,chance=0.05
+//! ```
+//! What there is to go wrong is said by `--fault list`, or any other that there is not, and by the documentation of
+//! `sqlflow_client::emulator::Fault`.
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
 use sqlflow_client::emulator::{Emulator, EmulatorBuilder};
+
+const USAGE: &str = "usage: emulator [--port PORT] [--user ID --secret-key KEY] [--gzip] [--fault FAULT]...";
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -44,13 +54,9 @@ fn configured(mut parser: lexopt::Parser) -> Outcome<EmulatorBuilder> {
             Long("port") => builder = builder.port(parser.value()?.parse()?),
             Long("user") => user = Some(parser.value()?.string()?),
             Long("secret-key") => key = Some(parser.value()?.string()?),
-            other => {
-                return Err(format!(
-                    "{}\nusage: emulator [--port PORT] [--user ID --secret-key KEY]",
-                    other.unexpected()
-                )
-                .into());
-            }
+            Long("gzip") => builder = builder.gzip(true),
+            Long("fault") => builder = builder.fault(parser.value()?.string()?.parse()?),
+            other => return Err(format!("{}\n{USAGE}", other.unexpected()).into()),
         }
     }
     match (user, key) {
@@ -71,6 +77,23 @@ mod tests {
         let url = String::from_utf8(out).unwrap();
         let client = sqlflow_client::Client::builder(url.trim()).build().unwrap();
         assert!(client.jobs().await.unwrap().jobs.is_empty());
+    }
+
+    #[tokio::test]
+    async fn faults_befall_requests_in_the_order_they_were_given() {
+        let arguments = ["--gzip", "--fault", "403,times=1", "--fault", "latency=1ms,on=displayUserJobsSummary"];
+        let emulator = start(lexopt::Parser::from_args(arguments), &mut Vec::new()).await.unwrap();
+        let client = sqlflow_client::Client::builder(emulator.url()).build().unwrap();
+        assert!(client.jobs().await.is_err());
+        assert!(client.jobs().await.unwrap().jobs.is_empty());
+        let faults: Vec<_> = emulator.requests().into_iter().map(|request| request.fault).collect();
+        assert_eq!(faults, [Some("403".to_owned()), Some("latency=1ms".to_owned())]);
+    }
+
+    #[test]
+    fn a_fault_that_there_is_not_is_answered_with_those_there_are() {
+        let refused = configured(lexopt::Parser::from_args(["--fault", "list"])).unwrap_err().to_string();
+        assert!(refused.starts_with("'list' is no fault") && refused.contains("lose-answer"), "{refused}");
     }
 
     #[test]

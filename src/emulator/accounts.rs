@@ -1,6 +1,7 @@
 //! Who may call: accounts, the tokens they get, and the check of both. Owns the signing key.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -20,15 +21,20 @@ const ON_PREMISE_TOKEN: &str = "token";
 pub(super) struct Accounts {
     required: Option<(String, String)>,
     lifetime: Duration,
-    /// As long as a block of the hash, where HMAC would put zeros anyway.
-    key: [u8; 64],
+    key: Mutex<Key>,
 }
+
+/// As long as a block of the hash, where HMAC would put zeros anyway.
+type Key = [u8; 64];
 
 impl Accounts {
     pub(super) fn new(required: Option<(String, String)>, lifetime: Duration) -> Self {
-        let mut key = [0; 64];
-        key[..32].copy_from_slice(&unguessable());
-        Self { required, lifetime, key }
+        Self { required, lifetime, key: Mutex::new(new_key()) }
+    }
+
+    /// Makes every token issued so far invalid.
+    pub(super) fn expire(&self) {
+        *self.key.lock().unwrap_or_else(PoisonError::into_inner) = new_key();
     }
 
     /// A token for the holder of the secret key.
@@ -81,7 +87,8 @@ impl Accounts {
     }
 
     fn mac(&self, signed: &str) -> Hmac<Sha256> {
-        <Hmac<Sha256> as KeyInit>::new(&self.key.into()).chain_update(signed)
+        let key = *self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        <Hmac<Sha256> as KeyInit>::new(&key.into()).chain_update(signed)
     }
 }
 
@@ -89,6 +96,12 @@ impl fmt::Debug for Accounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accounts").field("lifetime", &self.lifetime).finish_non_exhaustive()
     }
+}
+
+fn new_key() -> Key {
+    let mut key = [0; 64];
+    key[..32].copy_from_slice(&unguessable());
+    key
 }
 
 /// Bytes nobody can guess. The standard library seeds its hash maps from the operating system, which saves a
@@ -131,6 +144,18 @@ mod tests {
         let accounts = Accounts::new(None, Duration::ZERO);
         let token = accounts.issue("ann", "s3cret", now).unwrap();
         assert_eq!(accounts.check("ann", &token, now + 400 * DAY), Ok(()));
+    }
+
+    #[test]
+    fn tokens_that_were_made_to_expire_give_way_to_new_ones_at_once() {
+        let now = SystemTime::now();
+        let accounts = open();
+        let old = accounts.issue("ann", "s3cret", now).unwrap();
+        accounts.expire();
+        assert_eq!(accounts.check("ann", &old, now), Err(Failure::denied()));
+        let new = accounts.issue("ann", "s3cret", now).unwrap();
+        assert_eq!(accounts.check("ann", &new, now), Ok(()));
+        assert_eq!(accounts.check(ON_PREMISE_USER, ON_PREMISE_TOKEN, now), Ok(()));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Analysis without a job: the SQL comes with the request and its lineage goes back with the answer.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::analysis::{self, Lineage, Problem, Settings};
 use super::envelope::{Envelope, Failure, download, respond};
 use super::export::Drawn;
+use super::faults::wire::Peer;
 use super::layout::Drawing;
 use super::parameters::Parameters;
 use super::routes::Action;
@@ -30,8 +31,8 @@ pub(super) struct Caller(IpAddr);
 
 impl Caller {
     pub(super) fn of(request: &Request) -> Self {
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-        Self(peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(address)| address.ip()))
+        let peer = Peer::of(request.extensions());
+        Self(peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.address.ip()))
     }
 }
 

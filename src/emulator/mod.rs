@@ -52,9 +52,48 @@
 //! * Scheduled jobs keep their `cronExpression` and can be listed, paused and resumed, but no clock starts them.
 //! * Operations it does not implement answer with code 501 and their name.
 //!
+//! # Misbehaving
+//!
+//! An emulator can be made to fail the way networks, proxies and servers fail, by giving it [`Fault`]s: at its start
+//! with [`EmulatorBuilder::fault`], or while it runs with [`Emulator::inject`]. Each says what goes wrong and which
+//! requests it befalls. What befell a request is in its [record](RequestRecord::fault).
+//!
+//! | What goes wrong | Faults |
+//! |---|---|
+//! | Nobody is there, or not for long | [`refuse`](Fault::refuse), [`reset_after_received`](Fault::reset_after_received), [`reset_after_sent`](Fault::reset_after_sent) |
+//! | There is no answer | [`close`](Fault::close), [`lose_answer`](Fault::lose_answer), [`late`](Fault::late), [`stall_after`](Fault::stall_after) |
+//! | The answer takes its time | [`latency`](Fault::latency), [`drip`](Fault::drip) |
+//! | Somebody else answers | [`page`](Fault::page), [`too_many_requests`](Fault::too_many_requests), [`too_many_requests_until`](Fault::too_many_requests_until), [`busy`](Fault::busy), [`redirect`](Fault::redirect) |
+//! | The answer is damaged | [`truncate`](Fault::truncate), [`garbage`](Fault::garbage), [`content_length`](Fault::content_length), [`bomb`](Fault::bomb) |
+//! | The answer is another than expected | [`expire_token`](Fault::expire_token), [`unknown_status`](Fault::unknown_status), [`vanish`](Fault::vanish) |
+//!
+//! ```no_run
+//! use sqlflow_client::emulator::{Emulator, Fault};
+//! use std::time::Duration;
+//!
+//! # async fn example() -> std::io::Result<()> {
+//! let emulator = Emulator::builder()
+//!     // The first submit makes its job, and nobody hears of it.
+//!     .fault(Fault::lose_answer().on("submitUserJob").times(1))
+//!     // Every tenth of all other requests meets a proxy that has lost its server.
+//!     .fault(Fault::page(502).every(10))
+//!     .start()
+//!     .await?;
+//! // … submit a job and wait for it …
+//! emulator.inject(Fault::refuse(Duration::from_secs(1)));
+//! // … download its lineage all the same …
+//! let befallen = emulator.requests().into_iter().filter(|request| request.fault.is_some()).count();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An answer in `summary` mode, which has counts in place of lineage, is no fault: see
+//! [`EmulatorBuilder::relation_limit`]. Neither is one that is compressed: see [`EmulatorBuilder::gzip`].
+//!
 //! # Layout
 //!
-//! `observe` is the one place through which every request passes. `routes` names the operations and sends each to its
+//! `observe` is the one place through which every request passes, with its body in an `arrival`; what befalls it there
+//! is in `faults`, whose `wire` also owns the sockets. `routes` names the operations and sends each to its
 //! handler in `submission`, `export` or `direct`; `parameters`, `disposition`, `upload` and `archive`
 //! read what arrives; `accounts`
 //! decides who may; `jobs` owns the life of a job; `analysis` turns SQL into lineage; `selection` cuts out the part a
@@ -65,12 +104,14 @@
 mod accounts;
 mod analysis;
 mod archive;
+mod arrival;
 mod clock;
 mod csv;
 mod direct;
 mod disposition;
 mod envelope;
 mod export;
+mod faults;
 mod graphml;
 mod jobs;
 mod layout;
@@ -88,18 +129,20 @@ mod tests;
 use std::fmt;
 use std::future::IntoFuture;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use faults::{Fault, ParseFaultError};
 pub use jobs::JobSnapshot;
 pub use observe::RequestRecord;
 
 use accounts::Accounts;
+use faults::Plan;
+use faults::wire::{Door, Gate, Peer};
 use jobs::Jobs;
 use observe::RequestLog;
 
@@ -108,7 +151,7 @@ use observe::RequestLog;
 /// Dropping it stops the server: it accepts no further connection, and open ones end with the request they carry.
 /// [`shutdown`](Self::shutdown) does the same and waits for the end.
 pub struct Emulator {
-    address: SocketAddr,
+    gate: Arc<Gate>,
     service: Arc<Service>,
     stop: watch::Sender<bool>,
     server: Option<JoinHandle<io::Result<()>>>,
@@ -133,13 +176,13 @@ impl Emulator {
     /// The root of the server, for example `http://127.0.0.1:8165`, without a path and without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.addr())
     }
 
     /// The address the server listens on.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.address
+        self.gate.address()
     }
 
     /// Every request received so far, oldest first, those still in progress included.
@@ -156,9 +199,64 @@ impl Emulator {
         self.service.jobs.snapshot()
     }
 
+    /// Makes something go wrong from now on, after all the faults there are already.
+    ///
+    /// ```no_run
+    /// use sqlflow_client::emulator::{Emulator, Fault};
+    ///
+    /// # async fn example() -> std::io::Result<()> {
+    /// let emulator = Emulator::start().await?;
+    /// // … submit a job …
+    /// emulator.inject(Fault::page(502).on("displayUserJobSummary").times(2));
+    /// // … wait for it …
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn inject(&self, fault: Fault) {
+        match fault.refusal() {
+            Some(time) => self.gate.refuse(time),
+            None => self.service.faults.add(fault),
+        }
+    }
+
+    /// Forgets all faults, and listens again if connections are refused. Those that have befallen a request go on.
+    ///
+    /// ```no_run
+    /// # use sqlflow_client::emulator::{Emulator, Fault};
+    /// # async fn example() -> std::io::Result<()> {
+    /// let emulator = Emulator::builder().fault(Fault::busy()).start().await?;
+    /// // … see it fail …
+    /// emulator.clear_faults();
+    /// // … see it succeed …
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn clear_faults(&self) {
+        self.service.faults.clear();
+        self.gate.admit();
+    }
+
+    /// Makes every token issued so far invalid, at once. Those issued afterwards are good, and so is the literal token
+    /// of the on-premise user, which was never issued.
+    ///
+    /// ```no_run
+    /// # use sqlflow_client::emulator::Emulator;
+    /// # async fn example() -> std::io::Result<()> {
+    /// let emulator = Emulator::start().await?;
+    /// // … log in …
+    /// emulator.expire_tokens();
+    /// // … see that one has to log in again …
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn expire_tokens(&self) {
+        self.service.accounts.expire();
+    }
+
     /// Stops the server and waits until it has stopped.
     ///
-    /// Requests in progress have five seconds to end. Jobs that still run are abandoned.
+    /// Requests in progress have five seconds to end; waits that faults have brought about are cut short. Jobs that
+    /// still run are abandoned.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         if let Some(mut server) = self.server.take() {
@@ -178,7 +276,7 @@ impl Drop for Emulator {
 
 impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Emulator").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Emulator").field("address", &self.addr()).finish_non_exhaustive()
     }
 }
 
@@ -188,12 +286,21 @@ pub struct EmulatorBuilder {
     port: u16,
     account: Option<(String, String)>,
     token_lifetime: Duration,
+    gzip: bool,
+    faults: Vec<Fault>,
     limits: Limits,
 }
 
 impl Default for EmulatorBuilder {
     fn default() -> Self {
-        Self { port: 0, account: None, token_lifetime: Duration::from_secs(24 * 60 * 60), limits: Limits::default() }
+        Self {
+            port: 0,
+            account: None,
+            token_lifetime: Duration::from_secs(24 * 60 * 60),
+            gzip: false,
+            faults: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -255,31 +362,67 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Compresses answers for callers that accept gzip. The default is not to.
+    #[must_use]
+    pub fn gzip(mut self, gzip: bool) -> Self {
+        self.gzip = gzip;
+        self
+    }
+
+    /// Makes something go wrong. May be called any number of times: of all faults given, the first that matches a
+    /// request and still has a turn befalls it.
+    ///
+    /// ```no_run
+    /// use sqlflow_client::emulator::{Emulator, Fault};
+    /// use std::time::Duration;
+    ///
+    /// # async fn example() -> std::io::Result<()> {
+    /// let emulator = Emulator::builder()
+    ///     .fault(Fault::lose_answer().on("submitUserJob").times(1))
+    ///     .fault(Fault::latency(Duration::from_millis(50)))
+    ///     .start()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
     /// Starts the server.
     ///
     /// # Errors
     ///
     /// When the port cannot be bound, or no folder for uploads can be made.
+    #[expect(clippy::unused_async, reason = "it needs a runtime, and may have to wait one day")]
     pub async fn start(self) -> io::Result<Emulator> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await?;
-        let address = listener.local_addr()?;
+        let refusal = self.faults.iter().filter_map(Fault::refusal).max();
+        let gate = Gate::bind(self.port, refusal)?;
         let (stop, stopped) = watch::channel(false);
         let service = self.service(stopped.clone())?;
-        let app = routes::router(Arc::clone(&service)).into_make_service_with_connect_info::<SocketAddr>();
-        let serve = axum::serve(listener, app).with_graceful_shutdown(until(stopped));
+        let app = routes::router(Arc::clone(&service)).into_make_service_with_connect_info::<Peer>();
+        let serve = axum::serve(Door(Arc::clone(&gate)), app).with_graceful_shutdown(until(stopped));
         let server = tokio::spawn(serve.into_future());
-        tracing::debug!(%address, "SQLFlow emulator started");
-        Ok(Emulator { address, service, stop, server: Some(server) })
+        tracing::debug!(address = %gate.address(), "SQLFlow emulator started");
+        Ok(Emulator { gate, service, stop, server: Some(server) })
     }
 
     fn service(self, stopped: watch::Receiver<bool>) -> io::Result<Arc<Service>> {
         let spool = tempfile::Builder::new().prefix("sqlflow-emulator-").tempdir()?;
+        let faults = Plan::default();
+        for fault in self.faults.into_iter().filter(|fault| fault.refusal().is_none()) {
+            faults.add(fault);
+        }
         Ok(Arc::new(Service {
             accounts: Accounts::new(self.account, self.token_lifetime),
             jobs: Jobs::default(),
             requests: RequestLog::default(),
             anonymous: direct::AnonymousCalls::default(),
             limits: self.limits,
+            gzip: self.gzip,
+            faults,
             spool,
             stopped,
         }))
@@ -292,6 +435,8 @@ impl fmt::Debug for EmulatorBuilder {
             .field("port", &self.port)
             .field("user_id", &self.account.as_ref().map(|(user, _)| user))
             .field("token_lifetime", &self.token_lifetime)
+            .field("gzip", &self.gzip)
+            .field("faults", &self.faults)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
@@ -324,6 +469,8 @@ struct Service {
     requests: RequestLog,
     anonymous: direct::AnonymousCalls,
     limits: Limits,
+    gzip: bool,
+    faults: Plan,
     spool: tempfile::TempDir,
     stopped: watch::Receiver<bool>,
 }

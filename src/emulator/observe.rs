@@ -12,7 +12,9 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::Service;
+use super::arrival::{Arrival, Received};
 use super::envelope::EnvelopeCode;
+use super::faults::http::{Passage, Unsent};
 
 /// How many requests are remembered; the oldest go first.
 const CAPACITY: usize = 100_000;
@@ -33,7 +35,13 @@ pub struct RequestRecord {
     /// The names of all parameters and file parts, in the order they came. Empty while the body is being received,
     /// and if it could not be read.
     pub fields: Vec<String>,
-    /// The HTTP status of the answer, or nothing while there is none, also if the caller went away.
+    /// How many bytes of the body have been received, as they were sent. What nobody asked for is not counted.
+    pub body_bytes: u64,
+    /// The [`Fault`](super::Fault) that befell the request, as text and without what decides whom it befalls: `504`,
+    /// `504,handled`, `lose-answer`.
+    pub fault: Option<String>,
+    /// The HTTP status of the answer, or nothing while there is none, also if the caller went away, and if a fault left
+    /// it without one.
     pub status: Option<u16>,
     /// The `code` of the answer's envelope, if it had one.
     pub code: Option<u16>,
@@ -56,28 +64,32 @@ pub(super) struct RequestLog {
 #[derive(Default)]
 struct Entries {
     forgotten: u64,
-    records: VecDeque<RequestRecord>,
+    records: VecDeque<(RequestRecord, Received)>,
 }
 
 impl RequestLog {
     pub(super) fn snapshot(&self) -> Vec<RequestRecord> {
-        self.lock().records.iter().cloned().collect()
+        let current = |(record, received): &(RequestRecord, Received)| RequestRecord {
+            body_bytes: received.bytes(),
+            ..record.clone()
+        };
+        self.lock().records.iter().map(current).collect()
     }
 
-    fn open(&self, record: RequestRecord) -> u64 {
+    fn open(&self, record: RequestRecord, received: Received) -> u64 {
         let mut entries = self.lock();
         if entries.records.len() == CAPACITY {
             entries.records.pop_front();
             entries.forgotten += 1;
         }
-        entries.records.push_back(record);
+        entries.records.push_back((record, received));
         entries.forgotten + entries.records.len() as u64 - 1
     }
 
-    fn update(&self, number: u64, change: impl FnOnce(&mut RequestRecord)) {
+    pub(super) fn update(&self, number: u64, change: impl FnOnce(&mut RequestRecord)) {
         let mut entries = self.lock();
         let index = number.checked_sub(entries.forgotten).and_then(|index| usize::try_from(index).ok());
-        if let Some(record) = index.and_then(|index| entries.records.get_mut(index)) {
+        if let Some((record, _)) = index.and_then(|index| entries.records.get_mut(index)) {
             change(record);
         }
     }
@@ -95,19 +107,28 @@ impl fmt::Debug for RequestLog {
 
 /// The middleware around all routes.
 pub(super) async fn pass(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    let number = service.requests.open(arrived(&request));
-    let mut response = next.run(request).await;
-    let understood = response.extensions_mut().remove::<Understood>().unwrap_or_default();
+    let mut record = arrived(&request);
+    let blow = record.operation.and_then(|operation| service.faults.strike(operation));
+    record.fault = blow.as_ref().map(ToString::to_string);
+    let received = Received::default();
+    let number = service.requests.open(record, received.clone());
+    let (request, body) = Arrival::of(request, received);
+    let passage = Passage { service: Arc::clone(&service), number, request, body, next };
+    let mut response = passage.complete(blow).await;
+    let understood = response.extensions_mut().remove::<Understood>();
     let code = response.extensions_mut().remove::<EnvelopeCode>();
+    let sent = response.extensions_mut().remove::<Unsent>().is_none();
     service.requests.update(number, |record| {
-        record.status = Some(response.status().as_u16());
+        record.status = sent.then(|| response.status().as_u16());
         record.code = code.map(|EnvelopeCode(code)| code);
-        record.fields = understood.fields;
+        // A request that is handled later is understood later.
+        record.fields = understood.map_or_else(|| std::mem::take(&mut record.fields), |understood| understood.fields);
         tracing::debug!(
             method = record.method,
             path = record.path,
             status = record.status,
             code = record.code,
+            fault = record.fault,
             "request"
         );
     });
@@ -122,6 +143,8 @@ fn arrived(request: &Request) -> RequestRecord {
         content_type: content_type.map(super::parameters::media_type),
         operation: super::routes::operation_name(request.uri().path()),
         fields: Vec::new(),
+        body_bytes: 0,
+        fault: None,
         status: None,
         code: None,
         time: SystemTime::now(),
@@ -139,17 +162,23 @@ mod tests {
             content_type: None,
             operation: None,
             fields: Vec::new(),
+            body_bytes: 0,
+            fault: None,
             status: None,
             code: None,
             time: SystemTime::UNIX_EPOCH,
         }
     }
 
+    fn open(log: &RequestLog, path: &str) -> u64 {
+        log.open(record(path), Received::default())
+    }
+
     #[test]
     fn an_answer_is_noted_on_its_own_request() {
         let log = RequestLog::default();
-        let first = log.open(record("/a"));
-        let second = log.open(record("/b"));
+        let first = open(&log, "/a");
+        let second = open(&log, "/b");
         log.update(second, |record| record.status = Some(200));
         log.update(first, |record| record.status = Some(404));
         let statuses: Vec<_> = log.snapshot().into_iter().map(|record| (record.path, record.status)).collect();
@@ -159,9 +188,9 @@ mod tests {
     #[test]
     fn the_oldest_requests_are_forgotten_first() {
         let log = RequestLog::default();
-        let forgotten = log.open(record("/first"));
+        let forgotten = open(&log, "/first");
         for _ in 0..CAPACITY {
-            log.open(record("/later"));
+            open(&log, "/later");
         }
         log.update(forgotten, |record| record.status = Some(200));
         let kept = log.snapshot();

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::envelope::{Failure, respond};
+use super::faults::http::Vanishing;
 use super::observe::{self, Understood};
 use super::parameters::Parameters;
 use super::{Service, direct, disposition, export, submission};
@@ -185,6 +186,11 @@ pub(super) fn operation_name(path: &str) -> Option<&'static str> {
     Operation::find(path).map(Operation::name)
 }
 
+/// Whether an operation is called like this.
+pub(super) fn has_operation(name: &str) -> bool {
+    OPERATIONS.iter().any(|operation| operation.name() == name)
+}
+
 /// The whole server.
 pub(super) fn router(service: Arc<Service>) -> Router {
     let observed = middleware::from_fn_with_state(Arc::clone(&service), observe::pass);
@@ -202,10 +208,14 @@ async fn dispatch(State(service): State<Arc<Service>>, request: Request) -> Resp
         return other_method(operation, request.method());
     }
     let caller = direct::Caller::of(&request);
+    let vanishing = request.extensions().get::<Vanishing>().is_some();
     let mut parameters = match Parameters::read(&service, request).await {
         Ok(parameters) => parameters,
         Err(failure) => return failure.into_response(),
     };
+    if vanishing {
+        submission::vanish(&service, operation.action, &parameters);
+    }
     let fields = parameters.names();
     let answer = answer(&service, operation, &mut parameters, caller).await;
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);

@@ -10,6 +10,7 @@ use super::analysis::{Settings, Vendor};
 use super::envelope::{Failure, success};
 use super::jobs::{Job, JobOptions, Jobs, Order, Status};
 use super::parameters::Parameters;
+use super::routes::Action;
 use super::upload::StoredFile;
 
 /// `submitUserJob`
@@ -151,6 +152,17 @@ pub(super) fn delete(service: &Service, user: &str, parameters: &Parameters) -> 
     let id = parameters.required("jobId")?;
     service.jobs.delete(user, id)?;
     Ok(success(json!({ "jobId": id, "status": "delete" })))
+}
+
+/// Deletes the job that a request is about, if there is one, and for the list the latest.
+pub(super) fn vanish(service: &Service, action: Action, parameters: &Parameters) {
+    let user = parameters.get("userId").unwrap_or_default();
+    let meant = match action {
+        Action::DescribeJobs => service.jobs.latest(user),
+        _ => named(service, user, parameters),
+    };
+    // A job that is not there need not vanish.
+    let _gone = meant.and_then(|job| service.jobs.delete(user, &job.id));
 }
 
 /// `rerunJob`

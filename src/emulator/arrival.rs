@@ -1,0 +1,68 @@
+//! The body of a request on its way in: counted as it comes, and still there for whoever has to read what a handler
+//! left of it.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, BodyDataStream, Bytes, to_bytes};
+use axum::extract::Request;
+use futures_util::stream::{Fuse, Stream, StreamExt as _};
+
+/// How many bytes of a body have come.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Received(Arc<AtomicU64>);
+
+impl Received {
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A body that comes in. Clones read on where another has stopped.
+#[derive(Clone)]
+pub(super) struct Arrival {
+    stream: Arc<Mutex<Fuse<BodyDataStream>>>,
+    received: Received,
+}
+
+impl Arrival {
+    /// Counts the body of a request, and gives it into the hands of more than one.
+    pub(super) fn of(request: Request, received: Received) -> (Request, Self) {
+        let (head, body) = request.into_parts();
+        let arrival = Self { stream: Arc::new(Mutex::new(body.into_data_stream().fuse())), received };
+        (Request::from_parts(head, Body::from_stream(arrival.clone())), arrival)
+    }
+
+    /// Reads on until so many bytes have come in all, or there are no more.
+    pub(super) async fn receive(&mut self, bytes: u64) {
+        while self.received.bytes() < bytes {
+            // A body that breaks off is over as well.
+            let Some(Ok(_)) = self.next().await else { return };
+        }
+    }
+
+    /// Reads to the end and forgets.
+    pub(super) async fn drain(&mut self) {
+        self.receive(u64::MAX).await;
+    }
+
+    /// All that is still to come, or nothing if the body breaks off.
+    pub(super) async fn rest(self) -> Option<Bytes> {
+        to_bytes(Body::from_stream(self), usize::MAX).await.ok()
+    }
+}
+
+impl Stream for Arrival {
+    type Item = Result<Bytes, axum::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let chunk = ready!(stream.poll_next_unpin(context));
+        if let Some(Ok(bytes)) = &chunk {
+            self.received.0.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        }
+        Poll::Ready(chunk)
+    }
+}
