@@ -25,7 +25,9 @@
 //! |---|---|
 //! | say where the server is and who asks | [`Client`], [`Credentials`] |
 //! | submit files, follow a job, pick it up again, export it | [`job`] |
+//! | run many submissions that a crash does not lose | [`job::Batch`] |
 //! | ask what feeds what, draw it, compare it | [`lineage`] |
+//! | decide when calls are made again | [`retry`] |
 //! | call an operation that has no method of its own | [`api`] |
 //! | know what to do about a failure | [`ErrorKind`] |
 #![cfg_attr(feature = "emulator", doc = "| try and test without an account | [`emulator`] |")]
@@ -33,6 +35,9 @@
 //!
 //! # What it promises
 //!
+//! - **A job is submitted once**, however the network fails: [`job::Settling`] tells how a lost answer is settled.
+//! - **Reads are repeated, changes only where that can do no harm**: the rule is a table in [`retry::RetryPolicy`].
+//! - **Waiting survives**: a state that cannot be asked for is an [event](job::JobState::trouble), not the end.
 //! - **Secrets stay in form bodies**: never in a URL (but for the GET operations of [`api`] that leave no choice: four
 //!   with a token, one with the user id), in `Debug`, in an error, or in a log.
 //! - **A body of a [`job`] is never all in memory** unless it is asked for: uploads are read from disk while they are

@@ -1,12 +1,12 @@
 //! The whole API: one method and one request type for each operation, generated from `swagger.yaml`.
 //!
 //! This is the escape hatch beneath [`Client`](crate::Client): complete, and as close to the wire as types allow. Its
-//! calls go the same way as all others: they are authenticated, traced and limited alike, and fail with the same
-//! [`Error`](crate::Error). Two things are left to the caller:
+//! calls go the same way as all others: they are authenticated, [repeated](crate::retry), traced and limited alike, and
+//! fail with the same [`Error`](crate::Error). Two things are left to the caller:
 //!
 //! - **The envelope.** Servers answer HTTP 200 even for failures and put a code into the [`Envelope`].
-//!   [`into_data`](ResponseValue::into_data) turns it into a result. (Code 401 alone is an error already: the transport needs it to
-//!   renew a token.)
+//!   [`into_data`](ResponseValue::into_data) turns it into a result. (Code 401 and a busy server are errors already: the transport
+//!   renews a token for the one, and tries the other again.)
 //! - **The trap of an empty `jobId`**, which servers take as *the latest job of the user*.
 //!
 //! ```no_run
