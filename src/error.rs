@@ -21,8 +21,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[error(transparent)]
 pub struct Error(Arc<Inner>);
 
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}{}", self.tries())]
+#[derive(Debug, Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -37,6 +36,20 @@ struct Inner {
     elapsed: Duration,
     reached: Option<Reached>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl fmt::Display for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        f.write_str(&self.tries())
+    }
+}
+
+/// By hand, so that the cause is what it is and not the `Arc` around it: callers look for types they know.
+impl StdError for Inner {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
 }
 
 impl Inner {
@@ -350,6 +363,12 @@ mod tests {
         assert_eq!(ask(&body[..40], "t").unwrap_err().kind(), ErrorKind::Interrupted);
         assert_eq!(ask(r#"{"code":401,"error":"no"}"#, "t").unwrap_err().kind(), ErrorKind::Authentication);
         assert_eq!(ask("no json", "t").unwrap_err().kind(), ErrorKind::Protocol);
+    }
+
+    #[test]
+    fn the_cause_can_be_asked_what_it_is() {
+        let error = Error::invalid("x").caused_by(std::io::Error::other("y"));
+        assert!(StdError::source(&error).unwrap().is::<std::io::Error>());
     }
 
     #[test]

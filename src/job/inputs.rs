@@ -18,10 +18,10 @@ use crate::{Error, ErrorKind, Result};
 /// What a job is called that has no files to be named after.
 const UNNAMED: &str = "sqlflow-client";
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Inputs(Vec<Input>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Input {
     /// A file or a directory, as it turns out.
     Path(PathBuf),

@@ -16,7 +16,7 @@ use crate::api::{Envelope, File, FileForm, types};
 use crate::lineage::RelationType;
 use crate::retry::Attempts;
 use crate::transport::secrets::Secrets;
-use crate::{Client, Error, Result, Secret, Vendor};
+use crate::{Client, Error, ErrorKind, Result, Secret, Vendor};
 
 /// Submits SQL as a job, made by [`Client::submit`](crate::Client::submit).
 ///
@@ -36,6 +36,7 @@ use crate::{Client, Error, Result, Secret, Vendor};
 /// [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown) leaves open whether there is a job:
 /// [`Client::find_job`](crate::Client::find_job) finds it by [`Error::job_name`](crate::Error::job_name), now or later. With
 /// all others there is no job.
+#[derive(Clone)]
 #[must_use = "submits when it is awaited"]
 pub struct Submit {
     client: Client,
@@ -286,6 +287,16 @@ impl Submit {
         self
     }
 
+    /// Whose it is.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The job that it made earlier. What may not be repeated of the submission is not repeated by that job's errors.
+    pub(super) fn attached_to(&self, id: JobId) -> Job {
+        Job { secrets: Secrets::new(self.form.password.clone()), ..self.client.job(id) }
+    }
+
     /// The name that the job of this submit will have, which no other has.
     pub(super) fn unique_name(&self) -> Result<String> {
         Ok(settle::unique(&name(self.name.as_deref(), &self.inputs)?))
@@ -298,6 +309,10 @@ impl Submit {
             let found = settling.find(&self.client, &name).await.map_err(|error| settle::unknown(&name, error))?;
             if let Some(job) = found {
                 return Ok(Job { secrets: Secrets::new(self.form.password), ..job });
+            }
+            if !settling.sends_again() {
+                let why = Error::new(ErrorKind::Interrupted, "an earlier submit was not followed to its end");
+                return Err(settle::unknown(&name, why));
             }
         }
         self.send(name, true).await

@@ -25,7 +25,7 @@ pub struct Wait {
 }
 
 /// Long enough for a warehouse, short enough for a script to be found stuck on the next day.
-const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Wait {
     pub(super) fn new(job: Job) -> Self {

@@ -97,6 +97,10 @@ impl Transport {
         &self.0.base_url
     }
 
+    pub(crate) fn user_id(&self) -> &str {
+        self.0.keyring.user_id()
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
     }
