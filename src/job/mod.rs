@@ -26,6 +26,7 @@
 //!
 //! Nothing cancels a job that runs, so dropping a future or a stream of this module changes nothing on the server.
 
+mod batch;
 mod download;
 mod export;
 mod id;
@@ -39,6 +40,10 @@ mod watch;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::batch::{Batch, BatchOutcome, BatchRun, ExportFormat};
 pub use self::download::Progress;
 pub use self::export::{Export, ExportCsv, ExportForm, ExportFullJson, ExportGraphml, ExportLineageAsJson};
 pub use self::id::JobId;
@@ -49,10 +54,6 @@ pub use self::wait::{FinishedJob, Wait};
 pub(crate) use self::watch::Followed;
 use self::watch::Source;
 pub use self::watch::{JobState, Polling, Watch};
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use crate::api::runtime::Answer as _;
 use crate::api::{Envelope, Operation, ResponseValue, operations, types, without_data};
 use crate::lineage::Lineage;

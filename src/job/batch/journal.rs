@@ -1,0 +1,415 @@
+//! The journal as a file: locked, read back, repaired where it is torn, added to.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use fs4::TryLockError;
+use serde::de::IgnoredAny;
+
+use super::record::{BEGINNING, Entries, Entry, Event, Header, Line, written};
+use super::writer::Writer;
+use crate::{Client, Error, Result};
+
+/// How long a lock is waited for: a run of this process that was dropped lets go of it a moment later.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+/// What may be left of a header that was torn is shorter than this.
+const TORN_HEADER: u64 = 1 << 16;
+
+/// A journal that is open, and locked against other processes until it is dropped.
+#[derive(Debug)]
+pub(super) struct Journal(Writer);
+
+impl Journal {
+    /// Opens a journal, or makes it. Blocks.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is in use, damaged, none, or not of this client; `Io` when it cannot be read or written.
+    pub(super) fn open(path: &Path, client: &Client) -> Result<(Self, Entries)> {
+        let failed = |error: io::Error| Error::io(format_args!("cannot open the journal {}", path.display()), &error);
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        lock(&file, path)?;
+        let header = Header::of(client);
+        let (entries, whole) = Reading::of(&file, path, &header)?;
+        cut_off(&mut file, whole, path)?;
+        if whole == 0 {
+            begin(&mut file, &header, path).map_err(failed)?;
+        }
+        let writer = Writer::start(file, format!("the journal {}", path.display()))?;
+        Ok((Self(writer), entries))
+    }
+
+    /// Notes what happened, and returns when the note would outlast a power cut.
+    ///
+    /// # Errors
+    /// `Io`, then and ever after.
+    pub(super) async fn note(&self, key: &str, event: Event) -> Result<()> {
+        let line = written(&Line::now(key, event)).map_err(|error| Error::io("cannot note", &error.into()))?;
+        self.0.append(line).await
+    }
+}
+
+fn lock(file: &File, path: &Path) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        match fs4::FileExt::try_lock(file) {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_WAIT => sleep(Duration::from_millis(10)),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::invalid(format!(
+                    "the journal {} is in use by another process or another run: wait for its end, or take another \
+                     journal",
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(Error::io(format_args!("cannot lock the journal {}", path.display()), &error));
+            }
+        }
+    }
+}
+
+/// Makes the file end after its last whole line, and goes there.
+fn cut_off(file: &mut File, whole: u64, path: &Path) -> Result<()> {
+    let cutting = |file: &mut File| {
+        let length = file.metadata()?.len();
+        if length > whole {
+            tracing::warn!(journal = %path.display(), bytes = length - whole, "the torn last line is cut off");
+            file.set_len(whole)?;
+            file.sync_all()?;
+        }
+        file.seek(SeekFrom::Start(whole))
+    };
+    let cut = cutting(file).map(drop);
+    cut.map_err(|error| Error::io(format_args!("cannot repair the journal {}", path.display()), &error))
+}
+
+/// Writes the header, and sees to it that the file itself is there after a power cut.
+fn begin(file: &mut File, header: &Header, path: &Path) -> io::Result<()> {
+    file.write_all(&written(header)?)?;
+    file.sync_all()?;
+    // Elsewhere a directory cannot be opened, nor needs it.
+    #[cfg(unix)]
+    File::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()?;
+    Ok(())
+}
+
+struct Reading<'a> {
+    path: &'a Path,
+    header: &'a Header,
+    entries: Entries,
+    /// How many bytes are whole lines.
+    whole: u64,
+    /// How many lines were read.
+    number: u64,
+}
+
+impl<'a> Reading<'a> {
+    /// What a journal says, and how many of its bytes are whole lines.
+    fn of(file: &File, path: &'a Path, header: &'a Header) -> Result<(Entries, u64)> {
+        let mut reading = Self { path, header, entries: Entries::new(), whole: 0, number: 0 };
+        reading.read(file)?;
+        Ok((reading.entries, reading.whole))
+    }
+
+    fn read(&mut self, file: &File) -> Result<()> {
+        let unreadable = |path: &Path, error: &io::Error| {
+            Error::io(format_args!("cannot read the journal {}", path.display()), error)
+        };
+        self.check_beginning(file)?;
+        let mut input = BufReader::new(file);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let length = input.read_until(b'\n', &mut line).map_err(|error| unreadable(self.path, &error))?;
+            if length == 0 {
+                return Ok(());
+            }
+            self.number += 1;
+            let is_last = input.fill_buf().map_err(|error| unreadable(self.path, &error))?.is_empty();
+            if is_last && is_torn(&line) {
+                return Ok(());
+            }
+            self.take(&line)?;
+            self.whole += length as u64;
+        }
+    }
+
+    /// Whatever is no journal must not be taken for a torn one and cut off.
+    fn check_beginning(&self, file: &File) -> Result<()> {
+        let failed = |error| Error::io(format_args!("cannot read the journal {}", self.path.display()), &error);
+        let (beginning, length) = beginning(file).map_err(failed)?;
+        if beginning == BEGINNING || (BEGINNING.starts_with(without_nul(&beginning)) && length < TORN_HEADER) {
+            return Ok(());
+        }
+        let path = self.path.display();
+        Err(Error::invalid(format!("{path} is there and is no journal of a batch: name another file")))
+    }
+
+    fn take(&mut self, line: &[u8]) -> Result<()> {
+        if self.number > 1 {
+            let line: Line = serde_json::from_slice(line).map_err(|error| self.damaged(&error))?;
+            return Entry::heed(&mut self.entries, line).map_err(|reason| self.damaged(&reason));
+        }
+        let header: Header = serde_json::from_slice(line).map_err(|error| self.damaged(&error))?;
+        match self.header.refuses(&header) {
+            None => Ok(()),
+            Some(reason) => Err(Error::invalid(format!("the journal {} {reason}", self.path.display()))),
+        }
+    }
+
+    fn damaged(&self, reason: &dyn std::fmt::Display) -> Error {
+        let (path, number) = (self.path.display(), self.number);
+        Error::invalid(format!(
+            "line {number} of the journal {path} is damaged ({reason}): nothing is guessed and nothing was submitted; \
+             correct the line, or look its jobs up on the server and take another journal"
+        ))
+    }
+}
+
+/// The first bytes of a file, and its length.
+fn beginning(mut file: &File) -> io::Result<(Vec<u8>, u64)> {
+    let mut beginning = Vec::new();
+    file.take(BEGINNING.len() as u64).read_to_end(&mut beginning)?;
+    file.rewind()?;
+    Ok((beginning, file.metadata()?.len()))
+}
+
+/// Whether a last line was not written to its end. What a file system left of it may be NUL bytes.
+fn is_torn(line: &[u8]) -> bool {
+    line.last() != Some(&b'\n') || serde_json::from_slice::<IgnoredAny>(line).is_err()
+}
+
+fn without_nul(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    &bytes[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::job::batch::ExportFormat;
+    use crate::job::batch::record::{Exported, Stage};
+    use crate::{Credentials, ErrorKind};
+
+    fn client() -> Client {
+        Client::builder("http://h").credentials(Credentials::secret_key("ann", "hush")).build().unwrap()
+    }
+
+    fn events() -> Vec<(&'static str, Event)> {
+        let submitting = |name: &str| Event::Submitting { name: name.into() };
+        let submitted = |job: &str| Event::Submitted { job: job.into() };
+        let finished = || Event::Finished { status: "success".into() };
+        let exported = |file: &str, bytes| Event::Exported { format: ExportFormat::FullJson, file: file.into(), bytes };
+        vec![
+            ("a", submitting("a 1")),
+            ("b \"ü\"\n", submitting("b\u{2028} 1")),
+            ("a", submitted("17")),
+            ("c", submitting("c 1")),
+            ("b \"ü\"\n", Event::Refused { kind: "Rejected".into() }),
+            ("a", finished()),
+            ("a", exported("out/a.full.json", u64::MAX)),
+            ("c", submitted("18")),
+            ("c", Event::Failed { kind: "JobFailed".into(), text: "job 18 failed:\nno".into() }),
+            ("a", exported("out/a.full.json", 12)),
+            ("b \"ü\"\n", submitting("b 2")),
+        ]
+    }
+
+    fn known_after(events: &[(&str, Event)]) -> Entries {
+        let mut known = Entries::new();
+        for (key, event) in events {
+            Entry::heed(&mut known, Line::now(key, event.clone())).unwrap();
+        }
+        known
+    }
+
+    async fn note_all(journal: &Journal, events: &[(&str, Event)]) {
+        for (key, event) in events {
+            journal.note(key, event.clone()).await.unwrap();
+        }
+    }
+
+    /// A journal with all events, and where each of its lines ends.
+    async fn sample(path: &Path) -> Vec<usize> {
+        let (journal, known) = Journal::open(path, &client()).unwrap();
+        assert!(known.is_empty());
+        note_all(&journal, &events()).await;
+        drop(journal);
+        let bytes = fs::read(path).unwrap();
+        (1..=bytes.len()).filter(|end| bytes[end - 1] == b'\n').collect()
+    }
+
+    fn refusal(path: &Path) -> String {
+        let error = Journal::open(path, &client()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        error.to_string()
+    }
+
+    #[tokio::test]
+    async fn what_was_noted_is_known_when_it_is_opened_again() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("j");
+        sample(&path).await;
+        let (_journal, known) = Journal::open(&path, &client()).unwrap();
+        assert_eq!(known, known_after(&events()));
+        assert_eq!(known["a"].stage, Stage::Finished("17".into()));
+        let exported = Exported { format: ExportFormat::FullJson, file: "out/a.full.json".into(), bytes: 12 };
+        assert_eq!(known["a"].exported, [exported]);
+        assert_eq!(known["b \"ü\"\n"].stage, Stage::Submitting);
+        assert_eq!(known["b \"ü\"\n"].name, "b 2");
+        assert_eq!(known["c"].stage, Stage::Failed { job: "18".into(), text: "job 18 failed:\nno".into() });
+    }
+
+    #[tokio::test]
+    async fn the_lines_are_json_that_others_can_read() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("j");
+        sample(&path).await;
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(text.as_bytes().starts_with(BEGINNING));
+        let header = serde_json::json!({
+            "journal": "sqlflow-client", "version": 1, "server": "http://h/api/gspLive_backend", "user": "ann"
+        });
+        assert_eq!(lines[0], header);
+        assert_eq!(
+            (&lines[1]["key"], &lines[1]["event"], &lines[1]["name"]),
+            (&"a".into(), &"submitting".into(), &"a 1".into())
+        );
+        assert!(lines[1]["at"].as_u64().unwrap() > 1_700_000_000);
+        assert_eq!(lines[7]["format"], "full_json");
+    }
+
+    #[tokio::test]
+    async fn torn_at_every_byte_it_is_repaired_and_nothing_before_is_lost() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("j");
+        let ends = sample(&path).await;
+        let bytes = fs::read(&path).unwrap();
+        let header = Header::of(&client());
+        for cut in 0..=bytes.len() {
+            let whole = ends.iter().filter(|end| **end <= cut).count();
+            let expected = known_after(&events()[..whole.saturating_sub(1)]);
+            for tail in [&b"\0"[..], b"\0\0\0\0\0\0\0\0\n", b""] {
+                // No journal begins with a line of NUL.
+                if cut >= ends[0] || !tail.ends_with(b"\n") {
+                    fs::write(&path, [&bytes[..cut], tail].concat()).unwrap();
+                    let (known, length) = Reading::of(&File::open(&path).unwrap(), &path, &header).unwrap();
+                    assert_eq!(known, expected, "cut at {cut}");
+                    assert_eq!(length, ends[..whole].last().map_or(0, |end| *end as u64));
+                }
+            }
+            let (journal, known) = Journal::open(&path, &client()).unwrap();
+            assert_eq!(known, expected, "cut at {cut}");
+            // It goes on where it was cut.
+            journal.note("new", Event::Submitting { name: "n".into() }).await.unwrap();
+            drop(journal);
+            let (known, length) = Reading::of(&File::open(&path).unwrap(), &path, &header).unwrap();
+            assert_eq!((known.len(), length), (expected.len() + 1, fs::metadata(&path).unwrap().len()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bad_line_before_the_last_is_named_and_nothing_is_changed() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("j");
+        sample(&path).await;
+        let text = fs::read_to_string(&path).unwrap();
+        for (bad, reason) in [
+            ("no json", "expected"),
+            ("\0\0\0\0", "expected"),
+            ("", "EOF"),
+            (r#"{"key":"a","event":"forgotten"}"#, "forgotten"),
+            (r#"{"event":"submitting","name":"x"}"#, "key"),
+            (r#"{"key":"new","event":"finished","status":"success"}"#, "never submitted"),
+            (r#"{"key":"b \"ü\"\n","event":"finished","status":"success"}"#, "was not taken"),
+        ] {
+            let mut lines: Vec<_> = text.lines().collect();
+            lines[3] = bad;
+            let broken = lines.join("\n") + "\n";
+            fs::write(&path, &broken).unwrap();
+            let refusal = refusal(&path);
+            assert!(refusal.contains("line 4 of the journal") && refusal.contains(reason), "{refusal}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), broken);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_that_says_more_than_is_known_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("j");
+        drop(Journal::open(&path, &client()).unwrap());
+        let line = r#"{"more":[1],"key":"a","event":"submitting","name":"n","at":1,"and":{"more":2}}"#;
+        let text = fs::read_to_string(&path).unwrap() + line + "\n";
+        fs::write(&path, text).unwrap();
+        let (_journal, known) = Journal::open(&path, &client()).unwrap();
+        assert_eq!(known["a"].name, "n");
+    }
+
+    #[test]
+    fn a_file_that_is_no_journal_is_left_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("j");
+        let zeros = vec![0; 1 << 17];
+        for content in [&b"select 1"[..], b"{}", b"{\"key\":1}\n", b"\n", b"{\"journal\":\"other\"}\n", b"x\0", &zeros]
+        {
+            fs::write(&path, content).unwrap();
+            assert!(refusal(&path).contains("no journal"));
+            assert_eq!(fs::read(&path).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_a_new_journal() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("j");
+        fs::write(&path, "").unwrap();
+        drop(Journal::open(&path, &client()).unwrap());
+        assert!(fs::read(&path).unwrap().starts_with(BEGINNING));
+    }
+
+    #[test]
+    fn a_journal_of_another_server_user_or_version_says_what_differs() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("j");
+        let other = |url: &str, user: &str| {
+            Client::builder(url).credentials(Credentials::secret_key(user, "hush")).build().unwrap()
+        };
+        for (client, named) in
+            [(other("http://elsewhere", "ann"), "server http://elsewhere/"), (other("http://h", "bob"), "user bob")]
+        {
+            drop(Journal::open(&path, &client).unwrap());
+            let refusal = refusal(&path);
+            assert!(refusal.contains(named), "{refusal}");
+            fs::remove_file(&path).unwrap();
+        }
+        fs::write(&path, r#"{"journal":"sqlflow-client","version":2,"owner":{}}"#.to_owned() + "\n").unwrap();
+        assert!(refusal(&path).contains("version 2"));
+    }
+
+    #[test]
+    fn a_journal_is_locked_until_it_is_dropped() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("j");
+        let (journal, _) = Journal::open(&path, &client()).unwrap();
+        assert!(refusal(&path).contains("in use"));
+        drop(journal);
+        Journal::open(&path, &client()).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_a_file_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        for path in [home.path().to_owned(), home.path().join("no/such/directory")] {
+            let error = Journal::open(&path, &client()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Io);
+            assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+        }
+    }
+}

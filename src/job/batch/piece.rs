@@ -1,0 +1,349 @@
+//! One piece of work of a batch, from where an earlier run left it to its last export.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::files::{Parts, Place, is_there, name_of};
+use super::journal::Journal;
+use super::patience::Patience;
+use super::record::{Entry, Event, Exported, Stage};
+use super::{BatchOutcome, ExportFormat};
+use crate::job::{FinishedJob, Job, JobId, Polling, Submit};
+use crate::{Client, Error, ErrorKind, Result};
+
+/// What all pieces of a run share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) journal: Journal,
+    pub(super) parts: Parts,
+    pub(super) places: Vec<Place>,
+    pub(super) deadline: Option<Duration>,
+    pub(super) polling: Option<Polling>,
+    pub(super) patience: Duration,
+    pub(super) retry_failed: bool,
+}
+
+/// One piece of work, and how far it got.
+pub(super) struct Piece {
+    shared: Arc<Shared>,
+    key: String,
+    /// Nothing for work of an earlier run that this one is not given.
+    submit: Option<Submit>,
+    name: Option<String>,
+    job: Option<JobId>,
+    targets: Vec<Target>,
+    is_resumed: bool,
+}
+
+/// A file to export to.
+struct Target {
+    format: ExportFormat,
+    file: PathBuf,
+    is_there: bool,
+}
+
+/// Why a piece ends early.
+enum Halt {
+    /// Nothing can be noted any more, which is the end of the run.
+    Journal(Error),
+    Piece(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Piece(error)
+    }
+}
+
+impl Piece {
+    pub(super) fn new(shared: &Arc<Shared>, key: String, submit: Option<Submit>) -> Self {
+        let shared = Arc::clone(shared);
+        Self { shared, key, submit, name: None, job: None, targets: Vec::new(), is_resumed: false }
+    }
+
+    /// Does what is left to do.
+    ///
+    /// # Errors
+    /// When it cannot be noted.
+    pub(super) async fn run(mut self, entry: Option<Entry>) -> Result<BatchOutcome> {
+        match self.work(entry).await {
+            Ok(()) => Ok(self.outcome(None)),
+            Err(Halt::Piece(error)) => Ok(self.outcome(Some(error))),
+            Err(Halt::Journal(error)) => Err(error),
+        }
+    }
+
+    /// Ends without any work.
+    pub(super) fn outcome(self, error: Option<Error>) -> BatchOutcome {
+        let there = self.targets.into_iter().filter(|target| target.is_there);
+        BatchOutcome {
+            key: self.key,
+            name: self.name,
+            job: self.job,
+            files: there.map(|target| target.file).collect(),
+            error,
+            is_resumed: self.is_resumed,
+        }
+    }
+
+    async fn work(&mut self, entry: Option<Entry>) -> Result<(), Halt> {
+        self.check()?;
+        let Some(Entry { name, stage, exported }) = entry else { return self.begin().await };
+        match stage {
+            Stage::Refused => self.begin().await,
+            Stage::Failed { .. } if self.begins_again() => self.begin().await,
+            Stage::Failed { job, text } => {
+                self.is_resumed = true;
+                (self.name, self.job) = (Some(name), Some(job.clone()));
+                Err(Error::new(ErrorKind::JobFailed, text).with_job(&job).into())
+            }
+            Stage::Submitting => {
+                self.name = Some(name);
+                let job = self.settle().await?;
+                self.wait_and_export(&job).await
+            }
+            Stage::Submitted(id) => {
+                self.name = Some(name);
+                let job = self.attach(id);
+                let done = self.wait_and_export(&job).await;
+                self.or_begin_again(done).await
+            }
+            Stage::Finished(id) => {
+                self.name = Some(name);
+                let job = self.attach(id);
+                self.look_for(&exported).await;
+                self.is_resumed = self.targets.iter().all(|target| target.is_there);
+                let done = self.export(&job).await;
+                self.or_begin_again(done).await
+            }
+        }
+    }
+
+    /// Checks what is given, and works out which files are to be made.
+    fn check(&mut self) -> Result<()> {
+        let name = name_of(&self.key)?;
+        let target = |place: &Place| Target { format: place.format, file: place.file(&name), is_there: false };
+        self.targets = self.shared.places.iter().map(target).collect();
+        let Some(submit) = &self.submit else { return Ok(()) };
+        let who = |client: &Client| (client.base_url().to_owned(), client.transport().user_id().to_owned());
+        if who(submit.client()) == who(&self.shared.client) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "the submission {:?} is of another server or user than its batch: make both from one client",
+            self.key
+        )))
+    }
+
+    /// Which files an earlier run has made. Of work that is not given again, those of another directory will do.
+    async fn look_for(&mut self, exported: &[Exported]) {
+        if self.submit.is_none() {
+            self.targets.retain(|target| !exported.iter().any(|known| known.format == target.format));
+        }
+        for target in &mut self.targets {
+            let known = exported.iter().find(|known| known.file == target.file.to_string_lossy());
+            if let Some(known) = known {
+                target.is_there = is_there(&target.file, known.bytes).await;
+            }
+        }
+    }
+
+    fn begins_again(&self) -> bool {
+        self.shared.retry_failed && self.submit.is_some()
+    }
+
+    /// Begins again if the job of an earlier run is gone and that is wished.
+    async fn or_begin_again(&mut self, done: Result<(), Halt>) -> Result<(), Halt> {
+        match done {
+            Err(Halt::Piece(error)) if error.kind() == ErrorKind::JobNotFound && self.begins_again() => {
+                self.begin().await
+            }
+            done => done,
+        }
+    }
+
+    /// Everything, from a new name on.
+    async fn begin(&mut self) -> Result<(), Halt> {
+        let Some(submit) = self.submit.clone() else { return Err(self.submission_needed().into()) };
+        let name = submit.unique_name()?;
+        (self.name, self.job) = (Some(name.clone()), None);
+        self.targets.iter_mut().for_each(|target| target.is_there = false);
+        self.note(Event::Submitting { name: name.clone() }).await?;
+        let job = self.submit(submit, name, false).await?;
+        self.wait_and_export(&job).await
+    }
+
+    /// The job that an earlier run may have submitted.
+    async fn settle(&mut self) -> Result<Job, Halt> {
+        let name = self.name.clone().unwrap_or_default();
+        if let Some(submit) = self.submit.clone() {
+            return self.submit(submit, name, true).await;
+        }
+        let mut patience = Patience::new(self.shared.patience);
+        loop {
+            match self.shared.client.find_job(&name).await {
+                Ok(Some(job)) => return self.submitted(job).await,
+                Ok(None) => return Err(self.submission_needed().into()),
+                Err(error) if !patience.bears(&error, &self.key).await => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn submission_needed(&self) -> Error {
+        let name = self.name.as_deref().unwrap_or_default();
+        let text = format!(
+            "an earlier run was about to submit {:?} as {name:?}, and the server has no such job: give its submission \
+             again to have it done",
+            self.key
+        );
+        Error::new(ErrorKind::JobNotFound, text).with_job_name(name)
+    }
+
+    async fn submit(&mut self, submit: Submit, name: String, mut may_be_there: bool) -> Result<Job, Halt> {
+        let mut patience = Patience::new(self.shared.patience);
+        let error = loop {
+            match submit.clone().run_as(name.clone(), may_be_there).await {
+                Ok(job) => return self.submitted(job).await,
+                Err(error) if may_be_under_way(&error) => return self.look_out(&submit, &name, error).await,
+                Err(error) => {
+                    may_be_there |= !is_surely_no_job(&error);
+                    if !patience.bears(&error, &self.key).await {
+                        break error;
+                    }
+                }
+            }
+        };
+        if !may_be_there {
+            // Not the text: what a server says of a request may repeat it.
+            self.note(Event::Refused { kind: format!("{:?}", error.kind()) }).await?;
+        }
+        Err(error.into())
+    }
+
+    /// Looks for a job that its server may still be about to make. In this run it is not sent again.
+    async fn look_out(&mut self, submit: &Submit, name: &str, error: Error) -> Result<Job, Halt> {
+        let mut patience = Patience::new(self.shared.patience);
+        while patience.bears(&error, &self.key).await {
+            match self.shared.client.find_job(name).await {
+                Ok(Some(job)) => return self.submitted(submit.attached_to(job.id().clone())).await,
+                Ok(None) => {}
+                Err(error) => tracing::warn!(key = self.key, %error, "the list of jobs could not be asked"),
+            }
+        }
+        Err(error.into())
+    }
+
+    async fn submitted(&mut self, job: Job) -> Result<Job, Halt> {
+        self.job = Some(job.id().clone());
+        self.note(Event::Submitted { job: job.id().clone() }).await?;
+        Ok(job)
+    }
+
+    fn attach(&mut self, id: JobId) -> Job {
+        self.job = Some(id.clone());
+        match &self.submit {
+            Some(submit) => submit.attached_to(id),
+            None => self.shared.client.job(id),
+        }
+    }
+
+    async fn wait_and_export(&mut self, job: &Job) -> Result<(), Halt> {
+        match self.wait(job).await {
+            Ok(done) => {
+                let status = done.info().status.to_string();
+                self.note(Event::Finished { status }).await?;
+                self.export(job).await
+            }
+            Err(error) => {
+                if error.kind() == ErrorKind::JobFailed {
+                    let text = self.what_failed(&error, job.id());
+                    self.note(Event::Failed { kind: format!("{:?}", error.kind()), text }).await?;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// What is noted of a failure. The text of a server may repeat a password, and only a submission knows which.
+    fn what_failed(&self, error: &Error, id: &JobId) -> String {
+        match self.submit {
+            Some(_) => error.to_string(),
+            None => format!("job {id} failed in an earlier run; the server tells why"),
+        }
+    }
+
+    async fn wait(&self, job: &Job) -> Result<FinishedJob> {
+        let start = Instant::now();
+        let mut patience = Patience::new(self.shared.patience);
+        loop {
+            let mut wait = job.wait();
+            if let Some(polling) = self.shared.polling {
+                wait = wait.polling(polling);
+            }
+            wait = match self.shared.deadline {
+                Some(deadline) => wait.deadline(deadline.saturating_sub(start.elapsed())),
+                None => wait.without_deadline(),
+            };
+            match wait.await {
+                Err(error) if patience.bears(&error, &self.key).await => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Makes the files that are not there.
+    async fn export(&mut self, job: &Job) -> Result<(), Halt> {
+        for index in 0..self.targets.len() {
+            let Target { format, file, is_there } = &self.targets[index];
+            if *is_there {
+                continue;
+            }
+            let bytes = self.write(job, *format, file).await?;
+            let (format, file) = (*format, file.to_string_lossy().into_owned());
+            self.note(Event::Exported { format, file, bytes }).await?;
+            self.targets[index].is_there = true;
+        }
+        Ok(())
+    }
+
+    async fn write(&self, job: &Job, format: ExportFormat, file: &Path) -> Result<u64> {
+        self.shared.parts.delete(file).await;
+        let mut patience = Patience::new(self.shared.patience);
+        loop {
+            match format.write(job, file).await {
+                Err(error) if patience.bears(&error, &self.key).await => {}
+                written => return written,
+            }
+        }
+    }
+
+    async fn note(&self, event: Event) -> Result<(), Halt> {
+        self.shared.journal.note(&self.key, event).await.map_err(Halt::Journal)
+    }
+}
+
+/// Whether a submission arrived, as far as is known, and the server may only be slow.
+fn may_be_under_way(error: &Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Error>());
+    let is_slow = |cause: &Error| matches!(cause.kind(), ErrorKind::Timeout | ErrorKind::Protocol);
+    error.kind() == ErrorKind::SubmitUnknown && cause.is_some_and(is_slow)
+}
+
+/// Whether a submission that was sent once ended so that there is no job.
+fn is_surely_no_job(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::InvalidInput
+            | ErrorKind::Io
+            | ErrorKind::TooLarge
+            | ErrorKind::Authentication
+            | ErrorKind::Rejected
+            | ErrorKind::Connect
+            | ErrorKind::Busy
+    )
+}

@@ -1,0 +1,180 @@
+//! A batch that runs: which pieces there are, how many are under way, what becomes of them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, poll_fn};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use sync_wrapper::SyncWrapper;
+
+use super::files::Parts;
+use super::journal::Journal;
+use super::piece::{Piece, Shared};
+use super::record::{Entries, Entry};
+use super::{Batch, BatchOutcome, ExportFormat};
+use crate::job::Submit;
+use crate::{Error, Result};
+
+/// A batch under way, made by [`Batch::run`].
+///
+/// A [`Stream`] of results, one for each piece of work, as they end; [`try_next`](BatchRun::try_next) serves without
+/// its traits. It works while it is polled, and only then: one who does much with an outcome should do it in another
+/// task. An error ends it, see [`Batch`].
+///
+/// Dropping it stops the work, wherever it is, and unlocks the journal (for which it may wait as long as one write to
+/// disk takes). Jobs on the server go on, and the next run picks them up, as after a crash.
+#[must_use = "works while it is polled"]
+pub struct BatchRun(SyncWrapper<State>);
+
+type Outcomes = BoxStream<'static, Result<BatchOutcome>>;
+
+enum State {
+    Opening(BoxFuture<'static, Result<Outcomes>>),
+    Running(Outcomes),
+    Ended,
+}
+
+impl BatchRun {
+    pub(super) fn new<K, I>(batch: Batch, submissions: I) -> Self
+    where
+        K: Into<String>,
+        I: Iterator<Item = (K, Submit)> + Send + 'static,
+    {
+        let opening = async move {
+            let in_flight = batch.in_flight;
+            let (shared, known) = open(batch).await?;
+            let shared = Arc::new(shared);
+            let formats = shared.places.iter().map(|place| place.format).collect();
+            let given = submissions.map(|(key, submit)| (key.into(), submit));
+            let known = known.into_iter().map(|(key, entry)| (key, Some(entry))).collect();
+            let tasks = Tasks { given: Some(given), known, formats, left_over: Vec::new() };
+            let outcomes = stream::iter(tasks).map(move |task| task.run(&shared)).buffer_unordered(in_flight);
+            Ok(outcomes.boxed())
+        };
+        Self(SyncWrapper::new(State::Opening(opening.boxed())))
+    }
+
+    /// The next piece of work that ended, well or not, or none after the last.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) and [`Io`](crate::ErrorKind::Io), as [`Batch`] tells. An error
+    /// is the end. What was noted until then is not lost.
+    pub async fn try_next(&mut self) -> Result<Option<BatchOutcome>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await.transpose()
+    }
+}
+
+impl Stream for BatchRun {
+    type Item = Result<BatchOutcome>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let state = self.0.get_mut();
+        loop {
+            let next = match state {
+                State::Opening(opening) => match ready!(opening.poll_unpin(context)) {
+                    Ok(outcomes) => {
+                        *state = State::Running(outcomes);
+                        continue;
+                    }
+                    Err(error) => Some(Err(error)),
+                },
+                State::Running(outcomes) => ready!(outcomes.poll_next_unpin(context)),
+                State::Ended => None,
+            };
+            if !matches!(next, Some(Ok(_))) {
+                // Whatever is under way stops, and the journal is unlocked.
+                *state = State::Ended;
+            }
+            return Poll::Ready(next);
+        }
+    }
+}
+
+impl fmt::Debug for BatchRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchRun").finish_non_exhaustive()
+    }
+}
+
+/// Makes everything ready before anything is submitted.
+async fn open(batch: Batch) -> Result<(Shared, Entries)> {
+    batch.check()?;
+    let opening = move || {
+        let (journal, known) = Journal::open(&batch.journal, &batch.client)?;
+        let parts = Parts::in_directories(&batch.places)?;
+        Ok((batch.shared(journal, parts), known))
+    };
+    let opened = tokio::task::spawn_blocking(opening).await;
+    opened.map_err(|error| Error::io("opening the journal ended early", &error.into()))?
+}
+
+enum Task {
+    Given { key: String, submit: Box<Submit>, entry: Option<Entry> },
+    Twice { key: String },
+    LeftOver { key: String, entry: Entry },
+}
+
+impl Task {
+    fn run(self, shared: &Arc<Shared>) -> BoxFuture<'static, Result<BatchOutcome>> {
+        match self {
+            Self::Given { key, submit, entry } => Piece::new(shared, key, Some(*submit)).run(entry).boxed(),
+            Self::LeftOver { key, entry } => Piece::new(shared, key, None).run(Some(entry)).boxed(),
+            Self::Twice { key } => {
+                let text = format!("the key {key:?} was given twice in one run: give other work another key");
+                let outcome = Piece::new(shared, key, None).outcome(Some(Error::invalid(text)));
+                std::future::ready(Ok(outcome)).boxed()
+            }
+        }
+    }
+}
+
+/// What is given, and then what earlier runs have left undone.
+struct Tasks<I> {
+    given: Option<I>,
+    /// Every key of the journal and of this run. Nothing for those that this run was given.
+    known: HashMap<String, Option<Entry>>,
+    formats: Vec<ExportFormat>,
+    left_over: Vec<(String, Entry)>,
+}
+
+impl<I: Iterator<Item = (String, Submit)>> Iterator for Tasks<I> {
+    type Item = Task;
+
+    fn next(&mut self) -> Option<Task> {
+        if let Some(given) = &mut self.given {
+            if let Some((key, submit)) = given.next() {
+                return Some(self.given(key, Box::new(submit)));
+            }
+            self.given = None;
+            self.left_over = self.left_undone();
+        }
+        let (key, entry) = self.left_over.pop()?;
+        Some(Task::LeftOver { key, entry })
+    }
+}
+
+impl<I> Tasks<I> {
+    fn given(&mut self, key: String, submit: Box<Submit>) -> Task {
+        match self.known.get_mut(&key) {
+            Some(None) => Task::Twice { key },
+            Some(entry) => Task::Given { key, submit, entry: entry.take() },
+            None => {
+                self.known.insert(key.clone(), None);
+                Task::Given { key, submit, entry: None }
+            }
+        }
+    }
+
+    fn left_undone(&mut self) -> Vec<(String, Entry)> {
+        let known = std::mem::take(&mut self.known).into_iter();
+        let known = known.filter_map(|(key, entry)| Some((key, entry?)));
+        let mut undone: Vec<_> = known.filter(|(_, entry)| entry.is_unfinished(&self.formats)).collect();
+        // From the last to the first: they are taken from the end.
+        undone.sort_by(|(one, _), (other, _)| other.cmp(one));
+        undone
+    }
+}
