@@ -1,5 +1,6 @@
 //! The whole life of a job against the emulator, on a real connection, with real SQL.
 
+mod batched;
 mod complete;
 mod exported;
 mod listed;

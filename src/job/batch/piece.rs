@@ -159,9 +159,7 @@ impl Piece {
     /// Begins again if the job of an earlier run is gone and that is wished.
     async fn or_begin_again(&mut self, done: Result<(), Halt>) -> Result<(), Halt> {
         match done {
-            Err(Halt::Piece(error)) if error.kind() == ErrorKind::JobNotFound && self.begins_again() => {
-                self.begin().await
-            }
+            Err(Halt::Piece(error)) if is_gone(&error) && self.begins_again() => self.begin().await,
             done => done,
         }
     }
@@ -325,6 +323,11 @@ impl Piece {
     async fn note(&self, event: Event) -> Result<(), Halt> {
         self.shared.journal.note(&self.key, event).await.map_err(Halt::Journal)
     }
+}
+
+/// Whether a job is not there any more. What code says so is not published; 404 can hardly mean anything else.
+fn is_gone(error: &Error) -> bool {
+    error.kind() == ErrorKind::JobNotFound || error.code() == Some(404)
 }
 
 /// Whether a submission arrived, as far as is known, and the server may only be slow.
