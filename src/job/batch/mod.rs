@@ -180,8 +180,8 @@ impl Batch {
     /// Runs it, while the result is polled: nothing has happened yet when this returns.
     ///
     /// Submissions are taken one by one, as there is room for them, so there may be any number; an iterator that
-    /// blocks blocks the run. They have to come from a client of the same server and user. Of each key some 100 bytes
-    /// are kept in memory. After the last of them comes what earlier runs have left undone.
+    /// blocks blocks the run. They have to come from a client of the same server and user. Of each key
+    /// some hundred bytes are kept in memory. After the last of them comes what earlier runs have left undone.
     pub fn run<K, I>(self, submissions: I) -> BatchRun
     where
         K: Into<String>,
