@@ -1,5 +1,6 @@
 //! One piece of work of a batch, from where an earlier run left it to its last export.
 
+use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -332,9 +333,16 @@ fn is_gone(error: &Error) -> bool {
 
 /// Whether a submission arrived, as far as is known, and the server may only be slow.
 fn may_be_under_way(error: &Error) -> bool {
-    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Error>());
     let is_slow = |cause: &Error| matches!(cause.kind(), ErrorKind::Timeout | ErrorKind::Protocol);
-    error.kind() == ErrorKind::SubmitUnknown && cause.is_some_and(is_slow)
+    error.kind() == ErrorKind::SubmitUnknown && cause_of(error).is_some_and(is_slow)
+}
+
+/// The error of this crate that led to another.
+fn cause_of(error: &Error) -> Option<&Error> {
+    let cause = error.source()?;
+    // A cause is shared by the clones of an error, and shows as what it is shared by.
+    let shared = cause.downcast_ref::<Arc<dyn StdError + Send + Sync>>();
+    shared.map_or_else(|| cause.downcast_ref(), |cause| cause.downcast_ref())
 }
 
 /// Whether a submission that was sent once ended so that there is no job.
