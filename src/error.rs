@@ -244,16 +244,19 @@ impl Error {
         self.with(|inner| inner.job = Some(id.clone()))
     }
 
+    pub(crate) fn with_job_name(self, name: &str) -> Self {
+        self.with(|inner| inner.job_name = Some(name.to_owned()))
+    }
+
     /// What this failure leaves open: whether there is a job of that name.
     pub(crate) fn into_submit_unknown(self, name: &str, text: String) -> Self {
         let unknown = self.clone().with(|inner| {
             inner.kind = ErrorKind::SubmitUnknown;
             inner.message = text;
-            inner.job_name = Some(name.to_owned());
             // Told in the text already.
             inner.elapsed = Duration::ZERO;
         });
-        unknown.caused_by(self)
+        unknown.with_job_name(name).caused_by(self)
     }
 
     /// The error of a call that was given up after so many attempts. More than one stand in its text.

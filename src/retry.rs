@@ -34,8 +34,9 @@ impl Fate {
                     Self::Unheard
                 }
             }
-            (ErrorKind::Busy, Some(503)) | (ErrorKind::Server, Some(502..=504)) => Self::unless_cut_short(error),
-            (ErrorKind::Interrupted | ErrorKind::Timeout, _) => Self::unless_cut_short(error),
+            (ErrorKind::Busy, Some(503))
+            | (ErrorKind::Server, Some(502..=504))
+            | (ErrorKind::Interrupted | ErrorKind::Timeout, _) => Self::unless_cut_short(error),
             (ErrorKind::Busy, _) => Self::Unheard,
             _ => Self::Answered,
         }

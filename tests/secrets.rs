@@ -291,7 +291,8 @@ async fn failures(token: &str) -> String {
 
 /// What a program says that unwraps an error.
 fn panic_over(error: Error) -> String {
-    let panic = std::panic::catch_unwind(AssertUnwindSafe(|| Err::<(), _>(error).unwrap())).unwrap_err();
+    let failed: Result<(), Error> = Err(error);
+    let panic = std::panic::catch_unwind(AssertUnwindSafe(|| failed.unwrap())).unwrap_err();
     panic.downcast_ref::<String>().expect("a message").clone()
 }
 

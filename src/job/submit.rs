@@ -423,12 +423,10 @@ impl<F: FileForm<Answer = Envelope<JobInfo>>> Order<F> {
                 return Err(error);
             }
             tracing::warn!(%error, name = self.name, "whether a submit made a job is open");
-            match self.settle(next, error).await? {
-                Settled::Found(job) => return Ok(job),
-                Settled::Absent(error) => {
-                    attempts.after_settling(error).await.map_err(|error| settle::unknown(&self.name, error))?;
-                }
+            if let Some(job) = self.settle(next, &error).await? {
+                return Ok(job);
             }
+            attempts.after_settling(error).await.map_err(|error| settle::unknown(&self.name, error))?;
         }
     }
 
@@ -440,27 +438,21 @@ impl<F: FileForm<Answer = Envelope<JobInfo>>> Order<F> {
         Ok(Job::submitted(self.client.clone(), JobInfo { warnings, ..info }, self.password.clone()))
     }
 
-    /// Finds out what a submit led to that failed with `error`.
-    async fn settle(&self, next: Next, error: Error) -> Result<Settled> {
-        let name = &self.name;
+    /// Finds out what a submit led to that failed with `error`: a job, or none, and then it may be sent again.
+    async fn settle(&self, next: Next, error: &Error) -> Result<Option<Job>> {
+        let unknown = || settle::unknown(&self.name, error.clone());
         if !self.is_unique {
-            return Err(settle::unknown(name, error));
+            return Err(unknown());
         }
         let settling = self.client.settling();
-        let found = settling.find(&self.client, name).await.map_err(|_| settle::unknown(name, error.clone()))?;
-        match found {
-            Some(job) => Ok(Settled::Found(Job { secrets: Secrets::new(self.password.clone()), ..job })),
-            None if next == Next::AskThenSend && settling.sends_again() => Ok(Settled::Absent(error)),
-            None if next == Next::AskThenReport => Err(error),
-            None => Err(settle::unknown(name, error)),
+        let found = settling.find(&self.client, &self.name).await.map_err(|_| unknown())?;
+        match (found, next) {
+            (Some(job), _) => Ok(Some(Job { secrets: Secrets::new(self.password.clone()), ..job })),
+            (None, Next::AskThenSend) if settling.sends_again() => Ok(None),
+            (None, Next::AskThenReport) => Err(error.clone()),
+            (None, _) => Err(unknown()),
         }
     }
-}
-
-enum Settled {
-    Found(Job),
-    /// There is no job, and will be none of this submit.
-    Absent(Error),
 }
 
 fn check(vendor: &Vendor) -> Result<()> {

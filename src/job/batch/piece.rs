@@ -1,6 +1,6 @@
 //! One piece of work of a batch, from where an earlier run left it to its last export.
 
-use std::error::Error as StdError;
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use super::journal::Journal;
 use super::patience::Patience;
 use super::record::{Entry, Event, Exported, Stage};
 use super::{BatchOutcome, ExportFormat};
+use crate::job::settle::Next;
 use crate::job::{FinishedJob, Job, JobId, Polling, Submit};
 use crate::{Client, Error, ErrorKind, Result};
 
@@ -333,16 +334,8 @@ fn is_gone(error: &Error) -> bool {
 
 /// Whether a submission arrived, as far as is known, and the server may only be slow.
 fn may_be_under_way(error: &Error) -> bool {
-    let is_slow = |cause: &Error| matches!(cause.kind(), ErrorKind::Timeout | ErrorKind::Protocol);
-    error.kind() == ErrorKind::SubmitUnknown && cause_of(error).is_some_and(is_slow)
-}
-
-/// The error of this crate that led to another.
-fn cause_of(error: &Error) -> Option<&Error> {
-    let cause = error.source()?;
-    // A cause is shared by the clones of an error, and shows as what it is shared by.
-    let shared = cause.downcast_ref::<Arc<dyn StdError + Send + Sync>>();
-    shared.map_or_else(|| cause.downcast_ref(), |cause| cause.downcast_ref())
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    error.kind() == ErrorKind::SubmitUnknown && cause.is_some_and(|cause| Next::after(cause) == Next::AskThenGiveUp)
 }
 
 /// Whether a submission that was sent once ended so that there is no job.
