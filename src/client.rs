@@ -18,6 +18,9 @@ use crate::{Credentials, Error, Result, api};
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Before servers close a connection that nobody uses, which Tomcat does after 20 seconds: a submit on a connection that is
+/// just being closed has to be settled.
+const IDLE: Duration = Duration::from_secs(15);
 const ANSWER_BYTES: u64 = 4 << 30;
 /// What the API takes in one submit.
 const UPLOAD_BYTES: u64 = 200_000_000;
@@ -323,6 +326,7 @@ impl Settings {
         let mut builder = reqwest::Client::builder()
             .user_agent(agent)
             .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
+            .pool_idle_timeout(IDLE)
             .redirect(reqwest::redirect::Policy::custom(follow))
             .referer(false);
         builder =

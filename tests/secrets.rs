@@ -291,8 +291,8 @@ async fn failures(token: &str) -> String {
 
 /// What a program says that unwraps an error.
 fn panic_over(error: Error) -> String {
-    let failed: Result<(), Error> = Err(error);
-    let panic = std::panic::catch_unwind(AssertUnwindSafe(|| failed.unwrap())).unwrap_err();
+    let unwrapped = |failed: Result<(), Error>| failed.unwrap();
+    let panic = std::panic::catch_unwind(AssertUnwindSafe(|| unwrapped(Err(error)))).unwrap_err();
     panic.downcast_ref::<String>().expect("a message").clone()
 }
 

@@ -30,6 +30,9 @@ use crate::{Client, Error, ErrorKind, Result, Secret, Vendor};
 /// [`without_suffix`](Submit::without_suffix) the name is kept as it is; then a submit whose answer is lost cannot be told
 /// from earlier ones, and ends as [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown) at once.
 ///
+/// Dropped while it is under way, it leaves open whether there is a job. Its name, as it was logged before it was sent, tells;
+/// a [`Batch`](crate::job::Batch) notes the names it gives.
+///
 /// # Errors
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput), [`Io`](crate::ErrorKind::Io) and
 /// [`TooLarge`](crate::ErrorKind::TooLarge) come before anything is sent and name the file or field.
@@ -410,6 +413,7 @@ impl<F: FileForm<Answer = Envelope<JobInfo>>> Order<F> {
         let limit = self.client.transport().limits().upload_bytes;
         let files = inputs.into_files(limit).await?;
         let mut attempts = self.client.transport().attempts();
+        tracing::debug!(name = self.name, files = files.len(), "submitting");
         loop {
             let error = match self.send(&files, &mut attempts).await {
                 Ok(job) => {
