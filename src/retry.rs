@@ -13,6 +13,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::{Error, ErrorKind, Result};
 
+/// Longer than any program runs, and short enough to be reckoned with.
+const ENDLESS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// What a failure tells of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -217,8 +220,8 @@ impl Backoff {
             return None;
         }
         let doubled = 2_u32.saturating_pow(failed.number - 1);
-        let limit = self.base.saturating_mul(doubled).min(self.longest);
-        Some(asked + limit.mul_f64(random))
+        let limit = self.base.saturating_mul(doubled).min(self.longest).min(ENDLESS);
+        Some(asked.min(ENDLESS) + limit.mul_f64(random))
     }
 }
 
@@ -453,6 +456,14 @@ mod tests {
         assert_eq!(backoff.pause_at(&failed(&error(7), 1), 0.0), Some(Duration::from_secs(7)));
         assert_eq!(backoff.pause_at(&failed(&error(7), 1), 1.0), Some(Duration::from_millis(7500)));
         assert_eq!(backoff.pause_at(&failed(&error(3600), 1), 0.0), None);
+    }
+
+    #[test]
+    fn settings_and_servers_without_measure_are_borne() {
+        let error = of(ErrorKind::Busy, None).with_retry_after(Some(Duration::from_secs(u64::MAX)));
+        let backoff =
+            Backoff { attempts: u32::MAX, base: Duration::MAX, longest: Duration::MAX, patience: Duration::MAX };
+        assert!(backoff.pause_at(&failed(&error, 1_000_000), 1.0).is_some());
     }
 
     #[tokio::test(start_paused = true)]

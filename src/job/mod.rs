@@ -25,6 +25,17 @@
 //! ```
 //!
 //! Nothing cancels a job that runs, so dropping a future or a stream of this module changes nothing on the server.
+//!
+//! # What holds on a bad network
+//!
+//! - **One submit makes one job.** How a submit whose answer was lost is settled: [`Settling`].
+//! - **Waiting goes on.** A state that cannot be asked for is an event: [`JobState::trouble`]. A [deadline](Wait::deadline)
+//!   covers all of a wait, and its error carries the id of the job, which still runs.
+//! - **Many watches are one request**, however many they are: [`Watch`].
+//! - **A file is whole or not there.** What stalls or breaks off is asked for again: [`Export::to_file`].
+//! - **A batch outlives its process**: [`Batch`].
+//!
+//! All other calls are repeated by the rule of [`RetryPolicy`](crate::retry::RetryPolicy).
 
 mod batch;
 mod download;

@@ -71,6 +71,11 @@ impl Settling {
     }
 
     pub(crate) fn check(self) -> Result<()> {
+        /// Nobody waits longer for an answer to a submit, and times up to here can be reckoned with.
+        const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+        if self.window > LONGEST {
+            return Err(Error::invalid("settling: the window is longer than a day"));
+        }
         if self.asks < 2 {
             return Err(Error::invalid("settling: a job that is on its way is looked for at least twice"));
         }
@@ -176,8 +181,9 @@ mod tests {
     }
 
     #[test]
-    fn looking_once_is_refused() {
-        let client = Client::builder("localhost").settling(Settling::new().asks(1)).build();
-        assert!(client.unwrap_err().to_string().contains("at least twice"));
+    fn looking_once_and_looking_for_ever_are_refused() {
+        let refused = |settling| Client::builder("localhost").settling(settling).build().unwrap_err().to_string();
+        assert!(refused(Settling::new().asks(1)).contains("at least twice"));
+        assert!(refused(Settling::new().window(Duration::MAX)).contains("longer than a day"));
     }
 }

@@ -128,7 +128,7 @@ impl Seat {
     /// watch.
     pub(super) fn tell(&mut self, at: Instant, told: Result<&JobInfo, &Error>) {
         let asked = told.err().and_then(Error::retry_after).unwrap_or_default().min(self.polling.patience);
-        self.next = self.after(at, fastrand::f64()).max(at + asked);
+        self.next = self.after(at, fastrand::f64()).max(at.checked_add(asked).unwrap_or(at));
         self.known = None;
         match told {
             Ok(info) => {
