@@ -5,6 +5,7 @@ mod complete;
 mod exported;
 mod listed;
 mod submitted;
+mod submitted_once;
 mod unattended;
 mod watched;
 

@@ -1,0 +1,338 @@
+//! However a submit fails, there is one job or none, and nobody is told otherwise.
+
+use std::fs;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::future::poll_fn;
+use sqlflow_client::emulator::{Emulator, EmulatorBuilder, Fault};
+use sqlflow_client::job::{Job, Polling, Settling};
+use sqlflow_client::retry::Backoff;
+use sqlflow_client::{Client, ClientBuilder, Credentials, Error, ErrorKind, Result, Vendor};
+
+use super::{configured, requests_to};
+
+const INSERT: &str = "insert into report (total) select amount from sales";
+const SUBMIT: &str = "submitUserJob";
+const PERSIST: &str = "submitPersistJob";
+const LIST: &str = "displayUserJobsSummary";
+
+/// What goes wrong with the first submit.
+fn once(fault: Fault) -> Fault {
+    fault.on(SUBMIT).times(1)
+}
+
+async fn emulator(fault: Fault) -> Emulator {
+    configured(|builder: EmulatorBuilder| builder.fault(fault)).await.1
+}
+
+fn settling() -> Settling {
+    Settling::new().window(Duration::from_millis(100)).asks(3)
+}
+
+fn builder(emulator: &Emulator) -> ClientBuilder {
+    Client::builder(emulator.url())
+        .credentials(Credentials::secret_key("ann", "any key"))
+        .polling(Polling::every(Duration::from_millis(5)))
+        .settling(settling())
+        .retry(Backoff::new().base(Duration::from_millis(1)))
+}
+
+fn client(emulator: &Emulator) -> Client {
+    builder(emulator).build().unwrap()
+}
+
+async fn submitted(client: &Client) -> Result<Job> {
+    client.submit(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT).await
+}
+
+/// That the only job on the server is this one, made of what was submitted.
+async fn is_the_only_one(job: &Job, emulator: &Emulator) {
+    let jobs = emulator.jobs();
+    assert_eq!(jobs.len(), 1, "{jobs:?}");
+    assert_eq!((job.id().as_str(), jobs[0].runs), (jobs[0].id.as_str(), 1));
+    assert!(jobs[0].name.starts_with("nightly-"), "{}", jobs[0].name);
+    let lineage = job.wait().await.unwrap().lineage().await.unwrap();
+    let flows: Vec<_> = lineage.column_flows().iter().map(ToString::to_string).collect();
+    assert_eq!(flows, ["sales.amount → report.total"]);
+}
+
+/// That the outcome was left open, under a name to look for.
+fn is_left_open(error: &Error) -> &str {
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::SubmitUnknown, Some(SUBMIT)), "{error}");
+    let name = error.job_name().expect("a name to look for");
+    assert!(error.to_string().contains(name), "{error}");
+    name
+}
+
+/// Looks for a job until it is there.
+async fn found(client: &Client, name: &str) -> Job {
+    let looking = async {
+        loop {
+            if let Some(job) = client.find_job(name).await.unwrap() {
+                return job;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), looking).await.expect("the job comes")
+}
+
+#[tokio::test]
+async fn a_submit_whose_answer_was_lost_gives_the_job_that_it_made() {
+    for lost in [
+        Fault::lose_answer(),
+        Fault::reset_after_sent(0),
+        Fault::reset_after_sent(20),
+        Fault::truncate(20),
+        Fault::content_length(10),
+        Fault::garbage(),
+        Fault::stall_after(20),
+        Fault::latency(Duration::from_secs(60)),
+        Fault::page(502).handled(),
+        Fault::page(503).handled(),
+        Fault::page(504).handled(),
+        Fault::page(500).handled(),
+        Fault::late(Duration::from_millis(30)),
+    ] {
+        let emulator = emulator(once(lost.clone())).await;
+        let timeout = Duration::from_millis(200);
+        let client = builder(&emulator).answer_timeout(timeout).stall_timeout(timeout).build().unwrap();
+        let job = submitted(&client).await.unwrap_or_else(|error| panic!("{lost}: {error}"));
+        is_the_only_one(&job, &emulator).await;
+        assert_eq!(requests_to(&emulator, SUBMIT), 1, "{lost}");
+        assert!(requests_to(&emulator, LIST) > 0, "{lost}");
+    }
+}
+
+#[tokio::test]
+async fn a_submit_that_made_no_job_is_sent_again_whole_after_the_list_was_asked_in_vain() {
+    for lost in [Fault::close(), Fault::page(502), Fault::page(503)] {
+        let emulator = emulator(once(lost.clone())).await;
+        let job = submitted(&client(&emulator)).await.unwrap_or_else(|error| panic!("{lost}: {error}"));
+        is_the_only_one(&job, &emulator).await;
+        let requests = emulator.requests();
+        let order: Vec<_> = requests.iter().filter_map(|request| request.operation).take(6).collect();
+        assert_eq!(order, ["generateToken", SUBMIT, LIST, LIST, LIST, SUBMIT], "{lost}");
+        assert_eq!(requests[1].body_bytes, requests[5].body_bytes, "{lost}");
+    }
+}
+
+#[tokio::test]
+async fn a_submit_that_is_lost_time_and_again_is_looked_for_each_time() {
+    let emulator = emulator(Fault::close().on(SUBMIT).times(3)).await;
+    let job = submitted(&client(&emulator)).await.unwrap();
+    is_the_only_one(&job, &emulator).await;
+    assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (4, 9));
+}
+
+#[tokio::test]
+async fn a_submit_that_is_always_lost_is_given_up_with_its_outcome_open() {
+    let emulator = emulator(Fault::close().on(SUBMIT)).await;
+    let retry = Backoff::new().attempts(3).base(Duration::from_millis(1));
+    let error = submitted(&builder(&emulator).retry(retry).build().unwrap()).await.unwrap_err();
+    is_left_open(&error);
+    assert!(error.to_string().contains("tried 3 times"), "{error}");
+    assert_eq!((requests_to(&emulator, SUBMIT), emulator.jobs().len()), (3, 0));
+}
+
+#[tokio::test]
+async fn a_submit_that_a_server_may_still_be_at_is_never_sent_again() {
+    for silent in [Fault::page(504), Fault::late(Duration::from_millis(500))] {
+        let emulator = emulator(once(silent.clone())).await;
+        // A late job looks like none at all unless a server says that it gave up waiting.
+        let client = builder(&emulator).settling(settling().send_again(silent == Fault::page(504))).build().unwrap();
+        let error = submitted(&client).await.unwrap_err();
+        is_left_open(&error);
+        assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (1, 3), "{silent}");
+        assert!(emulator.jobs().is_empty(), "{silent}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_comes_after_its_submit_was_given_up_is_found_by_its_name() {
+    let emulator = emulator(once(Fault::late(Duration::from_millis(400)))).await;
+    let client = builder(&emulator).settling(settling().send_again(false)).build().unwrap();
+    let error = submitted(&client).await.unwrap_err();
+    let job = found(&client, is_left_open(&error)).await;
+    is_the_only_one(&job, &emulator).await;
+    assert_eq!(requests_to(&emulator, SUBMIT), 1);
+}
+
+#[tokio::test]
+async fn a_submit_that_was_turned_away_is_sent_again_without_the_list_being_asked() {
+    for away in [Fault::too_many_requests(Duration::ZERO), Fault::busy()] {
+        let emulator = emulator(away.clone().on(SUBMIT).times(2)).await;
+        let job = submitted(&client(&emulator)).await.unwrap_or_else(|error| panic!("{away}: {error}"));
+        is_the_only_one(&job, &emulator).await;
+        assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (3, 0), "{away}");
+    }
+}
+
+#[tokio::test]
+async fn a_submit_that_found_nobody_at_first_is_sent_once_somebody_listens() {
+    let emulator = emulator(Fault::refuse(Duration::from_millis(100))).await;
+    let short = Duration::from_millis(20);
+    let retry = Backoff::new().attempts(90).base(short).longest(short);
+    // No token has to be asked for, so that it is the submit that finds nobody.
+    let client = builder(&emulator).credentials(Credentials::on_premise()).retry(retry).build().unwrap();
+    let job = submitted(&client).await.unwrap();
+    is_the_only_one(&job, &emulator).await;
+    assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (1, 0));
+}
+
+#[tokio::test]
+async fn an_upload_that_was_reset_in_the_middle_is_sent_again_whole_without_the_list_being_asked() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("large.sql");
+    let statements = format!("{INSERT};\n-- {}\n", "x".repeat(5_000_000));
+    fs::write(&path, &statements).unwrap();
+    for in_memory in [false, true] {
+        let emulator = emulator(once(Fault::reset_after_received(500_000))).await;
+        let submit = client(&emulator).submit(Vendor::PostgreSql).name("nightly");
+        let submit = if in_memory { submit.sql("large.sql", statements.clone()) } else { submit.file(&path) };
+        let job = submit.await.unwrap();
+        is_the_only_one(&job, &emulator).await;
+        let requests = emulator.requests();
+        let bytes: Vec<_> = requests
+            .iter()
+            .filter(|request| request.operation == Some(SUBMIT))
+            .map(|request| request.body_bytes)
+            .collect();
+        assert_eq!((bytes.len(), requests_to(&emulator, LIST)), (2, 0), "in memory: {in_memory}, {bytes:?}");
+        assert!(bytes[0] < 5_000_000 && bytes[1] > 5_000_000, "in memory: {in_memory}, {bytes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_submit_whose_list_cannot_be_asked_stays_open_and_is_found_later() {
+    let emulator = emulator(once(Fault::lose_answer())).await;
+    emulator.inject(Fault::page(500).on(LIST));
+    let client = client(&emulator);
+    let error = submitted(&client).await.unwrap_err();
+    let name = is_left_open(&error);
+    assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (1, 3));
+    emulator.clear_faults();
+    let job = client.find_job(name).await.unwrap().expect("it was made");
+    is_the_only_one(&job, &emulator).await;
+}
+
+#[tokio::test]
+async fn a_list_that_fails_at_first_is_asked_again_before_the_window_ends() {
+    let emulator = emulator(once(Fault::lose_answer())).await;
+    emulator.inject(Fault::page(500).on(LIST).times(2));
+    let job = submitted(&client(&emulator)).await.unwrap();
+    is_the_only_one(&job, &emulator).await;
+    assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (1, 3));
+}
+
+#[tokio::test]
+async fn a_lost_submit_under_a_name_that_others_may_have_stays_open_at_once() {
+    let emulator = emulator(once(Fault::lose_answer())).await;
+    let submit = client(&emulator).submit(Vendor::PostgreSql).name("nightly").without_suffix().sql("a.sql", INSERT);
+    let error = submit.await.unwrap_err();
+    assert_eq!(is_left_open(&error), "nightly");
+    assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (1, 0));
+    assert_eq!(emulator.jobs().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_submit_of_a_client_that_repeats_nothing_is_looked_for_and_not_sent_again() {
+    for builder_of in [
+        |emulator: &Emulator| builder(emulator).without_retries(),
+        |emulator: &Emulator| builder(emulator).settling(settling().send_again(false)),
+    ] {
+        let unmade = emulator(once(Fault::close())).await;
+        let error = submitted(&builder_of(&unmade).build().unwrap()).await.unwrap_err();
+        is_left_open(&error);
+        assert_eq!((requests_to(&unmade, SUBMIT), requests_to(&unmade, LIST)), (1, 3));
+        assert!(unmade.jobs().is_empty());
+
+        let made = emulator(once(Fault::lose_answer())).await;
+        let job = submitted(&builder_of(&made).build().unwrap()).await.unwrap();
+        is_the_only_one(&job, &made).await;
+    }
+}
+
+#[tokio::test]
+async fn the_first_batch_of_a_regular_job_is_submitted_once_too() {
+    for (lost, sent) in [(Fault::lose_answer(), 1), (Fault::close(), 2)] {
+        let emulator = emulator(lost.on(PERSIST).times(1)).await;
+        let submit = client(&emulator).submit_persist(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT);
+        let job = submit.await.unwrap();
+        is_the_only_one(&job, &emulator).await;
+        assert_eq!(requests_to(&emulator, PERSIST), sent);
+    }
+}
+
+#[tokio::test]
+async fn a_later_batch_whose_answer_was_lost_stays_open_at_once() {
+    let emulator = emulator(Fault::lose_answer().on(PERSIST).skip(1).times(1)).await;
+    let client = client(&emulator);
+    let first = client.submit_persist(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT).await.unwrap();
+    let later = client.submit_persist(Vendor::PostgreSql).batch_of(first.id().clone()).sql("b.sql", INSERT);
+    let error = later.await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::SubmitUnknown, Some(PERSIST)));
+    assert_eq!((requests_to(&emulator, PERSIST), requests_to(&emulator, LIST)), (2, 0));
+    assert_eq!(emulator.jobs().len(), 1);
+}
+
+#[tokio::test]
+async fn the_password_of_a_submit_that_was_looked_for_is_not_in_the_message_of_its_job() {
+    // The emulator names the file that it cannot read.
+    for fault in [Fault::lose_answer(), Fault::busy()] {
+        let emulator = emulator(once(fault)).await;
+        let submit =
+            client(&emulator).submit(Vendor::Oracle).password("tiger").sql("tiger.sql", "selekt nothing frm (");
+        let error = submit.await.unwrap().wait().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::JobFailed);
+        let message = emulator.jobs()[0].error_message.clone().unwrap();
+        assert!(message.contains("tiger"), "it proves nothing: {message}");
+        assert!(!format!("{error} {error:?}").contains("tiger"), "{error}");
+    }
+}
+
+/// Polls a future so many times, then drops it. Gives what it came to, if it did.
+async fn polled<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = times;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_submit_that_is_dropped_at_any_point_makes_one_job_at_most_and_spoils_nothing() {
+    for fault in [None, Some(Fault::lose_answer()), Some(Fault::close())] {
+        let (_, emulator) = configured(|builder| builder).await;
+        let mut dropped = 0;
+        for times in 1.. {
+            assert!(times < 1000, "it never ends");
+            emulator.clear_faults();
+            fault.iter().for_each(|fault| emulator.inject(once(fault.clone())));
+            let settling = Settling::new().window(Duration::from_millis(20)).asks(3);
+            let client = builder(&emulator).settling(settling).build().unwrap();
+            let submit = |name: &str| client.submit(Vendor::PostgreSql).name(name).sql("a.sql", INSERT).into_future();
+            let ended = polled(times, submit(&format!("dropped {times}"))).await;
+            submit(&format!("next {times}")).await.unwrap_or_else(|error| panic!("after {times} polls: {error}"));
+            if let Some(ended) = ended {
+                ended.unwrap();
+                break;
+            }
+            dropped = times;
+        }
+        assert!(dropped > 3, "{dropped}");
+        let names: Vec<_> = emulator.jobs().into_iter().map(|job| job.name).collect();
+        let count = |name: String| names.iter().filter(|made| made.starts_with(&name)).count();
+        for times in 1..=dropped + 1 {
+            assert!(count(format!("dropped {times}-")) <= 1, "dropped after {times} polls: {names:?}");
+            assert_eq!(count(format!("next {times}-")), 1, "after {times} polls: {names:?}");
+        }
+        assert_eq!(count(format!("dropped {}-", dropped + 1)), 1, "{names:?}");
+    }
+}
