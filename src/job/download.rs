@@ -242,6 +242,8 @@ impl Target {
             file.write_all(&piece).await.map_err(failed)?;
             length += piece.len() as u64;
         }
+        // What went wrong with the last write is told by a flush, and by no sync.
+        file.flush().await.map_err(failed)?;
         // Not before the bytes are safe does the name appear.
         file.sync_all().await.map_err(failed)?;
         Ok(length)
