@@ -2,6 +2,7 @@
 
 mod batched;
 mod complete;
+mod downloaded;
 mod exported;
 mod listed;
 mod submitted;

@@ -1,0 +1,344 @@
+//! A download ends with every byte of the file, or with no file and an error.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sqlflow_client::emulator::{Emulator, Fault};
+use sqlflow_client::job::{Job, Polling, Progress};
+use sqlflow_client::retry::Backoff;
+use sqlflow_client::{Client, ClientBuilder, Credentials, Error, ErrorKind, Lineage, Result, Vendor};
+
+use super::{configured, requests_to};
+
+const CSV: &str = "exportFullLineageAsCsv";
+const JSON: &str = "exportLineageAsJson";
+const FULL_JSON: &str = "exportFullLineageAsJson";
+const GRAPHML: &str = "exportLineageAsGraphml";
+
+fn builder(url: &str) -> ClientBuilder {
+    Client::builder(url)
+        .credentials(Credentials::secret_key("ann", "any key"))
+        .polling(Polling::every(Duration::from_millis(5)))
+        .stall_timeout(Duration::from_millis(100))
+        .retry(Backoff::new().base(Duration::from_millis(1)))
+}
+
+/// A job whose exports are some 10 KB each.
+async fn job(emulator: &Emulator) -> Job {
+    let columns: Vec<_> = (0..60).map(|number| format!("t.c{number}")).collect();
+    let sql = format!("create view v as select {} from t", columns.join(", "));
+    let client = builder(&emulator.url()).build().unwrap();
+    client.submit(Vendor::PostgreSql).sql("a.sql", sql).await.unwrap().wait().await.unwrap().job().clone()
+}
+
+async fn started() -> (Emulator, Job) {
+    let (_, emulator) = configured(|builder| builder).await;
+    let job = job(&emulator).await;
+    (emulator, job)
+}
+
+async fn bytes(job: &Job, operation: &str) -> Result<Bytes> {
+    match operation {
+        CSV => job.export_csv().bytes().await,
+        JSON => job.export_lineage_as_json().bytes().await,
+        FULL_JSON => job.export_full_json().bytes().await,
+        _ => job.export_graphml().bytes().await,
+    }
+}
+
+async fn to_file(job: &Job, operation: &str, path: &Path) -> Result<u64> {
+    match operation {
+        CSV => job.export_csv().to_file(path).await,
+        JSON => job.export_lineage_as_json().to_file(path).await,
+        FULL_JSON => job.export_full_json().to_file(path).await,
+        _ => job.export_graphml().to_file(path).await,
+    }
+}
+
+async fn lineage(job: &Job, operation: &str) -> Result<Lineage> {
+    if operation == JSON { job.lineage().await } else { job.export_full_json().lineage().await }
+}
+
+/// The names of all that is in a directory.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Lets a fault befall one export of each form, each of which then has to be as it would have been.
+async fn is_mended(fault: &Fault, operation: &str) {
+    let (emulator, job) = started().await;
+    let whole = bytes(&job, operation).await.unwrap();
+    assert!(whole.len() > 3000, "{operation}: {}", whole.len());
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("lineage");
+    std::fs::write(&path, "older").unwrap();
+    let mut before = requests_to(&emulator, operation);
+    let mut is_asked_twice = || {
+        let now = requests_to(&emulator, operation);
+        assert_eq!(now - std::mem::replace(&mut before, now), 2, "{fault} on {operation}");
+    };
+
+    emulator.inject(fault.clone().on(operation).times(1));
+    assert_eq!(to_file(&job, operation, &path).await.unwrap(), whole.len() as u64, "{fault} on {operation}");
+    assert!(std::fs::read(&path).unwrap() == whole, "{fault} on {operation}");
+    assert_eq!(names(home.path()), ["lineage"], "{fault} on {operation}");
+    is_asked_twice();
+
+    emulator.inject(fault.clone().on(operation).times(1));
+    assert!(bytes(&job, operation).await.unwrap() == whole, "{fault} on {operation}");
+    is_asked_twice();
+
+    if [JSON, FULL_JSON].contains(&operation) {
+        emulator.inject(fault.clone().on(operation).times(1));
+        let read = lineage(&job, operation).await.unwrap_or_else(|error| panic!("{fault} on {operation}: {error}"));
+        assert_eq!(read, Lineage::from_slice(&whole).unwrap(), "{fault} on {operation}");
+        is_asked_twice();
+    }
+}
+
+#[tokio::test]
+async fn a_download_that_stalls_is_made_again_from_the_start() {
+    for operation in [CSV, JSON, FULL_JSON, GRAPHML] {
+        is_mended(&Fault::stall_after(2000), operation).await;
+    }
+}
+
+#[tokio::test]
+async fn a_download_that_is_reset_or_ends_before_its_length_is_made_again_from_the_start() {
+    for fault in [Fault::reset_after_sent(0), Fault::reset_after_sent(2000), Fault::content_length(10)] {
+        for operation in [CSV, JSON, FULL_JSON, GRAPHML] {
+            is_mended(&fault, operation).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_although_http_calls_it_whole_is_made_again() {
+    for bytes in [50, 2000] {
+        for operation in [JSON, FULL_JSON, GRAPHML] {
+            is_mended(&Fault::truncate(bytes), operation).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_download_in_whose_place_something_else_came_is_made_again() {
+    for fault in
+        [Fault::close(), Fault::page(502), Fault::page(504), Fault::busy(), Fault::too_many_requests(Duration::ZERO)]
+    {
+        for operation in [CSV, JSON] {
+            is_mended(&fault, operation).await;
+        }
+    }
+}
+
+/// A watcher, and what it was told.
+fn watcher() -> (Arc<Mutex<Vec<Progress>>>, impl Fn(&Progress) + Send + Sync + 'static) {
+    let told = Arc::<Mutex<Vec<Progress>>>::default();
+    let heard = Arc::clone(&told);
+    (told, move |progress| heard.lock().unwrap().push(progress.clone()))
+}
+
+#[tokio::test]
+async fn progress_tells_bytes_and_total_and_begins_anew_with_each_attempt() {
+    let (emulator, job) = started().await;
+    let length = bytes(&job, CSV).await.unwrap().len() as u64;
+    emulator.inject(Fault::stall_after(2000).on(CSV).times(1));
+    emulator.inject(Fault::drip(1000, Duration::from_millis(2)).on(CSV));
+    let home = tempfile::tempdir().unwrap();
+    let (told, watcher) = watcher();
+    job.export_csv().on_progress(watcher).to_file(home.path().join("x")).await.unwrap();
+
+    let told = told.lock().unwrap();
+    let (first, second): (Vec<_>, Vec<_>) = told.iter().partition(|progress| progress.attempt() == 1);
+    assert_eq!(first.last().map(|progress| (progress.received(), progress.total())), Some((2000, None)));
+    assert!(second.iter().all(|progress| progress.attempt() == 2 && progress.total() == Some(length)), "{second:?}");
+    assert!(second.len() > 2 && second[0].received() <= 1000, "{second:?}");
+    assert!(second.is_sorted_by_key(|progress| progress.received()), "{second:?}");
+    assert!(told.iter().all(|progress| progress.unpacked() == progress.received()));
+    let last = second.last().unwrap();
+    assert_eq!((last.received(), last.to_string()), (length, format!("{length} of {length} bytes")));
+}
+
+#[tokio::test]
+async fn a_packed_answer_is_unpacked_and_its_progress_is_that_of_the_network() {
+    let (_, emulator) = configured(|builder| builder.gzip(true)).await;
+    let job = job(&emulator).await;
+    for operation in [CSV, JSON] {
+        is_whole_though_packed(&job, operation).await;
+    }
+    for fault in [Fault::truncate(200), Fault::reset_after_sent(200), Fault::stall_after(200)] {
+        let whole = bytes(&job, CSV).await.unwrap();
+        emulator.inject(fault.clone().on(CSV).times(1));
+        assert!(bytes(&job, CSV).await.unwrap() == whole, "{fault}");
+    }
+}
+
+async fn is_whole_though_packed(job: &Job, operation: &str) {
+    let (_, plain) = configured(|builder| builder).await;
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("x");
+    let (told, watcher) = watcher();
+    let length = match operation {
+        CSV => job.export_csv().on_progress(watcher).to_file(&path).await.unwrap(),
+        _ => job.export_lineage_as_json().on_progress(watcher).to_file(&path).await.unwrap(),
+    };
+    let told = told.lock().unwrap();
+    let last = told.last().unwrap();
+    assert_eq!((Some(last.received()), last.unpacked()), (last.total(), length), "{operation}");
+    assert!(last.received() * 3 < length, "{operation}: {last:?}");
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), length);
+    let expected = bytes(&self::job(&plain).await, operation).await.unwrap();
+    if operation == CSV {
+        assert!(std::fs::read(&path).unwrap() == expected);
+    } else {
+        let read = |bytes: &[u8]| Lineage::from_slice(bytes).unwrap().column_flows().len();
+        assert_eq!(read(&std::fs::read(&path).unwrap()), read(&expected));
+    }
+}
+
+#[tokio::test]
+async fn a_bomb_is_given_up_and_leaves_nothing_behind() {
+    let (emulator, job) = started().await;
+    emulator.inject(Fault::bomb(100_000_000).on(CSV).on(JSON));
+    let home = tempfile::tempdir().unwrap();
+    let errors = [
+        job.export_csv().to_file(home.path().join("x.csv")).await.unwrap_err(),
+        job.export_csv().bytes().await.unwrap_err(),
+        job.lineage().await.unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!((error.kind(), error.job_id()), (ErrorKind::TooLarge, Some(job.id())), "{error}");
+        assert!(error.to_string().contains("unpacked to"), "{error}");
+    }
+    assert_eq!(names(home.path()), [""; 0]);
+    assert_eq!((requests_to(&emulator, CSV), requests_to(&emulator, JSON)), (2, 1));
+}
+
+#[tokio::test]
+async fn a_download_that_is_given_up_leaves_the_older_file_as_it_was() {
+    let (emulator, job) = started().await;
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("lineage.json");
+    std::fs::write(&path, "older").unwrap();
+    for (fault, kind, tried) in [
+        (Fault::stall_after(2000), ErrorKind::Interrupted, 3),
+        (Fault::reset_after_sent(2000), ErrorKind::Interrupted, 3),
+        (Fault::truncate(2000), ErrorKind::Interrupted, 3),
+        (Fault::page(502), ErrorKind::Server, 3),
+        (Fault::page(500), ErrorKind::Server, 1),
+        (Fault::garbage(), ErrorKind::Protocol, 1),
+        (Fault::vanish(), ErrorKind::Rejected, 1),
+    ] {
+        emulator.clear_faults();
+        emulator.inject(fault.clone().on(JSON));
+        let retry = Backoff::new().attempts(3).base(Duration::from_millis(1));
+        let client = builder(&emulator.url()).retry(retry).build().unwrap();
+        let export = client.job(job.id().clone()).export_lineage_as_json();
+        let error = export.to_file(&path).await.unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (kind, tried), "{fault}: {error}");
+        assert_eq!((error.operation(), error.job_id()), (Some(JSON), Some(job.id())), "{fault}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "older", "{fault}");
+        assert_eq!(names(home.path()), ["lineage.json"], "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_over_the_answer_limit_is_not_held_in_memory() {
+    let (emulator, done) = started().await;
+    job(&emulator).await;
+    job(&emulator).await;
+    let client = builder(&emulator.url()).answer_limit(1000).build().unwrap();
+    let job = client.job(done.id().clone());
+    let too_large = |error: Error| {
+        assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+        assert!(error.to_string().contains("limit"), "{error}");
+        assert!(error.attempts() <= 1, "{error}");
+    };
+    too_large(client.jobs().await.unwrap_err());
+    too_large(client.find_job("a.sql").await.unwrap_err());
+    for operation in [CSV, JSON, FULL_JSON, GRAPHML] {
+        too_large(bytes(&job, operation).await.unwrap_err());
+    }
+    too_large(job.lineage().await.unwrap_err());
+    too_large(job.export_full_json().lineage().await.unwrap_err());
+    let home = tempfile::tempdir().unwrap();
+    assert!(job.export_csv().to_file(home.path().join("x.csv")).await.unwrap() > 1000);
+}
+
+#[cfg(unix)]
+mod in_a_process_of_its_own {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// Where the process downloads from, which job, and where to.
+    const PLACE: [&str; 3] = ["SQLFLOW_TEST_URL", "SQLFLOW_TEST_JOB", "SQLFLOW_TEST_PATH"];
+
+    /// What the process does.
+    #[tokio::test]
+    #[ignore = "it is run by the other tests, in a process of its own"]
+    async fn download() {
+        let [url, job, path] = PLACE.map(|name| std::env::var(name).unwrap());
+        let client = builder(&url).build().unwrap();
+        let export = client.job(job).export_csv().on_progress(|_| println!("some came"));
+        match export.to_file(path).await {
+            Ok(length) => println!("{length} bytes came"),
+            Err(error) => println!("{:?}: {error}", error.kind()),
+        }
+    }
+
+    /// The process, after what a shell does first.
+    fn process(first: &str, job: &Job, path: &Path) -> Command {
+        let mut command = Command::new("sh");
+        let test = concat!(module_path!(), "::download").split_once("::").unwrap().1;
+        command.args(["-c", &format!("{first} exec \"$0\" \"$@\"")]).arg(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--ignored", "--nocapture"]);
+        let url = job.client().base_url();
+        command.envs(PLACE.into_iter().zip([url.as_ref(), job.id().as_str().as_ref(), path.as_os_str()]));
+        command
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_disk_that_is_full_is_told_with_the_path_and_leaves_nothing_behind() {
+        let (emulator, job) = started().await;
+        // In one piece, so that it is the last one that fails, and in many.
+        emulator.inject(Fault::drip(100, Duration::from_millis(1)).on(CSV).skip(2));
+        for older in [None, Some("older"), None, Some("older")] {
+            let home = tempfile::tempdir().unwrap();
+            let path = home.path().join("x.csv");
+            older.iter().for_each(|older| std::fs::write(&path, older).unwrap());
+            // A limit of the process ends a write as a full disk does.
+            let output = process("trap '' XFSZ; ulimit -f 2;", &job, &path).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(said.contains("Io: ") && said.contains(&path.display().to_string()), "{said} {output:?}");
+            assert_eq!(names(home.path()).len(), older.iter().len(), "{said}");
+            assert_eq!(std::fs::read_to_string(&path).ok().as_deref(), older);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_process_that_is_killed_in_the_middle_leaves_no_file_that_is_not_whole() {
+        let (emulator, job) = started().await;
+        emulator.inject(Fault::drip(10, Duration::from_millis(20)).on(CSV));
+        for older in [None, Some("older")] {
+            let home = tempfile::tempdir().unwrap();
+            let path = home.path().join("x.csv");
+            older.iter().for_each(|older| std::fs::write(&path, older).unwrap());
+            let mut child = process("", &job, &path).stdout(Stdio::piped()).spawn().unwrap();
+            let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            let came = lines.map_while(std::io::Result::ok).filter(|line| line.contains("some came")).take(3).count();
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!(came, 3);
+            assert_eq!(std::fs::read_to_string(&path).ok().as_deref(), older);
+            let left = names(home.path()).into_iter().filter(|name| name != "x.csv");
+            let parts: Vec<_> = left.collect();
+            assert!(parts.iter().all(|name| name.starts_with(".x.csv.") && name.ends_with(".part")), "{parts:?}");
+        }
+    }
+}
