@@ -175,8 +175,8 @@ impl Error {
         self.0.job_name.as_deref()
     }
 
-    /// How often the call was tried before it was given up: 1 for a call that was not repeated, and 0 for a failure
-    /// that no request was made for.
+    /// How often the call was tried before it was given up: 1 for a call that was not repeated. It is 0 for a
+    /// failure that no request was made for, and for one that the envelope of an answer tells.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts

@@ -30,6 +30,8 @@ pub(crate) enum Fate {
 impl Fate {
     pub(crate) fn of(error: &Error) -> Self {
         match (error.kind(), error.status()) {
+            // Of a gateway, whatever it says beside.
+            (_, Some(408 | 502..=504 | 520..=527)) => Self::unless_cut_short(error),
             (ErrorKind::Connect, _) => {
                 if is_untrusted(error) {
                     Self::Answered
@@ -37,9 +39,7 @@ impl Fate {
                     Self::Unheard
                 }
             }
-            (ErrorKind::Busy, Some(503))
-            | (ErrorKind::Server, Some(502..=504))
-            | (ErrorKind::Interrupted | ErrorKind::Timeout, _) => Self::unless_cut_short(error),
+            (ErrorKind::Interrupted | ErrorKind::Timeout, _) => Self::unless_cut_short(error),
             (ErrorKind::Busy, _) => Self::Unheard,
             _ => Self::Answered,
         }
@@ -400,6 +400,7 @@ mod tests {
             (K::Timeout, None, true, false),
             (K::Timeout, Some(504), true, false),
             (K::Server, Some(502), true, false),
+            (K::Rejected, Some(408), true, false),
             (K::Server, None, false, false),
             (K::Server, Some(500), false, false),
             (K::InvalidInput, None, false, false),

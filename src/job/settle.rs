@@ -132,8 +132,12 @@ impl Next {
     pub(super) fn after(error: &Error) -> Self {
         match (error.kind(), error.status()) {
             _ if error.is_request_cut_short() => Self::Report,
+            // Of a gateway, whatever it says beside: it waited for the server, or for one that it did not reach.
+            (_, Some(408 | 504 | 522 | 524)) => Self::AskThenGiveUp,
+            (_, Some(502 | 503 | 520..=527)) => Self::AskThenSend,
             (ErrorKind::Interrupted, _) if !error.is_within_answer() => Self::AskThenSend,
-            (ErrorKind::Server, Some(502 | 503)) | (ErrorKind::Busy, Some(503)) => Self::AskThenSend,
+            // There is an answer, and nothing of it is known.
+            (ErrorKind::TooLarge, _) if error.is_within_answer() && error.code().is_none() => Self::AskThenGiveUp,
             (ErrorKind::Interrupted | ErrorKind::Timeout | ErrorKind::Protocol, _) => Self::AskThenGiveUp,
             (ErrorKind::Server, _) => Self::AskThenReport,
             _ => Self::Report,
