@@ -20,6 +20,7 @@ mod generated_client;
 mod jobs_changed;
 mod jobs_listed;
 mod redirects;
+mod retried;
 mod tokens;
 mod upload_limit;
 mod uploads;
