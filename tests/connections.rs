@@ -1,9 +1,10 @@
 //! How connections are made: TLS with the authorities of the platform or one's own, a proxy, a caller's own client.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use sqlflow_client::{Client, Credentials, ErrorKind, TlsBackend};
+use sqlflow_client::{Client, Credentials, ErrorKind, TlsBackend, Vendor};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -20,6 +21,13 @@ const BACKENDS: &[TlsBackend] = &[
 
 /// A server over TLS whose certificate was issued by an authority nobody knows. Gives its URL and that authority.
 async fn server_of_a_private_authority() -> (String, String) {
+    let (url, authority, _) = counting_server_of_a_private_authority(NO_JOBS).await;
+    (url, authority)
+}
+
+/// The same with an answer of one's own. Also gives how many connections there were.
+async fn counting_server_of_a_private_authority(says: &str) -> (String, String, Arc<AtomicUsize>) {
+    let connections = Arc::<AtomicUsize>::default();
     let mut authority = CertificateParams::default();
     // One name for both would make the certificate look as if it had issued itself.
     authority.distinguished_name.push(DnType::CommonName, "a private authority");
@@ -37,25 +45,28 @@ async fn server_of_a_private_authority() -> (String, String) {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    let (says, counted) = (says.to_owned(), Arc::clone(&connections));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
             // A client that does not trust the certificate ends the handshake.
             if let Ok(stream) = acceptor.accept(stream).await {
-                let _ = answer(stream).await;
+                let _ = answer(stream, &says).await;
             }
         }
     });
-    (format!("https://localhost:{port}"), authority.pem())
+    (format!("https://localhost:{port}"), authority.pem(), connections)
 }
 
-/// Answers one request with an empty list of jobs, and gives what was asked.
-async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<String> {
+/// An empty list of jobs.
+const NO_JOBS: &str =
+    "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"code\":200,\"data\":{\"total\":0,\"jobDetails\":[]}}";
+
+/// Answers one request, and gives what was asked.
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, says: &str) -> std::io::Result<String> {
     let mut request = vec![0; 1 << 16];
     let length = stream.read(&mut request).await?;
-    let body = r#"{"code":200,"data":{"total":0,"jobDetails":[]}}"#;
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
+    stream.write_all(says.as_bytes()).await?;
     stream.shutdown().await?;
     Ok(String::from_utf8_lossy(&request[..length]).into_owned())
 }
@@ -69,6 +80,33 @@ async fn a_certificate_of_an_unknown_authority_is_refused_before_anything_is_sen
         assert_eq!(error.kind(), ErrorKind::Connect, "{backend:?}: {error}");
         assert!(error.to_string().to_lowercase().contains("certificate"), "{backend:?}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_not_tried_again() {
+    let (url, _, connections) = counting_server_of_a_private_authority(NO_JOBS).await;
+    let client = Client::builder(&url).tls_backend(TlsBackend::Rustls).no_proxy().build().unwrap();
+    let error = client.jobs().await.unwrap_err();
+    assert_eq!((error.attempts(), connections.load(Ordering::SeqCst)), (1, 1), "{error}");
+    let error = client.submit(Vendor::Oracle).sql("a.sql", "select 1").await.unwrap_err();
+    assert_eq!((error.kind(), connections.load(Ordering::SeqCst)), (ErrorKind::Connect, 2), "{error}");
+}
+
+#[tokio::test]
+async fn a_redirect_from_tls_to_plain_http_is_not_followed() {
+    let (plain, asked) = plain_server().await;
+    let elsewhere = format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{plain}/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    for backend in BACKENDS {
+        let (url, authority, _) = counting_server_of_a_private_authority(&elsewhere).await;
+        let client =
+            Client::builder(&url).tls_backend(*backend).root_certificate(authority).no_proxy().build().unwrap();
+        let error = client.jobs().await.unwrap_err();
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(307)), "{backend:?}: {error}");
+        assert!(error.to_string().contains(&plain), "{backend:?}: {error}");
+    }
+    assert!(!asked.is_finished());
 }
 
 #[tokio::test]
@@ -103,7 +141,7 @@ async fn plain_server() -> (String, tokio::task::JoinHandle<String>) {
     let address = listener.local_addr().unwrap().to_string();
     let asked = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        answer(stream).await.unwrap()
+        answer(stream, NO_JOBS).await.unwrap()
     });
     (address, asked)
 }
@@ -131,7 +169,7 @@ async fn a_client_of_the_callers_own_makes_the_requests() {
 
 #[tokio::test]
 async fn an_unknown_host_is_named() {
-    let client = Client::builder("http://no-such-host.invalid").no_proxy().build().unwrap();
+    let client = Client::builder("http://no-such-host.invalid").no_proxy().without_retries().build().unwrap();
     let error = client.jobs().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(error.to_string().contains("no-such-host.invalid"), "{error}");

@@ -94,8 +94,66 @@ pub(super) fn warn_of_plain_http(base_url: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
     use super::complete;
-    use crate::ErrorKind;
+    use crate::{Client, ErrorKind};
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is logged while clients of these servers are built.
+    fn logged(servers: &[&str]) -> String {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            servers.iter().for_each(|server| drop(Client::builder(*server).build().unwrap()));
+        });
+        let bytes = log.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn plain_http_over_a_public_network_is_warned_of_once_for_each_host() {
+        // Named here alone: whom a warning was given stays known as long as the process lives.
+        let log = logged(&["http://one.example.com", "http://one.example.com:9000/api", "http://203.0.113.9"]);
+        let warnings: Vec<_> = log.lines().filter(|line| line.contains("WARN")).collect();
+        assert_eq!(warnings.len(), 2, "{log}");
+        assert!(warnings[0].contains("one.example.com") && warnings[1].contains("203.0.113.9"), "{log}");
+        assert!(warnings.iter().all(|warning| warning.contains("plain HTTP")), "{log}");
+        assert!(!logged(&["http://one.example.com"]).contains("plain HTTP"));
+    }
+
+    #[test]
+    fn plain_http_to_this_machine_or_its_network_and_https_are_not_warned_of() {
+        let log = logged(&[
+            "http://localhost:8165",
+            "http://sqlflow.localhost",
+            "http://127.0.0.1",
+            "http://[::1]",
+            "http://10.1.2.3",
+            "http://172.16.0.1",
+            "http://192.168.0.1",
+            "http://[fd00::1]",
+            "http://sqlflow:8165",
+            "https://two.example.com",
+            "two.example.com",
+        ]);
+        assert!(!log.contains("WARN"), "{log}");
+    }
 
     #[test]
     fn every_form_that_people_write_is_completed() {
