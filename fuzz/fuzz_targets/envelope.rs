@@ -1,0 +1,79 @@
+//! Any bytes as the answer of an operation: read or refused, never a panic or a hang, told in few words, and a job that
+//! was read is the same after a way through JSON.
+//!
+//! ```text
+//! mkdir -p fuzz/corpus/envelope && cd fuzz/corpus/envelope
+//! echo '{"code":200,"data":{"jobId":"1","status":"success","fileNames":["a.sql"]}}' > job
+//! echo '{"code":203,"data":{"total":1,"jobDetails":[{"jobId":"1","onTop":"true"}]},"error":"one"}' > list
+//! echo '{"code":500,"data":{"usedTime":3,"errorInfos":[{"errorMessage":"near x"}]}}' > syntax
+//! echo '{"code":"200","userId":"ann","token":"x.y.z"}' > token
+//! cd - && cargo +nightly fuzz run -s none envelope fuzz/corpus/envelope -- \
+//!     -dict=fuzz/envelope.dict -max_len=4096 -timeout=10 -runs=2000000
+//! ```
+//! There is no unsafe code to watch over, so that the fuzzer runs faster without a sanitizer.
+
+#![no_main]
+
+use std::fmt::Debug;
+
+use libfuzzer_sys::fuzz_target;
+use serde::de::DeserializeOwned;
+use sqlflow_client::api::{Envelope, SyntaxCheck, TokenEnvelope};
+use sqlflow_client::job::{JobInfo, JobSummary, JobsSummary};
+use sqlflow_client::{Error, ErrorKind};
+
+fuzz_target!(|body: &[u8]| {
+    if let Some(job) = read::<JobInfo>(body) {
+        survives(&job);
+    }
+    for job in read::<JobSummary>(body).into_iter().flat_map(|found| found.jobs) {
+        survives(&job);
+    }
+    if let Some(list) = read::<JobsSummary>(body) {
+        list.jobs.iter().for_each(survives);
+        assert!(list.unread.len() + list.jobs.len() <= body.len(), "entries out of nothing");
+    }
+    if let Some(check) = read::<SyntaxCheck>(body) {
+        assert!(!format!("{check:?}").is_empty());
+    }
+    if let Ok(token) = serde_json::from_slice::<TokenEnvelope>(body) {
+        assert!(!format!("{token:?}").is_empty());
+        if let Err(error) = token.into_token() {
+            is_short(&error);
+        }
+    }
+});
+
+/// What a client does with an answer.
+fn read<T: DeserializeOwned + Debug + Clone>(body: &[u8]) -> Option<T> {
+    let envelope: Envelope<T> = serde_json::from_slice(body).ok()?;
+    assert!(!format!("{envelope:?}").is_empty());
+    assert!(envelope.is_success() || envelope.warnings().next().is_none(), "a failure has no warnings");
+    let verdict = envelope.check();
+    assert_eq!(verdict.is_ok(), envelope.is_success());
+    match envelope.into_data() {
+        Ok(data) => {
+            assert!(verdict.is_ok(), "data of a failure");
+            Some(data)
+        }
+        Err(error) => {
+            is_short(&error);
+            assert!(verdict.is_err() || error.kind() == ErrorKind::Protocol, "{error}");
+            None
+        }
+    }
+}
+
+/// An error says what it says of a server in a few lines at most, however much the server said.
+fn is_short(error: &Error) {
+    let text = error.to_string();
+    assert!(!text.is_empty() && text.chars().count() < 1200, "{text}");
+    assert!(!format!("{error:?}").is_empty());
+}
+
+fn survives(job: &JobInfo) {
+    assert!(!format!("{job:?}").is_empty() && (!job.status.is_final() || !job.status.to_string().is_empty()));
+    let written = serde_json::to_vec(job).expect("a job is no more than JSON");
+    let again: JobInfo = serde_json::from_slice(&written).expect("what was written can be read");
+    assert_eq!(&again, job, "what was written is read as another job");
+}
