@@ -139,6 +139,8 @@ impl Next {
             // There is an answer, and nothing of it is known.
             (ErrorKind::TooLarge, _) if error.is_within_answer() && error.code().is_none() => Self::AskThenGiveUp,
             (ErrorKind::Interrupted | ErrorKind::Timeout | ErrorKind::Protocol, _) => Self::AskThenGiveUp,
+            // An answer that is too large, where an upload that is too large would have been refused.
+            (ErrorKind::TooLarge, _) if error.is_within_answer() => Self::AskThenGiveUp,
             (ErrorKind::Server, _) => Self::AskThenReport,
             _ => Self::Report,
         }

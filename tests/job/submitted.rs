@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use sqlflow_client::emulator::Fault;
 use sqlflow_client::job::JobStatus;
 use sqlflow_client::lineage::RelationType;
 use sqlflow_client::{ErrorKind, Vendor};
@@ -179,4 +180,15 @@ async fn an_on_premise_server_takes_a_job_without_a_token_being_asked_for() {
     let sqlflow = super::client_of(&emulator, sqlflow_client::Credentials::on_premise());
     sqlflow.submit(Vendor::PostgreSql).sql("a.sql", INSERT).await.unwrap().wait().await.unwrap();
     assert_eq!(requests_to(&emulator, "generateToken"), 0);
+}
+
+#[tokio::test]
+async fn a_submit_whose_answer_is_too_large_is_found_by_its_name() {
+    let (sqlflow, emulator) = sqlflow().await;
+    emulator.inject(Fault::bomb(100_000_000).on("submitUserJob"));
+    let job = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", INSERT).await.unwrap();
+    assert_eq!(emulator.jobs().len(), 1);
+    assert_eq!(emulator.jobs()[0].id, job.id().as_str());
+    let unnamed = sqlflow.submit(Vendor::PostgreSql).without_suffix().sql("a.sql", INSERT).await.unwrap_err();
+    assert_eq!((unnamed.kind(), unnamed.job_name()), (ErrorKind::SubmitUnknown, Some("a.sql")));
 }
