@@ -139,6 +139,8 @@ impl Ending {
         match self {
             Self::Open => {}
             Self::Xml { tail } => {
+                // Blanks may follow a document, as many as they like.
+                let piece = piece.trim_ascii_end();
                 tail.extend_from_slice(&piece[piece.len().saturating_sub(Self::TAIL)..]);
                 tail.drain(..tail.len().saturating_sub(Self::TAIL));
             }
@@ -170,9 +172,8 @@ impl Ending {
             Self::Open => true,
             Self::Json { closed, .. } => *closed,
             Self::Xml { tail } => {
-                let end = tail.trim_ascii_end();
-                let is_empty = || end.ends_with(b"/>") && String::from_utf8_lossy(end).contains("<graphml");
-                end.ends_with(b"graphml>") || is_empty()
+                let is_empty = || tail.ends_with(b"/>") && String::from_utf8_lossy(tail).contains("<graphml");
+                tail.ends_with(b"graphml>") || is_empty()
             }
         };
         if is_whole {

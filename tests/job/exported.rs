@@ -1,10 +1,11 @@
 //! Exports of a finished job, in every form.
 
+use sqlflow_client::emulator::Fault;
 use sqlflow_client::job::FinishedJob;
 use sqlflow_client::lineage::RelationType;
 use sqlflow_client::{Client, ErrorKind, Lineage, Vendor};
 
-use super::{configured, sqlflow};
+use super::{configured, requests_to, sqlflow};
 
 const SQL: &str = "create view v as select t.a, count(t.b) as n from t where t.c > 1 group by t.a";
 
@@ -144,6 +145,18 @@ async fn what_the_emulator_does_not_implement_says_so() {
     let form = sqlflow_client::api::types::DisplayUserSchemaSummaryRequest::new();
     let error = sqlflow.api().display_user_schema_summary(&form).await.unwrap().into_data().unwrap_err();
     assert!(error.to_string().contains("displayUserSchemaSummary"), "{error}");
+}
+
+#[tokio::test]
+async fn a_document_with_blanks_after_it_is_whole() {
+    let (sqlflow, emulator) = sqlflow().await;
+    let done = done(&sqlflow).await;
+    let plain = done.export_graphml().bytes().await.unwrap();
+    emulator.inject(Fault::bomb(1_000_000));
+    let padded = done.export_graphml().bytes().await.unwrap();
+    assert_eq!(padded.len(), 1_000_000);
+    assert_eq!(padded.trim_ascii_end(), plain.trim_ascii_end());
+    assert_eq!(requests_to(&emulator, "exportLineageAsGraphml"), 2);
 }
 
 #[cfg(unix)]
