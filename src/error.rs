@@ -259,6 +259,16 @@ impl Error {
         unknown.with_job_name(name).caused_by(self)
     }
 
+    /// What this failure means of a job that was asked about.
+    pub(crate) fn into_job_not_found(self, id: &JobId, text: String) -> Self {
+        let not_found = self.clone().with(|inner| {
+            inner.kind = ErrorKind::JobNotFound;
+            inner.message = text;
+            inner.job = Some(id.clone());
+        });
+        not_found.caused_by(self)
+    }
+
     /// The error of a call that was given up after so many attempts. More than one stand in its text.
     pub(crate) fn after(self, attempts: u32, elapsed: Duration) -> Self {
         self.with(|inner| {

@@ -104,7 +104,8 @@ impl<F: ExportForm> Export<F> {
     /// client [repeats calls](crate::retry::RetryPolicy).
     ///
     /// # Errors
-    /// As every call of the API. A failure that the server writes in place of the file is one of these errors too.
+    /// [`JobNotFound`](ErrorKind::JobNotFound) if the server knows no such job; else as every call of the API. A failure
+    /// that the server writes in place of the file is one of these errors too.
     pub async fn bytes(self) -> Result<Bytes> {
         let mut attempts = self.attempts();
         loop {
@@ -188,7 +189,7 @@ impl<F: ExportForm> Export<F> {
     /// What errors of this export are about.
     fn about(&self) -> impl FnOnce(Error) -> Error + use<F> {
         let id = self.job.id().clone();
-        move |error| error.in_operation(F::OPERATION.id).with_job(&id)
+        move |error| super::about(&id, error.in_operation(F::OPERATION.id))
     }
 
     async fn read(self) -> Result<Lineage> {

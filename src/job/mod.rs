@@ -175,10 +175,7 @@ impl Job {
         let form = types::DisplayUserJobSummaryRequest { job_id: Some(self.id.checked()?), job_name: None };
         let asking = self.client.asked::<JobSummary>(&operations::DISPLAY_USER_JOB_SUMMARY, &form, attempts);
         let answer = self.about(asking.await)?;
-        match answer.check() {
-            Err(error) if error.code() == Some(404) => return Err(self.not_there().with_code(404).caused_by(error)),
-            verdict => self.about(verdict)?,
-        }
+        self.about(answer.check())?;
         let answer = answer.into_inner();
         if !answer.mentions_data {
             return self.about(Err(without_data(answer.code)));
@@ -190,8 +187,7 @@ impl Job {
     }
 
     fn not_there(&self) -> Error {
-        let text = format!("the server knows no job {}: it may have been deleted, or belong to another user", self.id);
-        Error::new(ErrorKind::JobNotFound, text).with_job(&self.id)
+        Error::new(ErrorKind::JobNotFound, unknown_to_server(&self.id)).with_job(&self.id)
     }
 
     /// Follows it: a stream of its states, the first at once.
@@ -245,7 +241,7 @@ impl Job {
     /// Deletes it on the server.
     ///
     /// # Errors
-    /// As every call of the API.
+    /// As [`info`](Job::info).
     pub async fn delete(&self) -> Result<()> {
         let form = types::DeleteUserJobRequest { job_id: Some(self.id.checked()?) };
         self.about(self.client.api().delete_user_job(&form).await.and_then(|answer| answer.check()))
@@ -254,7 +250,7 @@ impl Job {
     /// Runs it again. Its state starts over, so follow it anew.
     ///
     /// # Errors
-    /// As every call of the API.
+    /// As [`info`](Job::info).
     pub async fn rerun(&self) -> Result<()> {
         let form = types::RerunJobRequest { job_id: Some(self.id.checked()?), job_name: None };
         self.about(self.client.api().rerun_job(&form).await.and_then(|answer| answer.check()))
@@ -263,14 +259,14 @@ impl Job {
     /// Keeps it at the top of the user's list, or lets it sink.
     ///
     /// # Errors
-    /// As every call of the API.
+    /// As [`info`](Job::info).
     pub async fn set_on_top(&self, on_top: bool) -> Result<()> {
         let form = types::SetJobOnTopRequest::new(self.id.checked()?, on_top);
         self.about(self.client.api().set_job_on_top(&form).await.and_then(|answer| answer.check()))
     }
 
     fn about<T>(&self, result: Result<T>) -> Result<T> {
-        result.map_err(|error| error.with_job(&self.id))
+        result.map_err(|error| about(&self.id, error))
     }
 
     fn states(&self, polling: Polling) -> Watch {
@@ -278,6 +274,18 @@ impl Job {
         let followed = Arc::clone(client.followed());
         Watch::new(client, followed, self.id.clone(), self.submitted.clone(), polling)
     }
+}
+
+/// An error of a call that is about this job alone. Code 404 in its envelope means the job; HTTP status 404 the path.
+fn about(id: &JobId, error: Error) -> Error {
+    if (error.code(), error.status()) == (Some(404), None) {
+        return error.into_job_not_found(id, unknown_to_server(id));
+    }
+    error.with_job(id)
+}
+
+fn unknown_to_server(id: &JobId) -> String {
+    format!("the server knows no job {id}: it may have been deleted, or belong to another user")
 }
 
 /// The two questions that watches ask. Each is one attempt: a watch asks again in its own time, and tells of trouble at

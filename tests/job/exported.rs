@@ -102,7 +102,8 @@ async fn an_export_of_a_job_that_is_not_there_is_an_error_in_every_form() {
         job.export_csv().to_file(&path).await.unwrap_err(),
     ] {
         assert_eq!(error.job_id(), Some(job.id()));
-        assert!(error.code().is_some(), "{error:?}");
+        assert_eq!((error.kind(), error.code()), (ErrorKind::JobNotFound, Some(404)), "{error:?}");
+        assert!(error.operation().is_some_and(|operation| operation.starts_with("export")), "{error:?}");
     }
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "something was left behind");
 }

@@ -82,6 +82,17 @@ async fn a_failure_names_the_job() {
 }
 
 #[tokio::test]
+async fn a_job_that_is_not_there_is_told_as_such() {
+    for (error, operation) in errors(failure(404, "no such job")).await.iter().zip(OPERATIONS) {
+        assert_eq!((error.kind(), error.code(), named_job(error)), (ErrorKind::JobNotFound, Some(404), Some("j1")));
+        assert_eq!(error.operation(), Some(operation));
+    }
+    for error in errors(page(404, "")).await {
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(404)), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_failure_names_the_operation() {
     let errors = errors(failure(400, "no such job")).await;
     assert_eq!(errors.each_ref().map(|error| error.operation().unwrap_or_default()), OPERATIONS);
