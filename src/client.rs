@@ -169,7 +169,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long to wait for an answer after the last byte of an upload was sent, or, of a request without files, from
+    /// How long to wait for an answer after the last byte of an upload was given to the connection, which may hold some
+    /// megabytes of it back on a slow line, or, of a request without files, from
     /// when it begins to be sent. By default 600 seconds, which is what the proxy of the vendor's on-premise
     /// installation allows.
     pub fn answer_timeout(mut self, timeout: Duration) -> Self {

@@ -14,7 +14,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::{Error, Result};
 
@@ -25,6 +25,9 @@ const ON_PREMISE_TOKEN: &str = "token";
 
 /// A renewal is due this long before a token expires, or a tenth of its life before, whichever is shorter.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
+
+/// So long a renewal is waited for while the old token is still good.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A renewal that failed is tried again after this time.
 const RENEW_AGAIN: Duration = Duration::from_secs(30);
@@ -262,10 +265,17 @@ impl Keyring {
     where
         F: Future<Output = Result<Secret>> + Send + 'static,
     {
-        match self.held_or_renewed(request) {
-            Ok(token) => Ok(token),
-            Err(renewal) => renewal.await,
-        }
+        let renewal = match self.held_or_renewed(request) {
+            Ok(token) => return Ok(token),
+            Err(renewal) => renewal,
+        };
+        let Some(still_good) = lock(&self.held).alive().map(|token| token.text.clone()) else { return renewal.await };
+        let renewed = timeout(RENEWAL_PATIENCE, renewal).await;
+        renewed.unwrap_or_else(|_| {
+            tracing::warn!("the token could not be renewed in time; the old one is still good");
+            lock(&self.held).alive().into_iter().for_each(Token::postpone);
+            Ok(still_good)
+        })
     }
 
     /// The token that is good for now, or the request for one.
@@ -308,10 +318,15 @@ fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
 }
 
 impl Held {
+    /// The token that its server still takes, as far as is known.
+    fn alive(&mut self) -> Option<&mut Token> {
+        self.token.as_mut().filter(|token| token.is_alive())
+    }
+
     /// Takes the outcome of a request in. A token that is still good outlives a request that failed.
     fn renewed(&mut self, outcome: Result<Secret>) -> Result<Secret> {
         self.renewal = None;
-        match (outcome, self.token.as_mut().filter(|token| token.is_alive())) {
+        match (outcome, self.alive()) {
             (Ok(text), _) => {
                 self.token = Some(Token::new(text.clone()));
                 Ok(text)
@@ -526,6 +541,22 @@ mod tests {
         assert_eq!(fails().await.unwrap().expose(), long);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(fails().await.unwrap_err().kind(), crate::ErrorKind::Busy);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_that_hangs_holds_nobody_up_while_the_old_token_is_good() {
+        let keyring = Keyring::new(Credentials::secret_key("u", "k"));
+        let long = jwt(r#"{"iat":0,"exp":3600}"#);
+        let text = Secret::from(long.as_str());
+        keyring.token(|_, _| async move { Ok(text) }).await.unwrap();
+        tokio::time::advance(Duration::from_secs(3400)).await;
+        let start = Instant::now();
+        let hangs = || keyring.token(|_, _| std::future::pending());
+        assert_eq!(hangs().await.unwrap().expose(), long);
+        assert_eq!(start.elapsed(), RENEWAL_PATIENCE);
+        assert_eq!(hangs().await.unwrap().expose(), long);
+        assert_eq!(start.elapsed(), RENEWAL_PATIENCE, "the renewal is not put off");
+        assert!(lock(&keyring.held).renewal.as_ref().and_then(WeakShared::upgrade).is_none(), "it is left behind");
     }
 
     #[tokio::test]

@@ -104,7 +104,8 @@ pub enum ErrorKind {
     /// The job is not there (any more).
     JobNotFound,
     /// A job was submitted, and whether it was made could not be found out. It must not be submitted again before that is
-    /// known: [`Error::job_name`] is the name to look for, with [`Client::find_job`](crate::Client::find_job).
+    /// known: [`Error::job_name`] is the name to look for, with [`Client::find_job`](crate::Client::find_job). Of a batch
+    /// that was to be added to a job, [`Error::job_id`] is the job.
     SubmitUnknown,
     /// The deadline of a wait passed. The job still runs: [`Error::job_id`] attaches to it again.
     Deadline,
@@ -248,15 +249,15 @@ impl Error {
         self.with(|inner| inner.job_name = Some(name.to_owned()))
     }
 
-    /// What this failure leaves open: whether there is a job of that name.
-    pub(crate) fn into_submit_unknown(self, name: &str, text: String) -> Self {
+    /// What this failure leaves open: whether a submit arrived.
+    pub(crate) fn into_submit_unknown(self, text: String) -> Self {
         let unknown = self.clone().with(|inner| {
             inner.kind = ErrorKind::SubmitUnknown;
             inner.message = text;
             // Told in the text already.
             inner.elapsed = Duration::ZERO;
         });
-        unknown.with_job_name(name).caused_by(self)
+        unknown.caused_by(self)
     }
 
     /// What this failure means of a job that was asked about.

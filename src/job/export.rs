@@ -123,7 +123,9 @@ impl<F: ExportForm> Export<F> {
     /// As [`bytes`](Export::bytes), and later from the stream.
     pub async fn stream(self) -> Result<ByteStream> {
         let mut attempts = self.attempts();
-        Ok(self.ask(&mut attempts).await?.body)
+        let response = self.ask(&mut attempts).await?;
+        attempts.succeeded();
+        Ok(response.body)
     }
 
     /// To a file, which appears whole or not at all: it is written under a temporary name beside the place, synced, then
@@ -131,8 +133,8 @@ impl<F: ExportForm> Export<F> {
     ///
     /// There is no timeout in total. One that goes silent for the [stall
     /// timeout](crate::ClientBuilder::stall_timeout), breaks off, or ends in the middle of its JSON or XML is made
-    /// again from the start, as the client [repeats calls](crate::retry::RetryPolicy). A CSV may end after any row, so
-    /// that one which is cut off by a proxy that calls it whole is not found out. When the process is killed, the
+    /// again from the start, as the client [repeats calls](crate::retry::RetryPolicy). A CSV may end after any row
+    /// and hold any text, so that one which is cut off or garbled by a proxy that calls it whole is not found out. When the process is killed, the
     /// temporary file may stay (`.NAME.….part`), and never the file itself.
     ///
     /// # Errors

@@ -240,6 +240,15 @@ pub struct JobsSummary {
     pub warnings: Vec<String>,
 }
 
+impl JobsSummary {
+    /// The job of that name, the latest if there are several.
+    pub(super) fn named(&self, name: &str) -> Option<&JobInfo> {
+        let named = self.jobs.iter().filter(|job| job.name.as_deref().map(str::trim) == Some(name.trim()));
+        // The first of the latest: lists begin with the newest job, and times are whole seconds.
+        named.reduce(|one, other| if other.create_time > one.create_time { other } else { one })
+    }
+}
+
 /// The list as it is sent.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

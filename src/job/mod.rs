@@ -97,11 +97,8 @@ impl Client {
     /// # Errors
     /// As every call of the API.
     pub async fn find_job(&self, name: impl AsRef<str>) -> Result<Option<Job>> {
-        let name = name.as_ref().trim();
-        let named = self.jobs().await?.jobs.into_iter().filter(|job| job.name.as_deref().map(str::trim) == Some(name));
-        // The first of the latest: lists begin with the newest job, and times are whole seconds.
-        let latest = named.reduce(|one, other| if other.create_time > one.create_time { other } else { one });
-        Ok(latest.map(|info| Job::submitted(self.clone(), info, None)))
+        let list = self.listed(self.transport().attempts()).await?;
+        Ok(list.named(name.as_ref()).map(|info| self.job(&info.id)))
     }
 
     /// Every job of the user, finished ones too.

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Job;
+use super::{Job, JobId};
+use crate::retry::Attempts;
 use crate::{Client, Error, ErrorKind, Result};
 
 /// How the outcome of a submit is found out whose answer was lost.
@@ -22,9 +23,12 @@ use crate::{Client, Error, ErrorKind, Result};
 /// | was sent, and there was no answer in time, HTTP 504, or one that cannot be read | open, the server may still be at it | the list is asked; it is never sent again |
 /// | was answered with a failure of the server | open | the list is asked; if there is no job, the error tells of the failure |
 ///
+/// When the attempts of the client run out, the last submit that was sent and not answered ends as `SubmitUnknown` too.
+///
 /// The list of jobs is asked for the name several times, more and more rarely, in a window that begins when the answer
-/// was lost: a job may still be on its way. If the list cannot be asked at the end of the window, or the submit must not
-/// be sent again, the error is [`SubmitUnknown`](ErrorKind::SubmitUnknown).
+/// was lost: a job may still be on its way. If two lists at least, the last of them at the end of the window, do not tell
+/// that there is none, or if the submit must not be sent again, the error is
+/// [`SubmitUnknown`](ErrorKind::SubmitUnknown). A list that is not whole by its own count tells nothing.
 ///
 /// The vendor does not say how long a server takes from the last byte of an upload to the list. The window is our reading:
 /// generous, as a second job costs more than half a minute. Without [`send_again`](Settling::send_again) nothing depends
@@ -49,7 +53,7 @@ impl Settling {
         Self::default()
     }
 
-    /// For how long the job is looked for. By default 30 seconds.
+    /// For how long the job is looked for, and longer as far as the last list takes. By default 30 seconds.
     #[must_use]
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;
@@ -76,8 +80,13 @@ impl Settling {
         if self.window > LONGEST {
             return Err(Error::invalid("settling: the window is longer than a day"));
         }
-        if self.asks < 2 {
-            return Err(Error::invalid("settling: a job that is on its way is looked for at least twice"));
+        if !(2..=100).contains(&self.asks) {
+            return Err(Error::invalid(
+                "settling: a job that is on its way is looked for at least twice, and 100 times at most",
+            ));
+        }
+        if self.window.is_zero() {
+            return Err(Error::invalid("settling: in no time a job that is on its way cannot be found"));
         }
         Ok(())
     }
@@ -86,32 +95,82 @@ impl Settling {
         self.send_again
     }
 
-    /// How long after the answer was lost each ask is.
-    fn times(self) -> impl Iterator<Item = Duration> {
-        let last = f64::from(self.asks.max(2) - 1);
-        (0..self.asks.max(2)).map(move |ask| self.window.mul_f64((f64::from(ask) / last).powi(2)))
+    /// How long after the answer was lost each ask is, and whether it is the last.
+    fn times(self) -> impl Iterator<Item = (Duration, bool)> {
+        let last = self.asks.max(2) - 1;
+        (0..=last).map(move |ask| {
+            let part = f64::from(ask) / f64::from(last);
+            (self.window.mul_f64(part.powi(2)), ask == last)
+        })
     }
 
-    /// Looks for the job that a submit may have made.
+    /// Looks for the job that a submit may have made. None is told on the word of two lists at least, the last of them at
+    /// the end of the window.
     ///
     /// # Errors
-    /// Those of the list, when it cannot be asked at the end of the window.
+    /// When that cannot be told.
     pub(super) async fn find(self, client: &Client, name: &str) -> Result<Option<Job>> {
         let lost = Instant::now();
-        let mut end = Ok(None);
-        for time in self.times() {
+        let (mut absences, mut last) = (0, None);
+        for (time, is_last) in self.times() {
             sleep_until(lost + time).await;
-            end = client.find_job(name).await;
-            match &end {
+            // In between it is looked for once: there is another time.
+            let transport = client.transport();
+            let attempts = if is_last { transport.attempts() } else { transport.single() };
+            let look = client.look_for(name, attempts);
+            let told = timeout(LONGEST_LOOK, look).await.unwrap_or_else(|_| Err(not_told()));
+            match told {
                 Ok(Some(job)) => {
                     tracing::info!(job = %job.id(), name, "the submit whose answer was lost made a job");
-                    return end;
+                    return Ok(Some(job));
                 }
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%error, name, "the list of jobs could not be asked"),
+                Ok(None) => {
+                    absences += 1;
+                    last = None;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, name, "the list of jobs could not be asked");
+                    last = Some(error);
+                }
             }
         }
-        end
+        match last {
+            Some(error) => Err(error),
+            None if absences < 2 => Err(not_told()),
+            None => Ok(None),
+        }
+    }
+}
+
+/// A list may hold 100,000 jobs and come over a slow line.
+const LONGEST_LOOK: Duration = Duration::from_secs(300);
+
+fn not_told() -> Error {
+    Error::new(ErrorKind::Timeout, "the list of jobs could not be asked in time, or not often enough")
+}
+
+impl Client {
+    /// The job of a name that only one can have.
+    ///
+    /// # Errors
+    /// Also when the list is not whole, so that a job that is not in it may be there all the same.
+    async fn look_for(&self, name: &str, attempts: Attempts) -> Result<Option<Job>> {
+        let list = self.listed(attempts).await?;
+        if let Some(info) = list.named(name) {
+            return Ok(Some(Job::submitted(self.clone(), info.clone(), None)));
+        }
+        let told = list.jobs.len() + list.unread.len();
+        let counted = list.total.and_then(|total| usize::try_from(total).ok()).unwrap_or_default();
+        if counted.max(list.job_ids.len()) > told || !list.unread.is_empty() {
+            let text = format!(
+                "the list of jobs is not whole, so that {name:?} may be there: it tells of {} jobs, counts {counted}, and \
+                 has {} entries that are none",
+                list.jobs.len(),
+                list.unread.len()
+            );
+            return Err(Error::new(ErrorKind::Protocol, text));
+        }
+        Ok(None)
     }
 }
 
@@ -139,8 +198,6 @@ impl Next {
             // There is an answer, and nothing of it is known.
             (ErrorKind::TooLarge, _) if error.is_within_answer() && error.code().is_none() => Self::AskThenGiveUp,
             (ErrorKind::Interrupted | ErrorKind::Timeout | ErrorKind::Protocol, _) => Self::AskThenGiveUp,
-            // An answer that is too large, where an upload that is too large would have been refused.
-            (ErrorKind::TooLarge, _) if error.is_within_answer() => Self::AskThenGiveUp,
             (ErrorKind::Server, _) => Self::AskThenReport,
             _ => Self::Report,
         }
@@ -153,13 +210,31 @@ pub(super) fn unknown(name: &str, why: Error) -> Error {
         "it is not known whether the job {name:?} was made; look for it with Client::find_job before submitting again: \
          {why}"
     );
-    why.into_submit_unknown(name, text)
+    why.into_submit_unknown(text).with_job_name(name)
 }
 
-/// A name that no other job has.
+/// The same where jobs of that name may have been there before.
+pub(super) fn unknown_among_others(name: &str, why: Error) -> Error {
+    let text = format!(
+        "it is not known whether the job {name:?} was made, and others may have that name: compare when those in \
+         Client::jobs were made before submitting again: {why}"
+    );
+    why.into_submit_unknown(text).with_job_name(name)
+}
+
+/// The same of a batch that was to be added to a job.
+pub(super) fn batch_unknown(id: &JobId, why: Error) -> Error {
+    let text = format!("it is not known whether job {id} has this batch, and nothing but its lineage tells: {why}");
+    why.into_submit_unknown(text).with_job(id)
+}
+
+/// A name that no other job has. What comes before its suffix is cut where servers might cut it.
 pub(super) fn unique(name: &str) -> String {
     const LETTERS: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    const LONGEST: usize = 80;
     let suffix: String = (0..SUFFIX).map(|_| char::from(LETTERS[fastrand::usize(..LETTERS.len())])).collect();
+    let name: String =
+        name.trim().chars().take(LONGEST).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     format!("{name}-{suffix}")
 }
 
@@ -175,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_job_is_looked_for_at_once_and_at_the_end_and_more_rarely_between() {
-        let times: Vec<_> = Settling::new().times().map(|time| time.as_secs_f64()).collect();
+        let times: Vec<_> = Settling::new().times().map(|(time, _)| time.as_secs_f64()).collect();
         assert_eq!(times, [0.0, 1.2, 4.8, 10.8, 19.2, 30.0]);
     }
 
@@ -187,9 +262,17 @@ mod tests {
     }
 
     #[test]
+    fn a_long_name_keeps_its_suffix_where_servers_do_not_cut() {
+        let name = unique(&"ä\n".repeat(500));
+        assert_eq!(name.chars().count(), 80 + 1 + SUFFIX);
+        assert!(!name.contains('\n'));
+    }
+
+    #[test]
     fn looking_once_and_looking_for_ever_are_refused() {
         let refused = |settling| Client::builder("localhost").settling(settling).build().unwrap_err().to_string();
         assert!(refused(Settling::new().asks(1)).contains("at least twice"));
+        assert!(refused(Settling::new().window(Duration::ZERO)).contains("in no time"));
         assert!(refused(Settling::new().window(Duration::MAX)).contains("longer than a day"));
     }
 }

@@ -30,8 +30,8 @@ use crate::{Client, Error, ErrorKind, Result, Secret, Vendor};
 /// [`without_suffix`](Submit::without_suffix) the name is kept as it is; then a submit whose answer is lost cannot be told
 /// from earlier ones, and ends as [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown) at once.
 ///
-/// Dropped while it is under way, it leaves open whether there is a job. Its name, as it was logged before it was sent, tells;
-/// a [`Batch`](crate::job::Batch) notes the names it gives.
+/// Dropped while it is under way, it leaves open whether there is a job: [`choose_name`](Submit::choose_name) gives the
+/// name to look for beforehand, and a [`Batch`](crate::job::Batch) does that by itself.
 ///
 /// # Errors
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput), [`Io`](crate::ErrorKind::Io) and
@@ -46,6 +46,8 @@ pub struct Submit {
     inputs: Inputs,
     name: Option<String>,
     suffix: bool,
+    /// The name as it was told to the caller, who may look for it.
+    full_name: Option<String>,
     form: types::SubmitUserJobRequest,
 }
 
@@ -201,7 +203,7 @@ submission!(SubmitPersist);
 impl Submit {
     pub(super) fn new(client: Client, vendor: Vendor) -> Self {
         let form = types::SubmitUserJobRequest::new(vendor, String::new());
-        Self { client, inputs: Inputs::default(), name: None, suffix: true, form }
+        Self { client, inputs: Inputs::default(), name: None, suffix: true, full_name: None, form }
     }
 
     /// Which relationships to find. Server default: fdd alone.
@@ -300,39 +302,57 @@ impl Submit {
         Job { secrets: Secrets::new(self.form.password.clone()), ..self.client.job(id) }
     }
 
-    /// The name that the job of this submit will have, which no other has.
-    pub(super) fn unique_name(&self) -> Result<String> {
-        Ok(settle::unique(&name(self.name.as_deref(), &self.inputs)?))
+    /// Chooses the name that the job will have, suffix and all, and tells it: to be noted before the submit is awaited, and
+    /// looked for with [`Client::find_job`](crate::Client::find_job) if it is dropped or its program ends on the way.
+    ///
+    /// It stands for one job: clones that are awaited beside it would not be told from it.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for an empty name.
+    pub fn choose_name(&mut self) -> Result<String> {
+        let name = settle::unique(&name(self.name.as_deref(), &self.inputs)?);
+        self.full_name = Some(name.clone());
+        Ok(name)
     }
 
     /// Submits under a name that no other job has. One that an earlier process may have submitted is looked for first.
     pub(super) async fn run_as(self, name: String, may_be_there: bool) -> Result<Job> {
         if may_be_there {
             let settling = self.client.settling();
-            let found = settling.find(&self.client, &name).await.map_err(|error| settle::unknown(&name, error))?;
+            let cut_off = || Error::new(ErrorKind::Interrupted, "an earlier submit was not followed to its end");
+            let found = settling.find(&self.client, &name).await;
+            // That the list cannot be asked tells nothing of the server that was sent the submit.
+            let found = found.map_err(|error| settle::unknown(&name, cut_off().caused_by(error)))?;
             if let Some(job) = found {
                 return Ok(Job { secrets: Secrets::new(self.form.password), ..job });
             }
             if !settling.sends_again() {
-                let why = Error::new(ErrorKind::Interrupted, "an earlier submit was not followed to its end");
-                return Err(settle::unknown(&name, why));
+                return Err(settle::unknown(&name, cut_off()));
             }
         }
-        self.send(name, true).await
+        self.send(name, LookedFor::ByName).await
     }
 
     async fn run(self) -> Result<Job> {
-        let is_unique = self.suffix;
-        let name = if is_unique { self.unique_name()? } else { name(self.name.as_deref(), &self.inputs)? };
-        self.send(name, is_unique).await
+        match &self.full_name {
+            Some(full_name) => self.clone().send(full_name.clone(), LookedFor::ByName).await,
+            None if self.suffix => {
+                let name = settle::unique(&name(self.name.as_deref(), &self.inputs)?);
+                self.send(name, LookedFor::ByName).await
+            }
+            None => {
+                let name = name(self.name.as_deref(), &self.inputs)?;
+                self.send(name, LookedFor::AmongOthers).await
+            }
+        }
     }
 
-    async fn send(mut self, name: String, is_unique: bool) -> Result<Job> {
+    async fn send(mut self, name: String, looked_for: LookedFor) -> Result<Job> {
         check(&self.form.dbvendor)?;
         self.inputs.check(self.form.hostname.is_some())?;
         self.form.job_name.clone_from(&name);
         let password = self.form.password.clone();
-        Order { client: self.client, form: self.form, password, name, is_unique }.place(self.inputs).await
+        Order { client: self.client, form: self.form, password, name, looked_for }.place(self.inputs).await
     }
 }
 
@@ -388,13 +408,16 @@ impl SubmitPersist {
             JobId::new(id).checked()?;
         }
         self.form.first_submit.get_or_insert(true);
-        // A batch that is added to a job makes none that could be looked for.
-        let is_unique = self.suffix && self.form.job_id.is_none();
+        let looked_for = match &self.form.job_id {
+            Some(id) => LookedFor::Nowhere(JobId::new(id)),
+            None if self.suffix => LookedFor::ByName,
+            None => LookedFor::AmongOthers,
+        };
         let name = name(self.name.as_deref(), &self.inputs)?;
-        let name = if is_unique { settle::unique(&name) } else { name };
+        let name = if looked_for == LookedFor::ByName { settle::unique(&name) } else { name };
         self.form.job_name = Some(name.clone());
         let password = self.form.password.clone();
-        Order { client: self.client, form: self.form, password, name, is_unique }.place(self.inputs).await
+        Order { client: self.client, form: self.form, password, name, looked_for }.place(self.inputs).await
     }
 }
 
@@ -404,8 +427,7 @@ struct Order<F> {
     form: F,
     password: Option<Secret>,
     name: String,
-    /// Whether a job of that name can be this one alone.
-    is_unique: bool,
+    looked_for: LookedFor,
 }
 
 impl<F: FileForm<Answer = Envelope<JobInfo>>> Order<F> {
@@ -428,9 +450,10 @@ impl<F: FileForm<Answer = Envelope<JobInfo>>> Order<F> {
             }
             tracing::warn!(%error, name = self.name, "whether a submit made a job is open");
             if let Some(job) = self.settle(next, &error).await? {
+                attempts.succeeded();
                 return Ok(job);
             }
-            attempts.after_settling(error).await.map_err(|error| settle::unknown(&self.name, error))?;
+            attempts.after_settling(error).await.map_err(|error| self.unknown(error))?;
         }
     }
 
@@ -444,8 +467,8 @@ impl<F: FileForm<Answer = Envelope<JobInfo>>> Order<F> {
 
     /// Finds out what a submit led to that failed with `error`: a job, or none, and then it may be sent again.
     async fn settle(&self, next: Next, error: &Error) -> Result<Option<Job>> {
-        let unknown = || settle::unknown(&self.name, error.clone());
-        if !self.is_unique {
+        let unknown = || self.unknown(error.clone());
+        if self.looked_for != LookedFor::ByName {
             return Err(unknown());
         }
         let settling = self.client.settling();
@@ -457,6 +480,25 @@ impl<F: FileForm<Answer = Envelope<JobInfo>>> Order<F> {
             (None, _) => Err(unknown()),
         }
     }
+
+    fn unknown(&self, why: Error) -> Error {
+        match &self.looked_for {
+            LookedFor::ByName => settle::unknown(&self.name, why),
+            LookedFor::AmongOthers => settle::unknown_among_others(&self.name, why),
+            LookedFor::Nowhere(id) => settle::batch_unknown(id, why),
+        }
+    }
+}
+
+/// How it can be found out whether a submit arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum LookedFor {
+    /// No other job has its name.
+    ByName,
+    /// Others may have it.
+    AmongOthers,
+    /// It adds to a job.
+    Nowhere(JobId),
 }
 
 fn check(vendor: &Vendor) -> Result<()> {

@@ -99,6 +99,11 @@ impl Polling {
         self
     }
 
+    /// How long trouble is borne.
+    pub(super) fn bears(&self) -> Duration {
+        self.patience
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         if self.shortest.is_zero() {
             return Err(Error::invalid("polling: the shortest pause is zero, which would ask without a pause"));
@@ -265,7 +270,7 @@ impl<S: Source> Follower<S> {
                 Err(error) => {
                     let is_news = self.troubled.is_none();
                     let since = *self.troubled.get_or_insert(at);
-                    self.reached |= error.kind() != ErrorKind::Connect;
+                    self.reached |= !matches!(error.kind(), ErrorKind::Connect | ErrorKind::Protocol);
                     let patience =
                         if self.reached { self.polling.patience } else { self.polling.patience.min(FIRST_CONTACT) };
                     if at - since >= patience {
@@ -317,7 +322,14 @@ const FIRST_CONTACT: Duration = Duration::from_secs(15);
 fn may_pass(error: &Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::Busy | ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Interrupted | ErrorKind::Server
+        ErrorKind::Busy
+            | ErrorKind::Connect
+            | ErrorKind::Timeout
+            | ErrorKind::Interrupted
+            | ErrorKind::Server
+            // A page that stands in for the server for a while, or a list that is too long just now.
+            | ErrorKind::Protocol
+            | ErrorKind::TooLarge
     )
 }
 

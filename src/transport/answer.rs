@@ -140,7 +140,7 @@ impl Response {
             } else {
                 failure::of_json(&error, &secrets.removed_from(&String::from_utf8_lossy(text)))
             };
-            secrets.kept_out_of(error).in_operation(operation.id)
+            secrets.kept_out_of(error).in_operation(operation.id).within_answer()
         })?;
         answer.clean(&secrets);
         Ok(answer)

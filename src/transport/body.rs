@@ -32,7 +32,8 @@ const LARGEST_RATIO: u64 = 250;
 ///
 /// A [`Stream`] of `Result<Bytes>`; [`try_next`](ByteStream::try_next) serves without its traits. It has no timeout
 /// in total. One that goes silent for the stall timeout of the client ends with an error, and so does one that breaks
-/// off: only a stream that ends without an error is whole. One that was sent compressed is unpacked, and ends with an
+/// off: one that ends with an error is not whole. (Where a proxy cuts a body and calls it whole, only what is read of it
+/// tells.) One that was sent compressed is unpacked, and ends with an
 /// error when it unpacks to a multiple of its size that no lineage has (over 250 times, past 64 MiB).
 pub struct ByteStream {
     peeked: VecDeque<Bytes>,

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 
 use crate::api::{Verdict, shortened};
 use crate::{Error, ErrorKind};
@@ -175,7 +175,9 @@ pub(crate) fn snippet(text: &str) -> String {
 
 /// How long the server asks to wait before the next call.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    retry_after_at(headers, SystemTime::now())
+    // By the clock of the server, where it tells it: the local one may be wrong by hours.
+    let told = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    retry_after_at(headers, told.unwrap_or_else(SystemTime::now))
 }
 
 fn retry_after_at(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
@@ -257,6 +259,14 @@ mod tests {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
             assert_eq!(retry_after_at(&headers, now), expected.map(Duration::from_secs), "{value}");
         }
+    }
+
+    #[test]
+    fn a_date_is_reckoned_by_the_clock_of_the_server() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("Sun, 06 Nov 1994 08:50:07 GMT"));
+        headers.insert(DATE, HeaderValue::from_static("Sun, 06 Nov 1994 08:50:00 GMT"));
+        assert_eq!(retry_after(&headers), Some(Duration::from_secs(7)));
     }
 
     #[test]

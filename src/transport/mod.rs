@@ -170,7 +170,8 @@ impl Transport {
         let sending = async {
             let mut renewed = false;
             loop {
-                let identity = self.identity(operation).await?;
+                // Without a token nothing is sent.
+                let identity = self.identity(operation).await.map_err(Error::with_request_cut_short)?;
                 let error = match self.attempt(operation, &payload, take, identity.as_ref()).await {
                     Ok(response) => return Ok(response),
                     Err(error) => error,
@@ -192,7 +193,9 @@ impl Transport {
 
     fn renewable<'a>(&self, error: &Error, identity: Option<&'a Identity>) -> Option<&'a Secret> {
         let token = identity?.token.as_ref()?;
-        (error.kind() == ErrorKind::Authentication && self.0.keyring.renews()).then_some(token)
+        // A gateway that failed says nothing of tokens, whatever code stands beside its status.
+        let is_refusal = error.kind() == ErrorKind::Authentication && matches!(error.status(), None | Some(401));
+        (is_refusal && self.0.keyring.renews()).then_some(token)
     }
 
     async fn identity(&self, operation: &Operation) -> Result<Option<Identity>> {
@@ -238,7 +241,10 @@ impl Transport {
         // Not reqwest's own: what an answer unpacks to is watched here.
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let answer = self.exchange(operation, request, Secrets::new(payload.secrets(identity)), take, &progress).await;
-        answer.map_err(|error| if progress.is_whole() { error } else { error.with_request_cut_short() })
+        answer.map_err(|error| {
+            let is_cut_short = !error.is_within_answer() && progress.abandon();
+            if is_cut_short { error.with_request_cut_short() } else { error }
+        })
     }
 
     async fn exchange(

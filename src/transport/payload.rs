@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -182,17 +182,16 @@ async fn part(file: &File, progress: &Progress, is_last: bool) -> Result<multipa
     Ok(multipart::Part::stream_with_length(body, length).file_name(name))
 }
 
-/// Notes when the last piece of the last file was taken: a form that was sent less far cannot be acted on.
+/// Notes when the last piece of the last file was taken: a form that was sent less far cannot be acted on. One that was
+/// given up is not sent to its end.
 fn to_its_end(
     pieces: impl Stream<Item = io::Result<Bytes>>,
     progress: Progress,
     is_last: bool,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     pieces.chain(stream::poll_fn(move |_| {
-        if is_last {
-            progress.finish();
-        }
-        Poll::Ready(None)
+        let may_end = !is_last || progress.finish();
+        Poll::Ready((!may_end).then(|| Err(io::Error::other("the request was given up"))))
     }))
 }
 
@@ -223,30 +222,36 @@ fn read(
     })
 }
 
+const OPEN: u8 = 0;
+const WHOLE: u8 = 1;
+const ABANDONED: u8 = 2;
+
 /// When a request last moved.
 #[derive(Clone)]
 pub(super) struct Progress {
     start: Instant,
     millis: Arc<AtomicU64>,
-    /// Whether all of it was given to the connection, as far as can be told.
-    whole: Arc<AtomicBool>,
+    /// [`OPEN`], until either all of it was given to the connection or it was given up.
+    state: Arc<AtomicU8>,
     /// Why a file could not be read on.
     failure: Arc<Mutex<Option<Error>>>,
 }
 
 impl Progress {
     fn start(is_whole: bool) -> Self {
-        let whole = Arc::new(AtomicBool::new(is_whole));
-        Self { start: Instant::now(), millis: Arc::default(), whole, failure: Arc::default() }
+        let state = Arc::new(AtomicU8::new(if is_whole { WHOLE } else { OPEN }));
+        Self { start: Instant::now(), millis: Arc::default(), state, failure: Arc::default() }
     }
 
-    fn finish(&self) {
-        self.whole.store(true, Ordering::Release);
+    /// Whether the end of the last file may be sent, as it may unless the request was given up.
+    fn finish(&self) -> bool {
+        self.state.compare_exchange(OPEN, WHOLE, Ordering::AcqRel, Ordering::Acquire) != Err(ABANDONED)
     }
 
-    /// Whether the server may have all of the request.
-    pub(super) fn is_whole(&self) -> bool {
-        self.whole.load(Ordering::Acquire)
+    /// Gives the request up, and tells whether it is certain that its end will never be sent. From then on it will not be,
+    /// even if the connection is still at it.
+    pub(super) fn abandon(&self) -> bool {
+        self.state.compare_exchange(OPEN, ABANDONED, Ordering::AcqRel, Ordering::Acquire) != Err(WHOLE)
     }
 
     fn touch(&self) {

@@ -231,7 +231,7 @@ async fn a_download_that_is_given_up_leaves_the_older_file_as_it_was() {
         (Fault::page(502), ErrorKind::Server, 3),
         (Fault::page(500), ErrorKind::Server, 1),
         (Fault::garbage(), ErrorKind::Protocol, 1),
-        (Fault::vanish(), ErrorKind::Rejected, 1),
+        (Fault::vanish(), ErrorKind::JobNotFound, 1),
     ] {
         emulator.clear_faults();
         emulator.inject(fault.clone().on(JSON));

@@ -13,19 +13,31 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Patience {
     limit: Duration,
+    /// A step that went on for longer than this has left the trouble before it behind.
+    healthy_after: Duration,
     failing_since: Option<Instant>,
+    last: Option<Instant>,
     tries: u32,
 }
 
 impl Patience {
     pub(super) fn new(limit: Duration) -> Self {
-        Self { limit, failing_since: None, tries: 0 }
+        Self { limit, healthy_after: Duration::MAX, failing_since: None, last: None, tries: 0 }
+    }
+
+    /// With a step that bears trouble for so long by itself before it fails: one that goes on for longer than that was well
+    /// in between.
+    pub(super) fn with_one_that_bears(self, by_itself: Duration) -> Self {
+        Self { healthy_after: by_itself.saturating_add(LONGEST_PAUSE), ..self }
     }
 
     /// Whether the step should be tried again. Waits before it says so.
     pub(super) async fn bears(&mut self, error: &Error, key: &str) -> bool {
         if !may_pass(error) {
             return false;
+        }
+        if self.last.is_some_and(|last| last.elapsed() > self.healthy_after) {
+            (self.failing_since, self.tries) = (None, 0);
         }
         let since = *self.failing_since.get_or_insert_with(Instant::now);
         let pause = self.pause(fastrand::f64()).max(error.retry_after().unwrap_or_default());
@@ -35,6 +47,7 @@ impl Patience {
         self.tries += 1;
         tracing::warn!(key, %error, ?pause, "will be tried again");
         sleep(pause).await;
+        self.last = Some(Instant::now());
         true
     }
 
@@ -62,6 +75,20 @@ fn may_pass(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn trouble_that_is_long_over_is_forgotten() {
+        let lost = Error::new(ErrorKind::Interrupted, "lost");
+        let mut patience = Patience::new(Duration::from_secs(60)).with_one_that_bears(Duration::from_secs(300));
+        for _ in 0..3 {
+            assert!(patience.bears(&lost, "k").await);
+            tokio::time::advance(Duration::from_secs(3600)).await;
+        }
+        while patience.bears(&lost, "k").await {}
+        // Nor does trouble that goes on for as long as a step bears it make it endless.
+        tokio::time::advance(Duration::from_secs(320)).await;
+        assert!(!patience.bears(&lost, "k").await);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn pauses_grow_to_half_a_minute_until_the_patience_is_over() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::timeout;
 
 use super::files::{Parts, Place, is_there, name_of};
 use super::journal::Journal;
@@ -168,8 +168,8 @@ impl Piece {
 
     /// Everything, from a new name on.
     async fn begin(&mut self) -> Result<(), Halt> {
-        let Some(submit) = self.submit.clone() else { return Err(self.submission_needed().into()) };
-        let name = submit.unique_name()?;
+        let Some(mut submit) = self.submit.clone() else { return Err(self.submission_needed().into()) };
+        let name = submit.choose_name()?;
         (self.name, self.job) = (Some(name.clone()), None);
         self.targets.iter_mut().for_each(|target| target.is_there = false);
         self.note(Event::Submitting { name: name.clone() }).await?;
@@ -278,18 +278,20 @@ impl Piece {
     }
 
     async fn wait(&self, job: &Job) -> Result<FinishedJob> {
-        let start = Instant::now();
-        let mut patience = Patience::new(self.shared.patience);
+        let Some(deadline) = self.shared.deadline else { return self.wait_on(job).await };
+        timeout(deadline, self.wait_on(job)).await.unwrap_or_else(|_| {
+            let id = job.id();
+            let text =
+                format!("job {id} did not end within {deadline:?}, and still runs as far as is known: run again");
+            Err(Error::new(ErrorKind::Deadline, text).with_job(id))
+        })
+    }
+
+    async fn wait_on(&self, job: &Job) -> Result<FinishedJob> {
+        let polling = self.shared.polling.unwrap_or_else(|| self.shared.client.polling());
+        let mut patience = Patience::new(self.shared.patience).with_one_that_bears(polling.bears());
         loop {
-            let mut wait = job.wait();
-            if let Some(polling) = self.shared.polling {
-                wait = wait.polling(polling);
-            }
-            wait = match self.shared.deadline {
-                Some(deadline) => wait.deadline(deadline.saturating_sub(start.elapsed())),
-                None => wait.without_deadline(),
-            };
-            match wait.await {
+            match job.wait().polling(polling).without_deadline().await {
                 Err(error) if patience.bears(&error, &self.key).await => {}
                 ended => return ended,
             }
@@ -340,16 +342,7 @@ fn may_be_under_way(error: &Error) -> bool {
 
 /// Whether a submission that was sent once ended so that there is no job.
 fn is_surely_no_job(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::InvalidInput
-            | ErrorKind::Io
-            | ErrorKind::TooLarge
-            | ErrorKind::Authentication
-            | ErrorKind::Rejected
-            | ErrorKind::Connect
-            | ErrorKind::Busy
-    )
+    Next::after(error) == Next::Report && error.kind() != ErrorKind::SubmitUnknown
 }
 
 #[cfg(test)]

@@ -297,7 +297,10 @@ impl Book {
         let rest = (now - start).saturating_mul(REST);
         let rest = match told {
             Ok(_) => rest,
-            Err(error) => rest.max(error.retry_after().unwrap_or_default()).min(LONGEST_REST_AFTER_FAILURE),
+            Err(error) => {
+                let asked = error.retry_after().unwrap_or_default().min(LONGEST_LIST);
+                rest.min(LONGEST_REST_AFTER_FAILURE).max(asked)
+            }
         };
         (self.listed, self.rest) = (Some(start), now.checked_add(rest));
         let mut absent = Vec::new();
