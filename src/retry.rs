@@ -4,6 +4,9 @@
 //! *policy*, which can be replaced, tells whether and when another is worth it. Each attempt beyond the first is paid for
 //! from the *budget* that all calls of a client share, so that a server in trouble is not asked six times as often as one
 //! in health.
+//!
+//! What becomes of every call under every fault is in the table of `docs/fault-matrix.md`, which a test holds against what
+//! really happens.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

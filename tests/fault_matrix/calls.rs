@@ -1,0 +1,272 @@
+//! The columns: every call of the client that asks its server something.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use sqlflow_client::api::types::GenerateSqlflowRequest;
+use sqlflow_client::{Client, JobId, Lineage, Result, Vendor};
+
+use crate::faults::Trouble;
+
+/// A call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Call {
+    Submit,
+    SubmitPersist,
+    WithoutSuffix,
+    BatchOf,
+    FindJob,
+    Jobs,
+    Info,
+    Wait,
+    Lineage,
+    FullJsonFile,
+    Graphml,
+    Analysis,
+    Token,
+    CsvBytes,
+    CsvFile,
+    Stream,
+    SetOnTop,
+    Delete,
+    Rerun,
+}
+
+/// What a call promises to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nature {
+    /// Its repetition is as good as one.
+    Read,
+    /// It asks again in its own time.
+    Watch,
+    /// It changes something, and each time anew.
+    Change,
+    /// It makes a job that can be looked for by its name.
+    Submit,
+    /// It submits what cannot be looked for.
+    BlindSubmit,
+}
+
+/// What a call gave.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    Nothing,
+    /// A job that was made.
+    Job(JobId),
+    /// Whether the job was in a list.
+    Listed(bool),
+    Bytes(Bytes),
+    Lineage(Box<Lineage>),
+}
+
+/// The name of the job that is there before a call.
+const NAME: &str = "nightly";
+/// What a file holds before an export replaces it.
+pub(crate) const OLD: &str = "as it was";
+/// The name of a file that is exported to.
+pub(crate) const FILE: &str = "lineage";
+const SQL: &str = "create view v as select a, b from t; insert into r select sum(a) from v";
+
+impl Call {
+    pub(crate) const ALL: [Self; 19] = [
+        Self::Submit,
+        Self::SubmitPersist,
+        Self::WithoutSuffix,
+        Self::BatchOf,
+        Self::Delete,
+        Self::Rerun,
+        Self::SetOnTop,
+        Self::FindJob,
+        Self::Jobs,
+        Self::Info,
+        Self::Wait,
+        Self::Lineage,
+        Self::FullJsonFile,
+        Self::Graphml,
+        Self::CsvBytes,
+        Self::CsvFile,
+        Self::Stream,
+        Self::Analysis,
+        Self::Token,
+    ];
+
+    /// As callers write it.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Submit => "`submit`",
+            Self::WithoutSuffix => "`submit` `without_suffix`",
+            Self::SubmitPersist => "`submit_persist`",
+            Self::BatchOf => "`submit_persist` `batch_of`",
+            Self::FindJob => "`find_job`",
+            Self::Jobs => "`jobs`",
+            Self::Info => "`info`",
+            Self::Wait => "`wait`",
+            Self::Lineage => "`lineage`",
+            Self::FullJsonFile => "JSON `to_file`",
+            Self::CsvBytes => "CSV `bytes`",
+            Self::CsvFile => "CSV `to_file`",
+            Self::Graphml => "GraphML `bytes`",
+            Self::Stream => "JSON `stream`",
+            Self::Delete => "`delete`",
+            Self::Rerun => "`rerun`",
+            Self::SetOnTop => "`set_on_top`",
+            Self::Analysis => "`api().generate_sqlflow`",
+            Self::Token => "the token",
+        }
+    }
+
+    /// The operation it is about, as the emulator calls it.
+    pub(crate) fn operation(self) -> &'static str {
+        match self {
+            Self::Submit | Self::WithoutSuffix => "submitUserJob",
+            Self::SubmitPersist | Self::BatchOf => "submitPersistJob",
+            Self::FindJob | Self::Jobs => "displayUserJobsSummary",
+            Self::Info | Self::Wait => "displayUserJobSummary",
+            Self::Lineage => "exportLineageAsJson",
+            Self::FullJsonFile | Self::Stream => "exportFullLineageAsJson",
+            Self::CsvBytes | Self::CsvFile => "exportFullLineageAsCsv",
+            Self::Graphml => "exportLineageAsGraphml",
+            Self::Delete => "deleteUserJob",
+            Self::Rerun => "rerunJob",
+            Self::SetOnTop => "setJobOnTop",
+            Self::Analysis => "generation/sqlflow",
+            Self::Token => "generateToken",
+        }
+    }
+
+    pub(crate) fn nature(self) -> Nature {
+        match self {
+            Self::Submit | Self::SubmitPersist => Nature::Submit,
+            Self::WithoutSuffix | Self::BatchOf => Nature::BlindSubmit,
+            Self::Delete | Self::Rerun => Nature::Change,
+            Self::Wait => Nature::Watch,
+            _ => Nature::Read,
+        }
+    }
+
+    pub(crate) fn submits(self) -> bool {
+        matches!(self.nature(), Nature::Submit | Nature::BlindSubmit)
+    }
+
+    /// Whether something is another on the server afterwards.
+    pub(crate) fn changes(self) -> bool {
+        self.submits() || matches!(self, Self::Delete | Self::Rerun | Self::SetOnTop)
+    }
+
+    pub(crate) fn makes_a_job(self) -> bool {
+        self.submits() && self != Self::BatchOf
+    }
+
+    /// Whether there is a job before it.
+    pub(crate) fn needs_a_job(self) -> bool {
+        !self.makes_a_job() && self != Self::Analysis
+    }
+
+    /// Whether that job has to have ended.
+    pub(crate) fn needs_an_ended_job(self) -> bool {
+        self.exports() || matches!(self, Self::BatchOf | Self::Delete | Self::Rerun)
+    }
+
+    pub(crate) fn exports(self) -> bool {
+        matches!(
+            self,
+            Self::Lineage | Self::FullJsonFile | Self::CsvBytes | Self::CsvFile | Self::Graphml | Self::Stream
+        )
+    }
+
+    /// Whether its answer is something to compare with the truth.
+    pub(crate) fn takes_lineage(self) -> bool {
+        self.exports() || self == Self::Analysis
+    }
+
+    /// Whether a fault can befall it, and be itself.
+    pub(crate) fn can_meet(self, trouble: Trouble) -> bool {
+        match trouble {
+            Trouble::ResetUpload => self.submits(),
+            Trouble::UnknownStatus => {
+                self.submits()
+                    || matches!(
+                        self,
+                        Self::FindJob | Self::Jobs | Self::Info | Self::Wait | Self::Rerun | Self::SetOnTop
+                    )
+            }
+            Trouble::Vanish => self.needs_a_job() && !matches!(self, Self::BatchOf | Self::Token),
+            Trouble::ExpireToken => self != Self::Token,
+            _ => true,
+        }
+    }
+
+    /// Makes it. `upload` is what submits send.
+    pub(crate) async fn make(self, client: &Client, job: &JobId, upload: Upload, directory: &Path) -> Result<Taken> {
+        let (file, job) = (directory.join(FILE), client.job(job.clone()));
+        let Upload { name, bytes } = upload;
+        let submit = || client.submit(Vendor::PostgreSql).name(NAME).sql(name, bytes.clone());
+        let submit_persist = || client.submit_persist(Vendor::PostgreSql).name(NAME).sql(name, bytes.clone());
+        Ok(match self {
+            Self::Submit => Taken::Job(submit().await?.id().clone()),
+            Self::WithoutSuffix => Taken::Job(submit().without_suffix().await?.id().clone()),
+            Self::SubmitPersist => Taken::Job(submit_persist().await?.id().clone()),
+            Self::BatchOf => Taken::Job(submit_persist().batch_of(job.id().clone()).await?.id().clone()),
+            Self::FindJob => Taken::Listed(client.find_job(NAME).await?.is_some_and(|found| found.id() == job.id())),
+            Self::Jobs => Taken::Listed(client.jobs().await?.jobs.iter().any(|one| one.id == *job.id())),
+            Self::Info => Taken::Listed(!job.info().await?.status.is_final()),
+            Self::Wait => Taken::Listed(job.wait().await?.info().status.has_result()),
+            Self::Lineage => Taken::Lineage(Box::new(job.lineage().await?)),
+            Self::FullJsonFile => {
+                job.export_full_json().to_file(&file).await?;
+                written(&file)
+            }
+            Self::CsvFile => {
+                job.export_csv().to_file(&file).await?;
+                written(&file)
+            }
+            Self::CsvBytes => Taken::Bytes(job.export_csv().bytes().await?),
+            Self::Graphml => Taken::Bytes(job.export_graphml().bytes().await?),
+            Self::Stream => {
+                let (mut stream, mut whole) = (job.export_full_json().stream().await?, Vec::new());
+                while let Some(piece) = stream.try_next().await? {
+                    whole.extend_from_slice(&piece);
+                }
+                Taken::Bytes(whole.into())
+            }
+            Self::Delete => job.delete().await.map(|()| Taken::Nothing)?,
+            Self::Rerun => job.rerun().await.map(|()| Taken::Nothing)?,
+            Self::SetOnTop => job.set_on_top(true).await.map(|()| Taken::Nothing)?,
+            Self::Analysis => {
+                let mut form = GenerateSqlflowRequest::new(Vendor::PostgreSql);
+                form.sqltext = Some(SQL.to_owned());
+                Taken::Lineage(Box::new(client.api().generate_sqlflow(&form).await?.into_data()?))
+            }
+            // Whatever needs one.
+            Self::Token => client.jobs().await.map(|_| Taken::Nothing)?,
+        })
+    }
+}
+
+fn written(file: &Path) -> Taken {
+    Taken::Bytes(std::fs::read(file).expect("a file that was exported to is there").into())
+}
+
+/// What a submit sends.
+#[derive(Debug, Clone)]
+pub(crate) struct Upload {
+    name: &'static str,
+    bytes: Bytes,
+}
+
+impl Upload {
+    pub(crate) fn small() -> Self {
+        Self { name: "a.sql", bytes: Bytes::from_static(SQL.as_bytes()) }
+    }
+
+    /// One that is no SQL, as nobody waits for its job.
+    pub(crate) fn long(bytes: usize) -> Self {
+        Self { name: "a.zip", bytes: vec![b'x'; bytes].into() }
+    }
+}
+
+/// Makes the job that is there before a call.
+pub(crate) async fn prepare(client: &Client) -> Result<sqlflow_client::Job> {
+    let Upload { name, bytes } = Upload::small();
+    client.submit(Vendor::PostgreSql).name(NAME).without_suffix().sql(name, bytes).await
+}

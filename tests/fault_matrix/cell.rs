@@ -1,0 +1,295 @@
+//! One cell: a call that meets a fault, and what became of it, as the caller and as the server saw it.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use sqlflow_client::emulator::{Emulator, Fault};
+use sqlflow_client::job::{Polling, Settling};
+use sqlflow_client::retry::{Attempt, Backoff, RetryPolicy};
+use sqlflow_client::{Client, Credentials, Error, ErrorKind, JobId};
+
+use crate::calls::{self, Call, FILE, OLD, Taken, Upload};
+use crate::faults::{ANSWER_TIMEOUT, LONG_UPLOAD, Trouble, Turns};
+use crate::promise::{ATTEMPTS, Promise};
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// With what is true.
+    Ok,
+    /// With a list that the job is not in.
+    Without,
+    /// With the beginning of what is true.
+    Cut,
+    /// With something else.
+    Garbled,
+    Failed(ErrorKind),
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Observation {
+    pub(crate) outcome: Outcome,
+    /// How many requests of its operation reached the server.
+    pub(crate) requests: usize,
+    /// How often it was done there.
+    pub(crate) done: u64,
+    /// How many tokens were asked for.
+    tokens: usize,
+    /// How many requests there were beside: questions for the list of jobs.
+    lists: usize,
+    /// All else that must not be.
+    violations: Vec<String>,
+}
+
+/// The connections of all clients. Each client of its own would read the certificates of the platform again, which takes
+/// longer than the cell. As every cell has a server of its own, the first call to it finds no connection there all the
+/// same.
+static MEASURED: LazyLock<reqwest::Client> = LazyLock::new(connections);
+/// Those of what is done beside the calls.
+static BESIDE: LazyLock<reqwest::Client> = LazyLock::new(connections);
+
+fn connections() -> reqwest::Client {
+    // It fails where the other client has done it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
+/// A call and the fault that it meets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cell {
+    pub(crate) call: Call,
+    pub(crate) trouble: Trouble,
+    pub(crate) turns: Turns,
+}
+
+impl Cell {
+    pub(crate) async fn observe(self) -> Observation {
+        let emulator = Arc::new(self.emulator().await);
+        let other = Client::builder(emulator.url()).http_client(BESIDE.clone()).credentials(self.credentials());
+        let other = other.polling(Polling::every(Duration::from_millis(5))).build().expect("a client");
+        let job = self.prepared(&other).await;
+        let homes = [tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory")];
+        let [there, here] = homes.each_ref().map(tempfile::TempDir::path);
+        let truth = if self.call.takes_lineage() {
+            self.call.make(&other, &job, Upload::small(), there).await.expect("the truth")
+        } else {
+            Taken::Nothing
+        };
+        if self.call == Call::CsvFile {
+            std::fs::write(here.join(FILE), OLD).expect("a file to replace");
+        }
+        let upload = match self.trouble {
+            Trouble::ResetUpload => Upload::long(LONG_UPLOAD),
+            _ => Upload::small(),
+        };
+
+        let elsewhere = TcpListener::bind("127.0.0.1:0").expect("a port");
+        elsewhere.set_nonblocking(true).expect("not blocking");
+        self.inject(&emulator, &elsewhere);
+        let before = emulator.requests().len();
+        let taken = self.call.make(&self.client(&emulator), &job, upload, here).await;
+        let done = self.times_done(&emulator).await;
+        let requests = emulator.requests().split_off(before);
+        let count = |operation| requests.iter().filter(|request| request.operation == Some(operation)).count();
+        let mut observation = Observation {
+            outcome: self.outcome(&taken, &truth, &emulator),
+            requests: count(self.call.operation()),
+            done,
+            tokens: count("generateToken"),
+            lists: count("displayUserJobsSummary"),
+            violations: Vec::new(),
+        };
+        if self.call == Call::SetOnTop {
+            // The only way to know is to ask.
+            emulator.clear_faults();
+            let info = other.job(job).info().await;
+            observation.done = u64::from(info.is_ok_and(|info| info.on_top == Some(true)));
+        }
+        let violations = [
+            elsewhere.accept().is_ok().then(|| "a request went to another host".to_owned()),
+            self.wrong_files(here, &taken),
+            taken.as_ref().err().and_then(wrong_error),
+        ];
+        observation.violations.extend(violations.into_iter().flatten());
+        observation
+    }
+
+    async fn emulator(self) -> Emulator {
+        let running = match self.call {
+            Call::Wait => Duration::from_millis(100),
+            // To see one that has not ended.
+            Call::FindJob | Call::Jobs | Call::Info | Call::SetOnTop => Duration::from_secs(3600),
+            _ => Duration::from_millis(1),
+        };
+        let builder = Emulator::builder().time_in_create(Duration::from_millis(1)).time_in_running(running);
+        builder.gzip(self.trouble == Trouble::Gzip).start().await.expect("an emulator")
+    }
+
+    /// Where nobody listens, a token would be asked for in vain before the call itself.
+    fn credentials(self) -> Credentials {
+        if self.needs_no_token() { Credentials::on_premise() } else { Credentials::secret_key("ann", "any key") }
+    }
+
+    fn needs_no_token(self) -> bool {
+        self.trouble == Trouble::Refuse && self.call != Call::Token
+    }
+
+    /// The job that is there before the call.
+    async fn prepared(self, client: &Client) -> JobId {
+        if !self.call.needs_a_job() {
+            return JobId::new("none");
+        }
+        let job = calls::prepare(client).await.expect("a job");
+        if self.call.needs_an_ended_job() {
+            job.wait().await.expect("a job that ends");
+        }
+        job.id().clone()
+    }
+
+    fn inject(self, emulator: &Emulator, elsewhere: &TcpListener) {
+        let elsewhere = format!("http://{}/", elsewhere.local_addr().expect("an address"));
+        let fault = match (self.trouble, self.call, self.turns) {
+            // Waits ask no policy, which would otherwise end it.
+            (Trouble::Refuse, Call::Wait, Turns::Once) => Some(Fault::refuse(Duration::from_millis(30))),
+            _ => self.trouble.fault(&elsewhere),
+        };
+        let Some(fault) = fault else { return };
+        let fault = fault.on(self.call.operation());
+        emulator.inject(if self.turns == Turns::Once { fault.times(1) } else { fault });
+    }
+
+    /// A client that has asked nothing yet, and is quick. Short timeouts are for cells in which they pass: in all others a
+    /// busy machine must not make them.
+    fn client(self, emulator: &Arc<Emulator>) -> Client {
+        let polling = Polling::every(Duration::from_millis(5)).patience(Duration::from_millis(400));
+        let window = Duration::from_millis(if self.trouble == Trouble::Late { 800 } else { 150 });
+        let builder = Client::builder(emulator.url())
+            .credentials(self.credentials())
+            .polling(polling)
+            .settling(Settling::new().window(window).asks(3));
+        let backoff = Backoff::new().attempts(ATTEMPTS).base(Duration::from_millis(1));
+        let backoff = backoff.longest(Duration::from_millis(5)).patience(Duration::from_secs(10));
+        let builder = match (self.trouble, self.turns) {
+            (Trouble::Refuse, Turns::Once) => builder.retry(Listening(Arc::clone(emulator))),
+            _ => builder.retry(backoff),
+        };
+        let builder = match self.trouble {
+            // Whether redirects are followed is the choice of the client itself.
+            Trouble::Redirect => builder,
+            _ => builder.http_client(MEASURED.clone()),
+        };
+        let builder = match self.trouble {
+            Trouble::Silence => builder.answer_timeout(ANSWER_TIMEOUT),
+            Trouble::Stall(_) => builder.stall_timeout(Duration::from_millis(200)),
+            _ => builder,
+        };
+        builder.build().expect("a client")
+    }
+
+    /// How often the server did what it was asked to.
+    async fn times_done(self, emulator: &Emulator) -> u64 {
+        let times = || {
+            let jobs = emulator.jobs();
+            match self.call {
+                Call::BatchOf | Call::Rerun => jobs.first().map_or(0, |job| job.runs - 1),
+                Call::Delete => 1 - jobs.len() as u64,
+                call if call.makes_a_job() => jobs.len() as u64,
+                _ => 0,
+            }
+        };
+        if self.trouble == Trouble::Late && self.call.changes() {
+            for _ in 0..100 {
+                if times() > 0 {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            // A second one may still be on its way.
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+        times()
+    }
+
+    fn outcome(self, taken: &Result<Taken, Error>, truth: &Taken, emulator: &Emulator) -> Outcome {
+        match (taken, truth) {
+            (Err(error), _) => Outcome::Failed(error.kind()),
+            (Ok(Taken::Job(id)), _) if !emulator.jobs().iter().any(|job| job.id == id.as_str()) => Outcome::Garbled,
+            (Ok(Taken::Listed(false)), _) => Outcome::Without,
+            (Ok(Taken::Lineage(taken)), Taken::Lineage(truth)) if taken != truth => Outcome::Garbled,
+            (Ok(Taken::Bytes(taken)), Taken::Bytes(truth)) => {
+                // What unpacks to more has blanks at its end.
+                let taken = if self.trouble == Trouble::SmallBomb { taken.trim_ascii_end() } else { taken };
+                let truth = if self.trouble == Trouble::SmallBomb { truth.trim_ascii_end() } else { truth };
+                match (taken == truth, truth.starts_with(taken)) {
+                    (true, _) => Outcome::Ok,
+                    (false, true) => Outcome::Cut,
+                    (false, false) => Outcome::Garbled,
+                }
+            }
+            _ => Outcome::Ok,
+        }
+    }
+
+    /// A file is there whole or as it was before, and nothing beside it.
+    fn wrong_files(self, home: &Path, taken: &Result<Taken, Error>) -> Option<String> {
+        let entries = std::fs::read_dir(home).expect("a directory");
+        let names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
+        let expected = match self.call {
+            Call::CsvFile => 1,
+            Call::FullJsonFile => usize::from(taken.is_ok()),
+            _ => 0,
+        };
+        if names.len() != expected || names.iter().any(|name| name != FILE) {
+            return Some(format!("{names:?} are left"));
+        }
+        let is_old = expected == 1 && std::fs::read(home.join(FILE)).expect("a file") == OLD.as_bytes();
+        let should_be = self.call == Call::CsvFile && taken.is_err();
+        (is_old != should_be).then(|| format!("the file that was there was {}kept", if is_old { "" } else { "not " }))
+    }
+
+    /// How many tokens the client asks for: one at first, and one when the first is refused.
+    fn tokens_promised(self, requests: usize) -> usize {
+        match (self.call, self.trouble) {
+            (Call::Token, _) => requests,
+            _ if self.needs_no_token() => 0,
+            (_, Trouble::ExpireToken) => 2,
+            _ => 1,
+        }
+    }
+
+    /// How the promise was broken, if it was.
+    pub(crate) fn broken(self, promise: Promise, observed: &Observation) -> Option<String> {
+        let asks_lists = matches!(self.call, Call::FindJob | Call::Jobs | Call::Token);
+        let kept = observed.outcome == promise.outcome
+            && promise.requests.is_none_or(|requests| requests as usize == observed.requests)
+            && observed.done == u64::from(promise.done && self.call.changes())
+            && observed.tokens == self.tokens_promised(observed.requests)
+            && (asks_lists || promise.settled == (observed.lists > 0))
+            && observed.violations.is_empty();
+        let Self { call, trouble, turns } = self;
+        (!kept).then(|| format!("{call:?} × {trouble:?} {turns:?}:\n  promised {promise:?}\n  observed {observed:?}"))
+    }
+}
+
+/// An error tells how often a call was tried, and the name to look for where a submit is open.
+fn wrong_error(error: &Error) -> Option<String> {
+    if error.attempts() > ATTEMPTS {
+        return Some(format!("it tells of {} attempts", error.attempts()));
+    }
+    let is_unknown = error.kind() == ErrorKind::SubmitUnknown;
+    (is_unknown != error.job_name().is_some()).then(|| format!("it names the job {:?}", error.job_name()))
+}
+
+/// Has somebody listen again after the first failure, whenever that is.
+#[derive(Debug)]
+struct Listening(Arc<Emulator>);
+
+impl RetryPolicy for Listening {
+    fn pause(&self, failed: &Attempt<'_>) -> Option<Duration> {
+        self.0.clear_faults();
+        (failed.number() < ATTEMPTS).then_some(Duration::from_millis(1))
+    }
+}

@@ -1,0 +1,93 @@
+//! The table, as Markdown.
+
+use std::fmt::Write as _;
+
+use crate::calls::{Call, Nature};
+use crate::cell::{Observation, Outcome};
+use crate::faults::{Trouble, Turns};
+
+const HEAD: &str = include_str!("head.md");
+
+/// A row before it is written: its fault, for how long, and a text for each call.
+struct Row {
+    trouble: Trouble,
+    turns: &'static str,
+    cells: Vec<String>,
+}
+
+/// The whole page. `observed` has what became of each call of a row.
+pub(crate) fn page(rows: Vec<(Trouble, Turns, Vec<Option<Observation>>)>) -> String {
+    let mut written: Vec<Row> = Vec::new();
+    for (trouble, turns, observed) in rows {
+        let cells = Call::ALL.iter().zip(&observed).map(|(call, observed)| cell(*call, observed.as_ref())).collect();
+        if let Some(last) = written.last_mut().filter(|last| last.trouble == trouble && last.cells == cells) {
+            last.turns = "once or always";
+        } else {
+            let turns = if turns == Turns::Once { "once" } else { "always" };
+            written.push(Row { trouble, turns, cells });
+        }
+    }
+    let mut page = HEAD.to_owned();
+    let columns = columns(&written);
+    let headers = columns.iter().map(|alike| alike.iter().map(|call| call.words()).collect::<Vec<_>>().join(",<br>"));
+    line(&mut page, ["fault".to_owned(), "for how long".to_owned()].into_iter().chain(headers));
+    line(&mut page, (0..columns.len() + 2).map(|_| "---".to_owned()));
+    for row in &written {
+        let fault = format!("{} (`{}`)", row.trouble.words(), row.trouble.code());
+        let cells = columns.iter().map(|alike| row.cells[place(alike[0])].clone());
+        line(&mut page, [fault, row.turns.to_owned()].into_iter().chain(cells));
+    }
+    page
+}
+
+/// Calls to which all faults do the same share a column.
+fn columns(rows: &[Row]) -> Vec<Vec<Call>> {
+    let alike = |one: Call, other: Call| rows.iter().all(|row| row.cells[place(one)] == row.cells[place(other)]);
+    let mut columns: Vec<Vec<Call>> = Vec::new();
+    for call in Call::ALL {
+        match columns.iter_mut().find(|column| alike(column[0], call)) {
+            Some(column) => column.push(call),
+            None => columns.push(vec![call]),
+        }
+    }
+    columns
+}
+
+fn place(call: Call) -> usize {
+    Call::ALL.iter().position(|one| *one == call).expect("all calls are there")
+}
+
+fn cell(call: Call, observed: Option<&Observation>) -> String {
+    let Some(observed) = observed else { return "–".to_owned() };
+    let mut text = match observed.outcome {
+        Outcome::Ok => "ok".to_owned(),
+        Outcome::Without => "without it".to_owned(),
+        Outcome::Cut => "**cut**".to_owned(),
+        Outcome::Garbled => "**garbled**".to_owned(),
+        Outcome::Failed(kind) => format!("{kind:?}"),
+    };
+    // How often a wait asks is a matter of time.
+    if call.nature() != Nature::Watch {
+        let _ = write!(text, ", {}", observed.requests);
+    }
+    if matches!(observed.outcome, Outcome::Failed(_)) && call.changes() {
+        text += if observed.done == 0 { ", not done" } else { ", done" };
+    }
+    text
+}
+
+fn line(page: &mut String, cells: impl Iterator<Item = String>) {
+    page.push('|');
+    for cell in cells {
+        let _ = write!(page, " {cell} |");
+    }
+    page.push('\n');
+}
+
+/// The lines in which two pages differ.
+pub(crate) fn difference(old: &str, new: &str) -> String {
+    let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
+    let gone = old.iter().filter(|line| !new.contains(line)).map(|line| format!("- {line}\n"));
+    let come = new.iter().filter(|line| !old.contains(line)).map(|line| format!("+ {line}\n"));
+    gone.chain(come).collect()
+}
