@@ -18,6 +18,7 @@ use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use sqlflow_client::api::{Envelope, SyntaxCheck, TokenEnvelope};
 use sqlflow_client::job::{JobInfo, JobSummary, JobsSummary};
 use sqlflow_client::{Error, ErrorKind};
@@ -75,5 +76,16 @@ fn survives(job: &JobInfo) {
     assert!(!format!("{job:?}").is_empty() && (!job.status.is_final() || !job.status.to_string().is_empty()));
     let written = serde_json::to_vec(job).expect("a job is no more than JSON");
     let again: JobInfo = serde_json::from_slice(&written).expect("what was written can be read");
-    assert_eq!(&again, job, "what was written is read as another job");
+    let mut kept = job.other.values().chain(&job.data_source).chain(&job.sub_jobs);
+    assert!(again == *job || !kept.all(is_exact), "what was written is read as another job: {again:?} {job:?}");
+}
+
+/// Whether there is no fraction in it: `serde_json` reads those fast, and may be off by their last digit.
+fn is_exact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => !number.is_f64(),
+        Value::Array(values) => values.iter().all(is_exact),
+        Value::Object(fields) => fields.values().all(is_exact),
+        _ => true,
+    }
 }

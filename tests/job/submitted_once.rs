@@ -314,7 +314,9 @@ async fn a_submit_that_is_dropped_at_any_point_makes_one_job_at_most_and_spoils_
         for times in 1.. {
             assert!(times < 1000, "it never ends");
             emulator.clear_faults();
-            fault.iter().for_each(|fault| emulator.inject(once(fault.clone())));
+            if let Some(fault) = fault.clone() {
+                emulator.inject(once(fault));
+            }
             let settling = Settling::new().window(Duration::from_millis(20)).asks(3);
             let client = builder(&emulator).settling(settling).build().unwrap();
             let submit = |name: &str| client.submit(Vendor::PostgreSql).name(name).sql("a.sql", INSERT).into_future();

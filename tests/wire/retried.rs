@@ -187,11 +187,14 @@ async fn a_wrong_secret_key_is_tried_once_for_all_tasks_that_wait() {
     assert_eq!(server.sent().await.len(), 1);
 }
 
+/// The number of an attempt, how it failed, and how long the server asked to wait.
+type Asked = (u32, ErrorKind, Option<Duration>);
+
 /// Tries without pauses, so many times, and remembers what it was asked.
 #[derive(Debug, Clone)]
 struct Recording {
     attempts: u32,
-    asked: Arc<Mutex<Vec<(u32, ErrorKind, Option<Duration>)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Recording {
@@ -199,7 +202,7 @@ impl Recording {
         Self { attempts, asked: Arc::default() }
     }
 
-    fn asked(&self) -> Vec<(u32, ErrorKind, Option<Duration>)> {
+    fn asked(&self) -> Vec<Asked> {
         self.asked.lock().expect("no test panics in here").clone()
     }
 }
@@ -220,8 +223,8 @@ async fn a_policy_of_ones_own_is_asked_after_each_attempt_until_it_gives_up() {
     let client = server.builder().retry(policy.clone()).build().expect("a client");
     let error = client.jobs().await.expect_err("it always fails");
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Busy, 4));
-    use ErrorKind::{Busy, Server as Failed, Timeout};
-    assert_eq!(policy.asked(), [(1, Failed, None), (2, Busy, None), (3, Timeout, None), (4, Busy, None)]);
+    let asked = [ErrorKind::Server, ErrorKind::Busy, ErrorKind::Timeout, ErrorKind::Busy];
+    assert_eq!(policy.asked(), (1..).zip(asked).map(|(number, kind)| (number, kind, None)).collect::<Vec<_>>());
     // The next call begins anew.
     client.jobs().await.expect_err("it still fails");
     assert_eq!(policy.asked()[4].0, 1);

@@ -1,0 +1,210 @@
+//! Many jobs over connections that fail: none is lost, none is there twice, and the memory of the client does not grow
+//! with their number: `cargo bench --features emulator --bench soak`.
+//!
+//! Each job is submitted, waited for, and its lineage read and looked at. One answer in twenty is faulty, each in one of
+//! several ways. The server is an emulator in a process of its own, so that what is measured is the client alone.
+//! `SQLFLOW_SOAK_JOBS` sets how many jobs there are, `SQLFLOW_SOAK_SEED` which answers are faulty.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use sqlflow_client::emulator::{Emulator, Fault};
+use sqlflow_client::job::{JobId, Polling, Settling};
+use sqlflow_client::retry::Backoff;
+use sqlflow_client::{Client, Credentials, Result, Vendor};
+
+const IN_FLIGHT: usize = 64;
+const FAULTY: f64 = 0.05;
+
+/// Tells a process of this program to be the server.
+const SERVES: &str = "SQLFLOW_SOAK_SERVES";
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
+    if std::env::var(SERVES).is_ok() {
+        runtime.block_on(serve());
+    } else {
+        runtime.block_on(soak());
+    }
+}
+
+/// The server: tells its URL, then of the requests it had whenever a line comes, until there are no more.
+async fn serve() {
+    let seed = setting("SQLFLOW_SOAK_SEED").unwrap_or(1);
+    let faults = [
+        Fault::close(),
+        Fault::lose_answer(),
+        Fault::page(502),
+        Fault::reset_after_sent(50),
+        Fault::truncate(50),
+        Fault::busy(),
+        Fault::too_many_requests(Duration::ZERO),
+    ];
+    let share = FAULTY / f64::from(u32::try_from(faults.len()).expect("they are few"));
+    let moment = Duration::from_millis(5);
+    let builder = Emulator::builder().time_in_create(moment).time_in_running(moment);
+    let builder = (seed..).zip(faults).fold(builder, |builder, (seed, fault)| builder.fault(fault.chance(share, seed)));
+    let emulator = builder.start().await.expect("a port is free");
+    println!("{}", emulator.url());
+    let asked = || std::io::stdin().lines().next().is_some();
+    while tokio::task::spawn_blocking(asked).await.expect("reading does not panic") {
+        let mut counts = BTreeMap::<_, u64>::new();
+        for request in emulator.requests() {
+            *counts.entry(request.operation.unwrap_or("none").to_owned()).or_default() += 1;
+            if let Some(fault) = request.fault {
+                *counts.entry(format!("  met by {fault}")).or_default() += 1;
+            }
+        }
+        for (what, count) in counts {
+            println!("{what}: {count}");
+        }
+        println!();
+    }
+}
+
+/// The server as its parent has it.
+struct Server {
+    child: Child,
+    asking: ChildStdin,
+    told: Lines<BufReader<ChildStdout>>,
+    url: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let program = std::env::current_exe().expect("a program knows where it is");
+        let mut command = Command::new(program);
+        let pipes = command.env(SERVES, "").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = pipes.spawn().expect("it can be started again");
+        let asking = child.stdin.take().expect("a pipe");
+        let mut told = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let url = told.next().and_then(Result::ok).expect("a server tells its URL");
+        Self { child, asking, told, url }
+    }
+
+    /// How many requests it had, of which operation, and what they met.
+    fn requests(&mut self) -> Vec<String> {
+        writeln!(self.asking).expect("the server listens");
+        self.told.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn soak() {
+    let jobs = setting("SQLFLOW_SOAK_JOBS").unwrap_or(10_000);
+    let mut server = Server::start();
+    let client = Client::builder(&server.url)
+        .credentials(Credentials::secret_key("ann", "any key"))
+        .no_proxy()
+        .polling(Polling::every(Duration::from_millis(50)))
+        .settling(Settling::new().window(Duration::from_millis(300)).asks(3))
+        .retry(Backoff::new().base(Duration::from_millis(5)))
+        .stall_timeout(Duration::from_secs(10))
+        .build()
+        .expect("a client of the emulator");
+    println!("{jobs} jobs, {IN_FLIGHT} in flight, {:.0} % of answers faulty\n", FAULTY * 100.0);
+    let made = submitted(&client, jobs).await;
+
+    let failed: Vec<_> = made.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    for error in failed.iter().take(10) {
+        println!("failed: {error}");
+    }
+    let ids: HashSet<_> = made.iter().filter_map(|outcome| outcome.as_ref().ok()).cloned().collect();
+    let (there, names) = on_the_server(&client).await;
+    let twice: Vec<_> = names.iter().filter(|(_, count)| **count > 1).collect();
+    for (name, count) in twice.iter().take(10) {
+        println!("there {count} times: {name}");
+    }
+    println!("\nrequests");
+    for line in server.requests() {
+        println!("  {line}");
+    }
+    let (lost, strange) = (ids.difference(&there).count(), there.difference(&ids).count());
+    println!("\n{} jobs on the server, {} names, {} failed", there.len(), names.len(), failed.len());
+    assert!(failed.is_empty(), "{} jobs failed", failed.len());
+    assert!(twice.is_empty(), "{} jobs are there more than once", twice.len());
+    assert_eq!((there.len(), names.len(), lost, strange), (jobs, jobs, 0, 0), "jobs, names, lost, never told of");
+}
+
+/// Submits so many jobs, waits for each and looks at its lineage. Gives their ids, or what went wrong.
+async fn submitted(client: &Client, jobs: usize) -> Vec<Result<JobId, String>> {
+    let (next, outcomes) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::with_capacity(jobs))));
+    let marks = [jobs / 10, jobs / 2, jobs];
+    let start = Instant::now();
+    let workers: Vec<_> = (0..IN_FLIGHT)
+        .map(|_| {
+            let (client, next, outcomes) = (client.clone(), Arc::clone(&next), Arc::clone(&outcomes));
+            tokio::spawn(async move {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= jobs {
+                        return;
+                    }
+                    let outcome = one(&client, number).await;
+                    let done = {
+                        let mut outcomes = outcomes.lock().expect("nothing panics in here");
+                        outcomes.push(outcome);
+                        outcomes.len()
+                    };
+                    if marks.contains(&done) {
+                        let speed = f64::from(u32::try_from(done).unwrap_or(u32::MAX)) / start.elapsed().as_secs_f64();
+                        println!("{done:>8} jobs: {speed:.0} a second, {} now", memory("VmRSS"));
+                    }
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.await.expect("no worker panics");
+    }
+    println!("{:>8}       {:.1?}, {} at most", "", start.elapsed(), memory("VmHWM"));
+    std::mem::take(&mut *outcomes.lock().expect("nothing panics in here"))
+}
+
+/// One job from its SQL to its lineage.
+async fn one(client: &Client, number: usize) -> Result<JobId, String> {
+    let sql = format!("insert into report_{number} (total) select amount from sales_{number}");
+    let of = |what: &'static str| move |error: sqlflow_client::Error| format!("{what} {number}: {error:?}");
+    let submit = client.submit(Vendor::PostgreSql).name(number.to_string()).sql("a.sql", sql);
+    let job = submit.await.map_err(of("submitting"))?;
+    job.wait().await.map_err(of("waiting for"))?;
+    let lineage = job.lineage().await.map_err(of("exporting"))?;
+    let flows: Vec<_> = lineage.column_flows().iter().map(ToString::to_string).collect();
+    if flows != [format!("sales_{number}.amount → report_{number}.total")] {
+        return Err(format!("the lineage of {number} is another: {flows:?}"));
+    }
+    Ok(job.id().clone())
+}
+
+/// The ids of all jobs, and how often there is one of each name.
+async fn on_the_server(client: &Client) -> (HashSet<JobId>, HashMap<String, usize>) {
+    let list = client.jobs().await.expect("the list can be asked");
+    let mut names = HashMap::new();
+    for job in &list.jobs {
+        let name = job.name.as_deref().unwrap_or_default();
+        let name = name.split_once('-').map_or(name, |(name, _)| name);
+        *names.entry(name.to_owned()).or_default() += 1;
+    }
+    (list.jobs.into_iter().map(|job| job.id).collect(), names)
+}
+
+/// What the system says of the memory of this process.
+fn memory(line: &str) -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
+    found.map_or_else(|| "an unknown amount of memory".to_owned(), |text| text.trim().to_owned())
+}
+
+fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
+    std::env::var(name).ok()?.parse().ok()
+}
