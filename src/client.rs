@@ -267,7 +267,7 @@ impl ClientBuilder {
     /// connections here, which cannot be made beside it.
     ///
     /// It should have no total timeout, which would end long exports, and no read timeout, which would end long
-    /// uploads. Whether redirects carry credentials elsewhere is then its choice too. A program whose only TLS is the
+    /// uploads. Whether redirects carry credentials elsewhere, and whether TLS is verified, is then its choice too. A program whose only TLS is the
     /// rustls of this crate has to install a cryptography provider before it builds such a client, or reqwest panics.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.given = Some(client);

@@ -33,16 +33,12 @@ pub(crate) enum Fate {
 impl Fate {
     pub(crate) fn of(error: &Error) -> Self {
         match (error.kind(), error.status()) {
-            // Of a gateway, whatever it says beside.
-            (_, Some(408 | 502..=504 | 520..=527)) => Self::unless_cut_short(error),
-            (ErrorKind::Connect, _) => {
-                if is_untrusted(error) {
-                    Self::Answered
-                } else {
-                    Self::Unheard
-                }
+            (ErrorKind::Connect, _) if is_untrusted(error) => Self::Answered,
+            (ErrorKind::Connect, _) => Self::Unheard,
+            // The statuses are those of a gateway, whatever it says beside.
+            (ErrorKind::Interrupted | ErrorKind::Timeout, _) | (_, Some(408 | 502..=504 | 520..=527)) => {
+                Self::unless_cut_short(error)
             }
-            (ErrorKind::Interrupted | ErrorKind::Timeout, _) => Self::unless_cut_short(error),
             (ErrorKind::Busy, _) => Self::Unheard,
             _ => Self::Answered,
         }

@@ -110,10 +110,10 @@ impl Settling {
     /// # Errors
     /// When that cannot be told.
     pub(super) async fn find(self, client: &Client, name: &str) -> Result<Option<Job>> {
-        let lost = Instant::now();
-        let (mut absences, mut last) = (0, None);
+        let begun = Instant::now();
+        let (mut absences, mut trouble) = (0, None);
         for (time, is_last) in self.times() {
-            sleep_until(lost + time).await;
+            sleep_until(begun + time).await;
             // In between it is looked for once: there is another time.
             let transport = client.transport();
             let attempts = if is_last { transport.attempts() } else { transport.single() };
@@ -126,15 +126,15 @@ impl Settling {
                 }
                 Ok(None) => {
                     absences += 1;
-                    last = None;
+                    trouble = None;
                 }
                 Err(error) => {
                     tracing::warn!(%error, name, "the list of jobs could not be asked");
-                    last = Some(error);
+                    trouble = Some(error);
                 }
             }
         }
-        match last {
+        match trouble {
             Some(error) => Err(error),
             None if absences < 2 => Err(not_told()),
             None => Ok(None),

@@ -487,6 +487,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_page_that_stands_in_for_the_server_for_a_while_does_not_end_the_watch() {
+        let page = Err(Error::new(ErrorKind::Protocol, "a page"));
+        let (watch, _) = watch(vec![Ok(info("running")), page.clone(), page, Ok(info("success"))], Polling::default());
+        assert_eq!(seen(watch).await, ["running", "running (not confirmed: a page)", "success"]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_server_that_asks_for_time_is_given_it() {
         let busy = Err(Error::new(ErrorKind::Busy, "later").with_retry_after(Some(Duration::from_secs(40))));
         let (watch, asked) = watch(vec![Ok(info("running")), busy, Ok(info("success"))], Polling::default());

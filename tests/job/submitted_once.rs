@@ -227,6 +227,40 @@ async fn a_list_that_fails_at_first_is_asked_again_before_the_window_ends() {
 }
 
 #[tokio::test]
+async fn a_token_that_cannot_be_had_is_no_lost_submit() {
+    for fault in [Fault::close(), Fault::page(504), Fault::page(500), Fault::latency(Duration::from_secs(60))] {
+        let emulator = emulator(fault.clone().on("generateToken")).await;
+        let client = builder(&emulator).answer_timeout(Duration::from_millis(50)).build().unwrap();
+        let error = submitted(&client).await.unwrap_err();
+        let kinds = [ErrorKind::Interrupted, ErrorKind::Timeout, ErrorKind::Server];
+        assert!(kinds.contains(&error.kind()) && error.job_name().is_none(), "{fault}: {error}");
+        assert_eq!(error.operation(), Some("generateToken"), "{fault}");
+        assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (0, 0), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn one_list_alone_does_not_tell_that_there_is_no_job() {
+    // The server comes back just before the window ends.
+    let emulator = emulator(once(Fault::close())).await;
+    emulator.inject(Fault::page(500).on(LIST).times(2));
+    is_left_open(&submitted(&client(&emulator)).await.unwrap_err());
+    assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (1, 3));
+}
+
+#[tokio::test]
+async fn the_name_that_is_chosen_beforehand_is_that_of_the_job() {
+    let emulator = emulator(Fault::lose_answer().on(SUBMIT)).await;
+    let client = client(&emulator);
+    let mut submit = client.submit(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT);
+    let name = submit.choose_name().unwrap();
+    assert!(name.starts_with("nightly-"), "{name}");
+    let job = submit.await.unwrap();
+    assert_eq!(emulator.jobs()[0].name, name);
+    assert_eq!(found(&client, &name).await.id(), job.id());
+}
+
+#[tokio::test]
 async fn a_lost_submit_under_a_name_that_others_may_have_stays_open_at_once() {
     let emulator = emulator(once(Fault::lose_answer())).await;
     let submit = client(&emulator).submit(Vendor::PostgreSql).name("nightly").without_suffix().sql("a.sql", INSERT);

@@ -95,6 +95,11 @@ impl Client {
 /// | [`JobNotFound`](crate::ErrorKind::JobNotFound) | asks again, and gives up as before, unless told to [retry](Batch::retry_failed) |
 /// | anything else | goes on with the job |
 ///
+/// What was being submitted when a run ended early is looked for under its name, for the window of
+/// [`Settling`](crate::job::Settling) from the start of the next run, before it is sent again. A server that takes
+/// longer than that from the last byte of an upload to its list wants a longer window; with
+/// [`send_again(false)`](crate::job::Settling::send_again) nothing depends on it.
+///
 /// # The journal
 /// One line of JSON for each step, after a first one with the server and the user: a journal is of one server, one user
 /// and one run at a time, and locked while it runs. A line that a crash has torn is the last, and is cut off. Any other
