@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::JobId;
@@ -240,12 +241,54 @@ pub struct JobsSummary {
     pub warnings: Vec<String>,
 }
 
-impl JobsSummary {
+/// The same list for one who looks for some of its jobs: the others are not read. A user may have 100,000, and a job that
+/// is read is much larger than its text.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct JobList {
+    #[serde(default, deserialize_with = "number")]
+    total: Option<i64>,
+    #[serde(default)]
+    job_ids: Option<Vec<IgnoredAny>>,
+    #[serde(default)]
+    job_details: Option<Vec<Box<RawValue>>>,
+}
+
+/// By what a job is looked for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Listing {
+    #[serde(rename = "jobId")]
+    pub(super) id: JobId,
+    #[serde(rename = "jobName", default, deserialize_with = "text")]
+    pub(super) name: Option<String>,
+}
+
+impl JobList {
+    /// The jobs that are wanted.
+    pub(super) fn jobs(&self, wanted: impl Fn(&Listing) -> bool) -> Vec<JobInfo> {
+        let wanted =
+            self.entries().filter(|entry| serde_json::from_str(entry.get()).is_ok_and(|listing| wanted(&listing)));
+        wanted.filter_map(|entry| serde_json::from_str(entry.get()).ok()).collect()
+    }
+
     /// The job of that name, the latest if there are several.
-    pub(super) fn named(&self, name: &str) -> Option<&JobInfo> {
-        let named = self.jobs.iter().filter(|job| job.name.as_deref().map(str::trim) == Some(name.trim()));
+    pub(super) fn named(&self, name: &str) -> Option<JobInfo> {
+        let named = self.jobs(|listing| listing.name.as_deref().map(str::trim) == Some(name.trim()));
         // The first of the latest: lists begin with the newest job, and times are whole seconds.
-        named.reduce(|one, other| if other.create_time > one.create_time { other } else { one })
+        named.into_iter().reduce(|one, other| if other.create_time > one.create_time { other } else { one })
+    }
+
+    /// Whether it may hold more jobs than it tells of: by its own count, or as an entry that is none.
+    pub(super) fn is_short(&self) -> bool {
+        let told = self.entries().filter(|entry| serde_json::from_str::<Listing>(entry.get()).is_ok()).count();
+        let counted = self.total.and_then(|total| usize::try_from(total).ok()).unwrap_or_default();
+        let named = self.job_ids.as_ref().map_or(0, Vec::len);
+        counted.max(named).max(self.entries().count()) > told
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &RawValue> {
+        self.job_details.iter().flatten().map(AsRef::as_ref)
     }
 }
 
@@ -405,6 +448,33 @@ mod tests {
         let list: JobsSummary = serde_json::from_value(list).unwrap();
         assert_eq!((list.jobs.len(), list.unread.len()), (1, 2));
         assert_eq!(list.jobs[0].db_vendor, Some(Vendor::Other("5".to_owned())));
+    }
+
+    #[test]
+    fn a_list_is_short_that_counts_more_than_it_tells() {
+        let short = |list: Value| serde_json::from_value::<JobList>(list).unwrap().is_short();
+        let job = json!({"jobId": "1", "jobName": "n"});
+        assert!(!short(json!({"total": 1, "jobIds": ["1"], "jobDetails": [job]})));
+        assert!(!short(json!({"total": null, "jobDetails": null})));
+        assert!(!short(json!({"jobDetails": [job, job]})));
+        assert!(short(json!({"total": 2, "jobDetails": [job]})));
+        assert!(short(json!({"jobIds": ["1", "2"], "jobDetails": [job]})));
+        assert!(short(json!({"total": "5"})));
+        assert!(short(json!({"jobDetails": [job, {"jobName": "no id"}]})));
+    }
+
+    #[test]
+    fn a_job_is_found_by_its_name_and_the_latest_of_several() {
+        let list: JobList = serde_json::from_value(json!({"jobDetails": [
+            {"jobId": "1", "jobName": "n", "createTime": "2026-01-01 00:00:00"},
+            {"jobId": 2, "jobName": " n ", "createTime": "2026-01-02 00:00:00"},
+            {"jobId": "3", "jobName": "n", "createTime": "2026-01-02 00:00:00"},
+            {"jobId": "4", "jobName": "m", "createTime": "2026-01-03 00:00:00"}, null,
+        ]}))
+        .unwrap();
+        assert_eq!(list.named("n").unwrap().id.as_str(), "2");
+        assert!(list.named("x").is_none());
+        assert_eq!(list.jobs(|listing| listing.id.as_str() > "2").len(), 2);
     }
 
     #[test]

@@ -48,6 +48,7 @@ mod submit;
 mod wait;
 mod watch;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -58,6 +59,7 @@ pub use self::batch::{Batch, BatchOutcome, BatchRun, ExportFormat};
 pub use self::download::Progress;
 pub use self::export::{Export, ExportCsv, ExportForm, ExportFullJson, ExportGraphml, ExportLineageAsJson};
 pub use self::id::JobId;
+use self::info::JobList;
 pub use self::info::{JobInfo, JobStatus, JobSummary, JobsSummary};
 pub use self::settle::Settling;
 pub use self::submit::{Submit, SubmitPersist};
@@ -97,8 +99,14 @@ impl Client {
     /// # Errors
     /// As every call of the API.
     pub async fn find_job(&self, name: impl AsRef<str>) -> Result<Option<Job>> {
-        let list = self.listed(self.transport().attempts()).await?;
-        Ok(list.named(name.as_ref()).map(|info| self.job(&info.id)))
+        let list = self.list(self.transport().attempts()).await?;
+        Ok(list.named(name.as_ref()).map(|info| self.job(info.id)))
+    }
+
+    async fn list(&self, attempts: Attempts) -> Result<JobList> {
+        let form = types::DisplayUserJobsSummaryRequest::new();
+        let answer = self.asked::<JobList>(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await?;
+        answer.into_data()
     }
 
     /// Every job of the user, finished ones too.
@@ -106,11 +114,8 @@ impl Client {
     /// # Errors
     /// As every call of the API.
     pub async fn jobs(&self) -> Result<JobsSummary> {
-        self.listed(self.transport().attempts()).await
-    }
-
-    async fn listed(&self, attempts: Attempts) -> Result<JobsSummary> {
         let form = types::DisplayUserJobsSummaryRequest::new();
+        let attempts = self.transport().attempts();
         let answer = self.asked::<JobsSummary>(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await?;
         let (mut jobs, warnings) = answer.into_data_and_warnings()?;
         jobs.warnings = warnings;
@@ -292,8 +297,8 @@ impl Source for Client {
         self.job(id).ask(self.transport().single()).await
     }
 
-    async fn list(&self) -> Result<Vec<JobInfo>> {
-        Ok(self.listed(self.transport().single()).await?.jobs)
+    async fn list(&self, wanted: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
+        Ok(Client::list(self, self.transport().single()).await?.jobs(|listing| wanted.contains(&listing.id)))
     }
 }
 

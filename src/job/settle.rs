@@ -155,19 +155,13 @@ impl Client {
     /// # Errors
     /// Also when the list is not whole, so that a job that is not in it may be there all the same.
     async fn look_for(&self, name: &str, attempts: Attempts) -> Result<Option<Job>> {
-        let list = self.listed(attempts).await?;
+        let list = self.list(attempts).await?;
         if let Some(info) = list.named(name) {
-            return Ok(Some(Job::submitted(self.clone(), info.clone(), None)));
+            return Ok(Some(Job::submitted(self.clone(), info, None)));
         }
-        let told = list.jobs.len() + list.unread.len();
-        let counted = list.total.and_then(|total| usize::try_from(total).ok()).unwrap_or_default();
-        if counted.max(list.job_ids.len()) > told || !list.unread.is_empty() {
-            let text = format!(
-                "the list of jobs is not whole, so that {name:?} may be there: it tells of {} jobs, counts {counted}, and \
-                 has {} entries that are none",
-                list.jobs.len(),
-                list.unread.len()
-            );
+        if list.is_short() {
+            let text =
+                format!("the list of jobs is not whole by its own count, so that {name:?} may be there all the same");
             return Err(Error::new(ErrorKind::Protocol, text));
         }
         Ok(None)

@@ -320,21 +320,23 @@ const FIRST_CONTACT: Duration = Duration::from_secs(15);
 
 /// Whether asking again may help.
 fn may_pass(error: &Error) -> bool {
-    matches!(
-        error.kind(),
+    match error.kind() {
         ErrorKind::Busy
-            | ErrorKind::Connect
-            | ErrorKind::Timeout
-            | ErrorKind::Interrupted
-            | ErrorKind::Server
-            // A page that stands in for the server for a while, or a list that is too long just now.
-            | ErrorKind::Protocol
-            | ErrorKind::TooLarge
-    )
+        | ErrorKind::Connect
+        | ErrorKind::Timeout
+        | ErrorKind::Interrupted
+        | ErrorKind::Server
+        // A page that stands in for the server for a while.
+        | ErrorKind::Protocol => true,
+        // An answer, as against a request that is refused as too large.
+        ErrorKind::TooLarge => error.status().is_none(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::sync::Mutex;
 
     use serde_json::json;
@@ -359,7 +361,7 @@ mod tests {
             (self.0)().await
         }
 
-        async fn list(&self) -> Result<Vec<JobInfo>> {
+        async fn list(&self, _: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
             panic!("one job is asked for alone")
         }
     }

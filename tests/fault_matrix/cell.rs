@@ -111,7 +111,7 @@ impl Cell {
         let violations = [
             elsewhere.accept().is_ok().then(|| "a request went to another host".to_owned()),
             self.wrong_files(here, &taken),
-            taken.as_ref().err().and_then(wrong_error),
+            taken.as_ref().err().and_then(|error| wrong_error(self.call, error)),
         ];
         observation.violations.extend(violations.into_iter().flatten());
         observation
@@ -274,12 +274,13 @@ impl Cell {
     }
 }
 
-/// An error tells how often a call was tried, and the name to look for where a submit is open.
-fn wrong_error(error: &Error) -> Option<String> {
+/// An error tells how often a call was tried, and the name to look for where a submit is open. One that was to be added to
+/// a job has no name of its own.
+fn wrong_error(call: Call, error: &Error) -> Option<String> {
     if error.attempts() > ATTEMPTS {
         return Some(format!("it tells of {} attempts", error.attempts()));
     }
-    let is_unknown = error.kind() == ErrorKind::SubmitUnknown;
+    let is_unknown = error.kind() == ErrorKind::SubmitUnknown && call != Call::BatchOf;
     (is_unknown != error.job_name().is_some()).then(|| format!("it names the job {:?}", error.job_name()))
 }
 

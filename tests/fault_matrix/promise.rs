@@ -136,11 +136,11 @@ fn watch(effect: Effect, turns: Turns) -> Promise {
     match effect {
         Effect::Unreached => passing(ErrorKind::Connect),
         Effect::TurnedAway | Effect::TurnedAwayForLong => passing(ErrorKind::Busy),
-        Effect::Lost { kind, .. } => passing(kind),
+        // What cannot be read is a page, say, that stands in for the server for a while.
+        Effect::Lost { kind, .. } | Effect::Unreadable(kind) => passing(kind),
         Effect::TooLate { .. } => passing(ErrorKind::Timeout),
         Effect::BreaksOff { .. } => passing(ErrorKind::Interrupted),
         Effect::Failure { .. } => passing(ErrorKind::Server),
-        Effect::Unreadable(kind) => Promise::failed(kind, 1),
         _ => unreachable!("{effect:?} is promised alike for all calls, or befalls uploads alone"),
     }
 }

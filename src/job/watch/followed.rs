@@ -50,8 +50,8 @@ pub(crate) trait Source: Clone + Send + Sync + 'static {
     /// The state of one job.
     fn ask(&self, id: &JobId) -> impl Future<Output = Result<JobInfo>> + Send;
 
-    /// The states of all jobs.
-    fn list(&self) -> impl Future<Output = Result<Vec<JobInfo>>> + Send;
+    /// The states of these jobs, as far as the list of all has them.
+    fn list(&self, wanted: &HashSet<JobId>) -> impl Future<Output = Result<Vec<JobInfo>>> + Send;
 }
 
 /// The watched jobs of a client and its clones.
@@ -214,7 +214,8 @@ impl Followed {
     async fn list(&self, source: &impl Source) {
         let question = self.until_due().await;
         let start = Instant::now();
-        let told = self.driver.driven(timeout(LONGEST_LIST, source.list())).await;
+        let wanted = self.book().watched();
+        let told = self.driver.driven(timeout(LONGEST_LIST, source.list(&wanted))).await;
         let told = told.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "no list of jobs came in five minutes")));
         match &told {
             Ok(jobs) => tracing::debug!(jobs = jobs.len(), took = ?start.elapsed(), "listed the jobs that are watched"),
@@ -268,6 +269,10 @@ async fn ask(source: &impl Source, id: &JobId) -> Result<JobInfo> {
 }
 
 impl Book {
+    fn watched(&self) -> HashSet<JobId> {
+        self.seats.values().filter(|seat| !seat.is_over()).map(|seat| seat.id().clone()).collect()
+    }
+
     fn is_crowded(&self) -> bool {
         self.seats.len() > FEW
     }

@@ -126,7 +126,7 @@ impl Source for Server {
         self.info(job).ok_or_else(|| Error::new(ErrorKind::JobNotFound, "never heard of it"))
     }
 
-    async fn list(&self) -> Result<Vec<JobInfo>> {
+    async fn list(&self, _: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
         let _request = self.request();
         let nth = {
             let mut lists = self.0.lists.lock().unwrap();
