@@ -333,9 +333,9 @@ impl Submit {
         self.send(name, LookedFor::ByName).await
     }
 
-    async fn run(self) -> Result<Job> {
-        match &self.full_name {
-            Some(full_name) => self.clone().send(full_name.clone(), LookedFor::ByName).await,
+    async fn run(mut self) -> Result<Job> {
+        match self.full_name.take() {
+            Some(full_name) => self.send(full_name, LookedFor::ByName).await,
             None if self.suffix => {
                 let name = settle::unique(&name(self.name.as_deref(), &self.inputs)?);
                 self.send(name, LookedFor::ByName).await
