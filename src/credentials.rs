@@ -258,6 +258,13 @@ impl Keyring {
         matches!(self.credentials.proof, Proof::SecretKey(_))
     }
 
+    /// The secret key or token that was given, and the token that is held.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let (Proof::SecretKey(given) | Proof::Token(given)) = &self.credentials.proof;
+        let held = lock(&self.held).token.as_ref().map(|token| token.text.clone());
+        held.into_iter().chain([given.clone()]).collect()
+    }
+
     /// A token that is good for now. Tasks that need one at the same time share one request and its outcome.
     ///
     /// Dropping one of them, or all, leaves nothing behind.

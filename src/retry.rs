@@ -91,7 +91,7 @@ fn is_untrusted(_: &Error) -> bool {
 /// | no connection: name, port, TLS | again | again |
 /// | turned away: HTTP 429, or *the service is busy* | again | again |
 /// | the connection broke before the request was sent to its end | again | again |
-/// | the connection broke later, no answer in time, HTTP 408, 502, 503, 504 | again | never¹ |
+/// | the connection broke later, no answer in time, HTTP 408, 502, 503, 504, 520 to 527 | again | never¹ |
 /// | an answer that breaks off | again | never¹ |
 /// | a certificate that is not trusted, any other answer | never | never |
 ///

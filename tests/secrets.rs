@@ -333,6 +333,15 @@ async fn a_failed_job_that_repeats_the_password_does_not_show_it() {
 }
 
 #[tokio::test]
+async fn a_failed_job_that_repeats_the_token_does_not_show_it() {
+    let info = r#"{"code":200,"data":{"jobId":"1","status":"fail","errorMessage":"cannot serve token=hush-t0ken"}}"#;
+    let url = server_that_says(http("200 OK", info)).await;
+    let client = Client::builder(url).credentials(Credentials::token("ann", "hush-t0ken")).build().unwrap();
+    let error = client.job("1").wait().await.unwrap_err();
+    assert!(error.to_string().contains("cannot serve") && !said_by(&error).contains("hush"), "{error}");
+}
+
+#[tokio::test]
 async fn a_new_token_in_an_answer_that_is_not_as_it_should_be_is_not_shown() {
     for answer in
         [r#"{"code":"200","token":"fr3sh-t0ken"} and more"#, r#"{"code":["fr3sh-t0ken"],"token":"fr3sh-t0ken"}"#]

@@ -124,8 +124,8 @@ enum Ending {
 }
 
 impl Ending {
-    /// More than a closing tag is long.
-    const TAIL: usize = 64;
+    /// More than a closing tag is long, or an only one with its namespaces.
+    const TAIL: usize = 1024;
 
     fn of(format: Format) -> Self {
         match format {
@@ -172,7 +172,8 @@ impl Ending {
             Self::Open => true,
             Self::Json { closed, .. } => *closed,
             Self::Xml { tail } => {
-                let is_empty = || tail.ends_with(b"/>") && String::from_utf8_lossy(tail).contains("<graphml");
+                let last_tag = tail.iter().rposition(|byte| *byte == b'<').map_or(&[][..], |start| &tail[start..]);
+                let is_empty = || tail.ends_with(b"/>") && last_tag.starts_with(b"<graphml");
                 tail.ends_with(b"graphml>") || is_empty()
             }
         };
@@ -254,9 +255,16 @@ impl Target {
     pub(super) async fn appear(self) -> Result<()> {
         let Self { path, file, temporary } = self;
         drop(file);
-        blocking(move || match temporary.persist(&path) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(unwritable(&path, &error.error)),
+        blocking(move || {
+            let failed = |error: &io::Error| unwritable(&path, error);
+            temporary.persist(&path).map_err(|error| failed(&error.error))?;
+            // A name is in its directory, and there it must outlive a power cut.
+            #[cfg(unix)]
+            if let Some(directory) = path.parent() {
+                let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+                fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| failed(&error))?;
+            }
+            Ok(())
         })
         .await
     }

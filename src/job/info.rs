@@ -265,11 +265,14 @@ pub(super) struct Listing {
 }
 
 impl JobList {
-    /// The jobs that are wanted.
+    /// The jobs that are wanted, as far as they can be read.
     pub(super) fn jobs(&self, wanted: impl Fn(&Listing) -> bool) -> Vec<JobInfo> {
-        let wanted =
-            self.entries().filter(|entry| serde_json::from_str(entry.get()).is_ok_and(|listing| wanted(&listing)));
-        wanted.filter_map(|entry| serde_json::from_str(entry.get()).ok()).collect()
+        self.entries()
+            .filter_map(|(entry, listing)| Some((entry, listing?)))
+            .filter(|(_, listing)| wanted(listing))
+            // One whose other fields cannot be read is there all the same.
+            .map(|(entry, listing)| serde_json::from_str(entry.get()).unwrap_or_else(|_| listing.into()))
+            .collect()
     }
 
     /// The job of that name, the latest if there are several.
@@ -279,16 +282,24 @@ impl JobList {
         named.into_iter().reduce(|one, other| if other.create_time > one.create_time { other } else { one })
     }
 
-    /// Whether it may hold more jobs than it tells of: by its own count, or as an entry that is none.
+    /// Whether it may hold more jobs than it tells of: by its own count, as an entry that is none, or as it is no list.
     pub(super) fn is_short(&self) -> bool {
-        let told = self.entries().filter(|entry| serde_json::from_str::<Listing>(entry.get()).is_ok()).count();
+        let told = self.entries().filter(|(_, listing)| listing.is_some()).count();
         let counted = self.total.and_then(|total| usize::try_from(total).ok()).unwrap_or_default();
         let named = self.job_ids.as_ref().map_or(0, Vec::len);
-        counted.max(named).max(self.entries().count()) > told
+        let is_list = self.job_details.is_some() || self.total.is_some();
+        !is_list || counted.max(named).max(self.entries().count()) > told
     }
 
-    fn entries(&self) -> impl Iterator<Item = &RawValue> {
-        self.job_details.iter().flatten().map(AsRef::as_ref)
+    fn entries(&self) -> impl Iterator<Item = (&RawValue, Option<Listing>)> {
+        let entries = self.job_details.iter().flatten();
+        entries.map(|entry| (&**entry, serde_json::from_str(entry.get()).ok()))
+    }
+}
+
+impl From<Listing> for JobInfo {
+    fn from(Listing { id, name }: Listing) -> Self {
+        Self { id, name, ..Self::default() }
     }
 }
 
@@ -455,12 +466,23 @@ mod tests {
         let short = |list: Value| serde_json::from_value::<JobList>(list).unwrap().is_short();
         let job = json!({"jobId": "1", "jobName": "n"});
         assert!(!short(json!({"total": 1, "jobIds": ["1"], "jobDetails": [job]})));
-        assert!(!short(json!({"total": null, "jobDetails": null})));
+        assert!(!short(json!({"total": 0, "jobDetails": null})));
+        assert!(short(json!({"total": null, "jobDetails": null})));
+        assert!(short(json!({"jobs": [job]})));
         assert!(!short(json!({"jobDetails": [job, job]})));
         assert!(short(json!({"total": 2, "jobDetails": [job]})));
         assert!(short(json!({"jobIds": ["1", "2"], "jobDetails": [job]})));
         assert!(short(json!({"total": "5"})));
         assert!(short(json!({"jobDetails": [job, {"jobName": "no id"}]})));
+    }
+
+    #[test]
+    fn a_job_whose_other_fields_cannot_be_read_is_found_all_the_same() {
+        for odd in [r#""status": "create", "status": "fail""#, r#""errorMessage": "\ud83d""#, r#""onTop": 1e999"#] {
+            let list = format!(r#"{{"total": 1, "jobDetails": [{{"jobId": "1", "jobName": "n", {odd}}}]}}"#);
+            let list: JobList = serde_json::from_str(&list).unwrap();
+            assert_eq!(list.named("n").map(|job| job.id), Some("1".into()), "{odd}");
+        }
     }
 
     #[test]

@@ -97,10 +97,10 @@ impl Client {
     /// the [error tells](Error::job_name).
     ///
     /// # Errors
-    /// As every call of the API.
+    /// [`Protocol`](ErrorKind::Protocol) if the list of jobs is not whole by its own count, so that a job that is not in it
+    /// may be there all the same; else as every call of the API.
     pub async fn find_job(&self, name: impl AsRef<str>) -> Result<Option<Job>> {
-        let list = self.list(self.transport().attempts()).await?;
-        Ok(list.named(name.as_ref()).map(|info| self.job(info.id)))
+        Ok(self.look_for(name.as_ref(), self.transport().attempts()).await?.map(|info| self.job(info.id)))
     }
 
     async fn list(&self, attempts: Attempts) -> Result<JobList> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Job, JobId};
+use super::{Job, JobId, JobInfo};
 use crate::retry::Attempts;
 use crate::{Client, Error, ErrorKind, Result};
 
@@ -19,8 +19,8 @@ use crate::{Client, Error, ErrorKind, Result};
 /// |---|---|---|
 /// | did not arrive, or was turned away (*busy*, HTTP 429), or was not sent to its end | no | it is sent again, whole |
 /// | was refused | no | the error tells why |
-/// | was sent, and the connection broke before an answer, or a proxy answered 502 or 503 | open | the list is asked; if the job is not there at the end of the window, it is sent again |
-/// | was sent, and there was no answer in time, HTTP 504, or one that cannot be read | open, the server may still be at it | the list is asked; it is never sent again |
+/// | was sent, and the connection broke before an answer, or a proxy answered 502, 503, or 520 to 527 but for the next row | open | the list is asked; if the job is not there at the end of the window, it is sent again |
+/// | was sent, and there was no answer in time, HTTP 408, 504, 522 or 524, or an answer that cannot be read | open, the server may still be at it | the list is asked; it is never sent again |
 /// | was answered with a failure of the server | open | the list is asked; if there is no job, the error tells of the failure |
 ///
 /// When the attempts of the client run out, the last submit that was sent and not answered ends as `SubmitUnknown` too.
@@ -120,9 +120,9 @@ impl Settling {
             let look = client.look_for(name, attempts);
             let told = timeout(LONGEST_LOOK, look).await.unwrap_or_else(|_| Err(not_told()));
             match told {
-                Ok(Some(job)) => {
-                    tracing::info!(job = %job.id(), name, "the submit whose answer was lost made a job");
-                    return Ok(Some(job));
+                Ok(Some(info)) => {
+                    tracing::info!(job = %info.id, name, "the submit whose answer was lost made a job");
+                    return Ok(Some(Job::submitted(client.clone(), info, None)));
                 }
                 Ok(None) => {
                     absences += 1;
@@ -150,14 +150,14 @@ fn not_told() -> Error {
 }
 
 impl Client {
-    /// The job of a name that only one can have.
+    /// The job of that name, the latest if there are several.
     ///
     /// # Errors
     /// Also when the list is not whole, so that a job that is not in it may be there all the same.
-    async fn look_for(&self, name: &str, attempts: Attempts) -> Result<Option<Job>> {
+    pub(super) async fn look_for(&self, name: &str, attempts: Attempts) -> Result<Option<JobInfo>> {
         let list = self.list(attempts).await?;
         if let Some(info) = list.named(name) {
-            return Ok(Some(Job::submitted(self.clone(), info, None)));
+            return Ok(Some(info));
         }
         if list.is_short() {
             let text =

@@ -24,7 +24,9 @@ use crate::{Client, Error, ErrorKind, Result, Secret, Vendor};
 /// are not sent, and the server's defaults hold.
 ///
 /// # Submitted once
-/// However the network fails, there is never a second job. The name of the job gets a short suffix of its own
+/// However the network fails, there is one job and not two, as long as the server lists a job within the window in which
+/// it is looked for (30 seconds unless set otherwise), and without that limit where
+/// [`send_again`](crate::job::Settling::send_again) is off. The name of the job gets a short suffix of its own
 /// (`nightly-7k2m9qx4tb`), and when the answer to a submit is lost, the client looks for that name in the list of jobs
 /// before anything is sent again: [`Settling`](crate::job::Settling) tells when and how. With
 /// [`without_suffix`](Submit::without_suffix) the name is kept as it is; then a submit whose answer is lost cannot be told
@@ -305,7 +307,8 @@ impl Submit {
     /// Chooses the name that the job will have, suffix and all, and tells it: to be noted before the submit is awaited, and
     /// looked for with [`Client::find_job`](crate::Client::find_job) if it is dropped or its program ends on the way.
     ///
-    /// It stands for one job: clones that are awaited beside it would not be told from it.
+    /// It has a suffix, even after [`without_suffix`](Submit::without_suffix), and stands for one job: clones that are
+    /// awaited beside it would not be told from it. A batch chooses another.
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) for an empty name.

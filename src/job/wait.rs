@@ -42,7 +42,7 @@ impl Wait {
         self
     }
 
-    /// Waits for as long as it takes.
+    /// Waits for as long as it takes, and as the server can be asked: see [`Polling::patience`].
     pub fn without_deadline(mut self) -> Self {
         self.deadline = None;
         self
@@ -114,6 +114,8 @@ impl FinishedJob {
         match info.status {
             JobStatus::Failed => {
                 let reason = job.secrets.removed_from(reason.unwrap_or("the server gave no reason"));
+                let ours = job.client().transport().secrets();
+                let reason = ours.removed_from(&reason);
                 let text = format!("job {id} failed: {}", crate::api::excerpt(&reason));
                 Err(Error::new(ErrorKind::JobFailed, text).with_job(&id))
             }

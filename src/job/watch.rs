@@ -92,7 +92,8 @@ impl Polling {
         self
     }
 
-    /// How long a job is followed while its server cannot be asked. By default 5 minutes.
+    /// How long a job is followed while its server cannot be asked. By default 5 minutes; 15 seconds at most while the
+    /// server was never reached.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

@@ -105,6 +105,11 @@ impl Transport {
         &self.0.limits
     }
 
+    /// What this client proves itself with, and no text may repeat.
+    pub(crate) fn secrets(&self) -> Secrets {
+        Secrets::new(self.0.keyring.secrets())
+    }
+
     /// The attempts of a call that is repeated as the client is told to.
     pub(crate) fn attempts(&self) -> Attempts {
         self.0.retries.attempts()

@@ -230,9 +230,10 @@ async fn a_format_that_is_added_later_is_all_that_is_exported() {
     let added = outcomes(csv().export(ExportFormat::Graphml, home.exports()), none).await;
     assert_eq!(added.len(), 2);
     for (key, outcome) in &added {
-        assert_eq!(outcome.files(), [home.exports().join(format!("{key}.graphml"))]);
+        assert_eq!(outcome.files(), ["csv", "graphml"].map(|end| home.exports().join(format!("{key}.{end}"))));
     }
     assert_eq!(requests_to(&emulator, "submitUserJob"), 2);
+    assert_eq!(requests_to(&emulator, "exportFullLineageAsCsv"), 2);
 }
 
 #[tokio::test]

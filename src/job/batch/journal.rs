@@ -130,8 +130,7 @@ impl<'a> Reading<'a> {
             }
             self.number += 1;
             let is_last = input.fill_buf().map_err(|error| unreadable(self.path, &error))?.is_empty();
-            // What was synced never turns to NUL: of a group of lines that were being written, any page may be missing.
-            if is_last && is_torn(&line) || self.number > 1 && line.contains(&0) {
+            if is_last && is_torn(&line) {
                 return Ok(());
             }
             self.take(&line)?;
@@ -142,8 +141,10 @@ impl<'a> Reading<'a> {
     /// Whatever is no journal must not be taken for a torn one and cut off.
     fn check_beginning(&self, file: &File) -> Result<()> {
         let failed = |error| Error::io(format_args!("cannot read the journal {}", self.path.display()), &error);
-        let (beginning, length) = beginning(file).map_err(failed)?;
-        if beginning == BEGINNING || (BEGINNING.starts_with(without_nul(&beginning)) && length < TORN_HEADER) {
+        let beginning = beginning(file).map_err(failed)?;
+        // Of a journal whose first line is torn, nothing but NUL follows what there is of it.
+        let is_torn = beginning.len() as u64 <= TORN_HEADER && BEGINNING.starts_with(without_nul(&beginning));
+        if beginning.starts_with(BEGINNING) || is_torn {
             return Ok(());
         }
         let path = self.path.display();
@@ -171,12 +172,12 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The first bytes of a file, and its length.
-fn beginning(mut file: &File) -> io::Result<(Vec<u8>, u64)> {
+/// As much of a file as a torn first line could be, and a byte more.
+fn beginning(mut file: &File) -> io::Result<Vec<u8>> {
     let mut beginning = Vec::new();
-    file.take(BEGINNING.len() as u64).read_to_end(&mut beginning)?;
+    file.take(TORN_HEADER + 1).read_to_end(&mut beginning)?;
     file.rewind()?;
-    Ok((beginning, file.metadata()?.len()))
+    Ok(beginning)
 }
 
 /// Whether a last line was not written to its end. What a file system left of it may be NUL bytes.
@@ -321,19 +322,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_that_never_reached_the_disk_takes_the_rest_of_its_group_with_it() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("j");
-        let ends = sample(&path).await;
-        let mut bytes = fs::read(&path).unwrap();
-        bytes[ends[3] + 5..ends[5] + 5].fill(0);
-        fs::write(&path, &bytes).unwrap();
-        let (_journal, known) = Journal::open(&path, &client()).unwrap();
-        assert_eq!(known, known_after(&events()[..3]));
-        assert_eq!(fs::read(&path).unwrap(), &bytes[..ends[3]]);
-    }
-
-    #[tokio::test]
     async fn a_bad_line_before_the_last_is_named_and_nothing_is_changed() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("j");
@@ -341,6 +329,7 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         for (bad, reason) in [
             ("no json", "expected"),
+            ("\0\0\0\0", "expected"),
             ("", "EOF"),
             (r#"{"key":"a","event":"forgotten"}"#, "forgotten"),
             (r#"{"event":"submitting","name":"x"}"#, "key"),
@@ -374,8 +363,16 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("j");
         let zeros = vec![0; 1 << 17];
-        for content in [&b"select 1"[..], b"{}", b"{\"key\":1}\n", b"\n", b"{\"journal\":\"other\"}\n", b"x\0", &zeros]
-        {
+        for content in [
+            &b"select 1"[..],
+            b"{}",
+            b"{\"key\":1}\n",
+            b"\n",
+            b"{\"journal\":\"other\"}\n",
+            b"x\0",
+            b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0 mine",
+            &zeros,
+        ] {
             fs::write(&path, content).unwrap();
             assert!(refusal(&path).contains("no journal"));
             assert_eq!(fs::read(&path).unwrap(), content);

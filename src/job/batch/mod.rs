@@ -90,21 +90,24 @@ impl Client {
 /// |---|---|
 /// | all files | looks whether the files are there |
 /// | no job: refused, not reached, wrong input | submits it, under a new name |
-/// | [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown) | finds out whether there is a job, and submits it if not |
+/// | [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown), a failure of the server at the submit, or a refusal after either | finds out whether there is a job, and submits it if not, under the same name |
 /// | [`JobFailed`](crate::ErrorKind::JobFailed) | says so again, unless told to [retry](Batch::retry_failed) |
-/// | [`JobNotFound`](crate::ErrorKind::JobNotFound) | asks again, and gives up as before, unless told to [retry](Batch::retry_failed) |
+/// | [`JobNotFound`](crate::ErrorKind::JobNotFound) with the id of a job | asks again, and gives up as before, unless told to [retry](Batch::retry_failed) |
+/// | `JobNotFound` without one, as its submission was not given | submits it when it is given |
 /// | anything else | goes on with the job |
 ///
 /// What was being submitted when a run ended early is looked for under its name, for the window of
 /// [`Settling`](crate::job::Settling) from the start of the next run, before it is sent again. A server that takes
 /// longer than that from the last byte of an upload to its list wants a longer window; with
-/// [`send_again(false)`](crate::job::Settling::send_again) nothing depends on it.
+/// [`send_again(false)`](crate::job::Settling::send_again) nothing depends on it: then what is not found ends as
+/// `SubmitUnknown` in every run, until it is found or given under another key.
 ///
 /// # The journal
 /// One line of JSON for each step, after a first one with the server and the user: a journal is of one server, one user
 /// and one run at a time, and locked while it runs. A line that a crash has torn is the last, and is cut off. Any other
 /// damage is an error. It holds keys, names and ids of jobs, paths of exports, and what the server said of jobs that
-/// failed; never SQL, credentials, or a password of a submission. Deleting it makes all work new.
+/// failed, which may quote their SQL; never credentials, or a password of a submission. Deleting it makes all work new.
+/// Names of jobs always have a suffix, whatever the submission says of its name.
 ///
 /// # Errors
 /// [`BatchRun`] ends with an error only when nothing can be noted, or before anything is submitted:
@@ -165,7 +168,7 @@ impl Batch {
     }
 
     /// How long a step (submitting, waiting, one export) is tried again while the server cannot be reached, is busy, or
-    /// breaks off, counted from when that began. By default 10 minutes. Then the piece of work is given up for this run.
+    /// breaks off, counted from when the client itself first gave up. By default 10 minutes. Then the piece of work is given up for this run.
     ///
     /// Pauses grow to 30 seconds and vary at random; a server that says how long to wait is heeded. A submission of
     /// which nobody knows whether it arrived is looked for before it is sent again, and one that the server may still be
@@ -236,7 +239,7 @@ impl BatchOutcome {
         &self.key
     }
 
-    /// The name of its job on the server, if it got as far as one.
+    /// The name that was chosen for its job, whether or not there is one of that name on the server.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()

@@ -143,13 +143,15 @@ impl Piece {
 
     /// Which files an earlier run has made. Of work that is not given again, those of another directory will do.
     async fn look_for(&mut self, exported: &[Exported]) {
-        if self.submit.is_none() {
-            self.targets.retain(|target| !exported.iter().any(|known| known.format == target.format));
-        }
         for target in &mut self.targets {
-            let known = exported.iter().find(|known| known.file == target.file.to_string_lossy());
-            if let Some(known) = known {
-                target.is_there = is_there(&target.file, known.bytes).await;
+            let is_known = |known: &&Exported| known.file == target.file.to_string_lossy();
+            let elsewhere = |known: &&Exported| self.submit.is_none() && known.format == target.format;
+            let known = exported.iter().filter(is_known).chain(exported.iter().filter(elsewhere));
+            for known in known.map(|known| (PathBuf::from(&known.file), known.bytes)).collect::<Vec<_>>() {
+                if is_there(&known.0, known.1).await {
+                    (target.file, target.is_there) = (known.0, true);
+                    break;
+                }
             }
         }
     }
