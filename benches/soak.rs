@@ -1,8 +1,8 @@
 //! Many jobs over connections that fail: none is lost, none is there twice, and the memory of the client does not grow
 //! with their number: `cargo bench --features emulator --bench soak`.
 //!
-//! Each job is submitted, waited for, and its lineage read and looked at. One answer in twenty is faulty, each in one of
-//! several ways. The server is an emulator in a process of its own, so that what is measured is the client alone.
+//! Each job is submitted, waited for, and its lineage read and looked at. One answer in twenty is faulty, each in one
+//! of several ways. The server is an emulator in a process of its own, so that what is measured is the client alone.
 //! `SQLFLOW_SOAK_JOBS` sets how many jobs there are, `SQLFLOW_SOAK_SEED` which answers are faulty.
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -3,7 +3,8 @@
 //!
 //! Times are the best of several rounds that alternate between the peers, each reading in a process of its own, as that
 //! of a program that reads one answer: what a peer left in the allocator would make the next one faster. They are
-//! printed as ratios, which hold on other machines. `SQLFLOW_BENCH_RELATIONSHIPS` sets the size, `SQLFLOW_BENCH_ROUNDS` the number of rounds.
+//! printed as ratios, which hold on other machines. `SQLFLOW_BENCH_RELATIONSHIPS` sets the size, `SQLFLOW_BENCH_ROUNDS`
+//! the number of rounds.
 
 mod allocations;
 mod generator;

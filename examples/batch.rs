@@ -3,9 +3,9 @@
 //! ```text
 //! batch [--vendor NAME] [--journal FILE] [--out DIRECTORY] [--in-flight JOBS] [PATH…]
 //! ```
-//! Each path is a script or a directory, and becomes a job; by default those in `examples/sql`. The full lineage of each
-//! goes to the directory (`lineage` by default) as JSON and as CSV. Without `SQLFLOW_URL` it runs on an emulator of its
-//! own, which ends with it, and so does its journal.
+//! Each path is a script or a directory, and becomes a job; by default those in `examples/sql`. The full lineage of
+//! each goes to the directory (`lineage` by default) as JSON and as CSV. Without `SQLFLOW_URL` it runs on an emulator
+//! of its own, which ends with it, and so does its journal.
 
 mod server;
 

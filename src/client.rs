@@ -18,8 +18,8 @@ use crate::{Credentials, Error, Result, api};
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Before servers close a connection that nobody uses, which Tomcat does after 20 seconds: a submit on a connection that is
-/// just being closed has to be settled.
+/// Before servers close a connection that nobody uses, which Tomcat does after 20 seconds: a submit on a connection
+/// that is just being closed has to be settled.
 const IDLE: Duration = Duration::from_secs(15);
 const ANSWER_BYTES: u64 = 4 << 30;
 /// What the API takes in one submit.
@@ -60,8 +60,8 @@ impl Client {
     /// | path | `/gspLive_backend` in the cloud and on port 8081 (version 5), else `/api/gspLive_backend` |
     /// | path after `/api` | `/gspLive_backend` |
     ///
-    /// Plain HTTP to a host that is neither this machine nor in a private network works, and is warned of once: tokens and
-    /// SQL can be read by everyone on the way.
+    /// Plain HTTP to a host that is neither this machine nor in a private network works, and is warned of once: tokens
+    /// and SQL can be read by everyone on the way.
     pub fn builder(base_url: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(base_url.into())
     }
@@ -267,8 +267,9 @@ impl ClientBuilder {
     /// connections here, which cannot be made beside it.
     ///
     /// It should have no total timeout, which would end long exports, and no read timeout, which would end long
-    /// uploads. Whether redirects carry credentials elsewhere, and whether TLS is verified, is then its choice too. A program whose only TLS is the
-    /// rustls of this crate has to install a cryptography provider before it builds such a client, or reqwest panics.
+    /// uploads. Whether redirects carry credentials elsewhere, and whether TLS is verified, is then its choice too. A
+    /// program whose only TLS is the rustls of this crate has to install a cryptography provider before it builds such
+    /// a client, or reqwest panics.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.given = Some(client);
         self

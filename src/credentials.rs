@@ -40,9 +40,9 @@ const RENEW_AGAIN: Duration = Duration::from_secs(30);
 /// | the same, with a token from elsewhere | [`Credentials::token`]: sent as it is, never renewed |
 /// | on-premise servers without accounts, or that ignore tokens | [`Credentials::on_premise`], the default |
 ///
-/// A token is renewed shortly before it ends, and once in the middle of a call when the server refuses it (code 401). All
-/// tasks that need one wait for one request. How long it lives is counted from when it was issued, so that a local clock
-/// that is wrong by hours does no harm. A secret key that is refused is an error at once.
+/// A token is renewed shortly before it ends, and once in the middle of a call when the server refuses it (code 401).
+/// All tasks that need one wait for one request. How long it lives is counted from when it was issued, so that a local
+/// clock that is wrong by hours does no harm. A secret key that is refused is an error at once.
 ///
 /// Secrets go into form bodies and nowhere else; the exceptions are the GET operations of [`api`](crate::api), four of
 /// which take a token in the URL for want of a body, and one the user id.
@@ -622,7 +622,8 @@ mod tests {
             }
         }
 
-        /// What a call does: takes a token, uses it, and renews it once if it is refused. Tells how often it was refused.
+        /// What a call does: takes a token, uses it, and renews it once if it is refused. Tells how often it was
+        /// refused.
         async fn call(keyring: Keyring, server: Arc<Server>) -> u32 {
             let mut refused = 0;
             loop {

@@ -94,8 +94,8 @@ pub enum ErrorKind {
     Interrupted,
     /// The server, or a proxy before it, failed. What the call was to change may have changed.
     Server,
-    /// The answer is not what the API promises: not JSON, a page, or without the part that matters. What the call was to
-    /// change may have changed.
+    /// The answer is not what the API promises: not JSON, a page, or without the part that matters. What the call was
+    /// to change may have changed.
     Protocol,
     /// Something is over a limit: an upload, an answer, or an export that the server refuses to write.
     TooLarge,
@@ -103,9 +103,9 @@ pub enum ErrorKind {
     JobFailed,
     /// The job is not there (any more).
     JobNotFound,
-    /// A job was submitted, and whether it was made could not be found out. It must not be submitted again before that is
-    /// known: [`Error::job_name`] is the name to look for, with [`Client::find_job`](crate::Client::find_job). Of a batch
-    /// that was to be added to a job, [`Error::job_id`] is the job.
+    /// A job was submitted, and whether it was made could not be found out. It must not be submitted again before that
+    /// is known: [`Error::job_name`] is the name to look for, with [`Client::find_job`](crate::Client::find_job). Of a
+    /// batch that was to be added to a job, [`Error::job_id`] is the job.
     SubmitUnknown,
     /// The deadline of a wait passed. The job still runs: [`Error::job_id`] attaches to it again.
     Deadline,

@@ -57,10 +57,10 @@
 //! | `emulator` | | a local server that speaks the protocol, to try and to test with |
 //! | `petgraph` | | diagrams of lineage as graphs of petgraph 0.8 |
 //!
-//! ring was chosen for what it costs to build: a C compiler and nothing more, on every platform. A program that installs a
-//! cryptography provider for its process gets that one instead. This crate brings no provider to reqwest itself: where
-//! nothing else does (reqwest's default features do), a program that builds reqwest clients of its own has to install one
-//! first, or reqwest panics.
+//! ring was chosen for what it costs to build: a C compiler and nothing more, on every platform. A program that
+//! installs a cryptography provider for its process gets that one instead. This crate brings no provider to reqwest
+//! itself: where nothing else does (reqwest's default features do), a program that builds reqwest clients of its own
+//! has to install one first, or reqwest panics.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -1,12 +1,12 @@
 //! Trying again: after which failures, how long later, and how often in all.
 //!
 //! Two things decide, and both must agree. The *rule*, which is fixed, tells whether another attempt can do harm. The
-//! *policy*, which can be replaced, tells whether and when another is worth it. Each attempt beyond the first is paid for
-//! from the *budget* that all calls of a client share, so that a server in trouble is not asked six times as often as one
-//! in health.
+//! *policy*, which can be replaced, tells whether and when another is worth it. Each attempt beyond the first is paid
+//! for from the *budget* that all calls of a client share, so that a server in trouble is not asked six times as often
+//! as one in health.
 //!
-//! What becomes of every call under every fault is in the table of `docs/fault-matrix.md`, which a test holds against what
-//! really happens.
+//! What becomes of every call under every fault is in the table of `docs/fault-matrix.md`, which a test holds against
+//! what really happens.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -157,8 +157,8 @@ impl Attempt<'_> {
 ///
 /// Each pause is random, between nothing and a limit that doubles from [`base`](Backoff::base) to
 /// [`longest`](Backoff::longest): many clients that fail together do not come back together. Where a server says
-/// `Retry-After`, that time is added, unless it is over [`patience`](Backoff::patience): then the call fails with an error
-/// that [tells it](Error::retry_after).
+/// `Retry-After`, that time is added, unless it is over [`patience`](Backoff::patience): then the call fails with an
+/// error that [tells it](Error::retry_after).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Backoff {
     attempts: u32,

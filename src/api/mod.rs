@@ -5,8 +5,8 @@
 //! fail with the same [`Error`](crate::Error). Two things are left to the caller:
 //!
 //! - **The envelope.** Servers answer HTTP 200 even for failures and put a code into the [`Envelope`].
-//!   [`into_data`](ResponseValue::into_data) turns it into a result. (Code 401 and a busy server are errors already: the transport
-//!   renews a token for the one, and tries the other again.)
+//!   [`into_data`](ResponseValue::into_data) turns it into a result. (Code 401 and a busy server are errors already:
+//!   the transport renews a token for the one, and tries the other again.)
 //! - **The trap of an empty `jobId`**, which servers take as *the latest job of the user*.
 //!
 //! ```no_run

@@ -347,8 +347,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The least time a job spends in status `running`. The default is 300 ms, so that one who asks a few times a second
-    /// sees it.
+    /// The least time a job spends in status `running`. The default is 300 ms, so that one who asks a few times a
+    /// second sees it.
     #[must_use]
     pub fn time_in_running(mut self, time: Duration) -> Self {
         self.limits.time_in_running = time;

@@ -100,12 +100,12 @@ impl<F: ExportForm> Export<F> {
 
     /// All of it in memory, up to the [answer limit](crate::ClientBuilder::answer_limit) of the client.
     ///
-    /// An attempt that breaks off, stalls, or ends in the middle of its JSON or XML is made again from the start, as the
-    /// client [repeats calls](crate::retry::RetryPolicy).
+    /// An attempt that breaks off, stalls, or ends in the middle of its JSON or XML is made again from the start, as
+    /// the client [repeats calls](crate::retry::RetryPolicy).
     ///
     /// # Errors
-    /// [`JobNotFound`](ErrorKind::JobNotFound) if the server knows no such job; else as every call of the API. A failure
-    /// that the server writes in place of the file is one of these errors too.
+    /// [`JobNotFound`](ErrorKind::JobNotFound) if the server knows no such job; else as every call of the API. A
+    /// failure that the server writes in place of the file is one of these errors too.
     pub async fn bytes(self) -> Result<Bytes> {
         let mut attempts = self.attempts();
         loop {
@@ -128,18 +128,18 @@ impl<F: ExportForm> Export<F> {
         Ok(response.body)
     }
 
-    /// To a file, which appears whole or not at all: it is written under a temporary name beside the place, synced, then
-    /// renamed. A file that is there already is replaced, with its permissions kept. Gives its length in bytes.
+    /// To a file, which appears whole or not at all: it is written under a temporary name beside the place, synced,
+    /// then renamed. A file that is there already is replaced, with its permissions kept. Gives its length in bytes.
     ///
     /// There is no timeout in total. One that goes silent for the [stall
     /// timeout](crate::ClientBuilder::stall_timeout), breaks off, or ends in the middle of its JSON or XML is made
     /// again from the start, as the client [repeats calls](crate::retry::RetryPolicy). A CSV may end after any row
-    /// and hold any text, so that one which is cut off or garbled by a proxy that calls it whole is not found out. When the process is killed, the
-    /// temporary file may stay (`.NAME.….part`), and never the file itself.
+    /// and hold any text, so that one which is cut off or garbled by a proxy that calls it whole is not found out. When
+    /// the process is killed, the temporary file may stay (`.NAME.….part`), and never the file itself.
     ///
     /// # Errors
-    /// [`Io`](ErrorKind::Io), or [`InvalidInput`](ErrorKind::InvalidInput) for what is there and no file, names the path, before anything is asked where that is possible; else as
-    /// [`bytes`](Export::bytes). Nothing is left behind.
+    /// [`Io`](ErrorKind::Io), or [`InvalidInput`](ErrorKind::InvalidInput) for what is there and no file, names the
+    /// path, before anything is asked where that is possible; else as [`bytes`](Export::bytes). Nothing is left behind.
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<u64> {
         let mut target = Target::beside(path.as_ref()).await?;
         let mut attempts = self.attempts();

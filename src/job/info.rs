@@ -241,8 +241,8 @@ pub struct JobsSummary {
     pub warnings: Vec<String>,
 }
 
-/// The same list for one who looks for some of its jobs: the others are not read. A user may have 100,000, and a job that
-/// is read is much larger than its text.
+/// The same list for one who looks for some of its jobs: the others are not read. A user may have 100,000, and a job
+/// that is read is much larger than its text.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct JobList {

@@ -29,8 +29,8 @@
 //! # What holds on a bad network
 //!
 //! - **One submit makes one job.** How a submit whose answer was lost is settled: [`Settling`].
-//! - **Waiting goes on.** A state that cannot be asked for is an event: [`JobState::trouble`]. A [deadline](Wait::deadline)
-//!   covers all of a wait, and its error carries the id of the job, which still runs.
+//! - **Waiting goes on.** A state that cannot be asked for is an event: [`JobState::trouble`]. A
+//!   [deadline](Wait::deadline) covers all of a wait, and its error carries the id of the job, which still runs.
 //! - **Many watches are one request**, however many they are: [`Watch`].
 //! - **A file is whole or not there.** What stalls or breaks off is asked for again: [`Export::to_file`].
 //! - **A batch outlives its process**: [`Batch`].
@@ -93,12 +93,12 @@ impl Client {
 
     /// The job of that name, the latest if there are several. None if there is no such job (yet).
     ///
-    /// Names are compared as they are. After [`SubmitUnknown`](ErrorKind::SubmitUnknown) it finds the job by the name that
-    /// the [error tells](Error::job_name).
+    /// Names are compared as they are. After [`SubmitUnknown`](ErrorKind::SubmitUnknown) it finds the job by the name
+    /// that the [error tells](Error::job_name).
     ///
     /// # Errors
-    /// [`Protocol`](ErrorKind::Protocol) if the list of jobs is not whole by its own count, so that a job that is not in it
-    /// may be there all the same; else as every call of the API.
+    /// [`Protocol`](ErrorKind::Protocol) if the list of jobs is not whole by its own count, so that a job that is not
+    /// in it may be there all the same; else as every call of the API.
     pub async fn find_job(&self, name: impl AsRef<str>) -> Result<Option<Job>> {
         Ok(self.look_for(name.as_ref(), self.transport().attempts()).await?.map(|info| self.job(info.id)))
     }

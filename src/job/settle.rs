@@ -26,13 +26,13 @@ use crate::{Client, Error, ErrorKind, Result};
 /// When the attempts of the client run out, the last submit that was sent and not answered ends as `SubmitUnknown` too.
 ///
 /// The list of jobs is asked for the name several times, more and more rarely, in a window that begins when the answer
-/// was lost: a job may still be on its way. If two lists at least, the last of them at the end of the window, do not tell
-/// that there is none, or if the submit must not be sent again, the error is
+/// was lost: a job may still be on its way. If two lists at least, the last of them at the end of the window, do not
+/// tell that there is none, or if the submit must not be sent again, the error is
 /// [`SubmitUnknown`](ErrorKind::SubmitUnknown). A list that is not whole by its own count tells nothing.
 ///
-/// The vendor does not say how long a server takes from the last byte of an upload to the list. The window is our reading:
-/// generous, as a second job costs more than half a minute. Without [`send_again`](Settling::send_again) nothing depends
-/// on it.
+/// The vendor does not say how long a server takes from the last byte of an upload to the list. The window is our
+/// reading: generous, as a second job costs more than half a minute. Without [`send_again`](Settling::send_again)
+/// nothing depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settling {
     window: Duration,
@@ -104,8 +104,8 @@ impl Settling {
         })
     }
 
-    /// Looks for the job that a submit may have made. None is told on the word of two lists at least, the last of them at
-    /// the end of the window.
+    /// Looks for the job that a submit may have made. None is told on the word of two lists at least, the last of them
+    /// at the end of the window.
     ///
     /// # Errors
     /// When that cannot be told.
@@ -232,8 +232,8 @@ pub(super) fn unique(name: &str) -> String {
     format!("{name}-{suffix}")
 }
 
-/// How long the unique part of a name is: 50 bits, so that a million jobs of one name have one chance in 2000 that two of
-/// them are alike.
+/// How long the unique part of a name is: 50 bits, so that a million jobs of one name have one chance in 2000 that two
+/// of them are alike.
 const SUFFIX: usize = 10;
 
 #[cfg(test)]

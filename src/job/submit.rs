@@ -24,13 +24,13 @@ use crate::{Client, Error, ErrorKind, Result, Secret, Vendor};
 /// are not sent, and the server's defaults hold.
 ///
 /// # Submitted once
-/// However the network fails, there is one job and not two, as long as the server lists a job within the window in which
-/// it is looked for (30 seconds unless set otherwise), and without that limit where
+/// However the network fails, there is one job and not two, as long as the server lists a job within the window in
+/// which it is looked for (30 seconds unless set otherwise), and without that limit where
 /// [`send_again`](crate::job::Settling::send_again) is off. The name of the job gets a short suffix of its own
 /// (`nightly-7k2m9qx4tb`), and when the answer to a submit is lost, the client looks for that name in the list of jobs
 /// before anything is sent again: [`Settling`](crate::job::Settling) tells when and how. With
-/// [`without_suffix`](Submit::without_suffix) the name is kept as it is; then a submit whose answer is lost cannot be told
-/// from earlier ones, and ends as [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown) at once.
+/// [`without_suffix`](Submit::without_suffix) the name is kept as it is; then a submit whose answer is lost cannot be
+/// told from earlier ones, and ends as [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown) at once.
 ///
 /// Dropped while it is under way, it leaves open whether there is a job: [`choose_name`](Submit::choose_name) gives the
 /// name to look for beforehand, and a [`Batch`](crate::job::Batch) does that by itself.
@@ -39,8 +39,8 @@ use crate::{Client, Error, ErrorKind, Result, Secret, Vendor};
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput), [`Io`](crate::ErrorKind::Io) and
 /// [`TooLarge`](crate::ErrorKind::TooLarge) come before anything is sent and name the file or field.
 /// [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown) leaves open whether there is a job:
-/// [`Client::find_job`](crate::Client::find_job) finds it by [`Error::job_name`](crate::Error::job_name), now or later. With
-/// all others there is no job.
+/// [`Client::find_job`](crate::Client::find_job) finds it by [`Error::job_name`](crate::Error::job_name), now or later.
+/// With all others there is no job.
 #[derive(Clone)]
 #[must_use = "submits when it is awaited"]
 pub struct Submit {
@@ -79,8 +79,8 @@ macro_rules! submission {
 
             /// Leaves the name as it is, without the suffix that makes it the only one of its kind.
             ///
-            /// The job is submitted once all the same. But whether a submit whose answer was lost made a job can then not
-            /// be found out, and it ends as [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown).
+            /// The job is submitted once all the same. But whether a submit whose answer was lost made a job can then
+            /// not be found out, and it ends as [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown).
             pub fn without_suffix(mut self) -> Self {
                 self.suffix = false;
                 self
@@ -304,8 +304,9 @@ impl Submit {
         Job { secrets: Secrets::new(self.form.password.clone()), ..self.client.job(id) }
     }
 
-    /// Chooses the name that the job will have, suffix and all, and tells it: to be noted before the submit is awaited, and
-    /// looked for with [`Client::find_job`](crate::Client::find_job) if it is dropped or its program ends on the way.
+    /// Chooses the name that the job will have, suffix and all, and tells it: to be noted before the submit is awaited,
+    /// and looked for with [`Client::find_job`](crate::Client::find_job) if it is dropped or its program ends on the
+    /// way.
     ///
     /// It has a suffix, even after [`without_suffix`](Submit::without_suffix), and stands for one job: clones that are
     /// awaited beside it would not be told from it. A batch chooses another.

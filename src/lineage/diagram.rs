@@ -111,8 +111,8 @@ impl<'a> Diagram<'a> {
     /// Shows relationships of these types instead of `fdd` alone; see [`Trace::over`].
     ///
     /// With `fdr` among them every column of a result is joined to all that decides its rows, which can be a great many
-    /// edges; [by object](Self::by_object) they are few, and [with intermediates](Self::with_intermediates) they meet in
-    /// a record set.
+    /// edges; [by object](Self::by_object) they are few, and [with intermediates](Self::with_intermediates) they meet
+    /// in a record set.
     pub fn over<R: Into<RelationType>>(mut self, types: impl IntoIterator<Item = R>) -> Self {
         self.rules.follow(types.into_iter().map(Into::into));
         self

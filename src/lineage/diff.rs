@@ -74,9 +74,10 @@ impl Lineage {
     /// Several things of one name, such as the `RS-1` of several statements, are counted; which of them a difference
     /// shows is not specified. Places, data types and whatever else an answer says of what it names do not count.
     ///
-    /// Results inside statements ([`Object::is_intermediate`]) count too, by their own name alone, as flat answers do not
-    /// say in which schema they stand. Servers number them through a script, so that a new statement at its start may
-    /// rename those of all that follow. A summary holds no columns or relationships: beside it, all are added or removed.
+    /// Results inside statements ([`Object::is_intermediate`]) count too, by their own name alone, as flat answers do
+    /// not say in which schema they stand. Servers number them through a script, so that a new statement at its start
+    /// may rename those of all that follow. A summary holds no columns or relationships: beside it, all are added or
+    /// removed.
     ///
     /// ```
     /// use sqlflow_client::lineage::Lineage;

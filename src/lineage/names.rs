@@ -86,8 +86,8 @@ fn fold(text: &str) -> String {
 
 /// Takes a name apart at the dots outside quotes. A quote that is not closed is a character like any other.
 ///
-/// Back quotes around a whole path (`` `project.dataset.table` ``) are how Google's warehouse writes one, so that such a name
-/// falls apart too.
+/// Back quotes around a whole path (`` `project.dataset.table` ``) are how Google's warehouse writes one, so that such
+/// a name falls apart too.
 pub(super) fn parts(name: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let mut rest = name;

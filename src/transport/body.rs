@@ -25,16 +25,17 @@ use crate::{Error, Result};
 const UNPACKED: usize = 64 * 1024;
 /// What is unpacked before the ratio is looked at.
 const HARMLESS: u64 = 64 << 20;
-/// How many times its size an answer may unpack to. gzip reaches 1000 on nothing but blanks; lineage stays far below this.
+/// How many times its size an answer may unpack to. gzip reaches 1000 on nothing but blanks; lineage stays far below
+/// this.
 const LARGEST_RATIO: u64 = 250;
 
 /// The body of an answer, piece by piece.
 ///
 /// A [`Stream`] of `Result<Bytes>`; [`try_next`](ByteStream::try_next) serves without its traits. It has no timeout
 /// in total. One that goes silent for the stall timeout of the client ends with an error, and so does one that breaks
-/// off: one that ends with an error is not whole. (Where a proxy cuts a body and calls it whole, only what is read of it
-/// tells.) One that was sent compressed is unpacked, and ends with an
-/// error when it unpacks to a multiple of its size that no lineage has (over 250 times, past 64 MiB).
+/// off: one that ends with an error is not whole. (Where a proxy cuts a body and calls it whole, only what is read of
+/// it tells.) One that was sent compressed is unpacked, and ends with an error when it unpacks to a multiple of its
+/// size that no lineage has (over 250 times, past 64 MiB).
 pub struct ByteStream {
     peeked: VecDeque<Bytes>,
     rest: SyncWrapper<BoxStream<'static, Result<Bytes>>>,

@@ -159,8 +159,8 @@ impl Transport {
         Ok(response)
     }
 
-    /// Sends a request, with who is asking, and brings its answer as far as its caller wants it. That the call succeeded
-    /// is the caller's to say.
+    /// Sends a request, with who is asking, and brings its answer as far as its caller wants it. That the call
+    /// succeeded is the caller's to say.
     ///
     /// A token that the server refuses is renewed once: a refusal (HTTP 401, or that code in an envelope) is certain to
     /// have changed nothing.

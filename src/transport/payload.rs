@@ -248,8 +248,8 @@ impl Progress {
         self.state.compare_exchange(OPEN, WHOLE, Ordering::AcqRel, Ordering::Acquire) != Err(ABANDONED)
     }
 
-    /// Gives the request up, and tells whether it is certain that its end will never be sent. From then on it will not be,
-    /// even if the connection is still at it.
+    /// Gives the request up, and tells whether it is certain that its end will never be sent. From then on it will not
+    /// be, even if the connection is still at it.
     pub(super) fn abandon(&self) -> bool {
         self.state.compare_exchange(OPEN, ABANDONED, Ordering::AcqRel, Ordering::Acquire) != Err(WHOLE)
     }

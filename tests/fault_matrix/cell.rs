@@ -44,9 +44,9 @@ pub(crate) struct Observation {
     violations: Vec<String>,
 }
 
-/// The connections of all clients. Each client of its own would read the certificates of the platform again, which takes
-/// longer than the cell. As every cell has a server of its own, the first call to it finds no connection there all the
-/// same.
+/// The connections of all clients. Each client of its own would read the certificates of the platform again, which
+/// takes longer than the cell. As every cell has a server of its own, the first call to it finds no connection there
+/// all the same.
 static MEASURED: LazyLock<reqwest::Client> = LazyLock::new(connections);
 /// Those of what is done beside the calls.
 static BESIDE: LazyLock<reqwest::Client> = LazyLock::new(connections);
@@ -161,8 +161,8 @@ impl Cell {
         emulator.inject(if self.turns == Turns::Once { fault.times(1) } else { fault });
     }
 
-    /// A client that has asked nothing yet, and is quick. Short timeouts are for cells in which they pass: in all others a
-    /// busy machine must not make them.
+    /// A client that has asked nothing yet, and is quick. Short timeouts are for cells in which they pass: in all
+    /// others a busy machine must not make them.
     fn client(self, emulator: &Arc<Emulator>) -> Client {
         let polling = Polling::every(Duration::from_millis(5)).patience(Duration::from_millis(400));
         let window = Duration::from_millis(if self.trouble == Trouble::Late { 800 } else { 150 });
@@ -274,8 +274,8 @@ impl Cell {
     }
 }
 
-/// An error tells how often a call was tried, and the name to look for where a submit is open. One that was to be added to
-/// a job has no name of its own.
+/// An error tells how often a call was tried, and the name to look for where a submit is open. One that was to be added
+/// to a job has no name of its own.
 fn wrong_error(call: Call, error: &Error) -> Option<String> {
     if error.attempts() > ATTEMPTS {
         return Some(format!("it tells of {} attempts", error.attempts()));

@@ -78,7 +78,8 @@ pub(crate) enum Effect {
 /// How long the client waits for an answer, where one never comes.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// More than connections hold on their way, so that the client cannot have sent all of it when the server stops reading.
+/// More than connections hold on their way, so that the client cannot have sent all of it when the server stops
+/// reading.
 pub(crate) const LONG_UPLOAD: usize = 16 << 20;
 
 /// Long after the end of the test.

@@ -1,5 +1,5 @@
-//! What the docs promise of each call that meets a fault: the table of `RetryPolicy`, that of `Settling`, and the docs of
-//! `Submit`, `Watch` and `Export`, as one function.
+//! What the docs promise of each call that meets a fault: the table of `RetryPolicy`, that of `Settling`, and the docs
+//! of `Submit`, `Watch` and `Export`, as one function.
 
 use sqlflow_client::ErrorKind;
 

@@ -97,8 +97,8 @@ impl Server {
     }
 }
 
-/// A builder whose clients go straight to a server on loopback, ask for states without long pauses, make each call once,
-/// and look for a lost submit in a moment.
+/// A builder whose clients go straight to a server on loopback, ask for states without long pauses, make each call
+/// once, and look for a lost submit in a moment.
 pub(crate) fn builder(url: &str) -> ClientBuilder {
     Client::builder(url)
         .no_proxy()

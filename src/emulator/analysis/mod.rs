@@ -1,11 +1,12 @@
 //! From SQL to lineage.
 //!
 //! `flowscope-core` reads the scripts: it splits and parses them in the vendor's dialect, keeps the schema that the
-//! scripts imply, finds out which table a bare column belongs to, and reports what it cannot read. Its own lineage graph
-//! keeps only tables, CTEs and columns, though, while SQLFlow's records every step in between: select lists, unions,
-//! functions, the rows a filter decides. So `statement`, `query` and `expression` walk the syntax tree that `flowscope-core` parsed
-//! and write each step into a `draft`, asking its graph where the tree alone does not tell. Before that, `client` blanks
-//! what is meant for a command-line client and `separation` finds statements without semicolons between them.
+//! scripts imply, finds out which table a bare column belongs to, and reports what it cannot read. Its own lineage
+//! graph keeps only tables, CTEs and columns, though, while SQLFlow's records every step in between: select lists,
+//! unions, functions, the rows a filter decides. So `statement`, `query` and `expression` walk the syntax tree that
+//! `flowscope-core` parsed and write each step into a `draft`, asking its graph where the tree alone does not tell.
+//! Before that, `client` blanks what is meant for a command-line client and `separation` finds statements without
+//! semicolons between them.
 
 mod client;
 mod draft;

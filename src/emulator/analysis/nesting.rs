@@ -82,8 +82,8 @@ impl Depth {
 }
 
 impl Depth {
-    /// Whether a statement begins although no semicolon ended the one before it, as in T-SQL. No expression goes on with
-    /// such a word after an operand.
+    /// Whether a statement begins although no semicolon ended the one before it, as in T-SQL. No expression goes on
+    /// with such a word after an operand.
     fn begins_statement(&self, token: &Token) -> bool {
         const WORDS: [&str; 9] =
             ["insert", "update", "delete", "merge", "create", "alter", "drop", "truncate", "declare"];

@@ -246,7 +246,8 @@ impl<'a> Walker<'a> {
         result
     }
 
-    /// A chain of UNION, INTERSECT or EXCEPT. The columns are those of its first part; the others meet them by position.
+    /// A chain of UNION, INTERSECT or EXCEPT. The columns are those of its first part; the others meet them by
+    /// position.
     fn set_operation(&mut self, body: &SetExpr, op: SetOperator, outer: Option<&Scope<'_>>) -> ObjectIndex {
         let name = match op {
             SetOperator::Union => "RESULT_OF_UNION",

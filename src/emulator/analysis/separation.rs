@@ -28,8 +28,8 @@ const DOUBTFUL: [&str; 3] = ["select", "with", "set"];
 /// In how many places a statement may turn out to end.
 const MAX_ENDS: usize = 100;
 
-/// How many tokens of one script are parsed, those that are tried several times counted as often, before the rest is left
-/// as it is.
+/// How many tokens of one script are parsed, those that are tried several times counted as often, before the rest is
+/// left as it is.
 const MAX_TOKENS: usize = 20_000_000;
 
 /// The script with a semicolon in the place of a blank wherever one was missing, or nothing if none helps.

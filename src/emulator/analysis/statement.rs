@@ -121,8 +121,8 @@ impl Walker<'_> {
         }
     }
 
-    /// The columns that a query's columns meet by position: those listed, or all of a table that is known. A `VALUES` list has
-    /// no names to go by.
+    /// The columns that a query's columns meet by position: those listed, or all of a table that is known. A `VALUES`
+    /// list has no names to go by.
     fn insert_targets(
         &mut self,
         table: ObjectIndex,

@@ -420,7 +420,8 @@ impl Fault {
 /// # Which requests it befalls
 impl Fault {
     /// Only requests for this operation, called as in
-    /// [`RequestRecord::operation`](super::RequestRecord::operation). Called more than once: for any of these.
+    /// [`RequestRecord::operation`](super::RequestRecord::operation). Called more than once: for any of these. A name
+    /// that no operation has is never befallen; [as text](#impl-FromStr-for-Fault) it is refused.
     ///
     /// ```
     /// # use sqlflow_client::emulator::Fault;
@@ -489,8 +490,8 @@ impl Fault {
         self
     }
 
-    /// The request is handled all the same, and its answer is thrown away for that of the fault: a gateway that gives up
-    /// on a submit after its job was made.
+    /// The request is handled all the same, and its answer is thrown away for that of the fault: a gateway that gives
+    /// up on a submit after its job was made.
     ///
     /// Makes a difference to [`page`](Self::page), [`too_many_requests`](Self::too_many_requests),
     /// [`too_many_requests_until`](Self::too_many_requests_until), [`busy`](Self::busy), [`close`](Self::close) and

@@ -113,7 +113,8 @@ impl Client {
 /// [`BatchRun`] ends with an error only when nothing can be noted, or before anything is submitted:
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a journal that is in use by another process, damaged, no
 /// journal, or of another server, user or version, and for a setting that cannot be;
-/// [`Io`](crate::ErrorKind::Io) for one that cannot be opened, read or written, and for a directory that cannot be made.
+/// [`Io`](crate::ErrorKind::Io) for one that cannot be opened, read or written, and for a directory that cannot be
+/// made.
 #[derive(Debug, Clone)]
 #[must_use = "does nothing until it is run"]
 pub struct Batch {
@@ -168,11 +169,12 @@ impl Batch {
     }
 
     /// How long a step (submitting, waiting, one export) is tried again while the server cannot be reached, is busy, or
-    /// breaks off, counted from when the client itself first gave up. By default 10 minutes. Then the piece of work is given up for this run.
+    /// breaks off, counted from when the client itself first gave up. By default 10 minutes. Then the piece of work is
+    /// given up for this run.
     ///
     /// Pauses grow to 30 seconds and vary at random; a server that says how long to wait is heeded. A submission of
-    /// which nobody knows whether it arrived is looked for before it is sent again, and one that the server may still be
-    /// at is only looked for.
+    /// which nobody knows whether it arrived is looked for before it is sent again, and one that the server may still
+    /// be at is only looked for.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

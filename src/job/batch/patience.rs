@@ -25,8 +25,8 @@ impl Patience {
         Self { limit, healthy_after: Duration::MAX, failing_since: None, last: None, tries: 0 }
     }
 
-    /// With a step that bears trouble for so long by itself before it fails: one that goes on for longer than that was well
-    /// in between.
+    /// With a step that bears trouble for so long by itself before it fails: one that goes on for longer than that was
+    /// well in between.
     pub(super) fn with_one_that_bears(self, by_itself: Duration) -> Self {
         Self { healthy_after: by_itself.saturating_add(LONGEST_PAUSE), ..self }
     }

@@ -356,8 +356,8 @@ fn short_number(bytes: [u8; 8]) -> Option<(u64, usize)> {
     if len == 0 || has_leading_zero || matches!(after, b'.' | b'e' | b'E') {
         return None;
     }
-    // Zeros come before the digits, and what came after them is gone. Then neighbours are joined: digits to pairs, pairs
-    // to fours, fours to the number.
+    // Zeros come before the digits, and what came after them is gone. Then neighbours are joined: digits to pairs,
+    // pairs to fours, fours to the number.
     let digits = digits << (64 - 8 * len);
     let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
