@@ -420,8 +420,8 @@ impl Fault {
 /// # Which requests it befalls
 impl Fault {
     /// Only requests for this operation, called as in
-    /// [`RequestRecord::operation`](super::RequestRecord::operation). Called more than once: for any of these. A name
-    /// that no operation has is never befallen; [as text](#impl-FromStr-for-Fault) it is refused.
+    /// [`RequestRecord::operation`](super::RequestRecord::operation). Called more than once: for any of these. With a
+    /// name that no operation has, it befalls none; [as text](#impl-FromStr-for-Fault) such a name is refused.
     ///
     /// ```
     /// # use sqlflow_client::emulator::Fault;
