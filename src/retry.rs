@@ -93,9 +93,11 @@ fn is_untrusted(_: &Error) -> bool {
 /// | the connection broke before the request was sent to its end | again | again |
 /// | the connection broke later, no answer in time, HTTP 408, 502, 503, 504, 520 to 527 | again | never¹ |
 /// | an answer that breaks off | again | never¹ |
-/// | a certificate that is not trusted, any other answer | never | never |
+/// | a certificate that is not trusted, as far as rustls tells², any other answer | never | never |
 ///
 /// ¹ A submit is [settled](crate::job::Settling) instead: the client finds out whether there is a job.
+///
+/// ² Of the library of the platform it looks like any connection that failed, and is tried again.
 ///
 /// Reads are all operations whose repetition is as good as one: exports, questions, analyses, tokens, and also settings
 /// like [`Job::set_on_top`](crate::Job::set_on_top). Submitting, deleting and running again are not

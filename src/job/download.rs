@@ -12,6 +12,7 @@ use tempfile::TempPath;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 
 use super::export::Format;
+use crate::transport::failure::over_limit;
 use crate::transport::{Received, Response};
 use crate::{ByteStream, Error, ErrorKind, Result};
 
@@ -106,11 +107,6 @@ impl<'a> Download<'a> {
         }
         Ok(whole.into())
     }
-}
-
-fn over_limit(limit: u64) -> Error {
-    let text = format!("the answer is over the limit of {limit} bytes: raise it in the builder, or export to a file");
-    Error::new(ErrorKind::TooLarge, text)
 }
 
 /// Whether a file ends where it should. A proxy that cuts an answer may say that it is whole.

@@ -51,6 +51,7 @@ mod watch;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,6 +75,9 @@ use crate::retry::Attempts;
 use crate::transport::Take;
 use crate::transport::secrets::Secrets;
 use crate::{Client, Error, ErrorKind, Result, Secret, Vendor};
+
+/// How long a list of jobs is waited for: it may hold 100,000 and come over a slow line.
+const LONGEST_LIST: Duration = Duration::from_secs(300);
 
 impl Client {
     /// Submits SQL as a job. Add files, then await it.

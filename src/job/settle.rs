@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Job, JobId, JobInfo};
+use super::{Job, JobId, JobInfo, LONGEST_LIST};
 use crate::retry::Attempts;
 use crate::{Client, Error, ErrorKind, Result};
 
@@ -118,7 +118,7 @@ impl Settling {
             let transport = client.transport();
             let attempts = if is_last { transport.attempts() } else { transport.single() };
             let look = client.look_for(name, attempts);
-            let told = timeout(LONGEST_LOOK, look).await.unwrap_or_else(|_| Err(not_told()));
+            let told = timeout(LONGEST_LIST, look).await.unwrap_or_else(|_| Err(not_told()));
             match told {
                 Ok(Some(info)) => {
                     tracing::info!(job = %info.id, name, "the submit whose answer was lost made a job");
@@ -141,9 +141,6 @@ impl Settling {
         }
     }
 }
-
-/// A list may hold 100,000 jobs and come over a slow line.
-const LONGEST_LOOK: Duration = Duration::from_secs(300);
 
 fn not_told() -> Error {
     Error::new(ErrorKind::Timeout, "the list of jobs could not be asked in time, or not often enough")

@@ -160,11 +160,6 @@ impl Response {
     }
 
     fn too_large(&self) -> Error {
-        let limit = self.limit;
-        Error::new(
-            ErrorKind::TooLarge,
-            format!("the answer is over the limit of {limit} bytes: raise it in the builder, or export to a file"),
-        )
-        .in_operation(self.operation.id)
+        failure::over_limit(self.limit).in_operation(self.operation.id)
     }
 }

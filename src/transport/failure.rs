@@ -60,6 +60,12 @@ pub(super) fn unpacking(error: io::Error) -> Error {
     }
 }
 
+/// An answer that is longer than its caller may hold in memory.
+pub(crate) fn over_limit(limit: u64) -> Error {
+    let text = format!("the answer is over the limit of {limit} bytes: raise it in the builder, or export to a file");
+    Error::new(ErrorKind::TooLarge, text)
+}
+
 /// A small answer that grows beyond reason when it is unpacked.
 pub(super) fn bomb(packed: u64, unpacked: u64) -> Error {
     let text = format!(

@@ -29,8 +29,8 @@ pub enum ExportFormat {
 
 /// What the name of a file may be as long as, on the file systems there are, with what is added while it is written.
 const LONGEST: usize = 200;
-/// What a file that is written is called beside its name: `.name.XXXXXX.part`.
-const RANDOM: usize = ".XXXXXX".len();
+/// What a file that is written is called beside its name: `.name.a1B2c3.part`.
+const RANDOM: usize = ".a1B2c3".len();
 
 impl ExportFormat {
     /// What its files end with, without the dot.

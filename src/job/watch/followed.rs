@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::driver::Driver;
 use super::seat::{News, Seat, Turn};
 use super::{Polling, may_pass};
-use crate::job::{JobId, JobInfo};
+use crate::job::{JobId, JobInfo, LONGEST_LIST};
 use crate::{Error, ErrorKind, Result};
 
 /// So many watches ask for themselves.
@@ -31,9 +31,6 @@ const MOST_CONFIRMED: usize = 16;
 
 /// A state is a small answer: a server that does not give it in this time is asked again instead.
 const LONGEST_ASK: Duration = Duration::from_secs(60);
-
-/// A list may hold 100,000 jobs and come over a slow line.
-const LONGEST_LIST: Duration = Duration::from_secs(300);
 
 /// A server rests for this many times as long as its last list took.
 const REST: u32 = 4;
