@@ -327,7 +327,7 @@ mod tests {
     use super::*;
 
     fn inspect(fixture: &str, options: &[&str]) -> String {
-        let file = format!("{}/tests/fixtures/lineage/{fixture}", env!("CARGO_MANIFEST_DIR"));
+        let file = format!("{}/crates/sqlflow-lineage/tests/fixtures/lineage/{fixture}", env!("CARGO_MANIFEST_DIR"));
         let parser = lexopt::Parser::from_args([&[file.as_str()], options].concat());
         let arguments = arguments(parser).unwrap();
         let mut out = Vec::new();

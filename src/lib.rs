@@ -67,11 +67,8 @@
 pub mod api;
 mod client;
 mod credentials;
-#[cfg(feature = "emulator")]
-pub mod emulator;
 mod error;
 pub mod job;
-pub mod lineage;
 pub mod retry;
 mod transport;
 mod vendor;
@@ -80,9 +77,14 @@ pub use crate::client::{Client, ClientBuilder, TlsBackend};
 pub use crate::credentials::{Credentials, Secret};
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::job::{Job, JobId, JobStatus};
-pub use crate::lineage::Lineage;
 pub use crate::transport::ByteStream;
 pub use crate::vendor::Vendor;
+#[cfg(feature = "emulator")]
+#[doc(inline)]
+pub use sqlflow_emulator as emulator;
+#[doc(inline)]
+pub use sqlflow_lineage as lineage;
+pub use sqlflow_lineage::Lineage;
 
 /// The code in the README compiles.
 #[cfg(doctest)]

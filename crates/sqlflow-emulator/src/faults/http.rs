@@ -1,0 +1,319 @@
+//! What befalls a request on its way through HTTP: before it is handled, instead of that, and to its answer.
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header, response};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, Stream, StreamExt as _};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::wire::{Ending, Line, Peer};
+use super::{Blow, Kind, gzip, whole_seconds};
+use crate::arrival::Arrival;
+use crate::envelope::{EnvelopeCode, Failure};
+use crate::observe::Understood;
+use crate::{Service, until};
+
+/// What the real server says when it is overloaded.
+const BUSY: &str = "Sorry, the service is busy. Please try again later.";
+
+/// Bytes that are valid in no encoding of text, and begin like nothing known.
+const GARBAGE: &[u8] = b"\xff\xfe\x00\xc3\x28 <{[,;\"garbage\xf0\x9f\x00\xff";
+
+/// Left on a request whose job is to be deleted before it is handled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vanishing;
+
+/// Left on a response that is not sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unsent;
+
+/// A request on its way, and all that can be done to it.
+pub(crate) struct Passage {
+    pub(crate) service: Arc<Service>,
+    /// The number of the request in the record.
+    pub(crate) number: u64,
+    pub(crate) request: Request,
+    pub(crate) body: Arrival,
+    pub(crate) next: Next,
+}
+
+impl Passage {
+    /// Takes the request to its handler and gives the answer that is to be sent.
+    pub(crate) async fn complete(self, blow: Option<Blow>) -> Response {
+        let service = Arc::clone(&self.service);
+        let line = Peer::line(self.request.extensions());
+        let compressible = gzip::accepted(self.request.headers());
+        let compressed = service.gzip && compressible;
+        let Some(Blow { kind, handled }) = blow else {
+            let response = self.next.run(self.request).await;
+            return if compressed { compress(response).await } else { response };
+        };
+        let response = self.answered(&kind, handled, &line).await;
+        let response = altered(&kind, response, &service.stopped).await;
+        match kind {
+            Kind::Bomb(bytes) if compressible => packed(response, move |body| gzip::bomb(body, bytes)).await,
+            kind => {
+                let response = if compressed { compress(response).await } else { response };
+                sent(&kind, response, line, service.stopped.clone()).await
+            }
+        }
+    }
+
+    /// The answer of the handler, or what stands in for it.
+    async fn answered(mut self, kind: &Kind, handled: bool, line: &Line) -> Response {
+        match (instead(kind), kind) {
+            (Some(mut response), _) => {
+                if handled {
+                    let mut answer = self.next.run(self.request).await;
+                    let understood = answer.extensions_mut().remove::<Understood>().unwrap_or_default();
+                    response.extensions_mut().insert(understood);
+                }
+                // Bytes that nobody read would turn the end of the connection into a reset.
+                self.body.drain().await;
+                if *kind == Kind::Close {
+                    line.end(Ending::Close);
+                }
+                response
+            }
+            (None, Kind::ResetAfterReceived(bytes)) => {
+                self.body.receive(*bytes).await;
+                line.end(Ending::Reset);
+                unsent()
+            }
+            (None, Kind::Late(time)) => {
+                self.postponed(*time).await;
+                line.end(Ending::Close);
+                unsent()
+            }
+            (None, Kind::ExpireToken) => {
+                self.service.accounts.expire();
+                self.next.run(self.request).await
+            }
+            (None, Kind::Vanish) => {
+                self.request.extensions_mut().insert(Vanishing);
+                self.next.run(self.request).await
+            }
+            (None, _) => self.next.run(self.request).await,
+        }
+    }
+
+    /// Reads the request, and has it handled only later.
+    async fn postponed(self, time: Duration) {
+        let Self { service, number, request, body, next } = self;
+        let Some(body) = body.rest().await else { return };
+        let request = request.map(|_| Body::from(body));
+        tokio::spawn(async move {
+            let handled = async {
+                tokio::time::sleep(time).await;
+                next.run(request).await
+            };
+            tokio::select! {
+                mut answer = handled => {
+                    let understood = answer.extensions_mut().remove::<Understood>().unwrap_or_default();
+                    service.requests.update(number, |record| record.fields = understood.fields);
+                }
+                () = until(service.stopped.clone()) => {}
+            }
+        });
+    }
+}
+
+/// The answer of a fault that needs none from the handler.
+fn instead(kind: &Kind) -> Option<Response> {
+    match kind {
+        Kind::Close => Some(unsent()),
+        Kind::Page(status) => Some(page(*status)),
+        Kind::TooManyRequests(wait) => Some(too_many_requests(whole_seconds(*wait).to_string())),
+        Kind::TooManyRequestsUntil(seconds) => {
+            let time = UNIX_EPOCH + Duration::from_secs(*seconds);
+            Some(too_many_requests(httpdate::fmt_http_date(time)))
+        }
+        Kind::Busy => Some(Failure::new(500, BUSY).into_response()),
+        Kind::Redirect(url) => Some(redirect(url)),
+        _ => None,
+    }
+}
+
+fn unsent() -> Response {
+    let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    response.extensions_mut().insert(Unsent);
+    response
+}
+
+/// What nginx writes.
+fn page(status: StatusCode) -> Response {
+    let title = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or("Unknown"));
+    let body = format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
+         <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+    );
+    (status, [(header::CONTENT_TYPE, "text/html")], body).into_response()
+}
+
+fn too_many_requests(retry_after: String) -> Response {
+    let mut response = page(StatusCode::TOO_MANY_REQUESTS);
+    let retry_after = HeaderValue::try_from(retry_after).ok();
+    response.headers_mut().extend(retry_after.map(|value| (header::RETRY_AFTER, value)));
+    response
+}
+
+fn redirect(url: &str) -> Response {
+    let mut response = page(StatusCode::TEMPORARY_REDIRECT);
+    let url: String = url.chars().filter(|character| !character.is_control()).collect();
+    let location = HeaderValue::try_from(url).ok();
+    response.headers_mut().extend(location.map(|value| (header::LOCATION, value)));
+    response
+}
+
+/// What changes about an answer before it is compressed.
+async fn altered(kind: &Kind, response: Response, stopped: &watch::Receiver<bool>) -> Response {
+    match kind {
+        Kind::Latency(time) => {
+            pause(*time, stopped.clone()).await;
+            response
+        }
+        Kind::UnknownStatus(text) => {
+            let (head, body) = taken(response).await;
+            let body = with_status(&body, text).unwrap_or(body);
+            Response::from_parts(head, Body::from(body))
+        }
+        Kind::Garbage => {
+            let (mut head, _) = taken(response).await;
+            head.extensions.remove::<EnvelopeCode>();
+            Response::from_parts(head, Body::from(GARBAGE))
+        }
+        _ => response,
+    }
+}
+
+/// What becomes of an answer on the way.
+async fn sent(kind: &Kind, response: Response, line: Arc<Line>, stopped: watch::Receiver<bool>) -> Response {
+    match *kind {
+        Kind::Truncate(bytes) => {
+            let (head, body) = taken(response).await;
+            Response::from_parts(head, Body::from(beginning(&body, bytes)))
+        }
+        Kind::ContentLength(difference) => {
+            let (mut head, body) = taken(response).await;
+            let length = (body.len() as u64).saturating_add_signed(difference);
+            head.headers.insert(header::CONTENT_LENGTH, length.into());
+            Response::from_parts(head, in_pieces(stream::iter([body]).chain(end(line, Ending::Close))))
+        }
+        Kind::Drip(bytes, every) => {
+            let (mut head, body) = taken(response).await;
+            head.headers.insert(header::CONTENT_LENGTH, body.len().into());
+            Response::from_parts(head, in_pieces(dripping(body, bytes, every, stopped)))
+        }
+        Kind::Stall(bytes) => {
+            let (head, body) = taken(response).await;
+            let silence = stream::once(async move {
+                until(stopped).await;
+                line.end(Ending::Close);
+                Bytes::new()
+            });
+            Response::from_parts(head, in_pieces(stream::iter([beginning(&body, bytes)]).chain(silence)))
+        }
+        Kind::ResetAfterSent(bytes) => {
+            let (head, body) = taken(response).await;
+            let end = end(line, Ending::Reset);
+            Response::from_parts(head, in_pieces(stream::iter([beginning(&body, bytes)]).chain(end)))
+        }
+        _ => response,
+    }
+}
+
+/// Ends the connection where a body goes on. The server flushes whenever it has to wait for the rest of a body.
+fn end(line: Arc<Line>, ending: Ending) -> impl Stream<Item = Bytes> + Send {
+    stream::poll_fn(move |_| {
+        line.end_when_flushed(ending);
+        Poll::Pending
+    })
+}
+
+async fn pause(time: Duration, stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        () = until(stopped) => {}
+    }
+}
+
+/// An answer taken apart. A length it was given is taken away, as its body will be another.
+async fn taken(response: Response) -> (response::Parts, Bytes) {
+    let (mut head, body) = response.into_parts();
+    head.headers.remove(header::CONTENT_LENGTH);
+    // The bodies of handlers are in memory, where nothing can fail.
+    (head, to_bytes(body, usize::MAX).await.unwrap_or_default())
+}
+
+fn beginning(body: &Bytes, bytes: u64) -> Bytes {
+    body.slice(..usize::try_from(bytes).map_or(body.len(), |bytes| bytes.min(body.len())))
+}
+
+/// A body whose length is not known from the start.
+fn in_pieces(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Body {
+    Body::from_stream(pieces.map(Ok::<_, std::convert::Infallible>))
+}
+
+fn dripping(
+    body: Bytes,
+    bytes: u64,
+    every: Duration,
+    stopped: watch::Receiver<bool>,
+) -> impl Stream<Item = Bytes> + Send {
+    let begun = false;
+    stream::unfold((body, begun, stopped), move |(mut body, begun, stopped)| async move {
+        if body.is_empty() {
+            return None;
+        }
+        if begun {
+            pause(every, stopped.clone()).await;
+        }
+        let piece = beginning(&body, bytes);
+        let rest = body.split_off(piece.len());
+        Some((piece, (rest, true, stopped)))
+    })
+}
+
+async fn compress(response: Response) -> Response {
+    packed(response, gzip::compress).await
+}
+
+/// The same answer with its body packed, off the threads that serve requests. It stays as it is if that fails.
+async fn packed(response: Response, pack: impl FnOnce(&[u8]) -> std::io::Result<Vec<u8>> + Send + 'static) -> Response {
+    if response.extensions().get::<Unsent>().is_some() {
+        return response;
+    }
+    let (mut head, body) = taken(response).await;
+    let content = body.clone();
+    match tokio::task::spawn_blocking(move || pack(&content)).await {
+        Ok(Ok(packed)) => {
+            head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            Response::from_parts(head, Body::from(packed))
+        }
+        _ => Response::from_parts(head, Body::from(body)),
+    }
+}
+
+/// An answer in which jobs that have not ended have another status, unless it is no JSON.
+fn with_status(body: &[u8], text: &str) -> Option<Bytes> {
+    let mut answer: Value = serde_json::from_slice(body).ok()?;
+    let data = answer.get_mut("data")?;
+    replace_status(data, text);
+    for job in data.get_mut("jobDetails").and_then(Value::as_array_mut).into_iter().flatten() {
+        replace_status(job, text);
+    }
+    Some(answer.to_string().into())
+}
+
+fn replace_status(job: &mut Value, text: &str) {
+    if let Some(status) = job.get_mut("status").filter(|status| *status == "create" || *status == "running") {
+        *status = text.into();
+    }
+}

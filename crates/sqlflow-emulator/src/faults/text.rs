@@ -1,0 +1,199 @@
+//! Faults as text, the way command lines have them: `504,handled,on=submitUserJob,times=1`.
+
+use std::fmt::{self, Display};
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{Blow, Fault, Kind};
+use crate::routes;
+
+/// What is understood, by example.
+const FAULTS: &str = "latency=200ms, refuse=2s, reset-received=1000, reset-sent=1000, close, lose-answer, late=2s, \
+    502 (or another HTTP status), 429=5s, 429-until=2030-01-31T12:00:00Z, busy, expire-token, status=archiving, \
+    vanish, truncate=100, garbage, drip=10/50ms, stall=100, length=+10, bomb=1000000, redirect=http://127.0.0.1:9/";
+const LIMITS: &str = "on=submitUserJob, skip=2, every=3, chance=0.05/42, times=3, handled";
+
+/// A text that is no [`Fault`]. Says what is not understood, and what is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}; a fault is one of {FAULTS}, followed by any of {LIMITS}, each after a comma")]
+pub struct ParseFaultError {
+    reason: String,
+}
+
+impl ParseFaultError {
+    fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
+impl FromStr for Fault {
+    type Err = ParseFaultError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = parts(text).into_iter();
+        let fault = read_kind(&parts.next().unwrap_or_default())?;
+        parts.try_fold(fault, |fault, part| narrowed(fault, &part))
+    }
+}
+
+/// The text between the commas, without the backslashes before those that do not count.
+fn parts(text: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        let literal = if character == '\\' { characters.next() } else { None };
+        match (literal, parts.last_mut()) {
+            (None, _) if character == ',' => parts.push(String::new()),
+            (_, Some(part)) => part.push(literal.unwrap_or(character)),
+            (_, None) => {}
+        }
+    }
+    parts
+}
+
+fn read_kind(text: &str) -> Result<Fault, ParseFaultError> {
+    let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
+    Ok(match (name, value) {
+        ("latency", Some(value)) => Fault::latency(duration(value)?),
+        ("refuse", Some(value)) => Fault::refuse(duration(value)?),
+        ("reset-received", Some(value)) => Fault::reset_after_received(number(value, "a number of bytes")?),
+        ("reset-sent", Some(value)) => Fault::reset_after_sent(number(value, "a number of bytes")?),
+        ("close", None) => Fault::close(),
+        ("lose-answer", None) => Fault::lose_answer(),
+        ("late", Some(value)) => Fault::late(duration(value)?),
+        ("429", Some(value)) => Fault::too_many_requests(duration(value)?),
+        ("429-until", Some(value)) => Fault::too_many_requests_until(time(value)?),
+        ("busy", None) => Fault::busy(),
+        ("expire-token", None) => Fault::expire_token(),
+        ("status", Some(value)) => Fault::unknown_status(value),
+        ("vanish", None) => Fault::vanish(),
+        ("truncate", Some(value)) => Fault::truncate(number(value, "a number of bytes")?),
+        ("garbage", None) => Fault::garbage(),
+        ("drip", Some(value)) => drip(value)?,
+        ("stall", Some(value)) => Fault::stall_after(number(value, "a number of bytes")?),
+        ("length", Some(value)) => Fault::content_length(number(value, "a number of bytes with a sign")?),
+        ("bomb", Some(value)) => Fault::bomb(number(value, "a number of bytes")?),
+        ("redirect", Some(value)) => Fault::redirect(value),
+        (status, None) if status.starts_with(|first: char| first.is_ascii_digit()) => page(status)?,
+        _ => return Err(ParseFaultError::new(format!("'{text}' is no fault"))),
+    })
+}
+
+fn narrowed(fault: Fault, text: &str) -> Result<Fault, ParseFaultError> {
+    match text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value))) {
+        ("on", Some(name)) if routes::has_operation(name) => Ok(fault.on(name)),
+        ("on", Some(name)) => Err(ParseFaultError::new(format!("'{name}' is no operation"))),
+        ("skip", Some(value)) => Ok(fault.skip(number(value, "a number of requests")?)),
+        ("every", Some(value)) => Ok(fault.every(number(value, "a number of requests")?)),
+        ("chance", Some(value)) => chance(fault, value),
+        ("times", Some(value)) => Ok(fault.times(number(value, "a number of requests")?)),
+        ("handled", None) => Ok(fault.handled()),
+        _ => Err(ParseFaultError::new(format!("'{text}' does not narrow down a fault"))),
+    }
+}
+
+fn page(status: &str) -> Result<Fault, ParseFaultError> {
+    match number(status, "an HTTP status")? {
+        status @ 200..=599 => Ok(Fault::page(status)),
+        _ => Err(ParseFaultError::new(format!("'{status}' is no HTTP status between 200 and 599"))),
+    }
+}
+
+fn drip(value: &str) -> Result<Fault, ParseFaultError> {
+    let Some((bytes, every)) = value.split_once('/') else {
+        return Err(ParseFaultError::new(format!("'{value}' is no number of bytes with a time after a slash")));
+    };
+    Ok(Fault::drip(number(bytes, "a number of bytes")?, duration(every)?))
+}
+
+fn chance(fault: Fault, value: &str) -> Result<Fault, ParseFaultError> {
+    let (share, seed) = value.split_once('/').unwrap_or((value, "0"));
+    let share: f64 = number(share, "a share of requests")?;
+    if !(0.0..=1.0).contains(&share) {
+        return Err(ParseFaultError::new(format!("'{share}' is no share between 0 and 1")));
+    }
+    Ok(fault.chance(share, number(seed, "a seed")?))
+}
+
+fn number<T: FromStr>(value: &str, meant: &str) -> Result<T, ParseFaultError> {
+    value.parse().map_err(|_| ParseFaultError::new(format!("'{value}' is not {meant}")))
+}
+
+fn duration(value: &str) -> Result<Duration, ParseFaultError> {
+    humantime::parse_duration(value)
+        .map_err(|error| ParseFaultError::new(format!("'{value}' is no time with a unit ({error})")))
+}
+
+fn time(value: &str) -> Result<SystemTime, ParseFaultError> {
+    humantime::parse_rfc3339(value)
+        .map_err(|error| ParseFaultError::new(format!("'{value}' is no moment such as 2030-01-31T12:00:00Z ({error})")))
+}
+
+impl Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_blow(f, &self.kind, self.handled)?;
+        for operation in &self.operations {
+            write!(f, ",on={operation}")?;
+        }
+        if self.skip > 0 {
+            write!(f, ",skip={}", self.skip)?;
+        }
+        if self.every > 1 {
+            write!(f, ",every={}", self.every)?;
+        }
+        if let Some((share, seed)) = self.chance {
+            write!(f, ",chance={share}/{seed}")?;
+        }
+        self.times.map_or(Ok(()), |times| write!(f, ",times={times}"))
+    }
+}
+
+/// A fault without what decides whom it befalls.
+impl Display for Blow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_blow(f, &self.kind, self.handled)
+    }
+}
+
+fn write_blow(f: &mut fmt::Formatter<'_>, kind: &Kind, handled: bool) -> fmt::Result {
+    match kind {
+        Kind::Close if handled => return f.write_str("lose-answer"),
+        kind => kind.fmt(f)?,
+    }
+    f.write_str(if handled { ",handled" } else { "" })
+}
+
+impl Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let duration = humantime::format_duration;
+        match self {
+            Self::Latency(time) => write!(f, "latency={}", duration(*time)),
+            Self::Refuse(time) => write!(f, "refuse={}", duration(*time)),
+            Self::ResetAfterReceived(bytes) => write!(f, "reset-received={bytes}"),
+            Self::ResetAfterSent(bytes) => write!(f, "reset-sent={bytes}"),
+            Self::Close => f.write_str("close"),
+            Self::Late(time) => write!(f, "late={}", duration(*time)),
+            Self::Page(status) => write!(f, "{}", status.as_u16()),
+            Self::TooManyRequests(wait) => write!(f, "429={}", duration(*wait)),
+            Self::TooManyRequestsUntil(seconds) => {
+                let time = UNIX_EPOCH + Duration::from_secs(*seconds);
+                write!(f, "429-until={}", humantime::format_rfc3339_seconds(time))
+            }
+            Self::Busy => f.write_str("busy"),
+            Self::ExpireToken => f.write_str("expire-token"),
+            Self::UnknownStatus(text) => write!(f, "status={}", escaped(text)),
+            Self::Vanish => f.write_str("vanish"),
+            Self::Truncate(bytes) => write!(f, "truncate={bytes}"),
+            Self::Garbage => f.write_str("garbage"),
+            Self::Drip(bytes, every) => write!(f, "drip={bytes}/{}", duration(*every)),
+            Self::Stall(bytes) => write!(f, "stall={bytes}"),
+            Self::ContentLength(difference) => write!(f, "length={difference:+}"),
+            Self::Bomb(bytes) => write!(f, "bomb={bytes}"),
+            Self::Redirect(url) => write!(f, "redirect={}", escaped(url)),
+        }
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace(',', "\\,")
+}

@@ -1,0 +1,351 @@
+//! Sockets that can misbehave: a listener that stops listening and keeps its port, and connections that end on demand.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::http::Extensions;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How many connections may wait to be accepted, as many as Tokio takes on its own.
+const BACKLOG: u32 = 1024;
+
+/// How long to wait after a failure that is not the caller's.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Longer than any emulator runs, and still a moment that there is.
+const AGES: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
+/// The port, and whether anybody listens there.
+pub(crate) struct Gate {
+    address: SocketAddr,
+    runtime: Handle,
+    sockets: Mutex<Sockets>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Sockets {
+    listening: Option<TcpListener>,
+    /// Bound to the same port, so that nobody else gets it, and does not listen. Where two sockets cannot have the same
+    /// port there is none.
+    reserve: Option<TcpSocket>,
+    refused_until: Option<Instant>,
+    lines: Vec<Weak<Line>>,
+    shut: bool,
+}
+
+impl Gate {
+    /// Takes a port of 127.0.0.1, and listens unless connections are to be refused at first.
+    pub(crate) fn bind(port: u16, refusal: Option<Duration>) -> io::Result<Arc<Self>> {
+        let socket = bound((Ipv4Addr::LOCALHOST, port).into())?;
+        let gate = Self {
+            address: socket.local_addr()?,
+            runtime: Handle::current(),
+            sockets: Mutex::new(Sockets { reserve: Some(socket), ..Sockets::default() }),
+            changed: Notify::new(),
+        };
+        match refusal {
+            Some(time) => gate.refuse(time),
+            None => gate.listen()?,
+        }
+        Ok(Arc::new(gate))
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops listening for that long and closes what is open.
+    pub(crate) fn refuse(&self, time: Duration) {
+        let until = Instant::now() + time.min(AGES);
+        let mut sockets = self.lock();
+        sockets.refused_until = sockets.refused_until.max(Some(until));
+        sockets.listening = None;
+        for line in std::mem::take(&mut sockets.lines).iter().filter_map(Weak::upgrade) {
+            line.end(Ending::Close);
+        }
+        drop(sockets);
+        self.changed.notify_one();
+    }
+
+    /// Listens again, however long connections were to be refused.
+    pub(crate) fn admit(&self) {
+        let refusing = self.lock().refused_until.is_some();
+        if refusing {
+            self.lock().refused_until = Some(Instant::now());
+            // Whoever accepts tries again if the port is taken.
+            let _taken = self.listen();
+            self.changed.notify_one();
+        }
+    }
+
+    /// Listens, unless somebody does already. The spare socket has to be there first: none can be bound to the port of
+    /// one that listens.
+    fn listen(&self) -> io::Result<()> {
+        let _runtime = self.runtime.enter();
+        let mut sockets = self.lock();
+        if sockets.shut || sockets.listening.is_some() || sockets.refused_until.is_some_and(|end| Instant::now() < end)
+        {
+            return Ok(());
+        }
+        let socket = sockets.reserve.take().map_or_else(|| bound(self.address), Ok)?;
+        sockets.reserve = bound(self.address).ok();
+        sockets.listening = Some(socket.listen(BACKLOG)?);
+        sockets.refused_until = None;
+        Ok(())
+    }
+
+    fn refused_until(&self) -> Option<Instant> {
+        self.lock().refused_until
+    }
+
+    fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        match &self.lock().listening {
+            Some(listener) => listener.poll_accept(context),
+            None => Poll::Pending,
+        }
+    }
+
+    /// A connection that was accepted, unless nobody listens any more.
+    fn admitted(&self, stream: TcpStream) -> Option<Connection> {
+        let line = Arc::new(Line::default());
+        let mut sockets = self.lock();
+        sockets.listening.as_ref()?;
+        sockets.lines.retain(|line| line.strong_count() > 0);
+        sockets.lines.push(Arc::downgrade(&line));
+        Some(Connection { stream, line })
+    }
+
+    fn shut(&self) {
+        *self.lock() = Sockets { shut: true, ..Sockets::default() };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sockets> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// A socket with an address. On Windows the option would let it take an address that somebody listens on.
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// Lets callers in through the gate, as long as it is there.
+#[derive(Debug)]
+pub(crate) struct Door(pub(crate) Arc<Gate>);
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.0.shut();
+    }
+}
+
+impl Door {
+    async fn accepted(&self) -> Option<(Connection, SocketAddr)> {
+        let accepted = tokio::select! {
+            accepted = poll_fn(|context| self.0.poll_accept(context)) => accepted,
+            () = self.0.changed.notified() => return None,
+        };
+        match accepted {
+            Ok((stream, address)) => Some((self.0.admitted(stream)?, address)),
+            Err(error) => {
+                tracing::debug!(%error, "a connection could not be accepted");
+                tokio::time::sleep(PAUSE).await;
+                None
+            }
+        }
+    }
+
+    async fn wait(&self, until: Instant) {
+        tokio::select! {
+            () = tokio::time::sleep_until(until) => {}
+            () = self.0.changed.notified() => return,
+        }
+        if let Err(error) = self.0.listen() {
+            tracing::debug!(%error, "the port cannot be listened on again yet");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+impl Listener for Door {
+    type Io = Connection;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
+        loop {
+            if let Some(until) = self.0.refused_until() {
+                self.wait(until).await;
+            } else if let Some((connection, address)) = self.accepted().await {
+                // What is dripped must not be held back to be sent together. A connection already gone needs nothing.
+                let _gone = connection.stream.set_nodelay(true);
+                return (connection, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.0.address)
+    }
+}
+
+/// How a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// As after the last answer.
+    Close,
+    /// With a reset, which is what a process that dies or a firewall that forgets looks like.
+    Reset,
+}
+
+/// What can be done to a connection from where requests are handled.
+#[derive(Debug, Default)]
+pub(crate) struct Line(Mutex<Demand>);
+
+#[derive(Debug, Default)]
+struct Demand {
+    now: Option<Ending>,
+    flushed: Option<Ending>,
+    task: Option<Waker>,
+}
+
+impl Line {
+    /// Ends the connection without another byte.
+    pub(super) fn end(&self, ending: Ending) {
+        let task = {
+            let mut demand = self.lock();
+            demand.now = Some(ending);
+            demand.task.take()
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
+    /// Ends the connection when all that was written so far is sent. To be called by what the connection writes.
+    pub(super) fn end_when_flushed(&self, ending: Ending) {
+        self.lock().flushed = Some(ending);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Demand> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection to a caller.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    line: Arc<Line>,
+}
+
+impl Connection {
+    /// Fails if the connection is to end now, which makes the server drop it; keeps in mind who is to be woken if not.
+    fn check(&self, context: &Context<'_>) -> io::Result<()> {
+        let mut demand = self.line.lock();
+        if let Some(ending) = demand.now {
+            return Err(self.ended(ending));
+        }
+        demand.task = Some(context.waker().clone());
+        Ok(())
+    }
+
+    fn ended(&self, ending: Ending) -> io::Error {
+        if ending == Ending::Reset {
+            // Fails only if the connection is gone already.
+            let _gone = self.stream.set_zero_linger();
+        }
+        io::ErrorKind::ConnectionAborted.into()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check(context)?;
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.check(context)?;
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.check(context)?;
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// The server flushes when its own buffer is empty.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(context)?;
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        let flushed = self.line.lock().flushed;
+        Poll::Ready(flushed.map_or(Ok(()), |ending| Err(self.ended(ending))))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(context)?;
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// Who is at the other end of the connection that a request came on, and the connection itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    line: Arc<Line>,
+}
+
+impl Peer {
+    /// The peer of a request, unless it came without a socket.
+    pub(crate) fn of(extensions: &Extensions) -> Option<&Self> {
+        extensions.get::<ConnectInfo<Self>>().map(|ConnectInfo(peer)| peer)
+    }
+
+    /// The connection of a request. One that came without a socket has one to which nothing happens.
+    pub(super) fn line(extensions: &Extensions) -> Arc<Line> {
+        Self::of(extensions).map(|peer| Arc::clone(&peer.line)).unwrap_or_default()
+    }
+}
+
+impl Connected<IncomingStream<'_, Door>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+        Self { address: *stream.remote_addr(), line: Arc::clone(&stream.io().line) }
+    }
+}

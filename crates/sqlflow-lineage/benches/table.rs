@@ -1,0 +1,195 @@
+//! How fast lineage is read and how much memory it takes, beside its peers, in one run over the same bytes:
+//! `cargo bench --bench table`.
+//!
+//! Times are the best of several rounds that alternate between the peers, each reading in a process of its own, as that
+//! of a program that reads one answer: what a peer left in the allocator would make the next one faster. They are
+//! printed as ratios, which hold on other machines. `SQLFLOW_BENCH_RELATIONSHIPS` sets the size, `SQLFLOW_BENCH_ROUNDS`
+//! the number of rounds.
+
+mod allocations;
+mod generator;
+mod peers;
+
+use std::hint::black_box;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde::de::IgnoredAny;
+use serde_json::Value;
+use sqlflow_lineage::Lineage;
+
+use self::allocations::{Counting, counted};
+use self::generator::{LARGE, Layout};
+use self::peers::{closure, lineage, parsed};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The smaller answer is this much smaller.
+const SMALLER: usize = 10;
+
+fn main() {
+    let relationships = setting("SQLFLOW_BENCH_RELATIONSHIPS").unwrap_or(LARGE);
+    let rounds = setting("SQLFLOW_BENCH_ROUNDS").unwrap_or(7).max(1);
+    let (body, written) = generator::body(Layout::Tree, relationships);
+    if let Ok(reader) = std::env::var(READS) {
+        println!("{}", time_reading(&reader, &body).as_nanos());
+        return;
+    }
+    println!(
+        "{relationships} relationships, {:.1} MB, {:.0} % of them coordinates; best of {rounds} rounds\n",
+        ratio(body.len(), 1_000_000),
+        100.0 * ratio(usize::try_from(written.coordinate_bytes).unwrap_or(0), body.len()),
+    );
+
+    let mut reading = Reading::default();
+    for _ in 0..rounds {
+        reading.round();
+    }
+    let scan = reading.scan.best();
+    let slice = reading.slice.best();
+    let speed = ratio(body.len(), 1_000_000) / slice.as_secs_f64();
+    row("read", "to reach", "measured");
+    row("a scan that keeps nothing", "", &format!("1 ({} ms)", scan.as_millis()));
+    row("derived structs", "", &in_scans(reading.derived.best(), scan));
+    row("serde_json::Value", "", &in_scans(reading.value.best(), scan));
+    row("Lineage from a slice", "3.5 scans", &format!("{} ({speed:.0} MB/s)", in_scans(slice, scan)));
+    row("  of derived structs", "0.5", &format!("{:.2}", of(slice, reading.derived.best())));
+    row("Lineage from a reader", "", &in_scans(reading.reader.best(), scan));
+
+    memory(&body);
+
+    let (small_body, small_written) = generator::body(Layout::Tree, (relationships / SMALLER).max(1));
+    let small = questions(&small_body, &small_written.deep_column, rounds);
+    let large = questions(&body, &written.deep_column, rounds);
+    println!();
+    row("questions", "to reach", "measured");
+    row("index, of the reading time", "15 %", &format!("{:.1} %", 100.0 * of(large.index, slice)));
+    row("upstream of one column, whole file", "", &format!("{} columns, {:.1?}", large.columns, large.closure));
+    let small_size = format!("upstream of it, {:.0} MB file", ratio(small_body.len(), 1_000_000));
+    row(&small_size, "", &format!("{} columns, {:.1?}", small.columns, small.closure));
+    row("  larger of smaller file", "about 1", &format!("{:.2}", of(large.closure, small.closure)));
+}
+
+/// The times of all that reads.
+#[derive(Default)]
+struct Reading {
+    scan: Times,
+    derived: Times,
+    value: Times,
+    slice: Times,
+    reader: Times,
+}
+
+impl Reading {
+    fn round(&mut self) {
+        let all = [&mut self.scan, &mut self.slice, &mut self.derived, &mut self.reader, &mut self.value];
+        for (reader, times) in READERS.iter().zip(all) {
+            times.0.push(in_a_process_of_its_own(reader));
+        }
+    }
+}
+
+/// Tells a process of this program to read once, and how.
+const READS: &str = "SQLFLOW_BENCH_READS";
+const READERS: [&str; 5] = ["scan", "slice", "derived", "reader", "value"];
+
+fn in_a_process_of_its_own(reader: &str) -> Duration {
+    let program = std::env::current_exe().expect("a program knows where it is");
+    let output = Command::new(program).env(READS, reader).output().expect("it can be started again");
+    let nanoseconds = String::from_utf8_lossy(&output.stdout).trim().parse();
+    Duration::from_nanos(nanoseconds.unwrap_or_else(|error| panic!("reading as {reader} failed: {error}: {output:?}")))
+}
+
+fn time_reading(reader: &str, body: &[u8]) -> Duration {
+    let mut times = Times::default();
+    match reader {
+        "scan" => drop(times.time(|| parsed::<IgnoredAny>(body))),
+        "slice" => drop(times.time(|| lineage(body))),
+        "derived" => drop(times.time(|| parsed::<peers::Answer>(body))),
+        "reader" => drop(times.time(|| Lineage::from_reader(body).expect("the generator writes lineage"))),
+        "value" => drop(times.time(|| parsed::<Value>(body))),
+        other => panic!("nothing reads as {other}"),
+    }
+    times.best()
+}
+
+fn memory(body: &[u8]) {
+    let size = body.len();
+    println!();
+    row("memory, of the body", "to reach", "measured");
+    let (derived, of_derived) = counted(|| parsed::<peers::Answer>(body));
+    drop(derived);
+    row("derived structs hold", "", &format!("{:.2}", ratio(of_derived.live, size)));
+    let (value, of_value) = counted(|| parsed::<Value>(body));
+    drop(value);
+    row("serde_json::Value holds", "", &format!("{:.1}", ratio(of_value.live, size)));
+    let (lineage, of_lineage) = counted(|| lineage(body));
+    row("Lineage holds", "0.6", &format!("{:.2}", ratio(of_lineage.live, size)));
+    row("  as it says itself", "", &format!("{:.2}", ratio(lineage.heap_bytes(), size)));
+    drop(lineage);
+    row("derived structs at their peak, body included", "", &format!("{:.2}", ratio(size + of_derived.peak, size)));
+    let (lineage, of_stream) = counted(|| Lineage::from_reader(body).expect("the generator writes lineage"));
+    drop(lineage);
+    row("Lineage at its peak, from a reader", "0.9", &format!("{:.2}", ratio(of_stream.peak, size)));
+}
+
+struct Questions {
+    /// What the first question costs more than the ones after it.
+    index: Duration,
+    closure: Duration,
+    columns: usize,
+}
+
+fn questions(body: &[u8], column: &str, rounds: usize) -> Questions {
+    let (mut first, mut later) = (Times::default(), Times::default());
+    let mut columns = 0;
+    for _ in 0..rounds {
+        let lineage = lineage(body);
+        first.time(|| closure(&lineage, column));
+        for _ in 0..10 {
+            columns = later.time(|| closure(&lineage, column));
+        }
+    }
+    Questions { index: first.best().saturating_sub(later.best()), closure: later.best(), columns }
+}
+
+/// How long one thing took, each time.
+#[derive(Default)]
+struct Times(Vec<Duration>);
+
+impl Times {
+    /// Freeing the result is not part of it.
+    fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = black_box(work());
+        self.0.push(start.elapsed());
+        result
+    }
+
+    /// What other programs do to the machine only ever adds.
+    fn best(&self) -> Duration {
+        self.0.iter().min().copied().unwrap_or_default()
+    }
+}
+
+fn setting(name: &str) -> Option<usize> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn ratio(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
+}
+
+fn of(part: Duration, whole: Duration) -> f64 {
+    part.as_secs_f64() / whole.as_secs_f64()
+}
+
+fn in_scans(time: Duration, scan: Duration) -> String {
+    format!("{:.2} scans", of(time, scan))
+}
+
+fn row(what: &str, target: &str, measured: &str) {
+    println!("{what:<46} {target:<10} {measured}");
+}

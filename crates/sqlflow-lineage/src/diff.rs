@@ -1,0 +1,379 @@
+//! What changed from one answer to another, by name: ids mean nothing outside their answer.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::names;
+use super::view::{Column, Endpoint, EndpointRole, Object, Relationship};
+use super::{Inner, Lineage};
+
+/// What one lineage has and another has not; made by [`Lineage::diff`].
+///
+/// Shown one line for each change, objects first, then columns, then relationships, each sorted by name:
+///
+/// ```text
+/// + table SALES.ORDERS
+/// - column SALES.ITEMS.TOTAL
+/// + fdd SALES.ORDERS.TOTAL → RS-1.TOTAL
+/// ```
+#[derive(Clone, Debug)]
+pub struct Diff<'a> {
+    objects: Changes<Object<'a>>,
+    columns: Changes<Column<'a>>,
+    relationships: Changes<Relationship<'a>>,
+}
+
+/// What was added and what was removed, each in the order of its answer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Changes<T> {
+    /// What the new lineage has and the old one has not.
+    pub added: Vec<T>,
+    /// What the old lineage has and the new one has not.
+    pub removed: Vec<T>,
+}
+
+impl<T> Changes<T> {
+    /// Whether nothing was added or removed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
+}
+
+impl<'a> Diff<'a> {
+    /// Objects of every kind. One that changed its kind, a table that became a view, is both removed and added.
+    #[must_use]
+    pub fn objects(&self) -> &Changes<Object<'a>> {
+        &self.objects
+    }
+
+    /// Columns, those of objects that were added or removed too. The kind of their object does not count.
+    #[must_use]
+    pub fn columns(&self) -> &Changes<Column<'a>> {
+        &self.columns
+    }
+
+    /// Relationships: one is known by its type, its effect and the names of its ends.
+    #[must_use]
+    pub fn relationships(&self) -> &Changes<Relationship<'a>> {
+        &self.relationships
+    }
+
+    /// Whether nothing was added or removed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.columns.is_empty() && self.relationships.is_empty()
+    }
+}
+
+impl Lineage {
+    /// What `new` has and this lineage has not, and the other way round, by name.
+    ///
+    /// Names are the same apart from case unless double quotes keep a mixed one, and `DEFAULT` is the same as none.
+    /// Several things of one name, such as the `RS-1` of several statements, are counted; which of them a difference
+    /// shows is not specified. Places, data types and whatever else an answer says of what it names do not count.
+    ///
+    /// Results inside statements ([`Object::is_intermediate`]) count too, by their own name alone, as flat answers do
+    /// not say in which schema they stand. Servers number them through a script, so that a new statement at its start
+    /// may rename those of all that follow. A summary holds no columns or relationships: beside it, all are added or
+    /// removed.
+    ///
+    /// ```
+    /// use sqlflow_lineage::Lineage;
+    ///
+    /// let old: Lineage = r#"{"dbobjs": [{"id": "1", "name": "ORDERS", "type": "table"}]}"#.parse()?;
+    /// let new: Lineage = r#"{"dbobjs": [{"id": "7", "name": "orders", "type": "table",
+    ///     "columns": [{"id": "8", "name": "TOTAL"}]}]}"#.parse()?;
+    /// assert_eq!(old.diff(&new).to_string(), "+ column orders.TOTAL\n");
+    /// # Ok::<(), sqlflow_lineage::ReadError>(())
+    /// ```
+    #[must_use]
+    pub fn diff<'a>(&'a self, new: &'a Self) -> Diff<'a> {
+        let mut keys = Keys::default();
+        let ours = Known::new(self, &mut keys);
+        let theirs = Known::new(new, &mut keys);
+        let count = keys.known.len();
+        Diff {
+            objects: changes(count, (&ours.objects, self.objects()), (&theirs.objects, new.objects())),
+            columns: changes(count, (&ours.columns, self.columns()), (&theirs.columns, new.columns())),
+            relationships: changes(
+                count,
+                (&ours.relationships, self.relationships()),
+                (&theirs.relationships, new.relationships()),
+            ),
+        }
+    }
+}
+
+/// What things are known by, so that each can be compared as a number.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    Text(Box<str>),
+    Pair(usize, usize),
+    List(Box<[usize]>),
+}
+
+#[derive(Default)]
+struct Keys {
+    known: HashMap<Key, usize>,
+}
+
+impl Keys {
+    fn number(&mut self, key: Key) -> usize {
+        let next = self.known.len();
+        *self.known.entry(key).or_insert(next)
+    }
+
+    fn text(&mut self, text: impl Into<Box<str>>) -> usize {
+        self.number(Key::Text(text.into()))
+    }
+}
+
+/// What the records of one lineage are known by.
+struct Known {
+    objects: Vec<usize>,
+    columns: Vec<usize>,
+    relationships: Vec<usize>,
+}
+
+impl Known {
+    fn new(lineage: &Lineage, keys: &mut Keys) -> Self {
+        let inner = &*lineage.inner;
+        let mut names: Vec<usize> = Vec::with_capacity(lineage.objects().len());
+        for object in lineage.objects() {
+            let name = keys.text(object_identity(inner, object));
+            // A package comes before what stands in it.
+            let package = object.package().and_then(|package| names.get(package.at as usize).copied());
+            names.push(package.map_or(name, |package| keys.number(Key::Pair(package, name))));
+        }
+        let objects = lineage.objects().zip(&names).map(|(object, &name)| {
+            let kind = keys.text(object.kind_text());
+            keys.number(Key::Pair(name, kind))
+        });
+        let objects = objects.collect();
+        let name_of = |object: Object<'_>| names.get(object.at as usize).copied().unwrap_or_default();
+        let columns = lineage.columns().map(|column| {
+            let name = keys.text(names::column_identity(column.name()));
+            keys.number(Key::Pair(name_of(column.object()), name))
+        });
+        let columns: Vec<usize> = columns.collect();
+        let relationships = lineage.relationships().map(|relationship| {
+            let mut ends: Vec<(u8, usize)> = relationship
+                .ends()
+                .map(|end| (end.role() as u8, end_name(lineage, end, &names, &columns, keys)))
+                .collect();
+            ends.sort_unstable();
+            let kind = keys.text(relationship.type_text());
+            let effect = keys.text(relationship.effect_text().unwrap_or_default());
+            let ends = ends.into_iter().flat_map(|(role, name)| [usize::from(role), name]);
+            let key = [kind, effect].into_iter().chain(ends).collect();
+            keys.number(Key::List(key))
+        });
+        let relationships = relationships.collect();
+        Self { objects, columns, relationships }
+    }
+}
+
+fn object_identity(inner: &Inner, object: Object<'_>) -> String {
+    let raw = inner.model.objects.get(object.at as usize);
+    raw.map(|raw| names::identity(&inner.model, raw)).unwrap_or_default()
+}
+
+/// What an end means; where its id means nothing, what it says it means.
+fn end_name(lineage: &Lineage, end: Endpoint<'_>, objects: &[usize], columns: &[usize], keys: &mut Keys) -> usize {
+    let known = |names: &[usize], at: u32| names.get(at as usize).copied().unwrap_or_default();
+    if let Some(column) = end.column() {
+        return known(columns, column.at);
+    }
+    let tables = [Some(end.id()), end.table_id()];
+    if let Some(object) = tables.into_iter().flatten().find_map(|id| lineage.object_by_id(id)) {
+        return known(objects, object.at);
+    }
+    let given = end.parent_name().or(end.table_name()).map(names::name_identity);
+    let parent = match (end.object(), given) {
+        (Some(object), _) => Some(known(objects, object.at)),
+        (None, Some(name)) => Some(keys.text(name)),
+        (None, None) => None,
+    };
+    let own = end.name().map(|name| keys.text(names::column_identity(name)));
+    match (parent, own) {
+        (Some(parent), Some(own)) => keys.number(Key::Pair(parent, own)),
+        (Some(name), None) | (None, Some(name)) => name,
+        (None, None) => keys.text(end.id()),
+    }
+}
+
+/// What is left of each side after everything of both was taken away.
+fn changes<T: Copy>(
+    count: usize,
+    (old, old_items): (&[usize], impl Iterator<Item = T>),
+    (new, new_items): (&[usize], impl Iterator<Item = T>),
+) -> Changes<T> {
+    let mut left = vec![0_u32; count];
+    for &name in old {
+        if let Some(left) = left.get_mut(name) {
+            *left += 1;
+        }
+    }
+    let mut take = |name: usize| match left.get_mut(name) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            true
+        }
+        _ => false,
+    };
+    let added = new.iter().zip(new_items).filter(|(name, _)| !take(**name)).map(|(_, item)| item).collect();
+    let removed = old.iter().zip(old_items).filter(|(name, _)| take(**name)).map(|(_, item)| item).collect();
+    Changes { added, removed }
+}
+
+impl fmt::Display for Diff<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_sorted(f, &self.objects, |object| {
+            let kind = if object.kind_text().is_empty() { "object" } else { object.kind_text() };
+            (one_line(&object.qualified_name()), one_line(kind))
+        })?;
+        write_sorted(f, &self.columns, |column| (one_line(&column.qualified_name()), "column".to_owned()))?;
+        write_sorted(f, &self.relationships, |relationship| {
+            let kind = if relationship.type_text().is_empty() { "relationship" } else { relationship.type_text() };
+            (shown(relationship), one_line(kind))
+        })
+    }
+}
+
+/// A line for each change; of one name what was removed comes first.
+fn write_sorted<T>(
+    f: &mut fmt::Formatter<'_>,
+    changes: &Changes<T>,
+    name: impl Fn(&T) -> (String, String),
+) -> fmt::Result {
+    let removed = changes.removed.iter().map(|item| (name(item), '-'));
+    let added = changes.added.iter().map(|item| (name(item), '+'));
+    let mut lines: Vec<((String, String), char)> = removed.chain(added).collect();
+    lines.sort_by(|((a, a_kind), a_sign), ((b, b_kind), b_sign)| {
+        (a, *a_sign == '+', a_kind).cmp(&(b, *b_sign == '+', b_kind))
+    });
+    lines.iter().try_for_each(|((name, kind), sign)| writeln!(f, "{sign} {kind} {name}"))
+}
+
+/// Where it comes from and where it goes: of a call, who calls whom.
+fn shown(relationship: &Relationship<'_>) -> String {
+    let named = |roles: [EndpointRole; 2]| {
+        let ends = relationship.ends().filter(|end| roles.contains(&end.role()));
+        let mut names: Vec<String> = ends.map(|end| shown_end(&end)).collect();
+        names.sort_unstable();
+        names.join(", ")
+    };
+    let from = named([EndpointRole::Source, EndpointRole::Caller]);
+    let to = named([EndpointRole::Target, EndpointRole::Callee]);
+    one_line(format!("{from} → {to}").trim())
+}
+
+fn shown_end(end: &Endpoint<'_>) -> String {
+    match (end.column(), end.object()) {
+        (Some(column), _) => column.qualified_name(),
+        (None, Some(object)) if end.is_resolved() => object.qualified_name(),
+        (None, object) => {
+            let parent = object.map(|object| object.qualified_name());
+            let parent = parent.or_else(|| end.parent_name().or(end.table_name()).map(str::to_owned));
+            let own = end.name().or(parent.is_none().then(|| end.id())).map(str::to_owned);
+            parent.into_iter().chain(own).collect::<Vec<_>>().join(".")
+        }
+    }
+}
+
+/// Names of columns may be several lines of SQL.
+fn one_line(name: &str) -> String {
+    if !name.contains(char::is_control) {
+        return name.to_owned();
+    }
+    name.split(|c: char| c.is_control() || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{FIXTURES, LAYOUT_A, LAYOUT_B, LAYOUT_C1, ROUTINES, read, read_model};
+
+    #[test]
+    fn an_answer_does_not_differ_from_itself_in_another_layout() {
+        for body in FIXTURES {
+            assert!(read(body).diff(&read(body)).is_empty());
+        }
+        assert_eq!(read(LAYOUT_B).diff(&read(LAYOUT_C1)).to_string(), "");
+    }
+
+    #[test]
+    fn ids_and_the_case_of_names_do_not_count() {
+        let changed = LAYOUT_C1.replace(r#""id": ""#, r#""id": "1000"#).replace(r#"Id": ""#, r#"Id": "1000"#);
+        assert_ne!(read(LAYOUT_C1), read(&changed));
+        assert_eq!(read(LAYOUT_C1).diff(&read(&changed)).to_string(), "");
+        let shouted = LAYOUT_C1.replace(r#""name": "orders""#, r#""name": "\"ORDERS\"""#);
+        assert_ne!(shouted, LAYOUT_C1);
+        assert!(read(LAYOUT_C1).diff(&read(&shouted)).is_empty());
+    }
+
+    const OLD: &str = r#"
+        {"id": "1", "name": "ORDERS", "schema": "SALES", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
+        {"id": "3", "name": "RS-1", "type": "select_list", "columns": [{"id": "4", "name": "TOTAL"}]},
+        {"id": "5", "name": "RS-1", "type": "select_list", "columns": [{"id": "6", "name": "TOTAL"}]}"#;
+    const FLOWS: &str = r#"{"id": "7", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]},
+        {"id": "8", "type": "fdd", "target": {"id": "6"}, "sources": [{"id": "2"}]}"#;
+
+    #[test]
+    fn what_differs_is_told_line_by_line() {
+        let old = read_model(OLD, FLOWS);
+        let new = OLD.replace(r#""type": "table""#, r#""type": "view""#).replace(
+            "TOTAL\"}]},\n        {\"id\": \"3\"",
+            "TOTAL\"}, {\"id\": \"9\", \"name\": \"a\\n  + b\"}]},\n        {\"id\": \"3\"",
+        );
+        let flows = FLOWS.replace(r#""type": "fdd", "target": {"id": "6"}"#, r#""type": "fdr", "target": {"id": "6"}"#);
+        let new = read_model(&new, &flows);
+        let diff = old.diff(&new);
+        assert_eq!(
+            diff.to_string(),
+            "- table SALES.ORDERS\n+ view SALES.ORDERS\n+ column SALES.ORDERS.a + b\n\
+             - fdd SALES.ORDERS.TOTAL → RS-1.TOTAL\n+ fdr SALES.ORDERS.TOTAL → RS-1.TOTAL\n"
+        );
+        assert_eq!((diff.objects().added.len(), diff.columns().removed.len()), (1, 0));
+        assert_eq!(diff.relationships().added.first().map(super::Relationship::id), Some("8"));
+        let back = new.diff(&old);
+        assert_eq!(back.to_string().lines().count(), diff.to_string().lines().count());
+        assert_eq!(back.columns().removed.len(), 1);
+    }
+
+    #[test]
+    fn things_of_one_name_are_counted() {
+        let old = read_model(OLD, FLOWS);
+        let (less, _) = OLD.rsplit_once(",\n").unwrap();
+        let new = read_model(less, FLOWS.split_once(",\n").unwrap().0);
+        assert_eq!(
+            old.diff(&new).to_string(),
+            "- select_list RS-1\n- column RS-1.TOTAL\n- fdd SALES.ORDERS.TOTAL → RS-1.TOTAL\n"
+        );
+        assert_eq!(new.diff(&old).to_string().matches('+').count(), 3);
+    }
+
+    #[test]
+    fn ends_that_lead_nowhere_and_calls_are_known_by_the_names_they_give() {
+        let old = read(ROUTINES);
+        let new = read(&ROUTINES.replace("gone", "lost"));
+        assert_eq!(old.diff(&new).to_string(), "- call hr.nightly → gone, hr.run\n+ call hr.nightly → hr.run, lost\n");
+        let other = read(&ROUTINES.replace(r#""name": "pay""#, r#""name": "tax""#));
+        assert_eq!(old.diff(&other).objects().added.len(), 3, "what stands in a package goes with it");
+    }
+
+    #[test]
+    fn everything_of_one_answer_is_new_to_another() {
+        let (a, b) = (read(LAYOUT_A), read(LAYOUT_B));
+        let nothing = read_model("", "");
+        let diff = nothing.diff(&b);
+        assert_eq!(diff.objects().added.len(), b.objects().len());
+        assert_eq!(diff.columns().added.len(), b.columns().len());
+        assert_eq!(diff.relationships().added.len(), b.relationships().len());
+        assert!(diff.objects().removed.is_empty() && !a.diff(&b).is_empty());
+    }
+}

@@ -1,0 +1,103 @@
+//! Joins by id: which record an id means.
+
+use super::super::intern::Symbol;
+use super::super::model::{EndExtra, Model, NONE, RawEnd};
+
+/// What each id means. Ids are symbols, so each table is as long as there are symbols.
+pub(crate) struct Ids {
+    objects: Vec<u32>,
+    columns: Vec<u32>,
+    processes: Vec<u32>,
+    /// The arguments of routines, each with its routine. Few answers have any, so they are sorted pairs.
+    arguments: Vec<(Symbol, u32)>,
+}
+
+impl Ids {
+    pub(crate) fn new(model: &Model) -> Self {
+        let size = model.texts.len();
+        let mut arguments = Vec::with_capacity(model.arguments.len());
+        for (routine, object) in (0..).zip(&model.objects) {
+            arguments.extend(object.arguments.of(&model.arguments).iter().map(|argument| (argument.id, routine)));
+        }
+        arguments.retain(|(id, _)| !id.is_absent());
+        arguments.sort_unstable();
+        Self {
+            objects: by_symbol(size, model.objects.iter().map(|object| object.id)),
+            columns: by_symbol(size, model.columns.iter().map(|column| column.id)),
+            processes: by_symbol(size, model.processes.iter().map(|process| process.id)),
+            arguments,
+        }
+    }
+
+    pub(crate) fn object(&self, id: Symbol) -> Option<u32> {
+        found(&self.objects, id)
+    }
+
+    pub(crate) fn column(&self, id: Symbol) -> Option<u32> {
+        found(&self.columns, id)
+    }
+
+    pub(crate) fn process(&self, id: Symbol) -> Option<u32> {
+        found(&self.processes, id)
+    }
+
+    /// The routine that an argument belongs to.
+    fn routine_of_argument(&self, id: Symbol) -> Option<u32> {
+        let at = self.arguments.partition_point(|entry| entry.0 < id);
+        self.arguments.get(at).filter(|entry| entry.0 == id).map(|entry| entry.1)
+    }
+
+    pub(crate) fn is_known(&self, id: Symbol) -> bool {
+        self.column(id).is_some()
+            || self.object(id).is_some()
+            || self.process(id).is_some()
+            || self.routine_of_argument(id).is_some()
+    }
+}
+
+/// Ids are unique in every real answer; should one not be, its first bearer has it.
+fn by_symbol(size: usize, ids: impl Iterator<Item = Symbol>) -> Vec<u32> {
+    let mut table = vec![NONE; size];
+    for (at, id) in (0..).zip(ids) {
+        if !id.is_absent()
+            && let Some(place) = table.get_mut(id.index())
+            && *place == NONE
+        {
+            *place = at;
+        }
+    }
+    table
+}
+
+fn found(table: &[u32], id: Symbol) -> Option<u32> {
+    table.get(id.index()).copied().filter(|&at| at != NONE)
+}
+
+/// A column, or an object as a whole for table-level relationships.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Node {
+    Column(u32),
+    Object(u32),
+}
+
+impl Node {
+    pub(super) fn index(self, model: &Model) -> usize {
+        match self {
+            Self::Column(at) => at as usize,
+            Self::Object(at) => model.columns.len() + at as usize,
+        }
+    }
+}
+
+/// The node that an end means; for the argument of a routine the routine.
+pub(crate) fn node_of(model: &Model, ids: &Ids, at: u32, end: &RawEnd) -> Option<Node> {
+    if let Some(column) = ids.column(end.id) {
+        return Some(Node::Column(column));
+    }
+    let object = ids.object(end.id).or_else(|| {
+        let table = model.end_extras.get(at, EndExtra::TableId);
+        ids.object(table)
+    });
+    let object = object.or_else(|| ids.routine_of_argument(end.id));
+    object.map(Node::Object)
+}

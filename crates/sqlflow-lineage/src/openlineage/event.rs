@@ -1,0 +1,310 @@
+//! The JSON of an event, as the published schemas have it.
+
+use std::collections::{BTreeSet, HashSet};
+use std::io::{self, Write};
+
+use serde::{Serialize, Serializer};
+
+use super::OpenLineage;
+use super::columns::{Decided, Inputs, Transformation, decided};
+use super::datasets::{Dataset, Datasets};
+use super::namespace::uri;
+use crate::kinds::ObjectKind;
+
+macro_rules! facet_schema {
+    ($version:literal, $name:literal) => {
+        concat!("https://openlineage.io/spec/facets/", $version, "/", $name, ".json#/$defs/", $name)
+    };
+}
+
+const EVENT: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent";
+const COLUMN_LINEAGE: &str = facet_schema!("1-2-0", "ColumnLineageDatasetFacet");
+const DATA_SOURCE: &str = facet_schema!("1-0-1", "DatasourceDatasetFacet");
+const DATASET_TYPE: &str = facet_schema!("1-0-1", "DatasetTypeDatasetFacet");
+const ERROR_MESSAGE: &str = facet_schema!("1-0-1", "ErrorMessageRunFacet");
+const JOB_TYPE: &str = facet_schema!("2-0-4", "JobTypeJobFacet");
+const SCHEMA: &str = facet_schema!("1-2-0", "SchemaDatasetFacet");
+
+#[derive(Serialize)]
+struct Event<'e, I: Serialize, O: Serialize> {
+    #[serde(rename = "eventTime")]
+    time: String,
+    #[serde(rename = "eventType")]
+    kind: &'static str,
+    producer: &'e str,
+    #[serde(rename = "schemaURL")]
+    schema_url: &'static str,
+    run: Run<'e>,
+    job: Job<'e>,
+    inputs: I,
+    outputs: O,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run<'e> {
+    run_id: &'e str,
+    #[serde(skip_serializing_if = "RunFacets::is_empty")]
+    facets: RunFacets<'e>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RunFacets<'e> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<Facet<'e, ErrorMessage>>,
+}
+
+impl RunFacets<'_> {
+    fn is_empty(&self) -> bool {
+        self.error_message.is_none()
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorMessage {
+    message: String,
+    programming_language: &'static str,
+}
+
+#[derive(Serialize)]
+struct Job<'e> {
+    namespace: &'e str,
+    name: &'e str,
+    facets: JobFacets<'e>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JobFacets<'e> {
+    job_type: Facet<'e, JobType>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JobType {
+    processing_type: &'static str,
+    integration: &'static str,
+    #[serde(rename = "jobType")]
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct Facet<'e, T> {
+    #[serde(rename = "_producer")]
+    producer: &'e str,
+    #[serde(rename = "_schemaURL")]
+    schema_url: &'static str,
+    #[serde(flatten)]
+    content: T,
+}
+
+impl<'e, T> Facet<'e, T> {
+    fn new(settings: &'e OpenLineage<'_>, schema_url: &'static str, content: T) -> Self {
+        Self { producer: &settings.producer, schema_url, content }
+    }
+}
+
+/// Writes the event. Its datasets are made one by one, as they are written.
+pub(super) fn write(settings: &OpenLineage<'_>, datasets: &Datasets<'_, '_>, writer: impl Write) -> io::Result<()> {
+    let job_type = JobType { processing_type: "BATCH", integration: "SQLFLOW", kind: "JOB" };
+    let event = Event {
+        time: humantime::format_rfc3339_millis(settings.time()).to_string(),
+        kind: "COMPLETE",
+        producer: &settings.producer,
+        schema_url: EVENT,
+        run: Run { run_id: &settings.run_id, facets: RunFacets { error_message: error_message(settings) } },
+        job: Job {
+            namespace: &settings.job_namespace,
+            name: &settings.job_name,
+            facets: JobFacets { job_type: Facet::new(settings, JOB_TYPE, job_type) },
+        },
+        inputs: List { settings, datasets, are_written: false },
+        outputs: List { settings, datasets, are_written: true },
+    };
+    Ok(serde_json::to_writer(writer, &event)?)
+}
+
+/// What is wrong with the SQL, a line for each error. Part of it was understood all the same, so that the run is
+/// complete.
+fn error_message<'e>(settings: &'e OpenLineage<'_>) -> Option<Facet<'e, ErrorMessage>> {
+    let model = &settings.inner().model;
+    let mut message = String::new();
+    for diagnostic in &model.diagnostics {
+        let kind = model.texts.get_present(diagnostic.kind);
+        // `SyntaxError`, `AnalyzeError`; the others are hints.
+        if kind.is_none_or(|kind| kind.ends_with("Error")) {
+            if !message.is_empty() {
+                message.push('\n');
+            }
+            message.push_str(model.texts.get(diagnostic.message));
+        }
+    }
+    let content = ErrorMessage { message, programming_language: "SQL" };
+    (!content.message.is_empty()).then(|| Facet::new(settings, ERROR_MESSAGE, content))
+}
+
+struct List<'e, 'a> {
+    settings: &'e OpenLineage<'a>,
+    datasets: &'e Datasets<'a, 'e>,
+    are_written: bool,
+}
+
+impl Serialize for List<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let places = if self.are_written { &self.datasets.outputs } else { &self.datasets.inputs };
+        serializer
+            .collect_seq(places.iter().filter_map(|&place| self.datasets.get(place)).map(|dataset| self.item(dataset)))
+    }
+}
+
+impl<'e, 'a> List<'e, 'a> {
+    fn item(&self, dataset: &'e Dataset<'a>) -> Item<'e, 'a> {
+        let settings = self.settings;
+        let column_lineage = if self.are_written { column_lineage(settings, self.datasets, dataset) } else { None };
+        let facets = ItemFacets {
+            schema: schema(settings, dataset),
+            dataset_type: dataset_type(settings, dataset),
+            data_source: data_source(settings, dataset),
+            column_lineage,
+        };
+        Item { namespace: &dataset.namespace, name: &dataset.name, facets }
+    }
+}
+
+/// A dataset.
+#[derive(Serialize)]
+struct Item<'e, 'a> {
+    namespace: &'e str,
+    name: &'e str,
+    facets: ItemFacets<'e, 'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemFacets<'e, 'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<Facet<'e, Schema<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dataset_type: Option<Facet<'e, DatasetType>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_source: Option<Facet<'e, DataSource<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column_lineage: Option<Facet<'e, ColumnLineage<'e, 'a>>>,
+}
+
+#[derive(Serialize)]
+struct Schema<'a> {
+    fields: Vec<SchemaField<'a>>,
+}
+
+#[derive(Serialize)]
+struct SchemaField<'a> {
+    name: String,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    data_type: Option<&'a str>,
+}
+
+/// The columns, each once; `*` stands for columns and is none.
+fn schema<'e, 'a>(settings: &'e OpenLineage<'a>, dataset: &Dataset<'a>) -> Option<Facet<'e, Schema<'a>>> {
+    let mut seen = HashSet::new();
+    let fields: Vec<SchemaField<'a>> = dataset
+        .columns()
+        .filter(|(name, _)| name != "*" && seen.insert(name.clone()))
+        .map(|(name, column)| SchemaField { name, data_type: column.data_type() })
+        .collect();
+    (!fields.is_empty()).then(|| Facet::new(settings, SCHEMA, Schema { fields }))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DatasetType {
+    dataset_type: &'static str,
+}
+
+fn dataset_type<'e>(settings: &'e OpenLineage<'_>, dataset: &Dataset<'_>) -> Option<Facet<'e, DatasetType>> {
+    let dataset_type = match dataset.objects.first()?.kind() {
+        ObjectKind::Table => "TABLE",
+        ObjectKind::View => "VIEW",
+        _ => return None,
+    };
+    Some(Facet::new(settings, DATASET_TYPE, DatasetType { dataset_type }))
+}
+
+#[derive(Serialize)]
+struct DataSource<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uri: Option<String>,
+}
+
+fn data_source<'e, 'a>(settings: &'e OpenLineage<'a>, dataset: &Dataset<'a>) -> Option<Facet<'e, DataSource<'a>>> {
+    let name = dataset.server()?;
+    Some(Facet::new(settings, DATA_SOURCE, DataSource { name, uri: uri(dataset.vendor, name) }))
+}
+
+#[derive(Serialize)]
+struct ColumnLineage<'e, 'a> {
+    fields: Fields<'e, 'a>,
+    #[serde(skip_serializing_if = "InputFields::is_empty")]
+    dataset: InputFields<'e, 'a>,
+}
+
+fn column_lineage<'e, 'a>(
+    settings: &'e OpenLineage<'a>,
+    datasets: &'e Datasets<'a, 'e>,
+    dataset: &Dataset<'a>,
+) -> Option<Facet<'e, ColumnLineage<'e, 'a>>> {
+    let Decided { fields, rows } = decided(datasets, dataset);
+    if fields.is_empty() && rows.is_empty() {
+        return None;
+    }
+    let fields =
+        fields.into_iter().map(|(name, inputs)| (name, Field { input_fields: InputFields { datasets, inputs } }));
+    let content = ColumnLineage { fields: Fields(fields.collect()), dataset: InputFields { datasets, inputs: rows } };
+    Some(Facet::new(settings, COLUMN_LINEAGE, content))
+}
+
+/// An object in JSON, in the order of the columns.
+struct Fields<'e, 'a>(Vec<(String, Field<'e, 'a>)>);
+
+impl Serialize for Fields<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, field)| (name, field)))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Field<'e, 'a> {
+    input_fields: InputFields<'e, 'a>,
+}
+
+struct InputFields<'e, 'a> {
+    datasets: &'e Datasets<'a, 'e>,
+    inputs: Inputs<'a>,
+}
+
+impl InputFields<'_, '_> {
+    fn is_empty(&self) -> bool {
+        self.inputs.is_empty()
+    }
+}
+
+impl Serialize for InputFields<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.inputs.iter().filter_map(|((place, field), transformations)| {
+            let Dataset { namespace, name, .. } = self.datasets.get(*place)?;
+            Some(InputField { namespace, name, field, transformations })
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct InputField<'e, 'a> {
+    namespace: &'e str,
+    name: &'e str,
+    field: &'e str,
+    transformations: &'e BTreeSet<Transformation<'a>>,
+}

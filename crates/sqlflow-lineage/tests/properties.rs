@@ -1,0 +1,332 @@
+//! What holds of every lineage, tried on random ones: each is one model written as a flat answer and as a tree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::{Value, json};
+use sqlflow_lineage::Lineage;
+use sqlflow_lineage::{Column, Endpoint};
+
+/// Where an object stands; `DEFAULT` is what servers write for none.
+const DATABASES: [&str; 3] = ["DEFAULT", "prod", "\"Old one\""];
+const SCHEMAS: [&str; 3] = ["DEFAULT", "sales", "ünïcode"];
+/// The array of a tree that holds objects of a type.
+const KINDS: [(&str, &str); 7] = [
+    ("tables", "table"),
+    ("views", "view"),
+    ("others", "select_list"),
+    ("others", "with_cte"),
+    ("others", "variable"),
+    ("procedures", "procedure"),
+    ("triggers", "trigger"),
+];
+const TYPES: [&str; 6] = ["fdd", "fdr", "frd", "join", "er", "brand-new"];
+
+#[derive(Clone, Debug)]
+struct Object {
+    place: (usize, usize),
+    kind: (&'static str, &'static str),
+    name: String,
+    fields: BTreeMap<&'static str, String>,
+    columns: Vec<(String, BTreeMap<&'static str, Value>)>,
+    coordinates: Vec<(i32, i32)>,
+}
+
+#[derive(Clone, Debug)]
+struct Relationship {
+    kind: &'static str,
+    fields: BTreeMap<&'static str, String>,
+    target: Index,
+    sources: Vec<(Index, BTreeMap<&'static str, String>)>,
+    process: Option<Index>,
+}
+
+#[derive(Clone, Debug)]
+struct Model {
+    objects: Vec<Object>,
+    relationships: Vec<Relationship>,
+    processes: Vec<String>,
+    errors: Vec<String>,
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => select(vec!["orders", "ORDERS", "RS-1", "RESULT_OF_a.b", "*", "1", "a.b", "[x]", "`p.d.t`", "\"Q\"", ""])
+            .prop_map(str::to_owned),
+        1 => any::<String>(),
+    ]
+}
+
+/// Some of these fields, with any text.
+fn some_of(keys: &'static [&'static str]) -> impl Strategy<Value = BTreeMap<&'static str, String>> {
+    vec(option::weighted(0.3, any::<String>()), keys.len())
+        .prop_map(|texts| keys.iter().zip(texts).filter_map(|(key, text)| Some((*key, text?))).collect())
+}
+
+fn column() -> impl Strategy<Value = (String, BTreeMap<&'static str, Value>)> {
+    let flags = vec(option::weighted(0.2, any::<bool>()), 3);
+    (name(), some_of(&["dataType", "source", "qualifiedTable"]), flags).prop_map(|(name, texts, flags)| {
+        let texts = texts.into_iter().map(|(key, text)| (key, Value::from(text)));
+        let keys = ["primaryKey", "foreignKey", "unqiueKey"];
+        let flags = keys.into_iter().zip(flags).filter_map(|(key, flag)| Some((key, Value::from(flag?))));
+        (name, texts.chain(flags).collect())
+    })
+}
+
+fn object() -> impl Strategy<Value = Object> {
+    let fields = some_of(&["displayName", "alias", "queryHashId", "procedureName", "uri", "location", "parent"]);
+    let place = (0..DATABASES.len(), 0..SCHEMAS.len());
+    let coordinates = vec((-1..2000, -1..300), 0..5);
+    (place, select(KINDS.to_vec()), name(), fields, vec(column(), 0..5), coordinates).prop_map(
+        |(place, kind, name, fields, columns, coordinates)| Object { place, kind, name, fields, columns, coordinates },
+    )
+}
+
+fn relationship() -> impl Strategy<Value = Relationship> {
+    let fields = some_of(&["effectType", "function", "joinType", "clause", "condition", "timestampMin"]);
+    let source = (any::<Index>(), some_of(&["clauseType", "columnType", "function"]));
+    (select(TYPES.to_vec()), fields, any::<Index>(), vec(source, 0..4), option::of(any::<Index>()))
+        .prop_map(|(kind, fields, target, sources, process)| Relationship { kind, fields, target, sources, process })
+}
+
+fn model() -> impl Strategy<Value = Model> {
+    (vec(object(), 0..8), vec(relationship(), 0..12), vec(name(), 0..3), vec(any::<String>(), 0..2))
+        .prop_map(|(objects, relationships, processes, errors)| Model { objects, relationships, processes, errors })
+}
+
+fn with_fields(mut value: Value, fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    for (key, field) in fields {
+        value[key] = field;
+    }
+    value
+}
+
+fn texts(fields: &BTreeMap<&'static str, String>) -> impl Iterator<Item = (&'static str, Value)> {
+    fields.iter().map(|(key, text)| (*key, Value::from(text.as_str())))
+}
+
+impl Model {
+    /// The ids of an object and its columns count up through the model.
+    fn objects(&self) -> Vec<Value> {
+        let mut next = 0;
+        let mut id = || {
+            next += 1;
+            next.to_string()
+        };
+        self.objects
+            .iter()
+            .map(|object| {
+                let value = json!({
+                    "id": id(),
+                    "name": object.name,
+                    "type": object.kind.1,
+                    "coordinates": object.coordinates.iter().map(|(x, y)| json!({"x": x, "y": y, "hashCode": "0"}))
+                        .collect::<Vec<_>>(),
+                    "columns": object.columns.iter().map(|(name, fields)| with_fields(
+                        json!({"id": id(), "name": name, "coordinates": []}),
+                        fields.iter().map(|(key, value)| (*key, value.clone())),
+                    )).collect::<Vec<_>>(),
+                });
+                with_fields(value, texts(&object.fields))
+            })
+            .collect()
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let count: usize = self.objects.iter().map(|object| 1 + object.columns.len()).sum();
+        // One end in a while leads nowhere.
+        (1..=count + 1).map(|id| id.to_string()).collect()
+    }
+
+    fn process_id(at: usize) -> String {
+        format!("p_{at}")
+    }
+
+    fn relationships(&self) -> Vec<Value> {
+        let ids = self.ids();
+        let relationships = self.relationships.iter().enumerate();
+        relationships
+            .map(|(at, relationship)| {
+                let end = |index: &Index| json!({"id": index.get(&ids), "coordinates": [{"x": 1, "y": 2, "hashCode": "7"}]});
+                let sources = relationship.sources.iter();
+                let value = json!({
+                    "id": format!("r{at}"),
+                    "type": relationship.kind,
+                    "target": end(&relationship.target),
+                    "sources": sources.map(|(index, fields)| with_fields(end(index), texts(fields))).collect::<Vec<_>>(),
+                });
+                let process = relationship.process.as_ref().filter(|_| !self.processes.is_empty());
+                let process = process.map(|index| ("processId", Self::process_id(index.index(self.processes.len())).into()));
+                with_fields(value, texts(&relationship.fields).chain(process))
+            })
+            .collect()
+    }
+
+    fn processes(&self) -> Vec<Value> {
+        let processes = self.processes.iter().enumerate();
+        processes
+            .map(|(at, name)| json!({"id": Self::process_id(at), "name": name, "procedureName": "batchQueries", "queryHashId": "h"}))
+            .collect()
+    }
+
+    fn errors(&self) -> Vec<Value> {
+        self.errors.iter().map(|message| json!({"errorMessage": message, "errorType": "SyntaxError"})).collect()
+    }
+
+    /// As servers of 2022 wrote it.
+    fn flat(&self) -> String {
+        let objects = self.objects.iter().zip(self.objects()).map(|(object, value)| {
+            let (database, schema) = object.place;
+            with_fields(value, [("database", DATABASES[database].into()), ("schema", SCHEMAS[schema].into())])
+        });
+        let processes = self.processes().into_iter().map(|process| with_fields(process, [("type", "process".into())]));
+        json!({
+            "code": 200,
+            "data": {"mode": "global", "sqlflow": {
+                "dbobjs": objects.chain(processes).collect::<Vec<_>>(),
+                "relationships": self.relationships(),
+                "errors": self.errors(),
+            }},
+        })
+        .to_string()
+    }
+
+    /// As servers write it since.
+    fn tree(&self) -> String {
+        let mut schemas: BTreeMap<(usize, usize), Value> = BTreeMap::new();
+        for (object, value) in self.objects.iter().zip(self.objects()) {
+            let schema = schemas.entry(object.place).or_insert_with(|| json!({"name": SCHEMAS[object.place.1]}));
+            if schema[object.kind.0].is_null() {
+                schema[object.kind.0] = json!([]);
+            }
+            schema[object.kind.0].as_array_mut().unwrap().push(value);
+        }
+        let databases: Vec<Value> = DATABASES
+            .iter()
+            .enumerate()
+            .map(|(at, name)| {
+                let own = schemas.iter().filter(|((database, _), _)| *database == at).map(|(_, schema)| schema);
+                json!({"name": name, "schemas": own.collect::<Vec<_>>()})
+            })
+            .collect();
+        let server = json!({
+            "name": "DEFAULT_SERVER", "dbVendor": "dbvoracle", "supportsCatalogs": true, "supportsSchemas": true,
+            "databases": databases,
+        });
+        json!({
+            "data": {
+                "processes": self.processes(),
+                "relationships": self.relationships(),
+                "dbobjs": {"createdBy": "sqlflow v1.0.0", "servers": [server]},
+                "errors": self.errors(),
+            },
+            "code": 200,
+        })
+        .to_string()
+    }
+}
+
+/// All that a lineage says of itself beside what `==` compares.
+fn details(lineage: &Lineage) -> String {
+    let objects: BTreeSet<_> = lineage
+        .objects()
+        .map(|o| format!("{o:?} {} {} {:?} {:?}", o.is_intermediate(), o.is_routine(), o.kind(), o.display_name()))
+        .collect();
+    let ends: BTreeSet<_> = lineage
+        .relationships()
+        .flat_map(|relationship| relationship.ends())
+        .map(|end| format!("{} {:?} {} {:?}", end.id(), end.name(), end.is_resolved(), end.parent_name()))
+        .collect();
+    let errors: Vec<_> = lineage.errors().map(|error| error.message().to_owned()).collect();
+    let flows: Vec<_> = lineage.column_flows().iter().map(ToString::to_string).collect();
+    let unknown: Vec<_> = lineage.unknown_fields().collect();
+    let columns: Vec<_> = lineage
+        .columns()
+        .map(|c| (c.id(), c.is_system(), c.ui_visible()))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    format!(
+        "{:?} {:?} {objects:#?} {columns:?} {ends:?} {errors:?} {flows:?} {unknown:?}",
+        lineage.mode(),
+        lineage.vendor()
+    )
+}
+
+/// What feeds a column, by going over all relationships until nothing new is found. What is in between may be joined as
+/// a whole on one side and by its columns on the other.
+fn naive_upstream<'l>(lineage: &'l Lineage, id: &str) -> BTreeSet<&'l str> {
+    let mut reached: BTreeSet<&str> = BTreeSet::new();
+    loop {
+        let before = reached.len();
+        for relationship in lineage.relationships().filter(|relationship| relationship.type_text() == "fdd") {
+            let is_reached = |to: &str| to == id || reached.contains(to);
+            let is_near = |to: &Endpoint<'_>| {
+                let between = to.object().filter(|object| object.is_intermediate() || object.is_routine());
+                is_reached(to.id())
+                    || between.is_some_and(|object| match to.column() {
+                        Some(_) => is_reached(object.id()),
+                        None => object.columns().any(|column| is_reached(column.id())),
+                    })
+            };
+            if relationship.target().is_some_and(|target| is_near(&target)) {
+                reached.extend(relationship.sources().filter(Endpoint::is_resolved).map(|source| source.id()));
+            }
+        }
+        if reached.len() == before {
+            break;
+        }
+    }
+    let is_shown = |column: &Column<'_>| {
+        let object = column.object();
+        !object.is_intermediate() && !object.is_routine() && !column.is_record_set()
+    };
+    reached.into_iter().filter(|id| lineage.column_by_id(id).is_some_and(|column| is_shown(&column))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_flat_answer_and_a_tree_of_one_model_are_equal(model in model()) {
+        let (flat, tree): (Lineage, Lineage) = (model.flat().parse().unwrap(), model.tree().parse().unwrap());
+        prop_assert_eq!(flat.unknown_fields().count(), 0);
+        prop_assert_eq!(tree.unknown_fields().count(), 0);
+        prop_assert!(flat == tree, "{}\n{}", model.flat(), model.tree());
+        let flows = |lineage: &Lineage| lineage.column_flows().iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+        prop_assert_eq!(flows(&flat), flows(&tree));
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_the_same(model in model()) {
+        for body in [model.flat(), model.tree()] {
+            let lineage: Lineage = body.parse().unwrap();
+            let mut written = Vec::new();
+            lineage.write_json(&mut written).unwrap();
+            let again = Lineage::from_slice(&written).unwrap();
+            prop_assert!(again == lineage, "{}\n{}", body, String::from_utf8_lossy(&written));
+            prop_assert_eq!(details(&again), details(&lineage));
+            let mut twice = Vec::new();
+            again.write_json(&mut twice).unwrap();
+            prop_assert_eq!(String::from_utf8(written).unwrap(), String::from_utf8(twice).unwrap());
+        }
+    }
+
+    #[test]
+    fn upstream_agrees_with_a_naive_search_and_downstream_is_its_mirror(model in model()) {
+        let lineage: Lineage = model.tree().parse().unwrap();
+        for column in lineage.columns() {
+            let upstream = column.upstream().to_vec();
+            let found: BTreeSet<&str> = upstream.iter().map(Column::id).collect();
+            prop_assert_eq!(&found, &naive_upstream(&lineage, column.id()));
+            for source in upstream {
+                let is_shown = !column.object().is_intermediate() && !column.object().is_routine() && !column.is_record_set();
+                let mirrored = source.downstream().to_vec().contains(&column);
+                prop_assert_eq!(mirrored, is_shown);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Answers of servers, read whole: those beside this test, or real ones in the directory `SQLFLOW_SAMPLES` names.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::{env, fs};
+
+use sqlflow_lineage::Lineage;
+
+/// Every sample with its path; there is at least one.
+fn samples() -> Vec<(PathBuf, Vec<u8>)> {
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lineage");
+    let directory = env::var_os("SQLFLOW_SAMPLES").map_or_else(|| PathBuf::from(fixtures), PathBuf::from);
+    let entries = fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let samples: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|it| it == "json"))
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    assert!(!samples.is_empty(), "{} holds no samples", directory.display());
+    samples
+}
+
+#[test]
+fn every_sample_is_understood_in_full_and_every_end_resolves() {
+    // The fixtures have an end that leads nowhere, on purpose; real answers have none.
+    let are_real = env::var_os("SQLFLOW_SAMPLES").is_some();
+    for (path, body) in samples() {
+        let lineage = Lineage::from_slice(&body).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let streamed = Lineage::from_reader(body.as_slice()).unwrap();
+        assert_eq!(lineage, streamed, "{}", path.display());
+        assert!(lineage.objects().len() > 0 || lineage.is_summary(), "{} holds no objects", path.display());
+        assert!(!are_real || lineage.unresolved().count() == 0, "{}", path.display());
+        let unknown: Vec<_> = lineage.unknown_fields().collect();
+        assert!(unknown.is_empty(), "{}: {unknown:?}", path.display());
+        for column in lineage.columns() {
+            assert_eq!(lineage.column_by_id(column.id()).map(|found| found.name()), Some(column.name()));
+        }
+    }
+}
+
+#[test]
+fn every_sample_says_the_same_after_it_was_written() {
+    for (path, body) in samples() {
+        let lineage = Lineage::from_slice(&body).unwrap();
+        let mut written = Vec::new();
+        lineage.write_json(&mut written).unwrap();
+        let again = Lineage::from_slice(&written).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(lineage, again, "{}", path.display());
+        assert_eq!(again.unknown_fields().len(), 0, "{}", path.display());
+        assert_eq!(surroundings(&lineage), surroundings(&again), "{}", path.display());
+        for object in lineage.objects() {
+            let same = again.object_by_id(object.id()).unwrap();
+            assert_eq!(object.is_routine(), same.is_routine(), "{}: {object:?}", path.display());
+            assert_eq!(object.is_intermediate(), same.is_intermediate(), "{}: {object:?}", path.display());
+            assert_eq!(object.display_name(), same.display_name(), "{}: {object:?}", path.display());
+            assert_eq!(object.ui_visible(), same.ui_visible(), "{}: {object:?}", path.display());
+        }
+        let mut twice = Vec::new();
+        again.write_json(&mut twice).unwrap();
+        assert!(written == twice, "{} changes when it is written again", path.display());
+    }
+}
+
+/// What equality leaves out.
+fn surroundings(lineage: &Lineage) -> Vec<String> {
+    let mut all = vec![
+        format!("{:?} {:?} {:?}", lineage.code(), lineage.job_id(), lineage.session_id()),
+        format!("{:?} {:?} {:?}", lineage.mode(), lineage.vendor(), lineage.created_by()),
+        format!("{:?} {:?}", lineage.graph_json(), lineage.job_json()),
+        format!("{:?} {:?}", lineage.summary(), lineage.trailing_text()),
+    ];
+    all.extend(lineage.warnings().map(str::to_owned));
+    all.extend(lineage.errors().map(|error| format!("{error} {:?}", error.coordinates().collect::<Vec<_>>())));
+    all.extend(lineage.processes().map(|process| format!("{process:?} {:?}", process.kind())));
+    all
+}
+
+#[test]
+fn samples_merge_into_one_that_has_the_flows_of_each() {
+    let lineages: Vec<Lineage> = samples().iter().map(|(_, body)| Lineage::from_slice(body).unwrap()).collect();
+    let merged = Lineage::merge(&lineages).unwrap();
+    // Of several spellings of a name, the first is shown.
+    let flows = |lineage: &Lineage| -> BTreeSet<String> {
+        lineage.column_flows().iter().map(|flow| flow.to_string().to_lowercase()).collect()
+    };
+    let all: BTreeSet<String> = lineages.iter().flat_map(flows).collect();
+    let missing: Vec<_> = all.difference(&flows(&merged)).cloned().collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert_eq!(merged.relationships().len(), lineages.iter().map(|it| it.relationships().len()).sum::<usize>());
+    assert_eq!(merged.unresolved().count(), lineages.iter().map(|it| it.unresolved().count()).sum::<usize>());
+    for lineage in &lineages {
+        assert!(merged.diff(lineage).columns().added.is_empty(), "{}", merged.diff(lineage));
+        assert!(lineage.diff(lineage).is_empty());
+    }
+}
