@@ -27,17 +27,17 @@ const COMPONENTS: &str = "#/components/schemas/";
 
 /// Components that a type of the crate stands for. What only they refer to is not generated.
 const WRITTEN_BY_HAND: &[(&str, &str)] = &[
-    ("Envelope", "crate::api::Envelope<::serde_json::Value>"),
-    ("TokenEnvelope", "crate::api::TokenEnvelope"),
-    ("JobEnvelope", "crate::api::Envelope<crate::job::JobInfo>"),
-    ("JobSummaryEnvelope", "crate::api::Envelope<crate::job::JobSummary>"),
-    ("JobsEnvelope", "crate::api::Envelope<crate::job::JobsSummary>"),
-    ("SyntaxEnvelope", "crate::api::Envelope<crate::api::SyntaxCheck>"),
-    ("LineageEnvelope", "crate::api::Envelope<crate::lineage::Lineage>"),
-    ("Vendor", "crate::Vendor"),
-    ("Password", "crate::Secret"),
-    ("SecretKey", "crate::Secret"),
-    ("Token", "crate::Secret"),
+    ("Envelope", "crate::wire::Envelope<::serde_json::Value>"),
+    ("TokenEnvelope", "crate::wire::TokenEnvelope"),
+    ("JobEnvelope", "crate::wire::Envelope<crate::wire::JobInfo>"),
+    ("JobSummaryEnvelope", "crate::wire::Envelope<crate::wire::JobLookup>"),
+    ("JobsEnvelope", "crate::wire::Envelope<crate::wire::JobList>"),
+    ("SyntaxEnvelope", "crate::wire::Envelope<crate::wire::SyntaxCheck>"),
+    ("LineageEnvelope", "crate::wire::Envelope<::sqlflow_lineage::Lineage>"),
+    ("Vendor", "crate::wire::Vendor"),
+    ("Password", "crate::wire::Secret"),
+    ("SecretKey", "crate::wire::Secret"),
+    ("Token", "crate::wire::Secret"),
     ("UserId", "::std::string::String"),
 ];
 
@@ -66,8 +66,10 @@ fn generate() -> Result<(), Vec<String>> {
         fs::write(Path::new(&out).join(name), prettyplease::unparse(&file))
             .map_err(|error| vec![format!("{name} cannot be written: {error}")])
     };
+    let (client, types) = client(&spec, &calls)?;
     write("operations.rs", operations(&calls))?;
-    write("api.rs", client(&spec, &calls)?)
+    write("types.rs", types)?;
+    write("api.rs", client)
 }
 
 fn read() -> Result<OpenAPI, Vec<String>> {
@@ -308,7 +310,8 @@ fn operations(calls: &[Call]) -> proc_macro2::TokenStream {
     }
 }
 
-fn client(spec: &OpenAPI, calls: &[Call]) -> Result<proc_macro2::TokenStream, Vec<String>> {
+/// Generates the client and, apart from it, the request types: these belong to a module below the transport.
+fn client(spec: &OpenAPI, calls: &[Call]) -> Result<(proc_macro2::TokenStream, proc_macro2::TokenStream), Vec<String>> {
     let mut settings = GenerationSettings::default();
     settings
         .with_interface(InterfaceStyle::Positional)
@@ -324,7 +327,17 @@ fn client(spec: &OpenAPI, calls: &[Call]) -> Result<proc_macro2::TokenStream, Ve
     OnOurRuntime.visit_file_mut(&mut file);
     let constructors = constructors(&file);
     let uploads = calls.iter().filter_map(upload);
-    Ok(quote!(#file #(#constructors)* #(#uploads)*))
+    let types = request_types(&mut file);
+    Ok((quote!(#file #(#uploads)*), quote!(#(#types)* #(#constructors)*)))
+}
+
+/// Takes the module of the request types out of the generated file.
+fn request_types(file: &mut syn::File) -> Vec<syn::Item> {
+    let is_types = |item: &mut syn::Item| matches!(item, syn::Item::Mod(module) if module.ident == "types");
+    let modules = file.items.extract_if(.., is_types).collect::<Vec<_>>();
+    let modules =
+        modules.into_iter().filter_map(|item| if let syn::Item::Mod(module) = item { module.content } else { None });
+    modules.flat_map(|(_, items)| items).collect()
 }
 
 /// What the generator makes of a description. It panics where it can go no further.
@@ -385,7 +398,7 @@ fn constructor(item: &syn::ItemStruct) -> proc_macro2::TokenStream {
     });
     let unset = optional.iter().map(|field| &field.ident);
     quote! {
-        impl types::#name {
+        impl #name {
             /// With what the operation requires, and nothing else.
             #[must_use]
             pub fn new(#(#arguments),*) -> Self {
@@ -529,13 +542,13 @@ fn upload(call: &Call) -> Option<proc_macro2::TokenStream> {
     let operation = constant(call.id());
     let answer: syn::Type = match call.answer? {
         (JSON, Some(name)) => syn::parse_str(written_by_hand(name)?).ok()?,
-        _ => syn::parse_quote!(crate::ByteStream),
+        _ => syn::parse_quote!(crate::transport::ByteStream),
     };
     Some(quote! {
         impl FileForm for types::#request {
-            type Answer = #answer;
+            type Response = #answer;
         }
-        impl runtime::Form for types::#request {
+        impl crate::wire::MultipartForm for types::#request {
             const OPERATION: &'static Operation = &operations::#operation;
             const FILE_FIELD: &'static str = #field;
         }

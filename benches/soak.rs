@@ -105,10 +105,10 @@ async fn soak() {
     let mut server = Server::start();
     let client = Client::builder(&server.url)
         .credentials(Credentials::secret_key("ann", "any key"))
-        .no_proxy()
+        .without_proxy()
         .polling(Polling::every(Duration::from_millis(50)))
-        .settling(Settling::new().window(Duration::from_millis(300)).asks(3))
-        .retry(Backoff::new().base(Duration::from_millis(5)))
+        .settling(Settling::new().window(Duration::from_millis(300)).max_lookups(3))
+        .retry(Backoff::new().base_delay(Duration::from_millis(5)))
         .stall_timeout(Duration::from_secs(10))
         .build()
         .expect("a client of the emulator");

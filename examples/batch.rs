@@ -84,7 +84,7 @@ async fn submit(sqlflow: &Client, order: Order, out: &mut impl Write) -> Outcome
         .map(move |path| (path.display().to_string(), client.submit(vendor.clone()).path(path)));
     let batch = sqlflow
         .batch(order.journal)
-        .in_flight(order.in_flight)
+        .max_in_flight(order.in_flight)
         .export(ExportFormat::FullJson, &order.directory)
         .export(ExportFormat::Csv, &order.directory);
     let mut outcomes = batch.run(submissions);

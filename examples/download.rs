@@ -58,9 +58,9 @@ async fn run(sqlflow: &Client, arguments: Arguments, out: &mut impl Write) -> Ou
     let path = |name: &str| arguments.out.join(name);
     let lengths = [
         ("lineage.json", job.export_lineage_as_json().simple_output(true).to_file(path("lineage.json")).await?),
-        ("full.json", job.export_full_json().to_file(path("full.json")).await?),
-        ("lineage.csv", job.export_csv().to_file(path("lineage.csv")).await?),
-        ("lineage.graphml", job.export_graphml().to_file(path("lineage.graphml")).await?),
+        ("full.json", job.export_full_lineage_as_json().to_file(path("full.json")).await?),
+        ("lineage.csv", job.export_full_lineage_as_csv().to_file(path("lineage.csv")).await?),
+        ("lineage.graphml", job.export_lineage_as_graphml().to_file(path("lineage.graphml")).await?),
     ];
     for (name, length) in lengths {
         writeln!(out, "{length:>8} bytes {}", path(name).display())?;

@@ -38,7 +38,7 @@
 //! - **A job is submitted once**, however the network fails: [`job::Settling`] tells how a lost answer is settled.
 //! - **Reads are repeated, changes only where that can do no harm**: the rule is a table in [`retry::RetryPolicy`].
 //! - **Waiting survives**: a state that cannot be asked for is an [event](job::JobState::trouble), not the end.
-//! - **Secrets stay in form bodies**: never in a URL (but for the GET operations of [`api`] that leave no choice: four
+//! - **Redactor stay in form bodies**: never in a URL (but for the GET operations of [`api`] that leave no choice: four
 //!   with a token, one with the user id), in `Debug`, in an error, or in a log.
 //! - **A body of a [`job`] is never all in memory** unless it is asked for: uploads are read from disk while they are
 //!   sent, exports are written to disk as they come, and a lineage is read into its model while it arrives. (Answers to
@@ -65,20 +65,21 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod api;
+mod auth;
 mod client;
-mod credentials;
 mod error;
 pub mod job;
 pub mod retry;
+mod sync;
 mod transport;
-mod vendor;
+mod wire;
 
+pub use crate::auth::Credentials;
 pub use crate::client::{Client, ClientBuilder, TlsBackend};
-pub use crate::credentials::{Credentials, Secret};
-pub use crate::error::{Error, ErrorKind, Result};
-pub use crate::job::{Job, JobId, JobStatus};
+pub use crate::error::{Error, ErrorKind, RequestOutcome, Result};
+pub use crate::job::Job;
 pub use crate::transport::ByteStream;
-pub use crate::vendor::Vendor;
+pub use crate::wire::{JobId, JobStatus, Secret, Vendor};
 #[cfg(feature = "emulator")]
 #[doc(inline)]
 pub use sqlflow_emulator as emulator;

@@ -75,7 +75,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, says: &str) -> 
 async fn a_certificate_of_an_unknown_authority_is_refused_before_anything_is_sent() {
     for backend in BACKENDS {
         let (url, _) = server_of_a_private_authority().await;
-        let client = Client::builder(&url).tls_backend(*backend).no_proxy().build().unwrap();
+        let client = Client::builder(&url).tls_backend(*backend).without_proxy().build().unwrap();
         let error = client.jobs().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect, "{backend:?}: {error}");
         assert!(error.to_string().to_lowercase().contains("certificate"), "{backend:?}: {error}");
@@ -85,7 +85,7 @@ async fn a_certificate_of_an_unknown_authority_is_refused_before_anything_is_sen
 #[tokio::test]
 async fn a_certificate_that_is_not_trusted_is_not_tried_again() {
     let (url, _, connections) = counting_server_of_a_private_authority(NO_JOBS).await;
-    let client = Client::builder(&url).tls_backend(TlsBackend::Rustls).no_proxy().build().unwrap();
+    let client = Client::builder(&url).tls_backend(TlsBackend::Rustls).without_proxy().build().unwrap();
     let error = client.jobs().await.unwrap_err();
     assert_eq!((error.attempts(), connections.load(Ordering::SeqCst)), (1, 1), "{error}");
     let error = client.submit(Vendor::Oracle).sql("a.sql", "select 1").await.unwrap_err();
@@ -101,7 +101,7 @@ async fn a_redirect_from_tls_to_plain_http_is_not_followed() {
     for backend in BACKENDS {
         let (url, authority, _) = counting_server_of_a_private_authority(&elsewhere).await;
         let client =
-            Client::builder(&url).tls_backend(*backend).root_certificate(authority).no_proxy().build().unwrap();
+            Client::builder(&url).tls_backend(*backend).root_certificate(authority).without_proxy().build().unwrap();
         let error = client.jobs().await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(307)), "{backend:?}: {error}");
         assert!(error.to_string().contains(&plain), "{backend:?}: {error}");
@@ -114,7 +114,7 @@ async fn an_authority_that_was_added_is_trusted() {
     for backend in BACKENDS {
         let (url, authority) = server_of_a_private_authority().await;
         let client =
-            Client::builder(&url).tls_backend(*backend).root_certificate(authority).no_proxy().build().unwrap();
+            Client::builder(&url).tls_backend(*backend).root_certificate(authority).without_proxy().build().unwrap();
         assert!(client.jobs().await.unwrap().jobs.is_empty(), "{backend:?}");
     }
 }
@@ -124,7 +124,8 @@ async fn another_authority_does_not_vouch_for_the_server() {
     for backend in BACKENDS {
         let (url, _) = server_of_a_private_authority().await;
         let (_, other) = server_of_a_private_authority().await;
-        let client = Client::builder(&url).tls_backend(*backend).root_certificate(other).no_proxy().build().unwrap();
+        let client =
+            Client::builder(&url).tls_backend(*backend).root_certificate(other).without_proxy().build().unwrap();
         assert_eq!(client.jobs().await.unwrap_err().kind(), ErrorKind::Connect, "{backend:?}");
     }
 }
@@ -169,7 +170,7 @@ async fn a_client_of_the_callers_own_makes_the_requests() {
 
 #[tokio::test]
 async fn an_unknown_host_is_named() {
-    let client = Client::builder("http://no-such-host.invalid").no_proxy().without_retries().build().unwrap();
+    let client = Client::builder("http://no-such-host.invalid").without_proxy().without_retries().build().unwrap();
     let error = client.jobs().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(error.to_string().contains("no-such-host.invalid"), "{error}");

@@ -1,7 +1,7 @@
 //! Nothing that a server sends may panic: real shapes, damaged at random, are read as something or refused.
 
 use sqlflow_client::api::{Envelope, SyntaxCheck, TokenEnvelope};
-use sqlflow_client::job::{JobInfo, JobSummary, JobsSummary};
+use sqlflow_client::job::{JobInfo, JobList, JobLookup};
 
 const ENVELOPES: [&str; 6] = [
     r#"{"code":"200","userId":"ann","token":"eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.x"}"#,
@@ -63,8 +63,8 @@ fn damaged_envelopes_are_read_or_refused() {
         let body = damaged(&mut random, sound.as_bytes());
         let outcomes = [
             serde_json::from_slice::<Envelope<JobInfo>>(&body).map(|it| it.into_data().is_ok()),
-            serde_json::from_slice::<Envelope<JobSummary>>(&body).map(|it| it.into_data().is_ok()),
-            serde_json::from_slice::<Envelope<JobsSummary>>(&body).map(|it| it.into_data().is_ok()),
+            serde_json::from_slice::<Envelope<JobLookup>>(&body).map(|it| it.into_data().is_ok()),
+            serde_json::from_slice::<Envelope<JobList>>(&body).map(|it| it.into_data().is_ok()),
             serde_json::from_slice::<Envelope<SyntaxCheck>>(&body).map(|it| it.warnings().count() > 0),
             serde_json::from_slice::<TokenEnvelope>(&body).map(|it| it.into_token().is_ok()),
         ];

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sqlflow_client::Vendor;
 use sqlflow_client::api::operations;
-use sqlflow_client::job::{JobInfo, JobsSummary};
+use sqlflow_client::job::{JobInfo, JobList};
 use yaml_serde::Value;
 
 /// The operations that take multipart forms alone, which the generator cannot express.
@@ -114,7 +114,7 @@ fn every_field_of_a_job_that_is_described_has_a_name_in_the_code() {
     let description = description();
     for (schema, leftovers) in [
         ("Job", (|value| serde_json::from_value::<JobInfo>(value).unwrap().other) as fn(_) -> _),
-        ("JobsSummary", |value| serde_json::from_value::<JobsSummary>(value).unwrap().other),
+        ("JobsSummary", |value| serde_json::from_value::<JobList>(value).unwrap().other),
     ] {
         let properties = names(&description["components"]["schemas"][schema]["properties"]);
         let mut object: serde_json::Map<_, _> =

@@ -61,7 +61,7 @@ fn client(server: &str) -> Client {
     Client::builder(server)
         .credentials(Credentials::secret_key("ann", "any key"))
         .polling(Polling::every(Duration::from_millis(5)))
-        .settling(Settling::new().window(Duration::from_millis(200)).asks(3))
+        .settling(Settling::new().window(Duration::from_millis(200)).max_lookups(3))
         .build()
         .unwrap()
 }
@@ -73,7 +73,7 @@ fn exports(home: &Path) -> PathBuf {
 fn batch(sqlflow: &Client, home: &Path) -> Batch {
     sqlflow
         .batch(home.join("journal"))
-        .in_flight(8)
+        .max_in_flight(8)
         .export(ExportFormat::Json, exports(home))
         .export(ExportFormat::Csv, exports(home))
 }
@@ -135,6 +135,6 @@ async fn assert_all_is_there_once(emulator: &Emulator, home: &Path) {
         let job = sqlflow.job(id);
         let written = |extension: &str| fs::read(exports(home).join(format!("{key}.{extension}"))).unwrap();
         assert!(job.export_lineage_as_json().bytes().await.unwrap() == written("json"), "{key}.json");
-        assert!(job.export_csv().bytes().await.unwrap() == written("csv"), "{key}.csv");
+        assert!(job.export_full_lineage_as_csv().bytes().await.unwrap() == written("csv"), "{key}.csv");
     }
 }

@@ -230,7 +230,7 @@ async fn main_job(client: &Client) -> String {
     let export = job.export_lineage_as_json();
     said += &format!("{job:?} {done:?} {:?} {:?} {export:?}", job.wait(), job.watch());
     done.lineage().await.unwrap();
-    job.export_csv().bytes().await.unwrap();
+    job.export_full_lineage_as_csv().bytes().await.unwrap();
     client.jobs().await.unwrap();
     let info = job.info().await.unwrap();
     said += &format!("{info:?}");
@@ -249,8 +249,8 @@ async fn main_job(client: &Client) -> String {
 /// A builder whose clients repeat calls, and look for lost submits, without long pauses.
 fn hurried(url: &str) -> ClientBuilder {
     Client::builder(url)
-        .retry(Backoff::new().attempts(3).base(Duration::from_millis(1)))
-        .settling(Settling::new().window(Duration::from_millis(5)).asks(2))
+        .retry(Backoff::new().max_attempts(3).base_delay(Duration::from_millis(1)))
+        .settling(Settling::new().window(Duration::from_millis(5)).max_lookups(2))
 }
 
 /// What goes wrong with servers that fail in every way, some repeating what they were sent. Gives what was said.
@@ -305,7 +305,7 @@ async fn every_kind_of_call(client: &Client) -> Vec<Error> {
         client.jobs().await.unwrap_err(),
         client.job("1").info().await.unwrap_err(),
         client.job("1").lineage().await.unwrap_err(),
-        client.job("1").export_full_json().lineage().await.unwrap_err(),
+        client.job("1").export_full_lineage_as_json().lineage().await.unwrap_err(),
         // Those that carry a token in their URL, for want of a body.
         api.download_parquet("1", None, None).await.err().unwrap_or_else(nothing),
         api.download_sub_job_file("1", "a.sql", None, None).await.err().unwrap_or_else(nothing),

@@ -20,17 +20,17 @@ use libfuzzer_sys::fuzz_target;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqlflow_client::api::{Envelope, SyntaxCheck, TokenEnvelope};
-use sqlflow_client::job::{JobInfo, JobSummary, JobsSummary};
+use sqlflow_client::job::{JobInfo, JobLookup, JobList};
 use sqlflow_client::{Error, ErrorKind};
 
 fuzz_target!(|body: &[u8]| {
     if let Some(job) = read::<JobInfo>(body) {
         survives(&job);
     }
-    for job in read::<JobSummary>(body).into_iter().flat_map(|found| found.jobs) {
+    for job in read::<JobLookup>(body).into_iter().flat_map(|found| found.jobs) {
         survives(&job);
     }
-    if let Some(list) = read::<JobsSummary>(body) {
+    if let Some(list) = read::<JobList>(body) {
         list.jobs.iter().for_each(survives);
         assert!(list.unread.len() + list.jobs.len() <= body.len(), "entries out of nothing");
     }

@@ -9,11 +9,10 @@ use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::operations;
-use crate::api::{Client, Envelope, File, Operation, without_data};
-use crate::transport::failure::retry_after;
-pub(crate) use crate::transport::{ByteStream, Response};
-use crate::transport::{FromAnswer, Payload, Transport};
+use crate::api::Client;
+pub(crate) use crate::transport::{ByteStream, Response, not_built};
+use crate::transport::{Payload, Transport, retry_after};
+use crate::wire::{Envelope, File, FromResponse, MultipartForm, Operation, operations, without_data};
 pub(crate) use crate::{Error, ErrorKind};
 
 /// An answer with its HTTP headers.
@@ -37,7 +36,7 @@ impl<T> ResponseValue<T> {
 }
 
 #[allow(private_bounds, reason = "what generated code calls on the types it names")]
-impl<T: FromAnswer> ResponseValue<T> {
+impl<T: FromResponse> ResponseValue<T> {
     pub(crate) async fn from_response(response: Response) -> Result<Self, Error> {
         let (headers, operation) = (response.headers.clone(), response.operation);
         Ok(Self { inner: response.json().await?, headers, operation })
@@ -97,35 +96,29 @@ impl<T: fmt::Debug> fmt::Debug for ResponseValue<T> {
 }
 
 /// What an operation answers with, read from a response.
-pub trait Answer: Sized {
+pub trait ReadResponse: Sized {
     #[doc(hidden)]
     fn read(response: Response) -> impl Future<Output = Result<ResponseValue<Self>, Error>> + Send;
 }
 
-impl<T: DeserializeOwned + Send> Answer for Envelope<T> {
+impl<T: DeserializeOwned + Send> ReadResponse for Envelope<T> {
     async fn read(response: Response) -> Result<ResponseValue<Self>, Error> {
         ResponseValue::from_response(response).await
     }
 }
 
-impl Answer for ByteStream {
+impl ReadResponse for ByteStream {
     async fn read(response: Response) -> Result<ResponseValue<Self>, Error> {
         Ok(ResponseValue::stream(response))
     }
 }
 
-/// Where a request type is sent to as a multipart form.
-pub trait Form: Serialize + Sync {
-    const OPERATION: &'static Operation;
-    const FILE_FIELD: &'static str;
-}
-
 /// A form that takes files: the request type of an operation that can be sent as `multipart/form-data`.
 ///
 /// Implemented by generated code; [`Client::upload`] sends it.
-pub trait FileForm: Form {
+pub trait FileForm: MultipartForm {
     /// What the operation answers with.
-    type Answer: Answer;
+    type Response: ReadResponse;
 }
 
 impl Client {
@@ -144,12 +137,12 @@ impl Client {
         &self,
         form: &F,
         files: impl IntoIterator<Item = File>,
-    ) -> Result<ResponseValue<F::Answer>, Error> {
+    ) -> Result<ResponseValue<F::Response>, Error> {
         let files = files.into_iter().collect();
         let mut attempts = self.inner.attempts();
         let response = self.inner.send_files(form, files, &mut attempts).await?;
         attempts.succeeded();
-        F::Answer::read(response).await
+        F::Response::read(response).await
     }
 }
 
@@ -228,9 +221,4 @@ impl<T: Serialize> Serialize for QueryParam<'_, T> {
 pub(crate) fn unexpected(response: Response) -> Error {
     let status = response.status().as_u16();
     Error::new(ErrorKind::Protocol, format!("HTTP {status} was not expected")).with_status(status)
-}
-
-/// A request that cannot be put together. reqwest's error is no part of our interface.
-pub(crate) fn not_built(error: reqwest::Error) -> Error {
-    Error::invalid(format!("the request cannot be built: {}", error.without_url()))
 }

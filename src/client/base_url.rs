@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use reqwest::Url;
 
+use crate::sync::lock;
 use crate::{Error, Result};
 
 const CLOUD: &str = "api.gudusoft.com";
@@ -84,10 +85,7 @@ pub(super) fn warn_of_plain_http(base_url: &str) {
     let Ok(url) = Url::parse(base_url) else { return };
     let host = url.host_str().unwrap_or_default();
     let is_own = is_near(&url) || !host.contains(['.', ':']);
-    if url.scheme() == "http"
-        && !is_own
-        && WARNED.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned())
-    {
+    if url.scheme() == "http" && !is_own && lock(&WARNED).insert(host.to_owned()) {
         tracing::warn!(host, "plain HTTP over a public network: tokens and SQL can be read on the way, use https");
     }
 }

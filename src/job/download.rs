@@ -12,8 +12,7 @@ use tempfile::TempPath;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 
 use super::export::Format;
-use crate::transport::failure::over_limit;
-use crate::transport::{Received, Response};
+use crate::transport::{ReceivedBytes, Response, over_limit};
 use crate::{ByteStream, Error, ErrorKind, Result};
 
 /// How far a download is, told to [`Export::on_progress`](super::Export::on_progress) with each piece that comes.
@@ -67,7 +66,7 @@ pub(super) type Watcher = Arc<dyn Fn(&Progress) + Send + Sync>;
 /// One attempt at a body, piece by piece, looked at on the way.
 pub(super) struct Download<'a> {
     body: ByteStream,
-    received: Received,
+    received: ReceivedBytes,
     progress: Progress,
     watcher: Option<&'a Watcher>,
     ending: Ending,

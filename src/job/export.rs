@@ -17,8 +17,8 @@ use super::submit::comma_separated;
 use crate::api::{Operation, operations, types};
 use crate::lineage::{Lineage, ReadError, ReadErrorKind, RelationType};
 use crate::retry::Attempts;
-use crate::transport::failure::snippet;
-use crate::transport::{Response, Take};
+use crate::transport::{BodyMode, Response};
+use crate::wire::snippet;
 use crate::{ByteStream, Error, ErrorKind, Result};
 
 /// An export of a job, before it is asked for.
@@ -37,11 +37,11 @@ pub struct Export<F> {
 /// The lineage as drawn; a summary of it past the relation limit of the server.
 pub type ExportLineageAsJson = Export<types::ExportLineageAsJsonRequest>;
 /// The full lineage as JSON.
-pub type ExportFullJson = Export<types::ExportFullLineageAsJsonRequest>;
+pub type ExportFullLineageAsJson = Export<types::ExportFullLineageAsJsonRequest>;
 /// The full lineage as CSV.
-pub type ExportCsv = Export<types::ExportFullLineageAsCsvRequest>;
+pub type ExportFullLineageAsCsv = Export<types::ExportFullLineageAsCsvRequest>;
 /// The lineage as GraphML for yEd.
-pub type ExportGraphml = Export<types::ExportLineageAsGraphmlRequest>;
+pub type ExportLineageAsGraphml = Export<types::ExportLineageAsGraphmlRequest>;
 
 /// A form that asks for an export. Implemented here alone.
 pub trait ExportForm: sealed::Form {}
@@ -98,7 +98,7 @@ impl<F: ExportForm> Export<F> {
         self
     }
 
-    /// All of it in memory, up to the [answer limit](crate::ClientBuilder::answer_limit) of the client.
+    /// All of it in memory, up to the [answer limit](crate::ClientBuilder::max_response_bytes) of the client.
     ///
     /// An attempt that breaks off, stalls, or ends in the middle of its JSON or XML is made again from the start, as
     /// the client [repeats calls](crate::retry::RetryPolicy).
@@ -153,7 +153,7 @@ impl<F: ExportForm> Export<F> {
     }
 
     fn attempts(&self) -> Attempts {
-        self.job.client().transport().attempts()
+        self.job.service().transport().attempts()
     }
 
     async fn download(&self, attempts: &mut Attempts) -> Result<Download<'_>> {
@@ -179,8 +179,8 @@ impl<F: ExportForm> Export<F> {
         let mut form = self.form.clone();
         form.set_job(self.job.id().checked().map_err(self.about())?);
         loop {
-            let transport = self.job.client().transport();
-            let response = transport.send_form(F::OPERATION, &form, Take::Stream, attempts).await;
+            let transport = self.job.service().transport();
+            let response = transport.send_form(F::OPERATION, &form, BodyMode::Stream, attempts).await;
             match check(response.map_err(self.about())?, F::FORMAT).await {
                 Ok(response) => return Ok(response),
                 Err(error) => attempts.after(error, F::OPERATION.repeatable).await.map_err(self.about())?,
@@ -365,8 +365,8 @@ impl<F: fmt::Debug> fmt::Debug for Export<F> {
 async fn check(response: Response, format: Format) -> Result<Response> {
     let mut response = response.without_failure().await?;
     let protocol = |text: &str| Error::new(ErrorKind::Protocol, text);
-    if let Some(verdict) = response.verdict.as_ref().filter(|verdict| !verdict.has_data) {
-        return Err(protocol("an envelope without data came in place of the file").with_code(verdict.code));
+    if let Some(head) = response.head.as_ref().filter(|head| !head.has_data) {
+        return Err(protocol("an envelope without data came in place of the file").with_code(head.code));
     }
     let beginning = response.body.beginning().await;
     let expected: &[char] = match format {
@@ -377,7 +377,7 @@ async fn check(response: Response, format: Format) -> Result<Response> {
     if beginning.is_empty() || expected.is_empty() || beginning.starts_with(expected) {
         return Ok(response);
     }
-    let shown = snippet(&response.secrets.removed_from(&beginning));
+    let shown = snippet(&response.secrets.redact(&beginning));
     Err(protocol(&format!("what came in place of the file is no {format:?}: {shown}")))
 }
 
@@ -393,7 +393,7 @@ async fn read(response: Response) -> Result<Lineage> {
     let read = Lineage::reader().max_bytes(limit).read_stream(body).await;
     match broken {
         Some(error) => Err(error),
-        None => read.map_err(|error| secrets.kept_out_of(unreadable(error))),
+        None => read.map_err(|error| secrets.redact_error(unreadable(error))),
     }
 }
 

@@ -229,7 +229,7 @@ mod tests {
     }
 
     fn contents(file: &File) -> Vec<(String, Vec<u8>)> {
-        let crate::api::file::Source::Temporary(path) = file.source() else { panic!("{file:?} is no zip of ours") };
+        let crate::wire::FileContent::Temporary(path) = file.content() else { panic!("{file:?} is no zip of ours") };
         let mut zip = zip::ZipArchive::new(fs::File::open(path.to_path_buf()).unwrap()).unwrap();
         (0..zip.len())
             .map(|index| {
@@ -261,7 +261,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("a.sql"), "select 1").unwrap();
         let files = files(one(Input::Directory(home.path().to_owned())), 1 << 20).unwrap();
-        let crate::api::file::Source::Temporary(path) = files[0].source() else { panic!() };
+        let crate::wire::FileContent::Temporary(path) = files[0].content() else { panic!() };
         let path = path.to_path_buf();
         assert!(path.exists());
         drop(files);

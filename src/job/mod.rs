@@ -2,8 +2,7 @@
 //!
 //! ```no_run
 //! # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {
-//! use std::time::Duration;
-//! use sqlflow_client::{JobId, Vendor};
+//! //! use sqlflow_client::{JobId, Vendor};
 //!
 //! // Submit files, directories, SQL in memory.
 //! let job = sqlflow.submit(Vendor::Oracle).name("nightly").path("etl/").sql("fix.sql", "insert …").await?;
@@ -19,7 +18,7 @@
 //! let done = job.wait().deadline(Duration::from_secs(3600)).await?;
 //!
 //! // To disk, in constant memory, whole or not at all.
-//! done.job().export_csv().to_file("lineage.csv").await?;
+//! done.job().export_full_lineage_as_csv().to_file("lineage.csv").await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -40,103 +39,31 @@
 mod batch;
 mod download;
 mod export;
-mod id;
-mod info;
 mod inputs;
+mod service;
 mod settle;
 mod submit;
 mod wait;
 mod watch;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 pub use self::batch::{Batch, BatchOutcome, BatchRun, ExportFormat};
 pub use self::download::Progress;
-pub use self::export::{Export, ExportCsv, ExportForm, ExportFullJson, ExportGraphml, ExportLineageAsJson};
-pub use self::id::JobId;
-use self::info::JobList;
-pub use self::info::{JobInfo, JobStatus, JobSummary, JobsSummary};
+pub use self::export::{
+    Export, ExportForm, ExportFullLineageAsCsv, ExportFullLineageAsJson, ExportLineageAsGraphml, ExportLineageAsJson,
+};
+pub(crate) use self::service::JobService;
 pub use self::settle::Settling;
 pub use self::submit::{Submit, SubmitPersist};
 pub use self::wait::{FinishedJob, Wait};
-pub(crate) use self::watch::Followed;
-use self::watch::Source;
 pub use self::watch::{JobState, Polling, Watch};
-use crate::api::runtime::Answer as _;
-use crate::api::{Envelope, Operation, ResponseValue, operations, types, without_data};
 use crate::lineage::Lineage;
 use crate::retry::Attempts;
-use crate::transport::Take;
-use crate::transport::secrets::Secrets;
-use crate::{Client, Error, ErrorKind, Result, Secret, Vendor};
-
-/// How long a list of jobs is waited for: it may hold 100,000 and come over a slow line.
-const LONGEST_LIST: Duration = Duration::from_secs(300);
-
-impl Client {
-    /// Submits SQL as a job. Add files, then await it.
-    pub fn submit(&self, vendor: Vendor) -> Submit {
-        Submit::new(self.clone(), vendor)
-    }
-
-    /// Submits a batch of a regular job, which grows by batches and may run by schedule. Add files, then await it.
-    pub fn submit_persist(&self, vendor: Vendor) -> SubmitPersist {
-        SubmitPersist::new(self.clone(), vendor)
-    }
-
-    /// Attaches to a job. Asks nothing: that there is no such job shows when it is asked about.
-    pub fn job(&self, id: impl Into<JobId>) -> Job {
-        Job { client: self.clone(), id: id.into(), submitted: None, secrets: Secrets::default() }
-    }
-
-    /// The job of that name, the latest if there are several. None if there is no such job (yet).
-    ///
-    /// Names are compared as they are. After [`SubmitUnknown`](ErrorKind::SubmitUnknown) it finds the job by the name
-    /// that the [error tells](Error::job_name).
-    ///
-    /// # Errors
-    /// [`Protocol`](ErrorKind::Protocol) if the list of jobs is not whole by its own count, so that a job that is not
-    /// in it may be there all the same; else as every call of the API.
-    pub async fn find_job(&self, name: impl AsRef<str>) -> Result<Option<Job>> {
-        Ok(self.look_for(name.as_ref(), self.transport().attempts()).await?.map(|info| self.job(info.id)))
-    }
-
-    async fn list(&self, attempts: Attempts) -> Result<JobList> {
-        let form = types::DisplayUserJobsSummaryRequest::new();
-        let answer = self.asked::<JobList>(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await?;
-        answer.into_data()
-    }
-
-    /// Every job of the user, finished ones too.
-    ///
-    /// # Errors
-    /// As every call of the API.
-    pub async fn jobs(&self) -> Result<JobsSummary> {
-        let form = types::DisplayUserJobsSummaryRequest::new();
-        let attempts = self.transport().attempts();
-        let answer = self.asked::<JobsSummary>(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await?;
-        let (mut jobs, warnings) = answer.into_data_and_warnings()?;
-        jobs.warnings = warnings;
-        Ok(jobs)
-    }
-
-    async fn asked<T: DeserializeOwned + Send>(
-        &self,
-        operation: &'static Operation,
-        form: &impl Serialize,
-        mut attempts: Attempts,
-    ) -> Result<ResponseValue<Envelope<T>>> {
-        let response = self.transport().send_form(operation, form, Take::Whole, &mut attempts).await?;
-        attempts.succeeded();
-        Envelope::<T>::read(response).await
-    }
-}
+pub use crate::wire::{JobId, JobInfo, JobList, JobLookup, JobStatus};
+use crate::wire::{Redactor, operations, types, without_data};
+use crate::{Error, ErrorKind, Result, Secret};
 
 /// One job of a server.
 ///
@@ -144,17 +71,21 @@ impl Client {
 /// nothing on the server.
 #[derive(Clone)]
 pub struct Job {
-    client: Client,
+    service: JobService,
     id: JobId,
     /// What the server told when it took the job.
     submitted: Option<JobInfo>,
     /// What was submitted with it that no error may repeat: a failed job's message may.
-    secrets: Secrets,
+    secrets: Redactor,
 }
 
 impl Job {
-    fn submitted(client: Client, info: JobInfo, password: Option<Secret>) -> Self {
-        Self { client, id: info.id.clone(), submitted: Some(info), secrets: Secrets::new(password) }
+    pub(crate) fn service(&self) -> &JobService {
+        &self.service
+    }
+
+    fn submitted(service: JobService, info: JobInfo, password: Option<Secret>) -> Self {
+        Self { service, id: info.id.clone(), submitted: Some(info), secrets: Redactor::new(password) }
     }
 
     /// Its id: a plain text, to be stored and picked up again.
@@ -163,23 +94,17 @@ impl Job {
         &self.id
     }
 
-    /// The client it belongs to.
-    #[must_use]
-    pub fn client(&self) -> &Client {
-        &self.client
-    }
-
     /// What the server tells of it now.
     ///
     /// # Errors
     /// [`JobNotFound`](ErrorKind::JobNotFound) if the server knows no such job; else as every call of the API.
     pub async fn info(&self) -> Result<JobInfo> {
-        self.ask(self.client.transport().attempts()).await
+        self.ask(self.service.transport().attempts()).await
     }
 
     async fn ask(&self, attempts: Attempts) -> Result<JobInfo> {
         let form = types::DisplayUserJobSummaryRequest { job_id: Some(self.id.checked()?), job_name: None };
-        let asking = self.client.asked::<JobSummary>(&operations::DISPLAY_USER_JOB_SUMMARY, &form, attempts);
+        let asking = self.service.asked::<JobLookup>(&operations::DISPLAY_USER_JOB_SUMMARY, &form, attempts);
         let answer = self.about(asking.await)?;
         self.about(answer.check())?;
         let answer = answer.into_inner();
@@ -202,7 +127,7 @@ impl Job {
     /// of jobs, as [`Watch`] explains.
     #[must_use = "asks when it is polled"]
     pub fn watch(&self) -> Watch {
-        self.states(self.client.polling())
+        self.states(self.service.polling())
     }
 
     /// Waits for its end. Await it, or set a deadline first.
@@ -230,17 +155,17 @@ impl Job {
     }
 
     /// Exports its full lineage as JSON. It is not cut down to a summary when it is large.
-    pub fn export_full_json(&self) -> ExportFullJson {
+    pub fn export_full_lineage_as_json(&self) -> ExportFullLineageAsJson {
         Export::new(self.clone(), types::ExportFullLineageAsJsonRequest::new())
     }
 
     /// Exports its full lineage as CSV.
-    pub fn export_csv(&self) -> ExportCsv {
+    pub fn export_full_lineage_as_csv(&self) -> ExportFullLineageAsCsv {
         Export::new(self.clone(), types::ExportFullLineageAsCsvRequest::new())
     }
 
     /// Exports its lineage as GraphML for yEd.
-    pub fn export_graphml(&self) -> ExportGraphml {
+    pub fn export_lineage_as_graphml(&self) -> ExportLineageAsGraphml {
         Export::new(self.clone(), types::ExportLineageAsGraphmlRequest::new())
     }
 
@@ -250,7 +175,7 @@ impl Job {
     /// As [`info`](Job::info).
     pub async fn delete(&self) -> Result<()> {
         let form = types::DeleteUserJobRequest { job_id: Some(self.id.checked()?) };
-        self.about(self.client.api().delete_user_job(&form).await.and_then(|answer| answer.check()))
+        self.about(self.service.api().delete_user_job(&form).await.and_then(|answer| answer.check()))
     }
 
     /// Runs it again. Its state starts over, so follow it anew.
@@ -259,7 +184,7 @@ impl Job {
     /// As [`info`](Job::info).
     pub async fn rerun(&self) -> Result<()> {
         let form = types::RerunJobRequest { job_id: Some(self.id.checked()?), job_name: None };
-        self.about(self.client.api().rerun_job(&form).await.and_then(|answer| answer.check()))
+        self.about(self.service.api().rerun_job(&form).await.and_then(|answer| answer.check()))
     }
 
     /// Keeps it at the top of the user's list, or lets it sink.
@@ -268,7 +193,7 @@ impl Job {
     /// As [`info`](Job::info).
     pub async fn set_on_top(&self, on_top: bool) -> Result<()> {
         let form = types::SetJobOnTopRequest::new(self.id.checked()?, on_top);
-        self.about(self.client.api().set_job_on_top(&form).await.and_then(|answer| answer.check()))
+        self.about(self.service.api().set_job_on_top(&form).await.and_then(|answer| answer.check()))
     }
 
     fn about<T>(&self, result: Result<T>) -> Result<T> {
@@ -276,9 +201,8 @@ impl Job {
     }
 
     fn states(&self, polling: Polling) -> Watch {
-        let client = self.client.clone();
-        let followed = Arc::clone(client.followed());
-        Watch::new(client, followed, self.id.clone(), self.submitted.clone(), polling)
+        let followed = Arc::clone(self.service.followed());
+        Watch::new(self.service.clone(), followed, self.id.clone(), self.submitted.clone(), polling)
     }
 }
 
@@ -294,20 +218,8 @@ fn unknown_to_server(id: &JobId) -> String {
     format!("the server knows no job {id}: it may have been deleted, or belong to another user")
 }
 
-/// The two questions that watches ask. Each is one attempt: a watch asks again in its own time, and tells of trouble at
-/// once.
-impl Source for Client {
-    async fn ask(&self, id: &JobId) -> Result<JobInfo> {
-        self.job(id).ask(self.transport().single()).await
-    }
-
-    async fn list(&self, wanted: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
-        Ok(Client::list(self, self.transport().single()).await?.jobs(|listing| wanted.contains(&listing.id)))
-    }
-}
-
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Job").field("id", &self.id).field("server", &self.client.base_url()).finish_non_exhaustive()
+        f.debug_struct("Job").field("id", &self.id).field("server", &self.service.base_url()).finish_non_exhaustive()
     }
 }

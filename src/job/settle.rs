@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Job, JobId, JobInfo, LONGEST_LIST};
-use crate::retry::Attempts;
-use crate::{Client, Error, ErrorKind, Result};
+use super::JobService;
+use super::service::LONGEST_LIST;
+use super::{Job, JobId};
+use crate::{Error, ErrorKind, RequestOutcome, Result};
 
 /// How the outcome of a submit is found out whose answer was lost.
 ///
@@ -36,13 +37,13 @@ use crate::{Client, Error, ErrorKind, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settling {
     window: Duration,
-    asks: u32,
+    lookups: u32,
     send_again: bool,
 }
 
 impl Default for Settling {
     fn default() -> Self {
-        Self { window: Duration::from_secs(30), asks: 6, send_again: true }
+        Self { window: Duration::from_secs(30), lookups: 6, send_again: true }
     }
 }
 
@@ -62,8 +63,8 @@ impl Settling {
 
     /// How often it is looked for in that time: at once, at the end, and between. By default 6 times, at least 2.
     #[must_use]
-    pub fn asks(mut self, asks: u32) -> Self {
-        self.asks = asks;
+    pub fn max_lookups(mut self, lookups: u32) -> Self {
+        self.lookups = lookups;
         self
     }
 
@@ -80,7 +81,7 @@ impl Settling {
         if self.window > LONGEST {
             return Err(Error::invalid("settling: the window is longer than a day"));
         }
-        if !(2..=100).contains(&self.asks) {
+        if !(2..=100).contains(&self.lookups) {
             return Err(Error::invalid(
                 "settling: a job that is on its way is looked for at least twice, and 100 times at most",
             ));
@@ -97,7 +98,7 @@ impl Settling {
 
     /// How long after the answer was lost each ask is, and whether it is the last.
     fn times(self) -> impl Iterator<Item = (Duration, bool)> {
-        let last = self.asks.max(2) - 1;
+        let last = self.lookups.max(2) - 1;
         (0..=last).map(move |ask| {
             let part = f64::from(ask) / f64::from(last);
             (self.window.mul_f64(part.powi(2)), ask == last)
@@ -109,20 +110,20 @@ impl Settling {
     ///
     /// # Errors
     /// When that cannot be told.
-    pub(super) async fn find(self, client: &Client, name: &str) -> Result<Option<Job>> {
+    pub(super) async fn find(self, service: &JobService, name: &str) -> Result<Option<Job>> {
         let begun = Instant::now();
         let (mut absences, mut trouble) = (0, None);
         for (time, is_last) in self.times() {
             sleep_until(begun + time).await;
             // In between it is looked for once: there is another time.
-            let transport = client.transport();
+            let transport = service.transport();
             let attempts = if is_last { transport.attempts() } else { transport.single() };
-            let look = client.look_for(name, attempts);
+            let look = service.look_for(name, attempts);
             let told = timeout(LONGEST_LIST, look).await.unwrap_or_else(|_| Err(not_told()));
             match told {
                 Ok(Some(info)) => {
                     tracing::info!(job = %info.id, name, "the submit whose answer was lost made a job");
-                    return Ok(Some(Job::submitted(client.clone(), info, None)));
+                    return Ok(Some(Job::submitted(service.clone(), info, None)));
                 }
                 Ok(None) => {
                     absences += 1;
@@ -146,28 +147,9 @@ fn not_told() -> Error {
     Error::new(ErrorKind::Timeout, "the list of jobs could not be asked in time, or not often enough")
 }
 
-impl Client {
-    /// The job of that name, the latest if there are several.
-    ///
-    /// # Errors
-    /// Also when the list is not whole, so that a job that is not in it may be there all the same.
-    pub(super) async fn look_for(&self, name: &str, attempts: Attempts) -> Result<Option<JobInfo>> {
-        let list = self.list(attempts).await?;
-        if let Some(info) = list.named(name) {
-            return Ok(Some(info));
-        }
-        if list.is_short() {
-            let text =
-                format!("the list of jobs is not whole by its own count, so that {name:?} may be there all the same");
-            return Err(Error::new(ErrorKind::Protocol, text));
-        }
-        Ok(None)
-    }
-}
-
 /// What follows when a submit failed and there is no job of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum NextStep {
     /// The error is the answer: there is no job and will be none.
     Report,
     /// The list has to be asked; then the error is the answer.
@@ -178,19 +160,13 @@ pub(super) enum Next {
     AskThenGiveUp,
 }
 
-impl Next {
+impl NextStep {
     pub(super) fn after(error: &Error) -> Self {
-        match (error.kind(), error.status()) {
-            _ if error.is_request_cut_short() => Self::Report,
-            // Of a gateway, whatever it says beside: it waited for the server, or for one that it did not reach.
-            (_, Some(408 | 504 | 522 | 524)) => Self::AskThenGiveUp,
-            (_, Some(502 | 503 | 520..=527)) => Self::AskThenSend,
-            (ErrorKind::Interrupted, _) if !error.is_within_answer() => Self::AskThenSend,
-            // There is an answer, and nothing of it is known.
-            (ErrorKind::TooLarge, _) if error.is_within_answer() && error.code().is_none() => Self::AskThenGiveUp,
-            (ErrorKind::Interrupted | ErrorKind::Timeout | ErrorKind::Protocol, _) => Self::AskThenGiveUp,
-            (ErrorKind::Server, _) => Self::AskThenReport,
-            _ => Self::Report,
+        match error.request_outcome() {
+            RequestOutcome::NotExecuted | RequestOutcome::Executed => Self::Report,
+            RequestOutcome::Unanswered => Self::AskThenSend,
+            RequestOutcome::Incomplete | RequestOutcome::Unreadable => Self::AskThenGiveUp,
+            RequestOutcome::ServerFailed => Self::AskThenReport,
         }
     }
 }
@@ -261,8 +237,9 @@ mod tests {
 
     #[test]
     fn looking_once_and_looking_for_ever_are_refused() {
-        let refused = |settling| Client::builder("localhost").settling(settling).build().unwrap_err().to_string();
-        assert!(refused(Settling::new().asks(1)).contains("at least twice"));
+        let refused =
+            |settling| crate::Client::builder("localhost").settling(settling).build().unwrap_err().to_string();
+        assert!(refused(Settling::new().max_lookups(1)).contains("at least twice"));
         assert!(refused(Settling::new().window(Duration::ZERO)).contains("in no time"));
         assert!(refused(Settling::new().window(Duration::MAX)).contains("longer than a day"));
     }

@@ -8,15 +8,16 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
+use super::JobService;
 use super::inputs::Inputs;
-use super::settle::{self, Next};
+use super::settle::{self, NextStep};
 use super::{Job, JobId, JobInfo};
-use crate::api::runtime::Answer;
+use crate::api::runtime::ReadResponse;
 use crate::api::{Envelope, File, FileForm, types};
 use crate::lineage::RelationType;
 use crate::retry::Attempts;
-use crate::transport::secrets::Secrets;
-use crate::{Client, Error, ErrorKind, Result, Secret, Vendor};
+use crate::wire::Redactor;
+use crate::{Error, ErrorKind, Result, Secret, Vendor};
 
 /// Submits SQL as a job, made by [`Client::submit`](crate::Client::submit).
 ///
@@ -44,7 +45,7 @@ use crate::{Client, Error, ErrorKind, Result, Secret, Vendor};
 #[derive(Clone)]
 #[must_use = "submits when it is awaited"]
 pub struct Submit {
-    client: Client,
+    service: JobService,
     inputs: Inputs,
     name: Option<String>,
     suffix: bool,
@@ -60,7 +61,7 @@ pub struct Submit {
 /// [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown): nothing tells whether the job has it.
 #[must_use = "submits when it is awaited"]
 pub struct SubmitPersist {
-    client: Client,
+    service: JobService,
     inputs: Inputs,
     name: Option<String>,
     suffix: bool,
@@ -203,9 +204,9 @@ submission!(Submit);
 submission!(SubmitPersist);
 
 impl Submit {
-    pub(super) fn new(client: Client, vendor: Vendor) -> Self {
+    pub(crate) fn new(service: JobService, vendor: Vendor) -> Self {
         let form = types::SubmitUserJobRequest::new(vendor, String::new());
-        Self { client, inputs: Inputs::default(), name: None, suffix: true, full_name: None, form }
+        Self { service, inputs: Inputs::default(), name: None, suffix: true, full_name: None, form }
     }
 
     /// Which relationships to find. Server default: fdd alone.
@@ -295,13 +296,13 @@ impl Submit {
     }
 
     /// Whose it is.
-    pub(super) fn client(&self) -> &Client {
-        &self.client
+    pub(super) fn service(&self) -> &JobService {
+        &self.service
     }
 
     /// The job that it made earlier. What may not be repeated of the submission is not repeated by that job's errors.
     pub(super) fn attached_to(&self, id: JobId) -> Job {
-        Job { secrets: Secrets::new(self.form.password.clone()), ..self.client.job(id) }
+        Job { secrets: Redactor::new(self.form.password.clone()), ..self.service.job(id) }
     }
 
     /// Chooses the name that the job will have, suffix and all, and tells it: to be noted before the submit is awaited,
@@ -322,13 +323,13 @@ impl Submit {
     /// Submits under a name that no other job has. One that an earlier process may have submitted is looked for first.
     pub(super) async fn run_as(self, name: String, may_be_there: bool) -> Result<Job> {
         if may_be_there {
-            let settling = self.client.settling();
+            let settling = self.service.settling();
             let cut_off = || Error::new(ErrorKind::Interrupted, "an earlier submit was not followed to its end");
-            let found = settling.find(&self.client, &name).await;
+            let found = settling.find(&self.service, &name).await;
             // That the list cannot be asked tells nothing of the server that was sent the submit.
             let found = found.map_err(|error| settle::unknown(&name, cut_off().caused_by(error)))?;
             if let Some(job) = found {
-                return Ok(Job { secrets: Secrets::new(self.form.password), ..job });
+                return Ok(Job { secrets: Redactor::new(self.form.password), ..job });
             }
             if !settling.sends_again() {
                 return Err(settle::unknown(&name, cut_off()));
@@ -356,14 +357,14 @@ impl Submit {
         self.inputs.check(self.form.hostname.is_some())?;
         self.form.job_name.clone_from(&name);
         let password = self.form.password.clone();
-        Order { client: self.client, form: self.form, password, name, looked_for }.place(self.inputs).await
+        Order { service: self.service, form: self.form, password, name, looked_for }.place(self.inputs).await
     }
 }
 
 impl SubmitPersist {
-    pub(super) fn new(client: Client, vendor: Vendor) -> Self {
+    pub(crate) fn new(service: JobService, vendor: Vendor) -> Self {
         let form = types::SubmitPersistJobRequest::new(vendor);
-        Self { client, inputs: Inputs::default(), name: None, suffix: true, form }
+        Self { service, inputs: Inputs::default(), name: None, suffix: true, form }
     }
 
     /// Adds this batch to the job that an earlier one made: sends its id, with `incremental` true and `firstSubmit`
@@ -421,24 +422,24 @@ impl SubmitPersist {
         let name = if looked_for == LookedFor::ByName { settle::unique(&name) } else { name };
         self.form.job_name = Some(name.clone());
         let password = self.form.password.clone();
-        Order { client: self.client, form: self.form, password, name, looked_for }.place(self.inputs).await
+        Order { service: self.service, form: self.form, password, name, looked_for }.place(self.inputs).await
     }
 }
 
 /// A form on its way to becoming a job.
 struct Order<F> {
-    client: Client,
+    service: JobService,
     form: F,
     password: Option<Secret>,
     name: String,
     looked_for: LookedFor,
 }
 
-impl<F: FileForm<Answer = Envelope<JobInfo>>> Order<F> {
+impl<F: FileForm<Response = Envelope<JobInfo>>> Order<F> {
     async fn place(self, inputs: Inputs) -> Result<Job> {
-        let limit = self.client.transport().limits().upload_bytes;
+        let limit = self.service.transport().limits().max_upload_bytes;
         let files = inputs.into_files(limit).await?;
-        let mut attempts = self.client.transport().attempts();
+        let mut attempts = self.service.transport().attempts();
         tracing::debug!(name = self.name, files = files.len(), "submitting");
         loop {
             let error = match self.send(&files, &mut attempts).await {
@@ -448,8 +449,8 @@ impl<F: FileForm<Answer = Envelope<JobInfo>>> Order<F> {
                 }
                 Err(error) => error,
             };
-            let next = Next::after(&error);
-            if next == Next::Report {
+            let next = NextStep::after(&error);
+            if next == NextStep::Report {
                 return Err(error);
             }
             tracing::warn!(%error, name = self.name, "whether a submit made a job is open");
@@ -462,25 +463,25 @@ impl<F: FileForm<Answer = Envelope<JobInfo>>> Order<F> {
     }
 
     async fn send(&self, files: &[File], attempts: &mut Attempts) -> Result<Job> {
-        let transport = self.client.transport();
+        let transport = self.service.transport();
         let response = transport.send_files(&self.form, files.to_vec(), attempts).await?;
-        let answer = <F::Answer as Answer>::read(response).await?;
+        let answer = <F::Response as ReadResponse>::read(response).await?;
         let (info, warnings) = answer.into_data_and_warnings()?;
-        Ok(Job::submitted(self.client.clone(), JobInfo { warnings, ..info }, self.password.clone()))
+        Ok(Job::submitted(self.service.clone(), JobInfo { warnings, ..info }, self.password.clone()))
     }
 
     /// Finds out what a submit led to that failed with `error`: a job, or none, and then it may be sent again.
-    async fn settle(&self, next: Next, error: &Error) -> Result<Option<Job>> {
+    async fn settle(&self, next: NextStep, error: &Error) -> Result<Option<Job>> {
         let unknown = || self.unknown(error.clone());
         if self.looked_for != LookedFor::ByName {
             return Err(unknown());
         }
-        let settling = self.client.settling();
-        let found = settling.find(&self.client, &self.name).await.map_err(|_| unknown())?;
+        let settling = self.service.settling();
+        let found = settling.find(&self.service, &self.name).await.map_err(|_| unknown())?;
         match (found, next) {
-            (Some(job), _) => Ok(Some(Job { secrets: Secrets::new(self.password.clone()), ..job })),
-            (None, Next::AskThenSend) if settling.sends_again() => Ok(None),
-            (None, Next::AskThenReport) => Err(error.clone()),
+            (Some(job), _) => Ok(Some(Job { secrets: Redactor::new(self.password.clone()), ..job })),
+            (None, NextStep::AskThenSend) if settling.sends_again() => Ok(None),
+            (None, NextStep::AskThenReport) => Err(error.clone()),
             (None, _) => Err(unknown()),
         }
     }

@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
-use super::export::{ExportCsv, ExportFullJson, ExportGraphml, ExportLineageAsJson};
+use super::export::{ExportFullLineageAsCsv, ExportFullLineageAsJson, ExportLineageAsGraphml, ExportLineageAsJson};
 use super::{Job, JobId, JobInfo, JobState, JobStatus, Polling};
 use crate::lineage::Lineage;
 use crate::{Error, ErrorKind, Result};
@@ -29,7 +29,7 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Wait {
     pub(super) fn new(job: Job) -> Self {
-        let polling = job.client().polling();
+        let polling = job.service().polling();
         Self { job, polling, deadline: Some(DEADLINE) }
     }
 
@@ -113,10 +113,10 @@ impl FinishedJob {
         let reason = info.error_message.as_deref().filter(|text| !text.trim().is_empty());
         match info.status {
             JobStatus::Failed => {
-                let reason = job.secrets.removed_from(reason.unwrap_or("the server gave no reason"));
-                let ours = job.client().transport().secrets();
-                let reason = ours.removed_from(&reason);
-                let text = format!("job {id} failed: {}", crate::api::excerpt(&reason));
+                let reason = job.secrets.redact(reason.unwrap_or("the server gave no reason"));
+                let ours = job.service().transport().secrets();
+                let reason = ours.redact(&reason);
+                let text = format!("job {id} failed: {}", crate::wire::excerpt(&reason));
                 Err(Error::new(ErrorKind::JobFailed, text).with_job(&id))
             }
             JobStatus::Deleted => {
@@ -170,19 +170,19 @@ impl FinishedJob {
         self.job.export_lineage_as_json()
     }
 
-    /// As [`Job::export_full_json`].
-    pub fn export_full_json(&self) -> ExportFullJson {
-        self.job.export_full_json()
+    /// As [`Job::export_full_lineage_as_json`].
+    pub fn export_full_lineage_as_json(&self) -> ExportFullLineageAsJson {
+        self.job.export_full_lineage_as_json()
     }
 
-    /// As [`Job::export_csv`].
-    pub fn export_csv(&self) -> ExportCsv {
-        self.job.export_csv()
+    /// As [`Job::export_full_lineage_as_csv`].
+    pub fn export_full_lineage_as_csv(&self) -> ExportFullLineageAsCsv {
+        self.job.export_full_lineage_as_csv()
     }
 
-    /// As [`Job::export_graphml`].
-    pub fn export_graphml(&self) -> ExportGraphml {
-        self.job.export_graphml()
+    /// As [`Job::export_lineage_as_graphml`].
+    pub fn export_lineage_as_graphml(&self) -> ExportLineageAsGraphml {
+        self.job.export_lineage_as_graphml()
     }
 }
 

@@ -267,7 +267,7 @@ impl<S: Source> Follower<S> {
                     (self.seen, self.reached, self.known, self.troubled) = (true, true, *info, None);
                     return Some(self.state(at, None));
                 }
-                Err(error) if !may_pass(&error) => return Some((Err(self.explained(error)), None)),
+                Err(error) if !error.is_transient_for_polling() => return Some((Err(self.explained(error)), None)),
                 Err(error) => {
                     let is_news = self.troubled.is_none();
                     let since = *self.troubled.get_or_insert(at);
@@ -318,22 +318,6 @@ impl<S: Source> Follower<S> {
 
 /// A caller with a wrong URL should not wait for long. A server that was never reached may be starting, though.
 const FIRST_CONTACT: Duration = Duration::from_secs(15);
-
-/// Whether asking again may help.
-fn may_pass(error: &Error) -> bool {
-    match error.kind() {
-        ErrorKind::Busy
-        | ErrorKind::Connect
-        | ErrorKind::Timeout
-        | ErrorKind::Interrupted
-        | ErrorKind::Server
-        // A page that stands in for the server for a while.
-        | ErrorKind::Protocol => true,
-        // An answer, as against a request that is refused as too large.
-        ErrorKind::TooLarge => error.status().is_none(),
-        _ => false,
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -42,14 +42,14 @@ pub struct ByteStream {
     ended: bool,
     /// What ended it while it was peeked at.
     broken: Option<Error>,
-    received: Received,
+    received: ReceivedBytes,
 }
 
 /// How many bytes came over the network, before they were unpacked.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Received(Arc<AtomicU64>);
+pub(crate) struct ReceivedBytes(Arc<AtomicU64>);
 
-impl Received {
+impl ReceivedBytes {
     fn add(&self, bytes: usize) -> u64 {
         self.0.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64
     }
@@ -68,7 +68,7 @@ impl ByteStream {
             Some(b"gzip" | b"x-gzip") => true,
             Some(other) => return Err(failure::packed_otherwise(&String::from_utf8_lossy(other))),
         };
-        let received = Received::default();
+        let received = ReceivedBytes::default();
         let pieces = pieces(response, stall, received.clone());
         let rest = if is_packed { unpacked(pieces, received.clone()).boxed() } else { pieces.boxed() };
         let (peeked, rest) = (VecDeque::new(), SyncWrapper::new(rest));
@@ -76,7 +76,7 @@ impl ByteStream {
     }
 
     /// How much of it has come so far.
-    pub(crate) fn received(&self) -> Received {
+    pub(crate) fn received(&self) -> ReceivedBytes {
         self.received.clone()
     }
 
@@ -137,7 +137,7 @@ impl ByteStream {
 }
 
 /// The bytes as they come over the network.
-fn pieces(response: reqwest::Response, stall: Duration, received: Received) -> impl Stream<Item = Result<Bytes>> {
+fn pieces(response: reqwest::Response, stall: Duration, received: ReceivedBytes) -> impl Stream<Item = Result<Bytes>> {
     stream::unfold(response, move |mut response| {
         let received = received.clone();
         async move {
@@ -157,7 +157,7 @@ fn pieces(response: reqwest::Response, stall: Duration, received: Received) -> i
 /// The bytes that were packed by gzip.
 fn unpacked(
     pieces: impl Stream<Item = Result<Bytes>> + Send + 'static,
-    received: Received,
+    received: ReceivedBytes,
 ) -> impl Stream<Item = Result<Bytes>> {
     let mut decoder = GzipDecoder::new(StreamReader::new(pieces.map_err(io::Error::other).boxed()));
     decoder.multiple_members(true);

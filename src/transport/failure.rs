@@ -6,13 +6,8 @@ use std::time::{Duration, SystemTime};
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 
-use crate::api::{Verdict, shortened};
+use crate::wire::{EnvelopeHead, SHOWN, shortened, snippet};
 use crate::{Error, ErrorKind};
-
-/// How much of an unexpected body is looked at.
-pub(super) const SNIPPET: usize = 1024;
-/// How much of it is shown.
-const SHOWN: usize = 200;
 
 /// A failure below HTTP. The URL is left out: that of a GET carries credentials.
 pub(super) fn of_connection(error: reqwest::Error, base_url: &str) -> Error {
@@ -30,7 +25,38 @@ pub(super) fn of_connection(error: reqwest::Error, base_url: &str) -> Error {
     } else {
         (ErrorKind::Interrupted, format!("the connection to {base_url} broke before the answer: {cause}"))
     };
-    Error::new(kind, text).caused_by(error)
+    let is_untrusted = kind == ErrorKind::Connect && is_untrusted_certificate(&error);
+    let error = Error::new(kind, text).caused_by(error);
+    if is_untrusted { error.permanent() } else { error }
+}
+
+/// Returns `true` if the connection failed because the certificate of the server is not trusted: one that is not
+/// trusted now is not trusted in a second either. reqwest tells it nowhere but in its causes.
+#[cfg(feature = "rustls")]
+fn is_untrusted_certificate(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return true;
+        }
+        // An I/O error shows what it wraps only through `get_ref`, and that may be another I/O error.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+#[cfg(not(feature = "rustls"))]
+fn is_untrusted_certificate(_: &reqwest::Error) -> bool {
+    false
+}
+
+/// A request that cannot be put together. reqwest's error is no part of our interface.
+pub(crate) fn not_built(error: reqwest::Error) -> Error {
+    Error::invalid(format!("the request cannot be built: {}", error.without_url()))
 }
 
 /// The connection broke, or went silent, within an answer.
@@ -99,7 +125,7 @@ pub(super) fn stalled(patience: Duration, received: u64) -> Error {
 
 /// An answer whose HTTP status is not 200.
 pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &str) -> Error {
-    let error = match Verdict::of(body.as_bytes()).map(|verdict| verdict.check()) {
+    let error = match EnvelopeHead::of(body.as_bytes()).map(|head| head.check()) {
         Some(Err(error)) => error,
         _ => bare(status, headers, body),
     };
@@ -155,28 +181,6 @@ pub(super) fn of_secret_json(error: &serde_json::Error) -> Error {
         ErrorKind::Protocol,
         format!("the answer is not the JSON it should be, from {place} on; it is not shown"),
     )
-}
-
-/// The first words of a body, on one line and without markup.
-pub(crate) fn snippet(text: &str) -> String {
-    let text: String = text.chars().take(SNIPPET).collect();
-    let mut plain = String::new();
-    let mut in_tag = false;
-    let is_page = text.trim_start().starts_with('<');
-    for letter in text.chars() {
-        match letter {
-            '<' if is_page => in_tag = true,
-            '>' if in_tag => {
-                in_tag = false;
-                plain.push(' ');
-            }
-            _ if in_tag => {}
-            _ => plain.push(letter),
-        }
-    }
-    let words: Vec<_> = plain.split_whitespace().collect();
-    let line = words.join(" ");
-    shortened(&line, SHOWN)
 }
 
 /// How long the server asks to wait before the next call.

@@ -2,11 +2,10 @@
 //!
 //! Every call of the crate goes through [`Transport::send_in`]. It knows operations, not jobs.
 
-mod answer;
 mod body;
-pub(crate) mod failure;
+mod failure;
 mod payload;
-pub(crate) mod secrets;
+mod response;
 
 use std::fmt;
 use std::pin::pin;
@@ -19,28 +18,27 @@ use serde::Serialize;
 use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
-pub(crate) use self::answer::{FromAnswer, Response};
 pub use self::body::ByteStream;
-pub(crate) use self::body::Received;
+pub(crate) use self::body::ReceivedBytes;
+pub(crate) use self::failure::{not_built, over_limit, retry_after};
 pub(crate) use self::payload::Payload;
-use self::payload::Progress;
-use self::secrets::Secrets;
-use crate::api::runtime::Form;
-use crate::api::{File, Operation, TokenEnvelope, operations, types};
-use crate::credentials::{Identity, Keyring, Secret};
+use self::payload::UploadProgress;
+pub(crate) use self::response::Response;
+use crate::auth::{Identity, TokenCache};
 use crate::retry::{Attempts, Retries};
+use crate::wire::{File, MultipartForm, Operation, Redactor, Secret, TokenEnvelope, operations, types};
 use crate::{Error, ErrorKind, Result};
 
 /// How much of an answer belongs to the attempt that is made at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Take {
+pub(crate) enum BodyMode {
     /// All of it, in memory: one that breaks off is known while there can be another attempt.
     Whole,
     /// Its first bytes. The caller reads on, and asks again itself.
     Stream,
 }
 
-impl Take {
+impl BodyMode {
     fn of(operation: &Operation) -> Self {
         if operation.answers_with_file { Self::Stream } else { Self::Whole }
     }
@@ -48,12 +46,12 @@ impl Take {
 
 /// The way to one server. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Transport(Arc<Way>);
+pub(crate) struct Transport(Arc<TransportInner>);
 
-struct Way {
+struct TransportInner {
     http: reqwest::Client,
     base_url: String,
-    keyring: Keyring,
+    tokens: TokenCache,
     limits: Limits,
     retries: Retries,
 }
@@ -62,18 +60,18 @@ struct Way {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// From the last byte sent to the first of the answer.
-    pub(crate) answer_timeout: Duration,
+    pub(crate) response_timeout: Duration,
     /// Between two pieces of an answer.
     pub(crate) stall_timeout: Duration,
     /// Bytes of an answer that is read into memory.
-    pub(crate) answer_bytes: u64,
+    pub(crate) max_response_bytes: u64,
     /// Bytes of all files of one upload.
-    pub(crate) upload_bytes: u64,
+    pub(crate) max_upload_bytes: u64,
 }
 
 impl Limits {
     pub(crate) fn check(&self) -> Result<()> {
-        for (timeout, name) in [(self.answer_timeout, "answer"), (self.stall_timeout, "stall")] {
+        for (timeout, name) in [(self.response_timeout, "answer"), (self.stall_timeout, "stall")] {
             if timeout.is_zero() {
                 return Err(Error::invalid(format!("the {name} timeout is zero, in which nothing can happen")));
             }
@@ -86,11 +84,11 @@ impl Transport {
     pub(crate) fn new(
         http: reqwest::Client,
         base_url: String,
-        keyring: Keyring,
+        tokens: TokenCache,
         limits: Limits,
         retries: Retries,
     ) -> Self {
-        Self(Arc::new(Way { http, base_url, keyring, limits, retries }))
+        Self(Arc::new(TransportInner { http, base_url, tokens, limits, retries }))
     }
 
     pub(crate) fn base_url(&self) -> &str {
@@ -98,7 +96,7 @@ impl Transport {
     }
 
     pub(crate) fn user_id(&self) -> &str {
-        self.0.keyring.user_id()
+        self.0.tokens.user_id()
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -106,8 +104,8 @@ impl Transport {
     }
 
     /// What this client proves itself with, and no text may repeat.
-    pub(crate) fn secrets(&self) -> Secrets {
-        Secrets::new(self.0.keyring.secrets())
+    pub(crate) fn secrets(&self) -> Redactor {
+        Redactor::new(self.0.tokens.secrets())
     }
 
     /// The attempts of a call that is repeated as the client is told to.
@@ -125,15 +123,15 @@ impl Transport {
         &self,
         operation: &'static Operation,
         form: &impl Serialize,
-        take: Take,
+        mode: BodyMode,
         attempts: &mut Attempts,
     ) -> Result<Response> {
-        self.send_in(operation, self.form(operation, form)?, take, attempts).await
+        self.send_in(operation, self.form(operation, form)?, mode, attempts).await
     }
 
     fn form(&self, operation: &Operation, form: &impl Serialize) -> Result<Payload> {
         let request = self.0.http.post(self.url_of(operation)).form(form).build();
-        request.map(Payload::Buffered).map_err(crate::api::runtime::not_built)
+        request.map(Payload::Buffered).map_err(not_built)
     }
 
     fn url_of(&self, operation: &Operation) -> String {
@@ -141,20 +139,20 @@ impl Transport {
     }
 
     /// Sends a form with files.
-    pub(crate) async fn send_files<F: Form>(
+    pub(crate) async fn send_files<F: MultipartForm>(
         &self,
         form: &F,
         files: Vec<File>,
         attempts: &mut Attempts,
     ) -> Result<Response> {
-        let payload = Payload::with_files(form, files, self.0.limits.upload_bytes).await?;
-        self.send_in(F::OPERATION, payload, Take::of(F::OPERATION), attempts).await
+        let payload = Payload::with_files(form, files, self.0.limits.max_upload_bytes).await?;
+        self.send_in(F::OPERATION, payload, BodyMode::of(F::OPERATION), attempts).await
     }
 
     /// Sends a request, and again as the client is told to.
     pub(crate) async fn send(&self, operation: &'static Operation, payload: Payload) -> Result<Response> {
         let mut attempts = self.attempts();
-        let response = self.send_in(operation, payload, Take::of(operation), &mut attempts).await?;
+        let response = self.send_in(operation, payload, BodyMode::of(operation), &mut attempts).await?;
         attempts.succeeded();
         Ok(response)
     }
@@ -168,7 +166,7 @@ impl Transport {
         &self,
         operation: &'static Operation,
         payload: Payload,
-        take: Take,
+        mode: BodyMode,
         attempts: &mut Attempts,
     ) -> Result<Response> {
         let span = tracing::debug_span!("sqlflow", operation = operation.id);
@@ -176,15 +174,15 @@ impl Transport {
             let mut renewed = false;
             loop {
                 // Without a token nothing is sent.
-                let identity = self.identity(operation).await.map_err(Error::with_request_cut_short)?;
-                let error = match self.attempt(operation, &payload, take, identity.as_ref()).await {
+                let identity = self.identity(operation).await.map_err(Error::with_request_unsent)?;
+                let error = match self.attempt(operation, &payload, mode, identity.as_ref()).await {
                     Ok(response) => return Ok(response),
                     Err(error) => error,
                 };
                 match self.renewable(&error, identity.as_ref()) {
                     Some(refused) if !renewed => {
                         tracing::debug!("the token was refused; asking for a new one");
-                        self.0.keyring.forget(refused);
+                        self.0.tokens.forget(refused);
                         renewed = true;
                     }
                     _ => attempts.after(error, operation.repeatable).await?,
@@ -200,7 +198,7 @@ impl Transport {
         let token = identity?.token.as_ref()?;
         // A gateway that failed says nothing of tokens, whatever code stands beside its status.
         let is_refusal = error.kind() == ErrorKind::Authentication && matches!(error.status(), None | Some(401));
-        (is_refusal && self.0.keyring.renews()).then_some(token)
+        (is_refusal && self.0.tokens.renews()).then_some(token)
     }
 
     async fn identity(&self, operation: &Operation) -> Result<Option<Identity>> {
@@ -208,12 +206,12 @@ impl Transport {
             return Ok(None);
         }
         let token = if operation.token { Some(self.token().await?) } else { None };
-        Ok(Some(Identity { user_id: self.0.keyring.user_id().to_owned(), token }))
+        Ok(Some(Identity { user_id: self.0.tokens.user_id().to_owned(), token }))
     }
 
     async fn token(&self) -> Result<Secret> {
         let asking = self.clone();
-        self.0.keyring.token(|user_id, secret_key| asking.generate_token(user_id, secret_key)).await
+        self.0.tokens.token(|user_id, secret_key| asking.generate_token(user_id, secret_key)).await
     }
 
     async fn generate_token(self, user_id: String, secret_key: Secret) -> Result<Secret> {
@@ -223,7 +221,7 @@ impl Transport {
         let asking = async {
             let (payload, mut attempts) = (self.form(operation, &form)?, self.attempts());
             let response = loop {
-                match self.attempt(operation, &payload, Take::Whole, None).await {
+                match self.attempt(operation, &payload, BodyMode::Whole, None).await {
                     Ok(response) => break response,
                     Err(error) => attempts.after(error, operation.repeatable).await?,
                 }
@@ -238,17 +236,17 @@ impl Transport {
         &self,
         operation: &'static Operation,
         payload: &Payload,
-        take: Take,
+        mode: BodyMode,
         identity: Option<&Identity>,
     ) -> Result<Response> {
         let progress = payload.progress();
         let mut request = payload.request(&self.0.http, &self.url_of(operation), identity, &progress).await?;
         // Not reqwest's own: what an answer unpacks to is watched here.
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let answer = self.exchange(operation, request, Secrets::new(payload.secrets(identity)), take, &progress).await;
+        let answer = self.exchange(operation, request, Redactor::new(payload.secrets(identity)), mode, &progress).await;
         answer.map_err(|error| {
-            let is_cut_short = !error.is_within_answer() && progress.abandon();
-            if is_cut_short { error.with_request_cut_short() } else { error }
+            let is_cut_short = !error.is_within_response() && progress.abandon();
+            if is_cut_short { error.with_request_unsent() } else { error }
         })
     }
 
@@ -256,9 +254,9 @@ impl Transport {
         &self,
         operation: &'static Operation,
         request: reqwest::Request,
-        secrets: Secrets,
-        take: Take,
-        progress: &Progress,
+        secrets: Redactor,
+        mode: BodyMode,
+        progress: &UploadProgress,
     ) -> Result<Response> {
         let started = tokio::time::Instant::now();
         let sent = self.patiently(self.0.http.execute(request), progress).await?;
@@ -267,15 +265,15 @@ impl Transport {
         tracing::debug!(status = response.status().as_u16(), after = ?started.elapsed(), "answered");
         let is_answer = response.status() == StatusCode::OK;
         let received = async {
-            let response = answer::receive(operation, response, &self.0.limits, secrets).await?;
-            if take == Take::Whole { response.whole().await } else { Ok(response) }
+            let response = response::receive(operation, response, &self.0.limits, secrets).await?;
+            if mode == BodyMode::Whole { response.whole().await } else { Ok(response) }
         };
-        received.await.map_err(|error| if is_answer { error.within_answer() } else { error })
+        received.await.map_err(|error| if is_answer { error.within_response() } else { error })
     }
 
     /// Waits for an answer as long as the request moves, and the answer timeout from when it last did.
-    async fn patiently<T>(&self, answer: impl Future<Output = T>, progress: &Progress) -> Result<T> {
-        let patience = self.0.limits.answer_timeout;
+    async fn patiently<T>(&self, answer: impl Future<Output = T>, progress: &UploadProgress) -> Result<T> {
+        let patience = self.0.limits.response_timeout;
         let mut answer = pin!(answer);
         loop {
             let moved = progress.last();
@@ -295,7 +293,7 @@ impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transport")
             .field("base_url", &self.0.base_url)
-            .field("credentials", &self.0.keyring)
+            .field("credentials", &self.0.tokens)
             .field("limits", &self.0.limits)
             .finish_non_exhaustive()
     }

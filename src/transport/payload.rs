@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -17,11 +17,10 @@ use tokio::time::Instant;
 use tokio_util::io::ReaderStream;
 
 use super::unsuited;
-use crate::api::File;
-use crate::api::file::Source;
-use crate::api::runtime::Form;
-use crate::credentials::Identity;
-use crate::{Error, ErrorKind, Result, Secret};
+use crate::auth::Identity;
+use crate::sync::lock;
+use crate::wire::{File, FileContent, MultipartForm, Secret};
+use crate::{Error, ErrorKind, Result};
 
 /// How much of a file is read at once.
 const CHUNK: usize = 64 * 1024;
@@ -37,7 +36,7 @@ pub(crate) enum Payload {
 impl Payload {
     /// # Errors
     /// `TooLarge` when the files are over the limit together.
-    pub(crate) async fn with_files<F: Form>(form: &F, files: Vec<File>, limit: u64) -> Result<Self> {
+    pub(crate) async fn with_files<F: MultipartForm>(form: &F, files: Vec<File>, limit: u64) -> Result<Self> {
         let mut total = 0;
         for file in &files {
             total += file.len().await?;
@@ -57,12 +56,12 @@ impl Payload {
     }
 
     /// The progress of an attempt at it.
-    pub(super) fn progress(&self) -> Progress {
+    pub(super) fn progress(&self) -> UploadProgress {
         let is_whole = match self {
             Self::Buffered(_) => true,
             Self::Files { files, .. } => files.is_empty(),
         };
-        Progress::start(is_whole)
+        UploadProgress::start(is_whole)
     }
 
     /// What it carries that is secret.
@@ -88,7 +87,7 @@ impl Payload {
         http: &reqwest::Client,
         url: &str,
         identity: Option<&Identity>,
-        progress: &Progress,
+        progress: &UploadProgress,
     ) -> Result<Request> {
         match self {
             Self::Buffered(request) => {
@@ -110,7 +109,7 @@ impl Payload {
                     let is_last = index + 1 == files.len();
                     form = form.part(*file_field, part(file, progress, is_last).await?);
                 }
-                http.post(url).multipart(form).build().map_err(crate::api::runtime::not_built)
+                http.post(url).multipart(form).build().map_err(super::not_built)
             }
         }
     }
@@ -156,11 +155,11 @@ fn sign_json(body: &[u8], identity: &Identity) -> Result<Vec<u8>> {
     serde_json::to_vec(&object).map_err(|error| unsuited(&error.to_string()))
 }
 
-async fn part(file: &File, progress: &Progress, is_last: bool) -> Result<multipart::Part> {
+async fn part(file: &File, progress: &UploadProgress, is_last: bool) -> Result<multipart::Part> {
     // As browsers do; a line break would end the header that the name stands in.
     let name = file.name().replace('\r', "%0D").replace('\n', "%0A");
-    let path: &Path = match file.source() {
-        Source::Memory(bytes) => {
+    let path: &Path = match file.content() {
+        FileContent::Memory(bytes) => {
             let length = bytes.len() as u64;
             // In pieces, each of which tells that the upload moves.
             let pieces =
@@ -171,8 +170,8 @@ async fn part(file: &File, progress: &Progress, is_last: bool) -> Result<multipa
             let body = Body::wrap_stream(to_its_end(pieces, progress.clone(), is_last));
             return Ok(multipart::Part::stream_with_length(body, length).file_name(name));
         }
-        Source::Disk(path) => path,
-        Source::Temporary(path) => path,
+        FileContent::Disk(path) => path,
+        FileContent::Temporary(path) => path,
     };
     let unreadable = |error| Error::unreadable(path, &error);
     let open = tokio::fs::File::open(path).await.map_err(unreadable)?;
@@ -186,7 +185,7 @@ async fn part(file: &File, progress: &Progress, is_last: bool) -> Result<multipa
 /// given up is not sent to its end.
 fn to_its_end(
     pieces: impl Stream<Item = io::Result<Bytes>>,
-    progress: Progress,
+    progress: UploadProgress,
     is_last: bool,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     pieces.chain(stream::poll_fn(move |_| {
@@ -201,7 +200,7 @@ fn read(
     open: tokio::fs::File,
     length: u64,
     path: PathBuf,
-    progress: Progress,
+    progress: UploadProgress,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     let pieces = ReaderStream::with_capacity(open.take(length), CHUNK);
     stream::unfold((pieces, length), move |(mut pieces, missing)| {
@@ -228,7 +227,7 @@ const ABANDONED: u8 = 2;
 
 /// When a request last moved.
 #[derive(Clone)]
-pub(super) struct Progress {
+pub(super) struct UploadProgress {
     start: Instant,
     millis: Arc<AtomicU64>,
     /// [`OPEN`], until either all of it was given to the connection or it was given up.
@@ -237,7 +236,7 @@ pub(super) struct Progress {
     failure: Arc<Mutex<Option<Error>>>,
 }
 
-impl Progress {
+impl UploadProgress {
     fn start(is_whole: bool) -> Self {
         let state = Arc::new(AtomicU8::new(if is_whole { WHOLE } else { OPEN }));
         Self { start: Instant::now(), millis: Arc::default(), state, failure: Arc::default() }
@@ -260,12 +259,12 @@ impl Progress {
     }
 
     fn fail(&self, error: Error) {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        *lock(&self.failure) = Some(error);
     }
 
     /// Why the request could not be sent, if it was for a file.
     pub(super) fn failure(&self) -> Option<Error> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.failure).take()
     }
 
     pub(super) fn last(&self) -> Instant {
@@ -304,7 +303,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("etl.sql");
         std::fs::write(&path, "select 1").unwrap();
-        let progress = Progress::start(false);
+        let progress = UploadProgress::start(false);
         let open = tokio::fs::File::open(&path).await.unwrap();
         let pieces: Vec<_> = read(open, 1000, path, progress.clone()).take(3).collect().await;
         assert!(pieces[0].is_ok() && pieces[1].is_err());
@@ -319,7 +318,7 @@ mod tests {
         let path = home.path().join("etl.sql");
         std::fs::write(&path, "select 1 and more").unwrap();
         let open = tokio::fs::File::open(&path).await.unwrap();
-        let pieces: Vec<_> = read(open, 8, path, Progress::start(false)).collect().await;
+        let pieces: Vec<_> = read(open, 8, path, UploadProgress::start(false)).collect().await;
         assert_eq!(pieces.into_iter().map(Result::unwrap).collect::<Vec<_>>().concat(), b"select 1");
     }
 

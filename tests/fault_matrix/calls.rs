@@ -213,17 +213,17 @@ impl Call {
             Self::Wait => Taken::Listed(job.wait().await?.info().status.has_result()),
             Self::Lineage => Taken::Lineage(Box::new(job.lineage().await?)),
             Self::FullJsonFile => {
-                job.export_full_json().to_file(&file).await?;
+                job.export_full_lineage_as_json().to_file(&file).await?;
                 written(&file)
             }
             Self::CsvFile => {
-                job.export_csv().to_file(&file).await?;
+                job.export_full_lineage_as_csv().to_file(&file).await?;
                 written(&file)
             }
-            Self::CsvBytes => Taken::Bytes(job.export_csv().bytes().await?),
-            Self::Graphml => Taken::Bytes(job.export_graphml().bytes().await?),
+            Self::CsvBytes => Taken::Bytes(job.export_full_lineage_as_csv().bytes().await?),
+            Self::Graphml => Taken::Bytes(job.export_lineage_as_graphml().bytes().await?),
             Self::Stream => {
-                let (mut stream, mut whole) = (job.export_full_json().stream().await?, Vec::new());
+                let (mut stream, mut whole) = (job.export_full_lineage_as_json().stream().await?, Vec::new());
                 while let Some(piece) = stream.try_next().await? {
                     whole.extend_from_slice(&piece);
                 }

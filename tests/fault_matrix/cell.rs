@@ -169,9 +169,9 @@ impl Cell {
         let builder = Client::builder(emulator.url())
             .credentials(self.credentials())
             .polling(polling)
-            .settling(Settling::new().window(window).asks(3));
-        let backoff = Backoff::new().attempts(ATTEMPTS).base(Duration::from_millis(1));
-        let backoff = backoff.longest(Duration::from_millis(5)).patience(Duration::from_secs(10));
+            .settling(Settling::new().window(window).max_lookups(3));
+        let backoff = Backoff::new().max_attempts(ATTEMPTS).base_delay(Duration::from_millis(1));
+        let backoff = backoff.max_delay(Duration::from_millis(5)).max_retry_after(Duration::from_secs(10));
         let builder = match (self.trouble, self.turns) {
             (Trouble::Refuse, Turns::Once) => builder.retry(Listening(Arc::clone(emulator))),
             _ => builder.retry(backoff),
@@ -182,7 +182,7 @@ impl Cell {
             _ => builder.http_client(MEASURED.clone()),
         };
         let builder = match self.trouble {
-            Trouble::Silence => builder.answer_timeout(ANSWER_TIMEOUT),
+            Trouble::Silence => builder.response_timeout(ANSWER_TIMEOUT),
             Trouble::Stall(_) => builder.stall_timeout(Duration::from_millis(200)),
             _ => builder,
         };

@@ -31,7 +31,7 @@ fn client_of(emulator: &Emulator, credentials: Credentials) -> Client {
     Client::builder(emulator.url())
         .credentials(credentials)
         .polling(Polling::every(Duration::from_millis(5)))
-        .settling(Settling::new().window(Duration::from_millis(100)).asks(3))
+        .settling(Settling::new().window(Duration::from_millis(100)).max_lookups(3))
         .build()
         .unwrap()
 }
@@ -57,7 +57,7 @@ impl Home {
             .batch(self.journal())
             .export(ExportFormat::Csv, self.exports())
             .export(ExportFormat::FullJson, self.exports())
-            .patience(Duration::from_secs(2))
+            .max_outage(Duration::from_secs(2))
     }
 
     /// The lines of the journal that tell of an event.
@@ -113,8 +113,8 @@ async fn assert_exported(sqlflow: &Client, home: &Home, outcomes: &BTreeMap<Stri
         let csv = home.exports().join(format!("{key}.csv"));
         let json = home.exports().join(format!("{key}.full.json"));
         assert_eq!(outcome.files(), [csv.clone(), json.clone()]);
-        assert_eq!(job.export_csv().bytes().await.unwrap(), fs::read(csv).unwrap());
-        assert_eq!(job.export_full_json().bytes().await.unwrap(), fs::read(json).unwrap());
+        assert_eq!(job.export_full_lineage_as_csv().bytes().await.unwrap(), fs::read(csv).unwrap());
+        assert_eq!(job.export_full_lineage_as_json().bytes().await.unwrap(), fs::read(json).unwrap());
     }
     assert_eq!(fs::read_dir(home.exports()).unwrap().count(), 2 * outcomes.len(), "something was left behind");
 }
@@ -133,7 +133,7 @@ async fn thirty_submissions_are_thirty_jobs_with_their_exports_and_no_more_in_fl
     let given = submissions(&sqlflow, 30).inspect(move |_| {
         counter.fetch_add(1, Ordering::SeqCst);
     });
-    let mut run = home.batch(&sqlflow).in_flight(4).run(given);
+    let mut run = home.batch(&sqlflow).max_in_flight(4).run(given);
     let mut ended = BTreeMap::new();
     while let Some(outcome) = run.try_next().await.unwrap() {
         assert!(!outcome.resumed());
@@ -171,7 +171,7 @@ async fn a_run_dropped_anywhere_is_gone_on_with_and_submits_nothing_twice() {
         let (sqlflow, emulator) = sqlflow().await;
         let home = Home::new();
         {
-            let mut run = home.batch(&sqlflow).in_flight(3).run(submissions(&sqlflow, PIECES));
+            let mut run = home.batch(&sqlflow).max_in_flight(3).run(submissions(&sqlflow, PIECES));
             for _ in 0..polls {
                 let next = std::pin::pin!(run.try_next());
                 // As far as it goes without waiting, then for a moment: each time it is somewhere else.
@@ -190,7 +190,7 @@ async fn a_run_dropped_after_each_outcome_is_gone_on_with() {
     let (sqlflow, emulator) = sqlflow().await;
     let home = Home::new();
     for count in 0..12 {
-        let mut run = home.batch(&sqlflow).in_flight(5).run(submissions(&sqlflow, 12));
+        let mut run = home.batch(&sqlflow).max_in_flight(5).run(submissions(&sqlflow, 12));
         for _ in 0..count {
             assert!(run.try_next().await.unwrap().unwrap().is_done());
         }
@@ -410,7 +410,7 @@ async fn a_server_that_is_down_for_a_while_is_waited_for() {
         let quick = Emulator::builder().port(port).time_in_create(Duration::ZERO).time_in_running(Duration::ZERO);
         quick.start().await.unwrap()
     };
-    let batch = home.batch(&sqlflow).patience(Duration::from_secs(30));
+    let batch = home.batch(&sqlflow).max_outage(Duration::from_secs(30));
     let (ended, emulator) = tokio::join!(outcomes(batch, submissions(&sqlflow, 3)), later);
     assert_exported(&sqlflow, &home, &ended).await;
     assert_one_job_each(&emulator, 3);
@@ -422,7 +422,7 @@ async fn a_server_that_stays_away_costs_the_patience_and_no_job() {
     let sqlflow = client_of(&emulator, Credentials::on_premise());
     emulator.shutdown().await;
     let home = Home::new();
-    let ended = outcomes(home.batch(&sqlflow).patience(Duration::ZERO), submissions(&sqlflow, 3)).await;
+    let ended = outcomes(home.batch(&sqlflow).max_outage(Duration::ZERO), submissions(&sqlflow, 3)).await;
     assert_eq!(ended.len(), 3);
     assert!(ended.values().all(|outcome| outcome.error().unwrap().kind() == ErrorKind::Connect), "{ended:?}");
     assert_eq!(home.noted("refused"), 3);
@@ -471,8 +471,8 @@ async fn a_submission_whose_answer_is_lost_is_one_job() {
         let (_, emulator) = sqlflow().await;
         let sqlflow = Client::builder(without_first_answer(&emulator, then_closes).await)
             .polling(Polling::every(Duration::from_millis(5)))
-            .settling(Settling::new().window(Duration::from_millis(100)).asks(3))
-            .answer_timeout(Duration::from_millis(500))
+            .settling(Settling::new().window(Duration::from_millis(100)).max_lookups(3))
+            .response_timeout(Duration::from_millis(500))
             .build()
             .unwrap();
         let home = Home::new();
@@ -496,7 +496,7 @@ async fn a_run_that_cannot_be_noted_ends_before_anything_is_submitted() {
         }
     };
     assert_eq!(error(sqlflow.batch(home.0.path())).await.kind(), ErrorKind::Io);
-    assert_eq!(error(home.batch(&sqlflow).in_flight(0)).await.kind(), ErrorKind::InvalidInput);
+    assert_eq!(error(home.batch(&sqlflow).max_in_flight(0)).await.kind(), ErrorKind::InvalidInput);
     fs::write(home.0.path().join("file"), "").unwrap();
     let in_file = home.0.path().join("file/exports");
     assert_eq!(error(home.batch(&sqlflow).export(ExportFormat::Csv, in_file)).await.kind(), ErrorKind::Io);
@@ -511,7 +511,7 @@ async fn a_run_that_cannot_be_noted_ends_before_anything_is_submitted() {
 async fn one_run_at_a_time_has_the_journal() {
     let (sqlflow, emulator) = sqlflow().await;
     let home = Home::new();
-    let mut one = home.batch(&sqlflow).in_flight(1).run(submissions(&sqlflow, 3));
+    let mut one = home.batch(&sqlflow).max_in_flight(1).run(submissions(&sqlflow, 3));
     one.try_next().await.unwrap();
     let mut other = home.batch(&sqlflow).run(submissions(&sqlflow, 3));
     let error = other.try_next().await.unwrap_err();

@@ -22,7 +22,7 @@ fn builder(url: &str) -> ClientBuilder {
         .credentials(Credentials::secret_key("ann", "any key"))
         .polling(Polling::every(Duration::from_millis(5)))
         .stall_timeout(Duration::from_millis(100))
-        .retry(Backoff::new().base(Duration::from_millis(1)))
+        .retry(Backoff::new().base_delay(Duration::from_millis(1)))
 }
 
 /// A job whose exports are some 10 KB each.
@@ -41,24 +41,24 @@ async fn started() -> (Emulator, Job) {
 
 async fn bytes(job: &Job, operation: &str) -> Result<Bytes> {
     match operation {
-        CSV => job.export_csv().bytes().await,
+        CSV => job.export_full_lineage_as_csv().bytes().await,
         JSON => job.export_lineage_as_json().bytes().await,
-        FULL_JSON => job.export_full_json().bytes().await,
-        _ => job.export_graphml().bytes().await,
+        FULL_JSON => job.export_full_lineage_as_json().bytes().await,
+        _ => job.export_lineage_as_graphml().bytes().await,
     }
 }
 
 async fn to_file(job: &Job, operation: &str, path: &Path) -> Result<u64> {
     match operation {
-        CSV => job.export_csv().to_file(path).await,
+        CSV => job.export_full_lineage_as_csv().to_file(path).await,
         JSON => job.export_lineage_as_json().to_file(path).await,
-        FULL_JSON => job.export_full_json().to_file(path).await,
-        _ => job.export_graphml().to_file(path).await,
+        FULL_JSON => job.export_full_lineage_as_json().to_file(path).await,
+        _ => job.export_lineage_as_graphml().to_file(path).await,
     }
 }
 
 async fn lineage(job: &Job, operation: &str) -> Result<Lineage> {
-    if operation == JSON { job.lineage().await } else { job.export_full_json().lineage().await }
+    if operation == JSON { job.lineage().await } else { job.export_full_lineage_as_json().lineage().await }
 }
 
 /// The names of all that is in a directory.
@@ -150,7 +150,7 @@ async fn progress_tells_bytes_and_total_and_begins_anew_with_each_attempt() {
     emulator.inject(Fault::drip(1000, Duration::from_millis(2)).on(CSV));
     let home = tempfile::tempdir().unwrap();
     let (told, watcher) = watcher();
-    job.export_csv().on_progress(watcher).to_file(home.path().join("x")).await.unwrap();
+    job.export_full_lineage_as_csv().on_progress(watcher).to_file(home.path().join("x")).await.unwrap();
 
     let told = told.lock().unwrap();
     let (first, second): (Vec<_>, Vec<_>) = told.iter().partition(|progress| progress.attempt() == 1);
@@ -183,7 +183,7 @@ async fn is_whole_though_packed(job: &Job, operation: &str) {
     let path = home.path().join("x");
     let (told, watcher) = watcher();
     let length = match operation {
-        CSV => job.export_csv().on_progress(watcher).to_file(&path).await.unwrap(),
+        CSV => job.export_full_lineage_as_csv().on_progress(watcher).to_file(&path).await.unwrap(),
         _ => job.export_lineage_as_json().on_progress(watcher).to_file(&path).await.unwrap(),
     };
     let last = told.lock().unwrap().last().unwrap().clone();
@@ -205,8 +205,8 @@ async fn a_bomb_is_given_up_and_leaves_nothing_behind() {
     emulator.inject(Fault::bomb(100_000_000).on(CSV).on(JSON));
     let home = tempfile::tempdir().unwrap();
     let errors = [
-        job.export_csv().to_file(home.path().join("x.csv")).await.unwrap_err(),
-        job.export_csv().bytes().await.unwrap_err(),
+        job.export_full_lineage_as_csv().to_file(home.path().join("x.csv")).await.unwrap_err(),
+        job.export_full_lineage_as_csv().bytes().await.unwrap_err(),
         job.lineage().await.unwrap_err(),
     ];
     for error in errors {
@@ -234,7 +234,7 @@ async fn a_download_that_is_given_up_leaves_the_older_file_as_it_was() {
     ] {
         emulator.clear_faults();
         emulator.inject(fault.clone().on(JSON));
-        let retry = Backoff::new().attempts(3).base(Duration::from_millis(1));
+        let retry = Backoff::new().max_attempts(3).base_delay(Duration::from_millis(1));
         let client = builder(&emulator.url()).retry(retry).build().unwrap();
         let export = client.job(job.id().clone()).export_lineage_as_json();
         let error = export.to_file(&path).await.unwrap_err();
@@ -250,7 +250,7 @@ async fn what_is_over_the_answer_limit_is_not_held_in_memory() {
     let (emulator, done) = started().await;
     job(&emulator).await;
     job(&emulator).await;
-    let client = builder(&emulator.url()).answer_limit(1000).build().unwrap();
+    let client = builder(&emulator.url()).max_response_bytes(1000).build().unwrap();
     let job = client.job(done.id().clone());
     let too_large = |error: Error| {
         assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
@@ -263,9 +263,9 @@ async fn what_is_over_the_answer_limit_is_not_held_in_memory() {
         too_large(bytes(&job, operation).await.unwrap_err());
     }
     too_large(job.lineage().await.unwrap_err());
-    too_large(job.export_full_json().lineage().await.unwrap_err());
+    too_large(job.export_full_lineage_as_json().lineage().await.unwrap_err());
     let home = tempfile::tempdir().unwrap();
-    assert!(job.export_csv().to_file(home.path().join("x.csv")).await.unwrap() > 1000);
+    assert!(job.export_full_lineage_as_csv().to_file(home.path().join("x.csv")).await.unwrap() > 1000);
 }
 
 #[cfg(unix)]
@@ -282,7 +282,7 @@ mod in_a_process_of_its_own {
     async fn download() {
         let [url, job, path] = PLACE.map(|name| std::env::var(name).unwrap());
         let client = builder(&url).build().unwrap();
-        let export = client.job(job).export_csv().on_progress(|_| println!("some came"));
+        let export = client.job(job).export_full_lineage_as_csv().on_progress(|_| println!("some came"));
         match export.to_file(path).await {
             Ok(length) => println!("{length} bytes came"),
             Err(error) => println!("{:?}: {error}", error.kind()),

@@ -17,7 +17,7 @@ async fn done(sqlflow: &Client) -> FinishedJob {
 async fn one_export_is_the_same_as_bytes_as_a_stream_and_as_a_file() {
     let (sqlflow, _emulator) = sqlflow().await;
     let done = done(&sqlflow).await;
-    let export = || done.job().export_csv();
+    let export = || done.job().export_full_lineage_as_csv();
     let bytes = export().bytes().await.unwrap();
     let mut streamed = Vec::new();
     let mut stream = export().stream().await.unwrap();
@@ -40,7 +40,7 @@ async fn a_file_is_readable_as_the_mask_of_the_user_has_it() {
     let (sqlflow, _emulator) = sqlflow().await;
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("plain"), "").unwrap();
-    done(&sqlflow).await.job().export_csv().to_file(home.path().join("out")).await.unwrap();
+    done(&sqlflow).await.job().export_full_lineage_as_csv().to_file(home.path().join("out")).await.unwrap();
     let mode = |name| std::fs::metadata(home.path().join(name)).unwrap().permissions().mode();
     assert_eq!(mode("out"), mode("plain"));
 }
@@ -51,7 +51,7 @@ async fn drawn_and_full_lineage_say_the_same_of_columns() {
     let done = done(&sqlflow).await;
     let flows = |lineage: &Lineage| lineage.column_flows().iter().map(ToString::to_string).collect::<Vec<_>>();
     let drawn = done.lineage().await.unwrap();
-    let full = done.job().export_full_json().await.unwrap();
+    let full = done.job().export_full_lineage_as_json().await.unwrap();
     assert_eq!(flows(&drawn), ["t.a → v.a"]);
     assert_eq!(flows(&drawn), flows(&full));
     assert_eq!(drawn.job_id(), Some(done.id().as_str()));
@@ -84,7 +84,7 @@ async fn past_the_relation_limit_a_summary_is_told_from_a_lineage() {
     assert!(drawn.is_summary());
     assert_eq!(drawn.relationships().len(), 0);
     assert!(drawn.summary().unwrap().relationships().unwrap() > 1);
-    let full = done.job().export_full_json().await.unwrap();
+    let full = done.job().export_full_lineage_as_json().await.unwrap();
     assert!(!full.is_summary() && full.relationships().len() > 1);
 }
 
@@ -96,10 +96,10 @@ async fn an_export_of_a_job_that_is_not_there_is_an_error_in_every_form() {
     let path = home.path().join("out");
     for error in [
         job.lineage().await.unwrap_err(),
-        job.export_full_json().await.unwrap_err(),
-        job.export_csv().bytes().await.unwrap_err(),
-        job.export_graphml().stream().await.unwrap_err(),
-        job.export_csv().to_file(&path).await.unwrap_err(),
+        job.export_full_lineage_as_json().await.unwrap_err(),
+        job.export_full_lineage_as_csv().bytes().await.unwrap_err(),
+        job.export_lineage_as_graphml().stream().await.unwrap_err(),
+        job.export_full_lineage_as_csv().to_file(&path).await.unwrap_err(),
     ] {
         assert_eq!(error.job_id(), Some(job.id()));
         assert_eq!((error.kind(), error.code()), (ErrorKind::JobNotFound, Some(404)), "{error:?}");
@@ -152,9 +152,9 @@ async fn what_the_emulator_does_not_implement_says_so() {
 async fn a_document_with_blanks_after_it_is_whole() {
     let (sqlflow, emulator) = sqlflow().await;
     let done = done(&sqlflow).await;
-    let plain = done.export_graphml().bytes().await.unwrap();
+    let plain = done.export_lineage_as_graphml().bytes().await.unwrap();
     emulator.inject(Fault::bomb(1_000_000));
-    let padded = done.export_graphml().bytes().await.unwrap();
+    let padded = done.export_lineage_as_graphml().bytes().await.unwrap();
     assert_eq!(padded.len(), 1_000_000);
     assert_eq!(padded.trim_ascii_end(), plain.trim_ascii_end());
     assert_eq!(requests_to(&emulator, "exportLineageAsGraphml"), 2);
@@ -170,7 +170,7 @@ async fn a_file_that_is_replaced_keeps_its_permissions_and_a_link_to_it_stays() 
     std::fs::write(&file, "old").unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::os::unix::fs::symlink(&file, &link).unwrap();
-    done(&sqlflow).await.export_csv().to_file(&link).await.unwrap();
+    done(&sqlflow).await.export_full_lineage_as_csv().to_file(&link).await.unwrap();
     assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
     assert!(std::fs::read_to_string(&file).unwrap().starts_with("source_db"));
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
@@ -182,7 +182,7 @@ async fn what_is_no_file_is_never_replaced() {
     let (sqlflow, emulator) = sqlflow().await;
     let done = done(&sqlflow).await;
     let before = emulator.requests().len();
-    let error = done.export_csv().to_file("/dev/null").await.unwrap_err();
+    let error = done.export_full_lineage_as_csv().to_file("/dev/null").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains("/dev/null"), "{error}");
     assert_eq!(emulator.requests().len(), before);

@@ -28,7 +28,7 @@ async fn emulator(fault: Fault) -> Emulator {
 }
 
 fn settling() -> Settling {
-    Settling::new().window(Duration::from_millis(100)).asks(3)
+    Settling::new().window(Duration::from_millis(100)).max_lookups(3)
 }
 
 fn builder(emulator: &Emulator) -> ClientBuilder {
@@ -36,7 +36,7 @@ fn builder(emulator: &Emulator) -> ClientBuilder {
         .credentials(Credentials::secret_key("ann", "any key"))
         .polling(Polling::every(Duration::from_millis(5)))
         .settling(settling())
-        .retry(Backoff::new().base(Duration::from_millis(1)))
+        .retry(Backoff::new().base_delay(Duration::from_millis(1)))
 }
 
 fn client(emulator: &Emulator) -> Client {
@@ -97,7 +97,7 @@ async fn a_submit_whose_answer_was_lost_gives_the_job_that_it_made() {
     ] {
         let emulator = emulator(once(lost.clone())).await;
         let timeout = Duration::from_millis(200);
-        let client = builder(&emulator).answer_timeout(timeout).stall_timeout(timeout).build().unwrap();
+        let client = builder(&emulator).response_timeout(timeout).stall_timeout(timeout).build().unwrap();
         let job = submitted(&client).await.unwrap_or_else(|error| panic!("{lost}: {error}"));
         is_the_only_one(&job, &emulator).await;
         assert_eq!(requests_to(&emulator, SUBMIT), 1, "{lost}");
@@ -129,7 +129,7 @@ async fn a_submit_that_is_lost_time_and_again_is_looked_for_each_time() {
 #[tokio::test]
 async fn a_submit_that_is_always_lost_is_given_up_with_its_outcome_open() {
     let emulator = emulator(Fault::close().on(SUBMIT)).await;
-    let retry = Backoff::new().attempts(3).base(Duration::from_millis(1));
+    let retry = Backoff::new().max_attempts(3).base_delay(Duration::from_millis(1));
     let error = submitted(&builder(&emulator).retry(retry).build().unwrap()).await.unwrap_err();
     is_left_open(&error);
     assert!(error.to_string().contains("tried 3 times"), "{error}");
@@ -173,7 +173,7 @@ async fn a_submit_that_was_turned_away_is_sent_again_without_the_list_being_aske
 async fn a_submit_that_found_nobody_at_first_is_sent_once_somebody_listens() {
     let emulator = emulator(Fault::refuse(Duration::from_millis(100))).await;
     let short = Duration::from_millis(20);
-    let retry = Backoff::new().attempts(90).base(short).longest(short);
+    let retry = Backoff::new().max_attempts(90).base_delay(short).max_delay(short);
     // No token has to be asked for, so that it is the submit that finds nobody.
     let client = builder(&emulator).credentials(Credentials::on_premise()).retry(retry).build().unwrap();
     let job = submitted(&client).await.unwrap();
@@ -230,7 +230,7 @@ async fn a_list_that_fails_at_first_is_asked_again_before_the_window_ends() {
 async fn a_token_that_cannot_be_had_is_no_lost_submit() {
     for fault in [Fault::close(), Fault::page(504), Fault::page(500), Fault::latency(Duration::from_secs(60))] {
         let emulator = emulator(fault.clone().on("generateToken")).await;
-        let client = builder(&emulator).answer_timeout(Duration::from_millis(50)).build().unwrap();
+        let client = builder(&emulator).response_timeout(Duration::from_millis(50)).build().unwrap();
         let error = submitted(&client).await.unwrap_err();
         let kinds = [ErrorKind::Interrupted, ErrorKind::Timeout, ErrorKind::Server];
         assert!(kinds.contains(&error.kind()) && error.job_name().is_none(), "{fault}: {error}");
@@ -351,7 +351,7 @@ async fn a_submit_that_is_dropped_at_any_point_makes_one_job_at_most_and_spoils_
             if let Some(fault) = fault.clone() {
                 emulator.inject(once(fault));
             }
-            let settling = Settling::new().window(Duration::from_millis(20)).asks(3);
+            let settling = Settling::new().window(Duration::from_millis(20)).max_lookups(3);
             let client = builder(&emulator).settling(settling).build().unwrap();
             let submit = |name: &str| client.submit(Vendor::PostgreSql).name(name).sql("a.sql", INSERT).into_future();
             let ended = polled(times, submit(&format!("dropped {times}"))).await;

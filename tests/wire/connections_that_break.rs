@@ -121,7 +121,7 @@ async fn a_body_that_is_json_already_but_shorter_than_announced_is_interrupted()
 #[tokio::test]
 async fn bytes_of_an_export_cut_short_name_the_operation() -> Outcome {
     let server = RawServer::writing(head(1000) + "source_db\n").await?;
-    let error = server.client().job("j1").export_csv().await.expect_err("it was cut short");
+    let error = server.client().job("j1").export_full_lineage_as_csv().await.expect_err("it was cut short");
     assert_eq!(error.operation(), Some("exportFullLineageAsCsv"));
     Ok(())
 }
@@ -129,7 +129,7 @@ async fn bytes_of_an_export_cut_short_name_the_operation() -> Outcome {
 #[tokio::test]
 async fn a_stream_cut_short_ends_with_an_error_and_then_for_good() -> Outcome {
     let server = RawServer::writing(head(1000) + "source_db\n").await?;
-    let mut stream = server.client().job("j1").export_csv().stream().await?;
+    let mut stream = server.client().job("j1").export_full_lineage_as_csv().stream().await?;
     let mut received = Vec::new();
     let error = loop {
         match stream.try_next().await {
@@ -177,7 +177,7 @@ async fn a_server_that_never_answers_is_a_timeout() -> Outcome {
         connection.hold().await
     })
     .await?;
-    let error = server.builder().answer_timeout(SOON).build()?.jobs().await.expect_err("no answer");
+    let error = server.builder().response_timeout(SOON).build()?.jobs().await.expect_err("no answer");
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Timeout, Some("displayUserJobsSummary")));
     assert!(error.to_string().contains("100ms"), "{error}");
     Ok(())
@@ -213,7 +213,7 @@ async fn bytes_of_an_export_that_stall_are_interrupted_and_name_the_job() -> Out
     })
     .await?;
     let job = server.builder().stall_timeout(SOON).build()?.job("j1");
-    let error = job.export_csv().await.expect_err("it stalls");
+    let error = job.export_full_lineage_as_csv().await.expect_err("it stalls");
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert_eq!(error.job_id().map(JobId::as_str), Some("j1"));
     Ok(())

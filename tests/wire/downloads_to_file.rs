@@ -29,7 +29,7 @@ async fn a_file_holds_what_the_server_sent_and_its_length_is_told() -> Outcome {
     let server = Server::answering(CSV, csv()).await;
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("lineage.csv");
-    assert_eq!(server.client().job("j1").export_csv().to_file(&path).await?, ROWS.len() as u64);
+    assert_eq!(server.client().job("j1").export_full_lineage_as_csv().to_file(&path).await?, ROWS.len() as u64);
     assert_eq!(std::fs::read_to_string(path)?, ROWS);
     assert_eq!(names(directory.path()), ["lineage.csv"]);
     Ok(())
@@ -45,10 +45,10 @@ async fn every_format_can_go_to_a_file() -> Outcome {
     let directory = tempfile::tempdir()?;
     let path = |name| directory.path().join(name);
     let job = server.client().job("j1");
-    job.export_csv().to_file(path("a")).await?;
-    job.export_graphml().to_file(path("b")).await?;
+    job.export_full_lineage_as_csv().to_file(path("a")).await?;
+    job.export_lineage_as_graphml().to_file(path("b")).await?;
     job.export_lineage_as_json().to_file(path("c")).await?;
-    job.export_full_json().to_file(path("d")).await?;
+    job.export_full_lineage_as_json().to_file(path("d")).await?;
     for (name, content) in [("a", ROWS), ("b", "<graphml/>"), ("c", json), ("d", json)] {
         assert_eq!(std::fs::read_to_string(path(name))?, content);
     }
@@ -61,7 +61,7 @@ async fn a_long_file_arrives_whole() -> Outcome {
     let server = Server::answering(CSV, ResponseTemplate::new(200).set_body_raw(rows.clone(), "text/csv")).await;
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("x.csv");
-    server.client().job("j1").export_csv().to_file(&path).await?;
+    server.client().job("j1").export_full_lineage_as_csv().to_file(&path).await?;
     assert!(std::fs::read_to_string(path)? == rows);
     Ok(())
 }
@@ -72,7 +72,7 @@ async fn a_file_that_is_there_is_replaced_whole() -> Outcome {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("x.csv");
     std::fs::write(&path, "older and much longer ".repeat(100))?;
-    server.client().job("j1").export_csv().to_file(&path).await?;
+    server.client().job("j1").export_full_lineage_as_csv().to_file(&path).await?;
     assert_eq!(std::fs::read_to_string(path)?, ROWS);
     assert_eq!(names(directory.path()), ["x.csv"]);
     Ok(())
@@ -85,7 +85,7 @@ async fn a_body_that_breaks_off_in_the_middle_leaves_nothing_behind() -> Outcome
     let chunked = RawServer::writing(chunks).await?;
     for server in [announced, chunked] {
         let directory = tempfile::tempdir()?;
-        let export = server.client().job("j1").export_csv();
+        let export = server.client().job("j1").export_full_lineage_as_csv();
         let error = export.to_file(directory.path().join("x.csv")).await.expect_err("it breaks off");
         assert_eq!(error.kind(), ErrorKind::Interrupted);
         assert_eq!(error.job_id().map(JobId::as_str), Some("j1"));
@@ -100,7 +100,7 @@ async fn a_body_that_breaks_off_leaves_the_older_file_as_it_was() -> Outcome {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("x.csv");
     std::fs::write(&path, "older")?;
-    server.client().job("j1").export_csv().to_file(&path).await.expect_err("it breaks off");
+    server.client().job("j1").export_full_lineage_as_csv().to_file(&path).await.expect_err("it breaks off");
     assert_eq!(std::fs::read_to_string(path)?, "older");
     assert_eq!(names(directory.path()), ["x.csv"]);
     Ok(())
@@ -112,7 +112,7 @@ async fn a_failure_in_place_of_the_file_leaves_the_older_file_as_it_was() -> Out
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("x.csv");
     std::fs::write(&path, "older")?;
-    server.client().job("j1").export_csv().to_file(&path).await.expect_err("it failed");
+    server.client().job("j1").export_full_lineage_as_csv().to_file(&path).await.expect_err("it failed");
     assert_eq!(std::fs::read_to_string(path)?, "older");
     assert_eq!(names(directory.path()), ["x.csv"]);
     Ok(())
@@ -128,7 +128,7 @@ async fn a_body_that_stalls_in_the_middle_leaves_nothing_behind() -> Outcome {
     .await?;
     let directory = tempfile::tempdir()?;
     let client = server.builder().stall_timeout(Duration::from_millis(100)).build()?;
-    let export = client.job("j1").export_csv();
+    let export = client.job("j1").export_full_lineage_as_csv();
     let error = export.to_file(directory.path().join("x.csv")).await.expect_err("it stalls");
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert!(error.to_string().contains("stalled"), "{error}");
@@ -151,7 +151,7 @@ async fn a_download_that_is_dropped_in_the_middle_leaves_nothing_behind() -> Out
     })
     .await?;
     let directory = tempfile::tempdir()?;
-    let download = server.client().job("j1").export_csv().to_file(directory.path().join("x.csv"));
+    let download = server.client().job("j1").export_full_lineage_as_csv().to_file(directory.path().join("x.csv"));
     tokio::select! {
         outcome = download => panic!("it cannot end: {outcome:?}"),
         () = half_sent.notified() => {}
@@ -165,7 +165,8 @@ async fn a_directory_that_is_not_there_is_named_before_anything_is_asked() -> Ou
     let server = Server::answering(CSV, csv()).await;
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("no-such-directory").join("x.csv");
-    let error = server.client().job("j1").export_csv().to_file(&path).await.expect_err("there is no place");
+    let error =
+        server.client().job("j1").export_full_lineage_as_csv().to_file(&path).await.expect_err("there is no place");
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(error.to_string().contains(&path.display().to_string()), "{error}");
     assert!(server.sent().await.is_empty());
@@ -176,7 +177,13 @@ async fn a_directory_that_is_not_there_is_named_before_anything_is_asked() -> Ou
 async fn a_directory_in_place_of_the_file_is_named_before_anything_is_asked() -> Outcome {
     let server = Server::answering(CSV, csv()).await;
     let directory = tempfile::tempdir()?;
-    let error = server.client().job("j1").export_csv().to_file(directory.path()).await.expect_err("a directory");
+    let error = server
+        .client()
+        .job("j1")
+        .export_full_lineage_as_csv()
+        .to_file(directory.path())
+        .await
+        .expect_err("a directory");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains(&directory.path().display().to_string()), "{error}");
     assert!(server.sent().await.is_empty());
@@ -187,7 +194,8 @@ async fn a_directory_in_place_of_the_file_is_named_before_anything_is_asked() ->
 async fn a_path_without_a_file_name_is_invalid() {
     let server = Server::answering(CSV, csv()).await;
     for path in ["", "..", "/"] {
-        let error = server.client().job("j1").export_csv().to_file(path).await.expect_err("no file name");
+        let error =
+            server.client().job("j1").export_full_lineage_as_csv().to_file(path).await.expect_err("no file name");
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{path:?}: {error}");
     }
     assert!(server.sent().await.is_empty());

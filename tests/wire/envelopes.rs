@@ -327,9 +327,9 @@ async fn an_answer_over_the_limit_is_refused_after_decompression() -> Outcome {
     assert!(packed.len() < 1000);
     let packed = ResponseTemplate::new(200).set_body_bytes(packed).insert_header("Content-Encoding", "gzip");
     let server = Server::answering(JOBS, packed).await;
-    let error = server.builder().answer_limit(50_000).build()?.jobs().await.expect_err("over the limit");
+    let error = server.builder().max_response_bytes(50_000).build()?.jobs().await.expect_err("over the limit");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert!(error.to_string().contains("50000 bytes"), "{error}");
-    assert_eq!(server.builder().answer_limit(200_000).build()?.jobs().await?.total, Some(7));
+    assert_eq!(server.builder().max_response_bytes(200_000).build()?.jobs().await?.total, Some(7));
     Ok(())
 }

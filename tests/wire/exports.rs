@@ -42,7 +42,7 @@ async fn the_drawn_lineage_is_read_into_the_model() -> Outcome {
 #[tokio::test]
 async fn a_full_lineage_straight_in_data_is_read_into_the_model() -> Outcome {
     let server = Server::answering(FULL_JSON, success(model())).await;
-    let lineage = server.client().job("j1").export_full_json().await?;
+    let lineage = server.client().job("j1").export_full_lineage_as_json().await?;
     assert_eq!(lineage.column_flows().len(), 1);
     Ok(())
 }
@@ -50,7 +50,7 @@ async fn a_full_lineage_straight_in_data_is_read_into_the_model() -> Outcome {
 #[tokio::test]
 async fn a_full_lineage_without_an_envelope_is_read_into_the_model() -> Outcome {
     let server = Server::answering(FULL_JSON, answer(model())).await;
-    assert_eq!(server.client().job("j1").export_full_json().await?.column_flows().len(), 1);
+    assert_eq!(server.client().job("j1").export_full_lineage_as_json().await?.column_flows().len(), 1);
     Ok(())
 }
 
@@ -123,7 +123,7 @@ async fn json_comes_as_the_bytes_the_server_sent() -> Outcome {
 #[tokio::test]
 async fn csv_comes_as_bytes() -> Outcome {
     let server = Server::answering(CSV, csv()).await;
-    assert_eq!(server.client().job("j1").export_csv().await?, ROWS);
+    assert_eq!(server.client().job("j1").export_full_lineage_as_csv().await?, ROWS);
     Ok(())
 }
 
@@ -131,7 +131,7 @@ async fn csv_comes_as_bytes() -> Outcome {
 async fn csv_with_a_byte_order_mark_comes_as_it_is() -> Outcome {
     let marked = format!("\u{feff}{ROWS}");
     let server = Server::answering(CSV, ResponseTemplate::new(200).set_body_string(marked.clone())).await;
-    assert_eq!(server.client().job("j1").export_csv().await?, marked);
+    assert_eq!(server.client().job("j1").export_full_lineage_as_csv().await?, marked);
     Ok(())
 }
 
@@ -139,7 +139,7 @@ async fn csv_with_a_byte_order_mark_comes_as_it_is() -> Outcome {
 async fn csv_whose_first_field_begins_with_a_brace_is_still_csv() -> Outcome {
     let odd = "{source},{target}\n1,2\n";
     let server = Server::answering(CSV, ResponseTemplate::new(200).set_body_string(odd)).await;
-    assert_eq!(server.client().job("j1").export_csv().await?, odd);
+    assert_eq!(server.client().job("j1").export_full_lineage_as_csv().await?, odd);
     Ok(())
 }
 
@@ -147,7 +147,7 @@ async fn csv_whose_first_field_begins_with_a_brace_is_still_csv() -> Outcome {
 async fn graphml_comes_as_bytes() -> Outcome {
     let graph = "<?xml version=\"1.0\"?>\n<graphml/>";
     let server = Server::answering(GRAPHML, ResponseTemplate::new(200).set_body_raw(graph, "application/xml")).await;
-    assert_eq!(server.client().job("j1").export_graphml().await?, graph);
+    assert_eq!(server.client().job("j1").export_lineage_as_graphml().await?, graph);
     Ok(())
 }
 
@@ -155,7 +155,7 @@ async fn graphml_comes_as_bytes() -> Outcome {
 async fn a_stream_gives_all_the_bytes_in_order() -> Outcome {
     let rows = "d,s,t,a column with a name of some length\n".repeat(50_000);
     let server = Server::answering(CSV, ResponseTemplate::new(200).set_body_raw(rows.clone(), "text/csv")).await;
-    let stream = server.client().job("j1").export_csv().stream().await?;
+    let stream = server.client().job("j1").export_full_lineage_as_csv().stream().await?;
     let pieces: Vec<_> = stream.try_collect().await?;
     assert!(pieces.len() > 1);
     assert_eq!(pieces.concat(), rows.as_bytes());
@@ -171,7 +171,7 @@ async fn a_stream_begins_before_the_answer_has_ended() -> Outcome {
         connection.hold().await
     })
     .await?;
-    let mut stream = server.client().job("j1").export_csv().stream().await?;
+    let mut stream = server.client().job("j1").export_full_lineage_as_csv().stream().await?;
     assert_eq!(stream.try_next().await?.as_deref(), Some(&b"source_db\n"[..]));
     Ok(())
 }
@@ -179,8 +179,8 @@ async fn a_stream_begins_before_the_answer_has_ended() -> Outcome {
 #[tokio::test]
 async fn the_answer_limit_holds_for_bytes() -> Outcome {
     let server = Server::answering(CSV, csv()).await;
-    let job = server.builder().answer_limit(10).build()?.job("j1");
-    let error = job.export_csv().await.expect_err("over the limit");
+    let job = server.builder().max_response_bytes(10).build()?.job("j1");
+    let error = job.export_full_lineage_as_csv().await.expect_err("over the limit");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(error.job_id().map(JobId::as_str), Some("j1"));
     assert!(error.to_string().contains("10 bytes"), "{error}");
@@ -190,15 +190,15 @@ async fn the_answer_limit_holds_for_bytes() -> Outcome {
 #[tokio::test]
 async fn an_answer_as_long_as_the_limit_is_taken() -> Outcome {
     let server = Server::answering(CSV, csv()).await;
-    let job = server.builder().answer_limit(ROWS.len() as u64).build()?.job("j1");
-    assert_eq!(job.export_csv().await?, ROWS);
+    let job = server.builder().max_response_bytes(ROWS.len() as u64).build()?.job("j1");
+    assert_eq!(job.export_full_lineage_as_csv().await?, ROWS);
     Ok(())
 }
 
 #[tokio::test]
 async fn the_answer_limit_holds_for_a_lineage() -> Outcome {
     let server = Server::answering(LINEAGE, answer(drawn("global"))).await;
-    let job = server.builder().answer_limit(100).build()?.job("j1");
+    let job = server.builder().max_response_bytes(100).build()?.job("j1");
     let error = job.lineage().await.expect_err("over the limit");
     assert_eq!((error.kind(), error.operation()), (ErrorKind::TooLarge, Some("exportLineageAsJson")));
     Ok(())
@@ -207,10 +207,10 @@ async fn the_answer_limit_holds_for_a_lineage() -> Outcome {
 #[tokio::test]
 async fn the_answer_limit_does_not_hold_for_streams_and_files() -> Outcome {
     let server = Server::answering(CSV, csv()).await;
-    let job = server.builder().answer_limit(10).build()?.job("j1");
-    let pieces: Vec<_> = job.export_csv().stream().await?.try_collect().await?;
+    let job = server.builder().max_response_bytes(10).build()?.job("j1");
+    let pieces: Vec<_> = job.export_full_lineage_as_csv().stream().await?.try_collect().await?;
     assert_eq!(pieces.concat(), ROWS.as_bytes());
     let directory = tempfile::tempdir()?;
-    assert_eq!(job.export_csv().to_file(directory.path().join("x.csv")).await?, ROWS.len() as u64);
+    assert_eq!(job.export_full_lineage_as_csv().to_file(directory.path().join("x.csv")).await?, ROWS.len() as u64);
     Ok(())
 }

@@ -25,17 +25,17 @@ async fn every_error(answer: ResponseTemplate) -> Vec<Error> {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("export");
     let errors = vec![
-        job.export_csv().bytes().await.expect_err("bytes of CSV"),
-        job.export_csv().stream().await.expect_err("stream of CSV"),
-        job.export_csv().to_file(&path).await.expect_err("file of CSV"),
-        job.export_graphml().bytes().await.expect_err("bytes of GraphML"),
-        job.export_graphml().stream().await.expect_err("stream of GraphML"),
-        job.export_graphml().to_file(&path).await.expect_err("file of GraphML"),
+        job.export_full_lineage_as_csv().bytes().await.expect_err("bytes of CSV"),
+        job.export_full_lineage_as_csv().stream().await.expect_err("stream of CSV"),
+        job.export_full_lineage_as_csv().to_file(&path).await.expect_err("file of CSV"),
+        job.export_lineage_as_graphml().bytes().await.expect_err("bytes of GraphML"),
+        job.export_lineage_as_graphml().stream().await.expect_err("stream of GraphML"),
+        job.export_lineage_as_graphml().to_file(&path).await.expect_err("file of GraphML"),
         job.export_lineage_as_json().bytes().await.expect_err("bytes of JSON"),
         job.export_lineage_as_json().stream().await.expect_err("stream of JSON"),
         job.export_lineage_as_json().to_file(&path).await.expect_err("file of JSON"),
-        job.export_full_json().bytes().await.expect_err("bytes of full JSON"),
-        job.export_full_json().await.expect_err("full lineage"),
+        job.export_full_lineage_as_json().bytes().await.expect_err("bytes of full JSON"),
+        job.export_full_lineage_as_json().await.expect_err("full lineage"),
         job.lineage().await.expect_err("lineage"),
     ];
     let left: Vec<_> = std::fs::read_dir(directory.path()).expect("the directory").collect();
@@ -98,7 +98,7 @@ async fn a_page_with_an_xml_declaration_in_place_of_graphml_is_told_as_a_page() 
     let html =
         "<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" \"x.dtd\">\n<html/>";
     let server = Server::answering(GRAPHML, page(200, html)).await;
-    let outcome = server.client().job("j1").export_graphml().await;
+    let outcome = server.client().job("j1").export_lineage_as_graphml().await;
     assert_eq!(outcome.expect_err("it is a page").kind(), ErrorKind::Protocol);
 }
 
@@ -113,8 +113,10 @@ async fn a_bad_gateway_in_place_of_any_file_is_a_server_failure() {
 async fn an_envelope_of_success_in_place_of_csv_is_no_csv() -> Outcome {
     for envelope in [r#"{"code":200}"#, r#"{"code":203,"error":"w"}"#, r#"{"code":"200","data":""}"#] {
         let (_server, job) = job(body(envelope)).await;
-        for error in [job.export_csv().await.expect_err("no CSV"), job.export_graphml().await.expect_err("no GraphML")]
-        {
+        for error in [
+            job.export_full_lineage_as_csv().await.expect_err("no CSV"),
+            job.export_lineage_as_graphml().await.expect_err("no GraphML"),
+        ] {
             assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
             assert!(error.code().is_some());
         }
@@ -177,6 +179,6 @@ async fn a_csv_that_is_a_long_envelope_is_an_error() {
     // The stack trace of a server, say: it begins with a code and is over 64 KiB.
     let long = "at com.gudusoft.Export.run(Export.java)\\n".repeat(2_000);
     let server = Server::answering(CSV, body(format!(r#"{{"code":500,"error":"{long}"}}"#))).await;
-    let taken = server.client().job("j1").export_csv().await.map(|file| file.len());
+    let taken = server.client().job("j1").export_full_lineage_as_csv().await.map(|file| file.len());
     assert_eq!(taken.expect_err("it failed").kind(), ErrorKind::Server);
 }

@@ -222,7 +222,7 @@ async fn every_option_of_export_lineage_as_json_arrives_under_its_name() -> Outc
 #[tokio::test]
 async fn every_option_of_the_graphml_export_arrives_under_its_name() -> Outcome {
     let (server, job) = exports().await;
-    let export = job.export_graphml().database("d").schema("s").table("t").column("c");
+    let export = job.export_lineage_as_graphml().database("d").schema("s").table("t").column("c");
     export
         .table_to_table(false)
         .relation_types([RelationType::Fdd])
@@ -259,7 +259,7 @@ async fn every_option_of_the_graphml_export_arrives_under_its_name() -> Outcome 
 #[tokio::test]
 async fn every_option_of_the_csv_export_arrives_under_its_name() -> Outcome {
     let (server, job) = exports().await;
-    job.export_csv().delimiter("|").table_to_table(true).await?;
+    job.export_full_lineage_as_csv().delimiter("|").table_to_table(true).await?;
     let expected = fields([USER, TOKEN, ("jobId", "j1"), ("delimiter", "|"), ("tableToTable", "true")]);
     assert_eq!(server.only().await.form(), expected);
     Ok(())
@@ -268,7 +268,9 @@ async fn every_option_of_the_csv_export_arrives_under_its_name() -> Outcome {
 #[tokio::test]
 async fn the_relation_types_of_the_full_export_arrive_comma_separated() -> Outcome {
     let (server, job) = exports().await;
-    job.export_full_json().relation_types([RelationType::Fdr, RelationType::Other("new".to_owned())]).await?;
+    job.export_full_lineage_as_json()
+        .relation_types([RelationType::Fdr, RelationType::Other("new".to_owned())])
+        .await?;
     assert_eq!(server.only().await.form(), fields([USER, TOKEN, ("jobId", "j1"), ("showRelationType", "fdr,new")]));
     Ok(())
 }
@@ -277,9 +279,9 @@ async fn the_relation_types_of_the_full_export_arrive_comma_separated() -> Outco
 async fn an_export_without_options_sends_the_job_id_and_nothing_else() -> Outcome {
     let (server, job) = exports().await;
     job.export_lineage_as_json().await?;
-    job.export_full_json().await?;
-    job.export_csv().await?;
-    job.export_graphml().await?;
+    job.export_full_lineage_as_json().await?;
+    job.export_full_lineage_as_csv().await?;
+    job.export_lineage_as_graphml().await?;
     job.lineage().await?;
     let sent = server.sent().await;
     assert_eq!(sent.len(), 5);
@@ -294,7 +296,7 @@ async fn parameters_of_a_post_are_in_the_body_and_never_in_the_url() -> Outcome 
     let (server, job) = exports().await;
     server.everywhere(state("success")).await;
     job.lineage().await?;
-    job.export_csv().await?;
+    job.export_full_lineage_as_csv().await?;
     job.info().await?;
     job.rerun().await?;
     job.set_on_top(true).await?;
@@ -317,7 +319,7 @@ async fn an_empty_job_id_is_never_sent_since_servers_take_it_as_the_latest_job()
     for id in ["", "  "] {
         let job = server.client().job(id);
         let errors = [
-            job.export_csv().await.expect_err("no id"),
+            job.export_full_lineage_as_csv().await.expect_err("no id"),
             job.lineage().await.expect_err("no id"),
             job.info().await.expect_err("no id"),
             job.wait().await.expect_err("no id"),

@@ -101,10 +101,10 @@ impl Server {
 /// once, and look for a lost submit in a moment.
 pub(crate) fn builder(url: &str) -> ClientBuilder {
     Client::builder(url)
-        .no_proxy()
+        .without_proxy()
         .polling(Polling::every(Duration::from_millis(1)))
         .without_retries()
-        .settling(Settling::new().window(Duration::from_millis(10)).asks(2))
+        .settling(Settling::new().window(Duration::from_millis(10)).max_lookups(2))
 }
 
 /// An answer as servers send it: HTTP 200 with JSON.

@@ -18,7 +18,7 @@ use crate::raw_server::{CHUNKED, RawServer, chunk, head};
 const NO_JOBS: &str = r#"{"code":200,"data":{"total":0,"jobDetails":[]}}"#;
 
 fn hurried(builder: ClientBuilder) -> Client {
-    builder.retry(Backoff::new().base(Duration::from_millis(1))).build().expect("a client of a mock")
+    builder.retry(Backoff::new().base_delay(Duration::from_millis(1))).build().expect("a client of a mock")
 }
 
 fn busy() -> ResponseTemplate {
@@ -313,7 +313,7 @@ async fn an_upload_is_not_sent_again_when_a_gateway_gave_up_on_it_in_json_either
 #[tokio::test]
 async fn a_submit_whose_answer_is_over_the_limit_is_looked_for() {
     let server = Server::answering(SUBMIT, state("create")).await;
-    let client = hurried(server.builder().answer_limit(10));
+    let client = hurried(server.builder().max_response_bytes(10));
     let error = client.submit(Vendor::Oracle).sql("a.sql", "select 1").await.expect_err("the job was made");
     assert_eq!(error.kind(), ErrorKind::SubmitUnknown, "{error}");
     assert!(error.job_name().is_some_and(|name| name.starts_with("a.sql-")), "{error:?}");
@@ -333,7 +333,7 @@ async fn a_page_of_a_megabyte_is_told_in_a_few_words() {
             client.jobs().await.expect_err("a page"),
             job.info().await.expect_err("a page"),
             job.lineage().await.expect_err("a page"),
-            job.export_graphml().bytes().await.expect_err("a page"),
+            job.export_lineage_as_graphml().bytes().await.expect_err("a page"),
             job.wait().deadline(Duration::from_millis(50)).await.expect_err("a page"),
             client.submit(Vendor::Oracle).sql("a.sql", "select 1").await.expect_err("a page"),
         ];
@@ -343,5 +343,5 @@ async fn a_page_of_a_megabyte_is_told_in_a_few_words() {
         }
     }
     let server = Server::answering(CSV, page(502, &html)).await;
-    assert!(server.client().job("j1").export_csv().await.expect_err("a page").to_string().len() < 1024);
+    assert!(server.client().job("j1").export_full_lineage_as_csv().await.expect_err("a page").to_string().len() < 1024);
 }

@@ -209,7 +209,7 @@ async fn a_token_that_is_refused_in_place_of_a_csv_is_renewed() -> Outcome {
     let server = Server::answering(GENERATE_TOKEN, in_turn([token("t1"), token("t2")])).await;
     let csv = ResponseTemplate::new(200).set_body_raw("a,b\n", "text/csv");
     server.on(CSV, in_turn([failure(401, "expired"), csv])).await;
-    assert_eq!(server.client_with_secret_key().job("j1").export_csv().await?, "a,b\n");
+    assert_eq!(server.client_with_secret_key().job("j1").export_full_lineage_as_csv().await?, "a,b\n");
     Ok(())
 }
 

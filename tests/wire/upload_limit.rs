@@ -12,7 +12,7 @@ use crate::mock::{SUBMIT, Server, builder, state};
 const DEFAULT: u64 = 200_000_000;
 
 fn limited(server: &Server, bytes: u64) -> Client {
-    server.builder().upload_limit(bytes).build().expect("a client")
+    server.builder().max_upload_bytes(bytes).build().expect("a client")
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn the_limit_may_be_raised() -> Outcome {
     let path = home.path().join("huge.sql");
     File::create(&path)?.set_len(DEFAULT + 1)?;
     let port = crate::raw_server::closed_port().await?;
-    let client = builder(&format!("127.0.0.1:{port}")).upload_limit(DEFAULT + 1).build()?;
+    let client = builder(&format!("127.0.0.1:{port}")).max_upload_bytes(DEFAULT + 1).build()?;
     assert_eq!(client.submit(Vendor::Oracle).file(path).await.expect_err("closed").kind(), ErrorKind::Connect);
     Ok(())
 }

@@ -258,7 +258,7 @@ async fn a_file_from_disk_may_take_longer_to_send_than_the_answer_timeout() -> O
     let server = RawServer::start(read_slowly).await?;
     let home = tempfile::tempdir()?;
     let path = write(home.path(), "large.sql", vec![b' '; SLOW])?;
-    let client = server.builder().answer_timeout(PATIENCE).build()?;
+    let client = server.builder().response_timeout(PATIENCE).build()?;
     client.submit(Vendor::Oracle).file(path).await?;
     Ok(())
 }
@@ -267,7 +267,7 @@ async fn a_file_from_disk_may_take_longer_to_send_than_the_answer_timeout() -> O
 async fn sql_from_memory_may_take_longer_to_send_than_the_answer_timeout() -> Outcome {
     // The timeout counts from the last byte sent, wherever the bytes come from.
     let server = RawServer::start(read_slowly).await?;
-    let client = server.builder().answer_timeout(PATIENCE).build()?;
+    let client = server.builder().response_timeout(PATIENCE).build()?;
     client.submit(Vendor::Oracle).sql("large.sql", vec![b' '; SLOW]).await?;
     Ok(())
 }

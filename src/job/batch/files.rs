@@ -6,10 +6,11 @@ use std::fmt::{self, Write as _};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sync::lock;
 use crate::{Error, Job, Result};
 
 /// In what form a [`Batch`](super::Batch) exports, with the options that a server takes by default.
@@ -19,11 +20,11 @@ use crate::{Error, Job, Result};
 pub enum ExportFormat {
     /// The lineage as drawn, `.json`. See [`Job::export_lineage_as_json`].
     Json,
-    /// The full lineage, `.full.json`. See [`Job::export_full_json`].
+    /// The full lineage, `.full.json`. See [`Job::export_full_lineage_as_json`].
     FullJson,
-    /// The full lineage, `.csv`. See [`Job::export_csv`].
+    /// The full lineage, `.csv`. See [`Job::export_full_lineage_as_csv`].
     Csv,
-    /// The lineage for yEd, `.graphml`. See [`Job::export_graphml`].
+    /// The lineage for yEd, `.graphml`. See [`Job::export_lineage_as_graphml`].
     Graphml,
 }
 
@@ -47,9 +48,9 @@ impl ExportFormat {
     pub(super) async fn write(self, job: &Job, path: &Path) -> Result<u64> {
         match self {
             Self::Json => job.export_lineage_as_json().to_file(path).await,
-            Self::FullJson => job.export_full_json().to_file(path).await,
-            Self::Csv => job.export_csv().to_file(path).await,
-            Self::Graphml => job.export_graphml().to_file(path).await,
+            Self::FullJson => job.export_full_lineage_as_json().to_file(path).await,
+            Self::Csv => job.export_full_lineage_as_csv().to_file(path).await,
+            Self::Graphml => job.export_lineage_as_graphml().to_file(path).await,
         }
     }
 }
@@ -135,7 +136,7 @@ impl Parts {
     }
 
     pub(super) async fn delete(&self, file: &Path) {
-        let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(file);
+        let parts = lock(&self.0).remove(file);
         for part in parts.unwrap_or_default() {
             if let Err(error) = tokio::fs::remove_file(&part).await {
                 tracing::warn!(part = %part.display(), %error, "what an earlier run left cannot be deleted");

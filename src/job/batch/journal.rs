@@ -11,7 +11,8 @@ use serde::de::IgnoredAny;
 
 use super::record::{BEGINNING, Entries, Entry, Event, Header, Line, written};
 use super::writer::Writer;
-use crate::{Client, Error, Result};
+use crate::job::JobService;
+use crate::{Error, Result};
 
 /// How long a lock is waited for: a run of this process that was dropped lets go of it a moment later.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
@@ -27,12 +28,12 @@ impl Journal {
     ///
     /// # Errors
     /// `InvalidInput` when it is in use, damaged, none, or not of this client; `Io` when it cannot be read or written.
-    pub(super) fn open(path: &Path, client: &Client) -> Result<(Self, Entries)> {
+    pub(super) fn open(path: &Path, service: &JobService) -> Result<(Self, Entries)> {
         let failed = |error: io::Error| Error::io(format_args!("cannot open the journal {}", path.display()), &error);
         let mut file =
             File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
         lock(&file, path)?;
-        let header = Header::of(client);
+        let header = Header::of(service);
         let (entries, whole) = Reading::of(&file, path, &header)?;
         cut_off(&mut file, whole, path)?;
         if whole == 0 {
@@ -195,12 +196,19 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::Client;
     use crate::job::batch::ExportFormat;
     use crate::job::batch::record::{Exported, Stage};
     use crate::{Credentials, ErrorKind};
 
-    fn client() -> Client {
-        Client::builder("http://h").credentials(Credentials::secret_key("ann", "hush")).build().unwrap()
+    fn client() -> JobService {
+        Client::builder("http://h")
+            .credentials(Credentials::secret_key("ann", "hush"))
+            .build()
+            .unwrap()
+            .job("1")
+            .service()
+            .clone()
     }
 
     fn events() -> Vec<(&'static str, Event)> {
@@ -393,7 +401,13 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("j");
         let other = |url: &str, user: &str| {
-            Client::builder(url).credentials(Credentials::secret_key(user, "hush")).build().unwrap()
+            Client::builder(url)
+                .credentials(Credentials::secret_key(user, "hush"))
+                .build()
+                .unwrap()
+                .job("1")
+                .service()
+                .clone()
         };
         for (client, named) in
             [(other("http://elsewhere", "ann"), "server http://elsewhere/"), (other("http://h", "bob"), "user bob")]

@@ -18,28 +18,11 @@ use self::files::{Parts, Place};
 use self::journal::Journal;
 use self::piece::Shared;
 use super::{JobId, Polling, Submit, wait};
-use crate::{Client, Error, Result};
+use crate::job::JobService;
+use crate::{Error, Result};
 
 const IN_FLIGHT: usize = 8;
-const PATIENCE: Duration = Duration::from_secs(600);
-
-impl Client {
-    /// A batch of submissions that survives a crash, with its journal in this file.
-    ///
-    /// The file is made when the batch runs, if it is not there.
-    pub fn batch(&self, journal: impl Into<PathBuf>) -> Batch {
-        Batch {
-            client: self.clone(),
-            journal: journal.into(),
-            in_flight: IN_FLIGHT,
-            places: Vec::new(),
-            deadline: Some(wait::DEADLINE),
-            polling: None,
-            patience: PATIENCE,
-            retry_failed: false,
-        }
-    }
-}
+const MAX_OUTAGE: Duration = Duration::from_secs(600);
 
 /// Submits any number of jobs, a few at a time, follows each to its end, and exports it. Made by [`Client::batch`].
 ///
@@ -64,7 +47,7 @@ impl Client {
 /// let submissions = schemas.into_iter().map(move |schema| {
 ///     (schema, client.submit(Vendor::Oracle).name(schema).path(format!("etl/{schema}")))
 /// });
-/// let mut run = sqlflow.batch("nightly.journal").in_flight(16).export(ExportFormat::Csv, "lineage").run(submissions);
+/// let mut run = sqlflow.batch("nightly.journal").max_in_flight(16).export(ExportFormat::Csv, "lineage").run(submissions);
 /// while let Some(outcome) = run.try_next().await? {
 ///     match outcome.error() {
 ///         None => println!("{}: {:?}", outcome.key(), outcome.files()),
@@ -118,19 +101,32 @@ impl Client {
 #[derive(Debug, Clone)]
 #[must_use = "does nothing until it is run"]
 pub struct Batch {
-    client: Client,
+    service: JobService,
     journal: PathBuf,
     in_flight: usize,
     places: Vec<Place>,
     deadline: Option<Duration>,
     polling: Option<Polling>,
-    patience: Duration,
+    max_outage: Duration,
     retry_failed: bool,
 }
 
 impl Batch {
+    pub(crate) fn new(service: JobService, journal: PathBuf) -> Self {
+        Self {
+            service,
+            journal,
+            in_flight: IN_FLIGHT,
+            places: Vec::new(),
+            deadline: Some(wait::DEADLINE),
+            polling: None,
+            max_outage: MAX_OUTAGE,
+            retry_failed: false,
+        }
+    }
+
     /// How many pieces of work are under way at once, each from its submission to its last export. By default 8.
-    pub fn in_flight(mut self, jobs: usize) -> Self {
+    pub fn max_in_flight(mut self, jobs: usize) -> Self {
         self.in_flight = jobs;
         self
     }
@@ -175,8 +171,8 @@ impl Batch {
     /// Pauses grow to 30 seconds and vary at random; a server that says how long to wait is heeded. A submission of
     /// which nobody knows whether it arrived is looked for before it is sent again, and one that the server may still
     /// be at is only looked for.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn max_outage(mut self, max_outage: Duration) -> Self {
+        self.max_outage = max_outage;
         self
     }
 
@@ -210,13 +206,13 @@ impl Batch {
 
     fn shared(self, journal: Journal, parts: Parts) -> Shared {
         Shared {
-            client: self.client,
+            service: self.service,
             journal,
             parts,
             places: self.places,
             deadline: self.deadline,
             polling: self.polling,
-            patience: self.patience,
+            max_outage: self.max_outage,
             retry_failed: self.retry_failed,
         }
     }

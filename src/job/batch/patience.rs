@@ -33,7 +33,7 @@ impl Patience {
 
     /// Whether the step should be tried again. Waits before it says so.
     pub(super) async fn bears(&mut self, error: &Error, key: &str) -> bool {
-        if !may_pass(error) {
+        if !may_succeed_later(error) {
             return false;
         }
         if self.last.is_some_and(|last| last.elapsed() > self.healthy_after) {
@@ -58,18 +58,10 @@ impl Patience {
     }
 }
 
-/// Whether trying again may help. What may have arrived is safe to try again where the name of the job settles it.
-fn may_pass(error: &Error) -> bool {
-    match error.kind() {
-        ErrorKind::Connect
-        | ErrorKind::Busy
-        | ErrorKind::Timeout
-        | ErrorKind::Interrupted
-        | ErrorKind::SubmitUnknown => true,
-        // Those of gateways, whose server may be back soon.
-        ErrorKind::Server => error.status().is_some_and(|status| matches!(status, 502..=504 | 520..=527)),
-        _ => false,
-    }
+/// Returns `true` if the step may succeed later. A submission whose outcome is unknown is safe to repeat, since the
+/// name of its job is known.
+fn may_succeed_later(error: &Error) -> bool {
+    error.is_retryable() || error.kind() == ErrorKind::SubmitUnknown
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! One piece of work of a batch, from where an earlier run left it to its last export.
 
-use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +11,20 @@ use super::journal::Journal;
 use super::patience::Patience;
 use super::record::{Entry, Event, Exported, Stage};
 use super::{BatchOutcome, ExportFormat};
-use crate::job::settle::Next;
+use crate::job::JobService;
 use crate::job::{FinishedJob, Job, JobId, Polling, Submit};
-use crate::{Client, Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, RequestOutcome, Result};
 
 /// What all pieces of a run share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) client: Client,
+    pub(super) service: JobService,
     pub(super) journal: Journal,
     pub(super) parts: Parts,
     pub(super) places: Vec<Place>,
     pub(super) deadline: Option<Duration>,
     pub(super) polling: Option<Polling>,
-    pub(super) patience: Duration,
+    pub(super) max_outage: Duration,
     pub(super) retry_failed: bool,
 }
 
@@ -131,8 +130,8 @@ impl Piece {
         let target = |place: &Place| Target { format: place.format, file: place.file(&name), is_there: false };
         self.targets = self.shared.places.iter().map(target).collect();
         let Some(submit) = &self.submit else { return Ok(()) };
-        let who = |client: &Client| (client.base_url().to_owned(), client.transport().user_id().to_owned());
-        if who(submit.client()) == who(&self.shared.client) {
+        let who = |service: &JobService| (service.base_url().to_owned(), service.transport().user_id().to_owned());
+        if who(submit.service()) == who(&self.shared.service) {
             return Ok(());
         }
         Err(Error::invalid(format!(
@@ -185,9 +184,9 @@ impl Piece {
         if let Some(submit) = self.submit.clone() {
             return self.submit(submit, name, true).await;
         }
-        let mut patience = Patience::new(self.shared.patience);
+        let mut patience = Patience::new(self.shared.max_outage);
         loop {
-            match self.shared.client.find_job(&name).await {
+            match self.shared.service.find_job(&name).await {
                 Ok(Some(job)) => return self.submitted(job).await,
                 Ok(None) => return Err(self.submission_needed().into()),
                 Err(error) if !patience.bears(&error, &self.key).await => return Err(error.into()),
@@ -207,13 +206,13 @@ impl Piece {
     }
 
     async fn submit(&mut self, submit: Submit, name: String, mut may_be_there: bool) -> Result<Job, Halt> {
-        let mut patience = Patience::new(self.shared.patience);
+        let mut patience = Patience::new(self.shared.max_outage);
         let error = loop {
             match submit.clone().run_as(name.clone(), may_be_there).await {
                 Ok(job) => return self.submitted(job).await,
-                Err(error) if may_be_under_way(&error) => return self.look_out(&submit, &name, error).await,
+                Err(error) if may_be_in_progress(&error) => return self.look_out(&submit, &name, error).await,
                 Err(error) => {
-                    may_be_there |= !is_surely_no_job(&error);
+                    may_be_there |= !certainly_created_no_job(&error);
                     if !patience.bears(&error, &self.key).await {
                         break error;
                     }
@@ -229,9 +228,9 @@ impl Piece {
 
     /// Looks for a job that its server may still be about to make. In this run it is not sent again.
     async fn look_out(&mut self, submit: &Submit, name: &str, error: Error) -> Result<Job, Halt> {
-        let mut patience = Patience::new(self.shared.patience);
+        let mut patience = Patience::new(self.shared.max_outage);
         while patience.bears(&error, &self.key).await {
-            match self.shared.client.find_job(name).await {
+            match self.shared.service.find_job(name).await {
                 Ok(Some(job)) => return self.submitted(submit.attached_to(job.id().clone())).await,
                 Ok(None) => {}
                 Err(error) => tracing::warn!(key = self.key, %error, "the list of jobs could not be asked"),
@@ -250,7 +249,7 @@ impl Piece {
         self.job = Some(id.clone());
         match &self.submit {
             Some(submit) => submit.attached_to(id),
-            None => self.shared.client.job(id),
+            None => self.shared.service.job(id),
         }
     }
 
@@ -290,8 +289,8 @@ impl Piece {
     }
 
     async fn wait_on(&self, job: &Job) -> Result<FinishedJob> {
-        let polling = self.shared.polling.unwrap_or_else(|| self.shared.client.polling());
-        let mut patience = Patience::new(self.shared.patience).with_one_that_bears(polling.bears());
+        let polling = self.shared.polling.unwrap_or_else(|| self.shared.service.polling());
+        let mut patience = Patience::new(self.shared.max_outage).with_one_that_bears(polling.bears());
         loop {
             match job.wait().polling(polling).without_deadline().await {
                 Err(error) if patience.bears(&error, &self.key).await => {}
@@ -317,7 +316,7 @@ impl Piece {
 
     async fn write(&self, job: &Job, format: ExportFormat, file: &Path) -> Result<u64> {
         self.shared.parts.delete(file).await;
-        let mut patience = Patience::new(self.shared.patience);
+        let mut patience = Patience::new(self.shared.max_outage);
         loop {
             match format.write(job, file).await {
                 Err(error) if patience.bears(&error, &self.key).await => {}
@@ -336,15 +335,15 @@ fn is_gone(error: &Error) -> bool {
     error.kind() == ErrorKind::JobNotFound || error.code() == Some(404)
 }
 
-/// Whether a submission arrived, as far as is known, and the server may only be slow.
-fn may_be_under_way(error: &Error) -> bool {
-    let cause = error.source().and_then(|cause| cause.downcast_ref());
-    error.kind() == ErrorKind::SubmitUnknown && cause.is_some_and(|cause| Next::after(cause) == Next::AskThenGiveUp)
+/// Returns `true` if a submission may have arrived at a server that is merely slow.
+fn may_be_in_progress(error: &Error) -> bool {
+    error.kind() == ErrorKind::SubmitUnknown
+        && matches!(error.request_outcome(), RequestOutcome::Incomplete | RequestOutcome::Unreadable)
 }
 
-/// Whether a submission that was sent once ended so that there is no job.
-fn is_surely_no_job(error: &Error) -> bool {
-    Next::after(error) == Next::Report && error.kind() != ErrorKind::SubmitUnknown
+/// Returns `true` if a submission that was sent once certainly created no job.
+fn certainly_created_no_job(error: &Error) -> bool {
+    error.kind() != ErrorKind::SubmitUnknown && error.request_outcome() == RequestOutcome::NotExecuted
 }
 
 #[cfg(test)]
@@ -353,20 +352,20 @@ mod tests {
 
     #[test]
     fn a_submission_that_its_server_may_be_at_is_told_from_one_that_was_cut_off() {
-        let unknown = |cause| Error::new(ErrorKind::SubmitUnknown, "?").caused_by(Error::new(cause, "lost"));
-        assert!(may_be_under_way(&unknown(ErrorKind::Timeout)));
-        assert!(may_be_under_way(&unknown(ErrorKind::Protocol)));
-        assert!(!may_be_under_way(&unknown(ErrorKind::Interrupted)));
-        assert!(!may_be_under_way(&unknown(ErrorKind::Connect)));
-        assert!(!may_be_under_way(&Error::new(ErrorKind::SubmitUnknown, "?")));
-        assert!(!may_be_under_way(&Error::new(ErrorKind::Timeout, "slow")));
+        let unknown = |cause| Error::new(cause, "lost").into_submit_unknown("?".to_owned());
+        assert!(may_be_in_progress(&unknown(ErrorKind::Timeout)));
+        assert!(may_be_in_progress(&unknown(ErrorKind::Protocol)));
+        assert!(!may_be_in_progress(&unknown(ErrorKind::Interrupted)));
+        assert!(!may_be_in_progress(&unknown(ErrorKind::Connect)));
+        assert!(!may_be_in_progress(&Error::new(ErrorKind::SubmitUnknown, "?")));
+        assert!(!may_be_in_progress(&Error::new(ErrorKind::Timeout, "slow")));
     }
 
     #[test]
     fn only_what_surely_made_no_job_is_noted_as_refused() {
         for kind in [ErrorKind::SubmitUnknown, ErrorKind::Timeout, ErrorKind::Interrupted, ErrorKind::Server] {
-            assert!(!is_surely_no_job(&Error::new(kind, "?")), "{kind}");
+            assert!(!certainly_created_no_job(&Error::new(kind, "?")), "{kind}");
         }
-        assert!(is_surely_no_job(&Error::new(ErrorKind::Rejected, "no")));
+        assert!(certainly_created_no_job(&Error::new(ErrorKind::Rejected, "no")));
     }
 }

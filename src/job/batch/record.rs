@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::ExportFormat;
-use crate::{Client, JobId};
+use crate::JobId;
+use crate::job::JobService;
 
 /// What every journal begins with, so that no other file is taken for one.
 pub(super) const BEGINNING: &[u8] = br#"{"journal":"sqlflow-client","#;
@@ -25,12 +26,12 @@ pub(super) struct Header {
 }
 
 impl Header {
-    pub(super) fn of(client: &Client) -> Self {
+    pub(super) fn of(service: &JobService) -> Self {
         Self {
             journal: JOURNAL.to_owned(),
             version: VERSION,
-            server: client.base_url().to_owned(),
-            user: client.transport().user_id().to_owned(),
+            server: service.base_url().to_owned(),
+            user: service.transport().user_id().to_owned(),
         }
     }
 

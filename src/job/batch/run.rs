@@ -104,7 +104,7 @@ impl fmt::Debug for BatchRun {
 async fn open(batch: Batch) -> Result<(Shared, Entries)> {
     batch.check()?;
     let opening = move || {
-        let (journal, known) = Journal::open(&batch.journal, &batch.client)?;
+        let (journal, known) = Journal::open(&batch.journal, &batch.service)?;
         let parts = Parts::in_directories(&batch.places)?;
         Ok((batch.shared(journal, parts), known))
     };

@@ -17,10 +17,11 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::Polling;
 use super::driver::Driver;
 use super::seat::{News, Seat, Turn};
-use super::{Polling, may_pass};
-use crate::job::{JobId, JobInfo, LONGEST_LIST};
+use crate::job::service::LONGEST_LIST;
+use crate::job::{JobId, JobInfo};
 use crate::{Error, ErrorKind, Result};
 
 /// So many watches ask for themselves.
@@ -245,7 +246,7 @@ impl Followed {
             let Some((question, id)) = self.book().next_unlisted() else { return };
             let told = self.driver.driven(ask(source, &id)).await;
             let mut book = self.book();
-            if told.as_ref().is_err_and(may_pass) {
+            if told.as_ref().is_err_and(Error::is_transient_for_polling) {
                 book.unlisted.clear();
             }
             book.confirmed(question, &id, told.as_ref());
@@ -258,7 +259,7 @@ async fn ask(source: &impl Source, id: &JobId) -> Result<JobInfo> {
     let told = timeout(LONGEST_ASK, source.ask(id)).await;
     let told = told.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "the state was not told in a minute")));
     if let Err(error) = &told
-        && may_pass(error)
+        && error.is_transient_for_polling()
     {
         tracing::warn!(%error, "the state of a job could not be asked for");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Polling, may_pass};
+use super::Polling;
 use crate::job::{JobId, JobInfo, JobStatus};
 use crate::{Error, Result};
 
@@ -142,7 +142,7 @@ impl Seat {
             }
             Err(error) => {
                 self.troubled = true;
-                self.over = !may_pass(error);
+                self.over = !error.is_transient_for_polling();
                 self.forget_lasting_trouble();
                 self.news.push_back(News { at, told: Err(error.clone().with_job(&self.id)) });
             }

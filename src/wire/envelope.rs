@@ -8,12 +8,12 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::transport::FromAnswer;
-use crate::transport::secrets::Secrets;
-use crate::{Error, ErrorKind, Result, Secret};
+use super::lenient::text_of;
+use super::{Redactor, excerpt};
+use crate::{Error, ErrorKind, Result};
 
 /// The codes of a success: 203 has been seen with complete data and an error text beside it.
-const SUCCESS: [i64; 2] = [200, 203];
+pub(super) const SUCCESS: [i64; 2] = [200, 203];
 
 /// The parts of a lineage that may stand beside the code instead of under `data`.
 const MODEL: [&str; 2] = ["dbobjs", "sqlflow"];
@@ -22,6 +22,12 @@ const MODEL: [&str; 2] = ["dbobjs", "sqlflow"];
 const BUSY: &str = "service is busy";
 /// What servers answer when an export has more relationships than they write.
 const TOO_MANY: &str = "too large to export";
+
+/// JSON that is read from an answer.
+pub(crate) trait FromResponse: DeserializeOwned {
+    /// Takes secrets out of what the server says of a failure.
+    fn clean(&mut self, secrets: &Redactor);
+}
 
 /// The answer of most operations: a code, and data of a shape that the operation decides.
 ///
@@ -83,7 +89,7 @@ impl<T> Envelope<T> {
     }
 
     /// What it says of a failure. An anonymous call past its limit is told where to get on.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let text = self.message.as_deref().or(self.error.as_deref()).unwrap_or_default();
         let ways = self.other.get("upgrade").and_then(Value::as_object);
         let urls = ways.into_iter().flatten().filter_map(|(way, at)| Some((way, at.get("url")?.as_str()?)));
@@ -113,30 +119,17 @@ pub(crate) fn failure(code: i64, text: &str) -> Error {
     Error::new(kind, format!("{text} (code {code}; {next})")).with_code(code)
 }
 
-/// As much of a server's text as an error may carry.
-pub(crate) fn excerpt(text: &str) -> String {
-    shortened(text, 1000)
-}
-
-/// A text of so many letters at most.
-pub(crate) fn shortened(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
-}
-
 /// The code of an answer and its error text, without the rest.
 #[derive(Debug)]
-pub(crate) struct Verdict {
+pub(crate) struct EnvelopeHead {
     pub(crate) code: i64,
     text: String,
     /// Whether there is anything beside the code.
     pub(crate) has_data: bool,
 }
 
-impl Verdict {
-    /// The verdict of a body, if it is an envelope.
+impl EnvelopeHead {
+    /// The head of a body, if it is an envelope.
     pub(crate) fn of(body: &[u8]) -> Option<Self> {
         let envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
         let has_data = envelope.data.is_some() || MODEL.iter().any(|part| envelope.other.contains_key(*part));
@@ -238,108 +231,17 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// A text, whatever a server wrote in its place: `5` is as good as `"5"`, and `null` is none.
-pub(crate) fn text_of(value: Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text),
-        other => Some(other.to_string()),
-    }
-}
-
-/// The answer of `generateToken`, whose token stands beside the code.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct TokenEnvelope {
-    /// The code inside, which this operation sends as text.
-    pub code: i64,
-    /// The user the token belongs to.
-    pub user_id: Option<String>,
-    /// The token, a JWT.
-    pub token: Option<Secret>,
-    /// Why there is none.
-    pub error: Option<String>,
-}
-
-impl<'de> Deserialize<'de> for TokenEnvelope {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut envelope: Envelope<IgnoredAny> = Envelope::deserialize(deserializer)?;
-        let mut text = |name| envelope.other.remove(name).and_then(text_of);
-        let (user_id, token) = (text("userId"), text("token").map(Secret::from));
-        let error = Some(envelope.text()).filter(|text| !text.is_empty());
-        Ok(Self { code: envelope.code, user_id, token, error })
-    }
-}
-
-impl FromAnswer for TokenEnvelope {
-    fn clean(&mut self, secrets: &Secrets) {
-        clean(&mut self.error, secrets);
-    }
-}
-
-impl<T: DeserializeOwned> FromAnswer for Envelope<T> {
-    fn clean(&mut self, secrets: &Secrets) {
+impl<T: DeserializeOwned> FromResponse for Envelope<T> {
+    fn clean(&mut self, secrets: &Redactor) {
         clean(&mut self.error, secrets);
         clean(&mut self.message, secrets);
     }
 }
 
-fn clean(text: &mut Option<String>, secrets: &Secrets) {
+pub(super) fn clean(text: &mut Option<String>, secrets: &Redactor) {
     if let Some(text) = text {
-        *text = secrets.removed_from(text).into_owned();
+        *text = secrets.redact(text).into_owned();
     }
-}
-
-impl TokenEnvelope {
-    /// The token.
-    ///
-    /// # Errors
-    /// The failure that the code stands for, or [`Protocol`](ErrorKind::Protocol) for a success without a token.
-    pub fn into_token(self) -> Result<Secret> {
-        if !SUCCESS.contains(&self.code) {
-            return Err(failure(self.code, self.error.as_deref().unwrap_or_default()));
-        }
-        self.token
-            .filter(|token| !token.expose().is_empty())
-            .ok_or_else(|| Error::new(ErrorKind::Protocol, "the answer to generateToken is a success without a token"))
-    }
-}
-
-/// What a syntax check found. It comes with a failing code when there are errors, so read
-/// [`Envelope::data`] before the code.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct SyntaxCheck {
-    /// How long it took, as the server puts it: a number, or text with a unit.
-    pub used_time: Option<Value>,
-    /// The version of the server's parser.
-    #[serde(rename = "gsp.version")]
-    pub parser_version: Option<String>,
-    /// What is wrong with the SQL.
-    #[serde(default, deserialize_with = "or_default")]
-    pub error_infos: Vec<SyntaxError>,
-    /// All other fields.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
-}
-
-/// One error in the SQL.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct SyntaxError {
-    /// What is wrong, and where.
-    #[serde(default, deserialize_with = "or_default")]
-    pub error_message: String,
-    /// All other fields.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
-}
-
-/// `null` as the default.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -416,26 +318,5 @@ mod tests {
         assert_eq!(envelope.other["upgrade"]["a"], 1);
         assert_eq!(envelope.session_id.as_deref(), Some("5"));
         assert_eq!(envelope.error, None);
-    }
-
-    #[test]
-    fn a_token_stands_beside_a_code_that_is_text() {
-        let read = |json| serde_json::from_str::<TokenEnvelope>(json).unwrap().into_token();
-        assert_eq!(read(r#"{"code":"200","userId":"u","token":"t"}"#).unwrap().expose(), "t");
-        assert_eq!(read(r#"{"code":"200","userId":12345,"token":"t"}"#).unwrap().expose(), "t");
-        assert_eq!(read(r#"{"code":"401","error":"no"}"#).unwrap_err().kind(), ErrorKind::Authentication);
-        assert!(read(r#"{"code":"500","message":"no such user"}"#).unwrap_err().to_string().contains("no such user"));
-        assert_eq!(read(r#"{"code":"200"}"#).unwrap_err().kind(), ErrorKind::Protocol);
-        assert_eq!(read(r#"{"code":"200","token":""}"#).unwrap_err().kind(), ErrorKind::Protocol);
-    }
-
-    #[test]
-    fn a_syntax_check_keeps_what_it_found() {
-        let json = r#"{"code":500,"data":{"usedTime":3,"gsp.version":"3.0","errorInfos":[{"errorMessage":"near x","line":2}]}}"#;
-        let envelope: Envelope<SyntaxCheck> = serde_json::from_str(json).unwrap();
-        let check = envelope.data.unwrap();
-        assert_eq!(check.parser_version.as_deref(), Some("3.0"));
-        assert_eq!(check.error_infos[0].error_message, "near x");
-        assert_eq!(check.error_infos[0].other["line"], 2);
     }
 }

@@ -4,24 +4,26 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::credentials::is_open;
-use crate::{Error, Secret};
+use super::{ON_PREMISE_TOKEN, Secret};
+use crate::Error;
 
-/// Secrets in the spellings they may come back in: as they are, as a form spells them, as JSON does.
+/// Redactor in the spellings they may come back in: as they are, as a form spells them, as JSON does.
 #[derive(Clone, Default)]
-pub(crate) struct Secrets(Vec<Secret>);
+pub(crate) struct Redactor(Vec<Secret>);
 
-impl Secrets {
+impl Redactor {
     /// Shorter ones would turn every text into noise, and tell little to one who reads it.
     const SHORTEST: usize = 4;
 
     pub(crate) fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
-        let secrets = secrets.into_iter().filter(|secret| secret.expose().len() >= Self::SHORTEST && !is_open(secret));
+        let secrets = secrets
+            .into_iter()
+            .filter(|secret| secret.expose().len() >= Self::SHORTEST && secret.expose() != ON_PREMISE_TOKEN);
         Self(secrets.flat_map(|secret| [in_form(secret.expose()), in_json(secret.expose()), secret]).collect())
     }
 
     /// The text without them.
-    pub(crate) fn removed_from<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub(crate) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut clean = Cow::Borrowed(text);
         for secret in self.0.iter().map(Secret::expose) {
             if clean.contains(secret) {
@@ -32,9 +34,9 @@ impl Secrets {
     }
 
     /// An error that does not repeat them. One whose text did loses its cause too, which is likely to.
-    pub(crate) fn kept_out_of(&self, error: Error) -> Error {
+    pub(crate) fn redact_error(&self, error: Error) -> Error {
         let text = error.to_string();
-        match self.removed_from(&text) {
+        match self.redact(&text) {
             Cow::Owned(clean) => error.with_text(clean),
             Cow::Borrowed(_) => error,
         }
@@ -51,7 +53,7 @@ fn in_json(text: &str) -> Secret {
     quoted[1..quoted.len() - 1].into()
 }
 
-impl fmt::Debug for Secrets {
+impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[REDACTED]")
     }
@@ -64,22 +66,22 @@ mod tests {
 
     #[test]
     fn a_secret_is_found_in_every_spelling() {
-        let secrets = Secrets::new([Secret::from(r#"p&"ss\w"#)]);
+        let secrets = Redactor::new([Secret::from(r#"p&"ss\w"#)]);
         let text = r#"plain p&"ss\w, form p%26%22ss%5Cw, json p&\"ss\\w."#;
-        assert_eq!(secrets.removed_from(text), "plain [REDACTED], form [REDACTED], json [REDACTED].");
+        assert_eq!(secrets.redact(text), "plain [REDACTED], form [REDACTED], json [REDACTED].");
     }
 
     #[test]
     fn the_open_token_and_single_letters_are_left_in_texts() {
-        let secrets = Secrets::new(["token", "a"].map(Secret::from));
-        assert_eq!(secrets.removed_from("a bad token"), "a bad token");
+        let secrets = Redactor::new(["token", "a"].map(Secret::from));
+        assert_eq!(secrets.redact("a bad token"), "a bad token");
     }
 
     #[test]
     fn an_error_that_repeats_a_secret_loses_its_cause() {
-        let secrets = Secrets::new([Secret::from("tiger")]);
+        let secrets = Redactor::new([Secret::from("tiger")]);
         let error = Error::new(ErrorKind::Server, "scott/tiger").caused_by(std::io::Error::other("tiger"));
-        let clean = secrets.kept_out_of(error);
+        let clean = secrets.redact_error(error);
         assert_eq!(clean.to_string(), "scott/[REDACTED]");
         assert!(std::error::Error::source(&clean).is_none());
     }

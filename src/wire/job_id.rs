@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
+use ref_cast::{RefCastCustom, ref_cast_custom};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -19,8 +20,9 @@ use crate::{Error, Result};
 /// assert_eq!(serde_json::from_str::<JobId>(&stored)?, id);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, RefCastCustom, Serialize)]
 #[serde(transparent)]
+#[repr(transparent)]
 pub struct JobId(String);
 
 impl JobId {
@@ -28,6 +30,9 @@ impl JobId {
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
     }
+
+    #[ref_cast_custom]
+    fn from_string(id: &String) -> &Self;
 
     /// The text of the id.
     #[must_use]
@@ -41,6 +46,14 @@ impl JobId {
             return Err(Error::invalid("the job id is empty, which servers take as the latest job: name the job"));
         }
         Ok(self.0.clone())
+    }
+}
+
+impl Error {
+    /// Returns the id of the job that the error is about.
+    #[must_use]
+    pub fn job_id(&self) -> Option<&JobId> {
+        self.job_id_text().map(JobId::from_string)
     }
 }
 

@@ -15,11 +15,11 @@ use crate::{Error, Result};
 #[derive(Clone)]
 pub struct File {
     name: String,
-    source: Source,
+    content: FileContent,
 }
 
 #[derive(Clone)]
-pub(crate) enum Source {
+pub(crate) enum FileContent {
     Memory(Bytes),
     Disk(PathBuf),
     /// Deleted when the last clone is dropped.
@@ -39,16 +39,16 @@ impl File {
             return Err(Error::invalid(format!("{} is not a file", path.display())));
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Ok(Self { name, source: Source::Disk(path.to_owned()) })
+        Ok(Self { name, content: FileContent::Disk(path.to_owned()) })
     }
 
     /// A file in memory, under the name it shall have on the server.
     pub fn new(name: impl Into<String>, content: impl Into<Bytes>) -> Self {
-        Self { name: name.into(), source: Source::Memory(content.into()) }
+        Self { name: name.into(), content: FileContent::Memory(content.into()) }
     }
 
     pub(crate) fn temporary(name: impl Into<String>, path: TempPath) -> Self {
-        Self { name: name.into(), source: Source::Temporary(Arc::new(path)) }
+        Self { name: name.into(), content: FileContent::Temporary(Arc::new(path)) }
     }
 
     /// Its name on the server.
@@ -57,15 +57,15 @@ impl File {
         &self.name
     }
 
-    pub(crate) fn source(&self) -> &Source {
-        &self.source
+    pub(crate) fn content(&self) -> &FileContent {
+        &self.content
     }
 
     pub(crate) async fn len(&self) -> Result<u64> {
-        let path: &Path = match &self.source {
-            Source::Memory(bytes) => return Ok(bytes.len() as u64),
-            Source::Disk(path) => path,
-            Source::Temporary(path) => path,
+        let path: &Path = match &self.content {
+            FileContent::Memory(bytes) => return Ok(bytes.len() as u64),
+            FileContent::Disk(path) => path,
+            FileContent::Temporary(path) => path,
         };
         let metadata = tokio::fs::metadata(path).await;
         metadata.map(|metadata| metadata.len()).map_err(|error| Error::unreadable(path, &error))
@@ -76,10 +76,10 @@ impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("File");
         debug.field("name", &self.name);
-        match &self.source {
-            Source::Memory(bytes) => debug.field("bytes", &bytes.len()),
-            Source::Disk(path) => debug.field("path", path),
-            Source::Temporary(path) => debug.field("temporary", path),
+        match &self.content {
+            FileContent::Memory(bytes) => debug.field("bytes", &bytes.len()),
+            FileContent::Disk(path) => debug.field("path", path),
+            FileContent::Temporary(path) => debug.field("temporary", path),
         };
         debug.finish()
     }

@@ -3,12 +3,11 @@
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 
 use super::body::{ByteStream, without_mark};
-use super::secrets::Secrets;
 use super::{Limits, failure};
-use crate::api::{Operation, Verdict};
+use crate::wire::{EnvelopeHead, FromResponse, Operation, Redactor, SNIPPET};
 use crate::{Error, ErrorKind, Result};
 
 /// A failing envelope is short. More than this is an answer.
@@ -24,9 +23,9 @@ pub struct Response {
     pub(crate) headers: HeaderMap,
     pub(crate) body: ByteStream,
     /// The code in the envelope, where the body is a short one.
-    pub(crate) verdict: Option<Verdict>,
+    pub(crate) head: Option<EnvelopeHead>,
     /// What the request carried that no error about the answer may repeat.
-    pub(crate) secrets: Secrets,
+    pub(crate) secrets: Redactor,
     /// Its length, if it is known.
     length: Option<u64>,
     limit: u64,
@@ -37,47 +36,42 @@ pub(super) async fn receive(
     operation: &'static Operation,
     response: reqwest::Response,
     limits: &Limits,
-    secrets: Secrets,
+    secrets: Redactor,
 ) -> Result<Response> {
     let (status, headers) = (response.status(), response.headers().clone());
     let length = response.content_length();
     let mut body = ByteStream::of(response, limits.stall_timeout)?;
     if status != StatusCode::OK {
-        let (first, _) = body.peek(failure::SNIPPET).await;
+        let (first, _) = body.peek(SNIPPET).await;
         let text = String::from_utf8_lossy(&first);
-        let error = failure::of_status(status, &headers, &secrets.removed_from(&text));
-        return Err(secrets.kept_out_of(error));
+        let error = failure::of_status(status, &headers, &secrets.redact(&text));
+        return Err(secrets.redact_error(error));
     }
-    let verdict = verdict(&mut body).await;
-    let response = Response { operation, status, headers, body, verdict, secrets, length, limit: limits.answer_bytes };
+    let head = head(&mut body).await;
+    let response =
+        Response { operation, status, headers, body, head, secrets, length, limit: limits.max_response_bytes };
     // What another attempt may mend is the transport's to know; a file has no envelope for its caller to look into.
-    let is_refused = response.verdict.as_ref().is_some_and(|verdict| verdict.code == 401 || verdict.is_busy());
+    let is_refused = response.head.as_ref().is_some_and(|head| head.code == 401 || head.is_busy());
     if is_refused || operation.answers_with_file { response.without_failure().await } else { Ok(response) }
 }
 
-/// The verdict of a body that is a short envelope; one that is long or no JSON object is not waited for.
-async fn verdict(body: &mut ByteStream) -> Option<Verdict> {
+/// The head of a body that is a short envelope; one that is long or no JSON object is not waited for.
+async fn head(body: &mut ByteStream) -> Option<EnvelopeHead> {
     let (first, _) = body.peek(1).await;
     if !without_mark(&first).starts_with(b"{") {
         return None;
     }
     let (first, ended) = body.peek(LONGEST_ENVELOPE).await;
-    if ended { Verdict::of(without_mark(&first)) } else { None }
-}
-
-/// JSON that is read from an answer.
-pub(crate) trait FromAnswer: DeserializeOwned {
-    /// Takes secrets out of what the server says of a failure.
-    fn clean(&mut self, secrets: &Secrets);
+    if ended { EnvelopeHead::of(without_mark(&first)) } else { None }
 }
 
 impl Response {
     /// The answer, unless a failure came in its place: an envelope that says so, or a page.
     pub(crate) async fn without_failure(mut self) -> Result<Self> {
-        if let Some(verdict) = &self.verdict {
-            verdict.check().map_err(|error| {
+        if let Some(head) = &self.head {
+            head.check().map_err(|error| {
                 let error = error.with_retry_after(failure::retry_after(&self.headers));
-                self.secrets.kept_out_of(error)
+                self.secrets.redact_error(error)
             })?;
         }
         let beginning = self.body.beginning().await;
@@ -89,7 +83,7 @@ impl Response {
         let is_object = beginning.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']));
         if is_object && self.operation.answers_with_file {
             let error = Error::new(ErrorKind::Protocol, "JSON came in place of the file, and no error in it");
-            return Err(self.verdict.iter().fold(error, |error, verdict| error.with_code(verdict.code)));
+            return Err(self.head.iter().fold(error, |error, head| error.with_code(head.code)));
         }
         Ok(self)
     }
@@ -119,7 +113,7 @@ impl Response {
     pub(super) async fn whole(mut self) -> Result<Self> {
         let body = self.read().await?;
         let text = without_mark(&body);
-        if self.verdict.is_none() && text.starts_with(b"{") {
+        if self.head.is_none() && text.starts_with(b"{") {
             let read = serde_json::from_slice::<IgnoredAny>(text);
             if read.is_err_and(|error| error.is_eof()) {
                 return Err(failure::cut_off(body.len()));
@@ -130,7 +124,7 @@ impl Response {
     }
 
     /// The body as JSON.
-    pub(crate) async fn json<T: FromAnswer>(self) -> Result<T> {
+    pub(crate) async fn json<T: FromResponse>(self) -> Result<T> {
         let (operation, secrets) = (self.operation, self.secrets.clone());
         let body = self.bytes().await?;
         let text = without_mark(&body);
@@ -138,9 +132,9 @@ impl Response {
             let error = if operation.answers_with_secret {
                 failure::of_secret_json(&error)
             } else {
-                failure::of_json(&error, &secrets.removed_from(&String::from_utf8_lossy(text)))
+                failure::of_json(&error, &secrets.redact(&String::from_utf8_lossy(text)))
             };
-            secrets.kept_out_of(error).in_operation(operation.id).within_answer()
+            secrets.redact_error(error).in_operation(operation.id).within_response()
         })?;
         answer.clean(&secrets);
         Ok(answer)

@@ -9,77 +9,16 @@
 //! what really happens.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::{Error, ErrorKind, Result};
+use crate::sync::lock;
+use crate::{Error, ErrorKind, RequestOutcome, Result};
 
 /// Longer than any program runs, and short enough to be reckoned with.
 const ENDLESS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
-
-/// What a failure tells of its request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It was not acted on: it did not arrive, not to its end, or was turned away for now.
-    Unheard,
-    /// It may have been acted on: there is no answer, half of one, or one of a proxy that knows no more.
-    Unknown,
-    /// It was answered, and would be answered alike again.
-    Answered,
-}
-
-impl Fate {
-    pub(crate) fn of(error: &Error) -> Self {
-        match (error.kind(), error.status()) {
-            (ErrorKind::Connect, _) if is_untrusted(error) => Self::Answered,
-            (ErrorKind::Connect, _) => Self::Unheard,
-            // The statuses are those of a gateway, whatever it says beside.
-            (ErrorKind::Interrupted | ErrorKind::Timeout, _) | (_, Some(408 | 502..=504 | 520..=527)) => {
-                Self::unless_cut_short(error)
-            }
-            (ErrorKind::Busy, _) => Self::Unheard,
-            _ => Self::Answered,
-        }
-    }
-
-    fn unless_cut_short(error: &Error) -> Self {
-        if error.is_request_cut_short() { Self::Unheard } else { Self::Unknown }
-    }
-}
-
-/// Whether another attempt can do no harm and may do better.
-fn may_repeat(fate: Fate, is_repeatable: bool) -> bool {
-    match (fate, is_repeatable) {
-        (Fate::Unheard, _) => true,
-        (Fate::Unknown, is_repeatable) => is_repeatable,
-        (Fate::Answered, _) => false,
-    }
-}
-
-/// A certificate that is not trusted now is not trusted in a second either.
-#[cfg(feature = "rustls")]
-fn is_untrusted(error: &Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
-            return true;
-        }
-        // An I/O error shows what it wraps by `get_ref` alone, and that may be another.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause = match wrapped {
-            Some(wrapped) => Some(wrapped),
-            None => error.source(),
-        };
-    }
-    false
-}
-
-#[cfg(not(feature = "rustls"))]
-fn is_untrusted(_: &Error) -> bool {
-    false
-}
 
 /// Decides whether a call that failed is made again, and when: [`Backoff`], unless a client is given
 /// [another](crate::ClientBuilder::retry).
@@ -157,25 +96,25 @@ impl Attempt<'_> {
 
 /// Exponential backoff with full jitter, the default [`RetryPolicy`].
 ///
-/// Each pause is random, between nothing and a limit that doubles from [`base`](Backoff::base) to
-/// [`longest`](Backoff::longest): many clients that fail together do not come back together. Where a server says
-/// `Retry-After`, that time is added, unless it is over [`patience`](Backoff::patience): then the call fails with an
+/// Each pause is random, between nothing and a limit that doubles from [`base_delay`](Backoff::base_delay) to
+/// [`max_delay`](Backoff::max_delay): many clients that fail together do not come back together. Where a server says
+/// `Retry-After`, that time is added, unless it is over [`max_retry_after`](Backoff::max_retry_after): then the call fails with an
 /// error that [tells it](Error::retry_after).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Backoff {
-    attempts: u32,
-    base: Duration,
-    longest: Duration,
-    patience: Duration,
+    max_attempts: u32,
+    base_delay: Duration,
+    max_delay: Duration,
+    max_retry_after: Duration,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
         Self {
-            attempts: 6,
-            base: Duration::from_millis(500),
-            longest: Duration::from_secs(20),
-            patience: Duration::from_secs(120),
+            max_attempts: 6,
+            base_delay: Duration::from_millis(500),
+            max_delay: Duration::from_secs(20),
+            max_retry_after: Duration::from_secs(120),
         }
     }
 }
@@ -190,40 +129,40 @@ impl Backoff {
     /// How many attempts are made in all, the first included. By default 6, which with the other defaults takes 8
     /// seconds on average and 16 at most, without the calls themselves.
     #[must_use]
-    pub fn attempts(mut self, attempts: u32) -> Self {
-        self.attempts = attempts;
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts;
         self
     }
 
     /// The longest that the first pause may be. By default 500 ms.
     #[must_use]
-    pub fn base(mut self, base: Duration) -> Self {
-        self.base = base;
+    pub fn base_delay(mut self, delay: Duration) -> Self {
+        self.base_delay = delay;
         self
     }
 
     /// The longest that any pause may be. By default 20 s.
     #[must_use]
-    pub fn longest(mut self, longest: Duration) -> Self {
-        self.longest = longest;
+    pub fn max_delay(mut self, delay: Duration) -> Self {
+        self.max_delay = delay;
         self
     }
 
     /// The longest `Retry-After` that is waited for. By default 2 minutes.
     #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn max_retry_after(mut self, delay: Duration) -> Self {
+        self.max_retry_after = delay;
         self
     }
 
     /// The pause after so many attempts; `random` is from 0 to 1.
     fn pause_at(&self, failed: &Attempt<'_>, random: f64) -> Option<Duration> {
         let asked = failed.error.retry_after().unwrap_or_default();
-        if failed.number >= self.attempts || asked > self.patience {
+        if failed.number >= self.max_attempts || asked > self.max_retry_after {
             return None;
         }
         let doubled = 2_u32.saturating_pow(failed.number - 1);
-        let limit = self.base.saturating_mul(doubled).min(self.longest).min(ENDLESS);
+        let limit = self.base_delay.saturating_mul(doubled).min(self.max_delay).min(ENDLESS);
         Some(asked.min(ENDLESS) + limit.mul_f64(random))
     }
 }
@@ -262,19 +201,19 @@ impl RetryBudget {
     /// How many tokens are left.
     #[must_use]
     pub fn left(&self) -> u32 {
-        *self.0.left.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.0.left)
     }
 
     /// Pays for an attempt after this failure. Gives what was paid, or none if there is not enough.
     fn pay(&self, error: &Error) -> Option<u32> {
         let price = if error.kind() == ErrorKind::Timeout { Self::PRICE_AFTER_TIMEOUT } else { Self::PRICE };
-        let mut left = self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = lock(&self.0.left);
         *left = left.checked_sub(price)?;
         Some(price)
     }
 
     fn give(&self, tokens: u32) {
-        let mut left = self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = lock(&self.0.left);
         *left = left.saturating_add(tokens).min(self.0.most);
     }
 }
@@ -356,7 +295,8 @@ impl Attempts {
     }
 
     fn pause(&mut self, error: &Error, is_repeatable: bool) -> Option<Duration> {
-        if !may_repeat(Fate::of(error), is_repeatable) {
+        let is_harmless = is_repeatable || error.request_outcome() == RequestOutcome::NotExecuted;
+        if !(error.is_retryable() && is_harmless) {
             return None;
         }
         let failed = Attempt { number: self.failed, elapsed: self.start.elapsed(), error };
@@ -390,56 +330,47 @@ mod tests {
         status.into_iter().fold(error, Error::with_status)
     }
 
-    #[test]
-    fn the_rule_holds_row_by_row() {
-        use ErrorKind as K;
-        // Kind and HTTP status, whether a read is repeated, whether a change is.
+    #[tokio::test(start_paused = true)]
+    async fn a_change_is_repeated_only_if_it_was_not_executed() {
+        // The error, whether a read is repeated, whether a change is.
         let rows = [
-            (K::Connect, None, true, true),
-            (K::Busy, None, true, true),
-            (K::Busy, Some(429), true, true),
-            (K::Busy, Some(503), true, false),
-            (K::Interrupted, None, true, false),
-            (K::Timeout, None, true, false),
-            (K::Timeout, Some(504), true, false),
-            (K::Server, Some(502), true, false),
-            (K::Rejected, Some(408), true, false),
-            (K::Server, None, false, false),
-            (K::Server, Some(500), false, false),
-            (K::InvalidInput, None, false, false),
-            (K::Io, None, false, false),
-            (K::Authentication, None, false, false),
-            (K::Rejected, Some(404), false, false),
-            (K::Protocol, None, false, false),
-            (K::TooLarge, Some(413), false, false),
-            (K::JobFailed, None, false, false),
-            (K::JobNotFound, None, false, false),
-            (K::SubmitUnknown, None, false, false),
-            (K::Deadline, None, false, false),
+            (of(ErrorKind::Connect, None), true, true),
+            (of(ErrorKind::Busy, None), true, true),
+            (of(ErrorKind::Busy, Some(429)), true, true),
+            (of(ErrorKind::Busy, Some(503)), true, false),
+            (of(ErrorKind::Interrupted, None), true, false),
+            (of(ErrorKind::Timeout, None), true, false),
+            (of(ErrorKind::Timeout, Some(504)), true, false),
+            (of(ErrorKind::Server, Some(502)), true, false),
+            (of(ErrorKind::Rejected, Some(408)), true, false),
+            (of(ErrorKind::Interrupted, None).with_request_unsent(), true, true),
+            (of(ErrorKind::Timeout, None).with_request_unsent(), true, true),
+            (of(ErrorKind::Server, Some(502)).with_request_unsent(), true, true),
+            (of(ErrorKind::TooLarge, None).with_request_unsent(), false, false),
+            (of(ErrorKind::Io, None).with_request_unsent(), false, false),
+            (of(ErrorKind::Server, None), false, false),
+            (of(ErrorKind::Server, Some(500)), false, false),
+            (of(ErrorKind::InvalidInput, None), false, false),
+            (of(ErrorKind::Io, None), false, false),
+            (of(ErrorKind::Authentication, None), false, false),
+            (of(ErrorKind::Rejected, Some(404)), false, false),
+            (of(ErrorKind::Protocol, None), false, false),
+            (of(ErrorKind::TooLarge, Some(413)), false, false),
+            (of(ErrorKind::JobFailed, None), false, false),
+            (of(ErrorKind::JobNotFound, None), false, false),
+            (of(ErrorKind::SubmitUnknown, None), false, false),
+            (of(ErrorKind::Deadline, None), false, false),
         ];
-        for (kind, status, read, change) in rows {
-            let fate = Fate::of(&of(kind, status));
-            assert_eq!((may_repeat(fate, true), may_repeat(fate, false)), (read, change), "{kind} {status:?}");
+        for (error, read, change) in rows {
+            let repeated =
+                async |is_repeatable| Retries::default().attempts().after(error.clone(), is_repeatable).await.is_ok();
+            assert_eq!((repeated(true).await, repeated(false).await), (read, change), "{error:?}");
         }
-    }
-
-    #[test]
-    fn a_change_whose_request_was_cut_short_is_repeated_unless_it_was_refused() {
-        for (kind, repeated) in [
-            (ErrorKind::Interrupted, true),
-            (ErrorKind::Timeout, true),
-            (ErrorKind::TooLarge, false),
-            (ErrorKind::Io, false),
-        ] {
-            let error = of(kind, None).with_request_cut_short();
-            assert_eq!(may_repeat(Fate::of(&error), false), repeated, "{kind}");
-        }
-        assert!(may_repeat(Fate::of(&of(ErrorKind::Server, Some(502)).with_request_cut_short()), false));
     }
 
     #[test]
     fn pauses_double_up_to_the_longest_and_are_random_below_that() {
-        let (backoff, error) = (Backoff::new().attempts(99), of(ErrorKind::Busy, None));
+        let (backoff, error) = (Backoff::new().max_attempts(99), of(ErrorKind::Busy, None));
         let limits: Vec<_> = (1..=8).map(|number| backoff.pause_at(&failed(&error, number), 1.0).unwrap()).collect();
         assert_eq!(limits, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0].map(Duration::from_secs_f64));
         assert_eq!(backoff.pause_at(&failed(&error, 3), 0.0), Some(Duration::ZERO));
@@ -465,8 +396,12 @@ mod tests {
     #[test]
     fn settings_and_servers_without_measure_are_borne() {
         let error = of(ErrorKind::Busy, None).with_retry_after(Some(Duration::from_secs(u64::MAX)));
-        let backoff =
-            Backoff { attempts: u32::MAX, base: Duration::MAX, longest: Duration::MAX, patience: Duration::MAX };
+        let backoff = Backoff {
+            max_attempts: u32::MAX,
+            base_delay: Duration::MAX,
+            max_delay: Duration::MAX,
+            max_retry_after: Duration::MAX,
+        };
         assert!(backoff.pause_at(&failed(&error, 1_000_000), 1.0).is_some());
     }
 

@@ -1,0 +1,76 @@
+//! Deserializers that accept a field in any spelling that server versions use: `5` or `"5"`, `true` or `"TRUE"`.
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::{JobId, Vendor};
+
+/// Returns the text of a value, whatever type a server wrote it in: `5` counts as `"5"`, and `null` as no text.
+pub(crate) fn text_of(value: Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    }
+}
+
+/// A JSON value that may stand where a scalar is expected.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Scalar {
+    Flag(bool),
+    Integer(i64),
+    Float(f64),
+    Text(String),
+    Other(IgnoredAny),
+}
+
+fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Scalar>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Value::deserialize(deserializer).map(text_of)
+}
+
+pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(match scalar(deserializer)? {
+        Some(Scalar::Integer(number)) => Some(number),
+        #[allow(clippy::cast_possible_truncation, reason = "a count that a server wrote as 3.0")]
+        Some(Scalar::Float(number)) => Some(number as i64),
+        Some(Scalar::Text(text)) => text.trim().parse().ok(),
+        _ => None,
+    })
+}
+
+pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    Ok(match scalar(deserializer)? {
+        Some(Scalar::Flag(flag)) => Some(flag),
+        Some(Scalar::Integer(number)) => Some(number != 0),
+        Some(Scalar::Text(text)) => text.trim().to_lowercase().parse().ok(),
+        _ => None,
+    })
+}
+
+pub(super) fn values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
+    Ok(match Option::<Value>::deserialize(deserializer)? {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(values)) => values,
+        Some(other) => vec![other],
+    })
+}
+
+pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    // A null in a list keeps its place.
+    let text = |value| text_of(value).unwrap_or_else(|| Value::Null.to_string());
+    Ok(values(deserializer)?.into_iter().map(text).collect())
+}
+
+pub(super) fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<JobId>, D::Error> {
+    Ok(texts(deserializer)?.into_iter().map(JobId::from).collect())
+}
+
+pub(super) fn vendor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vendor>, D::Error> {
+    Ok(text(deserializer)?.and_then(|text| Vendor::deserialize(Value::String(text)).ok()))
+}

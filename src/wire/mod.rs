@@ -1,0 +1,42 @@
+//! The vocabulary that every floor above shares: ids, secrets, dialects, operations, envelopes, jobs, files, requests.
+//!
+//! Nothing here does network I/O.
+
+pub(crate) mod envelope;
+mod excerpt;
+mod file;
+mod form;
+mod job_id;
+mod job_info;
+mod job_list;
+mod job_status;
+mod lenient;
+mod lineage_errors;
+mod operation;
+mod redactor;
+mod secret;
+mod syntax_check;
+mod token_envelope;
+pub mod types;
+mod vendor;
+
+pub use self::envelope::Envelope;
+pub(crate) use self::envelope::{EnvelopeHead, FromResponse, without_data};
+pub(crate) use self::excerpt::{SHOWN, SNIPPET, excerpt, shortened, snippet};
+pub use self::file::File;
+pub(crate) use self::file::FileContent;
+pub(crate) use self::form::MultipartForm;
+pub use self::job_id::JobId;
+pub use self::job_info::JobInfo;
+pub(crate) use self::job_list::JobIndex;
+pub use self::job_list::{JobList, JobLookup};
+pub use self::job_status::JobStatus;
+pub use self::operation::{Operation, operations};
+pub(crate) use self::redactor::Redactor;
+pub use self::secret::Secret;
+pub use self::syntax_check::{SyntaxCheck, SyntaxError};
+pub use self::token_envelope::TokenEnvelope;
+pub use self::vendor::Vendor;
+
+/// The literal that the vendor's clients send in place of a token to servers without accounts. It is no secret.
+pub(crate) const ON_PREMISE_TOKEN: &str = "token";
