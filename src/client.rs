@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use self::tls::TlsBackend;
 use crate::credentials::{Keyring, variable};
-use crate::job::{Followed, Polling, Settling};
+use crate::job::{PollHub, Polling, Settling};
 use crate::retry::{Retries, RetryBudget, RetryPolicy};
 use crate::transport::{Limits, Transport};
 use crate::{Credentials, Error, Result, api};
@@ -44,7 +44,7 @@ pub struct Client {
     api: api::Client,
     polling: Polling,
     settling: Settling,
-    followed: Arc<Followed>,
+    poll_hub: Arc<PollHub>,
 }
 
 impl Client {
@@ -101,8 +101,8 @@ impl Client {
         self.settling
     }
 
-    pub(crate) fn followed(&self) -> &Arc<Followed> {
-        &self.followed
+    pub(crate) fn poll_hub(&self) -> &Arc<PollHub> {
+        &self.poll_hub
     }
 }
 
@@ -300,7 +300,7 @@ impl ClientBuilder {
         let keyring = Keyring::new(self.credentials);
         let transport = Transport::new(http.clone(), base_url.clone(), keyring, self.limits, self.retries);
         let api = api::Client::new_with_client(&base_url, http, transport);
-        Ok(Client { api, polling: self.polling, settling: self.settling, followed: Arc::default() })
+        Ok(Client { api, polling: self.polling, settling: self.settling, poll_hub: Arc::default() })
     }
 
     fn own(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -420,7 +420,7 @@ mod tests {
     #[test]
     fn clones_share_their_watches() {
         let client = Client::builder("h").build().unwrap();
-        assert!(Arc::ptr_eq(client.followed(), client.clone().followed()));
-        assert!(!Arc::ptr_eq(client.followed(), Client::builder("h").build().unwrap().followed()));
+        assert!(Arc::ptr_eq(client.poll_hub(), client.clone().poll_hub()));
+        assert!(!Arc::ptr_eq(client.poll_hub(), Client::builder("h").build().unwrap().poll_hub()));
     }
 }

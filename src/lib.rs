@@ -37,7 +37,7 @@
 //!
 //! - **A job is submitted once**, however the network fails: [`job::Settling`] tells how a lost answer is settled.
 //! - **Reads are repeated, changes only where that can do no harm**: the rule is a table in [`retry::RetryPolicy`].
-//! - **Waiting survives**: a state that cannot be asked for is an [event](job::JobState::trouble), not the end.
+//! - **Waiting survives**: a state that cannot be asked for is an [event](job::JobState::poll_error), not the end.
 //! - **Secrets stay in form bodies**: never in a URL (but for the GET operations of [`api`] that leave no choice: four
 //!   with a token, one with the user id), in `Debug`, in an error, or in a log.
 //! - **A body of a [`job`] is never all in memory** unless it is asked for: uploads are read from disk while they are

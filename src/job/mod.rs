@@ -29,7 +29,7 @@
 //! # What holds on a bad network
 //!
 //! - **One submit makes one job.** How a submit whose answer was lost is settled: [`Settling`].
-//! - **Waiting goes on.** A state that cannot be asked for is an event: [`JobState::trouble`]. A
+//! - **Waiting goes on.** A state that cannot be asked for is an event: [`JobState::poll_error`]. A
 //!   [deadline](Wait::deadline) covers all of a wait, and its error carries the id of the job, which still runs.
 //! - **Many watches are one request**, however many they are: [`Watch`].
 //! - **A file is whole or not there.** What stalls or breaks off is asked for again: [`Export::to_file`].
@@ -65,8 +65,8 @@ pub use self::info::{JobInfo, JobStatus, JobSummary, JobsSummary};
 pub use self::settle::Settling;
 pub use self::submit::{Submit, SubmitPersist};
 pub use self::wait::{FinishedJob, Wait};
-pub(crate) use self::watch::Followed;
-use self::watch::Source;
+use self::watch::JobSource;
+pub(crate) use self::watch::PollHub;
 pub use self::watch::{JobState, Polling, Watch};
 use crate::api::runtime::Answer as _;
 use crate::api::{Envelope, Operation, ResponseValue, operations, types, without_data};
@@ -277,8 +277,8 @@ impl Job {
 
     fn states(&self, polling: Polling) -> Watch {
         let client = self.client.clone();
-        let followed = Arc::clone(client.followed());
-        Watch::new(client, followed, self.id.clone(), self.submitted.clone(), polling)
+        let hub = Arc::clone(client.poll_hub());
+        Watch::new(client, hub, self.id.clone(), self.submitted.clone(), polling)
     }
 }
 
@@ -294,11 +294,11 @@ fn unknown_to_server(id: &JobId) -> String {
     format!("the server knows no job {id}: it may have been deleted, or belong to another user")
 }
 
-/// The two questions that watches ask. Each is one attempt: a watch asks again in its own time, and tells of trouble at
-/// once.
-impl Source for Client {
-    async fn ask(&self, id: &JobId) -> Result<JobInfo> {
-        self.job(id).ask(self.transport().single()).await
+/// The two requests that watches make. Each is one attempt, because a watch polls again in its own time and reports a
+/// failure at once.
+impl JobSource for Client {
+    async fn job(&self, id: &JobId) -> Result<JobInfo> {
+        Client::job(self, id).ask(self.transport().single()).await
     }
 
     async fn list(&self, wanted: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
