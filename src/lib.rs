@@ -37,8 +37,8 @@
 //!
 //! - **A job is submitted once**, however the network fails: [`job::Settling`] tells how a lost answer is settled.
 //! - **Reads are repeated, changes only where that can do no harm**: the rule is a table in [`retry::RetryPolicy`].
-//! - **Waiting survives**: a state that cannot be asked for is an [event](job::JobState::trouble), not the end.
-//! - **Redactor stay in form bodies**: never in a URL (but for the GET operations of [`api`] that leave no choice: four
+//! - **Waiting survives**: a state that cannot be asked for is an [event](job::JobState::poll_error), not the end.
+//! - **Secrets stay in form bodies**: never in a URL (but for the GET operations of [`api`] that leave no choice: four
 //!   with a token, one with the user id), in `Debug`, in an error, or in a log.
 //! - **A body of a [`job`] is never all in memory** unless it is asked for: uploads are read from disk while they are
 //!   sent, exports are written to disk as they come, and a lineage is read into its model while it arrives. (Answers to

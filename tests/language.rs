@@ -46,10 +46,7 @@ fn files(path: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     let fits = |path: &PathBuf| path.extension().is_some_and(|it| extensions.iter().any(|extension| it == *extension));
     // Fixtures are the words of others.
     let paths = paths.into_iter().filter(|path| !path.ends_with("fixtures") && !path.ends_with("target"));
-    paths
-        .flat_map(|path| if path.is_dir() { files(&path, extensions) } else { vec![path] })
-        .filter(fits)
-        .collect()
+    paths.flat_map(|path| if path.is_dir() { files(&path, extensions) } else { vec![path] }).filter(fits).collect()
 }
 
 fn sources() -> Vec<PathBuf> {
@@ -121,6 +118,7 @@ fn no_phrase_has_to_be_decoded() {
 #[test]
 fn a_question_in_a_summary_is_found() {
     let text = "/// Whether it is final.\n/// Its state.\nfn f() {}\n\n/// Returns it.\n/// When it is there.\nfn g() {}\n//! How it works.\n";
-    let found: Vec<_> = summaries(text).into_iter().filter(|(_, summary)| begins_with_a_question_word(summary)).collect();
+    let found: Vec<_> =
+        summaries(text).into_iter().filter(|(_, summary)| begins_with_a_question_word(summary)).collect();
     assert_eq!(found, [(1, "Whether it is final."), (8, "How it works.")]);
 }

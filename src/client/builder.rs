@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn clones_share_their_watches() {
         let client = Client::builder("h").build().unwrap();
-        assert!(Arc::ptr_eq(client.service.followed(), client.clone().service.followed()));
-        assert!(!Arc::ptr_eq(client.service.followed(), Client::builder("h").build().unwrap().service.followed()));
+        assert!(Arc::ptr_eq(client.service.poll_hub(), client.clone().service.poll_hub()));
+        assert!(!Arc::ptr_eq(client.service.poll_hub(), Client::builder("h").build().unwrap().service.poll_hub()));
     }
 }

@@ -28,7 +28,7 @@
 //! # What holds on a bad network
 //!
 //! - **One submit makes one job.** How a submit whose answer was lost is settled: [`Settling`].
-//! - **Waiting goes on.** A state that cannot be asked for is an event: [`JobState::trouble`]. A
+//! - **Waiting goes on.** A state that cannot be asked for is an event: [`JobState::poll_error`]. A
 //!   [deadline](Wait::deadline) covers all of a wait, and its error carries the id of the job, which still runs.
 //! - **Many watches are one request**, however many they are: [`Watch`].
 //! - **A file is whole or not there.** What stalls or breaks off is asked for again: [`Export::to_file`].
@@ -201,8 +201,8 @@ impl Job {
     }
 
     fn states(&self, polling: Polling) -> Watch {
-        let followed = Arc::clone(self.service.followed());
-        Watch::new(self.service.clone(), followed, self.id.clone(), self.submitted.clone(), polling)
+        let hub = Arc::clone(self.service.poll_hub());
+        Watch::new(self.service.clone(), hub, self.id.clone(), self.submitted.clone(), polling)
     }
 }
 

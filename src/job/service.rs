@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::watch::{Followed, Source};
+use super::watch::{JobSource, PollHub};
 use super::{Job, Polling, Settling};
 use crate::api::runtime::ReadResponse as _;
 use crate::api::{self, ResponseValue};
@@ -32,12 +32,12 @@ pub(crate) struct JobService {
     api: api::Client,
     polling: Polling,
     settling: Settling,
-    followed: Arc<Followed>,
+    poll_hub: Arc<PollHub>,
 }
 
 impl JobService {
     pub(crate) fn new(api: api::Client, polling: Polling, settling: Settling) -> Self {
-        Self { api, polling, settling, followed: Arc::default() }
+        Self { api, polling, settling, poll_hub: Arc::default() }
     }
 
     pub(crate) fn api(&self) -> &api::Client {
@@ -60,8 +60,8 @@ impl JobService {
         self.settling
     }
 
-    pub(crate) fn followed(&self) -> &Arc<Followed> {
-        &self.followed
+    pub(crate) fn poll_hub(&self) -> &Arc<PollHub> {
+        &self.poll_hub
     }
 
     pub(crate) fn job(&self, id: impl Into<JobId>) -> Job {
@@ -116,11 +116,11 @@ impl JobService {
     }
 }
 
-/// The two questions that watches ask. Each is one attempt: a watch asks again in its own time, and tells of trouble at
-/// once.
-impl Source for JobService {
-    async fn ask(&self, id: &JobId) -> Result<JobInfo> {
-        self.job(id).ask(self.transport().single()).await
+/// The two requests that watches make. Each is one attempt, because a watch polls again in its own time and reports a
+/// failure at once.
+impl JobSource for JobService {
+    async fn job(&self, id: &JobId) -> Result<JobInfo> {
+        JobService::job(self, id).ask(self.transport().single()).await
     }
 
     async fn list(&self, wanted: &HashSet<JobId>) -> Result<Vec<JobInfo>> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use tokio::time::timeout;
 
 use super::export::{ExportFullLineageAsCsv, ExportFullLineageAsJson, ExportLineageAsGraphml, ExportLineageAsJson};
+use super::watch::within;
 use super::{Job, JobId, JobInfo, JobState, JobStatus, Polling};
 use crate::lineage::Lineage;
 use crate::{Error, ErrorKind, Result};
@@ -42,7 +42,7 @@ impl Wait {
         self
     }
 
-    /// Waits for as long as it takes, and as the server can be asked: see [`Polling::patience`].
+    /// Waits for as long as it takes, and as the server can be asked: see [`Polling::max_outage`].
     pub fn without_deadline(mut self) -> Self {
         self.deadline = None;
         self
@@ -59,8 +59,8 @@ impl Wait {
         let Some(deadline) = self.deadline else { return finish(self.job, self.polling, &mut None).await };
         let id = self.job.id().clone();
         let mut last = None;
-        let ended = timeout(deadline, finish(self.job, self.polling, &mut last)).await;
-        ended.unwrap_or_else(|_| Err(too_late(&id, deadline, last.as_ref())))
+        let ended = within(deadline, finish(self.job, self.polling, &mut last)).await;
+        ended.unwrap_or_else(|| Err(too_late(&id, deadline, last.as_ref())))
     }
 }
 
@@ -71,8 +71,8 @@ fn too_late(id: &JobId, deadline: Duration, last: Option<&JobState>) -> Error {
     };
     let text = format!("job {id} is still running after {deadline:?} ({seen}); attach to it again with Client::job");
     let error = Error::new(ErrorKind::Deadline, text).with_job(id);
-    match last.and_then(JobState::trouble) {
-        Some(trouble) => error.caused_by(trouble.clone()),
+    match last.and_then(JobState::poll_error) {
+        Some(poll_error) => error.caused_by(poll_error.clone()),
         None => error,
     }
 }
@@ -80,7 +80,7 @@ fn too_late(id: &JobId, deadline: Duration, last: Option<&JobState>) -> Error {
 async fn finish(job: Job, polling: Polling, last: &mut Option<JobState>) -> Result<FinishedJob> {
     let mut states = job.states(polling);
     while let Some(state) = states.try_next().await? {
-        let ended = state.trouble().is_none() && state.status().is_final();
+        let ended = state.poll_error().is_none() && state.status().is_final();
         let info = ended.then(|| state.info().clone());
         *last = Some(state);
         if let Some(info) = info {

@@ -164,7 +164,7 @@ impl Cell {
     /// A client that has asked nothing yet, and is quick. Short timeouts are for cells in which they pass: in all
     /// others a busy machine must not make them.
     fn client(self, emulator: &Arc<Emulator>) -> Client {
-        let polling = Polling::every(Duration::from_millis(5)).patience(Duration::from_millis(400));
+        let polling = Polling::every(Duration::from_millis(5)).max_outage(Duration::from_millis(400));
         let window = Duration::from_millis(if self.trouble == Trouble::Late { 800 } else { 150 });
         let builder = Client::builder(emulator.url())
             .credentials(self.credentials())

@@ -5,6 +5,7 @@ mod complete;
 mod downloaded;
 mod exported;
 mod listed;
+mod runtimes;
 mod submitted;
 mod submitted_once;
 mod unattended;

@@ -205,9 +205,9 @@ async fn a_failed_poll_is_told_by_a_watch_with_the_last_known_state() -> Outcome
     states.try_next().await?;
     let troubled = states.try_next().await?.ok_or("a state")?;
     assert_eq!(troubled.status(), &JobStatus::Running);
-    assert_eq!(troubled.trouble().map(sqlflow_client::Error::status), Some(Some(502)));
+    assert_eq!(troubled.poll_error().map(sqlflow_client::Error::status), Some(Some(502)));
     let recovered = states.try_next().await?.ok_or("a state")?;
-    assert!(recovered.trouble().is_none());
+    assert!(recovered.poll_error().is_none());
     Ok(())
 }
 
@@ -246,7 +246,7 @@ async fn a_job_just_submitted_survives_a_failed_first_poll() -> Outcome {
 #[tokio::test]
 async fn trouble_that_outlasts_the_patience_ends_a_wait_with_that_trouble() -> Outcome {
     let server = server([state("running"), page(502, "<html>")]).await;
-    let polling = Polling::every(Duration::from_millis(1)).patience(Duration::from_millis(20));
+    let polling = Polling::every(Duration::from_millis(1)).max_outage(Duration::from_millis(20));
     let client = server.builder().polling(polling).build()?;
     let error = client.job("j1").wait().await.expect_err("it does not pass");
     assert_eq!((error.kind(), error.status()), (ErrorKind::Server, Some(502)));

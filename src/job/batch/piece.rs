@@ -290,7 +290,7 @@ impl Piece {
 
     async fn wait_on(&self, job: &Job) -> Result<FinishedJob> {
         let polling = self.shared.polling.unwrap_or_else(|| self.shared.service.polling());
-        let mut patience = Patience::new(self.shared.max_outage).with_one_that_bears(polling.bears());
+        let mut patience = Patience::new(self.shared.max_outage).with_one_that_bears(polling.max_outage);
         loop {
             match job.wait().polling(polling).without_deadline().await {
                 Err(error) if patience.bears(&error, &self.key).await => {}

@@ -1,38 +1,50 @@
+//! Tests of many watches of one client.
+
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{join_all, poll_fn};
-use tokio::time::sleep;
+use tokio::runtime::Handle;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout};
 
-use super::*;
-use crate::job::{JobStatus, Watch};
+use crate::job::service::LONGEST_LIST;
+use crate::job::watch::hub::{MAX_CONFIRMATIONS, MAX_REST_AFTER_FAILURE, MAX_SEPARATE_WATCHES};
+use crate::job::watch::{JobSource, PollHub, Polling, Watch};
+use crate::job::{JobId, JobInfo, JobStatus};
+use crate::{Error, ErrorKind, Result};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A server whose jobs pass through their states by the clock.
+/// A server whose jobs change their states by the clock.
 #[derive(Clone)]
-struct Server(Arc<Inner>);
+struct Server(Arc<ServerState>);
 
-struct Inner {
+struct ServerState {
     settings: Settings,
     start: Instant,
     lists: Mutex<Vec<Instant>>,
-    asks: Mutex<Vec<Instant>>,
+    polls: Mutex<Vec<Instant>>,
     in_flight: AtomicUsize,
     most_in_flight: AtomicUsize,
 }
 
 struct Settings {
     jobs: usize,
-    /// The status of a job at some time after the start, unless it is gone.
+    /// The status of a job some time after the start, or `None` if it is gone.
     status: fn(usize, Duration) -> Option<&'static str>,
-    /// Whether a job is in the list.
+    /// Returns `true` if a job is in the list.
     is_listed: fn(usize) -> bool,
-    /// How the list fails, if it does.
+    /// The error of a list request, if it fails.
     failure: fn(usize) -> Option<ErrorKind>,
-    ask_takes: Duration,
+    /// Returns `true` if a list request panics.
+    panics: fn(usize) -> bool,
+    poll_takes: Duration,
     list_takes: Duration,
-    /// In how many pieces the list comes.
+    /// The number of pieces in which the list comes.
     pieces: u32,
 }
 
@@ -43,14 +55,15 @@ impl Default for Settings {
             status: |_, age| Some(in_turn(age, [5, 30])),
             is_listed: |_| true,
             failure: |_| None,
-            ask_takes: Duration::from_millis(20),
+            panics: |_| false,
+            poll_takes: Duration::from_millis(20),
             list_takes: Duration::from_millis(20),
             pieces: 1,
         }
     }
 }
 
-/// The status of a job that begins to run and ends after so many seconds.
+/// The status of a job that begins to run and succeeds after so many seconds.
 fn in_turn(age: Duration, [running, success]: [u64; 2]) -> &'static str {
     match age.as_secs() {
         secs if secs < running => "create",
@@ -59,7 +72,7 @@ fn in_turn(age: Duration, [running, success]: [u64; 2]) -> &'static str {
     }
 }
 
-/// A request that is under way.
+/// A request in flight.
 struct Request<'a>(&'a AtomicUsize);
 
 impl Drop for Request<'_> {
@@ -70,11 +83,11 @@ impl Drop for Request<'_> {
 
 impl Server {
     fn new(settings: Settings) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(ServerState {
             settings,
             start: Instant::now(),
             lists: Mutex::default(),
-            asks: Mutex::default(),
+            polls: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             most_in_flight: AtomicUsize::new(0),
         }))
@@ -84,8 +97,8 @@ impl Server {
         self.0.lists.lock().unwrap().clone()
     }
 
-    fn asks(&self) -> Vec<Instant> {
-        self.0.asks.lock().unwrap().clone()
+    fn polls(&self) -> Vec<Instant> {
+        self.0.polls.lock().unwrap().clone()
     }
 
     fn in_flight(&self) -> usize {
@@ -107,23 +120,23 @@ impl Server {
         Some(info(job, status))
     }
 
-    /// A watch for each job, all attached to.
-    fn watches(&self, followed: &Arc<Followed>) -> Vec<Watch> {
-        (0..self.0.settings.jobs).map(|job| self.watch(followed, job)).collect()
+    /// Returns a watch for each job. None of the jobs was submitted by the client.
+    fn watches(&self, hub: &Arc<PollHub>) -> Vec<Watch> {
+        (0..self.0.settings.jobs).map(|job| self.watch(hub, job)).collect()
     }
 
-    fn watch(&self, followed: &Arc<Followed>, job: usize) -> Watch {
-        Watch::new(self.clone(), Arc::clone(followed), id(job), None, Polling::default())
+    fn watch(&self, hub: &Arc<PollHub>, job: usize) -> Watch {
+        Watch::new(self.clone(), Arc::clone(hub), id(job), None, Polling::default())
     }
 }
 
-impl Source for Server {
-    async fn ask(&self, id: &JobId) -> Result<JobInfo> {
+impl JobSource for Server {
+    async fn job(&self, id: &JobId) -> Result<JobInfo> {
         let _request = self.request();
-        self.0.asks.lock().unwrap().push(Instant::now());
-        sleep(self.0.settings.ask_takes).await;
+        self.0.polls.lock().unwrap().push(Instant::now());
+        sleep(self.0.settings.poll_takes).await;
         let job = id.as_str().parse().unwrap();
-        self.info(job).ok_or_else(|| Error::new(ErrorKind::JobNotFound, "never heard of it"))
+        self.info(job).ok_or_else(|| Error::new(ErrorKind::JobNotFound, "the server knows no such job"))
     }
 
     async fn list(&self, _: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
@@ -133,9 +146,10 @@ impl Source for Server {
             lists.push(Instant::now());
             lists.len()
         };
-        // As it was when it was asked for.
-        let Settings { jobs, is_listed, failure, list_takes, pieces, .. } = self.0.settings;
+        // The states at the time of the request.
+        let Settings { jobs, is_listed, failure, panics, list_takes, pieces, .. } = self.0.settings;
         let listed = (0..jobs).filter(|job| is_listed(*job)).filter_map(|job| self.info(job)).collect();
+        assert!(!panics(nth), "as the test wants it");
         for _ in 0..pieces {
             sleep(list_takes / pieces).await;
         }
@@ -151,7 +165,7 @@ fn info(job: usize, status: &str) -> JobInfo {
     JobInfo { id: id(job), status: status.into(), ..JobInfo::default() }
 }
 
-/// What a watch gives, to its end.
+/// Reads a watch to its end.
 async fn seen(mut watch: Watch) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
@@ -166,40 +180,45 @@ async fn seen(mut watch: Watch) -> Vec<String> {
     }
 }
 
-/// Polls a watch once and leaves it.
+/// Polls a watch once.
 fn poll_once(watch: &mut Watch) {
     assert!(watch.try_next().now_or_never().is_none(), "it waits");
 }
 
-fn seats(followed: &Followed) -> usize {
-    followed.book().seats.len()
+/// Checks that neither a subscription nor the poll task is left. The task ends as soon as it runs.
+async fn assert_nothing_left(hub: &Arc<PollHub>) {
+    for _ in 0..3 {
+        yield_now().await;
+    }
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    assert_eq!((hub.subscribers(), tasks, Arc::strong_count(hub)), (0, 0, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn four_jobs_are_asked_for_one_by_one() {
+async fn four_jobs_are_polled_one_by_one() {
     let server = Server::new(Settings { jobs: 4, ..Settings::default() });
-    let followed = Arc::default();
-    for seen in join_all(server.watches(&followed).into_iter().map(seen)).await {
+    let hub: Arc<PollHub> = Arc::default();
+    for seen in join_all(server.watches(&hub).into_iter().map(seen)).await {
         assert_eq!(seen, ["create", "running", "success"]);
     }
     assert!(server.lists().is_empty());
-    assert!(server.asks().len() > 12);
-    assert_eq!(seats(&followed), 0);
+    assert!(server.polls().len() > 12);
+    assert_nothing_left(&hub).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn five_jobs_cost_one_list_a_tick() {
+async fn five_jobs_share_each_list_request() {
     let server = Server::new(Settings::default());
-    let followed = Arc::default();
-    for seen in join_all(server.watches(&followed).into_iter().map(seen)).await {
+    let hub: Arc<PollHub> = Arc::default();
+    for seen in join_all(server.watches(&hub).into_iter().map(seen)).await {
         assert_eq!(seen, ["create", "running", "success"]);
     }
-    assert!(server.asks().is_empty());
+    assert!(server.polls().is_empty());
     let lists = server.lists();
     let pauses: Vec<_> = lists.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(pauses.iter().all(|pause| *pause >= Duration::from_millis(200)), "{pauses:?}");
     assert!(pauses.is_sorted() && lists.len() < 60, "{pauses:?}");
-    assert_eq!((seats(&followed), Arc::strong_count(&followed)), (0, 1));
+    assert_nothing_left(&hub).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -209,17 +228,17 @@ async fn ten_thousand_watches_see_every_state_with_one_request_at_a_time() {
         Some(in_turn(age, [20 + late, 40 + late]))
     };
     let server = Server::new(Settings { jobs: 10_000, status, ..Settings::default() });
-    let followed = Arc::default();
-    let tasks: Vec<_> = server.watches(&followed).into_iter().map(|watch| tokio::spawn(seen(watch))).collect();
+    let hub: Arc<PollHub> = Arc::default();
+    let tasks: Vec<_> = server.watches(&hub).into_iter().map(|watch| tokio::spawn(seen(watch))).collect();
     for task in tasks {
         assert_eq!(task.await.unwrap(), ["create", "running", "success"]);
     }
-    assert_eq!(server.most_in_flight(), 1.max(server.asks().len()));
-    assert!(server.asks().len() <= FEW, "before there were many");
+    assert_eq!(server.most_in_flight(), 1.max(server.polls().len()));
+    assert!(server.polls().len() <= MAX_SEPARATE_WATCHES, "before there were many");
     let (lists, pause) = (server.lists(), Duration::from_millis(200));
     assert!(lists.windows(2).all(|pair| pair[1] - pair[0] >= pause));
     assert!(lists.len() < 100, "{}", lists.len());
-    assert_eq!((seats(&followed), Arc::strong_count(&followed)), (0, 1));
+    assert_nothing_left(&hub).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -229,62 +248,68 @@ async fn watches_on_many_threads_all_end() {
         Some(["create", "running", "success"][usize::try_from(steps.min(2)).unwrap()])
     };
     let list_takes = Duration::from_millis(1);
-    let server = Server::new(Settings { jobs: 500, status, list_takes, ask_takes: list_takes, ..Settings::default() });
-    let followed = Arc::default();
+    let server = Server::new(Settings { jobs: 500, status, list_takes, poll_takes: list_takes, ..Settings::default() });
+    let hub: Arc<PollHub> = Arc::default();
     let polling = Polling::every(Duration::from_millis(1));
-    let watch = |job| Watch::new(server.clone(), Arc::clone(&followed), id(job), None, polling);
+    let watch = |job| Watch::new(server.clone(), Arc::clone(&hub), id(job), None, polling);
     let tasks: Vec<_> = (0..500).map(|job| tokio::spawn(seen(watch(job)))).collect();
     for task in tasks {
         assert_eq!(task.await.unwrap().last().map(String::as_str), Some("success"));
     }
-    assert_eq!((seats(&followed), Arc::strong_count(&followed)), (0, 1));
+    let ended = async {
+        while Handle::current().metrics().num_alive_tasks() > 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(SECOND * 10, ended).await.expect("the poll task ends");
+    assert_nothing_left(&hub).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_is_read_late_misses_no_state_that_was_listed() {
+async fn a_watch_that_is_read_late_misses_no_listed_state() {
     let server = Server::new(Settings { jobs: 8, ..Settings::default() });
-    let followed = Arc::default();
-    let mut watches = server.watches(&followed);
+    let hub: Arc<PollHub> = Arc::default();
+    let mut watches = server.watches(&hub);
     let mut late = watches.pop().unwrap();
     watches.iter_mut().for_each(poll_once);
     poll_once(&mut late);
     join_all(watches.into_iter().map(seen)).await;
-    let before = (server.lists().len(), server.asks().len());
+    let before = (server.lists().len(), server.polls().len());
     assert_eq!(seen(late).await, ["create", "running", "success"]);
-    assert_eq!((server.lists().len(), server.asks().len()), before, "it is all known");
+    assert_eq!((server.lists().len(), server.polls().len()), before, "all states are queued");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_submitted_job_has_its_first_state_at_once_and_without_a_request() {
     let server = Server::new(Settings { jobs: 10, ..Settings::default() });
-    let followed: Arc<Followed> = Arc::default();
+    let hub: Arc<PollHub> = Arc::default();
     let submitted = |job, status| {
         let known = Some(info(job, status));
-        Watch::new(server.clone(), Arc::clone(&followed), id(job), known, Polling::default())
+        Watch::new(server.clone(), Arc::clone(&hub), id(job), known, Polling::default())
     };
-    let mut others = server.watches(&followed);
+    let mut others = server.watches(&hub);
     others.iter_mut().for_each(poll_once);
     let mut watch = submitted(3, "create");
     let first = watch.try_next().await.unwrap().unwrap();
-    assert!(server.lists().is_empty() && server.asks().is_empty());
+    assert!(server.lists().is_empty() && server.polls().is_empty());
     assert_eq!((first.status(), first.followed()), (&JobStatus::Created, Duration::ZERO));
     assert_eq!(seen(watch).await, ["running", "success"]);
-    // A batch of a job that has ended: how it did is no news of this batch.
+    // A new run of a regular job: the final state of an earlier run, or none at all, is not its first state.
     poll_once(&mut submitted(4, "success"));
     poll_once(&mut submitted(4, ""));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newcomer_that_knows_nothing_brings_the_list_forward() {
+async fn a_new_watch_without_a_state_brings_the_list_forward() {
     let server = Server::new(Settings { jobs: 6, status: |_, _| Some("running"), ..Settings::default() });
-    let followed = Arc::default();
-    let mut watches = server.watches(&followed);
-    let newcomer = watches.pop().unwrap();
+    let hub: Arc<PollHub> = Arc::default();
+    let mut watches = server.watches(&hub);
+    let new = watches.pop().unwrap();
     let others = tokio::spawn(join_all(watches.into_iter().map(seen)));
     sleep(SECOND * 300).await;
     let start = Instant::now();
-    let mut newcomer = newcomer;
-    assert_eq!(newcomer.try_next().await.unwrap().unwrap().status(), &JobStatus::Running);
+    let mut new = new;
+    assert_eq!(new.try_next().await.unwrap().unwrap().status(), &JobStatus::Running);
     assert!(start.elapsed() < SECOND / 2, "{:?}", start.elapsed());
     others.abort();
 }
@@ -294,8 +319,8 @@ async fn a_list_that_is_older_than_the_watch_does_not_count() {
     // The last job is listed as ended, and then run again.
     let status = |job, age| Some(if job == 6 && age < SECOND { "success" } else { in_turn(age, [0, 30]) });
     let server = Server::new(Settings { jobs: 7, status, list_takes: SECOND * 2, ..Settings::default() });
-    let followed = Arc::default();
-    let mut watches = server.watches(&followed);
+    let hub: Arc<PollHub> = Arc::default();
+    let mut watches = server.watches(&hub);
     let anew = watches.pop().unwrap();
     let others = tokio::spawn(join_all(watches.into_iter().map(seen)));
     sleep(SECOND * 3 / 2).await;
@@ -305,11 +330,11 @@ async fn a_list_that_is_older_than_the_watch_does_not_count() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_comes_in_many_pieces_wakes_one_watch_at_each() {
+async fn a_list_in_many_pieces_wakes_no_watch_before_it_is_complete() {
     let settings =
         Settings { jobs: 100, status: |_, _| Some("success"), list_takes: SECOND, pieces: 500, ..Settings::default() };
     let server = Server::new(settings);
-    let followed = Arc::default();
+    let hub = Arc::default();
     let polls = Arc::new(AtomicUsize::new(0));
     let watched = |watch| {
         let (polls, mut watched) = (Arc::clone(&polls), Box::pin(seen(watch)));
@@ -318,16 +343,19 @@ async fn a_list_that_comes_in_many_pieces_wakes_one_watch_at_each() {
             watched.poll_unpin(context)
         })
     };
-    let tasks: Vec<_> = server.watches(&followed).into_iter().map(|watch| tokio::spawn(watched(watch))).collect();
+    let tasks: Vec<_> = server.watches(&hub).into_iter().map(|watch| tokio::spawn(watched(watch))).collect();
+    sleep(SECOND / 10).await;
+    let before = polls.load(Ordering::SeqCst);
+    sleep(SECOND * 8 / 10).await;
+    assert_eq!((server.in_flight(), polls.load(Ordering::SeqCst)), (1, before));
     for task in tasks {
         assert_eq!(task.await.unwrap(), ["success"]);
     }
-    let polls = polls.load(Ordering::SeqCst);
-    assert!(polls < 2500, "{polls}, of the 50,000 that waking all would take");
+    assert_eq!(polls.load(Ordering::SeqCst), before + 100, "one poll of each watch");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_list_is_asked_for_rarely() {
+async fn a_slow_list_is_requested_rarely() {
     let server = Server::new(Settings { list_takes: SECOND * 10, ..Settings::default() });
     join_all(server.watches(&Arc::default()).into_iter().map(seen)).await;
     let lists = server.lists();
@@ -335,46 +363,46 @@ async fn a_slow_list_is_asked_for_rarely() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_vanishes_is_an_error_of_its_own() {
+async fn a_job_that_vanishes_ends_its_watch_alone() {
     let status = |job, age| (job != 3 || age < SECOND * 10).then(|| in_turn(age, [5, 30]));
     let server = Server::new(Settings { jobs: 20, status, ..Settings::default() });
     let all = join_all(server.watches(&Arc::default()).into_iter().map(seen)).await;
     for (job, seen) in all.iter().enumerate() {
         let last = if job == 3 {
-            "job not found: job 3 is gone: it was there and the server does not know it any more (deleted?)"
+            "job not found: job 3 is gone: the server knew it before and no longer does (deleted?)"
         } else {
             "success"
         };
         assert_eq!(*seen, ["create", "running", last]);
     }
-    assert_eq!((server.most_in_flight(), server.asks().len()), (1, 1));
+    assert_eq!((server.most_in_flight(), server.polls().len()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_never_was_is_said_to_be_unknown() {
+async fn a_job_that_never_existed_is_reported_as_unknown() {
     let server =
         Server::new(Settings { jobs: 6, status: |job, _| (job != 5).then_some("success"), ..Settings::default() });
     let all = join_all(server.watches(&Arc::default()).into_iter().map(seen)).await;
-    assert_eq!(all[5], ["job not found: never heard of it"]);
+    assert_eq!(all[5], ["job not found: the server knows no such job"]);
     assert_eq!(all[4], ["success"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_that_no_list_shows_are_asked_for_sixteen_at_a_time() {
+async fn jobs_missing_from_the_lists_are_polled_sixteen_after_each() {
     let server = Server::new(Settings { jobs: 100, is_listed: |job| job < 50, ..Settings::default() });
     for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
         assert_eq!(seen.last().map(String::as_str), Some("success"));
     }
-    let (lists, asks) = (server.lists(), server.asks());
+    let (lists, polls) = (server.lists(), server.polls());
     for pair in lists.windows(2) {
-        let between = asks.iter().filter(|at| (pair[0]..pair[1]).contains(at)).count();
-        assert!(between <= MOST_CONFIRMED, "{between}");
+        let between = polls.iter().filter(|at| (pair[0]..pair[1]).contains(at)).count();
+        assert!(between <= MAX_CONFIRMATIONS, "{between}");
     }
-    assert!(server.most_in_flight() <= FEW, "when few are left");
+    assert!(server.most_in_flight() <= MAX_SEPARATE_WATCHES, "when few are left");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_fails_is_told_to_every_watch_and_ends_none() {
+async fn a_list_that_fails_is_reported_to_every_watch_and_ends_none() {
     let failure = |nth| (3..9).contains(&nth).then_some(ErrorKind::Server);
     let server = Server::new(Settings { jobs: 6, failure, ..Settings::default() });
     for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
@@ -383,15 +411,15 @@ async fn a_list_that_fails_is_told_to_every_watch_and_ends_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lists_that_fail_for_longer_than_the_patience_of_a_watch_end_that_watch() {
+async fn lists_that_fail_for_longer_than_the_max_outage_of_a_watch_end_that_watch() {
     let failure = |nth| (nth > 2).then_some(ErrorKind::Interrupted);
     let server = Server::new(Settings { jobs: 6, failure, ..Settings::default() });
-    let followed: Arc<Followed> = Arc::default();
-    let impatient = Polling::default().patience(SECOND * 20);
-    let impatient = Watch::new(server.clone(), Arc::clone(&followed), id(0), None, impatient);
-    let others = join_all(server.watches(&followed).into_iter().map(seen));
+    let hub: Arc<PollHub> = Arc::default();
+    let brief = Polling::default().max_outage(SECOND * 20);
+    let brief = Watch::new(server.clone(), Arc::clone(&hub), id(0), None, brief);
+    let others = join_all(server.watches(&hub).into_iter().map(seen));
     let start = Instant::now();
-    let (first, others) = tokio::join!(async { (seen(impatient).await, start.elapsed()) }, others);
+    let (first, others) = tokio::join!(async { (seen(brief).await, start.elapsed()) }, others);
     let expected = ["create", "create (not confirmed: no list)", "connection lost: no list"];
     assert_eq!(first.0, expected);
     assert!((20..40).contains(&first.1.as_secs()), "{:?}", first.1);
@@ -403,11 +431,11 @@ async fn lists_that_fail_for_longer_than_the_patience_of_a_watch_end_that_watch(
 async fn a_list_that_is_refused_ends_every_watch() {
     let failure = |nth| (nth > 1).then_some(ErrorKind::Authentication);
     let server = Server::new(Settings { jobs: 6, failure, ..Settings::default() });
-    let followed = Arc::default();
-    for seen in join_all(server.watches(&followed).into_iter().map(seen)).await {
+    let hub: Arc<PollHub> = Arc::default();
+    for seen in join_all(server.watches(&hub).into_iter().map(seen)).await {
         assert_eq!(seen, ["create", "authentication: no list"]);
     }
-    assert_eq!((server.lists().len(), seats(&followed)), (2, 0));
+    assert_eq!((server.lists().len(), hub.subscribers()), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -421,39 +449,40 @@ async fn a_server_that_was_never_reached_ends_every_watch_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_hangs_is_asked_for_again() {
+async fn a_list_that_hangs_is_requested_again() {
     let server = Server::new(Settings { jobs: 6, list_takes: SECOND * 3600, ..Settings::default() });
     let all = join_all(server.watches(&Arc::default()).into_iter().map(seen)).await;
-    assert_eq!(all[5][0], "unknown (not confirmed: no list of jobs came in five minutes)");
-    assert!(server.lists()[1] - server.lists()[0] <= LONGEST_LIST + LONGEST_REST_AFTER_FAILURE);
+    assert_eq!(all[5][0], "unknown (not confirmed: the server did not send the list of jobs within 300s)");
+    assert!(server.lists()[1] - server.lists()[0] <= LONGEST_LIST + MAX_REST_AFTER_FAILURE);
 }
 
 #[tokio::test(start_paused = true)]
-async fn watches_dropped_in_mid_request_leave_neither_seat_nor_request() {
+async fn watches_dropped_during_a_request_leave_no_subscription_task_or_request() {
     let server = Server::new(Settings { jobs: 50, list_takes: SECOND * 10, ..Settings::default() });
-    let followed = Arc::default();
-    let tasks: Vec<_> = server.watches(&followed).into_iter().map(|watch| tokio::spawn(seen(watch))).collect();
+    let hub: Arc<PollHub> = Arc::default();
+    let tasks: Vec<_> = server.watches(&hub).into_iter().map(|watch| tokio::spawn(seen(watch))).collect();
     sleep(SECOND * 5).await;
     assert_eq!((server.in_flight(), server.lists().len()), (1, 1));
     let (last, others) = tasks.split_last().unwrap();
     others.iter().for_each(tokio::task::JoinHandle::abort);
     sleep(SECOND).await;
-    assert_eq!((server.in_flight(), seats(&followed)), (1, 1), "one still waits");
+    assert_eq!((server.in_flight(), hub.subscribers()), (1, 1), "one still waits");
     last.abort();
     sleep(SECOND).await;
-    assert_eq!((server.in_flight(), seats(&followed), Arc::strong_count(&followed)), (0, 0, 1));
+    assert_eq!((server.in_flight(), hub.subscribers()), (0, 0));
+    assert_nothing_left(&hub).await;
     assert_eq!(Arc::strong_count(&server.0), 1);
-    // It begins anew as if nothing had been.
-    let all = join_all(server.watches(&followed).into_iter().map(seen)).await;
+    // New watches work as if there had been none before.
+    let all = join_all(server.watches(&hub).into_iter().map(seen)).await;
     assert!(all.iter().all(|seen| seen.last().unwrap() == "success"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_is_kept_and_not_polled_holds_up_no_other() {
-    let server = Server::new(Settings { jobs: 10, ask_takes: SECOND * 30, list_takes: SECOND, ..Settings::default() });
-    let followed = Arc::default();
-    let mut watches = server.watches(&followed);
-    // The first of them stop while they ask for themselves, the last one while it goes on with the list.
+    let server = Server::new(Settings { jobs: 10, poll_takes: SECOND * 30, list_takes: SECOND, ..Settings::default() });
+    let hub: Arc<PollHub> = Arc::default();
+    let mut watches = server.watches(&hub);
+    // Three are left while their own requests are in flight, and one while the list is.
     let last = watches.pop();
     let mut kept: Vec<_> = watches.drain(..3).chain(last).collect();
     for _ in 0..2 {
@@ -470,11 +499,11 @@ async fn a_watch_that_is_kept_and_not_polled_holds_up_no_other() {
     }
     assert!(server.0.start.elapsed() < SECOND * 50, "{:?}", server.0.start.elapsed());
     drop(kept);
-    assert_eq!((server.in_flight(), seats(&followed)), (0, 0));
+    assert_eq!((server.in_flight(), hub.subscribers()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_few_are_left_they_ask_for_themselves_again() {
+async fn when_few_are_left_they_poll_for_themselves_again() {
     let status = |job, age| Some(in_turn(age, if job < 8 { [2, 10] } else { [2, 200] }));
     let server = Server::new(Settings { jobs: 10, status, ..Settings::default() });
     for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
@@ -482,5 +511,16 @@ async fn when_few_are_left_they_ask_for_themselves_again() {
     }
     let last_list = *server.lists().last().unwrap();
     assert!(last_list - server.0.start < SECOND * 20);
-    assert!(server.asks().iter().filter(|at| **at > last_list).count() > 10);
+    assert!(server.polls().iter().filter(|at| **at > last_list).count() > 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_request_that_panics_is_an_outage() {
+    let server = Server::new(Settings { jobs: 6, panics: |nth| nth == 2, ..Settings::default() });
+    let hub = Arc::default();
+    for seen in join_all(server.watches(&hub).into_iter().map(seen)).await {
+        let unconfirmed = "create (not confirmed: the request for the states of jobs panicked)";
+        assert_eq!(seen, ["create", unconfirmed, "create", "running", "success"]);
+    }
+    assert_nothing_left(&hub).await;
 }

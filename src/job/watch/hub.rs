@@ -1,0 +1,378 @@
+//! The hub that all watches of a client share.
+//!
+//! Every watch subscribes when it is first polled. While there are few, each polls its own job. When there are more, one
+//! [task](super::poll_task) requests the list of jobs for all of them and puts the updates into their queues. A watch
+//! that needs the task and finds none spawns it on its own runtime. The task ends when few watches are left, or when its
+//! runtime ends; then it is for the watches that wait to spawn it again. If its runtime is kept but no longer driven, a
+//! watch on another runtime notices that the task does not answer, and replaces it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::runtime::Id;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::poll_task::TaskStart;
+use super::runtime_bound::current_runtime;
+use super::subscriber::{PollUpdate, Subscriber};
+use super::subscription::Subscription;
+use super::{JobSource, Polling};
+use crate::job::service::LONGEST_LIST;
+use crate::job::{JobId, JobInfo};
+use crate::sync::lock;
+use crate::{Error, Result};
+
+/// The number of watches up to which each polls for itself.
+pub(super) const MAX_SEPARATE_WATCHES: usize = 4;
+
+/// The number of jobs missing from a list that are confirmed, one by one, before the next list.
+pub(super) const MAX_CONFIRMATIONS: usize = 16;
+
+/// The pause after a list, as a multiple of the time that the list took.
+const REST_FACTOR: u32 = 4;
+
+/// A failure that took long says little about how long a list takes, and watches must not wait longer than an outage
+/// may last for them.
+pub(super) const MAX_REST_AFTER_FAILURE: Duration = Duration::from_secs(60);
+
+/// A list waits this long for watches that began to poll for themselves before there were many. It does not wait
+/// forever, because such a watch may not be polled any more.
+const SINGLE_REQUEST_GRACE: Duration = Duration::from_secs(1);
+
+/// The time after which a poll task that does not answer is replaced.
+const MAX_SILENCE: Duration = Duration::from_secs(2);
+
+/// The hub of a client and its clones.
+#[derive(Default)]
+pub(crate) struct PollHub(Mutex<HubState>);
+
+#[derive(Default)]
+pub(super) struct HubState {
+    subscribers: HashMap<u64, Subscriber>,
+    /// The number of subscriptions ever made.
+    subscriptions: u64,
+    task: Option<RunningTask>,
+    /// The number of poll tasks ever started.
+    tasks: u64,
+    /// The number of requests that poll tasks have made. A response counts for the watches that subscribed before the
+    /// request: for later ones it may be outdated.
+    requests: u64,
+    /// The time at which the last list was requested.
+    last_list: Option<Instant>,
+    /// The time at which a watch wants the next list.
+    due: Option<Instant>,
+    /// The time before which no list is requested.
+    rest_until: Option<Instant>,
+    /// The watches whose own request is in flight, with the time at which it began.
+    single_requests: HashMap<u64, Instant>,
+    /// The jobs missing from the last list that are to be confirmed.
+    unlisted: VecDeque<JobId>,
+    /// The watches to wake as soon as the lock is released.
+    to_wake: Vec<Arc<Notify>>,
+}
+
+/// The poll task that counts. There may be others that are about to end.
+struct RunningTask {
+    number: u64,
+    runtime: Option<Id>,
+    /// Wakes the task; ends it when dropped.
+    changes: watch::Sender<()>,
+    /// The time at which a watch on another runtime has woken the task to see whether it still runs.
+    probed: Option<Instant>,
+}
+
+/// The next thing a watch has to do.
+pub(super) enum NextStep {
+    Deliver(PollUpdate),
+    /// Wait for the poll task, which runs on the same runtime.
+    Wait,
+    /// Wait for the poll task, which runs on another runtime, and check it from time to time.
+    WaitForOtherRuntime,
+    StartTask(TaskStart),
+    PauseUntil(Instant),
+    /// Request the state of the job.
+    Poll,
+}
+
+/// The next thing the poll task has to do.
+pub(super) enum NextRequest {
+    List(u64, HashSet<JobId>),
+    Job(u64, JobId),
+    NotBefore(Instant),
+    /// End.
+    None,
+}
+
+impl PollHub {
+    /// Subscribes a watch. `submitted` is the state in the response to the submission, if this client submitted the job.
+    pub(super) fn subscribe<S: JobSource>(
+        self: &Arc<Self>,
+        source: S,
+        id: JobId,
+        submitted: Option<JobInfo>,
+        polling: Polling,
+    ) -> Subscription<S> {
+        let since = Instant::now();
+        let (key, notify) = self.change(|state| {
+            let subscriber = Subscriber::new(id.clone(), submitted, polling, since, state.requests);
+            let notify = Arc::clone(subscriber.notify());
+            (state.subscribe(subscriber, since), notify)
+        });
+        Subscription { hub: Arc::clone(self), source, key, id, since, notify }
+    }
+
+    /// Changes the state, and then wakes the watches that the change concerns. They are woken without the lock, because
+    /// a waker may drop what it wakes, and with it a subscription.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut HubState) -> T) -> T {
+        let mut state = lock(&self.0);
+        let result = change(&mut state);
+        let to_wake = std::mem::take(&mut state.to_wake);
+        drop(state);
+        to_wake.iter().for_each(|notify| notify.notify_one());
+        result
+    }
+
+    #[cfg(test)]
+    pub(super) fn subscribers(&self) -> usize {
+        self.change(|state| state.subscribers.len())
+    }
+}
+
+/// The part of the watches.
+impl HubState {
+    fn subscribe(&mut self, subscriber: Subscriber, now: Instant) -> u64 {
+        let wanted = self.first_list_for(&subscriber, now);
+        self.due = Some(self.due.map_or(wanted, |due| due.min(wanted)));
+        let key = self.subscriptions;
+        self.subscriptions += 1;
+        self.subscribers.insert(key, subscriber);
+        if self.subscribers.len() == MAX_SEPARATE_WATCHES + 1 {
+            self.wake_all_except(Some(key));
+        }
+        self.notify_task();
+        key
+    }
+
+    /// Returns the time at which a new watch wants the list. If it has no state yet, an earlier list would have been
+    /// welcome too.
+    fn first_list_for(&self, subscriber: &Subscriber, now: Instant) -> Instant {
+        let last = if subscriber.has_first_state() { Some(now) } else { self.last_list };
+        last.map_or(now, |last| subscriber.next_list(last))
+    }
+
+    pub(super) fn unsubscribe(&mut self, key: u64) {
+        self.subscribers.remove(&key);
+        if self.subscribers.is_empty() {
+            self.task = None;
+            self.due = None;
+            self.unlisted.clear();
+        } else if self.subscribers.len() == MAX_SEPARATE_WATCHES {
+            self.notify_task();
+        }
+    }
+
+    pub(super) fn next_step(&mut self, key: u64) -> NextStep {
+        let (are_many, now) = (self.are_many(), Instant::now());
+        // There always is one: it is removed only when the subscription is dropped.
+        let Some(subscriber) = self.subscribers.get_mut(&key) else { return NextStep::Wait };
+        if are_many {
+            subscriber.queue_first_state(now);
+        }
+        match (subscriber.next_update(), subscriber.next_poll()) {
+            (Some(update), _) => NextStep::Deliver(update),
+            (None, _) if are_many => self.wait_for_task(now),
+            (None, next_poll) if next_poll > now => NextStep::PauseUntil(next_poll),
+            (None, _) => {
+                self.single_requests.insert(key, now);
+                NextStep::Poll
+            }
+        }
+    }
+
+    fn wait_for_task(&mut self, now: Instant) -> NextStep {
+        let runtime = current_runtime();
+        if let Some(task) = &mut self.task {
+            if task.runtime == runtime {
+                return NextStep::Wait;
+            }
+            if task.responds(now) {
+                return NextStep::WaitForOtherRuntime;
+            }
+            // The watches on the runtime of the task that is replaced have to check the new one.
+            self.wake_all_except(None);
+        }
+        let (sender, changes) = watch::channel(());
+        self.tasks += 1;
+        self.task = Some(RunningTask { number: self.tasks, runtime, changes: sender, probed: None });
+        NextStep::StartTask(TaskStart { task: self.tasks, changes })
+    }
+
+    /// Queues the response to the own request of a watch.
+    pub(super) fn queue_own(&mut self, key: u64, result: Result<&JobInfo, &Error>) {
+        if let Some(subscriber) = self.subscribers.get_mut(&key) {
+            subscriber.queue_own(result);
+        }
+    }
+
+    pub(super) fn end_single_request(&mut self, key: u64) {
+        self.single_requests.remove(&key);
+        self.notify_task();
+    }
+}
+
+/// The part of the poll task.
+impl HubState {
+    pub(super) fn next_request(&mut self, task: u64) -> NextRequest {
+        let has_work = self.are_many() && self.active().next().is_some();
+        if !(has_work && self.is_current(task)) {
+            return NextRequest::None;
+        }
+        // The jobs that a list lacks come before the next list.
+        if let Some((request, id)) = self.next_unlisted() {
+            return NextRequest::Job(request, id);
+        }
+        let graces = self.single_requests.values().map(|since| *since + SINGLE_REQUEST_GRACE);
+        match graces.chain(self.due).chain(self.rest_until).max() {
+            Some(due) if due > Instant::now() => NextRequest::NotBefore(due),
+            _ => NextRequest::List(self.next_request_number(), self.active().map(|it| it.id().clone()).collect()),
+        }
+    }
+
+    /// Returns the next job to be confirmed that is still watched.
+    fn next_unlisted(&mut self) -> Option<(u64, JobId)> {
+        loop {
+            let id = self.unlisted.pop_front()?;
+            let request = self.next_request_number();
+            let mut is_watched = false;
+            for subscriber in self.subscribers.values_mut().filter(|it| *it.id() == id && !it.is_over()) {
+                subscriber.set_last_confirmation(request);
+                is_watched = true;
+            }
+            if is_watched {
+                return Some((request, id));
+            }
+        }
+    }
+
+    fn next_request_number(&mut self) -> u64 {
+        self.requests += 1;
+        self.requests
+    }
+
+    pub(super) fn list_ended(
+        &mut self,
+        task: u64,
+        request: u64,
+        start: Instant,
+        result: Result<&Vec<JobInfo>, &Error>,
+    ) {
+        if !self.is_current(task) {
+            return;
+        }
+        let now = Instant::now();
+        let rest = (now - start).saturating_mul(REST_FACTOR);
+        let rest = result.err().map_or(rest, |error| {
+            let retry_after = error.retry_after().unwrap_or_default().min(LONGEST_LIST);
+            rest.min(MAX_REST_AFTER_FAILURE).max(retry_after)
+        });
+        (self.last_list, self.rest_until) = (Some(start), now.checked_add(rest));
+        // The first job of an id counts, as it does where one job is requested.
+        let jobs = result.map(|jobs| jobs.iter().rev().map(|job| (&job.id, job)).collect::<HashMap<_, _>>());
+        let mut missing = Vec::new();
+        for (key, subscriber) in self.subscribers.iter_mut().filter(|(_, it)| it.accepts(request)) {
+            let result = match &jobs {
+                Err(error) => Err(*error),
+                Ok(jobs) => match jobs.get(subscriber.id()) {
+                    Some(info) => Ok(*info),
+                    None => {
+                        missing.push((subscriber.last_confirmation(), *key));
+                        continue;
+                    }
+                },
+            };
+            if subscriber.queue(now, result) {
+                self.to_wake.push(Arc::clone(subscriber.notify()));
+            }
+        }
+        self.set_unlisted(missing);
+        self.due = self.subscribers.values().filter(|it| !it.is_over()).map(|it| it.next_list(start)).min();
+    }
+
+    /// Chooses the jobs to be confirmed: those that have waited longest for it, and the oldest watches of these first.
+    fn set_unlisted(&mut self, mut missing: Vec<(u64, u64)>) {
+        missing.sort_unstable();
+        let mut chosen = HashSet::new();
+        let ids = missing.iter().filter_map(|(_, key)| self.subscribers.get(key)).map(Subscriber::id);
+        self.unlisted = ids.filter(|id| chosen.insert(*id)).take(MAX_CONFIRMATIONS).cloned().collect();
+    }
+
+    /// Handles the response to a request for a job that the list lacks: the list may be truncated, or older than the
+    /// job. When the server cannot be reached, it is left alone until the next list.
+    pub(super) fn confirmation_ended(&mut self, task: u64, request: u64, id: &JobId, result: Result<&JobInfo, &Error>) {
+        if !self.is_current(task) {
+            return;
+        }
+        if result.is_err_and(Error::is_transient_for_polling) {
+            self.unlisted.clear();
+        }
+        let now = Instant::now();
+        for subscriber in self.subscribers.values_mut().filter(|it| it.id() == id && it.accepts(request)) {
+            if subscriber.queue(now, result) {
+                self.to_wake.push(Arc::clone(subscriber.notify()));
+            }
+        }
+    }
+
+    pub(super) fn task_responded(&mut self, task: u64) {
+        if let Some(running) = self.task.as_mut().filter(|running| running.number == task) {
+            running.probed = None;
+        }
+    }
+
+    /// Wakes the watches that wait for a task that is no more, except one that has just failed to spawn it.
+    pub(super) fn task_ended(&mut self, task: u64, spawner: Option<u64>) {
+        if self.is_current(task) {
+            self.task = None;
+            self.wake_all_except(spawner);
+        }
+    }
+
+    fn is_current(&self, task: u64) -> bool {
+        self.task.as_ref().is_some_and(|running| running.number == task)
+    }
+}
+
+impl HubState {
+    fn are_many(&self) -> bool {
+        self.subscribers.len() > MAX_SEPARATE_WATCHES
+    }
+
+    fn active(&self) -> impl Iterator<Item = &Subscriber> {
+        self.subscribers.values().filter(|subscriber| !subscriber.is_over())
+    }
+
+    fn notify_task(&self) {
+        if let Some(task) = &self.task {
+            task.changes.send_replace(());
+        }
+    }
+
+    fn wake_all_except(&mut self, key: Option<u64>) {
+        let others = self.subscribers.iter().filter(|(other, _)| Some(**other) != key);
+        self.to_wake.extend(others.map(|(_, subscriber)| Arc::clone(subscriber.notify())));
+    }
+}
+
+impl RunningTask {
+    /// Returns `true` unless the task has not run for long although it was woken. Wakes it for the next time.
+    fn responds(&mut self, now: Instant) -> bool {
+        let Some(since) = self.probed else {
+            self.probed = Some(now);
+            self.changes.send_replace(());
+            return true;
+        };
+        now.saturating_duration_since(since) < MAX_SILENCE
+    }
+}
