@@ -119,7 +119,9 @@ fn check_response(openapi: &OpenAPI, operation: &OperationSpec, faults: &mut Fau
     statuses.extend(responses.default.iter().map(|_| "default".to_owned()));
     if statuses != ["200"] {
         let statuses = if statuses.is_empty() { "none".to_owned() } else { statuses.join(", ") };
-        return faults.add(format!("the operation must declare the response 200 only, but it declares {statuses}"));
+        return faults.add(format!(
+            "the declared responses are {statuses}; declare 200 only, because the client handles all other statuses itself"
+        ));
     }
     let Some(response) = operation.response else {
         return faults.add("the response has no media type; add its `content`");
