@@ -1,4 +1,4 @@
-//! `swagger.yaml` against the code: what the description says is what the crate does.
+//! Tests that `swagger.yaml` agrees with the code.
 
 use std::collections::BTreeSet;
 
@@ -7,18 +7,22 @@ use sqlflow_client::api::operations;
 use sqlflow_client::job::{JobInfo, JobList};
 use yaml_serde::Value;
 
-/// The operations that take multipart forms alone, which the generator cannot express.
+/// The operations that take only multipart forms, for which no method can be generated.
 const MULTIPART: [&str; 4] = ["submitPersistJob", "submitTableAffectSqlJob", "submitUserJob", "submitUserSchema"];
 
-/// The operations of the vendor's own file, and the two that are newer.
-const OPERATIONS: usize = 63 + 2;
+/// The number of operations: those in the vendor's own file and two newer ones.
+const OPERATION_COUNT: usize = 63 + 2;
+
+/// Words that must not begin a summary or a description, because both become the first line of rustdoc.
+const FORBIDDEN_FIRST_WORDS: [&str; 10] =
+    ["What", "How", "Whether", "Which", "Where", "When", "Why", "Who", "Whose", "Its"];
 
 fn description() -> Value {
     yaml_serde::from_str(include_str!("../swagger.yaml")).unwrap()
 }
 
-/// Method, path and description of every operation.
-fn described(description: &Value) -> Vec<(String, &str, &Value)> {
+/// Returns the method, the path and the description of every operation.
+fn described_operations(description: &Value) -> Vec<(String, &str, &Value)> {
     let paths = description["paths"].as_mapping().unwrap();
     paths
         .iter()
@@ -32,55 +36,70 @@ fn described(description: &Value) -> Vec<(String, &str, &Value)> {
         .collect()
 }
 
+/// Returns the component to which a reference points.
 fn component<'a>(description: &'a Value, reference: &Value) -> &'a Value {
     let name = reference["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
     let component = &description["components"]["schemas"][name];
-    assert!(component.is_mapping(), "{name} is no component");
+    assert!(component.is_mapping(), "{name} is not a component");
     component
 }
 
-fn names(value: &Value) -> BTreeSet<&str> {
+/// Returns the keys of a mapping, or nothing for another value.
+fn keys(value: &Value) -> BTreeSet<&str> {
     value.as_mapping().into_iter().flatten().map(|(name, _)| name.as_str().unwrap()).collect()
 }
 
+/// Collects the texts of all fields named `summary` or `description`.
+fn collect_texts<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
+    for item in value.as_sequence().into_iter().flatten() {
+        collect_texts(item, texts);
+    }
+    for (name, value) in value.as_mapping().into_iter().flatten() {
+        match value.as_str() {
+            Some(text) if matches!(name.as_str(), Some("summary" | "description")) => texts.push(text),
+            _ => collect_texts(value, texts),
+        }
+    }
+}
+
 #[test]
-fn every_operation_is_generated_or_in_the_short_list_of_multipart_calls() {
+fn every_operation_has_a_generated_method_or_takes_only_a_multipart_form() {
     let description = description();
-    let described = described(&description);
-    assert_eq!(described.len(), OPERATIONS);
-    assert_eq!(operations::ALL.len(), OPERATIONS);
+    let described = described_operations(&description);
+    assert_eq!(described.len(), OPERATION_COUNT);
+    assert_eq!(operations::ALL.len(), OPERATION_COUNT);
     for (method, path, operation) in described {
         let id = operation["operationId"].as_str().unwrap();
-        let ours = operations::ALL.iter().find(|ours| ours.id == id).unwrap();
-        assert_eq!((ours.method, ours.path), (method.as_str(), path));
-        assert_eq!(ours.generated, !MULTIPART.contains(&id), "{id}");
-        assert!(ours.generated || ours.multipart, "{id} can not be called");
+        let constant = operations::ALL.iter().find(|operation| operation.id == id).unwrap();
+        assert_eq!((constant.method, constant.path), (method.as_str(), path));
+        assert_eq!(constant.generated, !MULTIPART.contains(&id), "{id}");
+        assert!(constant.generated || constant.multipart, "{id} cannot be called");
     }
 }
 
 #[test]
-fn operations_have_names_of_their_own_and_promise_200_alone() {
+fn operation_ids_are_unique_and_every_operation_declares_only_the_response_200() {
     let description = description();
     let mut seen = BTreeSet::new();
-    for (_, path, operation) in described(&description) {
+    for (_, path, operation) in described_operations(&description) {
         let id = operation["operationId"].as_str().unwrap();
-        assert!(seen.insert(id), "{id} twice");
-        assert!(!id.contains("Using"), "{id}");
-        assert_eq!(names(&operation["responses"]), BTreeSet::from(["200"]), "{path}");
+        assert!(seen.insert(id), "{id} is declared twice");
+        assert!(!id.contains("Using"), "{id} is a name that Swagger tools generate");
+        assert_eq!(keys(&operation["responses"]), BTreeSet::from(["200"]), "{path}");
     }
 }
 
 #[test]
-fn no_post_takes_anything_in_its_url() {
+fn only_get_operations_have_query_parameters() {
     let description = description();
-    for (method, path, operation) in described(&description) {
+    for (method, path, operation) in described_operations(&description) {
         let parameters = operation["parameters"].as_sequence().map_or(0, Vec::len);
         assert_eq!(parameters > 0, method == "GET", "{path}");
     }
 }
 
 #[test]
-fn a_token_is_in_the_url_of_four_operations_alone() {
+fn only_four_operations_have_a_token_in_the_url() {
     let with_token = operations::ALL.iter().filter(|operation| operation.method == "GET" && operation.token);
     let with_token: BTreeSet<_> = with_token.map(|operation| operation.id).collect();
     let expected = ["downloadParquet", "downloadSubJobFile", "getDownstreamGraph", "getUpstreamGraph"];
@@ -88,9 +107,9 @@ fn a_token_is_in_the_url_of_four_operations_alone() {
 }
 
 #[test]
-fn requests_have_no_defaults_that_would_always_be_sent() {
+fn request_bodies_have_no_defaults_that_the_client_would_always_send() {
     let description = description();
-    for (_, path, operation) in described(&description) {
+    for (_, path, operation) in described_operations(&description) {
         for (_, media) in operation["requestBody"]["content"].as_mapping().into_iter().flatten() {
             let request = component(&description, &media["schema"]);
             for (name, property) in request["properties"].as_mapping().unwrap() {
@@ -101,7 +120,7 @@ fn requests_have_no_defaults_that_would_always_be_sent() {
 }
 
 #[test]
-fn every_dialect_of_the_description_is_known() {
+fn every_dialect_in_the_description_is_a_known_vendor() {
     let description = description();
     for name in description["components"]["schemas"]["Vendor"]["enum"].as_sequence().unwrap() {
         let vendor: Vendor = name.as_str().unwrap().parse().unwrap();
@@ -110,13 +129,13 @@ fn every_dialect_of_the_description_is_known() {
 }
 
 #[test]
-fn every_field_of_a_job_that_is_described_has_a_name_in_the_code() {
+fn every_described_field_of_a_job_has_a_field_in_the_code() {
     let description = description();
     for (schema, leftovers) in [
         ("Job", (|value| serde_json::from_value::<JobInfo>(value).unwrap().other) as fn(_) -> _),
         ("JobsSummary", |value| serde_json::from_value::<JobList>(value).unwrap().other),
     ] {
-        let properties = names(&description["components"]["schemas"][schema]["properties"]);
+        let properties = keys(&description["components"]["schemas"][schema]["properties"]);
         let mut object: serde_json::Map<_, _> =
             properties.into_iter().map(|name| (name.to_owned(), serde_json::Value::Null)).collect();
         object.insert("jobId".to_owned(), "1".into());
@@ -125,5 +144,17 @@ fn every_field_of_a_job_that_is_described_has_a_name_in_the_code() {
             leftovers.remove("jobId");
         }
         assert!(leftovers.is_empty(), "{schema}: {leftovers:?}");
+    }
+}
+
+#[test]
+fn summaries_and_descriptions_do_not_begin_with_a_question_word() {
+    let description = description();
+    let mut texts = Vec::new();
+    collect_texts(&description, &mut texts);
+    assert!(texts.len() > OPERATION_COUNT);
+    for text in texts {
+        let first_word = text.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+        assert!(!FORBIDDEN_FIRST_WORDS.contains(&first_word), "{text}");
     }
 }

@@ -150,7 +150,9 @@ fn generated_code_imports_only_from_its_own_floor_and_below() {
     let modules = if build.is_dir() { sources(&build) } else { Vec::new() };
     let all = modules.iter().map(|path| fs::read_to_string(path).unwrap()).fold(generated, |all, text| all + &text);
     let highest = height("api").unwrap();
-    for name in imports(&all) {
+    // In the build script, `crate::` also stands for the build script itself.
+    let own: Vec<_> = modules.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
+    for name in imports(&all).into_iter().filter(|name| !own.contains(&name.as_str()) && name != "Result") {
         let target = RE_EXPORTS.iter().find(|(export, _)| *export == name).map_or(name.as_str(), |(_, module)| module);
         assert!(height(target).is_some_and(|height| height <= highest), "the build script writes `crate::{name}`");
     }

@@ -1,32 +1,51 @@
-//! The whole API: one method and one request type for each operation, generated from `swagger.yaml`.
+//! The generated client: one method and one request type for each operation of the REST API.
 //!
-//! This is the escape hatch beneath [`Client`](crate::Client): complete, and as close to the wire as types allow. Its
-//! calls go the same way as all others: they are authenticated, [repeated](crate::retry), traced and limited alike, and
-//! fail with the same [`Error`](crate::Error). Two things are left to the caller:
+//! [`Client::api`](crate::Client::api) returns it. It is the escape hatch below [`Client`](crate::Client): it covers the
+//! whole API, and its request types have the fields that are sent over the wire. Its calls share the transport of the
+//! other calls, so they are authenticated, [retried](crate::retry), traced and limited in the same way, and they fail
+//! with the same [`Error`](crate::Error). User IDs and tokens are not part of the request types, because the client adds
+//! them.
 //!
-//! - **The envelope.** Servers answer HTTP 200 even for failures and put a code into the [`Envelope`].
-//!   [`into_data`](ResponseValue::into_data) turns it into a result. (Code 401 and a busy server are errors already:
-//!   the transport renews a token for the one, and tries the other again.)
-//! - **The trap of an empty `jobId`**, which servers take as *the latest job of the user*.
+//! # Responses and errors
+//!
+//! A method returns `Err` if the request fails in transit, if the token is rejected even after it has been renewed
+//! (code 401), or if the server is still busy after all attempts. Two things are left to the caller:
+//!
+//! - **The code in the envelope.** Servers send HTTP 200 even for failures and put a code into the [`Envelope`].
+//!   [`into_data`](ResponseValue::into_data) turns the envelope into a `Result`.
+//! - **The trap of an empty `jobId`.** Servers take it as *the latest job of the user*, so always set it.
+//!
+//! ```no_run
+//! # async fn example(client: sqlflow_client::Client) -> sqlflow_client::Result<()> {
+//! use sqlflow_client::Vendor;
+//! use sqlflow_client::api::types;
+//!
+//! let mut request = types::GenerateSqlflowRequest::new(Vendor::Oracle);
+//! request.sqltext = Some("insert into t select a from s".to_owned());
+//! let lineage = client.api().generate_sqlflow(&request).await?.into_data()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Uploads
+//!
+//! [`Client::upload`] sends a request together with files, as a multipart form. It accepts every request type that
+//! implements [`FileForm`]. Operations that take only multipart forms have no method of their own.
 //!
 //! ```no_run
 //! # async fn example(client: sqlflow_client::Client) -> sqlflow_client::Result<()> {
 //! use sqlflow_client::Vendor;
 //! use sqlflow_client::api::{File, types};
 //!
-//! let mut form = types::GenerateSqlflowRequest::new(Vendor::Oracle);
-//! form.sqltext = Some("insert into t select a from s".to_owned());
-//! let lineage = client.api().generate_sqlflow(&form).await?.into_data()?;
-//!
-//! // The same from a file: multipart forms go through `upload`.
-//! let form = types::GenerateSqlflowRequest::new(Vendor::Oracle);
-//! let lineage = client.api().upload(&form, [File::open("etl.sql")?]).await?.into_data()?;
+//! let request = types::GenerateSqlflowRequest::new(Vendor::Oracle);
+//! let response = client.api().upload(&request, [File::open("etl.sql")?]).await?;
+//! let lineage = response.into_data()?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! User ids and tokens are no part of the request types: the client adds them. Operations that only take multipart
-//! forms have no method of their own; their request types are [`FileForm`]s.
+//! # Operations
+#![doc = include_str!(concat!(env!("OUT_DIR"), "/operations.md"))]
 
 pub(crate) mod runtime;
 
