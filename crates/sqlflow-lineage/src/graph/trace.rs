@@ -267,7 +267,7 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         };
         let mut seen = HashSet::new();
         let mut found: Vec<T> =
-            nodes.into_iter().filter_map(|node| self.from_vertex(node)).filter(|item| seen.insert(*item)).collect();
+            nodes.into_iter().filter_map(|node| self.item(node)).filter(|item| seen.insert(*item)).collect();
         found.sort_by_cached_key(|item| {
             let vertex = item.into_vertex();
             (vertex.qualified_name(), vertex.id())
@@ -289,7 +289,7 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
             graph.number(start);
         }
         for hop in self.hops() {
-            if let [Some(near), Some(far)] = [hop.near, hop.far].map(|node| self.from_vertex(node)) {
+            if let [Some(near), Some(far)] = [hop.near, hop.far].map(|node| self.item(node)) {
                 graph.connect(near, far);
             }
         }
@@ -325,7 +325,7 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         (self.start, self.depth)
     }
 
-    fn from_vertex(&self, node: Node) -> Option<T> {
+    fn item(&self, node: Node) -> Option<T> {
         T::from_vertex(Vertex::new(self.rules.inner, node))
     }
 }
