@@ -1,8 +1,8 @@
 //! The speed and memory of reading lineage, compared with peers in one run over the same bytes:
 //! `cargo bench --bench table`.
 //!
-//! Each time is the best of several rounds that alternate between the peers. Each reading has a process of its own, like
-//! a program that reads one document, because memory that one peer leaves in the allocator would make the next one
+//! Each time is the best of several rounds that alternate between the peers. Each reading has a process of its own,
+//! like a program that reads one document, because memory that one peer leaves in the allocator would make the next one
 //! faster. Times are printed as ratios, which are valid on other machines. `SQLFLOW_BENCH_RELATIONSHIPS` sets the size,
 //! `SQLFLOW_BENCH_ROUNDS` the number of rounds.
 

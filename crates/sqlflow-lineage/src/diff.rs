@@ -43,15 +43,15 @@ impl<T> Changes<T> {
 }
 
 impl<'a> Diff<'a> {
-    /// Returns the changes of objects of every kind. An object whose kind changed, such as a table that became a view, is
-    /// both removed and added.
+    /// Returns the changes of objects of every kind. An object whose kind changed, such as a table that became a view,
+    /// is both removed and added.
     #[must_use]
     pub fn objects(&self) -> &Changes<Object<'a>> {
         &self.objects
     }
 
-    /// Returns the changes of columns, including those of objects that were added or removed. The kind of their object is
-    /// not compared.
+    /// Returns the changes of columns, including those of objects that were added or removed. The kind of their object
+    /// is not compared.
     #[must_use]
     pub fn columns(&self) -> &Changes<Column<'a>> {
         &self.columns

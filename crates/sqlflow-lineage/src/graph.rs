@@ -33,7 +33,8 @@ pub(super) enum Direction {
 }
 
 impl Direction {
-    /// Returns `true` if a walk in this direction goes to endpoints of this role. A routine is downstream of its callers.
+    /// Returns `true` if a walk in this direction goes to endpoints of this role. A routine is downstream of its
+    /// callers.
     fn goes_to(self, role: Role) -> bool {
         match self {
             Self::Upstream => matches!(role, Role::Source | Role::Caller),

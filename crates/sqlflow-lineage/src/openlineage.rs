@@ -152,8 +152,8 @@ impl<'a> OpenLineage<'a> {
 
     /// Sets the name of the job, which should be the same for each of its runs.
     ///
-    /// The default is `sqlflow-` and the id of the SQLFlow job, so each analysis is a separate job. If the document does
-    /// not name its SQLFlow job, the default is `sqlflow`.
+    /// The default is `sqlflow-` and the id of the SQLFlow job, so each analysis is a separate job. If the document
+    /// does not name its SQLFlow job, the default is `sqlflow`.
     pub fn job_name(mut self, name: impl Into<String>) -> Self {
         self.job_name = name.into();
         self
@@ -182,7 +182,8 @@ impl<'a> OpenLineage<'a> {
 
     /// Writes the event as one line of JSON.
     ///
-    /// Writing streams: at most one dataset is held in memory at a time. The output is buffered, and flushed at the end.
+    /// Writing streams: at most one dataset is held in memory at a time. The output is buffered, and flushed at the
+    /// end.
     ///
     /// ```
     /// # use sqlflow_lineage::Lineage;
@@ -203,8 +204,8 @@ impl<'a> OpenLineage<'a> {
     /// # Errors
     ///
     /// Returns the errors of the writer. Returns [`InvalidInput`](io::ErrorKind::InvalidInput), before anything is
-    /// written, for settings that OpenLineage does not allow: a run id that is not a UUID, a producer that is not a URI,
-    /// or an empty job name or namespace.
+    /// written, for settings that OpenLineage does not allow: a run id that is not a UUID, a producer that is not a
+    /// URI, or an empty job name or namespace.
     pub fn write(&self, writer: impl Write) -> io::Result<()> {
         self.check()?;
         let mut writer = BufWriter::new(writer);

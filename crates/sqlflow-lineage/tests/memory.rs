@@ -1,5 +1,5 @@
-//! The memory that a lineage takes, counted by a global allocator. This program has only one test, because the memory of
-//! others would be counted too.
+//! The memory that a lineage takes, counted by a global allocator. This program has only one test, because the memory
+//! of others would be counted too.
 
 #[path = "../benches/allocations/mod.rs"]
 mod allocations;

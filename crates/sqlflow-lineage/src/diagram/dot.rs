@@ -69,7 +69,8 @@ fn write_defaults(writer: &mut dyn Write) -> io::Result<()> {
     writeln!(
         writer,
         "digraph lineage {{\n  \
-         graph [charset=\"UTF-8\", rankdir=LR, nodesep={NODE_DISTANCE}, ranksep={RANK_DISTANCE}, fontname=\"{FONT}\"];\n  \
+         graph [charset=\"UTF-8\", rankdir=LR, nodesep={NODE_DISTANCE}, ranksep={RANK_DISTANCE}, \
+         fontname=\"{FONT}\"];\n  \
          node [shape=plain, fontname=\"{FONT}\", fontsize={NODE_FONT_SIZE}, fontcolor=\"{TEXT_COLOUR}\"];\n  \
          edge [color=\"{EDGE_COLOUR}\", arrowsize={ARROW_SIZE}, fontname=\"{FONT}\", fontsize={EDGE_FONT_SIZE}, \
          fontcolor=\"{EDGE_COLOUR}\"];"
@@ -92,7 +93,8 @@ fn write_object(at: usize, shown: &ShownObject<'_>, writer: &mut dyn Write) -> i
     }
     write!(
         writer,
-        "label=<<TABLE BORDER=\"1\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"{CELL_PADDING}\" COLOR=\"{border}\" \
+        "label=<<TABLE BORDER=\"1\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"{CELL_PADDING}\" \
+         COLOR=\"{border}\" \
          BGCOLOR=\"{BACKGROUND_COLOUR}\" STYLE=\"{line}\">\n    <TR><TD BGCOLOR=\"{fill}\">"
     )?;
     write_title(shown, writer)?;

@@ -102,7 +102,8 @@ impl<'a> Column<'a> {
 pub struct Impact<'a> {
     /// The stored columns whose values come from the column, at any distance (`fdd`, `fddi`), sorted by qualified name.
     pub columns: Vec<Column<'a>>,
-    /// The stored objects that depend on the column at any distance, through a value, a filter or a join (`fdd`, `fddi`,
+    /// The stored objects that depend on the column at any distance, through a value, a filter or a join (`fdd`,
+    /// `fddi`,
     /// `fdr`, `frd`), sorted by qualified name. The object of the column itself is not included.
     pub objects: Vec<Object<'a>>,
     /// The statements that read the column directly and would fail, sorted by name; see [`Object::readers`].

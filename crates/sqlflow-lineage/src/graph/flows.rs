@@ -78,10 +78,11 @@ impl Lineage {
         sorted(pairs, |at| Column::new(inner, at).qualified_name()).map(flow).collect()
     }
 
-    /// Returns every pair of stored objects between which values flow: the lineage of tables, derived from that of their
-    /// columns and from relationships between whole tables.
+    /// Returns every pair of stored objects between which values flow: the lineage of tables, derived from that of
+    /// their columns and from relationships between whole tables.
     ///
-    /// The rules are those of [`column_flows`](Self::column_flows), except that a flow from or into a record set counts.
+    /// The rules are those of [`column_flows`](Self::column_flows), except that a flow from or into a record set
+    /// counts.
     #[must_use]
     pub fn object_flows(&self) -> Vec<ObjectFlow<'_>> {
         let inner = &*self.inner;

@@ -383,7 +383,8 @@ impl<'a> Object<'a> {
         Trace::new(*self, Direction::Upstream)
     }
 
-    /// Traces the objects that the values of this object flow into. The rules are those of [`upstream`](Self::upstream).
+    /// Traces the objects that the values of this object flow into. The rules are those of
+    /// [`upstream`](Self::upstream).
     pub fn downstream(&self) -> Trace<'a, Self> {
         Trace::new(*self, Direction::Downstream)
     }

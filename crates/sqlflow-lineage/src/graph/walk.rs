@@ -290,8 +290,8 @@ impl<'a> WalkRules<'a> {
         }
     }
 
-    /// Visits the steps between a column and the record set of its object. What decides the rows of an object also decides
-    /// which values its columns have.
+    /// Visits the steps between a column and the record set of its object. What decides the rows of an object also
+    /// decides which values its columns have.
     fn step_between_column_and_record_set(&self, node: Node, visit: &mut impl FnMut(Node, Step<'a>)) {
         let Node::Column(at) = node else {
             return;
