@@ -3,7 +3,8 @@
 //! - `ids` finds the record that an id belongs to.
 //! - `index` finds the relationships of a column or object.
 //! - `walk` goes from a column or object to the next ones.
-//! - `trace` answers upstream and downstream questions, as sets and as paths, with the help of `components`.
+//! - `trace` answers upstream and downstream questions about a `vertex`, and `paths` finds the paths between; both use
+//!   `components` to find where a lineage begins or ends.
 //! - `flows` lists every pair between which a value flows.
 //! - `access` finds readers and writers, and what depends on a column.
 
@@ -12,16 +13,20 @@ mod components;
 mod flows;
 mod ids;
 mod index;
+mod paths;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod vertex;
 pub(super) mod walk;
 
 pub use self::access::Impact;
 pub use self::flows::{ColumnFlow, ObjectFlow};
 pub(super) use self::ids::{Ids, Node, node_of};
 pub(super) use self::index::Index;
-pub use self::trace::{Path, Paths, Trace, Traced, Vertex};
+pub use self::paths::{Path, Paths};
+pub use self::trace::{Trace, Traced};
+pub use self::vertex::Vertex;
 
 use super::model::Role;
 

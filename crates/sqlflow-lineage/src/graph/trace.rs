@@ -1,80 +1,16 @@
-//! Everything upstream or downstream of one column or object, as sets and as paths.
+//! Traces: everything upstream or downstream of one column or object.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-use super::super::Inner;
 use super::super::kinds::RelationType;
 use super::super::view::{Column, Object};
 use super::components::Components;
-use super::walk::{ExploredHop, StopAt, WalkRules, is_stored, nodes_of_object};
-use super::{Direction, Node};
-
-/// A vertex of the graph: a column or an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Vertex<'a> {
-    /// A column.
-    Column(Column<'a>),
-    /// An object as a whole.
-    Object(Object<'a>),
-}
-
-impl<'a> Vertex<'a> {
-    pub(crate) fn new(inner: &'a Inner, node: Node) -> Self {
-        match node {
-            Node::Column(at) => Self::Column(Column::new(inner, at)),
-            Node::Object(at) => Self::Object(Object::new(inner, at)),
-        }
-    }
-
-    /// Returns the object, or the object that the column belongs to.
-    #[must_use]
-    pub fn object(&self) -> Object<'a> {
-        match self {
-            Self::Column(column) => column.object(),
-            Self::Object(object) => *object,
-        }
-    }
-
-    /// Returns the qualified name of the column or object.
-    #[must_use]
-    pub fn qualified_name(&self) -> String {
-        self.to_string()
-    }
-
-    /// Returns the nodes at which a walk from this vertex begins.
-    pub(crate) fn nodes(self) -> Vec<Node> {
-        match self {
-            Self::Column(column) => vec![Node::Column(column.at)],
-            Self::Object(object) => nodes_of_object(object.inner, object.at).collect(),
-        }
-    }
-
-    pub(crate) fn inner(self) -> &'a Inner {
-        match self {
-            Self::Column(column) => column.inner,
-            Self::Object(object) => object.inner,
-        }
-    }
-
-    pub(crate) fn id(&self) -> &'a str {
-        match self {
-            Self::Column(column) => column.id(),
-            Self::Object(object) => object.id(),
-        }
-    }
-}
-
-impl fmt::Display for Vertex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Column(column) => column.fmt(f),
-            Self::Object(object) => object.fmt(f),
-        }
-    }
-}
+use super::paths::{Paths, TraceGraph};
+use super::walk::{ExploredHop, StopAt, WalkRules, is_stored};
+use super::{Direction, Node, Vertex};
 
 /// A [`Column`] or an [`Object`], which can be traced. This trait cannot be implemented outside this crate.
 pub trait Traced<'a>: sealed::Sealed<'a> + Copy + Eq + Hash + fmt::Display + fmt::Debug {}
@@ -275,7 +211,7 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         found
     }
 
-    /// Returns the paths to the [ultimate](Self::ultimate) columns or objects, each a [`Path`] in the direction of the
+    /// Returns the paths to the [ultimate](Self::ultimate) columns or objects, each a [`Path`](crate::Path) in the direction of the
     /// flow.
     ///
     /// There can be very many paths, so the iterator finds them one by one. No path visits a column or object twice, so
@@ -387,157 +323,5 @@ impl<'a> Object<'a> {
     /// [`upstream`](Self::upstream).
     pub fn downstream(&self) -> Trace<'a, Self> {
         Trace::new(*self, Direction::Downstream)
-    }
-}
-
-/// A graph of columns or objects, in which each has a number.
-struct TraceGraph<T> {
-    items: Vec<T>,
-    next: Vec<Vec<usize>>,
-    numbers: HashMap<T, usize>,
-}
-
-impl<T> Default for TraceGraph<T> {
-    fn default() -> Self {
-        Self { items: Vec::new(), next: Vec::new(), numbers: HashMap::new() }
-    }
-}
-
-impl<T: Copy + Eq + Hash> TraceGraph<T> {
-    fn number(&mut self, item: T) -> usize {
-        *self.numbers.entry(item).or_insert_with(|| {
-            self.items.push(item);
-            self.next.push(Vec::new());
-            self.items.len() - 1
-        })
-    }
-
-    fn connect(&mut self, near: T, far: T) {
-        let (near, far) = (self.number(near), self.number(far));
-        self.next[near].push(far);
-    }
-}
-
-/// A path along which values flow, from its first column or object to its last. Displayed as `a → b → c`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Path<T> {
-    steps: Vec<T>,
-}
-
-impl<T: Copy> Path<T> {
-    /// Returns the column or object where the path begins.
-    #[must_use]
-    pub fn source(&self) -> T {
-        self.steps[0]
-    }
-
-    /// Returns the column or object where the path ends.
-    #[must_use]
-    pub fn target(&self) -> T {
-        self.steps[self.steps.len() - 1]
-    }
-
-    /// Returns all columns or objects of the path, from the source to the target.
-    #[must_use]
-    pub fn steps(&self) -> &[T] {
-        &self.steps
-    }
-}
-
-impl<T: fmt::Display> fmt::Display for Path<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, step) in self.steps.iter().enumerate() {
-            if at > 0 {
-                f.write_str(" → ")?;
-            }
-            write!(f, "{step}")?;
-        }
-        Ok(())
-    }
-}
-
-/// An iterator over the paths of a [`Trace`].
-pub struct Paths<T> {
-    items: Vec<T>,
-    next: Vec<Vec<usize>>,
-    /// For each item, `true` if a path can end there.
-    sinks: Vec<bool>,
-    direction: Direction,
-    /// The items of the path that is being followed, each with the number of its edges that were followed.
-    current: Vec<(usize, usize)>,
-    is_on_current: Vec<bool>,
-    /// `true` if there are cycles, in which a path can get to an item from which it reaches no end without crossing
-    /// itself.
-    has_cycles: bool,
-}
-
-impl<T: Copy + Eq + Hash> Paths<T> {
-    fn new(graph: TraceGraph<T>, direction: Direction) -> Self {
-        let TraceGraph { items, mut next, .. } = graph;
-        for next in &mut next {
-            next.sort_unstable();
-            next.dedup();
-        }
-        let mut is_on_current = vec![false; items.len()];
-        let mut current = Vec::new();
-        if let Some(start) = is_on_current.first_mut() {
-            *start = true;
-            current.push((0, 0));
-        }
-        let components = Components::new(&next);
-        let (sinks, has_cycles) = (components.sinks(), components.has_cycles());
-        Self { items, next, sinks, direction, current, is_on_current, has_cycles }
-    }
-
-    fn path(&self) -> Path<T> {
-        let mut steps: Vec<T> = self.current.iter().map(|&(at, _)| self.items[at]).collect();
-        if self.direction == Direction::Upstream {
-            steps.reverse();
-        }
-        Path { steps }
-    }
-
-    /// Returns `true` if an end can be reached from an item without crossing the current path.
-    fn reaches_an_end(&self, from: usize) -> bool {
-        let mut seen = HashSet::from([from]);
-        let mut todo = vec![from];
-        while let Some(at) = todo.pop() {
-            if self.sinks[at] {
-                return true;
-            }
-            todo.extend(self.next[at].iter().filter(|&&to| !self.is_on_current[to] && seen.insert(to)));
-        }
-        false
-    }
-}
-
-impl<T: Copy + Eq + Hash> Iterator for Paths<T> {
-    type Item = Path<T>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while let Some((at, followed)) = self.current.last_mut() {
-            let at = *at;
-            let Some(&to) = self.next[at].get(*followed) else {
-                self.is_on_current[at] = false;
-                self.current.pop();
-                continue;
-            };
-            *followed += 1;
-            if self.is_on_current[to] || (self.has_cycles && !self.reaches_an_end(to)) {
-                continue;
-            }
-            self.is_on_current[to] = true;
-            self.current.push((to, 0));
-            if self.sinks[to] && self.next[to].iter().all(|&further| self.is_on_current[further]) {
-                return Some(self.path());
-            }
-        }
-        None
-    }
-}
-
-impl<T> fmt::Debug for Paths<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Paths").field("items", &self.items.len()).finish_non_exhaustive()
     }
 }
