@@ -1,16 +1,16 @@
-//! What a file of lineage holds: as JSON of SQLFlow, in any of its layouts.
+//! Prints the content of a file of SQLFlow lineage, in any of the JSON layouts.
 //!
 //! ```text
-//! inspect FILE                        for people
+//! inspect FILE                        counts and flows, for people
 //! inspect FILE --json                 counts, as one JSON object
 //! inspect FILE --rewrite              the lineage as SQLFlow JSON
-//! inspect FILE --upstream NAME        what feeds an object or column, one name a line
-//! inspect FILE --downstream NAME      what it feeds
-//! inspect FILE --format FORMAT        a picture: dot, mermaid, csv, graphml, openlineage
+//! inspect FILE --upstream NAME        everything that feeds an object or column, one name on each line
+//! inspect FILE --downstream NAME      everything that an object or column feeds
+//! inspect FILE --format FORMAT        the lineage as dot, mermaid, csv, graphml or openlineage
 //! ```
-//! `-` reads standard input. With both a name and a format, that selection is drawn. `--depth N`, `--over fdd,fdr`,
-//! `--intermediates` and `--by-object` ask for less or more, as their namesakes of the library do; `--paths` prints
-//! the ways to the ultimate sources or targets.
+//! `-` reads standard input. With both a name and a format, only the selection is written in that format. `--depth N`,
+//! `--over fdd,fdr`, `--intermediates` and `--by-object` limit or extend the result like the methods of these names in
+//! the library. `--paths` prints the paths to the ultimate sources or targets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -24,7 +24,7 @@ use serde::Serialize;
 use sqlflow_client::Lineage;
 use sqlflow_client::lineage::{Diagram, Mode, OpenLineage, RelationType, Trace, Traced, Vertex};
 
-type Outcome<T = ()> = Result<T, Box<dyn error::Error>>;
+type Result<T = (), E = Box<dyn error::Error>> = std::result::Result<T, E>;
 
 const USAGE: &str = "usage: inspect FILE [--json | --rewrite | --upstream NAME | --downstream NAME] \
                      [--format dot|mermaid|csv|graphml|openlineage] [--depth N] [--over TYPE,…] [--intermediates] \
@@ -33,9 +33,9 @@ const USAGE: &str = "usage: inspect FILE [--json | --rewrite | --upstream NAME |
 #[derive(Default)]
 struct Arguments {
     file: PathBuf,
-    report: Report,
+    output: OutputKind,
     selection: Option<Selection>,
-    format: Option<Format>,
+    format: Option<OutputFormat>,
     depth: Option<u32>,
     over: Option<Vec<RelationType>>,
     intermediates: bool,
@@ -44,7 +44,7 @@ struct Arguments {
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Report {
+enum OutputKind {
     #[default]
     Text,
     Json,
@@ -58,7 +58,7 @@ struct Selection {
 }
 
 #[derive(Clone, Copy)]
-enum Format {
+enum OutputFormat {
     Dot,
     Mermaid,
     Csv,
@@ -66,7 +66,7 @@ enum Format {
     OpenLineage,
 }
 
-impl std::str::FromStr for Format {
+impl std::str::FromStr for OutputFormat {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -76,7 +76,7 @@ impl std::str::FromStr for Format {
             "csv" => Self::Csv,
             "graphml" => Self::GraphMl,
             "openlineage" => Self::OpenLineage,
-            _ => return Err(format!("{text} is none of dot, mermaid, csv, graphml, openlineage")),
+            _ => return Err(format!("unknown format {text}: expected dot, mermaid, csv, graphml or openlineage")),
         })
     }
 }
@@ -84,7 +84,7 @@ impl std::str::FromStr for Format {
 fn main() -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let done = arguments(lexopt::Parser::from_env()).and_then(|arguments| {
-        if arguments.report == Report::Usage {
+        if arguments.output == OutputKind::Usage {
             writeln!(out, "{USAGE}")?;
         } else {
             run(&read(&arguments.file)?, &arguments, &mut out)?;
@@ -93,7 +93,7 @@ fn main() -> ExitCode {
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has seen enough, as `head` does.
+        // A reader such as `head` has closed the pipe, which is not a failure.
         Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -106,16 +106,16 @@ fn is_broken_pipe(error: &(dyn error::Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn arguments(mut parser: lexopt::Parser) -> Outcome<Arguments> {
+fn arguments(mut parser: lexopt::Parser) -> Result<Arguments> {
     let mut arguments = Arguments::default();
     let mut file = None;
-    let mut asked = 0;
+    let mut requests = 0;
     while let Some(argument) = parser.next()? {
         match argument {
-            Long("json") => (asked, arguments.report) = (asked + 1, Report::Json),
-            Long("rewrite") => (asked, arguments.report) = (asked + 1, Report::Rewritten),
+            Long("json") => (requests, arguments.output) = (requests + 1, OutputKind::Json),
+            Long("rewrite") => (requests, arguments.output) = (requests + 1, OutputKind::Rewritten),
             Long(direction @ ("upstream" | "downstream")) => {
-                asked += 1;
+                requests += 1;
                 let upstream = direction == "upstream";
                 arguments.selection = Some(Selection { name: parser.value()?.string()?, upstream });
             }
@@ -128,61 +128,72 @@ fn arguments(mut parser: lexopt::Parser) -> Outcome<Arguments> {
             Long("intermediates") => arguments.intermediates = true,
             Long("by-object") => arguments.by_object = true,
             Long("paths") => arguments.paths = true,
-            Short('h') | Long("help") => arguments.report = Report::Usage,
+            Short('h') | Long("help") => arguments.output = OutputKind::Usage,
             Value(path) if file.is_none() => file = Some(path.into()),
             other => return Err(format!("{}\n{USAGE}", other.unexpected()).into()),
         }
     }
-    if arguments.report == Report::Usage {
+    if arguments.output == OutputKind::Usage {
         return Ok(arguments);
     }
     arguments.file = file.ok_or(USAGE)?;
     let draws = arguments.format.is_some();
     let selects = arguments.selection.is_some();
-    let is_refined = arguments.depth.is_some() || arguments.over.is_some() || arguments.intermediates;
-    if asked > 1 || (draws && arguments.report != Report::Text) {
-        return Err(format!("one thing at a time\n{USAGE}").into());
+    let is_refined = arguments.over.is_some() || arguments.intermediates;
+    if requests > 1 || (draws && arguments.output != OutputKind::Text) {
+        return Err(misuse(
+            "use only one of --json, --rewrite, --upstream and --downstream; --format excludes the first two",
+        ));
     }
-    if (arguments.paths || arguments.depth.is_some()) && !selects || is_refined && !selects && !draws {
-        return Err(format!("that refines --upstream, --downstream or --format, and there is none\n{USAGE}").into());
+    if (arguments.paths || arguments.depth.is_some()) && !selects {
+        return Err(misuse("--depth and --paths need --upstream or --downstream"));
+    }
+    if is_refined && !selects && !draws {
+        return Err(misuse("--over and --intermediates need --upstream, --downstream or --format"));
     }
     if arguments.by_object && !draws {
-        return Err(format!("--by-object is for --format\n{USAGE}").into());
+        return Err(misuse("--by-object needs --format"));
     }
     Ok(arguments)
 }
 
-fn read(file: &PathBuf) -> Outcome<Lineage> {
+fn misuse(problem: &str) -> Box<dyn error::Error> {
+    format!("{problem}\n{USAGE}").into()
+}
+
+fn read(file: &PathBuf) -> Result<Lineage> {
     let lineage = if file.as_os_str() == "-" {
         Lineage::from_reader(io::stdin().lock())
     } else {
-        Lineage::from_reader(File::open(file).map_err(|error| format!("{}: {error}", file.display()))?)
+        Lineage::from_reader(File::open(file).map_err(|error| format!("cannot open {}: {error}", file.display()))?)
     };
-    lineage.map_err(|error| format!("{}: {error}", file.display()).into())
+    lineage.map_err(|error| format!("cannot read {}: {error}", file.display()).into())
 }
 
-fn run(lineage: &Lineage, arguments: &Arguments, out: &mut impl Write) -> Outcome {
+fn run(lineage: &Lineage, arguments: &Arguments, out: &mut impl Write) -> Result {
     if let Some(Selection { name, upstream }) = &arguments.selection {
         return match (lineage.find(name)?, upstream) {
-            (Vertex::Column(column), true) => answer(column.upstream(), arguments, out),
-            (Vertex::Column(column), false) => answer(column.downstream(), arguments, out),
-            (Vertex::Object(object), true) => answer(object.upstream(), arguments, out),
-            (Vertex::Object(object), false) => answer(object.downstream(), arguments, out),
+            (Vertex::Column(column), true) => write_trace(column.upstream(), arguments, out),
+            (Vertex::Column(column), false) => write_trace(column.downstream(), arguments, out),
+            (Vertex::Object(object), true) => write_trace(object.upstream(), arguments, out),
+            (Vertex::Object(object), false) => write_trace(object.downstream(), arguments, out),
         };
     }
-    match (arguments.format, arguments.report) {
-        (Some(format), _) => draw(format, &drawn(lineage.diagram(), arguments), &lineage.openlineage(), out)?,
-        (None, Report::Json) => {
-            serde_json::to_writer_pretty(&mut *out, &Counts::of(lineage))?;
+    match (arguments.format, arguments.output) {
+        (Some(format), _) => {
+            write_in_format(format, &with_options(lineage.diagram(), arguments), &lineage.openlineage(), out)?
+        }
+        (None, OutputKind::Json) => {
+            serde_json::to_writer_pretty(&mut *out, &LineageCounts::of(lineage))?;
             writeln!(out)?;
         }
-        (None, Report::Rewritten) => lineage.write_json(out)?,
-        (None, Report::Text | Report::Usage) => describe(lineage, out)?,
+        (None, OutputKind::Rewritten) => lineage.write_json(out)?,
+        (None, OutputKind::Text | OutputKind::Usage) => describe(lineage, out)?,
     }
     Ok(())
 }
 
-fn answer<'a, T: Traced<'a>>(mut trace: Trace<'a, T>, arguments: &Arguments, out: &mut impl Write) -> Outcome {
+fn write_trace<'a, T: Traced<'a>>(mut trace: Trace<'a, T>, arguments: &Arguments, out: &mut impl Write) -> Result {
     if let Some(depth) = arguments.depth {
         trace = trace.depth(depth);
     }
@@ -193,14 +204,14 @@ fn answer<'a, T: Traced<'a>>(mut trace: Trace<'a, T>, arguments: &Arguments, out
         trace = trace.with_intermediates();
     }
     match arguments.format {
-        Some(format) => draw(format, &drawn(trace.diagram(), arguments), &trace.openlineage(), out)?,
+        Some(format) => write_in_format(format, &with_options(trace.diagram(), arguments), &trace.openlineage(), out)?,
         None if arguments.paths => {
             for path in trace.paths() {
                 writeln!(out, "{}", one_line(&path))?;
             }
         }
         None => {
-            // Intermediate results of one name are many.
+            // Many intermediate results have the same name.
             let names: BTreeSet<String> = trace.into_iter().map(|found| one_line(&found)).collect();
             for name in names {
                 writeln!(out, "{name}")?;
@@ -210,13 +221,13 @@ fn answer<'a, T: Traced<'a>>(mut trace: Trace<'a, T>, arguments: &Arguments, out
     Ok(())
 }
 
-/// A column can be called several lines of SQL.
+/// Returns a name on one line. The name of a column can be several lines of SQL.
 fn one_line(name: &impl fmt::Display) -> String {
     let name = name.to_string();
     if name.contains(['\n', '\r']) { name.split_whitespace().collect::<Vec<_>>().join(" ") } else { name }
 }
 
-fn drawn<'a>(mut diagram: Diagram<'a>, arguments: &Arguments) -> Diagram<'a> {
+fn with_options<'a>(mut diagram: Diagram<'a>, arguments: &Arguments) -> Diagram<'a> {
     if let Some(types) = &arguments.over {
         diagram = diagram.over(types.iter().cloned());
     }
@@ -226,19 +237,24 @@ fn drawn<'a>(mut diagram: Diagram<'a>, arguments: &Arguments) -> Diagram<'a> {
     if arguments.by_object { diagram.by_object() } else { diagram }
 }
 
-fn draw(format: Format, diagram: &Diagram<'_>, events: &OpenLineage<'_>, out: &mut impl Write) -> io::Result<()> {
+fn write_in_format(
+    format: OutputFormat,
+    diagram: &Diagram<'_>,
+    event: &OpenLineage<'_>,
+    out: &mut impl Write,
+) -> io::Result<()> {
     match format {
-        Format::Dot => diagram.write_dot(out),
-        Format::Mermaid => diagram.write_mermaid(out),
-        Format::Csv => diagram.write_csv(out),
-        Format::GraphMl => diagram.write_graphml(out),
-        Format::OpenLineage => events.write(out),
+        OutputFormat::Dot => diagram.write_dot(out),
+        OutputFormat::Mermaid => diagram.write_mermaid(out),
+        OutputFormat::Csv => diagram.write_csv(out),
+        OutputFormat::GraphMl => diagram.write_graphml(out),
+        OutputFormat::OpenLineage => event.write(out),
     }
 }
 
-/// What `--json` prints.
+/// The counts that `--json` prints.
 #[derive(Serialize)]
-struct Counts<'a> {
+struct LineageCounts<'a> {
     mode: Option<&'a str>,
     objects: usize,
     columns: usize,
@@ -250,13 +266,13 @@ struct Counts<'a> {
     errors: usize,
 }
 
-impl<'a> Counts<'a> {
+impl<'a> LineageCounts<'a> {
     fn of(lineage: &'a Lineage) -> Self {
         Self {
             mode: lineage.mode().map(Mode::as_str),
-            objects: by_id(lineage.objects().map(|object| object.id())),
+            objects: count_ids(lineage.objects().map(|object| object.id())),
             columns: lineage.columns().len(),
-            processes: by_id(lineage.processes().map(|process| process.id())),
+            processes: count_ids(lineage.processes().map(|process| process.id())),
             relationships: lineage.relationships().len(),
             relationships_by_type: counted(lineage.relationships().map(|relationship| relationship.type_text())),
             unresolved: lineage.unresolved().count(),
@@ -266,7 +282,7 @@ impl<'a> Counts<'a> {
     }
 }
 
-fn by_id<'a>(ids: impl Iterator<Item = &'a str>) -> usize {
+fn count_ids<'a>(ids: impl Iterator<Item = &'a str>) -> usize {
     ids.filter(|id| !id.is_empty()).collect::<BTreeSet<_>>().len()
 }
 
@@ -278,8 +294,8 @@ fn counted<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, usize> {
     counts
 }
 
-fn describe(lineage: &Lineage, out: &mut impl Write) -> Outcome {
-    let counts = Counts::of(lineage);
+fn describe(lineage: &Lineage, out: &mut impl Write) -> Result {
+    let counts = LineageCounts::of(lineage);
     let kinds = counted(lineage.objects().map(|object| object.kind_text()));
     writeln!(out, "vendor         {}", lineage.vendor().unwrap_or("not given"))?;
     writeln!(out, "mode           {}", counts.mode.unwrap_or("not given"))?;
@@ -293,20 +309,20 @@ fn describe(lineage: &Lineage, out: &mut impl Write) -> Outcome {
         }
     }
     if lineage.is_summary() {
-        writeln!(out, "\nThis is a summary: columns and relationships were left out by the server.")?;
+        writeln!(out, "\nThis is a summary: the server omitted columns and relationships.")?;
     }
     for error in lineage.errors() {
         writeln!(out, "  {}", error.message().trim())?;
     }
     if !counts.unknown_fields.is_empty() {
-        writeln!(out, "\nnot understood")?;
+        writeln!(out, "\nunknown fields")?;
         for (path, count) in &counts.unknown_fields {
             writeln!(out, "  {path}  {count}×")?;
         }
     }
     let flows = lineage.column_flows();
     if !flows.is_empty() {
-        writeln!(out, "\nvalues flow")?;
+        writeln!(out, "\nflows of values")?;
         for flow in flows {
             writeln!(out, "  {}", one_line(&flow))?;
         }
@@ -314,7 +330,7 @@ fn describe(lineage: &Lineage, out: &mut impl Write) -> Outcome {
     Ok(())
 }
 
-/// ` (table 5, view 1)`, the most frequent first.
+/// Returns counts in the form ` (table 5, view 1)`, the highest count first.
 fn listed<T: fmt::Display>(counts: &BTreeMap<T, usize>) -> String {
     let mut counts: Vec<_> = counts.iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
@@ -347,17 +363,17 @@ mod tests {
     }
 
     #[test]
-    fn what_was_rewritten_counts_the_same() {
+    fn a_rewritten_lineage_has_the_same_counts() {
         for fixture in ["layout_a.json", "layout_b.json", "layout_c2.json", "routines.json", "summary.json"] {
             let rewritten: Lineage = inspect(fixture, &["--rewrite"]).parse().unwrap();
-            let counts = serde_json::to_value(Counts::of(&rewritten)).unwrap();
+            let counts = serde_json::to_value(LineageCounts::of(&rewritten)).unwrap();
             let before: serde_json::Value = serde_json::from_str(&inspect(fixture, &["--json"])).unwrap();
             assert_eq!(counts, before, "{fixture}");
         }
     }
 
     #[test]
-    fn upstream_and_downstream_are_names_one_a_line() {
+    fn upstream_and_downstream_print_one_name_on_each_line() {
         let file = "layout_c1.json";
         assert_eq!(inspect(file, &["--upstream", "report"]), "sales.customers\nsales.orders\n");
         assert_eq!(inspect(file, &["--upstream", "sales.report.total"]), "sales.orders.amount\n");
@@ -372,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn every_format_draws_all_or_a_selection() {
+    fn every_format_writes_the_whole_lineage_or_a_selection() {
         for (format, beginning) in [
             ("dot", "digraph"),
             ("mermaid", "flowchart"),
@@ -388,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn options_that_would_be_dropped_are_refused() {
+    fn options_without_effect_are_refused() {
         for options in [
             ["--json", "--rewrite"].as_slice(),
             &["--json", "--upstream", "a"],
@@ -404,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_sees_what_flows_where() {
+    fn the_text_lists_counts_and_flows() {
         let text = inspect("layout_c1.json", &[]);
         assert!(text.contains("relationships  7  (fdd 5, fdr 1, join 1)"), "{text}");
         assert!(text.contains("sales.orders.amount → sales.report.total"), "{text}");

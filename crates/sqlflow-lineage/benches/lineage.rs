@@ -1,6 +1,6 @@
-//! Reading lineage and asking it questions, each beside its peers: `cargo bench --bench lineage`.
+//! The time of reading and questions, compared with peers: `cargo bench --bench lineage`.
 //!
-//! Times hold on one machine only; what is required is printed as ratios by `cargo bench --bench table`.
+//! Times are valid for one machine only; `cargo bench --bench table` prints ratios.
 //! `SQLFLOW_BENCH_RELATIONSHIPS` sets the size.
 
 mod generator;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use sqlflow_lineage::Lineage;
 
 use self::generator::{LARGE, Layout};
-use self::peers::{closure, lineage, parsed};
+use self::peers::{count_upstream, lineage, parsed};
 
 criterion_group! {
     name = benches;
@@ -24,21 +24,21 @@ criterion_group! {
 }
 criterion_main!(benches);
 
-/// The smaller answer is this much smaller.
-const SMALLER: usize = 10;
+/// The ratio between the sizes of the large and the small document.
+const SIZE_RATIO: usize = 10;
 
 fn relationships() -> usize {
     let setting = std::env::var("SQLFLOW_BENCH_RELATIONSHIPS").ok();
-    setting.and_then(|setting| setting.parse().ok()).unwrap_or(LARGE).max(SMALLER)
+    setting.and_then(|setting| setting.parse().ok()).unwrap_or(LARGE).max(SIZE_RATIO)
 }
 
 fn read(criterion: &mut Criterion) {
-    let (body, _) = generator::body(Layout::Tree, relationships());
-    let (flat, _) = generator::body(Layout::Flat, relationships());
+    let (body, _) = generator::document(Layout::Tree, relationships());
+    let (flat, _) = generator::document(Layout::Flat, relationships());
     let mut group = criterion.benchmark_group("read");
     group.throughput(Throughput::Bytes(body.len() as u64));
     time(&mut group, "a scan that keeps nothing", || parsed::<IgnoredAny>(&body));
-    time(&mut group, "derived structs", || parsed::<peers::Answer>(&body));
+    time(&mut group, "derived structs", || parsed::<peers::Document>(&body));
     time(&mut group, "serde_json::Value", || parsed::<Value>(&body));
     time(&mut group, "Lineage from a slice", || lineage(&body));
     time(&mut group, "Lineage from a reader", || Lineage::from_reader(&*body).expect("the generator writes lineage"));
@@ -48,32 +48,32 @@ fn read(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Times what makes something large, of which one is in memory at a time; freeing it is not part of the time.
+/// Times work with a large result. Only one result is in memory at a time, and freeing it is not timed.
 fn time<T>(group: &mut BenchmarkGroup<'_, criterion::measurement::WallTime>, name: &str, work: impl Fn() -> T) {
     group.bench_function(name, |bencher| {
         bencher.iter_custom(|times| {
             (0..times)
                 .map(|_| {
                     let start = Instant::now();
-                    let made = black_box(work());
-                    let took = start.elapsed();
-                    drop(made);
-                    took
+                    let result = black_box(work());
+                    let elapsed = start.elapsed();
+                    drop(result);
+                    elapsed
                 })
                 .sum()
         });
     });
 }
 
-/// The first question, which makes the index, of answers that were only read.
+/// Times the first question about a lineage, which builds the index.
 fn index(criterion: &mut Criterion) {
-    let (body, written) = generator::body(Layout::Tree, relationships());
+    let (body, stats) = generator::document(Layout::Tree, relationships());
     let mut group = criterion.benchmark_group("index");
     group.bench_function("first question", |bencher| {
         bencher.iter_batched(
             || lineage(&body),
             |lineage| {
-                closure(&lineage, &written.deep_column);
+                count_upstream(&lineage, &stats.deep_column);
                 lineage
             },
             BatchSize::PerIteration,
@@ -82,14 +82,14 @@ fn index(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The same question, with an answer of the same size, of a file and of one ten times as large.
+/// Times the same question, with a result of the same size, about a document and about one ten times as large.
 fn upstream(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("upstream of one column");
-    for relationships in [relationships() / SMALLER, relationships()] {
-        let (body, written) = generator::body(Layout::Tree, relationships);
+    for relationships in [relationships() / SIZE_RATIO, relationships()] {
+        let (body, stats) = generator::document(Layout::Tree, relationships);
         let lineage = lineage(&body);
         group.bench_function(BenchmarkId::new("relationships", relationships), |bencher| {
-            bencher.iter(|| closure(&lineage, &written.deep_column));
+            bencher.iter(|| count_upstream(&lineage, &stats.deep_column));
         });
     }
     group.finish();

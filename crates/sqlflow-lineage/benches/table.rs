@@ -1,10 +1,10 @@
-//! How fast lineage is read and how much memory it takes, beside its peers, in one run over the same bytes:
+//! The speed and memory of reading lineage, compared with peers in one run over the same bytes:
 //! `cargo bench --bench table`.
 //!
-//! Times are the best of several rounds that alternate between the peers, each reading in a process of its own, as that
-//! of a program that reads one answer: what a peer left in the allocator would make the next one faster. They are
-//! printed as ratios, which hold on other machines. `SQLFLOW_BENCH_RELATIONSHIPS` sets the size, `SQLFLOW_BENCH_ROUNDS`
-//! the number of rounds.
+//! Each time is the best of several rounds that alternate between the peers. Each reading has a process of its own,
+//! like a program that reads one document, because memory that one peer leaves in the allocator would make the next one
+//! faster. Times are printed as ratios, which are valid on other machines. `SQLFLOW_BENCH_RELATIONSHIPS` sets the size,
+//! `SQLFLOW_BENCH_ROUNDS` the number of rounds.
 
 mod allocations;
 mod generator;
@@ -18,31 +18,31 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use sqlflow_lineage::Lineage;
 
-use self::allocations::{Counting, counted};
+use self::allocations::{CountingAllocator, measured};
 use self::generator::{LARGE, Layout};
-use self::peers::{closure, lineage, parsed};
+use self::peers::{count_upstream, lineage, parsed};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// The smaller answer is this much smaller.
-const SMALLER: usize = 10;
+/// The ratio between the sizes of the large and the small document.
+const SIZE_RATIO: usize = 10;
 
 fn main() {
     let relationships = setting("SQLFLOW_BENCH_RELATIONSHIPS").unwrap_or(LARGE);
     let rounds = setting("SQLFLOW_BENCH_ROUNDS").unwrap_or(7).max(1);
-    let (body, written) = generator::body(Layout::Tree, relationships);
-    if let Ok(reader) = std::env::var(READS) {
+    let (body, stats) = generator::document(Layout::Tree, relationships);
+    if let Ok(reader) = std::env::var(READER_VARIABLE) {
         println!("{}", time_reading(&reader, &body).as_nanos());
         return;
     }
     println!(
         "{relationships} relationships, {:.1} MB, {:.0} % of them coordinates; best of {rounds} rounds\n",
         ratio(body.len(), 1_000_000),
-        100.0 * ratio(usize::try_from(written.coordinate_bytes).unwrap_or(0), body.len()),
+        100.0 * ratio(usize::try_from(stats.coordinate_bytes).unwrap_or(0), body.len()),
     );
 
-    let mut reading = Reading::default();
+    let mut reading = ReadTimes::default();
     for _ in 0..rounds {
         reading.round();
     }
@@ -54,26 +54,26 @@ fn main() {
     row("derived structs", "", &in_scans(reading.derived.best(), scan));
     row("serde_json::Value", "", &in_scans(reading.value.best(), scan));
     row("Lineage from a slice", "3.5 scans", &format!("{} ({speed:.0} MB/s)", in_scans(slice, scan)));
-    row("  of derived structs", "0.5", &format!("{:.2}", of(slice, reading.derived.best())));
+    row("  relative to derived structs", "0.5", &format!("{:.2}", of(slice, reading.derived.best())));
     row("Lineage from a reader", "", &in_scans(reading.reader.best(), scan));
 
     memory(&body);
 
-    let (small_body, small_written) = generator::body(Layout::Tree, (relationships / SMALLER).max(1));
-    let small = questions(&small_body, &small_written.deep_column, rounds);
-    let large = questions(&body, &written.deep_column, rounds);
+    let (small_body, small_stats) = generator::document(Layout::Tree, (relationships / SIZE_RATIO).max(1));
+    let small = questions(&small_body, &small_stats.deep_column, rounds);
+    let large = questions(&body, &stats.deep_column, rounds);
     println!();
     row("questions", "to reach", "measured");
-    row("index, of the reading time", "15 %", &format!("{:.1} %", 100.0 * of(large.index, slice)));
-    row("upstream of one column, whole file", "", &format!("{} columns, {:.1?}", large.columns, large.closure));
+    row("index, relative to the reading time", "15 %", &format!("{:.1} %", 100.0 * of(large.index, slice)));
+    row("upstream of one column, whole file", "", &format!("{} columns, {:.1?}", large.columns, large.upstream));
     let small_size = format!("upstream of it, {:.0} MB file", ratio(small_body.len(), 1_000_000));
-    row(&small_size, "", &format!("{} columns, {:.1?}", small.columns, small.closure));
-    row("  larger of smaller file", "about 1", &format!("{:.2}", of(large.closure, small.closure)));
+    row(&small_size, "", &format!("{} columns, {:.1?}", small.columns, small.upstream));
+    row("  large relative to small file", "about 1", &format!("{:.2}", of(large.upstream, small.upstream)));
 }
 
-/// The times of all that reads.
+/// The times of all readers.
 #[derive(Default)]
-struct Reading {
+struct ReadTimes {
     scan: Times,
     derived: Times,
     value: Times,
@@ -81,24 +81,26 @@ struct Reading {
     reader: Times,
 }
 
-impl Reading {
+impl ReadTimes {
     fn round(&mut self) {
         let all = [&mut self.scan, &mut self.slice, &mut self.derived, &mut self.reader, &mut self.value];
         for (reader, times) in READERS.iter().zip(all) {
-            times.0.push(in_a_process_of_its_own(reader));
+            times.0.push(read_in_new_process(reader));
         }
     }
 }
 
-/// Tells a process of this program to read once, and how.
-const READS: &str = "SQLFLOW_BENCH_READS";
+/// The environment variable that makes a process of this program read once, with one of the [`READERS`].
+const READER_VARIABLE: &str = "SQLFLOW_BENCH_READS";
 const READERS: [&str; 5] = ["scan", "slice", "derived", "reader", "value"];
 
-fn in_a_process_of_its_own(reader: &str) -> Duration {
-    let program = std::env::current_exe().expect("a program knows where it is");
-    let output = Command::new(program).env(READS, reader).output().expect("it can be started again");
+fn read_in_new_process(reader: &str) -> Duration {
+    let program = std::env::current_exe().expect("the path of the running program");
+    let output = Command::new(program).env(READER_VARIABLE, reader).output().expect("starting this program again");
     let nanoseconds = String::from_utf8_lossy(&output.stdout).trim().parse();
-    Duration::from_nanos(nanoseconds.unwrap_or_else(|error| panic!("reading as {reader} failed: {error}: {output:?}")))
+    Duration::from_nanos(
+        nanoseconds.unwrap_or_else(|error| panic!("reading with {reader} failed: {error}: {output:?}")),
+    )
 }
 
 fn time_reading(reader: &str, body: &[u8]) -> Duration {
@@ -106,10 +108,10 @@ fn time_reading(reader: &str, body: &[u8]) -> Duration {
     match reader {
         "scan" => drop(times.time(|| parsed::<IgnoredAny>(body))),
         "slice" => drop(times.time(|| lineage(body))),
-        "derived" => drop(times.time(|| parsed::<peers::Answer>(body))),
+        "derived" => drop(times.time(|| parsed::<peers::Document>(body))),
         "reader" => drop(times.time(|| Lineage::from_reader(body).expect("the generator writes lineage"))),
         "value" => drop(times.time(|| parsed::<Value>(body))),
-        other => panic!("nothing reads as {other}"),
+        other => panic!("unknown reader {other}: expected one of {READERS:?}"),
     }
     times.best()
 }
@@ -117,49 +119,50 @@ fn time_reading(reader: &str, body: &[u8]) -> Duration {
 fn memory(body: &[u8]) {
     let size = body.len();
     println!();
-    row("memory, of the body", "to reach", "measured");
-    let (derived, of_derived) = counted(|| parsed::<peers::Answer>(body));
+    row("memory, relative to the document", "to reach", "measured");
+    let (derived, of_derived) = measured(|| parsed::<peers::Document>(body));
     drop(derived);
     row("derived structs hold", "", &format!("{:.2}", ratio(of_derived.live, size)));
-    let (value, of_value) = counted(|| parsed::<Value>(body));
+    let (value, of_value) = measured(|| parsed::<Value>(body));
     drop(value);
     row("serde_json::Value holds", "", &format!("{:.1}", ratio(of_value.live, size)));
-    let (lineage, of_lineage) = counted(|| lineage(body));
+    let (lineage, of_lineage) = measured(|| lineage(body));
     row("Lineage holds", "0.6", &format!("{:.2}", ratio(of_lineage.live, size)));
-    row("  as it says itself", "", &format!("{:.2}", ratio(lineage.heap_bytes(), size)));
+    row("  by its own account (heap_bytes)", "", &format!("{:.2}", ratio(lineage.heap_bytes(), size)));
     drop(lineage);
-    row("derived structs at their peak, body included", "", &format!("{:.2}", ratio(size + of_derived.peak, size)));
-    let (lineage, of_stream) = counted(|| Lineage::from_reader(body).expect("the generator writes lineage"));
+    row("derived structs at their peak, with document", "", &format!("{:.2}", ratio(size + of_derived.peak, size)));
+    let (lineage, of_stream) = measured(|| Lineage::from_reader(body).expect("the generator writes lineage"));
     drop(lineage);
     row("Lineage at its peak, from a reader", "0.9", &format!("{:.2}", ratio(of_stream.peak, size)));
 }
 
-struct Questions {
-    /// What the first question costs more than the ones after it.
+struct QuestionTimes {
+    /// The additional time of the first question.
     index: Duration,
-    closure: Duration,
+    /// The time of a question after the first.
+    upstream: Duration,
     columns: usize,
 }
 
-fn questions(body: &[u8], column: &str, rounds: usize) -> Questions {
+fn questions(body: &[u8], column: &str, rounds: usize) -> QuestionTimes {
     let (mut first, mut later) = (Times::default(), Times::default());
     let mut columns = 0;
     for _ in 0..rounds {
         let lineage = lineage(body);
-        first.time(|| closure(&lineage, column));
+        first.time(|| count_upstream(&lineage, column));
         for _ in 0..10 {
-            columns = later.time(|| closure(&lineage, column));
+            columns = later.time(|| count_upstream(&lineage, column));
         }
     }
-    Questions { index: first.best().saturating_sub(later.best()), closure: later.best(), columns }
+    QuestionTimes { index: first.best().saturating_sub(later.best()), upstream: later.best(), columns }
 }
 
-/// How long one thing took, each time.
+/// The times of one kind of work.
 #[derive(Default)]
 struct Times(Vec<Duration>);
 
 impl Times {
-    /// Freeing the result is not part of it.
+    /// Times the work once, without freeing its result.
     fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let result = black_box(work());
@@ -167,7 +170,7 @@ impl Times {
         result
     }
 
-    /// What other programs do to the machine only ever adds.
+    /// Returns the best time, because other programs can only add to it.
     fn best(&self) -> Duration {
         self.0.iter().min().copied().unwrap_or_default()
     }

@@ -1,28 +1,30 @@
-//! What of a lineage is to be drawn, and at which grain; each format has a file of its own.
+//! The selection of what a picture shows, and at which level of detail. Each output format has a file of its own.
 
 mod csv;
 mod dot;
 mod graphml;
+mod label;
 mod mermaid;
+mod numbering;
 #[cfg(feature = "petgraph")]
 mod petgraph;
-mod sketch;
+mod style;
 
 use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 
-use super::graph::walk::{Label, Rules, Stops};
+use super::graph::walk::{HopAttributes, StopAt, WalkRules};
 use super::graph::{Direction, Node, Trace, Traced, Vertex};
 use super::kinds::{EffectType, RelationType};
 use super::model::indices;
 use super::view::{Column, Object};
 use super::{Inner, Lineage};
 
-/// A lineage, or what was [traced](Trace) in it, as a graph to draw or to hand on.
+/// A graph of a lineage, or of a [trace](Trace) in it, to draw or to export.
 ///
-/// Made by [`Lineage::diagram`] and [`Trace::diagram`]. As it stands it shows columns of stored objects and the `fdd`
-/// relationships between them, intermediate results walked through.
+/// Created by [`Lineage::diagram`] and [`Trace::diagram`]. Unless an option says otherwise, it shows the columns of
+/// stored objects and the `fdd` relationships between them, and walks through intermediate results.
 ///
 /// ```
 /// # use sqlflow_lineage::Lineage;
@@ -30,182 +32,234 @@ use super::{Inner, Lineage};
 /// #     {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
 /// #     {"id": "3", "name": "REPORT", "type": "view", "columns": [{"id": "4", "name": "SUM"}]}],
 /// #   "relationships": [{"id": "5", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
-/// let mut everything = Vec::new();
-/// lineage.diagram().write_dot(&mut everything)?;
+/// // Everything, column by column, for Graphviz.
+/// let mut dot = Vec::new();
+/// lineage.diagram().write_dot(&mut dot)?;
 ///
+/// // The tables that feed one view, for a Markdown page.
 /// let report = lineage.object("REPORT")?;
-/// let mut what_feeds_it = Vec::new();
-/// report.upstream().diagram().by_object().write_mermaid(&mut what_feeds_it)?;
-/// # assert!(String::from_utf8(what_feeds_it)?.contains("n0 --> n1"));
+/// let mut mermaid = Vec::new();
+/// report.upstream().diagram().by_object().write_mermaid(&mut mermaid)?;
+/// # assert!(String::from_utf8(mermaid)?.contains("n0 --> n1"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Writing
 ///
-/// The `write_…` methods stream: the text is never held whole, only the flows are. They buffer what they write and
-/// flush it, so that a [`File`](std::fs::File) needs no buffer of its own. An error of the writer is all that they can
-/// fail with. The same lineage gives the same bytes.
+/// The `write_…` methods stream: they hold the edges in memory, but never the whole text. They buffer what they write
+/// and flush it at the end, so a [`File`](std::fs::File) needs no buffer of its own. They fail only if the writer
+/// fails. The same lineage always gives the same bytes.
 #[derive(Clone)]
 #[must_use = "draws nothing until it is written"]
 pub struct Diagram<'a> {
-    rules: Rules<'a>,
-    part: Part<'a>,
+    rules: WalkRules<'a>,
+    selection: DiagramSelection<'a>,
     by_object: bool,
 }
 
 #[derive(Clone)]
-enum Part<'a> {
-    Whole,
-    Reached { from: Vertex<'a>, depth: Option<u32> },
+enum DiagramSelection<'a> {
+    Everything,
+    Reachable { from: Vertex<'a>, depth: Option<u32> },
 }
 
-/// A flow from one vertex of a [`Diagram`] to another.
+/// An edge of a [`Diagram`]: a flow from one vertex to another.
+///
+/// ```
+/// # use sqlflow_lineage::{Lineage, RelationType};
+/// # let lineage: Lineage = r#"{"dbobjs": [
+/// #     {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
+/// #     {"id": "3", "name": "REPORT", "type": "view", "columns": [{"id": "4", "name": "SUM"}]}],
+/// #   "relationships": [{"id": "5", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
+/// let edges = lineage.diagram().edges();
+/// assert_eq!(edges[0].source.qualified_name(), "ORDERS.TOTAL");
+/// assert_eq!(edges[0].target.qualified_name(), "REPORT.SUM");
+/// assert_eq!(edges[0].relation, RelationType::Fdd);
+/// # Ok::<(), sqlflow_lineage::ReadError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Edge<'a> {
-    /// Where it comes from.
+    /// The vertex that the flow comes from.
     pub source: Vertex<'a>,
-    /// Where it goes.
+    /// The vertex that the flow leads to.
     pub target: Vertex<'a>,
-    /// The type of the relationships on the way; where they differ, the one that is no `fdd` closest to the target.
+    /// The type of the relationships along the way. If they differ, the one closest to the target that is not `fdd`.
     pub relation: RelationType,
-    /// The effect of the relationship into the target.
+    /// The effect of the relationship that leads into the target.
     pub effect: Option<EffectType>,
 }
 
-/// An object of a diagram, with those of its columns that are shown.
+/// An object of a diagram, with the columns that are shown of it.
 #[derive(Clone, Debug)]
-pub(super) struct Drawn<'a> {
+pub(super) struct ShownObject<'a> {
     pub(super) object: Object<'a>,
     pub(super) columns: Vec<Column<'a>>,
 }
 
-/// A diagram worked out: objects by qualified name, each once, with all vertices of the edges among them.
+/// Everything that a diagram shows: each object once, sorted by qualified name, with all vertices of the edges.
 #[derive(Debug)]
-pub(super) struct Drawing<'a> {
-    pub(super) objects: Vec<Drawn<'a>>,
+pub(super) struct DiagramContent<'a> {
+    pub(super) objects: Vec<ShownObject<'a>>,
     pub(super) edges: Vec<Edge<'a>>,
 }
 
 impl Lineage {
-    /// All of the lineage, to draw.
+    /// Returns a diagram of the whole lineage.
+    ///
+    /// ```no_run
+    /// # use sqlflow_lineage::Lineage;
+    /// # let lineage: Lineage = "{}".parse()?;
+    /// lineage.diagram().by_object().write_dot(std::fs::File::create("tables.dot")?)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn diagram(&self) -> Diagram<'_> {
-        Diagram { rules: Rules::new(&self.inner, Direction::Upstream), part: Part::Whole, by_object: false }
+        Diagram {
+            rules: WalkRules::new(&self.inner, Direction::Upstream),
+            selection: DiagramSelection::Everything,
+            by_object: false,
+        }
     }
 }
 
 impl<'a, T: Traced<'a>> Trace<'a, T> {
-    /// What this question walks over, to draw: its start, what it reaches, and the flows between.
+    /// Returns a diagram of what this trace walks over: its start, everything that it reaches, and the flows between.
     ///
-    /// Types, depth and intermediates are as set here; all that is reached is shown, [ultimate](Self::ultimate) or
-    /// not, as the ways there are what a picture is for.
+    /// The relation types, the depth and the intermediates are those of the trace. The diagram shows everything that
+    /// is reached, even if the trace is limited to [ultimate](Self::ultimate) results, because a picture is there to
+    /// show the ways between.
+    ///
+    /// ```no_run
+    /// # use sqlflow_lineage::Lineage;
+    /// # let lineage: Lineage = "{}".parse()?;
+    /// let report = lineage.object("sales.report")?;
+    /// report.upstream().depth(2).diagram().write_dot(std::fs::File::create("report.dot")?)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn diagram(&self) -> Diagram<'a> {
         let (from, depth) = self.extent();
         let mut rules = self.rules.clone();
-        rules.stops = rules.stops.without_rows();
-        Diagram { rules, part: Part::Reached { from, depth }, by_object: false }
+        rules.stop_at = rules.stop_at.without_record_sets();
+        Diagram { rules, selection: DiagramSelection::Reachable { from, depth }, by_object: false }
     }
 }
 
 impl<'a> Diagram<'a> {
-    /// Shows relationships of these types instead of `fdd` alone; see [`Trace::over`].
+    /// Shows relationships of these types instead of only `fdd`; see [`Trace::over`].
     ///
-    /// With `fdr` among them every column of a result is joined to all that decides its rows, which can be a great many
-    /// edges; [by object](Self::by_object) they are few, and [with intermediates](Self::with_intermediates) they meet
-    /// in a record set.
+    /// With `fdr`, every column of a result is joined to everything that decides its rows, which can be a great many
+    /// edges. There are few of them [by object](Self::by_object), and
+    /// [with intermediates](Self::with_intermediates) they meet in a record set.
+    ///
+    /// ```
+    /// # use sqlflow_lineage::{Lineage, RelationType};
+    /// # let lineage: Lineage = r#"{"dbobjs": [
+    /// #     {"id": "1", "name": "A", "type": "table", "columns": [{"id": "2", "name": "X"}]},
+    /// #     {"id": "3", "name": "B", "type": "table", "columns": [{"id": "4", "name": "X"}]}],
+    /// #   "relationships": [{"id": "5", "type": "join", "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
+    /// assert_eq!(lineage.diagram().edges().len(), 0);
+    /// let with_joins = lineage.diagram().over([RelationType::Fdd, RelationType::Join]);
+    /// assert_eq!(with_joins.edges().len(), 1);
+    /// # Ok::<(), sqlflow_lineage::ReadError>(())
+    /// ```
     pub fn over<R: Into<RelationType>>(mut self, types: impl IntoIterator<Item = R>) -> Self {
         self.rules.follow(types.into_iter().map(Into::into));
         self
     }
 
-    /// Shows what is walked through otherwise: results inside statements, routines and record sets.
+    /// Shows what is otherwise walked through: results inside statements, routines and record sets.
     pub fn with_intermediates(mut self) -> Self {
-        self.rules.stops = Stops::Everywhere;
+        self.rules.stop_at = StopAt::EveryNode;
         self
     }
 
-    /// Shows objects alone, and between two of them one edge of a kind, however many of their columns are joined.
+    /// Shows objects without their columns, and between two objects one edge for each relation type and effect, however
+    /// many of their columns are joined.
     pub fn by_object(mut self) -> Self {
         self.by_object = true;
-        self.rules.stops = self.rules.stops.and_rows();
+        self.rules.stop_at = self.rules.stop_at.with_record_sets();
         self
     }
 
-    /// The flows that it shows, each once, sorted by the qualified names of source and target.
+    /// Returns the edges that the diagram shows, each once, sorted by the qualified names of source and target.
     #[must_use]
     pub fn edges(&self) -> Vec<Edge<'a>> {
-        self.draw().edges
+        self.content().edges
     }
 
     fn write(
         &self,
         writer: impl Write,
-        format: impl FnOnce(&Drawing<'a>, &mut dyn Write) -> io::Result<()>,
+        format: impl FnOnce(&DiagramContent<'a>, &mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut writer = BufWriter::new(writer);
-        format(&self.draw(), &mut writer)?;
+        format(&self.content(), &mut writer)?;
         writer.flush()
     }
 
-    pub(super) fn draw(&self) -> Drawing<'a> {
-        let mut pairs = Pairs::default();
-        let mut shown = Shown::new(self.rules.inner);
-        match &self.part {
-            Part::Whole => self.draw_all(&mut pairs, &mut shown),
-            Part::Reached { from, depth } => self.draw_reached(*from, *depth, &mut pairs, &mut shown),
+    pub(super) fn content(&self) -> DiagramContent<'a> {
+        let mut edges = EdgeSet::default();
+        let mut vertices = VertexSet::new(self.rules.inner);
+        match &self.selection {
+            DiagramSelection::Everything => self.add_everything(&mut edges, &mut vertices),
+            DiagramSelection::Reachable { from, depth } => {
+                self.add_reachable(*from, *depth, &mut edges, &mut vertices);
+            }
         }
-        for &(source, target, ..) in &pairs.labelled {
-            shown.add(source);
-            shown.add(target);
+        for &(source, target, ..) in &edges.edges {
+            vertices.add(source);
+            vertices.add(target);
         }
-        Drawing { objects: shown.into_objects(), edges: pairs.into_edges(self.rules.inner) }
+        DiagramContent { objects: vertices.into_objects(), edges: edges.into_edges(self.rules.inner) }
     }
 
-    fn draw_all(&self, pairs: &mut Pairs, shown: &mut Shown<'a>) {
-        let rules = self.labelling();
+    fn add_everything(&self, edges: &mut EdgeSet, vertices: &mut VertexSet<'a>) {
+        let rules = self.edge_rules();
         let model = &rules.inner.model;
         let columns = indices(&model.columns).map(Node::Column);
         let objects = indices(&model.objects).map(Node::Object);
         for target in columns.chain(objects) {
             if rules.shows(target) {
-                shown.add(self.grain(target));
-                self.draw_into(&rules, target, pairs, |_| true);
+                vertices.add(self.shown_node(target));
+                self.add_edges_into(&rules, target, edges, |_| true);
             }
         }
     }
 
-    fn draw_reached(&self, from: Vertex<'a>, depth: Option<u32>, pairs: &mut Pairs, shown: &mut Shown<'a>) {
+    fn add_reachable(&self, from: Vertex<'a>, depth: Option<u32>, edges: &mut EdgeSet, vertices: &mut VertexSet<'a>) {
         let walked = self.rules.flows(from, depth);
         let targets: HashSet<Node> = walked.iter().map(|&(_, target)| target).collect();
-        let rules = self.labelling();
+        let rules = self.edge_rules();
         for target in targets {
-            self.draw_into(&rules, target, pairs, |source| walked.contains(&(source, target)));
+            self.add_edges_into(&rules, target, edges, |source| walked.contains(&(source, target)));
         }
         match from {
-            Vertex::Column(column) => shown.add(self.grain(Node::Column(column.at))),
-            Vertex::Object(object) => shown.add(Node::Object(object.at)),
+            Vertex::Column(column) => vertices.add(self.shown_node(Node::Column(column.at))),
+            Vertex::Object(object) => vertices.add(Node::Object(object.at)),
         }
     }
 
-    /// Labels are read from the target up, whichever way was walked to find what to show.
-    fn labelling(&self) -> Rules<'a> {
+    /// Returns the rules by which the attributes of edges are collected. They always walk upstream from the target,
+    /// whichever direction was walked to find what to show.
+    fn edge_rules(&self) -> WalkRules<'a> {
         let mut rules = self.rules.clone();
         rules.direction = Direction::Upstream;
         rules.detailed = true;
-        // Where everything is shown, each relationship is drawn between the ends that it names.
-        rules.joins_levels = rules.stops != Stops::Everywhere;
+        // If everything is shown, each relationship is drawn between the endpoints that it names.
+        rules.joins_levels = rules.stop_at != StopAt::EveryNode;
         rules
     }
 
-    fn draw_into(&self, rules: &Rules<'a>, target: Node, pairs: &mut Pairs, keep: impl Fn(Node) -> bool) {
+    fn add_edges_into(&self, rules: &WalkRules<'a>, target: Node, edges: &mut EdgeSet, keep: impl Fn(Node) -> bool) {
         for hop in rules.hops(target) {
-            if keep(hop.to) && !hop.label.relation.is_absent() {
-                pairs.add(self.grain(hop.to), self.grain(target), hop.label);
+            if keep(hop.to) && !hop.attributes.relation.is_absent() {
+                edges.add(self.shown_node(hop.to), self.shown_node(target), hop.attributes);
             }
         }
     }
 
-    fn grain(&self, node: Node) -> Node {
+    /// Returns the node that stands for a node at the level of detail of this diagram.
+    fn shown_node(&self, node: Node) -> Node {
         if self.by_object { self.rules.object_of(node).map_or(node, Node::Object) } else { node }
     }
 }
@@ -216,30 +270,30 @@ impl fmt::Debug for Diagram<'_> {
     }
 }
 
-/// Source, target, and what tells edges between the same two apart.
+/// The edges of a diagram: source, target, and the attributes that distinguish edges between the same two vertices.
 #[derive(Default)]
-struct Pairs {
-    labelled: HashSet<(Node, Node, Label)>,
+struct EdgeSet {
+    edges: HashSet<(Node, Node, HopAttributes)>,
 }
 
-impl Pairs {
-    fn add(&mut self, source: Node, target: Node, label: Label) {
-        let label = Label { relation: label.relation, effect: label.effect, ..Label::default() };
-        self.labelled.insert((source, target, label));
+impl EdgeSet {
+    fn add(&mut self, source: Node, target: Node, attributes: HopAttributes) {
+        let HopAttributes { relation, effect, .. } = attributes;
+        self.edges.insert((source, target, HopAttributes { relation, effect, ..HopAttributes::default() }));
     }
 
     fn into_edges(self, inner: &Inner) -> Vec<Edge<'_>> {
         let texts = &inner.model.texts;
-        let mut labelled: Vec<(Node, Node, Label)> = self.labelled.into_iter().collect();
-        // Names and ids may all be the same, or missing.
-        labelled.sort_unstable();
-        let mut edges: Vec<Edge<'_>> = labelled
+        let mut edges: Vec<(Node, Node, HopAttributes)> = self.edges.into_iter().collect();
+        // The order must not depend on the names and ids below alone: they may all be equal, or missing.
+        edges.sort_unstable();
+        let mut edges: Vec<Edge<'_>> = edges
             .into_iter()
-            .map(|(source, target, label)| Edge {
+            .map(|(source, target, attributes)| Edge {
                 source: Vertex::new(inner, source),
                 target: Vertex::new(inner, target),
-                relation: RelationType::from(texts.get(label.relation)),
-                effect: texts.get_present(label.effect).map(EffectType::from),
+                relation: RelationType::from(texts.get(attributes.relation)),
+                effect: texts.get_present(attributes.effect).map(EffectType::from),
             })
             .collect();
         edges.sort_by_cached_key(|edge| {
@@ -251,14 +305,14 @@ impl Pairs {
     }
 }
 
-/// The nodes that a diagram has.
-struct Shown<'a> {
+/// The vertices of a diagram.
+struct VertexSet<'a> {
     inner: &'a Inner,
     objects: HashSet<u32>,
     columns: HashSet<u32>,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> VertexSet<'a> {
     fn new(inner: &'a Inner) -> Self {
         Self { inner, objects: HashSet::new(), columns: HashSet::new() }
     }
@@ -275,14 +329,14 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn into_objects(self) -> Vec<Drawn<'a>> {
+    fn into_objects(self) -> Vec<ShownObject<'a>> {
         let mut objects: Vec<u32> = self.objects.iter().copied().collect();
         objects.sort_unstable();
         let mut objects: Vec<Object<'a>> = objects.into_iter().map(|at| Object::new(self.inner, at)).collect();
         objects.sort_by_cached_key(|object| (object.qualified_name(), object.id().to_owned()));
         objects
             .into_iter()
-            .map(|object| Drawn {
+            .map(|object| ShownObject {
                 object,
                 columns: object.columns().filter(|column| self.columns.contains(&column.at)).collect(),
             })

@@ -1,4 +1,4 @@
-//! What changed from one answer to another, by name: ids mean nothing outside their answer.
+//! The differences between two lineages, by name, because ids mean nothing outside their document.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,9 +7,10 @@ use super::names;
 use super::view::{Column, Endpoint, EndpointRole, Object, Relationship};
 use super::{Inner, Lineage};
 
-/// What one lineage has and another has not; made by [`Lineage::diff`].
+/// The differences between two lineages; created by [`Lineage::diff`].
 ///
-/// Shown one line for each change, objects first, then columns, then relationships, each sorted by name:
+/// Displayed as one line for each change: first the objects, then the columns, then the relationships, each sorted by
+/// name.
 ///
 /// ```text
 /// + table SALES.ORDERS
@@ -23,18 +24,18 @@ pub struct Diff<'a> {
     relationships: Changes<Relationship<'a>>,
 }
 
-/// What was added and what was removed, each in the order of its answer.
+/// The records of one kind that were added or removed, each list in the order of its document.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Changes<T> {
-    /// What the new lineage has and the old one has not.
+    /// The records that only the new lineage has.
     pub added: Vec<T>,
-    /// What the old lineage has and the new one has not.
+    /// The records that only the old lineage has.
     pub removed: Vec<T>,
 }
 
 impl<T> Changes<T> {
-    /// Whether nothing was added or removed.
+    /// Returns `true` if nothing was added or removed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty()
@@ -42,25 +43,28 @@ impl<T> Changes<T> {
 }
 
 impl<'a> Diff<'a> {
-    /// Objects of every kind. One that changed its kind, a table that became a view, is both removed and added.
+    /// Returns the changes of objects of every kind. An object whose kind changed, such as a table that became a view,
+    /// is both removed and added.
     #[must_use]
     pub fn objects(&self) -> &Changes<Object<'a>> {
         &self.objects
     }
 
-    /// Columns, those of objects that were added or removed too. The kind of their object does not count.
+    /// Returns the changes of columns, including those of objects that were added or removed. The kind of their object
+    /// is not compared.
     #[must_use]
     pub fn columns(&self) -> &Changes<Column<'a>> {
         &self.columns
     }
 
-    /// Relationships: one is known by its type, its effect and the names of its ends.
+    /// Returns the changes of relationships. A relationship is identified by its type, its effect and the names of its
+    /// endpoints.
     #[must_use]
     pub fn relationships(&self) -> &Changes<Relationship<'a>> {
         &self.relationships
     }
 
-    /// Whether nothing was added or removed.
+    /// Returns `true` if nothing was added or removed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.objects.is_empty() && self.columns.is_empty() && self.relationships.is_empty()
@@ -68,16 +72,16 @@ impl<'a> Diff<'a> {
 }
 
 impl Lineage {
-    /// What `new` has and this lineage has not, and the other way round, by name.
+    /// Compares this lineage with a newer one by name, and returns what was added and what was removed.
     ///
-    /// Names are the same apart from case unless double quotes keep a mixed one, and `DEFAULT` is the same as none.
-    /// Several things of one name, such as the `RS-1` of several statements, are counted; which of them a difference
-    /// shows is not specified. Places, data types and whatever else an answer says of what it names do not count.
+    /// Names that differ only in case are equal, unless a double-quoted name has mixed case. `DEFAULT` is equal to a
+    /// missing name. Records of equal name, such as the `RS-1` of several statements, are counted; it is not specified
+    /// which of them a difference shows. Coordinates, data types and all other properties are not compared.
     ///
-    /// Results inside statements ([`Object::is_intermediate`]) count too, by their own name alone, as flat answers do
-    /// not say in which schema they stand. Servers number them through a script, so that a new statement at its start
-    /// may rename those of all that follow. A summary holds no columns or relationships: beside it, all are added or
-    /// removed.
+    /// Results inside statements ([`Object::is_intermediate`]) are compared by their own name only, because flat
+    /// documents do not say which schema they belong to. Servers number them through a script, so a new statement at
+    /// the start of a script may rename all that follow. A summary has no columns or relationships, so in a comparison
+    /// with one, all of them are added or removed.
     ///
     /// ```
     /// use sqlflow_lineage::Lineage;
@@ -85,90 +89,102 @@ impl Lineage {
     /// let old: Lineage = r#"{"dbobjs": [{"id": "1", "name": "ORDERS", "type": "table"}]}"#.parse()?;
     /// let new: Lineage = r#"{"dbobjs": [{"id": "7", "name": "orders", "type": "table",
     ///     "columns": [{"id": "8", "name": "TOTAL"}]}]}"#.parse()?;
-    /// assert_eq!(old.diff(&new).to_string(), "+ column orders.TOTAL\n");
+    /// let diff = old.diff(&new);
+    /// assert_eq!(diff.to_string(), "+ column orders.TOTAL\n");
+    /// assert_eq!(diff.columns().added[0].name(), "TOTAL");
+    /// assert!(diff.objects().is_empty());
     /// # Ok::<(), sqlflow_lineage::ReadError>(())
     /// ```
     #[must_use]
     pub fn diff<'a>(&'a self, new: &'a Self) -> Diff<'a> {
-        let mut keys = Keys::default();
-        let ours = Known::new(self, &mut keys);
-        let theirs = Known::new(new, &mut keys);
-        let count = keys.known.len();
+        let mut identities = IdentityTable::default();
+        let old_identities = LineageIdentities::new(self, &mut identities);
+        let new_identities = LineageIdentities::new(new, &mut identities);
+        let count = identities.numbers.len();
         Diff {
-            objects: changes(count, (&ours.objects, self.objects()), (&theirs.objects, new.objects())),
-            columns: changes(count, (&ours.columns, self.columns()), (&theirs.columns, new.columns())),
+            objects: changes(
+                count,
+                (&old_identities.objects, self.objects()),
+                (&new_identities.objects, new.objects()),
+            ),
+            columns: changes(
+                count,
+                (&old_identities.columns, self.columns()),
+                (&new_identities.columns, new.columns()),
+            ),
             relationships: changes(
                 count,
-                (&ours.relationships, self.relationships()),
-                (&theirs.relationships, new.relationships()),
+                (&old_identities.relationships, self.relationships()),
+                (&new_identities.relationships, new.relationships()),
             ),
         }
     }
 }
 
-/// What things are known by, so that each can be compared as a number.
+/// The identity of a record: its name, alone or with the identities of others.
 #[derive(PartialEq, Eq, Hash)]
-enum Key {
+enum Identity {
     Text(Box<str>),
     Pair(usize, usize),
     List(Box<[usize]>),
 }
 
+/// A number for each identity, so that records can be compared by number.
 #[derive(Default)]
-struct Keys {
-    known: HashMap<Key, usize>,
+struct IdentityTable {
+    numbers: HashMap<Identity, usize>,
 }
 
-impl Keys {
-    fn number(&mut self, key: Key) -> usize {
-        let next = self.known.len();
-        *self.known.entry(key).or_insert(next)
+impl IdentityTable {
+    fn number(&mut self, identity: Identity) -> usize {
+        let next = self.numbers.len();
+        *self.numbers.entry(identity).or_insert(next)
     }
 
     fn text(&mut self, text: impl Into<Box<str>>) -> usize {
-        self.number(Key::Text(text.into()))
+        self.number(Identity::Text(text.into()))
     }
 }
 
-/// What the records of one lineage are known by.
-struct Known {
+/// The identities of the records of one lineage, as numbers.
+struct LineageIdentities {
     objects: Vec<usize>,
     columns: Vec<usize>,
     relationships: Vec<usize>,
 }
 
-impl Known {
-    fn new(lineage: &Lineage, keys: &mut Keys) -> Self {
+impl LineageIdentities {
+    fn new(lineage: &Lineage, identities: &mut IdentityTable) -> Self {
         let inner = &*lineage.inner;
         let mut names: Vec<usize> = Vec::with_capacity(lineage.objects().len());
         for object in lineage.objects() {
-            let name = keys.text(object_identity(inner, object));
-            // A package comes before what stands in it.
+            let name = identities.text(object_identity(inner, object));
+            // A package comes before the objects in it.
             let package = object.package().and_then(|package| names.get(package.at as usize).copied());
-            names.push(package.map_or(name, |package| keys.number(Key::Pair(package, name))));
+            names.push(package.map_or(name, |package| identities.number(Identity::Pair(package, name))));
         }
         let objects = lineage.objects().zip(&names).map(|(object, &name)| {
-            let kind = keys.text(object.kind_text());
-            keys.number(Key::Pair(name, kind))
+            let kind = identities.text(object.kind_text());
+            identities.number(Identity::Pair(name, kind))
         });
         let objects = objects.collect();
         let name_of = |object: Object<'_>| names.get(object.at as usize).copied().unwrap_or_default();
         let columns = lineage.columns().map(|column| {
-            let name = keys.text(names::column_identity(column.name()));
-            keys.number(Key::Pair(name_of(column.object()), name))
+            let name = identities.text(names::column_identity(column.name()));
+            identities.number(Identity::Pair(name_of(column.object()), name))
         });
         let columns: Vec<usize> = columns.collect();
         let relationships = lineage.relationships().map(|relationship| {
             let mut ends: Vec<(u8, usize)> = relationship
                 .ends()
-                .map(|end| (end.role() as u8, end_name(lineage, end, &names, &columns, keys)))
+                .map(|end| (end.role() as u8, endpoint_identity(lineage, end, &names, &columns, identities)))
                 .collect();
             ends.sort_unstable();
-            let kind = keys.text(relationship.type_text());
-            let effect = keys.text(relationship.effect_text().unwrap_or_default());
+            let kind = identities.text(relationship.type_text());
+            let effect = identities.text(relationship.effect_text().unwrap_or_default());
             let ends = ends.into_iter().flat_map(|(role, name)| [usize::from(role), name]);
-            let key = [kind, effect].into_iter().chain(ends).collect();
-            keys.number(Key::List(key))
+            let identity = [kind, effect].into_iter().chain(ends).collect();
+            identities.number(Identity::List(identity))
         });
         let relationships = relationships.collect();
         Self { objects, columns, relationships }
@@ -180,8 +196,14 @@ fn object_identity(inner: &Inner, object: Object<'_>) -> String {
     raw.map(|raw| names::identity(&inner.model, raw)).unwrap_or_default()
 }
 
-/// What an end means; where its id means nothing, what it says it means.
-fn end_name(lineage: &Lineage, end: Endpoint<'_>, objects: &[usize], columns: &[usize], keys: &mut Keys) -> usize {
+/// Returns the identity of an endpoint: that of its record, or if its id belongs to none, the names that it gives.
+fn endpoint_identity(
+    lineage: &Lineage,
+    end: Endpoint<'_>,
+    objects: &[usize],
+    columns: &[usize],
+    identities: &mut IdentityTable,
+) -> usize {
     let known = |names: &[usize], at: u32| names.get(at as usize).copied().unwrap_or_default();
     if let Some(column) = end.column() {
         return known(columns, column.at);
@@ -193,18 +215,18 @@ fn end_name(lineage: &Lineage, end: Endpoint<'_>, objects: &[usize], columns: &[
     let given = end.parent_name().or(end.table_name()).map(names::name_identity);
     let parent = match (end.object(), given) {
         (Some(object), _) => Some(known(objects, object.at)),
-        (None, Some(name)) => Some(keys.text(name)),
+        (None, Some(name)) => Some(identities.text(name)),
         (None, None) => None,
     };
-    let own = end.name().map(|name| keys.text(names::column_identity(name)));
+    let own = end.name().map(|name| identities.text(names::column_identity(name)));
     match (parent, own) {
-        (Some(parent), Some(own)) => keys.number(Key::Pair(parent, own)),
+        (Some(parent), Some(own)) => identities.number(Identity::Pair(parent, own)),
         (Some(name), None) | (None, Some(name)) => name,
-        (None, None) => keys.text(end.id()),
+        (None, None) => identities.text(end.id()),
     }
 }
 
-/// What is left of each side after everything of both was taken away.
+/// Returns the records of each side that have no counterpart on the other side.
 fn changes<T: Copy>(
     count: usize,
     (old, old_items): (&[usize], impl Iterator<Item = T>),
@@ -216,15 +238,16 @@ fn changes<T: Copy>(
             *left += 1;
         }
     }
-    let mut take = |name: usize| match left.get_mut(name) {
+    let mut take_counterpart = |name: usize| match left.get_mut(name) {
         Some(left) if *left > 0 => {
             *left -= 1;
             true
         }
         _ => false,
     };
-    let added = new.iter().zip(new_items).filter(|(name, _)| !take(**name)).map(|(_, item)| item).collect();
-    let removed = old.iter().zip(old_items).filter(|(name, _)| take(**name)).map(|(_, item)| item).collect();
+    let added = new.iter().zip(new_items).filter(|(name, _)| !take_counterpart(**name)).map(|(_, item)| item).collect();
+    let removed =
+        old.iter().zip(old_items).filter(|(name, _)| take_counterpart(**name)).map(|(_, item)| item).collect();
     Changes { added, removed }
 }
 
@@ -237,12 +260,12 @@ impl fmt::Display for Diff<'_> {
         write_sorted(f, &self.columns, |column| (one_line(&column.qualified_name()), "column".to_owned()))?;
         write_sorted(f, &self.relationships, |relationship| {
             let kind = if relationship.type_text().is_empty() { "relationship" } else { relationship.type_text() };
-            (shown(relationship), one_line(kind))
+            (source_and_target(relationship), one_line(kind))
         })
     }
 }
 
-/// A line for each change; of one name what was removed comes first.
+/// Writes a line for each change, sorted by name. For equal names, removals come first.
 fn write_sorted<T>(
     f: &mut fmt::Formatter<'_>,
     changes: &Changes<T>,
@@ -257,11 +280,11 @@ fn write_sorted<T>(
     lines.iter().try_for_each(|((name, kind), sign)| writeln!(f, "{sign} {kind} {name}"))
 }
 
-/// Where it comes from and where it goes: of a call, who calls whom.
-fn shown(relationship: &Relationship<'_>) -> String {
+/// Returns the names of the endpoints, as source and target. For a call, these are the caller and the callees.
+fn source_and_target(relationship: &Relationship<'_>) -> String {
     let named = |roles: [EndpointRole; 2]| {
         let ends = relationship.ends().filter(|end| roles.contains(&end.role()));
-        let mut names: Vec<String> = ends.map(|end| shown_end(&end)).collect();
+        let mut names: Vec<String> = ends.map(|end| endpoint_name(&end)).collect();
         names.sort_unstable();
         names.join(", ")
     };
@@ -270,7 +293,7 @@ fn shown(relationship: &Relationship<'_>) -> String {
     one_line(format!("{from} → {to}").trim())
 }
 
-fn shown_end(end: &Endpoint<'_>) -> String {
+fn endpoint_name(end: &Endpoint<'_>) -> String {
     match (end.column(), end.object()) {
         (Some(column), _) => column.qualified_name(),
         (None, Some(object)) if end.is_resolved() => object.qualified_name(),
@@ -283,7 +306,7 @@ fn shown_end(end: &Endpoint<'_>) -> String {
     }
 }
 
-/// Names of columns may be several lines of SQL.
+/// Returns a name on one line. The name of a column can be several lines of SQL.
 fn one_line(name: &str) -> String {
     if !name.contains(char::is_control) {
         return name.to_owned();
@@ -299,7 +322,7 @@ mod tests {
     use super::super::fixtures::{FIXTURES, LAYOUT_A, LAYOUT_B, LAYOUT_C1, ROUTINES, read, read_model};
 
     #[test]
-    fn an_answer_does_not_differ_from_itself_in_another_layout() {
+    fn a_document_does_not_differ_from_itself_in_another_layout() {
         for body in FIXTURES {
             assert!(read(body).diff(&read(body)).is_empty());
         }
@@ -307,13 +330,13 @@ mod tests {
     }
 
     #[test]
-    fn ids_and_the_case_of_names_do_not_count() {
+    fn ids_and_the_case_of_names_are_not_compared() {
         let changed = LAYOUT_C1.replace(r#""id": ""#, r#""id": "1000"#).replace(r#"Id": ""#, r#"Id": "1000"#);
         assert_ne!(read(LAYOUT_C1), read(&changed));
         assert_eq!(read(LAYOUT_C1).diff(&read(&changed)).to_string(), "");
-        let shouted = LAYOUT_C1.replace(r#""name": "orders""#, r#""name": "\"ORDERS\"""#);
-        assert_ne!(shouted, LAYOUT_C1);
-        assert!(read(LAYOUT_C1).diff(&read(&shouted)).is_empty());
+        let uppercase = LAYOUT_C1.replace(r#""name": "orders""#, r#""name": "\"ORDERS\"""#);
+        assert_ne!(uppercase, LAYOUT_C1);
+        assert!(read(LAYOUT_C1).diff(&read(&uppercase)).is_empty());
     }
 
     const OLD: &str = r#"
@@ -324,7 +347,7 @@ mod tests {
         {"id": "8", "type": "fdd", "target": {"id": "6"}, "sources": [{"id": "2"}]}"#;
 
     #[test]
-    fn what_differs_is_told_line_by_line() {
+    fn each_difference_is_displayed_on_its_own_line() {
         let old = read_model(OLD, FLOWS);
         let new = OLD.replace(r#""type": "table""#, r#""type": "view""#).replace(
             "TOTAL\"}]},\n        {\"id\": \"3\"",
@@ -346,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn things_of_one_name_are_counted() {
+    fn records_of_equal_name_are_counted() {
         let old = read_model(OLD, FLOWS);
         let (less, _) = OLD.rsplit_once(",\n").unwrap();
         let new = read_model(less, FLOWS.split_once(",\n").unwrap().0);
@@ -358,16 +381,16 @@ mod tests {
     }
 
     #[test]
-    fn ends_that_lead_nowhere_and_calls_are_known_by_the_names_they_give() {
+    fn unresolved_endpoints_and_calls_are_identified_by_name() {
         let old = read(ROUTINES);
         let new = read(&ROUTINES.replace("gone", "lost"));
         assert_eq!(old.diff(&new).to_string(), "- call hr.nightly → gone, hr.run\n+ call hr.nightly → hr.run, lost\n");
         let other = read(&ROUTINES.replace(r#""name": "pay""#, r#""name": "tax""#));
-        assert_eq!(old.diff(&other).objects().added.len(), 3, "what stands in a package goes with it");
+        assert_eq!(old.diff(&other).objects().added.len(), 3, "the objects of a package are identified by its name");
     }
 
     #[test]
-    fn everything_of_one_answer_is_new_to_another() {
+    fn everything_is_added_to_an_empty_lineage() {
         let (a, b) = (read(LAYOUT_A), read(LAYOUT_B));
         let nothing = read_model("", "");
         let diff = nothing.diff(&b);

@@ -1,28 +1,36 @@
-//! Who flows into whom: joins by id, and questions that walk along relationships.
+//! The graph of a lineage: records joined by id, and questions that walk along relationships.
 //!
-//! `ids` tells what an id means, `index` which relationships meet at a column, `walk` how one goes from one to the
-//! next. On these stand the questions: `trace` (upstream and downstream, as sets and as paths), `flows` (every pair),
-//! `access` (who reads, who writes, what a dropped column breaks).
+//! - `ids` finds the record that an id belongs to.
+//! - `index` finds the relationships of a column or object.
+//! - `walk` goes from a column or object to the next ones.
+//! - `trace` answers upstream and downstream questions about a `vertex`, and `paths` finds the paths between; both use
+//!   `components` to find where a lineage begins or ends.
+//! - `flows` lists every pair between which a value flows.
+//! - `access` finds readers and writers, and what depends on a column.
 
 mod access;
 mod components;
 mod flows;
 mod ids;
 mod index;
+mod paths;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod vertex;
 pub(super) mod walk;
 
 pub use self::access::Impact;
 pub use self::flows::{ColumnFlow, ObjectFlow};
 pub(super) use self::ids::{Ids, Node, node_of};
 pub(super) use self::index::Index;
-pub use self::trace::{Path, Paths, Trace, Traced, Vertex};
+pub use self::paths::{Path, Paths};
+pub use self::trace::{Trace, Traced};
+pub use self::vertex::Vertex;
 
 use super::model::Role;
 
-/// Which way to walk.
+/// The direction of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     Upstream,
@@ -30,7 +38,8 @@ pub(super) enum Direction {
 }
 
 impl Direction {
-    /// Whether one goes to the ends of a role. A routine that is called is downstream of the one that calls.
+    /// Returns `true` if a walk in this direction goes to endpoints of this role. A routine is downstream of its
+    /// callers.
     fn goes_to(self, role: Role) -> bool {
         match self {
             Self::Upstream => matches!(role, Role::Source | Role::Caller),

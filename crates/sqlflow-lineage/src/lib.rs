@@ -182,3 +182,7 @@ impl fmt::Debug for Lineage {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -1,9 +1,10 @@
-//! As an event of OpenLineage, which catalogs of data take.
+//! Lineage as an OpenLineage event, which data catalogs accept.
 //!
-//! `datasets` tells which objects are read and written and what they are called elsewhere (`namespace`), `columns` what
-//! decides the columns of one of them, `event` how all that is written.
+//! - `datasets` finds the objects that are read or written; `namespace` names their servers as OpenLineage does.
+//! - `column_lineage` finds the inputs of each column of an output.
+//! - `event` writes the JSON.
 
-mod columns;
+mod column_lineage;
 mod datasets;
 mod event;
 mod namespace;
@@ -16,18 +17,18 @@ use std::time::{Duration, SystemTime};
 use uuid::Uuid;
 
 use self::datasets::Datasets;
-use super::graph::walk::{Rules, Stops};
+use super::graph::walk::{StopAt, WalkRules};
 use super::graph::{Direction, Node, Trace, Traced};
 use super::kinds::RelationType;
 use super::{Inner, Lineage};
 
-/// The types of relationships that OpenLineage has a word for.
-const TYPES: [RelationType; 5] =
+/// The types of relationships that OpenLineage can express.
+const EXPRESSIBLE_TYPES: [RelationType; 5] =
     [RelationType::Fdd, RelationType::Fddi, RelationType::Fdr, RelationType::Frd, RelationType::Join];
 
 const PRODUCER: &str = concat!("https://crates.io/crates/sqlflow-lineage/", env!("CARGO_PKG_VERSION"));
 
-/// A lineage, or what was [traced](Trace) in it, as a run event of [OpenLineage](https://openlineage.io) 2-0-2; made by
+/// A run event of [OpenLineage](https://openlineage.io) 2-0-2 for a lineage, or for a [trace](Trace) in it; created by
 /// [`Lineage::openlineage`] and [`Trace::openlineage`].
 ///
 /// ```
@@ -48,32 +49,33 @@ const PRODUCER: &str = concat!("https://crates.io/crates/sqlflow-lineage/", env!
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// # What is in it
+/// # Content
 ///
-/// One `COMPLETE` event. Its inputs are the stored objects that are read, its outputs those that are written, with
-/// their columns (`schema`), kind (`datasetType`: tables and views) and server (`dataSource`, if that has a name).
-/// Foreign keys say nothing of what is read or written, and neither do joins of columns alone.
+/// There is one event, of type `COMPLETE`. Its inputs are the stored objects that are read, and its outputs are those
+/// that are written, with their columns (`schema`), kind (`datasetType`, for tables and views) and server
+/// (`dataSource`, if the server has a name). Foreign keys do not count as reading or writing, and neither do joins that
+/// only compare columns.
 ///
-/// An output's `columnLineage` holds what decides each column, intermediate results walked through, to the nearest
-/// stored column:
+/// The `columnLineage` of an output holds the nearest stored columns that each column depends on. Intermediate results
+/// are walked through.
 ///
 /// | relationships on the way | transformation |
 /// |---|---|
-/// | `fdd` alone | `DIRECT`: `IDENTITY`; `AGGREGATION` or `TRANSFORMATION` by the function on the way |
-/// | `fdr`, `frd`, `fddi`, `join` | `INDIRECT`: `FILTER`, `JOIN`, `SORT`, `GROUP_BY` or `CONDITIONAL`, where the answer tells |
+/// | only `fdd` | `DIRECT`: `IDENTITY`, or `AGGREGATION` or `TRANSFORMATION` if there is a function on the way |
+/// | `fdr`, `frd`, `fddi`, `join` | `INDIRECT`: `FILTER`, `JOIN`, `SORT`, `GROUP_BY` or `CONDITIONAL`, if the document says so |
 ///
-/// What decides which rows there are stands in `dataset`, once and not for every column. An operator that the server
-/// does not report as a function counts as `IDENTITY`. `masking` is given where it is certain: false for `IDENTITY`,
-/// true for hashes.
+/// The columns that decide which rows exist are listed once in `dataset`, not for every column. An operator that the
+/// server does not report as a function counts as `IDENTITY`. `masking` is written only if it is certain: `false` for
+/// `IDENTITY`, `true` for hashes.
 ///
-/// Names of datasets and fields are those of the answer without quotes; `DEFAULT` databases and schemas are left out.
-/// What the server found wrong with the SQL is the run's `errorMessage`; its hints are left out.
+/// Datasets and fields have the names of the document, without quotes and without `DEFAULT` databases and schemas. The
+/// errors that the server found in the SQL become the `errorMessage` of the run; its hints are omitted.
 #[derive(Clone)]
-#[must_use = "writes nothing until it is asked to"]
+#[must_use = "does nothing until it is written"]
 pub struct OpenLineage<'a> {
-    rules: Rules<'a>,
-    /// Flows from source to target; all that there are, unless given.
-    only: Option<HashSet<(Node, Node)>>,
+    rules: WalkRules<'a>,
+    /// The flows to export, as source and target; `None` for all.
+    selected_flows: Option<HashSet<(Node, Node)>>,
     namespace: Option<String>,
     job_namespace: String,
     job_name: String,
@@ -83,19 +85,20 @@ pub struct OpenLineage<'a> {
 }
 
 impl Lineage {
-    /// All of the lineage, as an event of OpenLineage.
+    /// Returns an OpenLineage event for the whole lineage.
     pub fn openlineage(&self) -> OpenLineage<'_> {
-        let mut rules = Rules::new(&self.inner, Direction::Upstream);
-        rules.follow(TYPES);
+        let mut rules = WalkRules::new(&self.inner, Direction::Upstream);
+        rules.follow(EXPRESSIBLE_TYPES);
         OpenLineage::new(rules, None)
     }
 }
 
 impl<'a, T: Traced<'a>> Trace<'a, T> {
-    /// What this question walks over, as an event of OpenLineage.
+    /// Returns an OpenLineage event for everything that this trace walks over.
     ///
-    /// Types and depth are as set here: what only decides a value, such as a filter, has to be
-    /// [asked for](Self::over). Of types that OpenLineage has no word for (`call`, `er`) nothing is told.
+    /// The relation types and the depth are those of the trace. Columns that only decide a value, such as a filter, are
+    /// included only if their relation types are [followed](Self::over). Relationships of types that OpenLineage cannot
+    /// express (`call`, `er`) are omitted.
     ///
     /// ```no_run
     /// # use sqlflow_lineage::{Lineage, RelationType::{Fdd, Fdr, Frd}};
@@ -107,20 +110,20 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
     pub fn openlineage(&self) -> OpenLineage<'a> {
         let (from, depth) = self.extent();
         let mut rules = self.rules.clone();
-        rules.stops = Stops::ColumnsAndRows;
+        rules.stop_at = StopAt::StoredColumnsAndRecordSets;
         let flows = rules.flows(from, depth);
         OpenLineage::new(rules, Some(flows))
     }
 }
 
 impl<'a> OpenLineage<'a> {
-    fn new(mut rules: Rules<'a>, only: Option<HashSet<(Node, Node)>>) -> Self {
+    fn new(mut rules: WalkRules<'a>, selected_flows: Option<HashSet<(Node, Node)>>) -> Self {
         rules.direction = Direction::Upstream;
-        rules.stops = Stops::ColumnsAndRows;
+        rules.stop_at = StopAt::StoredColumnsAndRecordSets;
         rules.detailed = true;
         let job_id = rules.inner.model.texts.get_present(rules.inner.model.job_id);
         Self {
-            only,
+            selected_flows,
             namespace: None,
             job_namespace: "sqlflow".to_owned(),
             job_name: job_id.map_or_else(|| "sqlflow".to_owned(), |id| format!("sqlflow-{id}")),
@@ -131,83 +134,105 @@ impl<'a> OpenLineage<'a> {
         }
     }
 
-    /// The namespace of all datasets.
+    /// Sets the namespace of all datasets.
     ///
-    /// Without this it is made of the vendor and the name of the object's server, in the spelling of OpenLineage:
-    /// `postgres://db.example.com:5432`. As most answers do not name their server (`oracle://default`), the same
-    /// dataset has the same name everywhere only if this is set.
+    /// By default, it consists of the vendor and the server of each object, in the spelling of OpenLineage:
+    /// `postgres://db.example.com:5432`. Most documents do not name their server, which gives a namespace such as
+    /// `oracle://default`. Set the namespace so that a dataset has the same name here as in events of other tools.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = Some(namespace.into());
         self
     }
 
-    /// The namespace of the job: `sqlflow` without this.
+    /// Sets the namespace of the job. The default is `sqlflow`.
     pub fn job_namespace(mut self, namespace: impl Into<String>) -> Self {
         self.job_namespace = namespace.into();
         self
     }
 
-    /// The name of the job, the same for each of its runs. Without this it is `sqlflow-` and the id of the server's
-    /// job, or `sqlflow` if the answer does not tell that, so that each analysis is a job of its own.
+    /// Sets the name of the job, which should be the same for each of its runs.
+    ///
+    /// The default is `sqlflow-` and the id of the SQLFlow job, so each analysis is a separate job. If the document
+    /// does not name its SQLFlow job, the default is `sqlflow`.
     pub fn job_name(mut self, name: impl Into<String>) -> Self {
         self.job_name = name.into();
         self
     }
 
-    /// The id of the run, which has to be a UUID. Without this it is the id of the server's job, which is one, or a
-    /// random one if the answer does not tell that.
+    /// Sets the id of the run, which must be a UUID.
+    ///
+    /// The default is the id of the SQLFlow job, which is a UUID. If the document does not name its SQLFlow job, the
+    /// default is a random UUID.
     pub fn run_id(mut self, uuid: impl Into<String>) -> Self {
         self.run_id = uuid.into();
         self
     }
 
-    /// When it happened; without this, when it is written.
+    /// Sets the time of the event. The default is the time of writing.
     pub fn event_time(mut self, time: SystemTime) -> Self {
         self.event_time = Some(time);
         self
     }
 
-    /// What made the event, which has to be a URI: this library in its version, without this.
+    /// Sets the producer of the event, which must be a URI. The default is the URI of this crate and its version.
     pub fn producer(mut self, uri: impl Into<String>) -> Self {
         self.producer = uri.into();
         self
     }
 
-    /// Writes the event as a line of JSON.
+    /// Writes the event as one line of JSON.
     ///
-    /// It streams: no more than one dataset is made at a time. What is written is buffered and flushed.
+    /// Writing streams: at most one dataset is held in memory at a time. The output is buffered, and flushed at the
+    /// end.
+    ///
+    /// ```
+    /// # use sqlflow_lineage::Lineage;
+    /// use std::time::{Duration, SystemTime};
+    /// # let lineage: Lineage = r#"{"dbobjs": []}"#.parse()?;
+    ///
+    /// let mut line = Vec::new();
+    /// lineage
+    ///     .openlineage()
+    ///     .run_id("0197c0de-0000-7000-8000-000000000000")
+    ///     .event_time(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+    ///     .producer("https://example.com/nightly-export")
+    ///     .write(&mut line)?;
+    /// assert!(line.starts_with(br#"{"eventTime":"2023-11-14T22:13:20.000Z","eventType":"COMPLETE""#));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// Those of the writer; [`InvalidInput`](io::ErrorKind::InvalidInput) for settings that OpenLineage does not allow,
-    /// before anything is written.
+    /// Returns the errors of the writer. Returns [`InvalidInput`](io::ErrorKind::InvalidInput), before anything is
+    /// written, for settings that OpenLineage does not allow: a run id that is not a UUID, a producer that is not a
+    /// URI, or an empty job name or namespace.
     pub fn write(&self, writer: impl Write) -> io::Result<()> {
         self.check()?;
         let mut writer = BufWriter::new(writer);
-        let datasets = Datasets::new(&self.rules, self.only.as_ref(), self.namespace.as_deref());
+        let datasets = Datasets::new(&self.rules, self.selected_flows.as_ref(), self.namespace.as_deref());
         event::write(self, &datasets, &mut writer)?;
         writer.write_all(b"\n")?;
         writer.flush()
     }
 
     fn check(&self) -> io::Result<()> {
-        let wrong = if !is_uuid(&self.run_id) {
-            format!("the run id `{}` is no UUID", self.run_id)
+        let problem = if !is_uuid(&self.run_id) {
+            format!("run id `{}` is not a UUID", self.run_id)
         } else if !is_uri(&self.producer) {
-            format!("the producer `{}` is no URI", self.producer)
+            format!("producer `{}` is not a URI", self.producer)
         } else if self.job_name.is_empty() || self.job_namespace.is_empty() {
-            "the job has no name or namespace".to_owned()
+            "the job name or the job namespace is empty".to_owned()
         } else {
             return Ok(());
         };
-        Err(io::Error::new(io::ErrorKind::InvalidInput, wrong))
+        Err(io::Error::new(io::ErrorKind::InvalidInput, problem))
     }
 
     fn inner(&self) -> &'a Inner {
         self.rules.inner
     }
 
-    /// In the years that RFC 3339 can write.
+    /// Returns the time of the event, or the nearest time that RFC 3339 can express.
     fn time(&self) -> SystemTime {
         const LATEST: Duration = Duration::from_secs(253_402_300_799);
         let time = self.event_time.unwrap_or_else(SystemTime::now);
@@ -228,7 +253,7 @@ impl fmt::Debug for OpenLineage<'_> {
 }
 
 fn is_uuid(text: &str) -> bool {
-    // Without the length, braces, a `urn:uuid:` prefix or missing hyphens would pass too.
+    // `Uuid` also accepts braces, a `urn:uuid:` prefix, and no hyphens; OpenLineage does not.
     text.len() == 36 && Uuid::try_parse(text).is_ok()
 }
 
@@ -241,7 +266,7 @@ fn is_uri(text: &str) -> bool {
     has_scheme && text.chars().all(|c| c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c))
 }
 
-/// Reads the id of a job, which servers write as a UUID without hyphens, as a run id.
+/// Converts the id of a SQLFlow job, which is a UUID without hyphens, into a run id.
 fn run_id_of_job(id: &str) -> Option<String> {
     if id.len() == 32 { Uuid::try_parse(id).ok().map(|id| id.to_string()) } else { None }
 }
@@ -259,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_the_specification_does_not_allow_are_refused() {
+    fn settings_that_openlineage_does_not_allow_are_invalid_input() {
         let lineage: Lineage = r#"{"dbobjs": []}"#.parse().unwrap();
         let event = || lineage.openlineage();
         for wrong in [

@@ -1,11 +1,11 @@
-//! Damaged documents never panic the reader: real layouts, damaged at random, are read or refused.
+//! Randomly damaged documents: the reader reads or refuses them, and never panics.
 
 use std::fs;
 
 use sqlflow_lineage::Lineage;
 
-/// What is put in place of some bytes, or between two.
-const PIECES: [&str; 20] = [
+/// The texts that replace some bytes, or that are inserted.
+const INSERTIONS: [&str; 20] = [
     "{",
     "}",
     "[",
@@ -28,26 +28,26 @@ const PIECES: [&str; 20] = [
     "\u{0}",
 ];
 
-/// One to four changes at random places: bytes cut out, doubled, replaced.
+/// Returns a document with one to four changes at random positions: bytes removed, duplicated or replaced.
 fn damaged(random: &mut fastrand::Rng, sound: &[u8]) -> Vec<u8> {
     let mut bytes = sound.to_vec();
     for _ in 0..random.usize(1..=4) {
-        let place = random.usize(0..=bytes.len());
-        let end = (place + random.usize(0..40)).min(bytes.len());
-        let piece = PIECES[random.usize(0..PIECES.len())].bytes();
+        let start = random.usize(0..=bytes.len());
+        let end = (start + random.usize(0..40)).min(bytes.len());
+        let insertion = INSERTIONS[random.usize(0..INSERTIONS.len())].bytes();
         match random.u8(0..5) {
-            0 => drop(bytes.drain(place..end)),
-            1 => bytes.truncate(place),
-            2 => bytes.extend_from_within(place..end),
-            3 => drop(bytes.splice(place..end, piece)),
-            _ => drop(bytes.splice(place..place, piece)),
+            0 => drop(bytes.drain(start..end)),
+            1 => bytes.truncate(start),
+            2 => bytes.extend_from_within(start..end),
+            3 => drop(bytes.splice(start..end, insertion)),
+            _ => drop(bytes.splice(start..start, insertion)),
         }
     }
     bytes
 }
 
 #[test]
-fn damaged_lineage_is_read_or_refused_and_can_be_asked() {
+fn a_damaged_document_is_refused_or_gives_a_lineage_that_answers_questions() {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lineage");
     let entries = fs::read_dir(directory).unwrap();
     let fixtures: Vec<_> = entries.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
@@ -77,5 +77,5 @@ fn damaged_lineage_is_read_or_refused_and_can_be_asked() {
             }
         }
     }
-    assert!(read > 100 && refused > 100, "{read} read, {refused} refused: the damage is too small or too great");
+    assert!(read > 100 && refused > 100, "{read} read, {refused} refused: the damage is too slight or too severe");
 }

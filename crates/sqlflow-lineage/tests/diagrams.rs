@@ -1,4 +1,4 @@
-//! Pictures of lineage, read back by what they are for: Graphviz and parsers of XML.
+//! Pictures of lineage, read back with Graphviz, an XML parser and a CSV parser.
 
 mod hostile;
 
@@ -24,21 +24,21 @@ fn lineages() -> Vec<(String, Lineage)> {
     lineages
 }
 
-/// A lineage in each of the ways to draw it.
+/// Returns diagrams of a lineage with every combination of options.
 fn diagrams(lineage: &Lineage) -> Vec<Diagram<'_>> {
     let mut types: BTreeSet<String> = lineage.relationships().map(|r| r.type_text().to_owned()).collect();
     types.extend(["fdr", "frd", "join"].map(str::to_owned));
     let types: Vec<RelationType> = types.iter().map(|text| RelationType::from(text.as_str())).collect();
     let mut diagrams = Vec::new();
     let first = lineage.objects().next();
-    let wholes = [Some(lineage.diagram()), first.map(|object| object.downstream().diagram())];
-    for whole in wholes.into_iter().flatten() {
+    let complete = [Some(lineage.diagram()), first.map(|object| object.downstream().diagram())];
+    for diagram in complete.into_iter().flatten() {
         diagrams.extend([
-            whole.clone(),
-            whole.clone().by_object(),
-            whole.clone().over(types.clone()),
-            whole.clone().over(types.clone()).with_intermediates(),
-            whole.over(types.clone()).with_intermediates().by_object(),
+            diagram.clone(),
+            diagram.clone().by_object(),
+            diagram.clone().over(types.clone()),
+            diagram.clone().over(types.clone()).with_intermediates(),
+            diagram.over(types.clone()).with_intermediates().by_object(),
         ]);
     }
     diagrams
@@ -50,8 +50,8 @@ fn text(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Control characters as they are shown.
-fn shown(name: &str) -> String {
+/// Returns a name with its control characters as they are shown.
+fn displayed(name: &str) -> String {
     name.chars()
         .map(|c| match c {
             '\n' | '\t' | '\r' => c,
@@ -62,17 +62,17 @@ fn shown(name: &str) -> String {
         .collect()
 }
 
-/// The picture that Graphviz makes; `None` where it is not installed and need not be.
+/// Returns the picture that Graphviz makes, or `None` if Graphviz is neither installed nor required.
 fn rendered(dot: &str, what: &str) -> Option<String> {
     let started =
         Command::new("dot").arg("-Tsvg").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = match started {
         Ok(child) => child,
         Err(error) if env::var_os("CI_TOOLS").is_none() => {
-            eprintln!("skipped: Graphviz's dot is not to be had here ({error})");
+            eprintln!("skipped: cannot run the Graphviz command dot ({error})");
             return None;
         }
-        Err(error) => panic!("dot, which CI_TOOLS promises: {error}"),
+        Err(error) => panic!("cannot run the Graphviz command dot, which CI_TOOLS requires: {error}"),
     };
     let mut stdin = child.stdin.take().unwrap();
     let input = dot.to_owned();
@@ -85,7 +85,7 @@ fn rendered(dot: &str, what: &str) -> Option<String> {
 }
 
 #[test]
-fn graphviz_draws_every_lineage_whatever_its_names() {
+fn graphviz_draws_every_lineage_with_any_names() {
     for (what, lineage) in lineages() {
         for diagram in diagrams(&lineage) {
             let dot = text(|writer| diagram.write_dot(writer));
@@ -98,7 +98,7 @@ fn graphviz_draws_every_lineage_whatever_its_names() {
 }
 
 #[test]
-fn graphviz_shows_names_as_they_are() {
+fn graphviz_shows_names_unchanged() {
     let lineage = hostile();
     let Some(svg) = rendered(&text(|writer| lineage.diagram().with_intermediates().write_dot(writer)), "hostile")
     else {
@@ -108,9 +108,9 @@ fn graphviz_shows_names_as_they_are() {
     let svg = Document::parse_with_options(&svg, options).unwrap();
     let texts: BTreeSet<String> =
         svg.descendants().filter(|node| node.has_tag_name("text")).map(|node| all_text(&node)).collect();
-    let is_line = |name: &&&str| name.chars().count() <= 80 && !name.contains(['\n', '\r', '\t']);
-    for name in HOSTILE.iter().filter(is_line).filter(|name| !name.trim().is_empty()) {
-        assert!(texts.contains(&shown(name)), "{name:?} is not in {texts:#?}");
+    let fits_on_one_line = |name: &&&str| name.chars().count() <= 80 && !name.contains(['\n', '\r', '\t']);
+    for name in HOSTILE.iter().filter(fits_on_one_line).filter(|name| !name.trim().is_empty()) {
+        assert!(texts.contains(&displayed(name)), "{name:?} is not in {texts:#?}");
     }
     assert!(texts.contains("select case when a > 0 and b < 1"), "{texts:#?}");
     let tooltips: Vec<&str> =
@@ -125,7 +125,7 @@ fn all_text(node: &Node<'_, '_>) -> String {
 }
 
 #[test]
-fn graphml_is_sound_xml_whose_edges_join_its_nodes() {
+fn graphml_is_well_formed_and_its_edges_connect_its_nodes() {
     for (what, lineage) in lineages() {
         for diagram in diagrams(&lineage) {
             let xml = text(|writer| diagram.write_graphml(writer));
@@ -141,7 +141,7 @@ fn graphml_is_sound_xml_whose_edges_join_its_nodes() {
             let expected: Vec<(String, String)> = diagram
                 .edges()
                 .iter()
-                .map(|edge| (shown(&edge.source.qualified_name()), shown(&edge.target.qualified_name())))
+                .map(|edge| (displayed(&edge.source.qualified_name()), displayed(&edge.target.qualified_name())))
                 .collect();
             let drawn: Vec<(String, String)> = tagged(&document, "edge")
                 .map(|edge| {
@@ -155,21 +155,21 @@ fn graphml_is_sound_xml_whose_edges_join_its_nodes() {
 }
 
 #[test]
-fn objects_lie_apart_in_graphml_before_any_layout() {
+fn objects_do_not_overlap_in_graphml() {
     for (what, lineage) in lineages() {
         let xml = text(|writer| lineage.diagram().with_intermediates().write_graphml(writer));
         let document = Document::parse(&xml).unwrap();
-        let places: Vec<[f64; 4]> = tagged(&document, "node")
+        let rectangles: Vec<[f64; 4]> = tagged(&document, "node")
             .filter(|node| node.parent_element().and_then(|graph| graph.attribute("id")) == Some("G"))
             .filter_map(|node| {
                 node.descendants().find(|inner| inner.has_tag_name(("http://www.yworks.com/xml/graphml", "Geometry")))
             })
             .map(|geometry| ["x", "y", "width", "height"].map(|of| geometry.attribute(of).unwrap().parse().unwrap()))
             .collect();
-        for (at, [x, y, width, height]) in places.iter().enumerate() {
-            for [other_x, other_y, ..] in &places[at + 1..] {
-                let is_within = (*x..x + width).contains(other_x) && (*y..y + height).contains(other_y);
-                assert!(!is_within, "{what}: {places:?}");
+        for (at, [x, y, width, height]) in rectangles.iter().enumerate() {
+            for [other_x, other_y, ..] in &rectangles[at + 1..] {
+                let overlaps = (*x..x + width).contains(other_x) && (*y..y + height).contains(other_y);
+                assert!(!overlaps, "{what}: {rectangles:?}");
             }
         }
     }
@@ -188,7 +188,7 @@ fn names_by_id<'d>(document: &'d Document<'d>) -> HashMap<&'d str, String> {
         .collect()
 }
 
-/// Takes CSV apart again.
+/// Parses CSV into records of fields.
 fn records(csv: &str) -> Vec<Vec<String>> {
     let mut records = vec![vec![String::new()]];
     let mut is_quoted = false;
@@ -211,7 +211,7 @@ fn records(csv: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn csv_holds_every_name_as_it_is() {
+fn csv_has_every_name_unchanged() {
     for (what, lineage) in lineages() {
         for diagram in diagrams(&lineage) {
             let records = records(&text(|writer| diagram.write_csv(writer)));
@@ -231,7 +231,7 @@ fn csv_holds_every_name_as_it_is() {
 }
 
 #[test]
-fn mermaid_is_made_of_plain_lines_whatever_the_names() {
+fn mermaid_is_well_formed_with_any_names() {
     for (what, lineage) in lineages() {
         for diagram in diagrams(&lineage) {
             let mermaid = text(|writer| diagram.write_mermaid(writer));
@@ -248,22 +248,22 @@ fn mermaid_is_made_of_plain_lines_whatever_the_names() {
 }
 
 #[test]
-fn mermaid_shows_names_as_they_are() {
+fn mermaid_shows_names_unchanged() {
     let lineage = hostile();
     let mermaid = text(|writer| lineage.diagram().with_intermediates().write_mermaid(writer));
     let labels: BTreeSet<String> = mermaid.lines().filter_map(|line| line.split('"').nth(1)).map(decoded).collect();
-    let is_whole = |name: &&&str| name.chars().count() <= 80 && !name.is_empty() && !name.contains(['\r', '\t']);
-    for name in HOSTILE.iter().filter(is_whole) {
-        assert!(labels.contains(&shown(name)), "{name:?} is not in {labels:#?}");
+    let is_unchanged = |name: &&&str| name.chars().count() <= 80 && !name.is_empty() && !name.contains(['\r', '\t']);
+    for name in HOSTILE.iter().filter(is_unchanged) {
+        assert!(labels.contains(&displayed(name)), "{name:?} is not in {labels:#?}");
     }
 }
 
-/// A label with its numbers as the characters they stand for.
+/// Returns a label with its numbers replaced by the characters that they stand for.
 fn decoded(label: &str) -> String {
-    let mut pieces = label.split('#');
-    let mut text = pieces.next().unwrap().replace("<br/>", "\n");
-    for piece in pieces {
-        let (number, rest) = piece.split_once(';').unwrap();
+    let mut parts = label.split('#');
+    let mut text = parts.next().unwrap().replace("<br/>", "\n");
+    for part in parts {
+        let (number, rest) = part.split_once(';').unwrap();
         text.push(char::from_u32(number.parse().unwrap()).unwrap());
         text.push_str(&rest.replace("<br/>", "\n"));
     }
@@ -271,8 +271,8 @@ fn decoded(label: &str) -> String {
 }
 
 #[test]
-fn the_same_lineage_is_the_same_bytes() {
-    // Objects without ids and names, told apart by where they stand alone.
+fn the_same_lineage_always_gives_the_same_bytes() {
+    // Objects without ids and names differ only in their position.
     let objects: Vec<String> =
         (0..20).map(|at| format!(r#"{{"columns": [{{"id": "{at}", "name": "c{at}"}}]}}"#)).collect();
     let flows: Vec<String> = (0..19)
@@ -293,10 +293,10 @@ fn the_same_lineage_is_the_same_bytes() {
 }
 
 #[test]
-fn an_error_of_the_writer_is_handed_on() {
-    struct Full;
+fn an_error_of_the_writer_is_returned() {
+    struct FullDisk;
 
-    impl std::io::Write for Full {
+    impl std::io::Write for FullDisk {
         fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
             Err(std::io::ErrorKind::StorageFull.into())
         }
@@ -308,9 +308,12 @@ fn an_error_of_the_writer_is_handed_on() {
 
     let lineage = hostile();
     let diagram = lineage.diagram();
-    for result in
-        [diagram.write_dot(Full), diagram.write_mermaid(Full), diagram.write_csv(Full), diagram.write_graphml(Full)]
-    {
+    for result in [
+        diagram.write_dot(FullDisk),
+        diagram.write_mermaid(FullDisk),
+        diagram.write_csv(FullDisk),
+        diagram.write_graphml(FullDisk),
+    ] {
         assert_eq!(result.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
     }
 }

@@ -1,4 +1,4 @@
-//! Lineage as events of OpenLineage, held against the schemas that the project publishes.
+//! Lineage as OpenLineage events, validated against the schemas that the project publishes.
 
 mod hostile;
 
@@ -14,10 +14,10 @@ use sqlflow_lineage::{Lineage, OpenLineage};
 
 use self::hostile::hostile;
 
-/// The schemas, by `$id`.
-struct Schemas(BTreeMap<String, Value>);
+/// The published schemas, by `$id`.
+struct PublishedSchemas(BTreeMap<String, Value>);
 
-impl Schemas {
+impl PublishedSchemas {
     fn read() -> Self {
         let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/openlineage"));
         let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
@@ -34,34 +34,34 @@ impl Schemas {
             registry = registry.add(id, schema).unwrap();
         }
         let registry = registry.prepare().unwrap();
-        let schema = self.0.get(id).unwrap_or_else(|| panic!("{id} is no published schema"));
+        let schema = self.0.get(id).unwrap_or_else(|| panic!("{id} is not a published schema"));
         jsonschema::options().with_registry(&registry).should_validate_formats(true).build(schema).unwrap()
     }
 
-    /// Everything that the schemas have against an event.
-    fn objections(&self, event: &Value) -> Vec<String> {
+    /// Returns every violation of the schemas by an event.
+    fn violations(&self, event: &Value) -> Vec<String> {
         let errors = |id: &str, value: &Value| -> Vec<String> {
             self.validator(id).iter_errors(value).map(|error| format!("{id}: {error}")).collect()
         };
         let (id, pointer) = event["schemaURL"].as_str().unwrap().split_once('#').unwrap();
-        assert!(self.0[id].pointer(pointer).is_some(), "{pointer} is in {id}");
-        let mut objections = errors(id, event);
+        assert!(self.0[id].pointer(pointer).is_some(), "{pointer} is not in {id}");
+        let mut violations = errors(id, event);
         let datasets = ["inputs", "outputs"].iter().flat_map(|list| event[*list].as_array().unwrap());
         let parts = datasets.chain([&event["run"], &event["job"]]);
         for (name, facet) in parts.filter_map(|part| part["facets"].as_object()).flatten() {
             let (id, pointer) = facet["_schemaURL"].as_str().unwrap().split_once('#').unwrap();
-            assert!(self.0[id].pointer(pointer).is_some(), "{pointer} is in {id}");
-            assert!(self.0[id]["properties"].get(name).is_some(), "{id} is of {name}");
-            objections.extend(errors(id, &json!({ name: facet })));
+            assert!(self.0[id].pointer(pointer).is_some(), "{pointer} is not in {id}");
+            assert!(self.0[id]["properties"].get(name).is_some(), "{id} has no property {name}");
+            violations.extend(errors(id, &json!({ name: facet })));
         }
-        objections
+        violations
     }
 }
 
 fn written(event: &OpenLineage<'_>) -> Value {
     let mut bytes = Vec::new();
     event.write(&mut bytes).unwrap();
-    assert_eq!(bytes.iter().position(|byte| *byte == b'\n'), Some(bytes.len() - 1), "one line");
+    assert_eq!(bytes.iter().position(|byte| *byte == b'\n'), Some(bytes.len() - 1), "the event is not one line");
     serde_json::from_slice(&bytes).unwrap()
 }
 
@@ -72,7 +72,7 @@ fn model(objects: &Value, relationships: &Value) -> Lineage {
         .unwrap()
 }
 
-/// An object whose columns have ids made of its own: `t.a`.
+/// Returns an object whose columns have ids made from its own id: `t.a`.
 fn object(id: &str, kind: &str, columns: &[&str]) -> Value {
     let columns: Vec<Value> = columns
         .iter()
@@ -96,12 +96,12 @@ fn names(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|dataset| dataset["name"].as_str().unwrap()).collect()
 }
 
-/// The column lineage of an output: `target <- source TYPE SUBTYPE` by name, and then `* <- …` of the rows.
+/// Returns the column lineage of an output: `target <- source TYPE SUBTYPE`, sorted, and then `* <- …` for the rows.
 fn columns(event: &Value, output: &str) -> Vec<String> {
     let outputs = event["outputs"].as_array().unwrap();
     let facet = &outputs.iter().find(|dataset| dataset["name"] == output).unwrap()["facets"]["columnLineage"];
-    let said = |target: &str, inputs: &Value| -> Vec<String> {
-        let mut said = Vec::new();
+    let described = |target: &str, inputs: &Value| -> Vec<String> {
+        let mut lines = Vec::new();
         for input in inputs.as_array().into_iter().flatten() {
             let part = |of: &str| input[of].as_str().unwrap().to_owned();
             let kinds = input["transformations"].as_array().unwrap().iter().map(|transformation| {
@@ -109,14 +109,14 @@ fn columns(event: &Value, output: &str) -> Vec<String> {
                 format!("{} {}", part("type"), part("subtype"))
             });
             let kinds: Vec<String> = kinds.collect();
-            said.push(format!("{target} <- {}.{} {}", part("name"), part("field"), kinds.join(", ")));
+            lines.push(format!("{target} <- {}.{} {}", part("name"), part("field"), kinds.join(", ")));
         }
-        said
+        lines
     };
     let fields = facet["fields"].as_object().into_iter().flatten();
-    let mut all: Vec<String> = fields.flat_map(|(name, field)| said(name, &field["inputFields"])).collect();
+    let mut all: Vec<String> = fields.flat_map(|(name, field)| described(name, &field["inputFields"])).collect();
     all.sort();
-    all.extend(said("*", &facet["dataset"]));
+    all.extend(described("*", &facet["dataset"]));
     all
 }
 
@@ -126,45 +126,45 @@ fn fixture(name: &str) -> Lineage {
 }
 
 #[test]
-fn every_event_is_as_the_published_schemas_have_it() {
-    let schemas = Schemas::read();
+fn every_event_is_valid_by_the_published_schemas() {
+    let schemas = PublishedSchemas::read();
     let all = ["layout_a", "layout_b", "layout_c1", "layout_c2", "routines", "summary", "layout_a_as_tree"];
     let mut lineages: Vec<Lineage> = all.iter().map(|name| fixture(&format!("{name}.json"))).collect();
     lineages.push(hostile());
     lineages.push(with_errors());
     lineages.push(on_named_servers());
     for lineage in &lineages {
-        let whole = written(&lineage.openlineage());
-        assert_eq!(schemas.objections(&whole), [""; 0], "{whole:#}");
+        let event = written(&lineage.openlineage());
+        assert_eq!(schemas.violations(&event), [""; 0], "{event:#}");
         for object in lineage.objects().take(5) {
             for event in [object.upstream().openlineage(), object.downstream().over([Fdd, Fdr]).openlineage()] {
-                assert_eq!(schemas.objections(&written(&event)), [""; 0]);
+                assert_eq!(schemas.violations(&written(&event)), [""; 0]);
             }
         }
     }
 }
 
 #[test]
-fn the_schemas_would_object_to_something_else() {
-    let schemas = Schemas::read();
+fn the_schemas_reject_invalid_events() {
+    let schemas = PublishedSchemas::read();
     let lineage = fixture("layout_c1.json");
-    let sound = written(&lineage.openlineage());
-    let refused = |path: &str, value: Value| {
-        let mut event = sound.clone();
+    let valid = written(&lineage.openlineage());
+    let assert_rejected = |path: &str, value: Value| {
+        let mut event = valid.clone();
         *event.pointer_mut(path).unwrap() = value;
-        assert_ne!(schemas.objections(&event), [""; 0], "{path}");
+        assert_ne!(schemas.violations(&event), [""; 0], "{path}");
     };
-    refused("/run/runId", json!("no uuid"));
-    refused("/eventTime", json!("yesterday"));
-    refused("/producer", json!("not a uri"));
-    refused("/eventType", json!("DONE"));
-    refused("/outputs/0/facets/schema/_producer", Value::Null);
-    refused("/outputs/0/facets/columnLineage/fields/region/inputFields/0/field", Value::Null);
-    refused("/outputs/0/facets/columnLineage/dataset/0/transformations/0/type", Value::Null);
+    assert_rejected("/run/runId", json!("no uuid"));
+    assert_rejected("/eventTime", json!("yesterday"));
+    assert_rejected("/producer", json!("not a uri"));
+    assert_rejected("/eventType", json!("DONE"));
+    assert_rejected("/outputs/0/facets/schema/_producer", Value::Null);
+    assert_rejected("/outputs/0/facets/columnLineage/fields/region/inputFields/0/field", Value::Null);
+    assert_rejected("/outputs/0/facets/columnLineage/dataset/0/transformations/0/type", Value::Null);
 }
 
 #[test]
-fn columns_come_from_values_and_rows_from_filters_and_joins() {
+fn values_are_the_lineage_of_columns_and_filters_and_joins_that_of_rows() {
     for name in ["layout_b.json", "layout_c1.json", "layout_c2.json"] {
         let event = written(&fixture(name).openlineage());
         assert_eq!(names(&event["inputs"]), ["sales.customers", "sales.orders"]);
@@ -187,7 +187,7 @@ fn columns_come_from_values_and_rows_from_filters_and_joins() {
 }
 
 #[test]
-fn one_column_can_give_a_value_and_decide_it() {
+fn one_column_can_be_both_the_value_and_the_condition_of_another() {
     let lineage = model(
         &json!([
             object("t", "table", &["a", "b", "c", "RelationRows"]),
@@ -215,12 +215,12 @@ fn one_column_can_give_a_value_and_decide_it() {
     );
     let facet = &event["outputs"][0]["facets"]["columnLineage"];
     assert_eq!(facet["fields"]["hash"]["inputFields"][0]["transformations"][0]["masking"], true);
-    assert!(facet["fields"].get("n").is_none(), "a record set is no field");
+    assert!(facet["fields"].get("n").is_none(), "a record set is not a field");
     assert_eq!(names(&event["inputs"]), ["t"]);
 }
 
 #[test]
-fn what_decides_the_rows_of_what_is_written_is_said_once_and_by_its_kind() {
+fn columns_that_decide_the_rows_are_listed_once_with_their_clause() {
     let lineage = model(
         &json!([
             object("t", "table", &["a", "b"]),
@@ -241,7 +241,7 @@ fn what_decides_the_rows_of_what_is_written_is_said_once_and_by_its_kind() {
 }
 
 #[test]
-fn keys_and_joins_write_nothing_but_a_join_further_up_decides() {
+fn foreign_keys_and_joins_write_nothing_but_a_join_before_a_write_decides_it() {
     let lineage = model(
         &json!([
             object("dept", "table", &["id"]),
@@ -263,7 +263,7 @@ fn keys_and_joins_write_nothing_but_a_join_further_up_decides() {
 }
 
 #[test]
-fn what_is_read_for_no_table_is_an_input_and_what_comes_from_no_table_an_output() {
+fn a_query_that_stores_nothing_has_inputs_and_a_write_of_constants_has_outputs() {
     let lineage = model(
         &json!([
             object("read", "table", &["a"]),
@@ -282,7 +282,7 @@ fn what_is_read_for_no_table_is_an_input_and_what_comes_from_no_table_an_output(
 }
 
 #[test]
-fn a_trace_is_exported_alone() {
+fn the_event_of_a_trace_has_only_what_the_trace_reaches() {
     let lineage = model(
         &json!([
             object("a", "table", &["x", "y"]),
@@ -330,7 +330,7 @@ fn on_named_servers() -> Lineage {
 }
 
 #[test]
-fn datasets_are_named_by_server_and_without_quotes() {
+fn datasets_are_named_after_their_server_and_without_quotes() {
     let lineage = on_named_servers();
     let event = written(&lineage.openlineage());
     let input = &event["inputs"][0];
@@ -352,7 +352,7 @@ fn datasets_are_named_by_server_and_without_quotes() {
         (&event["inputs"][0]["namespace"], &event["outputs"][0]["namespace"]),
         (&json!("warehouse"), &json!("warehouse"))
     );
-    assert_eq!(event["inputs"].as_array().unwrap().len(), 1, "what has the same name is the same dataset");
+    assert_eq!(event["inputs"].as_array().unwrap().len(), 1, "objects of the same name are one dataset");
 }
 
 fn with_errors() -> Lineage {
@@ -366,7 +366,7 @@ fn with_errors() -> Lineage {
 }
 
 #[test]
-fn errors_are_told_with_the_run_and_hints_are_not() {
+fn errors_are_part_of_the_run_and_hints_are_not() {
     let event = written(&with_errors().openlineage());
     assert_eq!(event["run"]["facets"]["errorMessage"]["message"], "near x\nno such table");
     assert_eq!(event["eventType"], "COMPLETE");
@@ -375,7 +375,7 @@ fn errors_are_told_with_the_run_and_hints_are_not() {
 }
 
 #[test]
-fn the_run_is_the_servers_job_unless_something_else_is_said() {
+fn the_run_is_that_of_the_sqlflow_job_by_default() {
     let lineage = with_errors();
     let event = written(&lineage.openlineage());
     assert_eq!(event["run"]["runId"], "939fdbba-f52b-4513-9b86-c0761d6036b0");
@@ -385,14 +385,14 @@ fn the_run_is_the_servers_job_unless_something_else_is_said() {
     assert!(event["producer"].as_str().unwrap().starts_with("https://crates.io/crates/sqlflow-lineage/"));
 
     let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
-    let said = lineage
+    let customised = lineage
         .openlineage()
         .job_namespace("etl")
         .job_name("nightly")
         .run_id("00000000-0000-4000-8000-000000000000")
         .event_time(time)
         .producer("https://example.com/etl");
-    let event = written(&said);
+    let event = written(&customised);
     assert_eq!(event["job"]["namespace"], "etl");
     assert_eq!(event["job"]["name"], "nightly");
     assert_eq!(event["run"]["runId"], "00000000-0000-4000-8000-000000000000");
@@ -402,7 +402,7 @@ fn the_run_is_the_servers_job_unless_something_else_is_said() {
 }
 
 #[test]
-fn a_time_that_cannot_be_written_is_the_nearest_that_can() {
+fn a_time_outside_rfc_3339_becomes_the_nearest_time_within() {
     let lineage = with_errors();
     let at = |time| written(&lineage.openlineage().event_time(time))["eventTime"].as_str().unwrap().to_owned();
     assert_eq!(at(SystemTime::UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00.000Z");
@@ -410,7 +410,7 @@ fn a_time_that_cannot_be_written_is_the_nearest_that_can() {
 }
 
 #[test]
-fn the_same_event_is_the_same_bytes() {
+fn the_same_event_always_gives_the_same_bytes() {
     let bytes = || {
         let lineage = hostile();
         let mut bytes = Vec::new();
@@ -427,9 +427,9 @@ fn the_same_event_is_the_same_bytes() {
 }
 
 #[test]
-fn an_error_of_the_writer_is_handed_on() {
+fn an_error_of_the_writer_is_returned() {
     let lineage = hostile();
-    let mut room = [0; 100];
-    let error = lineage.openlineage().write(&mut room[..]).unwrap_err();
+    let mut buffer = [0; 100];
+    let error = lineage.openlineage().write(&mut buffer[..]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::WriteZero);
 }

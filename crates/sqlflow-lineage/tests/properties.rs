@@ -1,4 +1,4 @@
-//! What holds of every lineage, tried on random ones: each is one model written as a flat answer and as a tree.
+//! Properties of every lineage, tested on random ones: each is one model, written as a flat document and as a tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use sqlflow_lineage::Lineage;
 use sqlflow_lineage::{Column, Endpoint};
 
-/// Where an object stands; `DEFAULT` is what servers write for none.
+/// The databases of objects. Servers write `DEFAULT` for no database.
 const DATABASES: [&str; 3] = ["DEFAULT", "prod", "\"Old one\""];
 const SCHEMAS: [&str; 3] = ["DEFAULT", "sales", "ünïcode"];
-/// The array of a tree that holds objects of a type.
+/// Types of objects, each with the array of a tree that holds it.
 const KINDS: [(&str, &str); 7] = [
     ("tables", "table"),
     ("views", "view"),
@@ -26,8 +26,9 @@ const KINDS: [(&str, &str); 7] = [
 const TYPES: [&str; 6] = ["fdd", "fdr", "frd", "join", "er", "brand-new"];
 
 #[derive(Clone, Debug)]
-struct Object {
-    place: (usize, usize),
+struct RandomObject {
+    /// The indices of its database and schema.
+    location: (usize, usize),
     kind: (&'static str, &'static str),
     name: String,
     fields: BTreeMap<&'static str, String>,
@@ -36,7 +37,7 @@ struct Object {
 }
 
 #[derive(Clone, Debug)]
-struct Relationship {
+struct RandomRelationship {
     kind: &'static str,
     fields: BTreeMap<&'static str, String>,
     target: Index,
@@ -45,9 +46,9 @@ struct Relationship {
 }
 
 #[derive(Clone, Debug)]
-struct Model {
-    objects: Vec<Object>,
-    relationships: Vec<Relationship>,
+struct RandomModel {
+    objects: Vec<RandomObject>,
+    relationships: Vec<RandomRelationship>,
     processes: Vec<String>,
     errors: Vec<String>,
 }
@@ -60,7 +61,7 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Some of these fields, with any text.
+/// Generates some of these fields, with any text.
 fn some_of(keys: &'static [&'static str]) -> impl Strategy<Value = BTreeMap<&'static str, String>> {
     vec(option::weighted(0.3, any::<String>()), keys.len())
         .prop_map(|texts| keys.iter().zip(texts).filter_map(|(key, text)| Some((*key, text?))).collect())
@@ -76,25 +77,34 @@ fn column() -> impl Strategy<Value = (String, BTreeMap<&'static str, Value>)> {
     })
 }
 
-fn object() -> impl Strategy<Value = Object> {
+fn object() -> impl Strategy<Value = RandomObject> {
     let fields = some_of(&["displayName", "alias", "queryHashId", "procedureName", "uri", "location", "parent"]);
-    let place = (0..DATABASES.len(), 0..SCHEMAS.len());
+    let location = (0..DATABASES.len(), 0..SCHEMAS.len());
     let coordinates = vec((-1..2000, -1..300), 0..5);
-    (place, select(KINDS.to_vec()), name(), fields, vec(column(), 0..5), coordinates).prop_map(
-        |(place, kind, name, fields, columns, coordinates)| Object { place, kind, name, fields, columns, coordinates },
+    (location, select(KINDS.to_vec()), name(), fields, vec(column(), 0..5), coordinates).prop_map(
+        |(location, kind, name, fields, columns, coordinates)| RandomObject {
+            location,
+            kind,
+            name,
+            fields,
+            columns,
+            coordinates,
+        },
     )
 }
 
-fn relationship() -> impl Strategy<Value = Relationship> {
+fn relationship() -> impl Strategy<Value = RandomRelationship> {
     let fields = some_of(&["effectType", "function", "joinType", "clause", "condition", "timestampMin"]);
     let source = (any::<Index>(), some_of(&["clauseType", "columnType", "function"]));
-    (select(TYPES.to_vec()), fields, any::<Index>(), vec(source, 0..4), option::of(any::<Index>()))
-        .prop_map(|(kind, fields, target, sources, process)| Relationship { kind, fields, target, sources, process })
+    (select(TYPES.to_vec()), fields, any::<Index>(), vec(source, 0..4), option::of(any::<Index>())).prop_map(
+        |(kind, fields, target, sources, process)| RandomRelationship { kind, fields, target, sources, process },
+    )
 }
 
-fn model() -> impl Strategy<Value = Model> {
-    (vec(object(), 0..8), vec(relationship(), 0..12), vec(name(), 0..3), vec(any::<String>(), 0..2))
-        .prop_map(|(objects, relationships, processes, errors)| Model { objects, relationships, processes, errors })
+fn model() -> impl Strategy<Value = RandomModel> {
+    (vec(object(), 0..8), vec(relationship(), 0..12), vec(name(), 0..3), vec(any::<String>(), 0..2)).prop_map(
+        |(objects, relationships, processes, errors)| RandomModel { objects, relationships, processes, errors },
+    )
 }
 
 fn with_fields(mut value: Value, fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
@@ -108,8 +118,8 @@ fn texts(fields: &BTreeMap<&'static str, String>) -> impl Iterator<Item = (&'sta
     fields.iter().map(|(key, text)| (*key, Value::from(text.as_str())))
 }
 
-impl Model {
-    /// The ids of an object and its columns count up through the model.
+impl RandomModel {
+    /// Returns the objects as JSON. The ids of objects and columns count up through the model.
     fn objects(&self) -> Vec<Value> {
         let mut next = 0;
         let mut id = || {
@@ -137,7 +147,7 @@ impl Model {
 
     fn ids(&self) -> Vec<String> {
         let count: usize = self.objects.iter().map(|object| 1 + object.columns.len()).sum();
-        // One end in a while leads nowhere.
+        // The last id belongs to no record, so some endpoints are unresolved.
         (1..=count + 1).map(|id| id.to_string()).collect()
     }
 
@@ -150,13 +160,13 @@ impl Model {
         let relationships = self.relationships.iter().enumerate();
         relationships
             .map(|(at, relationship)| {
-                let end = |index: &Index| json!({"id": index.get(&ids), "coordinates": [{"x": 1, "y": 2, "hashCode": "7"}]});
+                let endpoint = |index: &Index| json!({"id": index.get(&ids), "coordinates": [{"x": 1, "y": 2, "hashCode": "7"}]});
                 let sources = relationship.sources.iter();
                 let value = json!({
                     "id": format!("r{at}"),
                     "type": relationship.kind,
-                    "target": end(&relationship.target),
-                    "sources": sources.map(|(index, fields)| with_fields(end(index), texts(fields))).collect::<Vec<_>>(),
+                    "target": endpoint(&relationship.target),
+                    "sources": sources.map(|(index, fields)| with_fields(endpoint(index), texts(fields))).collect::<Vec<_>>(),
                 });
                 let process = relationship.process.as_ref().filter(|_| !self.processes.is_empty());
                 let process = process.map(|index| ("processId", Self::process_id(index.index(self.processes.len())).into()));
@@ -176,10 +186,10 @@ impl Model {
         self.errors.iter().map(|message| json!({"errorMessage": message, "errorType": "SyntaxError"})).collect()
     }
 
-    /// As servers of 2022 wrote it.
+    /// Writes the model as servers did until 2022.
     fn flat(&self) -> String {
         let objects = self.objects.iter().zip(self.objects()).map(|(object, value)| {
-            let (database, schema) = object.place;
+            let (database, schema) = object.location;
             with_fields(value, [("database", DATABASES[database].into()), ("schema", SCHEMAS[schema].into())])
         });
         let processes = self.processes().into_iter().map(|process| with_fields(process, [("type", "process".into())]));
@@ -194,11 +204,11 @@ impl Model {
         .to_string()
     }
 
-    /// As servers write it since.
+    /// Writes the model as servers have done since.
     fn tree(&self) -> String {
         let mut schemas: BTreeMap<(usize, usize), Value> = BTreeMap::new();
         for (object, value) in self.objects.iter().zip(self.objects()) {
-            let schema = schemas.entry(object.place).or_insert_with(|| json!({"name": SCHEMAS[object.place.1]}));
+            let schema = schemas.entry(object.location).or_insert_with(|| json!({"name": SCHEMAS[object.location.1]}));
             if schema[object.kind.0].is_null() {
                 schema[object.kind.0] = json!([]);
             }
@@ -229,7 +239,7 @@ impl Model {
     }
 }
 
-/// All that a lineage says of itself beside what `==` compares.
+/// Returns properties of a lineage that `==` does not compare.
 fn details(lineage: &Lineage) -> String {
     let objects: BTreeSet<_> = lineage
         .objects()
@@ -256,8 +266,8 @@ fn details(lineage: &Lineage) -> String {
     )
 }
 
-/// What feeds a column, by going over all relationships until nothing new is found. What is in between may be joined as
-/// a whole on one side and by its columns on the other.
+/// Returns the columns that feed a column, by going over all relationships until nothing new is found. An intermediate
+/// object may be joined as a whole on one side and by its columns on the other.
 fn naive_upstream<'l>(lineage: &'l Lineage, id: &str) -> BTreeSet<&'l str> {
     let mut reached: BTreeSet<&str> = BTreeSet::new();
     loop {
@@ -265,9 +275,9 @@ fn naive_upstream<'l>(lineage: &'l Lineage, id: &str) -> BTreeSet<&'l str> {
         for relationship in lineage.relationships().filter(|relationship| relationship.type_text() == "fdd") {
             let is_reached = |to: &str| to == id || reached.contains(to);
             let is_near = |to: &Endpoint<'_>| {
-                let between = to.object().filter(|object| object.is_intermediate() || object.is_routine());
+                let intermediate = to.object().filter(|object| object.is_intermediate() || object.is_routine());
                 is_reached(to.id())
-                    || between.is_some_and(|object| match to.column() {
+                    || intermediate.is_some_and(|object| match to.column() {
                         Some(_) => is_reached(object.id()),
                         None => object.columns().any(|column| is_reached(column.id())),
                     })
@@ -291,7 +301,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_flat_answer_and_a_tree_of_one_model_are_equal(model in model()) {
+    fn a_flat_document_and_a_tree_of_one_model_are_equal(model in model()) {
         let (flat, tree): (Lineage, Lineage) = (model.flat().parse().unwrap(), model.tree().parse().unwrap());
         prop_assert_eq!(flat.unknown_fields().count(), 0);
         prop_assert_eq!(tree.unknown_fields().count(), 0);
@@ -301,7 +311,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read_as_the_same(model in model()) {
+    fn a_lineage_is_equal_after_it_was_written_and_read_again(model in model()) {
         for body in [model.flat(), model.tree()] {
             let lineage: Lineage = body.parse().unwrap();
             let mut written = Vec::new();
@@ -316,7 +326,7 @@ proptest! {
     }
 
     #[test]
-    fn upstream_agrees_with_a_naive_search_and_downstream_is_its_mirror(model in model()) {
+    fn upstream_agrees_with_a_naive_search_and_downstream_mirrors_it(model in model()) {
         let lineage: Lineage = model.tree().parse().unwrap();
         for column in lineage.columns() {
             let upstream = column.upstream().to_vec();

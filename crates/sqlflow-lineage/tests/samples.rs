@@ -1,4 +1,4 @@
-//! Answers of servers, read whole: those beside this test, or real ones in the directory `SQLFLOW_SAMPLES` names.
+//! Whole documents: the fixtures of this crate, or those of real servers in the directory that `SQLFLOW_SAMPLES` names.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use sqlflow_lineage::Lineage;
 
-/// Every sample with its path; there is at least one.
+/// Returns every sample with its path. There is at least one.
 fn samples() -> Vec<(PathBuf, Vec<u8>)> {
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/lineage");
     let directory = env::var_os("SQLFLOW_SAMPLES").map_or_else(|| PathBuf::from(fixtures), PathBuf::from);
@@ -21,8 +21,8 @@ fn samples() -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn every_sample_is_understood_in_full_and_every_end_resolves() {
-    // The fixtures have an end that leads nowhere, on purpose; real answers have none.
+fn every_sample_is_read_without_unknown_fields_and_unresolved_endpoints() {
+    // One fixture has an unresolved endpoint on purpose; real documents have none.
     let are_real = env::var_os("SQLFLOW_SAMPLES").is_some();
     for (path, body) in samples() {
         let lineage = Lineage::from_slice(&body).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -39,7 +39,7 @@ fn every_sample_is_understood_in_full_and_every_end_resolves() {
 }
 
 #[test]
-fn every_sample_says_the_same_after_it_was_written() {
+fn every_sample_is_equal_after_it_was_written_and_read_again() {
     for (path, body) in samples() {
         let lineage = Lineage::from_slice(&body).unwrap();
         let mut written = Vec::new();
@@ -47,7 +47,7 @@ fn every_sample_says_the_same_after_it_was_written() {
         let again = Lineage::from_slice(&written).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert_eq!(lineage, again, "{}", path.display());
         assert_eq!(again.unknown_fields().len(), 0, "{}", path.display());
-        assert_eq!(surroundings(&lineage), surroundings(&again), "{}", path.display());
+        assert_eq!(metadata(&lineage), metadata(&again), "{}", path.display());
         for object in lineage.objects() {
             let same = again.object_by_id(object.id()).unwrap();
             assert_eq!(object.is_routine(), same.is_routine(), "{}: {object:?}", path.display());
@@ -61,8 +61,8 @@ fn every_sample_says_the_same_after_it_was_written() {
     }
 }
 
-/// What equality leaves out.
-fn surroundings(lineage: &Lineage) -> Vec<String> {
+/// Returns the properties that `==` does not compare.
+fn metadata(lineage: &Lineage) -> Vec<String> {
     let mut all = vec![
         format!("{:?} {:?} {:?}", lineage.code(), lineage.job_id(), lineage.session_id()),
         format!("{:?} {:?} {:?}", lineage.mode(), lineage.vendor(), lineage.created_by()),
@@ -76,10 +76,10 @@ fn surroundings(lineage: &Lineage) -> Vec<String> {
 }
 
 #[test]
-fn samples_merge_into_one_that_has_the_flows_of_each() {
+fn merged_samples_have_the_flows_of_every_sample() {
     let lineages: Vec<Lineage> = samples().iter().map(|(_, body)| Lineage::from_slice(body).unwrap()).collect();
     let merged = Lineage::merge(&lineages).unwrap();
-    // Of several spellings of a name, the first is shown.
+    // A merged lineage shows the first of several spellings of a name.
     let flows = |lineage: &Lineage| -> BTreeSet<String> {
         lineage.column_flows().iter().map(|flow| flow.to_string().to_lowercase()).collect()
     };

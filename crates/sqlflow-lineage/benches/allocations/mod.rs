@@ -1,47 +1,47 @@
-//! A global allocator that can count what a piece of work leaves alive and the most it held at once.
+//! A global allocator that counts the memory which a piece of work leaves allocated, and its peak.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
 
-/// Off except while something is counted, so that what is only timed pays no more than a look at this.
+/// `true` while memory is measured. Work that is only timed pays for no more than reading this flag.
 static IS_COUNTING: AtomicBool = AtomicBool::new(false);
-/// Bytes that came and did not go since counting began.
+/// The bytes that were allocated and not freed since the measurement began.
 static LIVE: AtomicIsize = AtomicIsize::new(0);
-/// The most that [`LIVE`] was.
+/// The highest value of [`LIVE`].
 static PEAK: AtomicIsize = AtomicIsize::new(0);
 
-/// The allocator of the system, counted on demand.
+/// The system allocator, with counters.
 #[derive(Debug)]
-pub(crate) struct Counting;
+pub(crate) struct CountingAllocator;
 
-// The trait of allocators is unsafe, and no other way counts what was allocated. Every call goes to the system's
-// allocator as it came.
+// The allocator trait is unsafe, and there is no other way to count allocations. Every call is passed on unchanged to
+// the system allocator.
 #[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        came(layout.size());
+        allocated(layout.size());
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        came(layout.size());
+        allocated(layout.size());
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        went(layout.size());
+        freed(layout.size());
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Systems move large blocks without holding them twice, but not all can: this counts the worst.
-        came(size);
-        went(layout.size());
+        // Not all systems can move a large block without holding it twice; this counts the worst case.
+        allocated(size);
+        freed(layout.size());
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
-fn came(bytes: usize) {
+fn allocated(bytes: usize) {
     if IS_COUNTING.load(Ordering::Relaxed) {
         let bytes = bytes.cast_signed();
         let live = LIVE.fetch_add(bytes, Ordering::Relaxed) + bytes;
@@ -49,28 +49,28 @@ fn came(bytes: usize) {
     }
 }
 
-fn went(bytes: usize) {
+fn freed(bytes: usize) {
     if IS_COUNTING.load(Ordering::Relaxed) {
         LIVE.fetch_sub(bytes.cast_signed(), Ordering::Relaxed);
     }
 }
 
-/// What a piece of work took.
+/// The memory that a piece of work took.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Counted {
-    /// The bytes of what it made that are alive after it.
+pub(crate) struct MemoryUse {
+    /// The bytes that are still allocated after it.
     pub(crate) live: usize,
-    /// The most bytes it held at once.
+    /// The highest number of bytes that were allocated at once.
     pub(crate) peak: usize,
 }
 
-/// Counts what `work` takes, the result included. Whatever other threads do meanwhile is counted too.
-pub(crate) fn counted<T>(work: impl FnOnce() -> T) -> (T, Counted) {
+/// Measures the memory of `work`, including its result. Allocations of other threads at the same time are counted too.
+pub(crate) fn measured<T>(work: impl FnOnce() -> T) -> (T, MemoryUse) {
     LIVE.store(0, Ordering::Relaxed);
     PEAK.store(0, Ordering::Relaxed);
     IS_COUNTING.store(true, Ordering::Relaxed);
     let result = work();
     IS_COUNTING.store(false, Ordering::Relaxed);
     let bytes = |count: &AtomicIsize| usize::try_from(count.load(Ordering::Relaxed)).unwrap_or(0);
-    (result, Counted { live: bytes(&LIVE), peak: bytes(&PEAK) })
+    (result, MemoryUse { live: bytes(&LIVE), peak: bytes(&PEAK) })
 }

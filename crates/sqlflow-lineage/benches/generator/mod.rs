@@ -1,61 +1,61 @@
-//! Lineage answers of any size, as a job over a warehouse gives them, always the same for the same number of
-//! relationships.
+//! Generated lineage documents of any size, like those of a job over a data warehouse. The document is always the same
+//! for the same number of relationships.
 //!
-//! Everything has the proportions that were counted over real answers: two thirds of the bytes are coordinates, hash
-//! codes repeat within a script, and relationships come in the usual mix. The warehouse consists of schemas that know
-//! nothing of each other, each with the same number of statements, so that a column's history has the same size
-//! however large the answer is.
+//! All proportions were counted in real documents: two thirds of the bytes are coordinates, hash codes repeat within a
+//! script, and relationships come in the usual mix. The warehouse consists of schemas that are independent of each
+//! other and have the same number of statements, so the number of columns upstream of a column does not depend on the
+//! size of the document.
 
 use std::io::{self, Write};
 
 use fastrand::Rng;
 
-/// How many relationships make an answer of somewhat more than 100 MB.
+/// The number of relationships of a document of somewhat more than 100 MB.
 pub(crate) const LARGE: usize = 110_000;
 
 /// The two families of layouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// Servers, databases, schemas, objects: since late 2022.
+    /// A tree of servers, databases, schemas and objects: the layout since late 2022.
     Tree,
-    /// One array of objects that name their schema: until then.
+    /// One array of objects that name their schema: the layout before that.
     Flat,
 }
 
-/// What was written.
+/// Facts about a generated document.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Written {
+pub(crate) struct DocumentStats {
     pub(crate) bytes: u64,
     pub(crate) coordinate_bytes: u64,
-    /// The id of a column at the end of a chain of views; the same one in answers of every size.
+    /// The id of a column at the end of a chain of views. It is the same in documents of every size.
     pub(crate) deep_column: String,
 }
 
-/// An answer in memory.
-pub(crate) fn body(layout: Layout, relationships: usize) -> (Vec<u8>, Written) {
+/// Generates a document in memory.
+pub(crate) fn document(layout: Layout, relationships: usize) -> (Vec<u8>, DocumentStats) {
     let mut body = Vec::new();
-    let written = write(layout, relationships, &mut body).expect("a vector takes every byte");
+    let stats = write(layout, relationships, &mut body).expect("a vector takes every byte");
     body.shrink_to_fit();
-    (body, written)
+    (body, stats)
 }
 
-/// Writes an answer of so many relationships.
-pub(crate) fn write(layout: Layout, relationships: usize, out: impl Write) -> io::Result<Written> {
+/// Writes a document with this number of relationships.
+pub(crate) fn write(layout: Layout, relationships: usize, out: impl Write) -> io::Result<DocumentStats> {
     let warehouse = Warehouse::new(relationships);
-    let mut writer = Writer { out, rng: Rng::with_seed(2), written: Written::default() };
+    let mut writer = DocumentWriter { out, rng: Rng::with_seed(2), stats: DocumentStats::default() };
     match layout {
         Layout::Tree => writer.tree(&warehouse)?,
         Layout::Flat => writer.flat(&warehouse)?,
     }
     writer.out.flush()?;
-    writer.written.deep_column = warehouse.deep_column.to_string();
-    Ok(writer.written)
+    writer.stats.deep_column = warehouse.deep_column.to_string();
+    Ok(writer.stats)
 }
 
 const TABLES: usize = 10;
 const STATEMENTS: usize = 40;
 const STATEMENTS_PER_SCRIPT: usize = 8;
-/// A statement reads what the few before it made, so that views stand on views.
+/// The number of previous statements whose results a statement may read, so that views are built on views.
 const LOOK_BACK: usize = 3;
 
 const SUBJECTS: [&str; 16] = [
@@ -101,14 +101,14 @@ struct Column {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ObjectKind {
     Table,
     View,
     SelectList,
     InsertSelect,
 }
 
-impl Kind {
+impl ObjectKind {
     fn name(self) -> &'static str {
         match self {
             Self::Table => "table",
@@ -130,10 +130,10 @@ impl Kind {
 struct Object {
     id: u32,
     name: String,
-    kind: Kind,
-    /// Which script made it.
+    kind: ObjectKind,
+    /// The index of the script that creates it.
     script: usize,
-    /// The last one stands for the record set.
+    /// The columns; the last one is the record set.
     columns: Vec<Column>,
 }
 
@@ -150,28 +150,28 @@ struct Process {
     script: usize,
 }
 
-/// An object of a schema and one of its columns.
-type End = (usize, usize);
+/// The index of an object in its schema, and the index of one of its columns.
+type ColumnIndex = (usize, usize);
 
 enum Relationship {
     /// The value of `target` is computed from those of `sources`.
     Value {
-        target: End,
-        sources: Vec<End>,
+        target: ColumnIndex,
+        sources: Vec<ColumnIndex>,
         effect: &'static str,
         process: Option<usize>,
         script: usize,
     },
-    /// `sources` decide which records `target` holds.
+    /// `sources` decide which rows `target` has.
     Records {
-        target: End,
-        sources: Vec<End>,
+        target: ColumnIndex,
+        sources: Vec<ColumnIndex>,
         clause: &'static str,
         script: usize,
     },
     ForeignKey {
-        target: End,
-        source: End,
+        target: ColumnIndex,
+        source: ColumnIndex,
         script: usize,
     },
     Call {
@@ -194,7 +194,7 @@ struct Schema {
 struct Warehouse {
     schemas: Vec<Schema>,
     deep_column: u32,
-    /// The first id that is free for relationships.
+    /// The first id that relationships can use.
     next_id: u32,
 }
 
@@ -219,7 +219,7 @@ impl Warehouse {
     }
 }
 
-/// Decides what is in a schema, before anything is written: columns are named by relationships that come later.
+/// Creates the content of a schema. Nothing is written before, because relationships refer to all of its columns.
 struct Planner<'p> {
     rng: &'p mut Rng,
     ids: &'p mut u32,
@@ -240,7 +240,7 @@ impl Planner<'_> {
             let columns = self.rng.usize(8..20);
             let name = format!("src_{}_{at}", self.subject());
             let columns = self.columns(columns);
-            self.object(&mut schema, name, Kind::Table, 0, columns);
+            self.object(&mut schema, name, ObjectKind::Table, 0, columns);
         }
         for (at, script) in (0..scripts).enumerate() {
             let id = self.id();
@@ -253,7 +253,7 @@ impl Planner<'_> {
         schema
     }
 
-    /// A view over a select list, or an insert.
+    /// Adds a view over a select list, or an insert.
     fn statement(&mut self, schema: &mut Schema, at: usize) {
         let script = at / STATEMENTS_PER_SCRIPT;
         let inputs = self.inputs(schema);
@@ -263,9 +263,9 @@ impl Planner<'_> {
         let is_view = self.rng.u8(..10) < 7;
         let id = self.id();
         let (process, result, target, effect) = if is_view {
-            ("sstcreateview", Kind::SelectList, Kind::View, "create_view")
+            ("sstcreateview", ObjectKind::SelectList, ObjectKind::View, "create_view")
         } else {
-            ("sstinsert", Kind::InsertSelect, Kind::Table, "insert")
+            ("sstinsert", ObjectKind::InsertSelect, ObjectKind::Table, "insert")
         };
         let verb = if is_view { "Create View" } else { "Insert" };
         let name = format!("Query {verb}-{}", at + 1);
@@ -280,7 +280,7 @@ impl Planner<'_> {
             let sources = self.sources(schema, &inputs);
             let select =
                 Relationship::Value { target: (from, column), sources, effect: "select", process: None, script };
-            // A process is named by half of the flows into what is stored, a fifth of all.
+            // Half of the relationships into stored objects name a process: a fifth of all relationships.
             let process = (self.rng.bool()).then_some(at);
             let sources = vec![(from, column)];
             let store = Relationship::Value { target: (to, column), sources, effect, process, script };
@@ -297,23 +297,23 @@ impl Planner<'_> {
         }
     }
 
-    /// The stored objects that a statement reads.
+    /// Returns the stored objects that a statement reads.
     fn inputs(&mut self, schema: &Schema) -> Vec<usize> {
         let stored: Vec<usize> = (0..)
             .zip(&schema.objects)
-            .filter(|(_, object)| matches!(object.kind, Kind::Table | Kind::View))
+            .filter(|(_, object)| matches!(object.kind, ObjectKind::Table | ObjectKind::View))
             .map(|(at, _)| at)
             .collect();
         let recent = &stored[stored.len().saturating_sub(LOOK_BACK)..];
         (0..self.rng.usize(1..=3)).map(|_| recent[self.rng.usize(..recent.len())]).collect()
     }
 
-    fn sources(&mut self, schema: &Schema, inputs: &[usize]) -> Vec<End> {
+    fn sources(&mut self, schema: &Schema, inputs: &[usize]) -> Vec<ColumnIndex> {
         let count = [1, 1, 1, 1, 1, 1, 1, 2][self.rng.usize(..8)];
         (0..count).map(|_| self.end(schema, inputs)).collect()
     }
 
-    fn end(&mut self, schema: &Schema, of: &[usize]) -> End {
+    fn end(&mut self, schema: &Schema, of: &[usize]) -> ColumnIndex {
         let object = of[self.rng.usize(..of.len())];
         let values = schema.objects[object].columns.len() - 1;
         (object, self.rng.usize(..values))
@@ -323,7 +323,7 @@ impl Planner<'_> {
         &mut self,
         schema: &mut Schema,
         name: String,
-        kind: Kind,
+        kind: ObjectKind,
         script: usize,
         mut columns: Vec<Column>,
     ) -> usize {
@@ -346,7 +346,7 @@ impl Planner<'_> {
         SUBJECTS[self.rng.usize(..SUBJECTS.len())]
     }
 
-    /// A script's hash code: some servers write none, some number the scripts.
+    /// Returns the hash code of a script. Some servers write none, and some number the scripts.
     fn hash_code(&mut self, script: usize) -> String {
         match script {
             0 => "0".to_owned(),
@@ -365,13 +365,13 @@ impl Planner<'_> {
     }
 }
 
-struct Writer<W> {
+struct DocumentWriter<W> {
     out: W,
     rng: Rng,
-    written: Written,
+    stats: DocumentStats,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write> DocumentWriter<W> {
     fn tree(&mut self, warehouse: &Warehouse) -> io::Result<()> {
         self.text(concat!(
             r#"{"code":200,"data":{"dbvendor":"dbvoracle","dbobjs":{"createdBy":"sqlflow v1.0.0","servers":[{"#,
@@ -440,7 +440,7 @@ impl<W: Write> Writer<W> {
             writer.coordinates(schema, *script, 2)?;
             if at == record_set {
                 writer.text(r#","source":"system","uiVisible":false"#)?;
-            } else if object.kind == Kind::Table && object.script == 0 {
+            } else if object.kind == ObjectKind::Table && object.script == 0 {
                 let data_type = DATA_TYPES[writer.rng.usize(..DATA_TYPES.len())];
                 writer.text(&format!(r#","dataType":"{data_type}""#))?;
             }
@@ -501,28 +501,40 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    fn target(&mut self, schema: &Schema, script: usize, end: End) -> io::Result<()> {
+    fn target(&mut self, schema: &Schema, script: usize, end: ColumnIndex) -> io::Result<()> {
         self.text(r#""target":"#)?;
         self.end(schema, script, end, None)
     }
 
-    fn sources(&mut self, schema: &Schema, script: usize, ends: &[End], clause: Option<&str>) -> io::Result<()> {
+    fn sources(
+        &mut self,
+        schema: &Schema,
+        script: usize,
+        ends: &[ColumnIndex],
+        clause: Option<&str>,
+    ) -> io::Result<()> {
         self.text(r#","sources":["#)?;
         self.list(ends, |writer, end| writer.end(schema, script, *end, clause))?;
         self.text("]")
     }
 
-    fn end(&mut self, schema: &Schema, script: usize, (object, column): End, clause: Option<&str>) -> io::Result<()> {
+    fn end(
+        &mut self,
+        schema: &Schema,
+        script: usize,
+        (object, column): ColumnIndex,
+        clause: Option<&str>,
+    ) -> io::Result<()> {
         let parent = &schema.objects[object];
         let Column { id, name } = &parent.columns[column];
-        // As servers do, the parent is spelled otherwise than where it is declared.
+        // Servers also spell the parent of an endpoint differently from its declaration.
         let parent_name = parent.name.to_uppercase();
         let parent_id = parent.id;
         self.text(&format!(
             r#"{{"id":"{id}","column":"{name}","parentId":"{parent_id}","parentName":"{parent_name}","coordinates":"#
         ))?;
-        let places = [0, 2, 2, 2, 2, 2, 4, 4, 10, 12, 18][self.rng.usize(..11)];
-        self.coordinates(schema, script, places)?;
+        let count = [0, 2, 2, 2, 2, 2, 4, 4, 10, 12, 18][self.rng.usize(..11)];
+        self.coordinates(schema, script, count)?;
         if let Some(clause) = clause {
             self.text(&format!(r#","clauseType":"{clause}""#))?;
         }
@@ -536,9 +548,9 @@ impl<W: Write> Writer<W> {
         self.text("}")
     }
 
-    /// Starts and ends of words in a script.
+    /// Writes the starts and ends of words in a script.
     fn coordinates(&mut self, schema: &Schema, script: usize, count: usize) -> io::Result<()> {
-        let before = self.written.bytes;
+        let before = self.stats.bytes;
         self.text("[")?;
         let hash = &schema.scripts[script];
         let mut start = (0, 0);
@@ -552,7 +564,7 @@ impl<W: Write> Writer<W> {
             writer.text(&format!(r#"{{"x":{x},"y":{y},"hashCode":"{hash}"}}"#))
         })?;
         self.text("]")?;
-        self.written.coordinate_bytes += self.written.bytes - before;
+        self.stats.coordinate_bytes += self.stats.bytes - before;
         Ok(())
     }
 
@@ -573,7 +585,7 @@ impl<W: Write> Writer<W> {
     }
 
     fn text(&mut self, text: &str) -> io::Result<()> {
-        self.written.bytes += text.len() as u64;
+        self.stats.bytes += text.len() as u64;
         self.out.write_all(text.as_bytes())
     }
 }

@@ -1,31 +1,31 @@
-//! What a competent user would write without this crate: structs that serde derives, with `String` for texts and the
-//! fields that answers of this layout are known to have.
+//! The code that a competent user would write without this crate: structs with derived `Deserialize`, with `String` for
+//! texts and the known fields of documents of this layout.
 
-// The fields are there to be read from JSON, and nothing asks for them.
+// The fields are only read from JSON.
 #![allow(dead_code)]
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sqlflow_lineage::Lineage;
 
-/// As a peer reads a body.
+/// Reads a document as a peer does.
 pub(crate) fn parsed<T: DeserializeOwned>(body: &[u8]) -> T {
     serde_json::from_slice(body).expect("the generator writes JSON")
 }
 
-/// As this crate does.
+/// Reads a document as this crate does.
 pub(crate) fn lineage(body: &[u8]) -> Lineage {
     Lineage::from_slice(body).expect("the generator writes lineage")
 }
 
-/// How many columns feed one, however far.
-pub(crate) fn closure(lineage: &Lineage, column: &str) -> usize {
-    lineage.column_by_id(column).expect("the generator names a column it wrote").upstream().to_vec().len()
+/// Counts the columns upstream of a column.
+pub(crate) fn count_upstream(lineage: &Lineage, column: &str) -> usize {
+    lineage.column_by_id(column).expect("the generator names one of its columns").upstream().to_vec().len()
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Answer {
+pub(crate) struct Document {
     pub(crate) code: i64,
     pub(crate) data: Data,
     pub(crate) session_id: Option<String>,
@@ -172,9 +172,9 @@ pub(crate) struct Relationship {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) effect_type: Option<String>,
-    pub(crate) target: Option<End>,
+    pub(crate) target: Option<Endpoint>,
     #[serde(default)]
-    pub(crate) sources: Vec<End>,
+    pub(crate) sources: Vec<Endpoint>,
     pub(crate) caller: Option<Callable>,
     #[serde(default)]
     pub(crate) callees: Vec<Callable>,
@@ -190,7 +190,7 @@ pub(crate) struct Relationship {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct End {
+pub(crate) struct Endpoint {
     pub(crate) id: String,
     pub(crate) column: Option<String>,
     pub(crate) parent_id: Option<String>,

@@ -1,9 +1,9 @@
-//! As a table of flows, for spreadsheets and scripts.
+//! Diagrams as CSV: a table of flows for spreadsheets and scripts.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
-use super::{Diagram, Drawing};
+use super::{Diagram, DiagramContent};
 use crate::names::{Part, is_default, object_parts, parts, tail_fits};
 use crate::{Object, Vertex};
 
@@ -11,58 +11,71 @@ const HEADER: &str = "source_db,source_schema,source_table,source_column,target_
                       target_column,relation_type,effect_type\n";
 
 impl Diagram<'_> {
-    /// Writes a line for each flow as CSV (RFC 4180, but lines end in a line feed alone), in UTF-8, under the header
-    /// of the server's own CSV exports.
+    /// Writes the diagram as CSV in UTF-8: one line for each edge, under the header of the server's own CSV exports.
+    /// The format is RFC 4180, except that a line ends with a line feed only.
     ///
-    /// A database or schema that is not known, or is `DEFAULT`, is empty, and so are the columns of a diagram
-    /// [by object](Self::by_object). Names are as the server wrote them, with their quotes.
+    /// A database or schema that is unknown or `DEFAULT` is empty, and so are the columns of a diagram
+    /// [by object](Self::by_object). Names keep the spelling and the quotes that the server wrote.
     ///
-    /// Nothing is done to names that a spreadsheet would take for a formula (`=…`, `+…`, `-…`, `@…`): who hands
-    /// lineage of scripts that are not trusted to people with spreadsheets has to have it imported as text.
+    /// Names that a spreadsheet takes for a formula (`=…`, `+…`, `-…`, `@…`) are not changed. If the lineage comes from
+    /// scripts that you do not trust, import the file into the spreadsheet as text.
+    ///
+    /// ```
+    /// # use sqlflow_lineage::Lineage;
+    /// # let lineage: Lineage = r#"{"dbobjs": [
+    /// #     {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
+    /// #     {"id": "3", "name": "REPORT", "type": "view", "columns": [{"id": "4", "name": "SUM"}]}],
+    /// #   "relationships": [{"id": "5", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
+    /// let mut csv = Vec::new();
+    /// lineage.diagram().write_csv(&mut csv)?;
+    /// let csv = String::from_utf8(csv)?;
+    /// assert_eq!(csv.lines().nth(1), Some(",,ORDERS,TOTAL,,,REPORT,SUM,fdd,"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// Those of the writer.
+    /// Returns the errors of the writer.
     pub fn write_csv(&self, writer: impl Write) -> io::Result<()> {
         self.write(writer, write)
     }
 }
 
-fn write(drawing: &Drawing<'_>, writer: &mut dyn Write) -> io::Result<()> {
+fn write(content: &DiagramContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
     writer.write_all(HEADER.as_bytes())?;
-    for edge in &drawing.edges {
+    for edge in &content.edges {
         let effect = edge.effect.as_ref().map_or("", |effect| effect.as_str());
-        let (source, target) = (End(edge.source), End(edge.target));
-        writeln!(writer, "{source},{target},{},{}", Field(edge.relation.as_str()), Field(effect))?;
+        let (source, target) = (VertexFields(edge.source), VertexFields(edge.target));
+        writeln!(writer, "{source},{target},{},{}", CsvField(edge.relation.as_str()), CsvField(effect))?;
     }
     Ok(())
 }
 
-/// An end of a flow, as four fields.
-struct End<'a>(Vertex<'a>);
+/// A vertex as four fields: database, schema, table, column.
+struct VertexFields<'a>(Vertex<'a>);
 
-impl fmt::Display for End<'_> {
+impl fmt::Display for VertexFields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [database, schema, table] = containers(self.0.object());
+        let [database, schema, table] = database_schema_table(self.0.object());
         let column = match self.0 {
             Vertex::Column(column) => column.name(),
             Vertex::Object(_) => "",
         };
-        write!(f, "{},{},{},{}", Field(&database), Field(&schema), Field(&table), Field(column))
+        write!(f, "{},{},{},{}", CsvField(&database), CsvField(&schema), CsvField(&table), CsvField(column))
     }
 }
 
-/// The database, schema and table of an object. What the name says of its containers is left out of the table where
-/// the other two say it, or where it can be told which of them it is.
-fn containers(object: Object<'_>) -> [String; 3] {
+/// Returns the database, schema and table of an object. A qualifier in the name is removed from the table if the
+/// database or the schema repeats it, or if it can only be the database.
+fn database_schema_table(object: Object<'_>) -> [String; 3] {
     let model = &object.inner.model;
     let mut table =
         model.objects.get(object.at as usize).map(|raw| object_parts(model, raw, false)).unwrap_or_default();
     let own = table.pop();
     let known = |name: Option<&str>| name.filter(|name| !is_default(name)).unwrap_or_default().to_owned();
     let (mut database, schema) = (known(object.database()), known(object.schema()));
-    let has_schema = take_from_end(&mut table, &schema);
-    take_from_end(&mut table, &database);
+    let has_schema = remove_suffix(&mut table, &schema);
+    remove_suffix(&mut table, &database);
     if let ([only], true, true) = (table.as_slice(), has_schema, database.is_empty()) {
         only.written.clone_into(&mut database);
         table.clear();
@@ -72,8 +85,8 @@ fn containers(object: Object<'_>) -> [String; 3] {
     [database, schema, table.join(".")]
 }
 
-/// Takes the name of a container off a qualified name, if it ends with that.
-fn take_from_end(name: &mut Vec<Part<'_>>, container: &str) -> bool {
+/// Removes the name of a container from the end of a qualified name. Returns `true` if the name ended with it.
+fn remove_suffix(name: &mut Vec<Part<'_>>, container: &str) -> bool {
     let container = parts(container);
     let ends = container.iter().all(|part| !part.written.is_empty()) && tail_fits(&container, name);
     if ends {
@@ -82,19 +95,20 @@ fn take_from_end(name: &mut Vec<Part<'_>>, container: &str) -> bool {
     ends
 }
 
-struct Field<'t>(&'t str);
+/// A field, in quotes if it needs them.
+struct CsvField<'t>(&'t str);
 
-impl fmt::Display for Field<'_> {
+impl fmt::Display for CsvField<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.0.contains([',', '"', '\n', '\r']) {
             return f.write_str(self.0);
         }
         f.write_char('"')?;
-        for (at, piece) in self.0.split('"').enumerate() {
+        for (at, text) in self.0.split('"').enumerate() {
             if at > 0 {
                 f.write_str("\"\"")?;
             }
-            f.write_str(piece)?;
+            f.write_str(text)?;
         }
         f.write_char('"')
     }
@@ -116,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn each_flow_is_a_line_under_the_header_of_the_servers_exports() {
+    fn each_edge_is_a_line_under_the_header_of_the_servers_exports() {
         let lineage = read(LAYOUT_C1);
         assert_eq!(
             written(&lineage.diagram()),
@@ -131,8 +145,8 @@ mod tests {
         );
     }
 
-    /// Both tables have a column, and one flows into the other.
-    fn flow(source: &str, target: &str) -> Lineage {
+    /// A lineage of two tables with one column each, of which the first flows into the second.
+    fn one_flow(source: &str, target: &str) -> Lineage {
         read_model(
             &format!(
                 r#"{{"id": "1", "type": "table", "columns": [{{"id": "2", "name": "a"}}], {source}}},
@@ -143,11 +157,11 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_not_qualified_by_what_other_fields_say() {
+    fn a_table_does_not_repeat_its_database_and_schema() {
         let lineage =
-            flow(r#""name": "Sales.ORDERS", "schema": "SALES""#, r#""name": "PROD.SALES.LOG", "schema": "SALES""#);
+            one_flow(r#""name": "Sales.ORDERS", "schema": "SALES""#, r#""name": "PROD.SALES.LOG", "schema": "SALES""#);
         assert_eq!(lines(&lineage.diagram()), [",SALES,ORDERS,a,PROD,SALES,LOG,b,fdd,"]);
-        let lineage = flow(
+        let lineage = one_flow(
             r#""name": "s.t", "database": "DEFAULT", "schema": "DEFAULT""#,
             r#""name": "t", "database": "DB", "schema": "default""#,
         );
@@ -155,8 +169,8 @@ mod tests {
     }
 
     #[test]
-    fn commas_quotes_and_line_breaks_are_quoted() {
-        let lineage = flow(r#""name": "x,y""#, r#""name": "say \"hi\"\r\nand go""#);
+    fn fields_with_commas_quotes_or_line_breaks_are_quoted() {
+        let lineage = one_flow(r#""name": "x,y""#, r#""name": "say \"hi\"\r\nand go""#);
         assert!(written(&lineage.diagram()).ends_with("\n,,\"x,y\",a,,,\"say \"\"hi\"\"\r\nand go\",b,fdd,\n"));
     }
 }

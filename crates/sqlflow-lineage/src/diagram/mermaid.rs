@@ -1,102 +1,123 @@
-//! As a flowchart for Mermaid, which Markdown viewers draw.
+//! Diagrams as Mermaid flowcharts, which Markdown viewers draw.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
-use super::sketch::{Look, Place, places, short, visible};
-use super::{Diagram, Drawing, Drawn};
+use super::label::{printable, shorten};
+use super::numbering::{VertexNumber, vertex_numbers};
+use super::style::{ObjectStyle, TEXT_COLOUR};
+use super::{Diagram, DiagramContent, ShownObject};
 use crate::RelationType;
 
+/// The dashes of the border of an intermediate result.
+const INTERMEDIATE_DASHES: &str = ",stroke-dasharray:4";
+
 impl Diagram<'_> {
-    /// Writes the diagram as a Mermaid flowchart, in UTF-8: objects are subgraphs, columns are nodes in them.
+    /// Writes the diagram as a Mermaid flowchart in UTF-8: objects are subgraphs, and columns are nodes in them.
     ///
-    /// An edge that is no `fdd` is dotted and says what it is. A name of more than 80 characters is cut short. Mermaid
-    /// as it is usually set up draws no more than 500 edges and 50,000 characters; [`by_object`](Self::by_object)
-    /// makes much of either.
+    /// An edge that is not `fdd` is dotted and labelled with its type. Names of more than 80 characters are truncated.
+    /// With its default settings, Mermaid draws at most 500 edges and 50,000 characters;
+    /// [`by_object`](Self::by_object) needs far fewer of both.
+    ///
+    /// ```
+    /// # use sqlflow_lineage::Lineage;
+    /// # let lineage: Lineage = r#"{"dbobjs": [
+    /// #     {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
+    /// #     {"id": "3", "name": "REPORT", "type": "view", "columns": [{"id": "4", "name": "SUM"}]}],
+    /// #   "relationships": [{"id": "5", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
+    /// let mut page = b"```mermaid\n".to_vec();
+    /// lineage.diagram().by_object().write_mermaid(&mut page)?;
+    /// page.extend(b"```\n");
+    /// # assert!(String::from_utf8(page)?.starts_with("```mermaid\nflowchart LR\n  n0[\"ORDERS\"]\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// Those of the writer.
+    /// Returns the errors of the writer.
     pub fn write_mermaid(&self, writer: impl Write) -> io::Result<()> {
         self.write(writer, write)
     }
 }
 
-fn write(drawing: &Drawing<'_>, writer: &mut dyn Write) -> io::Result<()> {
+fn write(content: &DiagramContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
     writer.write_all(b"flowchart LR\n")?;
-    for (at, drawn) in drawing.objects.iter().enumerate() {
-        write_object(at, drawn, writer)?;
+    for (at, shown) in content.objects.iter().enumerate() {
+        write_object(at, shown, writer)?;
     }
-    let places = places(drawing);
-    for edge in &drawing.edges {
-        let (Some(source), Some(target)) = (places.get(&edge.source), places.get(&edge.target)) else {
+    let numbers = vertex_numbers(content);
+    for edge in &content.edges {
+        let (Some(source), Some(target)) = (numbers.get(&edge.source), numbers.get(&edge.target)) else {
             continue;
         };
-        let (source, target) = (Id(*source), Id(*target));
+        let (source, target) = (MermaidId(*source), MermaidId(*target));
         if edge.relation == RelationType::Fdd {
             writeln!(writer, "  {source} --> {target}")?;
         } else {
-            writeln!(writer, "  {source} -.->|{}| {target}", Label(edge.relation.as_str()))?;
+            writeln!(writer, "  {source} -.->|{}| {target}", MermaidLabel(edge.relation.as_str()))?;
         }
     }
-    write_looks(drawing, writer)
+    write_styles(content, writer)
 }
 
-fn write_object(at: usize, drawn: &Drawn<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    let name = drawn.object.qualified_name();
-    if drawn.columns.is_empty() {
-        return writeln!(writer, "  n{at}[{}]", Label(&name));
+fn write_object(at: usize, shown: &ShownObject<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    let name = shown.object.qualified_name();
+    if shown.columns.is_empty() {
+        return writeln!(writer, "  n{at}[{}]", MermaidLabel(&name));
     }
-    writeln!(writer, "  subgraph n{at}[{}]", Label(&name))?;
+    writeln!(writer, "  subgraph n{at}[{}]", MermaidLabel(&name))?;
     writeln!(writer, "    direction LR")?;
-    for (number, column) in drawn.columns.iter().enumerate() {
-        writeln!(writer, "    {}[{}]", Id(Place::Column(at, number)), Label(column.name()))?;
+    for (number, column) in shown.columns.iter().enumerate() {
+        writeln!(writer, "    {}[{}]", MermaidId(VertexNumber::Column(at, number)), MermaidLabel(column.name()))?;
     }
     writeln!(writer, "  end")
 }
 
-/// No semicolons here: Mermaid takes some of them away again.
-fn write_looks(drawing: &Drawing<'_>, writer: &mut dyn Write) -> io::Result<()> {
-    for look in Look::ALL {
-        let mut members = drawing.objects.iter().enumerate().filter(|(_, drawn)| Look::of(drawn.object) == look);
+/// Writes one class for each style of object. The lines have no semicolons, because Mermaid removes some of them.
+fn write_styles(content: &DiagramContent<'_>, writer: &mut dyn Write) -> io::Result<()> {
+    for style in ObjectStyle::ALL {
+        let mut members =
+            content.objects.iter().enumerate().filter(|(_, shown)| ObjectStyle::of(shown.object) == style);
         let Some((first, _)) = members.next() else {
             continue;
         };
-        let dashes = if look == Look::Intermediate { ",stroke-dasharray:4" } else { "" };
+        let dashes = if style == ObjectStyle::Intermediate { INTERMEDIATE_DASHES } else { "" };
         writeln!(
             writer,
-            "  classDef {} fill:{},stroke:{},color:#1f2933{dashes}",
-            look.name(),
-            look.fill(),
-            look.border()
+            "  classDef {} fill:{},stroke:{},color:{TEXT_COLOUR}{dashes}",
+            style.name(),
+            style.fill_colour(),
+            style.border_colour()
         )?;
         write!(writer, "  class n{first}")?;
         for (at, _) in members {
             write!(writer, ",n{at}")?;
         }
-        writeln!(writer, " {}", look.name())?;
+        writeln!(writer, " {}", style.name())?;
     }
     Ok(())
 }
 
-struct Id(Place);
+/// The identifier of a node or subgraph.
+struct MermaidId(VertexNumber);
 
-impl fmt::Display for Id {
+impl fmt::Display for MermaidId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Place::Object(object) => write!(f, "n{object}"),
-            Place::Column(object, column) => write!(f, "n{object}c{column}"),
+            VertexNumber::Object(object) => write!(f, "n{object}"),
+            VertexNumber::Column(object, column) => write!(f, "n{object}c{column}"),
         }
     }
 }
 
-/// Text in quotes. Mermaid has several readers: its own grammar, Markdown, HTML and signs for icons and formulas. So
-/// whatever could mean something to one of them is written by its number, which all of them leave alone.
-struct Label<'t>(&'t str);
+/// The text of a label, in quotes. Mermaid reads a label several times: as its own grammar, as Markdown, as HTML, and
+/// for marks of icons and formulas. A character that has a meaning in any of them is therefore written as its number,
+/// which all of them leave unchanged.
+struct MermaidLabel<'t>(&'t str);
 
-impl fmt::Display for Label<'_> {
+impl fmt::Display for MermaidLabel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = short(self.0);
+        let text = shorten(self.0);
         f.write_char('"')?;
         if text.is_empty() {
             f.write_str("#160;")?;
@@ -118,29 +139,29 @@ impl fmt::Display for Label<'_> {
 }
 
 fn write_number(f: &mut fmt::Formatter<'_>, character: char) -> fmt::Result {
-    let shown = if character == '\r' { '␍' } else { visible(character) };
+    let shown = if character == '\r' { '␍' } else { printable(character) };
     write!(f, "#{};", u32::from(shown))
 }
 
-/// Whether no reader can mistake a character that stands between two others.
+/// Returns `true` if a character between two others has no meaning to any of Mermaid's readers.
 fn is_plain(before: char, character: char, after: Option<char>) -> bool {
     let starts_line = before == '\n';
     match character {
         _ if character.is_ascii_alphanumeric() => true,
         ' ' => !starts_line && before != ' ',
         ',' | '-' | '(' | ')' | '/' => !starts_line,
-        // "1. one" is a list.
+        // "1. one" starts a list.
         '.' => !starts_line && !before.is_ascii_digit(),
-        // "__bold__" is not, but "snake_case" is.
+        // "__bold__" has a meaning in Markdown, "snake_case" has none.
         '_' => before.is_alphanumeric() && after.is_some_and(char::is_alphanumeric),
-        // The first two are how Mermaid marks numbers while it works; the others are not seen.
+        // Mermaid marks numbers with the first two while it works; the others are invisible.
         'ﬂ' | '¶' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
             false
         }
         _ => {
             !character.is_ascii()
                 && !character.is_whitespace()
-                && visible(character) == character
+                && printable(character) == character
                 && !character.is_control()
         }
     }
@@ -166,11 +187,11 @@ mod tests {
     }
 
     fn label(name: &str) -> String {
-        Label(name).to_string()
+        MermaidLabel(name).to_string()
     }
 
     #[test]
-    fn plain_names_stay_as_they_are() {
+    fn plain_names_are_written_unchanged() {
         for name in ["SALES.ORDERS", "order_id", "INSERT-SELECT-1", "sum(o.amount)", "naïve", "注文", "end", "订单🙂"]
         {
             assert_eq!(label(name), format!("\"{name}\""));
@@ -178,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_mermaid_markdown_or_html_could_mistake_is_written_by_number() {
+    fn characters_with_a_meaning_in_mermaid_markdown_or_html_are_written_as_numbers() {
         assert_eq!(label("say \"hi\""), "\"say #34;hi#34;\"");
         assert_eq!(label("<b>#quot;"), "\"#60;b#62;#35;quot#59;\"");
         assert_eq!(label("`x`]"), "\"#96;x#96;#93;\"");

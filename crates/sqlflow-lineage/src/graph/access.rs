@@ -1,27 +1,42 @@
-//! Who reads and who writes, and what breaks when a column goes.
+//! The readers and writers of objects, and everything that depends on a column.
 
 use std::collections::HashSet;
 
 use super::super::Inner;
 use super::super::kinds::{EffectType, RelationType};
 use super::super::view::{Column, Object, Process, Relationship};
-use super::walk::{Rules, Stops, nodes_of_object};
+use super::walk::{StopAt, WalkRules, nodes_of_object};
 use super::{Direction, Node};
 
-/// The types of relationships by which one thing depends on another.
+/// The types of relationships that make one column or object depend on another.
 const DEPENDENCIES: [RelationType; 4] = [RelationType::Fdd, RelationType::Fddi, RelationType::Fdr, RelationType::Frd];
 
 impl<'a> Object<'a> {
-    /// The statements that read it, sorted by name.
+    /// Returns the statements that read this object, sorted by name.
     ///
-    /// A statement reads what flows into its result or decides its rows. Answers that name no processes tell of none:
-    /// there, and for queries that store nothing, ask for [`downstream`](Self::downstream).
+    /// A statement reads the objects whose values flow into its result or decide its rows. The list is empty if the
+    /// document names no processes; in that case, and for queries that store nothing, use
+    /// [`downstream`](Self::downstream).
+    ///
+    /// ```
+    /// # use sqlflow_lineage::Lineage;
+    /// # let lineage: Lineage = r#"{"dbobjs": [
+    /// #     {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
+    /// #     {"id": "3", "name": "REPORT", "type": "table", "columns": [{"id": "4", "name": "SUM"}]},
+    /// #     {"id": "6", "name": "Query Insert-1", "type": "process"}],
+    /// #   "relationships": [{"id": "5", "type": "fdd", "processId": "6",
+    /// #     "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
+    /// let readers = lineage.object("ORDERS")?.readers();
+    /// assert_eq!(readers[0].name(), "Query Insert-1");
+    /// assert_eq!(lineage.object("REPORT")?.writers(), readers);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn readers(&self) -> Vec<Process<'a>> {
         processes(self.inner, nodes_of_object(self.inner, self.at), Direction::Downstream)
     }
 
-    /// The statements that write it, sorted by name; otherwise as [`readers`](Self::readers).
+    /// Returns the statements that write this object, sorted by name. The limits of [`readers`](Self::readers) apply.
     #[must_use]
     pub fn writers(&self) -> Vec<Process<'a>> {
         processes(self.inner, nodes_of_object(self.inner, self.at), Direction::Upstream)
@@ -29,14 +44,26 @@ impl<'a> Object<'a> {
 }
 
 impl<'a> Column<'a> {
-    /// What would be touched if this column were dropped.
+    /// Returns everything that would be affected if this column were dropped.
+    ///
+    /// ```
+    /// # use sqlflow_lineage::Lineage;
+    /// # let lineage: Lineage = r#"{"dbobjs": [
+    /// #     {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
+    /// #     {"id": "3", "name": "REPORT", "type": "view", "columns": [{"id": "4", "name": "SUM"}]}],
+    /// #   "relationships": [{"id": "5", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
+    /// let impact = lineage.column("ORDERS", "TOTAL")?.impact();
+    /// assert_eq!(impact.columns[0].qualified_name(), "REPORT.SUM");
+    /// assert_eq!(impact.objects[0].qualified_name(), "REPORT");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn impact(&self) -> Impact<'a> {
-        let losing = self.downstream().over([RelationType::Fdd, RelationType::Fddi]);
+        let dependents = self.downstream().over([RelationType::Fdd, RelationType::Fddi]);
         let object = self.object();
-        let mut rules = Rules::new(self.inner, Direction::Downstream);
+        let mut rules = WalkRules::new(self.inner, Direction::Downstream);
         rules.follow(DEPENDENCIES);
-        rules.stops = Stops::ColumnsAndRows;
+        rules.stop_at = StopAt::StoredColumnsAndRecordSets;
         let mut seen = HashSet::new();
         let mut objects: Vec<Object<'a>> = rules
             .reach([Node::Column(self.at)], None, false)
@@ -47,14 +74,14 @@ impl<'a> Column<'a> {
             .collect();
         objects.sort_by_cached_key(|object| (object.qualified_name(), object.id().to_owned()));
         Impact {
-            columns: losing.to_vec(),
+            columns: dependents.to_vec(),
             objects,
             statements: processes(self.inner, [Node::Column(self.at)], Direction::Downstream),
             relationships: self.relationships().collect(),
         }
     }
 
-    /// The relationships of any type that this column is an end of, in the order of the answer.
+    /// Returns the relationships of any type that have this column as an endpoint, in the order of the document.
     pub fn relationships(&self) -> impl Iterator<Item = Relationship<'a>> + use<'a> {
         let inner = self.inner;
         let node = Node::Column(self.at);
@@ -69,26 +96,27 @@ impl<'a> Column<'a> {
     }
 }
 
-/// What depends on a column; made by [`Column::impact`].
+/// Everything that depends on a column; created by [`Column::impact`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Impact<'a> {
-    /// The stored columns whose values come from it, however far (`fdd`, `fddi`), sorted by qualified name.
+    /// The stored columns whose values come from the column, at any distance (`fdd`, `fddi`), sorted by qualified name.
     pub columns: Vec<Column<'a>>,
-    /// The stored objects that depend on it in any way, however far: a value, a filter, a join (`fdd`, `fddi`, `fdr`,
-    /// `frd`); sorted by qualified name. Its own object is not one of them.
+    /// The stored objects that depend on the column at any distance, through a value, a filter or a join (`fdd`,
+    /// `fddi`,
+    /// `fdr`, `frd`), sorted by qualified name. The object of the column itself is not included.
     pub objects: Vec<Object<'a>>,
-    /// The statements that read it themselves and would fail, sorted by name; as [`Object::readers`].
+    /// The statements that read the column directly and would fail, sorted by name; see [`Object::readers`].
     pub statements: Vec<Process<'a>>,
-    /// The relationships of any type that it is an end of, joins and foreign keys among them.
+    /// The relationships of any type that have the column as an endpoint, including joins and foreign keys.
     pub relationships: Vec<Relationship<'a>>,
 }
 
-/// The processes of the relationships between some nodes and the nearest stored objects.
+/// Returns the processes of the relationships between some nodes and the nearest stored objects.
 fn processes(inner: &Inner, nodes: impl IntoIterator<Item = Node>, direction: Direction) -> Vec<Process<'_>> {
-    let mut rules = Rules::new(inner, direction);
+    let mut rules = WalkRules::new(inner, direction);
     rules.follow(DEPENDENCIES);
-    rules.stops = Stops::ColumnsAndRows;
+    rules.stop_at = StopAt::StoredColumnsAndRecordSets;
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for node in nodes {
@@ -100,7 +128,7 @@ fn processes(inner: &Inner, nodes: impl IntoIterator<Item = Node>, direction: Di
         };
         rules.each_relationship(node, &mut visit);
         if direction == Direction::Downstream {
-            // Both sides of a join are read, whichever the server calls its target.
+            // A join reads both of its sides, no matter which of them the server calls the target.
             let ends = [Direction::Upstream, Direction::Downstream];
             let all = ends.into_iter().flat_map(|direction| inner.index().at(&inner.model, node, direction)).copied();
             all.filter(|&at| Relationship::new(inner, at).relation_type() == RelationType::Join).for_each(visit);

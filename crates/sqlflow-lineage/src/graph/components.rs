@@ -1,34 +1,34 @@
-//! Which nodes lie on a cycle together, and which of those groups nothing leads out of.
+//! Cycles: groups of nodes that reach each other, and the groups that no edge leaves.
 
-/// The strongly connected components of a graph, by Tarjan's algorithm, with a stack of its own, so that a long chain
-/// needs no deep recursion.
+/// The strongly connected components of a graph, found by Tarjan's algorithm. It keeps its own stack, because recursion
+/// along a long chain would overflow that of the thread.
 pub(super) struct Components<'g> {
     next: &'g [Vec<usize>],
     /// The component of each node.
-    of: Vec<usize>,
+    component_of: Vec<usize>,
 }
 
 impl<'g> Components<'g> {
-    /// `next` gives for each node the nodes an edge leads to.
+    /// Finds the components of a graph. `next` holds, for each node, the nodes that its edges lead to.
     pub(super) fn new(next: &'g [Vec<usize>]) -> Self {
-        Self { next, of: components(next.len(), next) }
+        Self { next, component_of: components(next.len(), next) }
     }
 
-    /// For each node, whether its component has no edge to another one: where a walk along the edges cannot but end.
-    pub(super) fn ends(&self) -> Vec<bool> {
-        let mut is_end = vec![true; self.of.len()];
+    /// Returns, for each node, `true` if no edge leaves its component. A walk along the edges can only end there.
+    pub(super) fn sinks(&self) -> Vec<bool> {
+        let mut is_sink = vec![true; self.component_of.len()];
         for (node, targets) in self.next.iter().enumerate() {
-            if targets.iter().any(|&to| self.of[to] != self.of[node]) {
-                is_end[self.of[node]] = false;
+            if targets.iter().any(|&to| self.component_of[to] != self.component_of[node]) {
+                is_sink[self.component_of[node]] = false;
             }
         }
-        self.of.iter().map(|&at| is_end[at]).collect()
+        self.component_of.iter().map(|&at| is_sink[at]).collect()
     }
 
-    /// Whether some node can be come back to.
+    /// Returns `true` if some node can be reached from itself.
     pub(super) fn has_cycles(&self) -> bool {
-        let mut sizes = vec![0; self.of.len()];
-        for &at in &self.of {
+        let mut sizes = vec![0; self.component_of.len()];
+        for &at in &self.component_of {
             sizes[at] += 1;
         }
         let feeds_itself = self.next.iter().enumerate().any(|(node, targets)| targets.contains(&node));
@@ -36,13 +36,13 @@ impl<'g> Components<'g> {
     }
 }
 
-/// Not visited yet, or in no component yet.
+/// The number of a node that has not been visited, or that has no component yet.
 const NONE: usize = usize::MAX;
 
-/// A node on the way down, and how many of its edges were taken.
-struct Frame {
+/// A node of the depth-first search, and the number of its edges that were followed.
+struct SearchFrame {
     node: usize,
-    taken: usize,
+    followed: usize,
 }
 
 fn components(count: usize, next: &[Vec<usize>]) -> Vec<usize> {
@@ -55,26 +55,26 @@ fn components(count: usize, next: &[Vec<usize>]) -> Vec<usize> {
         if order[root] != NONE {
             continue;
         }
-        let mut way = vec![Frame { node: root, taken: 0 }];
-        while let Some(Frame { node, taken }) = way.last_mut() {
+        let mut stack = vec![SearchFrame { node: root, followed: 0 }];
+        while let Some(SearchFrame { node, followed }) = stack.last_mut() {
             let node = *node;
-            if *taken == 0 && order[node] == NONE {
+            if *followed == 0 && order[node] == NONE {
                 order[node] = visited;
                 lowest[node] = visited;
                 visited += 1;
                 open.push(node);
             }
-            if let Some(&to) = next[node].get(*taken) {
-                *taken += 1;
+            if let Some(&to) = next[node].get(*followed) {
+                *followed += 1;
                 if order[to] == NONE {
-                    way.push(Frame { node: to, taken: 0 });
+                    stack.push(SearchFrame { node: to, followed: 0 });
                 } else if component[to] == NONE {
                     lowest[node] = lowest[node].min(order[to]);
                 }
                 continue;
             }
-            way.pop();
-            if let Some(above) = way.last() {
+            stack.pop();
+            if let Some(above) = stack.last() {
                 lowest[above.node] = lowest[above.node].min(lowest[node]);
             }
             if lowest[node] == order[node] {
@@ -96,24 +96,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_ends_at_its_last_node() {
-        assert_eq!(Components::new(&[vec![1], vec![2], vec![]]).ends(), [false, false, true]);
+    fn the_last_node_of_a_chain_is_its_sink() {
+        assert_eq!(Components::new(&[vec![1], vec![2], vec![]]).sinks(), [false, false, true]);
     }
 
     #[test]
-    fn a_cycle_that_nothing_leads_out_of_is_an_end_as_a_whole() {
-        assert_eq!(Components::new(&[vec![1], vec![2], vec![1], vec![]]).ends(), [false, true, true, true]);
+    fn a_cycle_that_no_edge_leaves_is_a_sink_as_a_whole() {
+        assert_eq!(Components::new(&[vec![1], vec![2], vec![1], vec![]]).sinks(), [false, true, true, true]);
     }
 
     #[test]
-    fn a_cycle_with_a_way_out_is_no_end() {
-        assert_eq!(Components::new(&[vec![1], vec![0, 2], vec![2, 3], vec![]]).ends(), [false, false, false, true]);
+    fn a_cycle_that_an_edge_leaves_is_no_sink() {
+        assert_eq!(Components::new(&[vec![1], vec![0, 2], vec![2, 3], vec![]]).sinks(), [false, false, false, true]);
     }
 
     #[test]
-    fn a_chain_of_a_million_nodes_needs_no_deep_stack() {
+    fn a_chain_of_a_million_nodes_does_not_overflow_the_stack() {
         let next: Vec<Vec<usize>> = (1..=1_000_000).map(|to| if to < 1_000_000 { vec![to] } else { vec![] }).collect();
-        let ends = Components::new(&next).ends();
-        assert_eq!(ends.iter().filter(|end| **end).count(), 1);
+        let sinks = Components::new(&next).sinks();
+        assert_eq!(sinks.iter().filter(|is_sink| **is_sink).count(), 1);
     }
 }

@@ -1,14 +1,14 @@
-//! Joins by id: which record an id means.
+//! The record that an id belongs to.
 
 use super::super::intern::Symbol;
 use super::super::model::{EndExtra, Model, NONE, RawEnd};
 
-/// What each id means. Ids are symbols, so each table is as long as there are symbols.
+/// The records of all ids. Ids are symbols, so each table has an entry for every symbol.
 pub(crate) struct Ids {
     objects: Vec<u32>,
     columns: Vec<u32>,
     processes: Vec<u32>,
-    /// The arguments of routines, each with its routine. Few answers have any, so they are sorted pairs.
+    /// The arguments of routines, each with its routine. Few documents have any, so they are sorted pairs.
     arguments: Vec<(Symbol, u32)>,
 }
 
@@ -41,7 +41,7 @@ impl Ids {
         found(&self.processes, id)
     }
 
-    /// The routine that an argument belongs to.
+    /// Returns the routine that an argument belongs to.
     fn routine_of_argument(&self, id: Symbol) -> Option<u32> {
         let at = self.arguments.partition_point(|entry| entry.0 < id);
         self.arguments.get(at).filter(|entry| entry.0 == id).map(|entry| entry.1)
@@ -55,15 +55,15 @@ impl Ids {
     }
 }
 
-/// Ids are unique in every real answer; should one not be, its first bearer has it.
+/// Returns the first record of each id. In every real document, ids are unique.
 fn by_symbol(size: usize, ids: impl Iterator<Item = Symbol>) -> Vec<u32> {
     let mut table = vec![NONE; size];
     for (at, id) in (0..).zip(ids) {
         if !id.is_absent()
-            && let Some(place) = table.get_mut(id.index())
-            && *place == NONE
+            && let Some(entry) = table.get_mut(id.index())
+            && *entry == NONE
         {
-            *place = at;
+            *entry = at;
         }
     }
     table
@@ -73,7 +73,7 @@ fn found(table: &[u32], id: Symbol) -> Option<u32> {
     table.get(id.index()).copied().filter(|&at| at != NONE)
 }
 
-/// A column, or an object as a whole for table-level relationships.
+/// A node of the graph: a column, or an object as a whole for relationships between tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Node {
     Column(u32),
@@ -89,7 +89,7 @@ impl Node {
     }
 }
 
-/// The node that an end means; for the argument of a routine the routine.
+/// Returns the node of an endpoint. For the argument of a routine, it is the routine.
 pub(crate) fn node_of(model: &Model, ids: &Ids, at: u32, end: &RawEnd) -> Option<Node> {
     if let Some(column) = ids.column(end.id) {
         return Some(Node::Column(column));

@@ -1,34 +1,34 @@
-//! Which relationships meet at a node; built once for a lineage, on the first question.
+//! The relationships of each node; built once for a lineage, for its first question.
 
 use super::super::model::Model;
 use super::super::view;
 use super::Direction;
 use super::ids::{Ids, Node, node_of};
 
-/// The relationships at each node, one list for those it is a target of and one for those it is a source of.
+/// The relationships of each node: one list of those that lead into it, and one of those that lead out of it.
 pub(crate) struct Index {
     into: Adjacency,
     out_of: Adjacency,
-    /// For each object whether a database stores it.
+    /// For each object, `true` if a database stores it.
     stored: Vec<bool>,
-    /// The record sets, each with its object, in the order of objects.
-    rows: Vec<(u32, u32)>,
+    /// Each object with its record set, in the order of the objects.
+    record_sets: Vec<(u32, u32)>,
 }
 
 impl Index {
     pub(crate) fn new(model: &Model, ids: &Ids) -> Self {
         let is_stored = |object| !view::is_intermediate(model, object) && !view::is_routine(model, object);
-        let mut rows: Vec<(u32, u32)> = (0..)
+        let mut record_sets: Vec<(u32, u32)> = (0..)
             .zip(&model.columns)
             .filter(|(_, column)| view::is_record_set(model, column))
             .map(|(at, column)| (column.object, at))
             .collect();
-        rows.sort_unstable();
+        record_sets.sort_unstable();
         Self {
             into: Adjacency::new(model, ids, Direction::Downstream),
             out_of: Adjacency::new(model, ids, Direction::Upstream),
             stored: model.objects.iter().map(is_stored).collect(),
-            rows,
+            record_sets,
         }
     }
 
@@ -36,14 +36,14 @@ impl Index {
         self.stored.get(object as usize).copied().unwrap_or(false)
     }
 
-    /// The record sets of an object, of which there is one at most in real answers, each with the object.
-    pub(super) fn rows_of(&self, object: u32) -> &[(u32, u32)] {
-        let from = self.rows.partition_point(|rows| rows.0 < object);
-        let to = self.rows.partition_point(|rows| rows.0 <= object);
-        self.rows.get(from..to).unwrap_or_default()
+    /// Returns the record sets of an object, each with the object. In real documents there is at most one.
+    pub(super) fn record_sets_of(&self, object: u32) -> &[(u32, u32)] {
+        let from = self.record_sets.partition_point(|record_set| record_set.0 < object);
+        let to = self.record_sets.partition_point(|record_set| record_set.0 <= object);
+        self.record_sets.get(from..to).unwrap_or_default()
     }
 
-    /// The relationships that lead on from a node.
+    /// Returns the relationships along which a walk leaves a node.
     pub(super) fn at(&self, model: &Model, node: Node, direction: Direction) -> &[u32] {
         match direction {
             Direction::Upstream => self.into.of(node.index(model)),
@@ -52,14 +52,14 @@ impl Index {
     }
 }
 
-/// For each node the relationships that it is an end of, in one role, as one array with a start for each node.
+/// The relationships of each node in one direction, as one array with a start for each node.
 struct Adjacency {
     starts: Vec<u32>,
     relationships: Vec<u32>,
 }
 
 impl Adjacency {
-    /// For the ends that a walk goes to in a direction.
+    /// Collects the endpoints that a walk in a direction goes to.
     fn new(model: &Model, ids: &Ids, ends: Direction) -> Self {
         let nodes = model.columns.len() + model.objects.len();
         let mut starts = vec![0_u32; nodes + 1];
@@ -74,12 +74,12 @@ impl Adjacency {
             *start = total;
         }
         let mut relationships = vec![0; total as usize];
-        // Filled from behind, so that every start ends where its list begins.
+        // Each list is filled from its end, so that `starts` holds the beginnings when all are filled.
         each_node(model, ids, ends, |node, relationship| {
             if let Some(start) = starts.get_mut(node) {
                 *start = start.saturating_sub(1);
-                if let Some(place) = relationships.get_mut(*start as usize) {
-                    *place = relationship;
+                if let Some(slot) = relationships.get_mut(*start as usize) {
+                    *slot = relationship;
                 }
             }
         });

@@ -16,20 +16,20 @@ fn column<'l>(lineage: &'l Lineage, id: &str) -> Column<'l> {
 }
 
 #[test]
-fn flows_walk_through_intermediate_results_and_leave_out_record_sets() {
+fn column_flows_skip_intermediate_results_and_record_sets() {
     let expected = ["sales.customers.region → sales.report.region", "sales.orders.amount → sales.report.total"];
     assert_eq!(flows(&read(LAYOUT_C1)), expected);
     assert_eq!(flows(&read(LAYOUT_B)), expected);
 }
 
 #[test]
-fn the_lineage_of_tables_follows_from_that_of_columns() {
+fn object_flows_are_derived_from_column_flows() {
     let expected = ["sales.customers → sales.report", "sales.orders → sales.report"];
     assert_eq!(names(read(LAYOUT_C1).object_flows()), expected);
 }
 
 #[test]
-fn upstream_and_downstream_are_each_others_mirror() {
+fn downstream_mirrors_upstream() {
     let lineage = read(LAYOUT_C1);
     let total = column(&lineage, "32");
     assert_eq!(names(total.upstream()), ["sales.orders.amount"]);
@@ -43,7 +43,7 @@ fn upstream_and_downstream_are_each_others_mirror() {
 }
 
 #[test]
-fn what_decides_the_rows_of_a_result_is_upstream_of_all_its_columns_over_fdr() {
+fn over_fdr_a_filter_is_upstream_of_every_column_of_its_result() {
     let lineage = read(LAYOUT_C1);
     let both = [RelationType::Fdd, RelationType::Fdr];
     let region = column(&lineage, "31");
@@ -58,7 +58,7 @@ fn what_decides_the_rows_of_a_result_is_upstream_of_all_its_columns_over_fdr() {
 }
 
 #[test]
-fn a_dropped_column_touches_what_only_filters_by_it() {
+fn impact_includes_objects_that_only_filter_by_the_column() {
     let lineage = read(LAYOUT_C1);
     let impact = column(&lineage, "22").impact();
     assert!(impact.columns.is_empty());
@@ -101,7 +101,7 @@ fn chain(edges: &[(&str, &str)]) -> Lineage {
 }
 
 #[test]
-fn upstream_goes_as_far_as_it_is_told() {
+fn upstream_respects_depth_and_ultimate() {
     let lineage = chain(&[("11", "41"), ("41", "21"), ("21", "51"), ("51", "31")]);
     let last = column(&lineage, "31");
     assert_eq!(names(last.upstream()), ["a.x", "b.x"]);
@@ -118,7 +118,7 @@ fn upstream_goes_as_far_as_it_is_told() {
 }
 
 #[test]
-fn paths_run_with_the_flow_to_every_ultimate_source() {
+fn paths_lead_in_the_direction_of_flow_from_every_ultimate_source() {
     let lineage = chain(&[("11", "41"), ("41", "31"), ("11", "21"), ("21", "51"), ("51", "31")]);
     let last = column(&lineage, "31");
     assert_eq!(names(last.upstream().paths()), ["a.x → c.x", "a.x → b.x → c.x"]);
@@ -132,7 +132,7 @@ fn paths_run_with_the_flow_to_every_ultimate_source() {
 }
 
 #[test]
-fn a_cycle_is_walked_once_and_is_ultimate_as_a_whole() {
+fn a_cycle_is_walked_once_and_all_its_members_are_ultimate() {
     let lineage = chain(&[("11", "21"), ("21", "11"), ("21", "31")]);
     let last = column(&lineage, "31");
     assert_eq!(names(last.upstream()), ["a.x", "b.x"]);
@@ -142,7 +142,7 @@ fn a_cycle_is_walked_once_and_is_ultimate_as_a_whole() {
 }
 
 #[test]
-fn a_cycle_of_intermediate_results_ends() {
+fn a_cycle_of_intermediate_results_terminates() {
     let lineage = chain(&[("11", "41"), ("41", "51"), ("51", "41"), ("51", "31")]);
     assert_eq!(flows(&lineage), ["a.x → c.x"]);
 }
@@ -165,7 +165,7 @@ fn two_paths_to_one_source_are_one_flow() {
 }
 
 #[test]
-fn only_value_flows_are_walked_unless_asked() {
+fn only_fdd_is_followed_by_default() {
     let lineage = read_model(CHAIN, r#"{"id": "r", "type": "fdr", "target": {"id": 31}, "sources": [{"id": 11}]}"#);
     assert!(flows(&lineage).is_empty());
     assert!(column(&lineage, "31").upstream().to_vec().is_empty());
@@ -174,7 +174,7 @@ fn only_value_flows_are_walked_unless_asked() {
 }
 
 #[test]
-fn a_relationship_between_whole_tables_joins_objects() {
+fn a_relationship_between_whole_tables_connects_objects() {
     let lineage = read_model(
         CHAIN,
         r#"{"id": "r", "type": "fdd", "target": {"id": 3}, "sources": [{"id": "x", "sourceId": 1, "sourceName": "A"}]}"#,
@@ -214,7 +214,7 @@ fn values_flow_through_the_arguments_of_a_routine() {
 }
 
 #[test]
-fn a_result_fed_as_a_whole_feeds_by_its_columns() {
+fn a_result_that_is_fed_as_a_whole_feeds_others_by_its_columns() {
     let relationships = r#"{"id": "r", "type": "fdd", "target": {"id": 4}, "sources": [{"id": 1}]},
                            {"id": "q", "type": "fdd", "target": {"id": 31}, "sources": [{"id": 41}]}"#;
     let lineage = read_model(CHAIN, relationships);
@@ -224,7 +224,7 @@ fn a_result_fed_as_a_whole_feeds_by_its_columns() {
 }
 
 #[test]
-fn calls_are_walked_from_the_caller_to_what_it_calls() {
+fn callees_are_downstream_of_their_caller() {
     let body = r#"{"dbobjs": {"servers": [{"name": "s", "schemas": [{"name": "hr", "procedures": [
         {"id": 1, "name": "p", "type": "procedure"}, {"id": 2, "name": "q", "type": "procedure"}]}]}]},
         "relationships": [{"id": 3, "type": "call", "caller": {"id": 1}, "callees": [{"id": 2}]}]}"#;
@@ -246,9 +246,9 @@ fn an_object_that_begins_one_flow_and_passes_on_another_is_ultimate() {
     assert_eq!(names(lineage.object("c").unwrap().upstream().ultimate()), ["a", "b"]);
 }
 
-/// Every way into the clique is a dead end, of which there are more than could be tried.
+/// Every path into the clique is a dead end, and there are too many of them to try them all.
 #[test]
-fn dead_ends_do_not_keep_the_paths_from_ending() {
+fn paths_terminate_despite_a_huge_number_of_dead_ends() {
     const SIZE: usize = 40;
     let tables: Vec<String> = (0..=SIZE)
         .map(|at| {
@@ -270,7 +270,7 @@ fn dead_ends_do_not_keep_the_paths_from_ending() {
 }
 
 #[test]
-fn a_statement_that_only_joins_by_a_column_reads_it() {
+fn a_statement_that_only_joins_by_a_column_reads_its_table() {
     let lineage = read(
         r#"{"dbobjs": [{"id": 1, "name": "s", "type": "table", "columns": [{"id": 11, "name": "k"}]},
                        {"id": 2, "name": "u", "type": "table", "columns": [{"id": 21, "name": "k"}]},
@@ -283,8 +283,8 @@ fn a_statement_that_only_joins_by_a_column_reads_it() {
     }
 }
 
-/// How engines name what is in between: type, name, effect of what feeds it, effect of what it feeds.
-const IN_BETWEEN: [(&str, &str, &str, &str); 11] = [
+/// The intermediate objects of real engines: type, name, effect of the relationship into it, and of the one out of it.
+const INTERMEDIATES: [(&str, &str, &str, &str); 11] = [
     ("select_list", "RS-1", "select", "create_view"),
     ("select_list", "RESULT_OF_O-1", "select", "create_view"),
     ("insert-select", "INSERT-SELECT-1", "select", "insert"),
@@ -299,8 +299,8 @@ const IN_BETWEEN: [(&str, &str, &str, &str); 11] = [
 ];
 
 #[test]
-fn whatever_engines_put_in_between_is_walked_through() {
-    for (kind, name, fed_by, feeds) in IN_BETWEEN {
+fn every_kind_of_intermediate_object_is_walked_through() {
+    for (kind, name, effect_in, effect_out) in INTERMEDIATES {
         let lineage = read_model(
             &format!(
                 r#"{{"id": 1, "name": "a", "type": "table", "columns": [{{"id": 11, "name": "x"}}]}},
@@ -308,19 +308,19 @@ fn whatever_engines_put_in_between_is_walked_through() {
                    {{"id": 3, "name": "v", "type": "view", "columns": [{{"id": 31, "name": "x"}}]}}"#
             ),
             &format!(
-                r#"{{"id": 4, "type": "fdd", "effectType": "{fed_by}", "target": {{"id": 21}}, "sources": [{{"id": 11}}]}},
-                   {{"id": 5, "type": "fdd", "effectType": "{feeds}", "target": {{"id": 31}}, "sources": [{{"id": 21}}]}}"#
+                r#"{{"id": 4, "type": "fdd", "effectType": "{effect_in}", "target": {{"id": 21}}, "sources": [{{"id": 11}}]}},
+                   {{"id": 5, "type": "fdd", "effectType": "{effect_out}", "target": {{"id": 31}}, "sources": [{{"id": 21}}]}}"#
             ),
         );
         assert_eq!(flows(&lineage), ["a.x → v.x"], "{name}");
-        let between = lineage.object_by_id("2").unwrap();
-        assert!(between.is_intermediate(), "{name}");
-        assert_eq!(names(between.downstream()), ["v"], "{name}");
+        let intermediate = lineage.object_by_id("2").unwrap();
+        assert!(intermediate.is_intermediate(), "{name}");
+        assert_eq!(names(intermediate.downstream()), ["v"], "{name}");
     }
 }
 
 #[test]
-fn a_diagram_shows_the_ways_between_what_was_asked_for() {
+fn a_diagram_shows_the_edges_between_the_selected_objects() {
     let lineage = chain(&[("11", "41"), ("41", "21"), ("21", "31")]);
     let edges = |diagram: super::super::Diagram<'_>| {
         names(diagram.edges().into_iter().map(|edge| format!("{} {} {}", edge.source, edge.relation, edge.target)))
@@ -334,7 +334,7 @@ fn a_diagram_shows_the_ways_between_what_was_asked_for() {
 }
 
 #[test]
-fn an_edge_tells_what_decides_it_and_how_it_was_made() {
+fn an_edge_has_the_relation_and_the_effect_of_its_relationship() {
     let lineage = read(LAYOUT_C1);
     let diagram = lineage.diagram().over([RelationType::Fdd, RelationType::Fdr]);
     let edges: Vec<String> = diagram
@@ -355,9 +355,8 @@ fn an_edge_tells_what_decides_it_and_how_it_was_made() {
     );
 }
 
-/// A search that knows nothing of indexes agrees, about every depth.
 #[test]
-fn many_random_graphs_agree_with_a_naive_search() {
+fn upstream_agrees_with_a_naive_search_on_random_graphs_at_every_depth() {
     let mut random = fastrand::Rng::with_seed(7);
     let ids = ["11", "21", "31", "41", "51"];
     for _ in 0..500 {
@@ -386,7 +385,7 @@ fn many_random_graphs_agree_with_a_naive_search() {
     }
 }
 
-/// The stored columns at most so many steps up, by relaxing every edge until nothing changes.
+/// Returns the stored columns that are at most `depth` steps upstream, by relaxing every edge until nothing changes.
 fn naive_upstream<'e>(edges: &[(&'e str, &'e str)], of: &str, depth: u32) -> BTreeSet<&'e str> {
     let is_stored = |id: &str| id < "40";
     let mut cost: BTreeMap<&str, u32> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Walking: from a node to the next ones that are shown, through those that are not.
+//! Walks from a node to the next nodes that are shown, through the nodes that are not.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -9,94 +9,94 @@ use super::super::model::{RawEnd, RawRelationship, RelationshipExtra};
 use super::ids::{Node, node_of};
 use super::{Direction, Vertex};
 
-/// What a walk follows, and what it stops at.
+/// The relationships that a walk follows, and the nodes that it stops at.
 #[derive(Clone)]
-pub(crate) struct Rules<'a> {
+pub(crate) struct WalkRules<'a> {
     pub(crate) inner: &'a Inner,
     pub(crate) direction: Direction,
-    /// The types of relationships that are followed, as symbols of the lineage.
+    /// The relation types that are followed, as symbols of the lineage.
     types: Vec<Symbol>,
-    /// Whether the rows of an object count as something its columns depend on.
-    follows_rows: bool,
-    pub(crate) stops: Stops,
-    /// Whether steps are told apart by clause, function and effect too. For walks upstream: the target is where a
-    /// step begins.
+    /// `true` if the columns of an object depend on its record set.
+    follows_record_sets: bool,
+    pub(crate) stop_at: StopAt,
+    /// `true` if hops that differ only in clause, function or effect are kept apart. Only for walks upstream, in which
+    /// the target is the node where a hop begins.
     pub(crate) detailed: bool,
-    /// Whether what is in between joins relationships of its columns with those of it as a whole.
+    /// `true` if a walk through an intermediate object or a routine goes from relationships of its columns to those of
+    /// the object as a whole, and back.
     pub(crate) joins_levels: bool,
 }
 
-/// Where a walk stops; everything else is walked through.
+/// The nodes that a walk stops at. It walks through all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stops {
-    /// At columns of stored objects.
-    Columns,
-    /// There, and at the record sets of stored objects.
-    ColumnsAndRows,
-    /// At each step.
-    Everywhere,
+pub(crate) enum StopAt {
+    /// Stored objects and their columns, except for record sets.
+    StoredColumns,
+    /// Stored objects and their columns, including record sets.
+    StoredColumnsAndRecordSets,
+    EveryNode,
 }
 
-impl Stops {
-    /// These, and record sets.
-    pub(crate) fn and_rows(self) -> Self {
-        if self == Self::Columns { Self::ColumnsAndRows } else { self }
+impl StopAt {
+    pub(crate) fn with_record_sets(self) -> Self {
+        if self == Self::StoredColumns { Self::StoredColumnsAndRecordSets } else { self }
     }
 
-    /// These, but for record sets where not everything is shown.
-    pub(crate) fn without_rows(self) -> Self {
-        if self == Self::ColumnsAndRows { Self::Columns } else { self }
+    /// Returns the same nodes without record sets, unless they are all nodes.
+    pub(crate) fn without_record_sets(self) -> Self {
+        if self == Self::StoredColumnsAndRecordSets { Self::StoredColumns } else { self }
     }
 }
 
-/// What the steps between two nodes say together.
+/// The attributes of a hop, combined from its steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Label {
-    /// The type they share, or the first on the way that is not `fdd`. Absent where no relationship was followed, only
-    /// the step between a column and its object's rows.
+pub(crate) struct HopAttributes {
+    /// The type of the first relationship that is not `fdd`, or else `fdd`. Absent if no relationship was followed, but
+    /// only the step between a column and the record set of its object.
     pub(crate) relation: Symbol,
-    /// Whether the way led through the rows of an object.
-    pub(crate) by_rows: bool,
-    /// The effect of the step into the target.
+    /// `true` if a step led between a column and the record set of its object.
+    pub(crate) through_record_set: bool,
+    /// The effect of the relationship that leads into the target.
     pub(crate) effect: Symbol,
-    /// The clause of the step that gave `relation`.
+    /// The clause of the relationship that `relation` comes from.
     pub(crate) clause: Symbol,
     /// The function closest to the target.
     pub(crate) function: Symbol,
 }
 
+/// A way from one node that is shown to the next: one or more steps through nodes that are not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hop {
     pub(crate) to: Node,
-    pub(crate) label: Label,
+    pub(crate) attributes: HopAttributes,
 }
 
 /// One step of a walk.
 #[derive(Clone, Copy)]
 enum Step<'m> {
-    /// Along a relationship, to one of its ends.
+    /// A step along a relationship, to one of its endpoints.
     Relationship { at: u32, relationship: &'m RawRelationship, end: &'m RawEnd },
-    /// Between a column and the rows of its object.
-    Rows,
+    /// A step between a column and the record set of its object.
+    RecordSet,
 }
 
-/// One hop of a walk; `near` is closer to where it began.
+/// A hop with both of its nodes; `near` is closer to the start of the walk.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Edge {
+pub(crate) struct ExploredHop {
     pub(crate) near: Node,
     pub(crate) far: Node,
-    pub(crate) label: Label,
+    pub(crate) attributes: HopAttributes,
 }
 
-impl<'a> Rules<'a> {
-    /// Follows `fdd`, walks through intermediate results.
+impl<'a> WalkRules<'a> {
+    /// Returns rules that follow `fdd` and walk through intermediate results.
     pub(crate) fn new(inner: &'a Inner, direction: Direction) -> Self {
         let mut rules = Self {
             inner,
             direction,
             types: Vec::new(),
-            follows_rows: false,
-            stops: Stops::Columns,
+            follows_record_sets: false,
+            stop_at: StopAt::StoredColumns,
             detailed: false,
             joins_levels: true,
         };
@@ -107,66 +107,67 @@ impl<'a> Rules<'a> {
     pub(crate) fn follow(&mut self, types: impl IntoIterator<Item = RelationType>) {
         let texts = &self.inner.model.texts;
         self.types.clear();
-        self.follows_rows = false;
+        self.follows_record_sets = false;
         for kind in types {
-            self.follows_rows |= kind == RelationType::Fdr;
+            self.follows_record_sets |= kind == RelationType::Fdr;
             self.types.extend(texts.find(kind.as_str()));
         }
     }
 
-    /// The nodes that come next after one, each as often as ways to it differ in their labels.
+    /// Returns the hops from a node. A node is reached by several hops if their attributes differ.
     pub(crate) fn hops(&self, from: Node) -> Vec<Hop> {
         let mut hops = Vec::new();
         self.walk(from, |hop| hops.push(hop), |_| {});
         hops
     }
 
-    /// The relationships between a node and the ones that come next.
+    /// Visits the relationships between a node and the next nodes.
     pub(crate) fn each_relationship(&self, from: Node, visit: impl FnMut(u32)) {
         self.walk(from, |_| {}, visit);
     }
 
     fn walk(&self, from: Node, mut arrive: impl FnMut(Hop), mut pass: impl FnMut(u32)) {
         let mut seen = HashSet::new();
-        let mut hidden = vec![(from, Label::default())];
-        while let Some((node, label)) = hidden.pop() {
+        let mut hidden = vec![(from, HopAttributes::default())];
+        while let Some((node, attributes)) = hidden.pop() {
             let mut enter = |at| {
                 pass(at);
                 true
             };
             self.step(node, &mut enter, &mut |to, step| {
-                let label = self.after(label, node, step);
-                if !seen.insert((to, label)) {
+                let attributes = self.extend(attributes, node, step);
+                if !seen.insert((to, attributes)) {
                     return;
                 }
                 if self.shows(to) {
-                    arrive(Hop { to, label });
+                    arrive(Hop { to, attributes });
                 } else {
-                    hidden.push((to, label));
+                    hidden.push((to, attributes));
                 }
             });
         }
     }
 
-    /// What is reached from some nodes within a number of hops, each node once, the nearest first; what is reached
-    /// without following a relationship, between a column and its object's rows, only if `rows_count`.
+    /// Returns the nodes that are reached within a number of hops, each once, the nearest first. A node that is reached
+    /// without following a relationship, between a column and its record set, is included only if
+    /// `include_record_set_steps` is `true`.
     ///
-    /// Costs no more than there is to walk over, whatever shares what, as it does not tell one hop from another.
+    /// The cost is proportional to the nodes and relationships walked over, because hops are not kept apart.
     pub(crate) fn reach(
         &self,
         starts: impl IntoIterator<Item = Node>,
         depth: Option<u32>,
-        rows_count: bool,
+        include_record_set_steps: bool,
     ) -> Vec<Node> {
         let mut found = Vec::new();
         let mut seen = HashSet::new();
         let mut walked = HashSet::new();
-        let mut near: Vec<(Node, bool)> = starts.into_iter().map(|start| (start, rows_count)).collect();
+        let mut near: Vec<(Node, bool)> = starts.into_iter().map(|start| (start, include_record_set_steps)).collect();
         let mut hops = 0;
-        while !near.is_empty() && depth.is_none_or(|most| hops < most) {
+        while !near.is_empty() && depth.is_none_or(|max| hops < max) {
             let mut next = Vec::new();
             while let Some((node, counts)) = near.pop() {
-                // Whichever way a relationship is come to, it leads to the same.
+                // A relationship leads to the same nodes wherever it is entered, so it is followed once.
                 let mut enter = |at| walked.insert(at);
                 self.step(node, &mut enter, &mut |to, step| {
                     let counts = counts || matches!(step, Step::Relationship { .. });
@@ -189,9 +190,9 @@ impl<'a> Rules<'a> {
         found
     }
 
-    /// Every hop within a number of hops from some nodes.
-    pub(crate) fn explore(&self, starts: impl IntoIterator<Item = Node>, depth: Option<u32>) -> Vec<Edge> {
-        let mut edges = Vec::new();
+    /// Returns every hop within a number of hops from some nodes.
+    pub(crate) fn explore(&self, starts: impl IntoIterator<Item = Node>, depth: Option<u32>) -> Vec<ExploredHop> {
+        let mut explored = Vec::new();
         let mut depths: HashMap<Node, u32> = HashMap::new();
         let mut todo = VecDeque::new();
         for start in starts {
@@ -201,32 +202,32 @@ impl<'a> Rules<'a> {
         }
         while let Some(near) = todo.pop_front() {
             let next = depths.get(&near).map_or(1, |depth| depth.saturating_add(1));
-            if depth.is_some_and(|most| next > most) {
+            if depth.is_some_and(|max| next > max) {
                 continue;
             }
-            for Hop { to: far, label } in self.hops(near) {
-                edges.push(Edge { near, far, label });
+            for Hop { to: far, attributes } in self.hops(near) {
+                explored.push(ExploredHop { near, far, attributes });
                 depths.entry(far).or_insert_with(|| {
                     todo.push_back(far);
                     next
                 });
             }
         }
-        edges
+        explored
     }
 
-    /// The hops within a number of hops from a vertex, each as source and target.
+    /// Returns the hops within a number of hops from a vertex, each as source and target.
     pub(crate) fn flows(&self, from: Vertex<'_>, depth: Option<u32>) -> HashSet<(Node, Node)> {
-        let flow = |edge: Edge| match self.direction {
-            Direction::Upstream => (edge.far, edge.near),
-            Direction::Downstream => (edge.near, edge.far),
+        let flow = |hop: ExploredHop| match self.direction {
+            Direction::Upstream => (hop.far, hop.near),
+            Direction::Downstream => (hop.near, hop.far),
         };
         self.explore(from.nodes(), depth).into_iter().map(flow).collect()
     }
 
-    /// Whether a walk stops at a node.
+    /// Returns `true` if a walk stops at a node.
     pub(crate) fn shows(&self, node: Node) -> bool {
-        if self.stops == Stops::Everywhere {
+        if self.stop_at == StopAt::EveryNode {
             return true;
         }
         let Some(object) = self.object_of(node) else {
@@ -234,7 +235,9 @@ impl<'a> Rules<'a> {
         };
         let index = self.inner.index();
         let is_hidden_record_set = || match node {
-            Node::Column(at) => self.stops == Stops::Columns && index.rows_of(object).contains(&(object, at)),
+            Node::Column(at) => {
+                self.stop_at == StopAt::StoredColumns && index.record_sets_of(object).contains(&(object, at))
+            }
             Node::Object(_) => false,
         };
         index.is_stored(object) && !is_hidden_record_set()
@@ -247,12 +250,12 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// Every step that leads on from a node. `enter` tells which relationships are to be followed.
+    /// Visits every step from a node. `enter` returns `true` for the relationships to follow.
     fn step(&self, node: Node, enter: &mut impl FnMut(u32) -> bool, visit: &mut impl FnMut(Node, Step<'a>)) {
         self.step_along_relationships(node, enter, visit);
-        self.step_between_column_and_rows(node, visit);
-        let in_between = self.object_of(node).filter(|&object| self.joins_levels && !is_stored(self.inner, object));
-        match (node, in_between) {
+        self.step_between_column_and_record_set(node, visit);
+        let intermediate = self.object_of(node).filter(|&object| self.joins_levels && !is_stored(self.inner, object));
+        match (node, intermediate) {
             (Node::Column(_), Some(object)) => self.step_along_relationships(Node::Object(object), enter, visit),
             (Node::Object(_), Some(object)) => {
                 let columns = self.inner.model.columns_of(object);
@@ -287,51 +290,52 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// The values of a column come in the rows of its object, so that whatever decides the rows decides them too.
-    fn step_between_column_and_rows(&self, node: Node, visit: &mut impl FnMut(Node, Step<'a>)) {
+    /// Visits the steps between a column and the record set of its object. What decides the rows of an object also
+    /// decides which values its columns have.
+    fn step_between_column_and_record_set(&self, node: Node, visit: &mut impl FnMut(Node, Step<'a>)) {
         let Node::Column(at) = node else {
             return;
         };
-        let Some(object) = self.object_of(node).filter(|_| self.follows_rows) else {
+        let Some(object) = self.object_of(node).filter(|_| self.follows_record_sets) else {
             return;
         };
-        let rows = self.inner.index().rows_of(object);
-        let is_rows = rows.contains(&(object, at));
+        let record_sets = self.inner.index().record_sets_of(object);
+        let is_record_set = record_sets.contains(&(object, at));
         match self.direction {
-            Direction::Upstream if !is_rows => {
-                for &(_, rows) in rows {
-                    visit(Node::Column(rows), Step::Rows);
+            Direction::Upstream if !is_record_set => {
+                for &(_, record_set) in record_sets {
+                    visit(Node::Column(record_set), Step::RecordSet);
                 }
             }
-            Direction::Downstream if is_rows => {
+            Direction::Downstream if is_record_set => {
                 let columns = self.inner.model.columns_of(object);
-                let values = columns.filter(|&column| !rows.contains(&(object, column)));
-                values.for_each(|column| visit(Node::Column(column), Step::Rows));
+                let values = columns.filter(|&column| !record_sets.contains(&(object, column)));
+                values.for_each(|column| visit(Node::Column(column), Step::RecordSet));
             }
             _ => {}
         }
     }
 
-    /// What a way says after one step more.
-    fn after(&self, label: Label, near: Node, step: Step<'_>) -> Label {
+    /// Returns the attributes of a hop that is extended by one step.
+    fn extend(&self, attributes: HopAttributes, near: Node, step: Step<'_>) -> HopAttributes {
         let Step::Relationship { at, relationship, end: source } = step else {
-            return Label { by_rows: true, ..label };
+            return HopAttributes { through_record_set: true, ..attributes };
         };
-        let mut after = label;
-        let is_plain = |relation: Symbol| self.inner.model.texts.get(relation) == RelationType::Fdd.as_str();
-        let decides = label.relation.is_absent() || is_plain(label.relation);
+        let mut extended = attributes;
+        let is_fdd = |relation: Symbol| self.inner.model.texts.get(relation) == RelationType::Fdd.as_str();
+        let decides = attributes.relation.is_absent() || is_fdd(attributes.relation);
         if decides {
-            after.relation = relationship.kind;
+            extended.relation = relationship.kind;
         }
         if self.detailed {
-            after.effect = label.effect.or(relationship.effect);
-            after.clause = if decides { source.clause } else { label.clause };
-            after.function = label.function.or(self.function(at, self.object_of(near)));
+            extended.effect = attributes.effect.or(relationship.effect);
+            extended.clause = if decides { source.clause } else { attributes.clause };
+            extended.function = attributes.function.or(self.function(at, self.object_of(near)));
         }
-        after
+        extended
     }
 
-    /// The function that a step goes through: as the relationship says, or by the object its target is in.
+    /// Returns the function that a step goes through: the one that the relationship names, or the object of its target.
     fn function(&self, relationship: u32, target: Option<u32>) -> Symbol {
         let model = &self.inner.model;
         let named = model.relationship_extras.get(relationship, RelationshipExtra::Function);
@@ -341,12 +345,12 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// Whether an object is something a database stores: neither a result nor a routine.
+/// Returns `true` if a database stores an object: it is neither an intermediate result nor a routine.
 pub(crate) fn is_stored(inner: &Inner, object: u32) -> bool {
     inner.index().is_stored(object)
 }
 
-/// The nodes of an object: its columns, and itself for relationships between whole tables.
+/// Returns the nodes of an object: its columns, and the object itself for relationships between whole tables.
 pub(crate) fn nodes_of_object(inner: &Inner, object: u32) -> impl Iterator<Item = Node> + '_ {
     inner.model.columns_of(object).map(Node::Column).chain(std::iter::once(Node::Object(object)))
 }

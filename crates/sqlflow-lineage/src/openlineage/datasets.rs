@@ -1,10 +1,10 @@
-//! Which objects are read and which are written, and what they are called.
+//! The datasets of an event: the objects that are read or written, and their names.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::TYPES;
-use super::namespace::{named, namespace};
-use crate::graph::walk::{Hop, Rules, is_stored, nodes_of_object};
+use super::EXPRESSIBLE_TYPES;
+use super::namespace::{namespace, server_name};
+use crate::graph::walk::{Hop, WalkRules, is_stored, nodes_of_object};
 use crate::graph::{Node, node_of};
 use crate::kinds::{EffectType, RelationType};
 use crate::model::{Role, indices};
@@ -14,64 +14,68 @@ use crate::{Column, Inner};
 
 /// The datasets of an event.
 pub(super) struct Datasets<'a, 'e> {
-    pub(super) rules: &'e Rules<'a>,
-    only: Option<&'e HashSet<(Node, Node)>>,
+    pub(super) rules: &'e WalkRules<'a>,
+    selected_flows: Option<&'e HashSet<(Node, Node)>>,
     all: Vec<Dataset<'a>>,
-    /// The dataset of each object that is one.
-    places: HashMap<u32, usize>,
+    /// The index of the dataset of each object.
+    index_of_object: HashMap<u32, usize>,
     pub(super) inputs: BTreeSet<usize>,
     pub(super) outputs: BTreeSet<usize>,
 }
 
-/// What an answer can have several records of, spelled in several ways.
+/// A table or another stored object. A document can have several records of it, with different spellings of its name.
 pub(super) struct Dataset<'a> {
     pub(super) namespace: String,
     pub(super) name: String,
-    /// Of its server.
+    /// The vendor of its server.
     pub(super) vendor: Option<&'a str>,
     pub(super) objects: Vec<Object<'a>>,
 }
 
 /// The objects that are read, and those that are written.
 #[derive(Default)]
-struct Touched {
+struct AccessedObjects {
     read: HashSet<u32>,
     written: HashSet<u32>,
 }
 
 impl<'a, 'e> Datasets<'a, 'e> {
-    pub(super) fn new(rules: &'e Rules<'a>, only: Option<&'e HashSet<(Node, Node)>>, given: Option<&str>) -> Self {
+    pub(super) fn new(
+        rules: &'e WalkRules<'a>,
+        selected_flows: Option<&'e HashSet<(Node, Node)>>,
+        fixed_namespace: Option<&str>,
+    ) -> Self {
         let inner = rules.inner;
         let mut datasets = Self {
             rules,
-            only,
+            selected_flows,
             all: Vec::new(),
-            places: HashMap::new(),
+            index_of_object: HashMap::new(),
             inputs: BTreeSet::new(),
             outputs: BTreeSet::new(),
         };
-        let touched = match only {
-            Some(only) => datasets.touched_by(only),
-            None => touched_at_all(inner),
+        let accessed = match selected_flows {
+            Some(flows) => datasets.accessed_by_flows(flows),
+            None => accessed_by_relationships(inner),
         };
-        let mut objects: Vec<u32> = touched.read.union(&touched.written).copied().collect();
+        let mut objects: Vec<u32> = accessed.read.union(&accessed.written).copied().collect();
         objects.sort_unstable();
         let servers = vendors(inner);
         let mut named: BTreeMap<(String, String), Vec<u32>> = BTreeMap::new();
         for at in objects {
             let object = Object::new(inner, at);
-            let made = || namespace(vendor(inner, &servers, object), object.server());
-            let namespace = given.map_or_else(made, str::to_owned);
+            let default_namespace = || namespace(vendor(inner, &servers, object), object.server());
+            let namespace = fixed_namespace.map_or_else(default_namespace, str::to_owned);
             named.entry((namespace, dataset_name(object))).or_default().push(at);
         }
-        for (place, ((namespace, name), objects)) in named.into_iter().enumerate() {
+        for (index, ((namespace, name), objects)) in named.into_iter().enumerate() {
             for &at in &objects {
-                datasets.places.insert(at, place);
-                if touched.read.contains(&at) {
-                    datasets.inputs.insert(place);
+                datasets.index_of_object.insert(at, index);
+                if accessed.read.contains(&at) {
+                    datasets.inputs.insert(index);
                 }
-                if touched.written.contains(&at) {
-                    datasets.outputs.insert(place);
+                if accessed.written.contains(&at) {
+                    datasets.outputs.insert(index);
                 }
             }
             let objects: Vec<Object<'a>> = objects.into_iter().map(|at| Object::new(inner, at)).collect();
@@ -81,57 +85,58 @@ impl<'a, 'e> Datasets<'a, 'e> {
         datasets
     }
 
-    pub(super) fn get(&self, place: usize) -> Option<&Dataset<'a>> {
-        self.all.get(place)
+    pub(super) fn get(&self, index: usize) -> Option<&Dataset<'a>> {
+        self.all.get(index)
     }
 
-    pub(super) fn of_object(&self, object: u32) -> Option<usize> {
-        self.places.get(&object).copied()
+    pub(super) fn index_of_object(&self, object: u32) -> Option<usize> {
+        self.index_of_object.get(&object).copied()
     }
 
-    /// The hops from a target up to its sources that are to be told of.
+    /// Returns the hops from a target to its sources that are part of the event.
     pub(super) fn hops(&self, target: Node) -> impl Iterator<Item = Hop> {
-        let only = self.only;
-        let is_asked_for = move |hop: &Hop| only.is_none_or(|only| only.contains(&(hop.to, target)));
-        self.rules.hops(target).into_iter().filter(is_asked_for).filter(|hop| is_flow(self.rules.inner, hop))
+        let selected = self.selected_flows;
+        let is_selected = move |hop: &Hop| selected.is_none_or(|flows| flows.contains(&(hop.to, target)));
+        self.rules.hops(target).into_iter().filter(is_selected).filter(|hop| is_flow(self.rules.inner, hop))
     }
 
-    fn touched_by(&self, only: &HashSet<(Node, Node)>) -> Touched {
-        let targets: HashSet<Node> = only.iter().map(|&(_, target)| target).collect();
-        let mut touched = Touched::default();
+    fn accessed_by_flows(&self, flows: &HashSet<(Node, Node)>) -> AccessedObjects {
+        let targets: HashSet<Node> = flows.iter().map(|&(_, target)| target).collect();
+        let mut accessed = AccessedObjects::default();
         for target in targets {
             for hop in self.hops(target) {
-                touched.read.extend(self.rules.object_of(hop.to));
-                touched.written.extend(self.rules.object_of(target));
+                accessed.read.extend(self.rules.object_of(hop.to));
+                accessed.written.extend(self.rules.object_of(target));
             }
         }
-        touched.read.retain(|&at| is_stored(self.rules.inner, at));
-        touched.written.retain(|&at| is_stored(self.rules.inner, at));
-        touched
+        accessed.read.retain(|&at| is_stored(self.rules.inner, at));
+        accessed.written.retain(|&at| is_stored(self.rules.inner, at));
+        accessed
     }
 }
 
-/// Whether a hop makes its target. A foreign key and a join say of stored columns how they are alike, and a step from
-/// a column to its own rows says nothing.
+/// Returns `true` if a hop contributes to its target. A foreign key or a join between stored columns only compares
+/// them, and a step from a column to the record set of its own object contributes nothing.
 fn is_flow(inner: &Inner, hop: &Hop) -> bool {
     let texts = &inner.model.texts;
-    let relation = RelationType::from(texts.get(hop.label.relation));
-    let effect = texts.get_present(hop.label.effect);
-    if !TYPES.contains(&relation) || effect == Some(EffectType::ForeignKey.as_str()) {
+    let relation = RelationType::from(texts.get(hop.attributes.relation));
+    let effect = texts.get_present(hop.attributes.effect);
+    if !EXPRESSIBLE_TYPES.contains(&relation) || effect == Some(EffectType::ForeignKey.as_str()) {
         return false;
     }
-    // A join further up decides something that is written after it, and the effect is that of the writing.
+    // If something is written after a join, the hop has the effect of the writing, not that of the join.
     relation != RelationType::Join || effect.is_some_and(|effect| effect != EffectType::Join.as_str())
 }
 
-/// By single relationships, as what is read may be stored nowhere, and what is written may come from nowhere.
-fn touched_at_all(inner: &Inner) -> Touched {
+/// Returns the objects of every single relationship, because what a query reads may be stored nowhere, and what is
+/// written may come from no stored object.
+fn accessed_by_relationships(inner: &Inner) -> AccessedObjects {
     let model = &inner.model;
-    let mut touched = Touched::default();
+    let mut accessed = AccessedObjects::default();
     for relationship in &model.relationships {
         let kind = RelationType::from(model.texts.get(relationship.kind));
-        let is_key = model.texts.get_present(relationship.effect) == Some(EffectType::ForeignKey.as_str());
-        if is_key || !TYPES.contains(&kind) {
+        let is_foreign_key = model.texts.get_present(relationship.effect) == Some(EffectType::ForeignKey.as_str());
+        if is_foreign_key || !EXPRESSIBLE_TYPES.contains(&kind) {
             continue;
         }
         for (at, end) in relationship.ends.indices().zip(relationship.ends.of(&model.ends)) {
@@ -144,15 +149,15 @@ fn touched_at_all(inner: &Inner) -> Touched {
                 continue;
             }
             match end.role {
-                Role::Target if kind != RelationType::Join => touched.written.insert(object),
-                _ => touched.read.insert(object),
+                Role::Target if kind != RelationType::Join => accessed.written.insert(object),
+                _ => accessed.read.insert(object),
             };
         }
     }
-    touched
+    accessed
 }
 
-/// The vendor of each server.
+/// Returns the vendor of each server.
 fn vendors(inner: &Inner) -> HashMap<&str, Option<&str>> {
     let servers = indices(&inner.model.scopes).map(|at| Server::new(inner, at));
     servers.filter(|server| server.vendor().is_some()).map(|server| (server.name(), server.vendor())).collect()
@@ -167,25 +172,25 @@ fn dataset_name(object: Object<'_>) -> String {
     let model = &object.inner.model;
     let parts = model.objects.get(object.at as usize).map(|raw| object_parts(model, raw, false)).unwrap_or_default();
     let name = parts.iter().map(|part| part.unquoted()).collect::<Vec<_>>().join(".");
-    // A dataset without a name is none; an id is at least one of its own.
+    // OpenLineage requires a name, and the id is at least unique.
     if name.is_empty() { object.id().to_owned() } else { name }
 }
 
 impl<'a> Dataset<'a> {
-    /// Its columns that are columns in the database, without quotes.
+    /// Returns the columns that exist in the database, each with its name without quotes.
     pub(super) fn columns(&self) -> impl Iterator<Item = (String, Column<'a>)> {
         let columns = self.objects.iter().flat_map(Object::columns).filter(|column| !column.is_record_set());
         columns.map(|column| (field_name(column), column))
     }
 
-    /// All that is written when it is.
+    /// Returns the nodes that are written when this dataset is.
     pub(super) fn nodes(&self) -> impl Iterator<Item = Node> {
         self.objects.iter().flat_map(|object| nodes_of_object(object.inner, object.at))
     }
 
-    /// The name of its server, if it has one.
+    /// Returns the name of the server, if it has one.
     pub(super) fn server(&self) -> Option<&'a str> {
-        named(self.objects.first()?.server())
+        server_name(self.objects.first()?.server())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The JSON of an event, as the published schemas have it.
+//! The JSON of an event, in the form of the published schemas.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 
 use super::OpenLineage;
-use super::columns::{Decided, Inputs, Transformation, decided};
+use super::column_lineage::{DatasetLineage, InputTransformations, Transformation, dataset_lineage};
 use super::datasets::{Dataset, Datasets};
 use super::namespace::uri;
 use crate::kinds::ObjectKind;
@@ -17,7 +17,7 @@ macro_rules! facet_schema {
     };
 }
 
-const EVENT: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent";
+const RUN_EVENT: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent";
 const COLUMN_LINEAGE: &str = facet_schema!("1-2-0", "ColumnLineageDatasetFacet");
 const DATA_SOURCE: &str = facet_schema!("1-0-1", "DatasourceDatasetFacet");
 const DATASET_TYPE: &str = facet_schema!("1-0-1", "DatasetTypeDatasetFacet");
@@ -26,7 +26,7 @@ const JOB_TYPE: &str = facet_schema!("2-0-4", "JobTypeJobFacet");
 const SCHEMA: &str = facet_schema!("1-2-0", "SchemaDatasetFacet");
 
 #[derive(Serialize)]
-struct Event<'e, I: Serialize, O: Serialize> {
+struct RunEvent<'e, I: Serialize, O: Serialize> {
     #[serde(rename = "eventTime")]
     time: String,
     #[serde(rename = "eventType")]
@@ -34,15 +34,15 @@ struct Event<'e, I: Serialize, O: Serialize> {
     producer: &'e str,
     #[serde(rename = "schemaURL")]
     schema_url: &'static str,
-    run: Run<'e>,
-    job: Job<'e>,
+    run: EventRun<'e>,
+    job: EventJob<'e>,
     inputs: I,
     outputs: O,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Run<'e> {
+struct EventRun<'e> {
     run_id: &'e str,
     #[serde(skip_serializing_if = "RunFacets::is_empty")]
     facets: RunFacets<'e>,
@@ -69,7 +69,7 @@ struct ErrorMessage {
 }
 
 #[derive(Serialize)]
-struct Job<'e> {
+struct EventJob<'e> {
     namespace: &'e str,
     name: &'e str,
     facets: JobFacets<'e>,
@@ -90,6 +90,7 @@ struct JobType {
     kind: &'static str,
 }
 
+/// A facet: a part of an event with a schema of its own.
 #[derive(Serialize)]
 struct Facet<'e, T> {
     #[serde(rename = "_producer")]
@@ -106,34 +107,33 @@ impl<'e, T> Facet<'e, T> {
     }
 }
 
-/// Writes the event. Its datasets are made one by one, as they are written.
+/// Writes the event. Its datasets are created one by one, as they are written.
 pub(super) fn write(settings: &OpenLineage<'_>, datasets: &Datasets<'_, '_>, writer: impl Write) -> io::Result<()> {
     let job_type = JobType { processing_type: "BATCH", integration: "SQLFLOW", kind: "JOB" };
-    let event = Event {
+    let event = RunEvent {
         time: humantime::format_rfc3339_millis(settings.time()).to_string(),
         kind: "COMPLETE",
         producer: &settings.producer,
-        schema_url: EVENT,
-        run: Run { run_id: &settings.run_id, facets: RunFacets { error_message: error_message(settings) } },
-        job: Job {
+        schema_url: RUN_EVENT,
+        run: EventRun { run_id: &settings.run_id, facets: RunFacets { error_message: error_message(settings) } },
+        job: EventJob {
             namespace: &settings.job_namespace,
             name: &settings.job_name,
             facets: JobFacets { job_type: Facet::new(settings, JOB_TYPE, job_type) },
         },
-        inputs: List { settings, datasets, are_written: false },
-        outputs: List { settings, datasets, are_written: true },
+        inputs: DatasetList { settings, datasets, are_outputs: false },
+        outputs: DatasetList { settings, datasets, are_outputs: true },
     };
     Ok(serde_json::to_writer(writer, &event)?)
 }
 
-/// What is wrong with the SQL, a line for each error. Part of it was understood all the same, so that the run is
-/// complete.
+/// Returns the errors in the SQL, one on each line. The server still understood the rest, so the run is complete.
 fn error_message<'e>(settings: &'e OpenLineage<'_>) -> Option<Facet<'e, ErrorMessage>> {
     let model = &settings.inner().model;
     let mut message = String::new();
     for diagnostic in &model.diagnostics {
         let kind = model.texts.get_present(diagnostic.kind);
-        // `SyntaxError`, `AnalyzeError`; the others are hints.
+        // The errors are `SyntaxError` and `AnalyzeError`; other kinds are hints.
         if kind.is_none_or(|kind| kind.ends_with("Error")) {
             if !message.is_empty() {
                 message.push('\n');
@@ -145,47 +145,46 @@ fn error_message<'e>(settings: &'e OpenLineage<'_>) -> Option<Facet<'e, ErrorMes
     (!content.message.is_empty()).then(|| Facet::new(settings, ERROR_MESSAGE, content))
 }
 
-struct List<'e, 'a> {
+struct DatasetList<'e, 'a> {
     settings: &'e OpenLineage<'a>,
     datasets: &'e Datasets<'a, 'e>,
-    are_written: bool,
+    are_outputs: bool,
 }
 
-impl Serialize for List<'_, '_> {
+impl Serialize for DatasetList<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let places = if self.are_written { &self.datasets.outputs } else { &self.datasets.inputs };
+        let indices = if self.are_outputs { &self.datasets.outputs } else { &self.datasets.inputs };
         serializer
-            .collect_seq(places.iter().filter_map(|&place| self.datasets.get(place)).map(|dataset| self.item(dataset)))
+            .collect_seq(indices.iter().filter_map(|&index| self.datasets.get(index)).map(|dataset| self.item(dataset)))
     }
 }
 
-impl<'e, 'a> List<'e, 'a> {
-    fn item(&self, dataset: &'e Dataset<'a>) -> Item<'e, 'a> {
+impl<'e, 'a> DatasetList<'e, 'a> {
+    fn item(&self, dataset: &'e Dataset<'a>) -> DatasetItem<'e, 'a> {
         let settings = self.settings;
-        let column_lineage = if self.are_written { column_lineage(settings, self.datasets, dataset) } else { None };
-        let facets = ItemFacets {
+        let column_lineage = if self.are_outputs { column_lineage(settings, self.datasets, dataset) } else { None };
+        let facets = DatasetFacets {
             schema: schema(settings, dataset),
             dataset_type: dataset_type(settings, dataset),
             data_source: data_source(settings, dataset),
             column_lineage,
         };
-        Item { namespace: &dataset.namespace, name: &dataset.name, facets }
+        DatasetItem { namespace: &dataset.namespace, name: &dataset.name, facets }
     }
 }
 
-/// A dataset.
 #[derive(Serialize)]
-struct Item<'e, 'a> {
+struct DatasetItem<'e, 'a> {
     namespace: &'e str,
     name: &'e str,
-    facets: ItemFacets<'e, 'a>,
+    facets: DatasetFacets<'e, 'a>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ItemFacets<'e, 'a> {
+struct DatasetFacets<'e, 'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    schema: Option<Facet<'e, Schema<'a>>>,
+    schema: Option<Facet<'e, DatasetSchema<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dataset_type: Option<Facet<'e, DatasetType>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,7 +194,7 @@ struct ItemFacets<'e, 'a> {
 }
 
 #[derive(Serialize)]
-struct Schema<'a> {
+struct DatasetSchema<'a> {
     fields: Vec<SchemaField<'a>>,
 }
 
@@ -206,15 +205,15 @@ struct SchemaField<'a> {
     data_type: Option<&'a str>,
 }
 
-/// The columns, each once; `*` stands for columns and is none.
-fn schema<'e, 'a>(settings: &'e OpenLineage<'a>, dataset: &Dataset<'a>) -> Option<Facet<'e, Schema<'a>>> {
+/// Returns the columns of a dataset, each once. `*` stands for other columns and is not one itself.
+fn schema<'e, 'a>(settings: &'e OpenLineage<'a>, dataset: &Dataset<'a>) -> Option<Facet<'e, DatasetSchema<'a>>> {
     let mut seen = HashSet::new();
     let fields: Vec<SchemaField<'a>> = dataset
         .columns()
         .filter(|(name, _)| name != "*" && seen.insert(name.clone()))
         .map(|(name, column)| SchemaField { name, data_type: column.data_type() })
         .collect();
-    (!fields.is_empty()).then(|| Facet::new(settings, SCHEMA, Schema { fields }))
+    (!fields.is_empty()).then(|| Facet::new(settings, SCHEMA, DatasetSchema { fields }))
 }
 
 #[derive(Serialize)]
@@ -246,7 +245,7 @@ fn data_source<'e, 'a>(settings: &'e OpenLineage<'a>, dataset: &Dataset<'a>) -> 
 
 #[derive(Serialize)]
 struct ColumnLineage<'e, 'a> {
-    fields: Fields<'e, 'a>,
+    fields: LineageFields<'e, 'a>,
     #[serde(skip_serializing_if = "InputFields::is_empty")]
     dataset: InputFields<'e, 'a>,
 }
@@ -256,20 +255,22 @@ fn column_lineage<'e, 'a>(
     datasets: &'e Datasets<'a, 'e>,
     dataset: &Dataset<'a>,
 ) -> Option<Facet<'e, ColumnLineage<'e, 'a>>> {
-    let Decided { fields, rows } = decided(datasets, dataset);
+    let DatasetLineage { fields, rows } = dataset_lineage(datasets, dataset);
     if fields.is_empty() && rows.is_empty() {
         return None;
     }
-    let fields =
-        fields.into_iter().map(|(name, inputs)| (name, Field { input_fields: InputFields { datasets, inputs } }));
-    let content = ColumnLineage { fields: Fields(fields.collect()), dataset: InputFields { datasets, inputs: rows } };
+    let fields = fields
+        .into_iter()
+        .map(|(name, inputs)| (name, LineageField { input_fields: InputFields { datasets, inputs } }));
+    let content =
+        ColumnLineage { fields: LineageFields(fields.collect()), dataset: InputFields { datasets, inputs: rows } };
     Some(Facet::new(settings, COLUMN_LINEAGE, content))
 }
 
-/// An object in JSON, in the order of the columns.
-struct Fields<'e, 'a>(Vec<(String, Field<'e, 'a>)>);
+/// A JSON object whose members are in the order of the columns.
+struct LineageFields<'e, 'a>(Vec<(String, LineageField<'e, 'a>)>);
 
-impl Serialize for Fields<'_, '_> {
+impl Serialize for LineageFields<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, field)| (name, field)))
     }
@@ -277,13 +278,13 @@ impl Serialize for Fields<'_, '_> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Field<'e, 'a> {
+struct LineageField<'e, 'a> {
     input_fields: InputFields<'e, 'a>,
 }
 
 struct InputFields<'e, 'a> {
     datasets: &'e Datasets<'a, 'e>,
-    inputs: Inputs<'a>,
+    inputs: InputTransformations<'a>,
 }
 
 impl InputFields<'_, '_> {
@@ -294,8 +295,8 @@ impl InputFields<'_, '_> {
 
 impl Serialize for InputFields<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.inputs.iter().filter_map(|((place, field), transformations)| {
-            let Dataset { namespace, name, .. } = self.datasets.get(*place)?;
+        serializer.collect_seq(self.inputs.iter().filter_map(|((dataset, field), transformations)| {
+            let Dataset { namespace, name, .. } = self.datasets.get(*dataset)?;
             Some(InputField { namespace, name, field, transformations })
         }))
     }

@@ -1,6 +1,6 @@
-//! What OpenLineage calls a database server.
+//! The name that OpenLineage gives to a database server.
 
-/// Vendors whose word differs from SQLFlow's.
+/// The vendors that OpenLineage spells differently from SQLFlow.
 const SCHEMES: [(&str, &str); 5] = [
     ("athena", "awsathena"),
     ("azuresql", "mssql"),
@@ -9,23 +9,23 @@ const SCHEMES: [(&str, &str); 5] = [
     ("sqlserver", "mssql"),
 ];
 
-/// The name of a server that was not named.
+/// The name that SQLFlow gives to a server without a name.
 const DEFAULT_SERVER: &str = "DEFAULT_SERVER";
 
-/// The name of a server, if it says anything.
-pub(super) fn named(server: Option<&str>) -> Option<&str> {
+/// Returns the name of a server, unless it is empty or the default.
+pub(super) fn server_name(server: Option<&str>) -> Option<&str> {
     server.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(DEFAULT_SERVER))
 }
 
-/// The namespace of the datasets of a server.
+/// Returns the namespace of the datasets of a server.
 ///
-/// Characters that Marquez refuses in namespaces become `_`; names of servers are not only those of hosts.
+/// Characters that Marquez refuses in namespaces become `_`, because the name of a server may be more than a host name.
 pub(super) fn namespace(vendor: Option<&str>, server: Option<&str>) -> String {
     let vendor = vendor.unwrap_or("sqlflow").to_ascii_lowercase();
     let vendor = vendor.strip_prefix("dbv").unwrap_or(&vendor);
-    let known = SCHEMES.iter().find(|(theirs, _)| *theirs == vendor);
+    let known = SCHEMES.iter().find(|(sqlflow_name, _)| *sqlflow_name == vendor);
     let scheme = known.map_or(vendor, |(_, scheme)| scheme);
-    // There is one for all the world.
+    // BigQuery is one service with one namespace.
     if scheme == "bigquery" {
         return scheme.to_owned();
     }
@@ -34,11 +34,11 @@ pub(super) fn namespace(vendor: Option<&str>, server: Option<&str>) -> String {
     namespace.push_str("://");
     let allowed =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | ';' | '=' | '/' | '_' | '-' | '.' | '@' | '+');
-    namespace.extend(named(server).unwrap_or("default").chars().map(|c| if allowed(c) { c } else { '_' }));
+    namespace.extend(server_name(server).unwrap_or("default").chars().map(|c| if allowed(c) { c } else { '_' }));
     namespace
 }
 
-/// A URI of a server, where its name is one of a host with or without a port.
+/// Returns the URI of a server whose name is a host with or without a port.
 pub(super) fn uri(vendor: Option<&str>, server: &str) -> Option<String> {
     let (host, port) = server.split_once(':').unwrap_or((server, ""));
     let is_host = host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')) && !host.is_empty();
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vendor_is_called_what_openlineage_calls_it() {
+    fn a_namespace_has_the_openlineage_name_of_the_vendor() {
         for (vendor, server, expected) in [
             ("dbvpostgresql", "db.example.com:5432", "postgres://db.example.com:5432"),
             ("dbvmssql", "HOST\\INSTANCE", "mssql://HOST_INSTANCE"),
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_host_makes_a_uri() {
+    fn only_a_host_name_gives_a_uri() {
         assert_eq!(uri(Some("dbvoracle"), "db:1521").unwrap(), "oracle://db:1521");
         for server in ["a b", "a:b:c", "", "\\\\share", "a:b"] {
             assert_eq!(uri(Some("dbvoracle"), server), None, "{server}");

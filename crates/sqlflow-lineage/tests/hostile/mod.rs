@@ -1,8 +1,8 @@
-//! Names that nobody expects, and a lineage of them.
+//! Unusual names, and a lineage in which every object and column has one.
 
 use sqlflow_lineage::Lineage;
 
-/// Names that mean something to one of the formats, or that few programs expect.
+/// Names that have a meaning in one of the formats, or that few programs expect.
 pub(crate) const HOSTILE: [&str; 36] = [
     "",
     " ",
@@ -42,7 +42,7 @@ pub(crate) const HOSTILE: [&str; 36] = [
     "select case when a > 0 and b < 1\n  then \"x\" else 'y' end\nfrom \"t\" -- what a long expression this is, isn't it",
 ];
 
-/// A lineage of tables and columns with those names, each a source and a target.
+/// Returns a lineage of objects and columns with these names, each of which is a source and a target.
 pub(crate) fn hostile() -> Lineage {
     let name = |at: usize| serde_json::to_string(HOSTILE[at % HOSTILE.len()]).unwrap();
     let mut objects = Vec::new();

@@ -1,4 +1,4 @@
-//! What decides the columns of a dataset that is written, and how.
+//! The columns that each column of an output depends on, and the kind of each dependency.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::datasets::{Dataset, Datasets, field_name};
 use crate::graph::Node;
-use crate::graph::walk::{Hop, Label};
+use crate::graph::walk::{Hop, HopAttributes};
 use crate::kinds::{ClauseType, RelationType};
 use crate::{Column, Inner};
 
@@ -37,26 +37,26 @@ const AGGREGATES: [&str; 24] = [
     "variance",
 ];
 
-/// Functions that give none of the original away.
+/// Functions whose result does not reveal their input.
 const HASHES: [&str; 12] =
     ["crc32", "hash", "hashbytes", "md5", "ora_hash", "sha", "sha1", "sha2", "sha224", "sha256", "sha384", "sha512"];
 
-/// What decides a dataset.
+/// The lineage of an output.
 #[derive(Default)]
-pub(super) struct Decided<'a> {
-    /// Each column with what decides its values, in the order of the answer.
-    pub(super) fields: Vec<(String, Inputs<'a>)>,
-    /// What decides which rows there are.
-    pub(super) rows: Inputs<'a>,
+pub(super) struct DatasetLineage<'a> {
+    /// The inputs of each column, in the order of the document.
+    pub(super) fields: Vec<(String, InputTransformations<'a>)>,
+    /// The inputs that decide which rows the output has.
+    pub(super) rows: InputTransformations<'a>,
 }
 
-/// By dataset and field, how each is transformed.
-pub(super) type Inputs<'a> = BTreeMap<(usize, String), BTreeSet<Transformation<'a>>>;
+/// The transformations of each input, by the index of its dataset and its field.
+pub(super) type InputTransformations<'a> = BTreeMap<(usize, String), BTreeSet<Transformation<'a>>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(super) struct Transformation<'a> {
     #[serde(rename = "type")]
-    kind: Kind,
+    kind: TransformationType,
     #[serde(skip_serializing_if = "Option::is_none")]
     subtype: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,15 +67,15 @@ pub(super) struct Transformation<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
-enum Kind {
+enum TransformationType {
     Direct,
     Indirect,
 }
 
-pub(super) fn decided<'a>(datasets: &Datasets<'a, '_>, dataset: &Dataset<'a>) -> Decided<'a> {
+pub(super) fn dataset_lineage<'a>(datasets: &Datasets<'a, '_>, dataset: &Dataset<'a>) -> DatasetLineage<'a> {
     let inner = datasets.rules.inner;
-    let mut decided = Decided::default();
-    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut lineage = DatasetLineage::default();
+    let mut field_index: HashMap<String, usize> = HashMap::new();
     for node in dataset.nodes() {
         let field = field(inner, node);
         for hop in datasets.hops(node) {
@@ -83,21 +83,21 @@ pub(super) fn decided<'a>(datasets: &Datasets<'a, '_>, dataset: &Dataset<'a>) ->
                 continue;
             };
             let inputs = match &field {
-                Some(field) if !hop.label.by_rows => {
-                    let place = *places.entry(field.clone()).or_insert_with(|| {
-                        decided.fields.push((field.clone(), Inputs::new()));
-                        decided.fields.len() - 1
+                Some(field) if !hop.attributes.through_record_set => {
+                    let index = *field_index.entry(field.clone()).or_insert_with(|| {
+                        lineage.fields.push((field.clone(), InputTransformations::new()));
+                        lineage.fields.len() - 1
                     });
-                    &mut decided.fields[place].1
+                    &mut lineage.fields[index].1
                 }
-                _ => &mut decided.rows,
+                _ => &mut lineage.rows,
             };
-            let transformation = if field.is_some() && !hop.label.by_rows {
-                transformation(inner, hop.label)
+            let transformation = if field.is_some() && !hop.attributes.through_record_set {
+                transformation(inner, hop.attributes)
             } else {
                 Transformation {
-                    kind: Kind::Indirect,
-                    subtype: clause(inner, hop.label),
+                    kind: TransformationType::Indirect,
+                    subtype: subtype_of_clause(inner, hop.attributes),
                     description: None,
                     masking: None,
                 }
@@ -105,21 +105,21 @@ pub(super) fn decided<'a>(datasets: &Datasets<'a, '_>, dataset: &Dataset<'a>) ->
             inputs.entry(input).or_default().insert(transformation);
         }
     }
-    for inputs in decided.fields.iter_mut().map(|(_, inputs)| inputs).chain([&mut decided.rows]) {
-        inputs.values_mut().for_each(leave_out_the_vague);
+    for inputs in lineage.fields.iter_mut().map(|(_, inputs)| inputs).chain([&mut lineage.rows]) {
+        inputs.values_mut().for_each(drop_unspecified_influences);
     }
-    decided
+    lineage
 }
 
-/// An influence of no known kind says nothing beside one of a known kind.
-fn leave_out_the_vague(transformations: &mut BTreeSet<Transformation<'_>>) {
-    let is_vague = |t: &Transformation<'_>| t.kind == Kind::Indirect && t.subtype.is_none();
-    if transformations.iter().any(|t| t.kind == Kind::Indirect && t.subtype.is_some()) {
-        transformations.retain(|t| !is_vague(t));
+/// Removes influences without a subtype if there is one with a subtype, to which they add nothing.
+fn drop_unspecified_influences(transformations: &mut BTreeSet<Transformation<'_>>) {
+    let is_unspecified = |t: &Transformation<'_>| t.kind == TransformationType::Indirect && t.subtype.is_none();
+    if transformations.iter().any(|t| t.kind == TransformationType::Indirect && t.subtype.is_some()) {
+        transformations.retain(|t| !is_unspecified(t));
     }
 }
 
-/// The field that a node is; record sets and whole objects are none.
+/// Returns the field of a node. Record sets and whole objects are not fields.
 fn field(inner: &Inner, node: Node) -> Option<String> {
     match node {
         Node::Column(at) => Some(Column::new(inner, at)).filter(|column| !column.is_record_set()).map(field_name),
@@ -129,45 +129,50 @@ fn field(inner: &Inner, node: Node) -> Option<String> {
 
 fn input(datasets: &Datasets<'_, '_>, hop: &Hop) -> Option<(usize, String)> {
     let field = field(datasets.rules.inner, hop.to)?;
-    Some((datasets.of_object(datasets.rules.object_of(hop.to)?)?, field))
+    Some((datasets.index_of_object(datasets.rules.object_of(hop.to)?)?, field))
 }
 
-fn transformation(inner: &Inner, label: Label) -> Transformation<'_> {
+fn transformation(inner: &Inner, attributes: HopAttributes) -> Transformation<'_> {
     let texts = &inner.model.texts;
-    let function = texts.get_present(label.function).filter(|name| !name.is_empty());
+    let function = texts.get_present(attributes.function).filter(|name| !name.is_empty());
     let called = function.map(bare_function);
     let is_one_of = |names: &[&str]| called.as_deref().is_some_and(|called| names.contains(&called));
     let masking = is_one_of(&HASHES).then_some(true);
-    if texts.get(label.relation) == RelationType::Fdd.as_str() {
+    if texts.get(attributes.relation) == RelationType::Fdd.as_str() {
         let (subtype, masking) = match function {
             None => ("IDENTITY", Some(false)),
             Some(_) if is_one_of(&AGGREGATES) => ("AGGREGATION", masking),
             Some(_) => ("TRANSFORMATION", masking),
         };
-        return Transformation { kind: Kind::Direct, subtype: Some(subtype), description: function, masking };
+        return Transformation {
+            kind: TransformationType::Direct,
+            subtype: Some(subtype),
+            description: function,
+            masking,
+        };
     }
     let conditional = is_one_of(&["case-when", "case", "if", "iif", "decode"]).then_some("CONDITIONAL");
-    let subtype = clause(inner, label).or(conditional);
-    Transformation { kind: Kind::Indirect, subtype, description: function, masking: None }
+    let subtype = subtype_of_clause(inner, attributes).or(conditional);
+    Transformation { kind: TransformationType::Indirect, subtype, description: function, masking: None }
 }
 
-/// A function's name without its package, arguments and case.
+/// Returns the lower-case name of a function, without its package and arguments.
 fn bare_function(name: &str) -> String {
     let name = name.split('(').next().unwrap_or_default().trim();
     name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase()
 }
 
-/// The kind of influence, as far as the clause it is in tells.
-fn clause(inner: &Inner, label: Label) -> Option<&'static str> {
+/// Returns the subtype of an influence, as far as its clause determines it.
+fn subtype_of_clause(inner: &Inner, attributes: HopAttributes) -> Option<&'static str> {
     let texts = &inner.model.texts;
-    let clause = texts.get(label.clause);
+    let clause = texts.get(attributes.clause);
     match ClauseType::from(clause) {
         ClauseType::Where => Some("FILTER"),
         ClauseType::JoinCondition => Some("JOIN"),
         ClauseType::OrderBy => Some("SORT"),
         ClauseType::Other(_) if clause.eq_ignore_ascii_case("groupby") => Some("GROUP_BY"),
         ClauseType::Other(_) if clause.eq_ignore_ascii_case("having") => Some("FILTER"),
-        _ if texts.get(label.relation) == RelationType::Join.as_str() => Some("JOIN"),
+        _ if texts.get(attributes.relation) == RelationType::Join.as_str() => Some("JOIN"),
         _ => None,
     }
 }
