@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use uuid::Uuid;
 
 use super::clock;
 use super::envelope::Failure;
@@ -100,22 +101,10 @@ impl fmt::Debug for Accounts {
 
 fn new_key() -> Key {
     let mut key = [0; 64];
-    key[..32].copy_from_slice(&unguessable());
-    key
-}
-
-/// Bytes nobody can guess. The standard library seeds its hash maps from the operating system, which saves a
-/// dependency on a random number generator for a server that only listens on loopback.
-pub(super) fn unguessable() -> [u8; 32] {
-    use sha2::Digest as _;
-    use std::hash::{BuildHasher as _, RandomState};
-
-    let mut digest = Sha256::new();
-    for round in 0..4u64 {
-        digest.update(RandomState::new().hash_one(round).to_le_bytes());
+    for part in key.as_chunks_mut().0 {
+        *part = Uuid::new_v4().into_bytes();
     }
-    digest.update(clock::millis_since_epoch(SystemTime::now()).to_le_bytes());
-    digest.finalize().into()
+    key
 }
 
 #[cfg(test)]

@@ -89,28 +89,28 @@ impl ExportRequest {
                     return Err(too_many_relationships());
                 }
                 let drawing = Drawing::of(&view, &self.options);
-                Ok(download(GRAPHML, &file_name(job, "graphml"), graphml::write(&drawing)))
+                Ok(download(GRAPHML, &file_name(job, "graphml"), graphml::write(&drawing)?))
             }
             Action::LeftMost => Ok(envelope(job, lineage, describe_pairs(lineage, &self.left_most(lineage))).respond()),
             Action::LeftMostCsv => {
                 let pairs = self.left_most(lineage);
                 Ok(download(CSV, &file_name(job, "csv"), csv::write_pairs(lineage, &pairs, self.delimiter)?))
             }
-            _ => Ok(self.drawn(job, lineage)),
+            _ => self.drawn(job, lineage),
         }
     }
 
-    fn drawn(&self, job: &Job, lineage: &Lineage) -> Response {
+    fn drawn(&self, job: &Job, lineage: &Lineage) -> Result<Response, Failure> {
         let view = View::of(lineage, &self.options);
         let whole = !tree::exceeds(&view, self.relation_limit);
         let drawing = whole.then(|| Drawing::of(&view, &self.options));
-        let graphml = drawing.as_ref().filter(|_| self.contain_graphml).map(graphml::write);
+        let graphml = drawing.as_ref().filter(|_| self.contain_graphml).map(graphml::write).transpose()?;
         let mut drawn = Drawn::of(&view, drawing.as_ref());
         drawn.graphml = graphml;
         if !self.return_model {
             drawn.sqlflow = None;
         }
-        envelope(job, lineage, drawn).respond()
+        Ok(envelope(job, lineage, drawn).respond())
     }
 
     /// Pairs of an ultimate source and a target, for the targets asked for.

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, watch};
+use uuid::Uuid;
 
 use super::analysis::{self, Lineage, Settings};
 use super::envelope::Failure;
 use super::upload::StoredFile;
-use super::{Service, accounts, archive, clock, until};
+use super::{Service, archive, clock, until};
 
 /// How many jobs are analysed at the same time; the rest wait in `running`.
 const PARALLEL_ANALYSES: usize = 4;
@@ -197,7 +197,6 @@ pub(super) struct Jobs {
     /// Raised whenever a job changes.
     changes: watch::Sender<u64>,
     analyses: Semaphore,
-    seed: [u8; 32],
 }
 
 #[derive(Default)]
@@ -209,12 +208,7 @@ struct Known {
 
 impl Default for Jobs {
     fn default() -> Self {
-        Self {
-            known: Mutex::default(),
-            changes: watch::Sender::new(0),
-            analyses: Semaphore::new(PARALLEL_ANALYSES),
-            seed: accounts::unguessable(),
-        }
+        Self { known: Mutex::default(), changes: watch::Sender::new(0), analyses: Semaphore::new(PARALLEL_ANALYSES) }
     }
 }
 
@@ -232,12 +226,12 @@ impl Jobs {
         let mut known = jobs.lock();
         let number = known.next;
         known.next += 1;
-        let id = jobs.identifier(number, "job")[..32].to_owned();
+        let id = Uuid::new_v4().simple().to_string();
         if order.name.is_empty() {
             order.name.clone_from(&id);
         }
         let job = Job {
-            session: format!("{}_{}", jobs.identifier(number, "session"), clock::millis_since_epoch(now)),
+            session: session_id(now),
             id: id.clone(),
             order,
             status: Status::Create,
@@ -352,13 +346,6 @@ impl Jobs {
         self.changes.send_modify(|version| *version += 1);
     }
 
-    /// 64 hexadecimal digits that nobody can guess and that never repeat.
-    fn identifier(&self, number: u64, purpose: &str) -> String {
-        let digest =
-            Sha256::new().chain_update(self.seed).chain_update(purpose).chain_update(number.to_le_bytes()).finalize();
-        analysis::hexadecimal(&digest)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -371,6 +358,12 @@ impl Job {
         self.error_message = None;
         self.lineage = None;
     }
+}
+
+/// Creates a session id as the real server writes them: 64 hexadecimal digits and the time in milliseconds.
+fn session_id(now: SystemTime) -> String {
+    let [first, second] = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::simple);
+    format!("{first}{second}_{}", clock::millis_since_epoch(now))
 }
 
 fn no_such_job(id: &str) -> Failure {
