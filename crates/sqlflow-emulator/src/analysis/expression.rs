@@ -10,7 +10,9 @@ use sqlparser::ast::{
 use super::draft::Draft;
 use super::lineage::JoinCondition;
 use super::names;
-use super::query::{Role, Scope, Walker};
+use super::query::Role;
+use super::resolution::Scope;
+use super::walker::Walker;
 use super::{Clause, Effect, Endpoint, ObjectKind, RelationKind};
 
 /// Expressions nested deeper than this are given up on.

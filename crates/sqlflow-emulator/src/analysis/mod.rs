@@ -8,17 +8,25 @@
 //! Before that, `client` blanks what is meant for a command-line client and `separation` finds statements without
 //! semicolons between them.
 
+mod change;
 mod client;
+mod definition;
 mod draft;
 mod expression;
+mod from_clause;
+mod line_index;
 mod lineage;
 mod names;
 mod nesting;
 mod query;
+mod resolution;
+mod row_filter;
 mod script;
+mod select_list;
 mod separation;
 mod statement;
 mod vendor;
+mod walker;
 
 #[cfg(test)]
 mod tests;

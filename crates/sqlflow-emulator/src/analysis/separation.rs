@@ -11,7 +11,7 @@ use sqlparser::dialect::Dialect as Grammar;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-use super::script::Lines;
+use super::line_index::Lines;
 
 /// Words that begin a statement.
 const BEGINNINGS: [&str; 18] = [

@@ -2,19 +2,22 @@
 
 pub(super) mod gzip;
 pub(super) mod http;
+mod kind;
+mod plan;
 mod text;
 pub(super) mod wire;
 
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::StatusCode;
 
 pub use text::ParseFaultError;
+
+use kind::{Kind, whole_seconds};
+pub(super) use plan::{Blow, Plan};
 
 /// The last second that an HTTP date can tell: the end of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -86,32 +89,6 @@ pub struct Fault {
     every: u64,
     chance: Option<(f64, u64)>,
     times: Option<u64>,
-}
-
-/// What goes wrong.
-#[derive(Debug, Clone, PartialEq)]
-enum Kind {
-    Latency(Duration),
-    Refuse(Duration),
-    ResetAfterReceived(u64),
-    ResetAfterSent(u64),
-    Close,
-    Late(Duration),
-    Page(StatusCode),
-    TooManyRequests(Duration),
-    /// Seconds since 1970, as more cannot be told in an HTTP date.
-    TooManyRequestsUntil(u64),
-    Busy,
-    ExpireToken,
-    UnknownStatus(String),
-    Vanish,
-    Truncate(u64),
-    Garbage,
-    Drip(u64, Duration),
-    Stall(u64),
-    ContentLength(i64),
-    Bomb(u64),
-    Redirect(String),
 }
 
 /// # What goes wrong
@@ -522,114 +499,5 @@ impl Fault {
         } else {
             self.operations.iter().any(|named| named == operation)
         }
-    }
-}
-
-impl Kind {
-    /// Whether it has something to act on in an operation.
-    fn concerns(&self, operation: &str) -> bool {
-        let submits = ["submitUserJob", "submitPersistJob"].contains(&operation);
-        match self {
-            Self::Late(_) => submits,
-            Self::ExpireToken => operation != "generateToken",
-            Self::UnknownStatus(_) => submits || describes_jobs(operation),
-            Self::Vanish => describes_jobs(operation) || exports_a_job(operation) || operation == "deleteUserJob",
-            _ => true,
-        }
-    }
-}
-
-fn describes_jobs(operation: &str) -> bool {
-    [
-        "displayUserJobSummary",
-        "displayUserJobsSummary",
-        "rerunJob",
-        "setJobOnTop",
-        "listScheduleJobs",
-        "pauseScheduleJob",
-        "resumeScheduleJob",
-        "updateScheduleJob",
-    ]
-    .contains(&operation)
-}
-
-fn exports_a_job(operation: &str) -> bool {
-    [
-        "exportLineageAsJson",
-        "exportFullLineageAsJson",
-        "exportFullLineageAsCsv",
-        "exportLineageAsGraphml",
-        "displayUserJobGraph",
-        "leftMostSourceTable",
-        "leftMostSourceTableAsCsv",
-    ]
-    .contains(&operation)
-}
-
-/// Seconds, rounded up.
-fn whole_seconds(time: Duration) -> u64 {
-    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
-}
-
-/// What is to befall a request.
-#[derive(Debug)]
-pub(super) struct Blow {
-    kind: Kind,
-    handled: bool,
-}
-
-/// The faults that are still to come, in the order in which they are tried.
-#[derive(Default)]
-pub(super) struct Plan {
-    waiting: Mutex<Vec<Waiting>>,
-}
-
-struct Waiting {
-    fault: Fault,
-    dice: Option<(f64, fastrand::Rng)>,
-    met: u64,
-}
-
-impl Plan {
-    pub(super) fn add(&self, fault: Fault) {
-        let dice = fault.chance.map(|(share, seed)| (share, fastrand::Rng::with_seed(seed)));
-        self.lock().push(Waiting { fault, dice, met: 0 });
-    }
-
-    pub(super) fn clear(&self) {
-        self.lock().clear();
-    }
-
-    /// What befalls a request that arrives now. It is one turn of a fault, whatever becomes of the request.
-    pub(super) fn strike(&self, operation: &str) -> Option<Blow> {
-        let mut waiting = self.lock();
-        waiting.retain(|one| one.fault.times != Some(0));
-        let struck = waiting.iter_mut().find_map(|one| one.meets(operation).then_some(&mut one.fault))?;
-        if let Some(times) = &mut struck.times {
-            *times -= 1;
-        }
-        Some(Blow { kind: struck.kind.clone(), handled: struck.handled })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.lock().iter().map(|one| &one.fault)).finish()
-    }
-}
-
-impl Waiting {
-    /// Counts a request if it matches, and tells whether it is this one's turn.
-    fn meets(&mut self, operation: &str) -> bool {
-        if !self.fault.matches(operation) {
-            return false;
-        }
-        self.met += 1;
-        let turn = self.met.checked_sub(self.fault.skip).is_some_and(|met| met > 0 && met % self.fault.every == 0);
-        turn && self.dice.as_mut().is_none_or(|(share, dice)| dice.f64() < *share)
     }
 }

@@ -197,3 +197,88 @@ impl Display for Kind {
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace(',', "\\,")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::LAST_SECOND;
+    use super::*;
+
+    #[test]
+    fn a_fault_is_read_as_it_is_written() {
+        let moment = SystemTime::now() + Duration::from_millis(1500);
+        let faults = [
+            Fault::latency(Duration::from_micros(1_500_200)).times(3),
+            Fault::refuse(Duration::from_secs(90)),
+            Fault::reset_after_received(0).skip(2),
+            Fault::reset_after_sent(u64::MAX),
+            Fault::close().every(5),
+            Fault::lose_answer().on("submitUserJob").times(1),
+            Fault::late(Duration::from_millis(1)),
+            Fault::page(502).chance(0.05, 42),
+            Fault::page(429).handled(),
+            Fault::too_many_requests(Duration::ZERO).handled(),
+            Fault::too_many_requests_until(moment),
+            Fault::too_many_requests_until(moment + Duration::from_secs(LAST_SECOND)),
+            Fault::busy().on("displayUserJobSummary").on("generation/sqlflow/graph"),
+            Fault::expire_token(),
+            Fault::unknown_status(r"a\b,c = d, times=3"),
+            Fault::unknown_status(""),
+            Fault::vanish(),
+            Fault::truncate(1),
+            Fault::garbage(),
+            Fault::drip(0, Duration::from_millis(50)),
+            Fault::stall_after(100),
+            Fault::content_length(10),
+            Fault::content_length(i64::MIN),
+            Fault::bomb(1_000_000),
+            Fault::redirect("http://[::1]:9/a?b=1,2&c=%2C@x*3+4")
+                .skip(1)
+                .every(2)
+                .chance(1.0, u64::MAX)
+                .times(0)
+                .handled(),
+        ];
+        for fault in faults {
+            assert_eq!(fault.to_string().parse(), Ok(fault.clone()), "{fault}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_fault_is_named() {
+        for (text, named) in [
+            ("", "''"),
+            ("explode", "'explode'"),
+            ("latency", "'latency'"),
+            ("latency=5", "'5'"),
+            ("close=1", "'close=1'"),
+            ("99", "'99'"),
+            ("700", "'700'"),
+            ("5o2", "'5o2'"),
+            ("429-until=tomorrow", "'tomorrow'"),
+            ("drip=10", "'10'"),
+            ("truncate=-1", "'-1'"),
+            ("502,tmies=3", "'tmies=3'"),
+            ("502,on=submit", "'submit'"),
+            ("502,chance=5", "'5'"),
+            ("502,chance=NaN", "'NaN'"),
+            ("502,", "''"),
+        ] {
+            let message = text.parse::<Fault>().unwrap_err().to_string();
+            assert!(message.starts_with(named), "{message}");
+            assert!(message.contains("lose-answer") && message.contains("times=3"), "{message}");
+        }
+    }
+
+    #[test]
+    fn each_fault_that_is_listed_is_understood() {
+        let message = "nothing".parse::<Fault>().unwrap_err().to_string();
+        let (_, listed) = message.split_once("a fault is one of ").unwrap();
+        let (faults, limits) = listed.split_once(", followed by any of ").unwrap();
+        for fault in faults.replace(" (or another HTTP status)", "").split(", ") {
+            assert_eq!(fault.parse::<Fault>().map(|fault| fault.to_string()).as_deref(), Ok(fault));
+        }
+        for limit in limits.split(", ").take_while(|limit| !limit.starts_with("each ")) {
+            assert!(format!("close,{limit}").parse::<Fault>().is_ok(), "{limit}");
+        }
+    }
+}

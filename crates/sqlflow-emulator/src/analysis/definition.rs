@@ -1,0 +1,208 @@
+//! Statements.
+
+use sqlparser::ast::{
+    AlterTable, AlterTableOperation, ColumnDef, ColumnOption, CreateTable, CreateView, Expr, Ident, ObjectName,
+    RenameTableNameKind, Statement, TableConstraint, Use,
+};
+
+use super::names;
+use super::query::Role;
+use super::walker::Walker;
+use super::{ColumnIndex, Effect, ObjectIndex, ObjectKind, RelationKind};
+
+impl Walker<'_> {
+    /// Reads no more of a statement than the columns it gives a new table.
+    pub(super) fn definition(&mut self, statement: &Statement) {
+        match statement {
+            Statement::CreateTable(create) if create.query.is_none() && !create.columns.is_empty() => {
+                let table = self.draft.stored(&create.name, ObjectKind::Table);
+                create.columns.iter().for_each(|column| self.define(table, column));
+                self.draft.complete(table);
+            }
+            Statement::Use(use_) => self.use_(use_),
+            _ => {}
+        }
+    }
+
+    pub(super) fn create_table(&mut self, create: &CreateTable, text: &str) {
+        let table = self.draft.stored(&create.name, ObjectKind::Table);
+        for column in &create.columns {
+            self.define(table, column);
+        }
+        if let Some(original) = &create.clone {
+            let original = self.draft.stored(original, ObjectKind::Table);
+            self.copy_columns(original, table, text);
+        } else if let Some(query) = &create.query {
+            let declared = self.draft.columns_of(table);
+            let result = self.query(query, &Role::Result, None);
+            self.begin("Create Table", "sstcreatetable", text);
+            if declared.is_empty() || create.columns.is_empty() {
+                self.create(result, table, Effect::CreateTable, &[]);
+            } else {
+                self.feed(result, table, Effect::CreateTable, Some(declared));
+                self.draft.complete(table);
+            }
+        } else if !create.columns.is_empty() {
+            self.draft.complete(table);
+            if has_foreign_key(create) {
+                self.begin("Create Table", "sstcreatetable", text);
+            }
+        }
+        for constraint in &create.constraints {
+            self.constrain(table, constraint);
+        }
+        for column in &create.columns {
+            self.column_constraints(table, column);
+        }
+    }
+
+    fn copy_columns(&mut self, original: ObjectIndex, copy: ObjectIndex, text: &str) {
+        self.begin("Create Table", "sstcreatetable", text);
+        let sources = self.draft.columns_of(original);
+        for source in sources {
+            let name = self.draft.name_of(source);
+            let target = self.draft.column(copy, &name);
+            let source = self.draft.endpoint(source);
+            self.draft.relate(RelationKind::Fdd, Effect::CreateTable, target, vec![source]);
+        }
+        if self.draft.is_complete(original) {
+            self.draft.complete(copy);
+        }
+    }
+
+    fn define(&mut self, table: ObjectIndex, definition: &ColumnDef) {
+        let column = self.target_column(table, &definition.name);
+        self.draft.column_mut(column).data_type = Some(definition.data_type.to_string());
+    }
+
+    fn column_constraints(&mut self, table: ObjectIndex, definition: &ColumnDef) {
+        let column = self.target_column(table, &definition.name);
+        for option in &definition.options {
+            match &option.option {
+                ColumnOption::PrimaryKey(_) => self.draft.column_mut(column).primary_key = true,
+                ColumnOption::ForeignKey(key) => self.foreign_key(&[column], &key.foreign_table, &key.referred_columns),
+                _ => {}
+            }
+        }
+    }
+
+    fn constrain(&mut self, table: ObjectIndex, constraint: &TableConstraint) {
+        match constraint {
+            TableConstraint::PrimaryKey(key) => {
+                for column in &key.columns {
+                    if let Expr::Identifier(ident) = &column.column.expr {
+                        let column = self.target_column(table, ident);
+                        self.draft.column_mut(column).primary_key = true;
+                    }
+                }
+            }
+            TableConstraint::ForeignKey(key) => {
+                let columns: Vec<ColumnIndex> =
+                    key.columns.iter().map(|ident| self.target_column(table, ident)).collect();
+                self.foreign_key(&columns, &key.foreign_table, &key.referred_columns);
+            }
+            _ => {}
+        }
+    }
+
+    fn foreign_key(&mut self, columns: &[ColumnIndex], referred: &ObjectName, referred_columns: &[Ident]) {
+        let referred = self.draft.stored(referred, ObjectKind::Table);
+        for (position, column) in columns.iter().enumerate() {
+            self.draft.column_mut(*column).foreign_key = true;
+            // Without a list the key meets the primary key of the other table.
+            let meets = match referred_columns.get(position) {
+                Some(ident) => Some(self.target_column(referred, ident)),
+                None => self.primary_key(referred).get(position).copied(),
+            };
+            if let Some(meets) = meets {
+                let source = self.draft.endpoint(meets);
+                for kind in [RelationKind::Fdd, RelationKind::Er] {
+                    self.draft.relate(kind, Effect::ForeignKey, *column, vec![source]);
+                }
+            }
+        }
+    }
+
+    fn primary_key(&self, table: ObjectIndex) -> Vec<ColumnIndex> {
+        let columns = self.draft.object(table).columns.iter().enumerate();
+        columns
+            .filter(|(_, column)| column.primary_key)
+            .map(|(column, _)| ColumnIndex { object: table, column })
+            .collect()
+    }
+
+    pub(super) fn create_view(&mut self, create: &CreateView, text: &str) {
+        let result = self.query(&create.query, &Role::Result, None);
+        self.begin("Create View", "sstcreateview", text);
+        let view = self.draft.stored(&create.name, ObjectKind::View);
+        let columns: Vec<&Ident> = create.columns.iter().map(|column| &column.name).collect();
+        self.create(result, view, Effect::CreateView, &columns);
+        if let Some(target) = &create.to {
+            let target = self.draft.stored(target, ObjectKind::Table);
+            self.feed(view, target, Effect::Insert, None);
+        }
+    }
+
+    /// Lets a record set become a table or a view, under the names given or its own.
+    pub(super) fn create(&mut self, result: ObjectIndex, target: ObjectIndex, effect: Effect, columns: &[&Ident]) {
+        let targets: Vec<ColumnIndex> = columns.iter().map(|ident| self.target_column(target, ident)).collect();
+        let named = !targets.is_empty();
+        self.feed(result, target, effect, named.then_some(targets));
+        if named || self.draft.is_complete(result) {
+            self.draft.complete(target);
+        }
+    }
+
+    pub(super) fn alter_table(&mut self, alter: &AlterTable, text: &str) {
+        let table = self.draft.stored(&alter.name, ObjectKind::Table);
+        self.begin("Alter Table", "sstaltertable", text);
+        for operation in &alter.operations {
+            match operation {
+                AlterTableOperation::AddColumn { column_def, .. } => {
+                    self.define(table, column_def);
+                    self.column_constraints(table, column_def);
+                }
+                AlterTableOperation::AddConstraint { constraint, .. } => self.constrain(table, constraint),
+                AlterTableOperation::RenameTable {
+                    table_name: RenameTableNameKind::As(name) | RenameTableNameKind::To(name),
+                } => {
+                    let renamed = self.draft.stored(name, ObjectKind::Table);
+                    self.rename(table, renamed);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn rename(&mut self, table: ObjectIndex, renamed: ObjectIndex) {
+        for source in self.draft.columns_of(table) {
+            let name = self.draft.name_of(source);
+            let target = self.draft.column(renamed, &name);
+            let source = self.draft.endpoint(source);
+            self.draft.relate(RelationKind::Fdd, Effect::CreateTable, target, vec![source]);
+        }
+        if self.draft.is_complete(table) {
+            self.draft.complete(renamed);
+        }
+    }
+
+    pub(super) fn use_(&mut self, use_: &Use) {
+        let name = match use_ {
+            Use::Catalog(name) | Use::Database(name) | Use::Object(name) => (name, true),
+            Use::Schema(name) => (name, false),
+            _ => return,
+        };
+        let Some(last) = names::parts(name.0).last().map(|ident| ident.value.clone()) else { return };
+        if name.1 {
+            self.draft.settings.database = Some(last);
+        } else {
+            self.draft.settings.schema = Some(last);
+        }
+    }
+}
+
+fn has_foreign_key(create: &CreateTable) -> bool {
+    let in_column = |option: &ColumnOption| matches!(option, ColumnOption::ForeignKey(_));
+    create.constraints.iter().any(|constraint| matches!(constraint, TableConstraint::ForeignKey(_)))
+        || create.columns.iter().flat_map(|column| &column.options).any(|option| in_column(&option.option))
+}

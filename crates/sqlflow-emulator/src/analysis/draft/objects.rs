@@ -1,0 +1,121 @@
+//! Objects.
+
+use sqlparser::ast::ObjectName;
+
+use super::super::names::{self, Name};
+use super::super::{Object, ObjectIndex, ObjectKind, Place, Range};
+use super::Draft;
+
+/// How many places of one table are remembered.
+const MAX_PLACES: usize = 8;
+
+/// The table that holds columns whose table is unknown.
+const PSEUDO_TABLE: &str = "pseudo_table_include_orphan_column";
+
+impl Draft {
+    pub(in crate::analysis) fn object(&self, index: ObjectIndex) -> &Object {
+        self.lineage.object(index)
+    }
+
+    /// The table or view of that name, which begins to exist when first named.
+    pub(in crate::analysis) fn stored(&mut self, name: &ObjectName, kind: ObjectKind) -> ObjectIndex {
+        let parts: Vec<Name> = names::parts(name).into_iter().map(|ident| self.name(ident)).collect();
+        let Some((last, qualifiers)) = parts.split_last() else {
+            return self.pseudo_table();
+        };
+        let at = Range { start: parts[0].at.start, ..last.at };
+        let place = self.place_of(qualifiers);
+        let key = Self::identity(&place, last);
+        if let Some(&index) = self.stored.get(&key) {
+            let object = &mut self.lineage.objects[index.0];
+            if object.at.len() < MAX_PLACES && !object.at.contains(&at) {
+                object.at.push(at);
+            }
+            if kind == ObjectKind::View {
+                object.kind = kind;
+            }
+            return index;
+        }
+        let joined = |part: fn(&Name) -> &str| parts.iter().map(part).collect::<Vec<_>>().join(".");
+        let object = Object {
+            id: self.id(),
+            kind,
+            place: Self::shown(place),
+            name: last.written.clone(),
+            display_name: joined(|name| &name.written),
+            normal_name: joined(|name| &name.normal),
+            columns: Vec::new(),
+            at: vec![at],
+        };
+        let index = self.push(object);
+        self.stored.insert(key, index);
+        index
+    }
+
+    /// Server, database and schema from qualifiers, the defaults filling in.
+    pub(super) fn place_of(&self, qualifiers: &[Name]) -> [Option<Name>; 3] {
+        let default = |text: &Option<String>| text.as_ref().map(|text| self.made_up(text, self.base));
+        let mut named = qualifiers.iter().rev().cloned();
+        let schema = if self.settings.vendor.supports_schemas() {
+            // `db..t` leaves the schema to the default.
+            named.next().filter(|name| !name.key.is_empty()).or_else(|| default(&self.settings.schema))
+        } else {
+            None
+        };
+        let database = named.next().or_else(|| default(&self.settings.database));
+        [named.next(), database, schema]
+    }
+
+    pub(super) fn identity(place: &[Option<Name>; 3], name: &Name) -> Vec<String> {
+        let mut key: Vec<String> =
+            place.iter().map(|part| part.as_ref().map(|part| part.key.clone()).unwrap_or_default()).collect();
+        key.push(name.key.clone());
+        key
+    }
+
+    fn shown([server, database, schema]: [Option<Name>; 3]) -> Place {
+        let written = |name: Option<Name>| name.map(|name| name.written);
+        Place { server: written(server), database: written(database), schema: written(schema) }
+    }
+
+    /// A new intermediate result.
+    pub(in crate::analysis) fn intermediate(&mut self, kind: ObjectKind, name: String, at: Range) -> ObjectIndex {
+        let normal_name = self.made_up(&name, at).normal;
+        let id = self.id();
+        self.push(Object {
+            id,
+            kind,
+            place: Place::default(),
+            display_name: name.clone(),
+            name,
+            normal_name,
+            columns: Vec::new(),
+            at: vec![at],
+        })
+    }
+
+    /// A new intermediate result named by a prefix and the next number.
+    pub(in crate::analysis) fn numbered(&mut self, kind: ObjectKind, prefix: &str, at: Range) -> ObjectIndex {
+        let number = self.count(prefix);
+        self.intermediate(kind, format!("{prefix}-{number}"), at)
+    }
+
+    fn push(&mut self, object: Object) -> ObjectIndex {
+        self.lineage.objects.push(object);
+        ObjectIndex(self.lineage.objects.len() - 1)
+    }
+
+    pub(super) fn pseudo_table(&mut self) -> ObjectIndex {
+        self.single(ObjectKind::PseudoTable, PSEUDO_TABLE)
+    }
+
+    pub(super) fn single(&mut self, kind: ObjectKind, name: &str) -> ObjectIndex {
+        let key = vec![name.to_owned()];
+        if let Some(&index) = self.stored.get(&key) {
+            return index;
+        }
+        let index = self.intermediate(kind, name.to_owned(), self.base);
+        self.stored.insert(key, index);
+        index
+    }
+}
