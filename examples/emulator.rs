@@ -8,7 +8,7 @@
 //! With `--gzip` it compresses answers for callers that accept that. Each `--fault` makes something go wrong:
 //!
 //! ```text
-//! emulator --fault lose-answer,on=submitUserJob,times=1 --fault latency=2s,chance=0.05
+//! emulator --fault lose-response,on=submitUserJob,times=1 --fault latency=2s,chance=0.05
 //! ```
 //! What there is to go wrong is said by `--fault list`, or any other that there is not, and by the documentation of
 //! `sqlflow_client::emulator::Fault`.
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn a_fault_that_there_is_not_is_answered_with_those_there_are() {
         let refused = configured(lexopt::Parser::from_args(["--fault", "list"])).unwrap_err().to_string();
-        assert!(refused.starts_with("'list' is no fault") && refused.contains("lose-answer"), "{refused}");
+        assert!(refused.starts_with("'list' is no fault") && refused.contains("lose-response"), "{refused}");
     }
 
     #[test]

@@ -22,11 +22,11 @@ const ON_PREMISE_TOKEN: &str = "token";
 pub(super) struct Accounts {
     required: Option<(String, String)>,
     lifetime: Duration,
-    key: Mutex<Key>,
+    key: Mutex<SigningKey>,
 }
 
 /// As long as a block of the hash, where HMAC would put zeros anyway.
-type Key = [u8; 64];
+type SigningKey = [u8; 64];
 
 impl Accounts {
     pub(super) fn new(required: Option<(String, String)>, lifetime: Duration) -> Self {
@@ -99,7 +99,7 @@ impl fmt::Debug for Accounts {
     }
 }
 
-fn new_key() -> Key {
+fn new_key() -> SigningKey {
     let mut key = [0; 64];
     for part in key.as_chunks_mut().0 {
         *part = Uuid::new_v4().into_bytes();

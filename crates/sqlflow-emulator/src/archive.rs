@@ -40,12 +40,12 @@ struct Script {
 
 /// Why a file or an entry gave no script.
 #[derive(Debug, PartialEq, Eq)]
-struct Unreadable {
+struct UnreadableFile {
     name: String,
     reason: String,
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for UnreadableFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.reason)
     }
@@ -57,7 +57,7 @@ pub(super) fn analyse<'f>(files: impl Iterator<Item = &'f StoredFile> + Clone, a
     for file in files.clone() {
         scripts(file, |script| {
             if let Ok(script) = script {
-                analyzer.learn(&script.text);
+                analyzer.collect_definitions(&script.text);
             }
         });
     }
@@ -70,7 +70,7 @@ pub(super) fn analyse<'f>(files: impl Iterator<Item = &'f StoredFile> + Clone, a
 }
 
 /// Reads a file and hands each script in it, or the reason why there is none, to `each`.
-fn scripts(file: &StoredFile, mut each: impl FnMut(Result<Script, Unreadable>)) {
+fn scripts(file: &StoredFile, mut each: impl FnMut(Result<Script, UnreadableFile>)) {
     let outcome = file.open().and_then(|mut content| Ok((is_zip(&mut content)?, content)));
     match outcome {
         Ok((true, content)) => unpack(&file.name, content, &mut each),
@@ -87,14 +87,14 @@ fn is_zip(content: &mut (impl Read + Seek)) -> io::Result<bool> {
     Ok(matches!(magic.as_slice(), [b'P', b'K', 3, 4] | [b'P', b'K', 5, 6]))
 }
 
-fn plain(name: &str, content: impl Read) -> Result<Script, Unreadable> {
+fn plain(name: &str, content: impl Read) -> Result<Script, UnreadableFile> {
     if extension(name).as_deref() == Some("zip") {
         return Err(unreadable(name, "not a zip archive, although its name says so"));
     }
     read_script(name.to_owned(), content)
 }
 
-fn unpack(name: &str, content: File, each: &mut impl FnMut(Result<Script, Unreadable>)) {
+fn unpack(name: &str, content: File, each: &mut impl FnMut(Result<Script, UnreadableFile>)) {
     let mut archive = match ZipArchive::new(content) {
         Ok(archive) => archive,
         Err(error) => return each(Err(unreadable(name, format_args!("broken zip archive: {error}")))),
@@ -105,32 +105,32 @@ fn unpack(name: &str, content: File, each: &mut impl FnMut(Result<Script, Unread
             format_args!("the archive has {} entries; {MAX_ENTRIES} are allowed", archive.len()),
         )));
     }
-    let mut sums = Sums::default();
+    let mut totals = UnpackedTotals::default();
     let mut skipped = Vec::new();
     for index in 0..archive.len() {
-        match entry(name, &mut archive, index, &mut sums) {
-            Entry::Script(outcome) => each(outcome),
-            Entry::Other(path) => skipped.push(path),
-            Entry::Nothing => {}
+        match entry(name, &mut archive, index, &mut totals) {
+            ArchiveEntry::Script(outcome) => each(outcome),
+            ArchiveEntry::Other(path) => skipped.push(path),
+            ArchiveEntry::Nothing => {}
         }
-        if let Some(reason) = sums.reason_to_stop() {
+        if let Some(reason) = totals.reason_to_stop() {
             return each(Err(unreadable(name, reason)));
         }
     }
-    if !sums.any_script && !skipped.is_empty() {
+    if !totals.any_script && !skipped.is_empty() {
         each(Err(unreadable(name, nothing_in(&skipped))));
     }
 }
 
 /// What an archive has unpacked to so far.
 #[derive(Default)]
-struct Sums {
+struct UnpackedTotals {
     packed: u64,
     unpacked: u64,
     any_script: bool,
 }
 
-impl Sums {
+impl UnpackedTotals {
     fn reason_to_stop(&self) -> Option<String> {
         if self.unpacked > MAX_UNPACKED_BYTES {
             Some(format!("the archive unpacks to more than {MAX_UNPACKED_BYTES} bytes"))
@@ -157,8 +157,8 @@ fn nothing_in(skipped: &[String]) -> String {
     format!("the archive holds no SQL; skipped: {named}{more}{inner}")
 }
 
-enum Entry {
-    Script(Result<Script, Unreadable>),
+enum ArchiveEntry {
+    Script(Result<Script, UnreadableFile>),
     /// A file that is no SQL.
     Other(String),
     /// A folder, or what an operating system left behind.
@@ -166,9 +166,14 @@ enum Entry {
 }
 
 /// Reads one entry. Entries stay in memory, so that a path in an archive leads nowhere.
-fn entry(archive_name: &str, archive: &mut ZipArchive<File>, index: usize, sums: &mut Sums) -> Entry {
+fn entry(
+    archive_name: &str,
+    archive: &mut ZipArchive<File>,
+    index: usize,
+    totals: &mut UnpackedTotals,
+) -> ArchiveEntry {
     let broken = |error: zip::result::ZipError| {
-        Entry::Script(Err(unreadable(archive_name, format_args!("entry {index} cannot be unpacked: {error}"))))
+        ArchiveEntry::Script(Err(unreadable(archive_name, format_args!("entry {index} cannot be unpacked: {error}"))))
     };
     let entry = match archive.by_index(index) {
         Ok(entry) => entry,
@@ -179,17 +184,17 @@ fn entry(archive_name: &str, archive: &mut ZipArchive<File>, index: usize, sums:
         Err(error) => return broken(error),
     };
     if !entry.is_file() || is_of_the_system(&path) {
-        return Entry::Nothing;
+        return ArchiveEntry::Nothing;
     }
     if !is_sql(&path) {
-        return Entry::Other(path);
+        return ArchiveEntry::Other(path);
     }
-    sums.any_script = true;
-    sums.packed += entry.compressed_size();
+    totals.any_script = true;
+    totals.packed += entry.compressed_size();
     let outcome = read_script(format!("{archive_name}/{path}"), entry);
     // An entry that fails may have been unpacked up to the limit before it did.
-    sums.unpacked += outcome.as_ref().map_or(MAX_SCRIPT_BYTES, |script| script.text.len() as u64);
-    Entry::Script(outcome)
+    totals.unpacked += outcome.as_ref().map_or(MAX_SCRIPT_BYTES, |script| script.text.len() as u64);
+    ArchiveEntry::Script(outcome)
 }
 
 fn is_of_the_system(path: &str) -> bool {
@@ -204,7 +209,7 @@ fn extension(name: &str) -> Option<String> {
     name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase())
 }
 
-fn read_script(name: String, content: impl Read) -> Result<Script, Unreadable> {
+fn read_script(name: String, content: impl Read) -> Result<Script, UnreadableFile> {
     let mut bytes = Vec::new();
     if let Err(error) = content.take(MAX_SCRIPT_BYTES + 1).read_to_end(&mut bytes) {
         return Err(unreadable(&name, error));
@@ -249,6 +254,6 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> (String, bool) {
     (text, damaged)
 }
 
-fn unreadable(name: &str, reason: impl fmt::Display) -> Unreadable {
-    Unreadable { name: name.to_owned(), reason: reason.to_string() }
+fn unreadable(name: &str, reason: impl fmt::Display) -> UnreadableFile {
+    UnreadableFile { name: name.to_owned(), reason: reason.to_string() }
 }

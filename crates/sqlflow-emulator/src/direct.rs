@@ -11,15 +11,15 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::analysis::{self, Lineage, Problem, Settings};
+use super::analysis::{self, AnalysisSettings, Diagnostic, Lineage};
 use super::envelope::{Envelope, Failure, download, respond};
-use super::export::Drawn;
-use super::faults::wire::Peer;
+use super::export::DrawnLineage;
+use super::faults::wire::ConnectionInfo;
 use super::layout::Drawing;
+use super::model::LineageModel;
 use super::parameters::Parameters;
 use super::routes::Action;
-use super::selection::{Options, View};
-use super::tree::Model;
+use super::selection::{ExportOptions, LineageView};
 use super::{Service, archive, clock, csv, export, submission};
 
 /// The vendor of a request that names none.
@@ -27,11 +27,11 @@ const DEFAULT_VENDOR: &str = "dbvoracle";
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Caller(IpAddr);
+pub(super) struct CallerAddress(IpAddr);
 
-impl Caller {
+impl CallerAddress {
     pub(super) fn of(request: &Request) -> Self {
-        let peer = Peer::of(request.extensions());
+        let peer = ConnectionInfo::of(request.extensions());
         Self(peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.address.ip()))
     }
 }
@@ -44,7 +44,7 @@ pub(super) struct AnonymousCalls {
 
 impl AnonymousCalls {
     /// Counts a call, unless the address has none left.
-    fn admit(&self, caller: Caller, allowed: u32, now: SystemTime) -> bool {
+    fn admit(&self, caller: CallerAddress, allowed: u32, now: SystemTime) -> bool {
         let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
         let day = clock::day(now);
         if today.0 != day {
@@ -62,7 +62,7 @@ pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Resu
     let delimiter = csv::delimiter(parameters.get("delimiter"))?;
     let options = match action {
         // The CSV is of tables, as that of a job is unless it was submitted otherwise.
-        Action::AnalyseCsv => Options {
+        Action::AnalyseCsv => ExportOptions {
             ignore_record_set: true,
             ignore_function: true,
             table_to_table: parameters.flag("tableToTable", false)?,
@@ -74,14 +74,15 @@ pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Resu
     let write = move || match action {
         Action::AnalyseCsv => {
             understood(&lineage)?;
-            csv::write(&View::of(&lineage, &options), delimiter).map(|text| download(export::CSV, "lineage.csv", text))
+            csv::write(&LineageView::of(&lineage, &options), delimiter)
+                .map(|text| download(export::CSV, "lineage.csv", text))
         }
         Action::AnalyseGraph => {
-            let view = View::of(&lineage, &options);
+            let view = LineageView::of(&lineage, &options);
             let drawing = Drawing::of(&view, &options);
-            Ok(envelope(&lineage, Drawn::of(&view, Some(&drawing))).respond())
+            Ok(envelope(&lineage, DrawnLineage::of(&view, Some(&drawing))).respond())
         }
-        _ => Ok(envelope(&lineage, Model::of(&View::of(&lineage, &options))).respond()),
+        _ => Ok(envelope(&lineage, LineageModel::of(&LineageView::of(&lineage, &options))).respond()),
     };
     tokio::task::spawn_blocking(write)
         .await
@@ -92,16 +93,16 @@ pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Resu
 pub(super) async fn anonymous(
     service: &Service,
     parameters: &mut Parameters,
-    caller: Caller,
+    caller: CallerAddress,
 ) -> Result<Response, Failure> {
-    let allowed = service.limits.anonymous_calls_per_day;
+    let allowed = service.settings.max_anonymous_calls_per_day;
     if !service.anonymous.admit(caller, allowed, SystemTime::now()) {
         return Ok(too_many_calls(allowed));
     }
     parameters.required("sqltext")?;
     let options = export::options(parameters, "fdd")?;
     let lineage = lineage(parameters).await?;
-    Ok(envelope(&lineage, Model::of(&View::of(&lineage, &options))).respond())
+    Ok(envelope(&lineage, LineageModel::of(&LineageView::of(&lineage, &options))).respond())
 }
 
 /// The one failure with an HTTP status of its own.
@@ -123,11 +124,11 @@ pub(super) async fn check_syntax(parameters: &mut Parameters) -> Result<Response
     let settings = submission::settings(parameters, None)?;
     let sql = parameters.required("sql")?.to_owned();
     let begun = Instant::now();
-    let lineage = analysis::off_thread(settings, move |analyzer| analyzer.read("sql", &sql, false))
+    let lineage = analysis::run_off_thread(settings, move |analyzer| analyzer.read("sql", &sql, false))
         .await
         .map_err(Failure::internal)?;
     let errors: Vec<Value> =
-        lineage.problems.iter().filter(|problem| problem.kind.is_error()).map(describe_error).collect();
+        lineage.diagnostics.iter().filter(|diagnostic| diagnostic.kind.is_error()).map(describe_error).collect();
     let code = if errors.is_empty() { 200 } else { 400 };
     let data = json!({
         "usedTime": format!("{}ms", begun.elapsed().as_millis()),
@@ -141,9 +142,9 @@ pub(super) async fn check_syntax(parameters: &mut Parameters) -> Result<Response
     Ok(respond(StatusCode::OK, code, &body))
 }
 
-fn describe_error(problem: &Problem) -> Value {
-    let mut described = json!({ "errorMessage": problem.message, "errorType": problem.kind.name() });
-    if let Some(at) = problem.at {
+fn describe_error(diagnostic: &Diagnostic) -> Value {
+    let mut described = json!({ "errorMessage": diagnostic.message, "errorType": diagnostic.kind.name() });
+    if let Some(at) = diagnostic.at {
         described["lineNo"] = at.start.0.into();
         described["columnNo"] = at.start.1.into();
     }
@@ -152,18 +153,18 @@ fn describe_error(problem: &Problem) -> Value {
 
 /// The lineage of `sqltext` or of the one file in `sqlfile`.
 async fn lineage(parameters: &mut Parameters) -> Result<Lineage, Failure> {
-    let settings: Settings = submission::settings(parameters, Some(DEFAULT_VENDOR))?;
+    let settings: AnalysisSettings = submission::settings(parameters, Some(DEFAULT_VENDOR))?;
     let files = parameters.take_files("sqlfile");
     let outcome = match (parameters.get("sqltext").map(str::to_owned), files.into_iter().next()) {
         (Some(sql), _) => {
             let read = move |analyzer: &mut analysis::Analyzer| {
-                analyzer.learn(&sql);
+                analyzer.collect_definitions(&sql);
                 analyzer.read("sqltext", &sql, false);
             };
-            analysis::off_thread(settings, read).await
+            analysis::run_off_thread(settings, read).await
         }
         (None, Some(file)) => {
-            analysis::off_thread(settings, move |analyzer| archive::analyse([&file].into_iter(), analyzer)).await
+            analysis::run_off_thread(settings, move |analyzer| archive::analyse([&file].into_iter(), analyzer)).await
         }
         (None, None) => return Err(Failure::new(400, "One of the parameters 'sqltext' and 'sqlfile' is required.")),
     };
@@ -192,12 +193,12 @@ mod tests {
     #[test]
     fn anonymous_calls_start_anew_each_day() {
         let calls = AnonymousCalls::default();
-        let caller = Caller(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let caller = CallerAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let now = SystemTime::UNIX_EPOCH;
         assert!(calls.admit(caller, 2, now));
         assert!(calls.admit(caller, 2, now));
         assert!(!calls.admit(caller, 2, now));
-        assert!(calls.admit(Caller(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), 2, now));
+        assert!(calls.admit(CallerAddress(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), 2, now));
         assert!(calls.admit(caller, 2, now + Duration::from_secs(86_400)));
     }
 }

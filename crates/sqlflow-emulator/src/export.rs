@@ -7,14 +7,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Service;
-use super::analysis::{ColumnIndex, Effect, Lineage, Relation, RelationKind};
+use super::analysis::{ColumnIndex, Effect, Lineage, Relationship, RelationshipKind};
 use super::envelope::{Envelope, Failure, download};
 use super::jobs::Job;
 use super::layout::Drawing;
+use super::model::{self, LineageModel, column_of, namespace_part};
 use super::parameters::Parameters;
 use super::routes::Action;
-use super::selection::{Options, View, same, unquoted};
-use super::tree::{self, Model, column_of, place_name};
+use super::selection::{ExportOptions, LineageView, same, unquoted};
 use super::{csv, graphml};
 
 pub(super) const CSV: &str = "text/csv;charset=utf-8";
@@ -31,7 +31,7 @@ pub(super) async fn answer(
         Some(id) if !matches!(action, Action::LatestJobGraph) => service.jobs.find(user, id)?,
         _ => service.jobs.latest(user)?,
     };
-    let request = ExportRequest::read(action, &job, parameters, service.limits.relations)?;
+    let request = ExportRequest::read(action, &job, parameters, service.settings.relations)?;
     let lineage = Arc::clone(job.finished()?);
     let writing = tokio::task::spawn_blocking(move || request.write(&job, &lineage));
     writing.await.map_err(|error| Failure::internal(format_args!("the export could not be written: {error}")))?
@@ -40,7 +40,7 @@ pub(super) async fn answer(
 /// An export with everything a caller said about it.
 struct ExportRequest {
     action: Action,
-    options: Options,
+    options: ExportOptions,
     delimiter: u8,
     relation_limit: Option<usize>,
     contain_graphml: bool,
@@ -59,7 +59,7 @@ impl ExportRequest {
         let options = if matches!(action, Action::ExportCsv | Action::LeftMost | Action::LeftMostCsv) {
             job_options(job, parameters)?
         } else {
-            options(parameters, &job.order.options.relation_types)?
+            options(parameters, &job.request.options.relation_types)?
         };
         Ok(Self {
             action,
@@ -76,16 +76,16 @@ impl ExportRequest {
     fn write(&self, job: &Job, lineage: &Lineage) -> Result<Response, Failure> {
         match self.action {
             Action::ExportFullJson => {
-                let view = View::of(lineage, &self.options);
-                Ok(envelope(job, lineage, Model::of(&view)).respond())
+                let view = LineageView::of(lineage, &self.options);
+                Ok(envelope(job, lineage, LineageModel::of(&view)).respond())
             }
             Action::ExportCsv => {
-                let view = View::of(lineage, &self.options);
+                let view = LineageView::of(lineage, &self.options);
                 Ok(download(CSV, &file_name(job, "csv"), csv::write(&view, self.delimiter)?))
             }
             Action::ExportGraphml => {
-                let view = View::of(lineage, &self.options);
-                if tree::exceeds(&view, self.relation_limit) {
+                let view = LineageView::of(lineage, &self.options);
+                if model::exceeds(&view, self.relation_limit) {
                     return Err(too_many_relationships());
                 }
                 let drawing = Drawing::of(&view, &self.options);
@@ -101,11 +101,11 @@ impl ExportRequest {
     }
 
     fn drawn(&self, job: &Job, lineage: &Lineage) -> Result<Response, Failure> {
-        let view = View::of(lineage, &self.options);
-        let whole = !tree::exceeds(&view, self.relation_limit);
+        let view = LineageView::of(lineage, &self.options);
+        let whole = !model::exceeds(&view, self.relation_limit);
         let drawing = whole.then(|| Drawing::of(&view, &self.options));
         let graphml = drawing.as_ref().filter(|_| self.contain_graphml).map(graphml::write).transpose()?;
-        let mut drawn = Drawn::of(&view, drawing.as_ref());
+        let mut drawn = DrawnLineage::of(&view, drawing.as_ref());
         drawn.graphml = graphml;
         if !self.return_model {
             drawn.sqlflow = None;
@@ -115,13 +115,15 @@ impl ExportRequest {
 
     /// Pairs of an ultimate source and a target, for the targets asked for.
     fn left_most(&self, lineage: &Lineage) -> Vec<(ColumnIndex, ColumnIndex)> {
-        let view = View::of(lineage, &self.options);
+        let view = LineageView::of(lineage, &self.options);
         let mut sources: std::collections::HashMap<ColumnIndex, Vec<ColumnIndex>> = std::collections::HashMap::new();
         // A foreign key is written as a flow, but moves no data.
-        let flows = |relation: &&Relation| relation.kind == RelationKind::Fdd && relation.effect != Effect::ForeignKey;
-        for relation in view.relations.iter().filter(flows) {
-            let column = sources.entry(relation.target.column).or_default();
-            column.extend(relation.sources.iter().map(|source| source.column));
+        let flows = |relationship: &&Relationship| {
+            relationship.kind == RelationshipKind::Fdd && relationship.effect != Effect::ForeignKey
+        };
+        for relationship in view.relationships.iter().filter(flows) {
+            let column = sources.entry(relationship.target.column).or_default();
+            column.extend(relationship.sources.iter().map(|source| source.column));
         }
         let mut targets: Vec<ColumnIndex> =
             sources.keys().copied().filter(|column| self.is_target(lineage, *column)).collect();
@@ -164,8 +166,8 @@ fn describe_pairs(lineage: &Lineage, pairs: &[(ColumnIndex, ColumnIndex)]) -> Va
     let describe = |index| {
         let (object, column) = column_of(lineage, index);
         json!({
-            "database": unquoted(place_name(object.place.database.as_ref())),
-            "schema": unquoted(place_name(object.place.schema.as_ref())),
+            "database": unquoted(namespace_part(object.namespace.database.as_ref())),
+            "schema": unquoted(namespace_part(object.namespace.schema.as_ref())),
             "table": unquoted(&object.name),
             "column": unquoted(&column.name),
         })
@@ -179,24 +181,24 @@ fn describe_pairs(lineage: &Lineage, pairs: &[(ColumnIndex, ColumnIndex)]) -> Va
 
 /// A lineage as drawn, or an outline of it if there is no drawing.
 #[derive(Serialize)]
-pub(super) struct Drawn<'a> {
+pub(super) struct DrawnLineage<'a> {
     mode: &'static str,
     summary: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sqlflow: Option<Model<'a>>,
+    sqlflow: Option<LineageModel<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     graph: Option<&'a Drawing>,
     #[serde(rename = "graphML", skip_serializing_if = "Option::is_none")]
     graphml: Option<String>,
 }
 
-impl<'a> Drawn<'a> {
-    pub(super) fn of(view: &'a View<'a>, drawing: Option<&'a Drawing>) -> Self {
+impl<'a> DrawnLineage<'a> {
+    pub(super) fn of(view: &'a LineageView<'a>, drawing: Option<&'a Drawing>) -> Self {
         let (mode, sqlflow) = match drawing {
-            Some(_) => ("global", Model::of(view)),
-            None => ("summary", Model::outline(view)),
+            Some(_) => ("global", LineageModel::of(view)),
+            None => ("summary", LineageModel::outline(view)),
         };
-        Self { mode, summary: tree::summary(view), sqlflow: Some(sqlflow), graph: drawing, graphml: None }
+        Self { mode, summary: model::summary(view), sqlflow: Some(sqlflow), graph: drawing, graphml: None }
     }
 }
 
@@ -219,9 +221,9 @@ fn too_many_relationships() -> Failure {
 }
 
 /// The options of a request that has them.
-pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<Options, Failure> {
+pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<ExportOptions, Failure> {
     let text = |name: &str| parameters.get(name).map(|value| value.trim().to_owned());
-    Ok(Options {
+    Ok(ExportOptions {
         relation_types: parameters.relation_types(relation_types)?,
         simple: parameters.flag("simpleOutput", false)?,
         ignore_record_set: parameters.flag("ignoreRecordSet", false)?,
@@ -239,16 +241,16 @@ pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<O
 }
 
 /// The options a job was submitted with, for exports that have hardly any.
-fn job_options(job: &Job, parameters: &Parameters) -> Result<Options, Failure> {
-    let asked = &job.order.options;
-    Ok(Options {
+fn job_options(job: &Job, parameters: &Parameters) -> Result<ExportOptions, Failure> {
+    let asked = &job.request.options;
+    Ok(ExportOptions {
         relation_types: asked.relation_types.clone(),
         ignore_record_set: asked.ignore_record_set,
         ignore_function: asked.ignore_function,
         show_constants: asked.show_constant_table,
         count_arguments_direct: asked.count_arguments_direct,
         table_to_table: parameters.flag("tableToTable", false)?,
-        ..Options::default()
+        ..ExportOptions::default()
     })
 }
 

@@ -1,4 +1,4 @@
-//! The life of jobs: what is known about each, who may see it, and the states it passes through.
+//! The life of jobs: what is table about each, who may see it, and the states it passes through.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
-use super::analysis::{self, Lineage, Settings};
+use super::analysis::{self, AnalysisSettings, Lineage};
 use super::envelope::Failure;
 use super::upload::StoredFile;
-use super::{Service, archive, clock, until};
+use super::{Service, archive, clock, wait_for_stop};
 
 /// How many jobs are analysed at the same time; the rest wait in `running`.
 const PARALLEL_ANALYSES: usize = 4;
@@ -33,7 +33,7 @@ pub struct JobSnapshot {
     pub status: String,
     /// What the job's `errorMessage` says.
     pub error_message: Option<String>,
-    /// The names of the uploaded files, in the order they came.
+    /// The names of the uploaded files, in the request they came.
     pub file_names: Vec<String>,
     /// How often it was submitted or run again: 1 after the first submit.
     pub runs: u64,
@@ -41,7 +41,7 @@ pub struct JobSnapshot {
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
+pub(super) enum JobStatus {
     Create,
     Running,
     Success,
@@ -49,7 +49,7 @@ pub(super) enum Status {
     Fail,
 }
 
-impl Status {
+impl JobStatus {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -63,15 +63,15 @@ impl Status {
 
 /// What a caller asked for when submitting.
 #[derive(Debug, Clone)]
-pub(super) struct Order {
+pub(super) struct JobRequest {
     pub(super) name: String,
     pub(super) user: String,
-    pub(super) settings: Settings,
+    pub(super) settings: AnalysisSettings,
     /// The options that a job object repeats, under their names there.
     pub(super) options: JobOptions,
 }
 
-/// Options of a job that its exports and its description need.
+/// ExportOptions of a job that its exports and its description need.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the protocol")]
 pub(super) struct JobOptions {
@@ -94,9 +94,9 @@ pub(super) struct JobOptions {
 #[derive(Clone)]
 pub(super) struct Job {
     pub(super) id: String,
-    pub(super) order: Order,
+    pub(super) request: JobRequest,
     pub(super) session: String,
-    pub(super) status: Status,
+    pub(super) status: JobStatus,
     pub(super) error_message: Option<String>,
     pub(super) lineage: Option<Arc<Lineage>>,
     files: Vec<Arc<StoredFile>>,
@@ -109,13 +109,13 @@ pub(super) struct Job {
 impl Job {
     /// The job object of the protocol.
     pub(super) fn describe(&self) -> Value {
-        let options = &self.order.options;
+        let options = &self.request.options;
         let mut object = json!({
             "jobId": self.id,
-            "jobName": self.order.name,
-            "userId": self.order.user,
-            "userEmail": self.order.user,
-            "dbVendor": self.order.settings.vendor.name(),
+            "jobName": self.request.name,
+            "userId": self.request.user,
+            "userEmail": self.request.user,
+            "dbVendor": self.request.settings.vendor.name(),
             "dataSource": {},
             "fileNames": self.file_names(),
             "createTime": clock::timestamp(self.created),
@@ -140,8 +140,8 @@ impl Job {
             "version": concat!("emulator ", env!("CARGO_PKG_VERSION")),
         });
         let optional = [
-            ("defaultDatabase", self.order.settings.database.clone()),
-            ("defaultSchema", self.order.settings.schema.clone()),
+            ("defaultDatabase", self.request.settings.database.clone()),
+            ("defaultSchema", self.request.settings.schema.clone()),
             ("cronExpression", options.cron_expression.clone()),
             ("errorMessage", self.error_message.clone()),
             ("lastExecuteTime", self.executed.map(clock::timestamp)),
@@ -157,8 +157,8 @@ impl Job {
     /// The lineage of a job that has one, or why there is none.
     pub(super) fn finished(&self) -> Result<&Arc<Lineage>, Failure> {
         match (self.status, &self.lineage) {
-            (Status::Success | Status::PartialSuccess, Some(lineage)) => Ok(lineage),
-            (Status::Create | Status::Running, _) => Err(Failure::new(
+            (JobStatus::Success | JobStatus::PartialSuccess, Some(lineage)) => Ok(lineage),
+            (JobStatus::Create | JobStatus::Running, _) => Err(Failure::new(
                 409,
                 format!(
                     "The job {} has not finished yet (status {}). Please try again later.",
@@ -180,9 +180,9 @@ impl Job {
     fn snapshot(&self) -> JobSnapshot {
         JobSnapshot {
             id: self.id.clone(),
-            name: self.order.name.clone(),
-            user_id: self.order.user.clone(),
-            vendor: self.order.settings.vendor.name().to_owned(),
+            name: self.request.name.clone(),
+            user_id: self.request.user.clone(),
+            vendor: self.request.settings.vendor.name().to_owned(),
             status: self.status.name().to_owned(),
             error_message: self.error_message.clone(),
             file_names: self.file_names(),
@@ -192,49 +192,49 @@ impl Job {
 }
 
 /// Every job of every user, oldest first.
-pub(super) struct Jobs {
-    known: Mutex<Known>,
+pub(super) struct JobStore {
+    table: Mutex<JobTable>,
     /// Raised whenever a job changes.
     changes: watch::Sender<u64>,
     analyses: Semaphore,
 }
 
 #[derive(Default)]
-struct Known {
+struct JobTable {
     next: u64,
     jobs: BTreeMap<u64, Job>,
     numbers: std::collections::HashMap<String, u64>,
 }
 
-impl Default for Jobs {
+impl Default for JobStore {
     fn default() -> Self {
-        Self { known: Mutex::default(), changes: watch::Sender::new(0), analyses: Semaphore::new(PARALLEL_ANALYSES) }
+        Self { table: Mutex::default(), changes: watch::Sender::new(0), analyses: Semaphore::new(PARALLEL_ANALYSES) }
     }
 }
 
-impl fmt::Debug for Jobs {
+impl fmt::Debug for JobStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Jobs").field("length", &self.lock().jobs.len()).finish_non_exhaustive()
+        f.debug_struct("JobStore").field("length", &self.lock().jobs.len()).finish_non_exhaustive()
     }
 }
 
-impl Jobs {
+impl JobStore {
     /// Adds a job and starts it.
-    pub(super) fn submit(service: &Arc<Service>, mut order: Order, files: Vec<StoredFile>) -> Job {
+    pub(super) fn submit(service: &Arc<Service>, mut request: JobRequest, files: Vec<StoredFile>) -> Job {
         let now = SystemTime::now();
         let jobs = &service.jobs;
-        let mut known = jobs.lock();
-        let number = known.next;
-        known.next += 1;
+        let mut table = jobs.lock();
+        let number = table.next;
+        table.next += 1;
         let id = Uuid::new_v4().simple().to_string();
-        if order.name.is_empty() {
-            order.name.clone_from(&id);
+        if request.name.is_empty() {
+            request.name.clone_from(&id);
         }
         let job = Job {
             session: session_id(now),
             id: id.clone(),
-            order,
-            status: Status::Create,
+            request,
+            status: JobStatus::Create,
             error_message: None,
             lineage: None,
             files: files.into_iter().map(Arc::new).collect(),
@@ -243,9 +243,9 @@ impl Jobs {
             elapsed: Duration::ZERO,
             runs: 1,
         };
-        known.numbers.insert(id, number);
-        known.jobs.insert(number, job.clone());
-        drop(known);
+        table.numbers.insert(id, number);
+        table.jobs.insert(number, job.clone());
+        drop(table);
         jobs.changed();
         start(service, job.clone());
         job
@@ -264,8 +264,8 @@ impl Jobs {
                 job.files.clear();
             }
             job.files.extend(files.into_iter().map(Arc::new));
-            job.order.options.incremental = append;
-            job.begin_again();
+            job.request.options.incremental = append;
+            job.restart();
         })?;
         start(service, job.clone());
         Ok(job)
@@ -273,61 +273,61 @@ impl Jobs {
 
     /// Runs a job again on the files it has.
     pub(super) fn rerun(service: &Arc<Service>, user: &str, id: &str) -> Result<Job, Failure> {
-        let job = service.jobs.change(user, id, Job::begin_again)?;
+        let job = service.jobs.change(user, id, Job::restart)?;
         start(service, job.clone());
         Ok(job)
     }
 
     /// A job by its id. One of another user does not exist.
     pub(super) fn find(&self, user: &str, id: &str) -> Result<Job, Failure> {
-        let known = self.lock();
-        let job = known.numbers.get(id).and_then(|number| known.jobs.get(number));
-        job.filter(|job| job.order.user == user).cloned().ok_or_else(|| no_such_job(id))
+        let table = self.lock();
+        let job = table.numbers.get(id).and_then(|number| table.jobs.get(number));
+        job.filter(|job| job.request.user == user).cloned().ok_or_else(|| no_such_job(id))
     }
 
     /// The latest job of that name.
     pub(super) fn find_by_name(&self, user: &str, name: &str) -> Result<Job, Failure> {
-        let known = self.lock();
-        let job = known.jobs.values().rev().find(|job| job.order.user == user && job.order.name == name);
+        let table = self.lock();
+        let job = table.jobs.values().rev().find(|job| job.request.user == user && job.request.name == name);
         job.cloned().ok_or_else(|| Failure::new(404, format!("There is no job named '{name}'.")))
     }
 
     /// The latest job of a user.
     pub(super) fn latest(&self, user: &str) -> Result<Job, Failure> {
-        let known = self.lock();
-        let job = known.jobs.values().rev().find(|job| job.order.user == user);
+        let table = self.lock();
+        let job = table.jobs.values().rev().find(|job| job.request.user == user);
         job.cloned().ok_or_else(|| Failure::new(404, "The user has no job."))
     }
 
     /// All jobs of a user: those on top first, then from the latest to the oldest.
     pub(super) fn of_user(&self, user: &str) -> Vec<Job> {
-        let known = self.lock();
-        let mut jobs: Vec<Job> = known.jobs.values().rev().filter(|job| job.order.user == user).cloned().collect();
-        jobs.sort_by_key(|job| !job.order.options.on_top);
+        let table = self.lock();
+        let mut jobs: Vec<Job> = table.jobs.values().rev().filter(|job| job.request.user == user).cloned().collect();
+        jobs.sort_by_key(|job| !job.request.options.on_top);
         jobs
     }
 
     pub(super) fn delete(&self, user: &str, id: &str) -> Result<(), Failure> {
-        let mut known = self.lock();
-        let number = known.numbers.get(id).copied();
-        let owned = number.filter(|number| known.jobs.get(number).is_some_and(|job| job.order.user == user));
+        let mut table = self.lock();
+        let number = table.numbers.get(id).copied();
+        let owned = number.filter(|number| table.jobs.get(number).is_some_and(|job| job.request.user == user));
         let number = owned.ok_or_else(|| no_such_job(id))?;
-        known.jobs.remove(&number);
-        known.numbers.remove(id);
-        drop(known);
+        table.jobs.remove(&number);
+        table.numbers.remove(id);
+        drop(table);
         self.changed();
         Ok(())
     }
 
     /// Changes a job of this user and gives it as it is afterwards.
     pub(super) fn change(&self, user: &str, id: &str, change: impl FnOnce(&mut Job)) -> Result<Job, Failure> {
-        let mut known = self.lock();
-        let number = known.numbers.get(id).copied();
-        let job = number.and_then(|number| known.jobs.get_mut(&number)).filter(|job| job.order.user == user);
+        let mut table = self.lock();
+        let number = table.numbers.get(id).copied();
+        let job = number.and_then(|number| table.jobs.get_mut(&number)).filter(|job| job.request.user == user);
         let job = job.ok_or_else(|| no_such_job(id))?;
         change(job);
         let changed = job.clone();
-        drop(known);
+        drop(table);
         self.changed();
         Ok(changed)
     }
@@ -346,15 +346,15 @@ impl Jobs {
         self.changes.send_modify(|version| *version += 1);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, JobTable> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Job {
-    fn begin_again(&mut self) {
+    fn restart(&mut self) {
         self.runs += 1;
-        self.status = Status::Create;
+        self.status = JobStatus::Create;
         self.error_message = None;
         self.lineage = None;
     }
@@ -377,25 +377,25 @@ fn start(service: &Arc<Service>, job: Job) {
         let stopped = service.stopped.clone();
         tokio::select! {
             () = run(&service, &job) => {}
-            () = until(stopped) => {}
+            () = wait_for_stop(stopped) => {}
         }
     });
 }
 
 async fn run(service: &Service, job: &Job) {
-    tokio::time::sleep(service.limits.time_in_create).await;
+    tokio::time::sleep(service.settings.time_in_create).await;
     // An error means that the job was deleted or started anew in the meantime; that run has its own task.
-    if job.advance(service, |job| job.status = Status::Running).is_err() {
+    if job.advance(service, |job| job.status = JobStatus::Running).is_err() {
         return;
     }
     let begun = tokio::time::Instant::now();
-    let (files, settings) = (job.files.clone(), job.order.settings.clone());
+    let (files, settings) = (job.files.clone(), job.request.settings.clone());
     let analysis = async {
         // The semaphore is never closed, and without a permit the job would merely not wait for its turn.
         let _turn = service.jobs.analyses.acquire().await;
         analyse(files, settings).await
     };
-    let (outcome, ()) = tokio::join!(analysis, tokio::time::sleep(service.limits.time_in_running));
+    let (outcome, ()) = tokio::join!(analysis, tokio::time::sleep(service.settings.time_in_running));
     let _superseded = job.advance(service, |job| job.conclude(outcome, begun.elapsed()));
 }
 
@@ -403,7 +403,7 @@ impl Job {
     /// Changes the job as long as this run of it is the current one.
     fn advance(&self, service: &Service, change: impl FnOnce(&mut Self)) -> Result<(), ()> {
         let mut current = false;
-        let changed = service.jobs.change(&self.order.user, &self.id, |job| {
+        let changed = service.jobs.change(&self.request.user, &self.id, |job| {
             current = job.runs == self.runs;
             if current {
                 change(job);
@@ -417,31 +417,31 @@ impl Job {
         self.elapsed = elapsed;
         match outcome {
             Err(message) => {
-                self.status = Status::Fail;
+                self.status = JobStatus::Fail;
                 self.error_message = Some(message);
             }
             Ok(lineage) => {
                 let messages = lineage.headlines();
                 self.error_message = (!messages.is_empty()).then(|| messages.join("\n"));
-                self.status = verdict(&lineage);
-                if self.status == Status::Fail && self.error_message.is_none() {
+                self.status = outcome_of(&lineage);
+                if self.status == JobStatus::Fail && self.error_message.is_none() {
                     self.error_message = Some("The files contain no SQL statement.".into());
                 }
-                self.lineage = (self.status != Status::Fail).then(|| Arc::new(lineage));
+                self.lineage = (self.status != JobStatus::Fail).then(|| Arc::new(lineage));
             }
         }
     }
 }
 
-fn verdict(lineage: &Lineage) -> Status {
+fn outcome_of(lineage: &Lineage) -> JobStatus {
     match (lineage.statements, lineage.is_incomplete()) {
-        (0, _) => Status::Fail,
-        (_, true) => Status::PartialSuccess,
-        (_, false) => Status::Success,
+        (0, _) => JobStatus::Fail,
+        (_, true) => JobStatus::PartialSuccess,
+        (_, false) => JobStatus::Success,
     }
 }
 
 /// Reads all files of a job, off the threads that serve requests.
-async fn analyse(files: Vec<Arc<StoredFile>>, settings: Settings) -> Result<Lineage, String> {
-    analysis::off_thread(settings, move |analyzer| archive::analyse(files.iter().map(Arc::as_ref), analyzer)).await
+async fn analyse(files: Vec<Arc<StoredFile>>, settings: AnalysisSettings) -> Result<Lineage, String> {
+    analysis::run_off_thread(settings, move |analyzer| archive::analyse(files.iter().map(Arc::as_ref), analyzer)).await
 }

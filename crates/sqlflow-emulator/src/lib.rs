@@ -41,7 +41,7 @@
 //! * Commands of `sqlplus`, `mysql` and `psql` between the statements are skipped. Where semicolons are missing, or a
 //!   routine cannot be parsed as a whole, statements are told apart by the words that lines begin with; what remains
 //!   unread is reported all the same.
-//! * Tables that scripts define column by column are known from the start, whatever the order of the files. Views, and
+//! * Tables that scripts define column by column are known from the start, whatever the request of the files. Views, and
 //!   tables made from queries, are known from then on.
 //! * Where the real codes are not published it uses HTTP's: 400 for a parameter at fault, 404 for a job that does not
 //!   exist, 409 for an export of a job that has not finished or has failed, 413 for an upload past 200 MB.
@@ -61,7 +61,7 @@
 //! | What goes wrong | Faults |
 //! |---|---|
 //! | Nobody is there, or not for long | [`refuse`](Fault::refuse), [`reset_after_received`](Fault::reset_after_received), [`reset_after_sent`](Fault::reset_after_sent) |
-//! | There is no answer | [`close`](Fault::close), [`lose_answer`](Fault::lose_answer), [`late`](Fault::late), [`stall_after`](Fault::stall_after) |
+//! | There is no answer | [`close`](Fault::close), [`lose_response`](Fault::lose_response), [`late`](Fault::late), [`stall_after`](Fault::stall_after) |
 //! | The answer takes its time | [`latency`](Fault::latency), [`drip`](Fault::drip) |
 //! | Somebody else answers | [`page`](Fault::page), [`too_many_requests`](Fault::too_many_requests), [`too_many_requests_until`](Fault::too_many_requests_until), [`busy`](Fault::busy), [`redirect`](Fault::redirect) |
 //! | The answer is damaged | [`truncate`](Fault::truncate), [`garbage`](Fault::garbage), [`content_length`](Fault::content_length), [`bomb`](Fault::bomb) |
@@ -74,8 +74,8 @@
 //! # async fn example() -> std::io::Result<()> {
 //! let emulator = Emulator::builder()
 //!     // The first submit makes its job, and nobody hears of it.
-//!     .fault(Fault::lose_answer().on("submitUserJob").times(1))
-//!     // Every tenth of all other requests meets a proxy that has lost its server.
+//!     .fault(Fault::lose_response().on("submitUserJob").times(1))
+//!     // Every tenth of all other requests is_due a proxy that has lost its server.
 //!     .fault(Fault::page(502).every(10))
 //!     .start()
 //!     .await?;
@@ -88,23 +88,22 @@
 //! ```
 //!
 //! An answer in `summary` mode, which has counts in place of lineage, is no fault: see
-//! [`EmulatorBuilder::relation_limit`]. Neither is one that is compressed: see [`EmulatorBuilder::gzip`].
+//! [`EmulatorBuilder::max_drawn_relationships`]. Neither is one that is compressed: see [`EmulatorBuilder::gzip`].
 //!
 //! # Layout
 //!
-//! `observe` is the one place through which every request passes, with its body in an `arrival`; what befalls it there
+//! `request_log` is the one place through which every request passes, with its body in an `incoming_body`; what befalls it there
 //! is in `faults`, whose `wire` also owns the sockets. `routes` names the operations and sends each to its
 //! handler in `submission`, `export` or `direct`; `parameters`, `disposition`, `upload` and `archive`
 //! read what arrives; `accounts`
 //! decides who may; `jobs` owns the life of a job; `analysis` turns SQL into lineage; `selection` cuts out the part a
-//! caller asked for; `tree`, `layout`, `csv` and `graphml` write it, and `envelope` is what it is sent in.
+//! caller asked for; `model`, `layout`, `csv` and `graphml` write it, and `envelope` is what it is sent in.
 //!
 //! [JWT]: https://datatracker.ietf.org/doc/html/rfc7519
 
 mod accounts;
 mod analysis;
 mod archive;
-mod arrival;
 mod clock;
 mod csv;
 mod direct;
@@ -113,14 +112,15 @@ mod envelope;
 mod export;
 mod faults;
 mod graphml;
+mod incoming_body;
 mod jobs;
 mod layout;
-mod observe;
+mod model;
 mod parameters;
+mod request_log;
 mod routes;
 mod selection;
 mod submission;
-mod tree;
 mod upload;
 
 #[cfg(test)]
@@ -138,20 +138,20 @@ use tokio::task::JoinHandle;
 
 pub use faults::{Fault, ParseFaultError};
 pub use jobs::JobSnapshot;
-pub use observe::RequestRecord;
+pub use request_log::RequestRecord;
 
 use accounts::Accounts;
-use faults::Plan;
-use faults::wire::{Door, Gate, Peer};
-use jobs::Jobs;
-use observe::RequestLog;
+use faults::FaultRegistry;
+use faults::wire::{ConnectionInfo, FaultyListener, SharedListener};
+use jobs::JobStore;
+use request_log::RequestLog;
 
 /// A running SQLFlow emulator.
 ///
 /// Dropping it stops the server: it accepts no further connection, and open ones end with the request they carry.
 /// [`shutdown`](Self::shutdown) does the same and waits for the end.
 pub struct Emulator {
-    gate: Arc<Gate>,
+    listener: Arc<SharedListener>,
     service: Arc<Service>,
     stop: watch::Sender<bool>,
     server: Option<JoinHandle<io::Result<()>>>,
@@ -167,7 +167,7 @@ impl Emulator {
         Self::builder().start().await
     }
 
-    /// Settings for an emulator that is still to be started.
+    /// AnalysisSettings for an emulator that is still to be started.
     #[must_use]
     pub fn builder() -> EmulatorBuilder {
         EmulatorBuilder::default()
@@ -182,7 +182,7 @@ impl Emulator {
     /// The address the server listens on.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.gate.address()
+        self.listener.address()
     }
 
     /// Every request received so far, oldest first, those still in progress included.
@@ -214,7 +214,7 @@ impl Emulator {
     /// ```
     pub fn inject(&self, fault: Fault) {
         match fault.refusal() {
-            Some(time) => self.gate.refuse(time),
+            Some(time) => self.listener.refuse(time),
             None => self.service.faults.add(fault),
         }
     }
@@ -233,7 +233,7 @@ impl Emulator {
     /// ```
     pub fn clear_faults(&self) {
         self.service.faults.clear();
-        self.gate.admit();
+        self.listener.stop_refusing();
     }
 
     /// Makes every token issued so far invalid, at once. Those issued afterwards are good, and so is the literal token
@@ -253,9 +253,9 @@ impl Emulator {
         self.service.accounts.expire();
     }
 
-    /// Stops the server and waits until it has stopped.
+    /// Stops the server and waits wait_for_stop it has stopped.
     ///
-    /// Requests in progress have five seconds to end; waits that faults have brought about are cut short. Jobs that
+    /// Requests in progress have five seconds to end; waits that faults have brought about are cut short. JobStore that
     /// still run are abandoned.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
@@ -280,7 +280,7 @@ impl fmt::Debug for Emulator {
     }
 }
 
-/// Settings of an [`Emulator`], made by [`Emulator::builder`].
+/// AnalysisSettings of an [`Emulator`], made by [`Emulator::builder`].
 #[derive(Clone)]
 pub struct EmulatorBuilder {
     port: u16,
@@ -288,7 +288,7 @@ pub struct EmulatorBuilder {
     token_lifetime: Duration,
     gzip: bool,
     faults: Vec<Fault>,
-    limits: Limits,
+    settings: ServerSettings,
 }
 
 impl Default for EmulatorBuilder {
@@ -299,7 +299,7 @@ impl Default for EmulatorBuilder {
             token_lifetime: Duration::from_secs(24 * 60 * 60),
             gzip: false,
             faults: Vec::new(),
-            limits: Limits::default(),
+            settings: ServerSettings::default(),
         }
     }
 }
@@ -335,15 +335,15 @@ impl EmulatorBuilder {
     ///
     /// There is no limit by default. A real server's default is 1000.
     #[must_use]
-    pub fn relation_limit(mut self, limit: Option<usize>) -> Self {
-        self.limits.relations = limit;
+    pub fn max_drawn_relationships(mut self, limit: Option<usize>) -> Self {
+        self.settings.relations = limit;
         self
     }
 
     /// The least time a job spends in status `create`. The default is 100 ms.
     #[must_use]
     pub fn time_in_create(mut self, time: Duration) -> Self {
-        self.limits.time_in_create = time;
+        self.settings.time_in_create = time;
         self
     }
 
@@ -351,14 +351,14 @@ impl EmulatorBuilder {
     /// second sees it.
     #[must_use]
     pub fn time_in_running(mut self, time: Duration) -> Self {
-        self.limits.time_in_running = time;
+        self.settings.time_in_running = time;
         self
     }
 
     /// How many calls of `/api/anonymous/lineage` an address has in a day (UTC). The default is 50.
     #[must_use]
-    pub fn anonymous_calls_per_day(mut self, calls: u32) -> Self {
-        self.limits.anonymous_calls_per_day = calls;
+    pub fn max_anonymous_calls_per_day(mut self, calls: u32) -> Self {
+        self.settings.max_anonymous_calls_per_day = calls;
         self
     }
 
@@ -378,7 +378,7 @@ impl EmulatorBuilder {
     ///
     /// # async fn example() -> std::io::Result<()> {
     /// let emulator = Emulator::builder()
-    ///     .fault(Fault::lose_answer().on("submitUserJob").times(1))
+    ///     .fault(Fault::lose_response().on("submitUserJob").times(1))
     ///     .fault(Fault::latency(Duration::from_millis(50)))
     ///     .start()
     ///     .await?;
@@ -399,28 +399,29 @@ impl EmulatorBuilder {
     #[expect(clippy::unused_async, reason = "it needs a runtime, and may have to wait one day")]
     pub async fn start(self) -> io::Result<Emulator> {
         let refusal = self.faults.iter().filter_map(Fault::refusal).max();
-        let gate = Gate::bind(self.port, refusal)?;
+        let listener = SharedListener::bind(self.port, refusal)?;
         let (stop, stopped) = watch::channel(false);
         let service = self.service(stopped.clone())?;
-        let app = routes::router(Arc::clone(&service)).into_make_service_with_connect_info::<Peer>();
-        let serve = axum::serve(Door(Arc::clone(&gate)), app).with_graceful_shutdown(until(stopped));
+        let app = routes::router(Arc::clone(&service)).into_make_service_with_connect_info::<ConnectionInfo>();
+        let serve =
+            axum::serve(FaultyListener(Arc::clone(&listener)), app).with_graceful_shutdown(wait_for_stop(stopped));
         let server = tokio::spawn(serve.into_future());
-        tracing::debug!(address = %gate.address(), "SQLFlow emulator started");
-        Ok(Emulator { gate, service, stop, server: Some(server) })
+        tracing::debug!(address = %listener.address(), "SQLFlow emulator started");
+        Ok(Emulator { listener, service, stop, server: Some(server) })
     }
 
     fn service(self, stopped: watch::Receiver<bool>) -> io::Result<Arc<Service>> {
         let spool = tempfile::Builder::new().prefix("sqlflow-emulator-").tempdir()?;
-        let faults = Plan::default();
+        let faults = FaultRegistry::default();
         for fault in self.faults.into_iter().filter(|fault| fault.refusal().is_none()) {
             faults.add(fault);
         }
         Ok(Arc::new(Service {
             accounts: Accounts::new(self.account, self.token_lifetime),
-            jobs: Jobs::default(),
+            jobs: JobStore::default(),
             requests: RequestLog::default(),
             anonymous: direct::AnonymousCalls::default(),
-            limits: self.limits,
+            settings: self.settings,
             gzip: self.gzip,
             faults,
             spool,
@@ -437,27 +438,27 @@ impl fmt::Debug for EmulatorBuilder {
             .field("token_lifetime", &self.token_lifetime)
             .field("gzip", &self.gzip)
             .field("faults", &self.faults)
-            .field("limits", &self.limits)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }
 
 /// What the server holds itself to; every value comes from the builder.
 #[derive(Debug, Clone)]
-struct Limits {
+struct ServerSettings {
     relations: Option<usize>,
     time_in_create: Duration,
     time_in_running: Duration,
-    anonymous_calls_per_day: u32,
+    max_anonymous_calls_per_day: u32,
 }
 
-impl Default for Limits {
+impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             relations: None,
             time_in_create: Duration::from_millis(100),
             time_in_running: Duration::from_millis(300),
-            anonymous_calls_per_day: 50,
+            max_anonymous_calls_per_day: 50,
         }
     }
 }
@@ -465,18 +466,18 @@ impl Default for Limits {
 /// Everything the handlers share.
 struct Service {
     accounts: Accounts,
-    jobs: Jobs,
+    jobs: JobStore,
     requests: RequestLog,
     anonymous: direct::AnonymousCalls,
-    limits: Limits,
+    settings: ServerSettings,
     gzip: bool,
-    faults: Plan,
+    faults: FaultRegistry,
     spool: tempfile::TempDir,
     stopped: watch::Receiver<bool>,
 }
 
 /// Resolves once the emulator is told to stop, or is gone.
-async fn until(mut stopped: watch::Receiver<bool>) {
+async fn wait_for_stop(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is a stop as well.
     let _gone = stopped.wait_for(|stop| *stop).await;
 }

@@ -1,5 +1,5 @@
 //! The parameters of a request, wherever they were sent: in the query, in a form, in the parts of a multipart body or
-//! in a JSON object. Handlers see one list and never learn where a value came from.
+//! in a JSON object. Handlers see one list and never collect_definitions where a value came from.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Multipart, Request};
@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use serde_json::Value;
 
 use super::envelope::Failure;
-use super::upload::{self, Budget, StoredFile};
+use super::upload::{self, StoredFile, UploadSize};
 use super::{Service, disposition, selection};
 
 /// Forms and JSON bodies are held in memory, so they are kept smaller than uploads.
@@ -110,20 +110,20 @@ impl Parameters {
 
     async fn add_parts(&mut self, service: &Service, request: Request) -> Result<(), Failure> {
         let mut parts = Multipart::from_request(request, &()).await.map_err(|error| malformed(&error.body_text()))?;
-        let mut budget = Budget::default();
+        let mut size = UploadSize::default();
         while let Some(part) = parts.next_field().await.map_err(|error| malformed(&error.body_text()))? {
             let name = part.name().unwrap_or_default().to_owned();
             let disposition = part.headers().get(header::CONTENT_DISPOSITION);
             if let Some(file_name) = disposition.and_then(|value| disposition::file_name(value.as_bytes())) {
                 self.names.push(name.clone());
-                let stored = upload::store(service, part, name, &file_name, &mut budget).await?;
+                let stored = upload::store(service, part, name, &file_name, &mut size).await?;
                 self.files.extend(stored);
             } else {
-                let value = upload::text(part, MAX_FORM_BYTES, &mut budget).await?;
+                let value = upload::text(part, MAX_FORM_BYTES, &mut size).await?;
                 self.add(&name, &value);
             }
         }
-        budget.settle()
+        size.settle()
     }
 
     /// A parameter sent more than once is a list, which Spring joins with commas.

@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::envelope::{Failure, respond};
-use super::faults::http::Vanishing;
-use super::observe::{self, Understood};
+use super::faults::http::DeleteJobFirst;
 use super::parameters::Parameters;
+use super::request_log::{self, ParameterNames};
 use super::{Service, direct, disposition, export, submission};
 
 /// Where the operations live.
@@ -21,7 +21,7 @@ const PREFIXES: [&str; 2] = ["/api/gspLive_backend", "/gspLive_backend"];
 
 /// What a caller has to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
+enum RequiredCredentials {
     /// Nothing.
     Open,
     /// A user id. A token is not part of the operation, but must be right if there is one.
@@ -34,7 +34,7 @@ enum Access {
 struct Operation {
     path: &'static str,
     methods: &'static [Method],
-    access: Access,
+    credentials: RequiredCredentials,
     action: Action,
 }
 
@@ -74,30 +74,35 @@ const POST: &[Method] = &[Method::POST];
 const GET: &[Method] = &[Method::GET];
 const BOTH: &[Method] = &[Method::GET, Method::POST];
 
-const fn operation(path: &'static str, methods: &'static [Method], access: Access, action: Action) -> Operation {
-    Operation { path, methods, access, action }
+const fn operation(
+    path: &'static str,
+    methods: &'static [Method],
+    credentials: RequiredCredentials,
+    action: Action,
+) -> Operation {
+    Operation { path, methods, credentials, action }
 }
 
 const fn job(path: &'static str, action: Action) -> Operation {
-    operation(path, POST, Access::Token, action)
+    operation(path, POST, RequiredCredentials::Token, action)
 }
 
 const fn missing(path: &'static str) -> Operation {
-    operation(path, POST, Access::Token, Action::NotImplemented)
+    operation(path, POST, RequiredCredentials::Token, Action::NotImplemented)
 }
 
 /// Every operation the vendor publishes, and two it does not.
 static OPERATIONS: [Operation; 63] = [
-    operation("/user/generateToken", POST, Access::Open, Action::GenerateToken),
-    operation("/user/generateSecretKey", POST, Access::User, Action::NotImplemented),
+    operation("/user/generateToken", POST, RequiredCredentials::Open, Action::GenerateToken),
+    operation("/user/generateSecretKey", POST, RequiredCredentials::User, Action::NotImplemented),
     job("/demo/syntax/check", Action::CheckSyntax),
-    operation("/api/anonymous/lineage", POST, Access::Open, Action::Anonymous),
+    operation("/api/anonymous/lineage", POST, RequiredCredentials::Open, Action::Anonymous),
     job("/sqlflow/job/submitUserJob", Action::Submit),
     job("/sqlflow/job/submitPersistJob", Action::SubmitPersistent),
     job("/sqlflow/job/displayUserJobSummary", Action::DescribeJob),
     job("/sqlflow/job/displayUserJobsSummary", Action::DescribeJobs),
     job("/sqlflow/job/deleteUserJob", Action::Delete),
-    operation("/sqlflow/job/rerunJob", POST, Access::User, Action::Rerun),
+    operation("/sqlflow/job/rerunJob", POST, RequiredCredentials::User, Action::Rerun),
     job("/sqlflow/job/setJobOnTop", Action::SetOnTop),
     job("/sqlflow/job/listScheduleJobs", Action::ListSchedules),
     job("/sqlflow/job/pauseScheduleJob", Action::PauseSchedule),
@@ -119,12 +124,12 @@ static OPERATIONS: [Operation; 63] = [
     missing("/sqlflow/generation/displayUserDbvendorSchema"),
     missing("/sqlflow/generation/displayUserSchemaSummary"),
     missing("/sqlflow/generation/submitUserSchema"),
-    operation("/sqlflow/generation/downstream", POST, Access::Open, Action::NotImplemented),
-    operation("/sqlflow/generation/upstream", POST, Access::Open, Action::NotImplemented),
+    operation("/sqlflow/generation/downstream", POST, RequiredCredentials::Open, Action::NotImplemented),
+    operation("/sqlflow/generation/upstream", POST, RequiredCredentials::Open, Action::NotImplemented),
     missing("/sqlflow/generation/sqlflow/download/metadata_lineage"),
-    operation("/sqlflow/generation/sqlflow/downstreamGraph", BOTH, Access::Token, Action::NotImplemented),
+    operation("/sqlflow/generation/sqlflow/downstreamGraph", BOTH, RequiredCredentials::Token, Action::NotImplemented),
     missing("/sqlflow/generation/sqlflow/downstreamGraph/image"),
-    operation("/sqlflow/generation/sqlflow/upstreamGraph", BOTH, Access::Token, Action::NotImplemented),
+    operation("/sqlflow/generation/sqlflow/upstreamGraph", BOTH, RequiredCredentials::Token, Action::NotImplemented),
     missing("/sqlflow/generation/sqlflow/upstreamGraph/image"),
     missing("/sqlflow/generation/sqlflow/getSelectedDbObjectInfo"),
     missing("/sqlflow/generation/sqlflow/graph/image"),
@@ -142,10 +147,10 @@ static OPERATIONS: [Operation; 63] = [
     missing("/sqlflow/job/displayMetadataQuerySource"),
     missing("/sqlflow/job/displayUserLatestJobLeftMostTable"),
     missing("/sqlflow/job/displayUserLatestJobTableLevelLineage"),
-    operation("/sqlflow/job/download/parquet", GET, Access::Token, Action::NotImplemented),
-    operation("/sqlflow/job/download/subJobFile", GET, Access::Token, Action::NotImplemented),
+    operation("/sqlflow/job/download/parquet", GET, RequiredCredentials::Token, Action::NotImplemented),
+    operation("/sqlflow/job/download/subJobFile", GET, RequiredCredentials::Token, Action::NotImplemented),
     missing("/sqlflow/job/exportDatabaseMetadata"),
-    operation("/sqlflow/job/exportMetadata", GET, Access::User, Action::NotImplemented),
+    operation("/sqlflow/job/exportMetadata", GET, RequiredCredentials::User, Action::NotImplemented),
     missing("/sqlflow/job/fetchLeftMostTableLineageSQL"),
     missing("/sqlflow/job/generate/parquet"),
     missing("/sqlflow/job/graph/summary"),
@@ -193,7 +198,7 @@ pub(super) fn has_operation(name: &str) -> bool {
 
 /// The whole server.
 pub(super) fn router(service: Arc<Service>) -> Router {
-    let observed = middleware::from_fn_with_state(Arc::clone(&service), observe::pass);
+    let observed = middleware::from_fn_with_state(Arc::clone(&service), request_log::record_request);
     Router::new().fallback(dispatch).layer(DefaultBodyLimit::disable()).layer(observed).with_state(service)
 }
 
@@ -207,8 +212,8 @@ async fn dispatch(State(service): State<Arc<Service>>, request: Request) -> Resp
     if !operation.methods.contains(request.method()) {
         return other_method(operation, request.method());
     }
-    let caller = direct::Caller::of(&request);
-    let vanishing = request.extensions().get::<Vanishing>().is_some();
+    let caller = direct::CallerAddress::of(&request);
+    let vanishing = request.extensions().get::<DeleteJobFirst>().is_some();
     let mut parameters = match Parameters::read(&service, request).await {
         Ok(parameters) => parameters,
         Err(failure) => return failure.into_response(),
@@ -219,7 +224,7 @@ async fn dispatch(State(service): State<Arc<Service>>, request: Request) -> Resp
     let fields = parameters.names();
     let answer = answer(&service, operation, &mut parameters, caller).await;
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
-    response.extensions_mut().insert(Understood { fields });
+    response.extensions_mut().insert(ParameterNames { fields });
     response
 }
 
@@ -249,9 +254,9 @@ async fn answer(
     service: &Arc<Service>,
     operation: &Operation,
     parameters: &mut Parameters,
-    caller: direct::Caller,
+    caller: direct::CallerAddress,
 ) -> Result<Response, Failure> {
-    let user = authenticate(service, operation.access, parameters)?;
+    let user = authenticate(service, operation.credentials, parameters)?;
     match operation.action {
         Action::GenerateToken => generate_token(service, parameters),
         Action::Submit => submission::submit(service, &user, parameters),
@@ -282,12 +287,16 @@ async fn answer(
 }
 
 /// Who calls, if the operation wants to know and the credentials are right.
-fn authenticate(service: &Service, access: Access, parameters: &Parameters) -> Result<String, Failure> {
+fn authenticate(
+    service: &Service,
+    credentials: RequiredCredentials,
+    parameters: &Parameters,
+) -> Result<String, Failure> {
     let user = parameters.get("userId").unwrap_or_default();
-    match (access, parameters.get("token")) {
-        (Access::Open, _) => {}
-        (Access::User, None) => service.accounts.knows(user)?,
-        (Access::User | Access::Token, token) => {
+    match (credentials, parameters.get("token")) {
+        (RequiredCredentials::Open, _) => {}
+        (RequiredCredentials::User, None) => service.accounts.knows(user)?,
+        (RequiredCredentials::User | RequiredCredentials::Token, token) => {
             service.accounts.check(user, token.unwrap_or_default(), SystemTime::now())?;
         }
     }

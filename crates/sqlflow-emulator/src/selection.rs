@@ -4,13 +4,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::analysis::{
-    Clause, ColumnIndex, Effect, Endpoint, Lineage, Object, ObjectIndex, ObjectKind, Relation, RelationKind, UNNAMED,
+    Clause, ColumnIndex, Effect, Endpoint, Lineage, Object, ObjectIndex, ObjectKind, Relationship, RelationshipKind,
+    UNNAMED,
 };
 
 /// What a caller asked for.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the protocol")]
-pub(super) struct Options {
+pub(super) struct ExportOptions {
     /// The relationship types to show.
     pub(super) relation_types: String,
     /// Leaves out every intermediate result.
@@ -32,7 +33,7 @@ pub(super) struct Options {
     pub(super) column: Option<String>,
 }
 
-impl Default for Options {
+impl Default for ExportOptions {
     fn default() -> Self {
         Self {
             relation_types: "fdd".into(),
@@ -61,8 +62,8 @@ pub(super) fn unknown_relation_type(list: &str) -> Option<&str> {
     list.split(',').map(str::trim).find(|name| !name.is_empty() && !known(name))
 }
 
-impl Options {
-    fn shows(&self, kind: RelationKind) -> bool {
+impl ExportOptions {
+    fn shows(&self, kind: RelationshipKind) -> bool {
         self.relation_types.split(',').any(|name| name.trim().eq_ignore_ascii_case(kind.name()))
     }
 
@@ -73,9 +74,9 @@ impl Options {
 
 /// A part of a lineage.
 #[derive(Debug)]
-pub(super) struct View<'a> {
+pub(super) struct LineageView<'a> {
     pub(super) lineage: &'a Lineage,
-    pub(super) relations: Vec<Relation>,
+    pub(super) relationships: Vec<Relationship>,
     /// Whether relationships are between tables rather than columns.
     pub(super) table_level: bool,
     /// Whether a caller asked for certain tables only.
@@ -83,24 +84,24 @@ pub(super) struct View<'a> {
     shown: Vec<bool>,
 }
 
-impl<'a> View<'a> {
+impl<'a> LineageView<'a> {
     /// Cuts out what the options ask for.
-    pub(super) fn of(lineage: &'a Lineage, options: &Options) -> Self {
+    pub(super) fn of(lineage: &'a Lineage, options: &ExportOptions) -> Self {
         let hidden = hidden_objects(lineage, options);
-        let mut relations = walk_through(lineage, &hidden, options);
-        relations.retain(|relation| options.shows(relation.kind));
+        let mut relationships = walk_through(lineage, &hidden, options);
+        relationships.retain(|relationship| options.shows(relationship.kind));
         let mut shown: Vec<bool> = hidden.iter().map(|hidden| !hidden).collect();
         if options.selects() {
-            relations = connected(lineage, relations, &shown, options);
-            let touched: HashSet<ObjectIndex> = relations.iter().flat_map(objects_of).collect();
+            relationships = connected(lineage, relationships, &shown, options);
+            let touched: HashSet<ObjectIndex> = relationships.iter().flat_map(objects_of).collect();
             for (index, shown) in shown.iter_mut().enumerate() {
                 *shown &= touched.contains(&ObjectIndex(index)) || matches(&lineage.objects[index], options);
             }
         }
         if options.table_to_table {
-            relations = between_tables(relations);
+            relationships = between_tables(relationships);
         }
-        Self { lineage, relations, table_level: options.table_to_table, selected: options.selects(), shown }
+        Self { lineage, relationships, table_level: options.table_to_table, selected: options.selects(), shown }
     }
 
     /// The objects that are part of it.
@@ -110,13 +111,18 @@ impl<'a> View<'a> {
     }
 }
 
-fn objects_of(relation: &Relation) -> impl Iterator<Item = ObjectIndex> + '_ {
-    std::iter::once(relation.target.column.object).chain(relation.sources.iter().map(|source| source.column.object))
+fn objects_of(relationship: &Relationship) -> impl Iterator<Item = ObjectIndex> + '_ {
+    std::iter::once(relationship.target.column.object)
+        .chain(relationship.sources.iter().map(|source| source.column.object))
 }
 
-fn hidden_objects(lineage: &Lineage, options: &Options) -> Vec<bool> {
-    let read: HashSet<ObjectIndex> =
-        lineage.relations.iter().flat_map(|relation| &relation.sources).map(|end| end.column.object).collect();
+fn hidden_objects(lineage: &Lineage, options: &ExportOptions) -> Vec<bool> {
+    let read: HashSet<ObjectIndex> = lineage
+        .relationships
+        .iter()
+        .flat_map(|relationship| &relationship.sources)
+        .map(|end| end.column.object)
+        .collect();
     let hide_functions = options.ignore_function || options.simple || options.table_to_table;
     let hide_record_sets = options.ignore_record_set || options.simple || options.table_to_table;
     let objects = lineage.objects.iter().enumerate();
@@ -130,19 +136,19 @@ fn hidden_objects(lineage: &Lineage, options: &Options) -> Vec<bool> {
 }
 
 /// Everything that reaches a column, hidden ones replaced by what reaches them.
-struct Origins<'a> {
+struct VisibleSources<'a> {
     lineage: &'a Lineage,
     hidden: &'a [bool],
     incoming: HashMap<ColumnIndex, Vec<usize>>,
     count_arguments_direct: bool,
 }
 
-impl<'a> Origins<'a> {
-    fn new(lineage: &'a Lineage, hidden: &'a [bool], options: &Options) -> Self {
+impl<'a> VisibleSources<'a> {
+    fn new(lineage: &'a Lineage, hidden: &'a [bool], options: &ExportOptions) -> Self {
         let mut incoming: HashMap<ColumnIndex, Vec<usize>> = HashMap::new();
-        for (index, relation) in lineage.relations.iter().enumerate() {
-            if hidden[relation.target.column.object.0] && relation.kind != RelationKind::Join {
-                incoming.entry(relation.target.column).or_default().push(index);
+        for (index, relationship) in lineage.relationships.iter().enumerate() {
+            if hidden[relationship.target.column.object.0] && relationship.kind != RelationshipKind::Join {
+                incoming.entry(relationship.target.column).or_default().push(index);
             }
         }
         Self { lineage, hidden, incoming, count_arguments_direct: options.count_arguments_direct }
@@ -152,15 +158,15 @@ impl<'a> Origins<'a> {
         self.hidden[column.object.0]
     }
 
-    fn kind(&self, relation: &Relation) -> RelationKind {
-        let counts = relation.effect == Effect::Function
-            && relation.function.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("count"));
-        let direct = self.count_arguments_direct && counts && relation.kind == RelationKind::Fdr;
-        if direct { RelationKind::Fdd } else { relation.kind }
+    fn kind(&self, relationship: &Relationship) -> RelationshipKind {
+        let counts = relationship.effect == Effect::Function
+            && relationship.function.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("count"));
+        let direct = self.count_arguments_direct && counts && relationship.kind == RelationshipKind::Fdr;
+        if direct { RelationshipKind::Fdd } else { relationship.kind }
     }
 
     /// The visible ends of all paths into a source, with what the path as a whole says.
-    fn of(&self, kind: RelationKind, source: Endpoint) -> Vec<(RelationKind, Endpoint)> {
+    fn of(&self, kind: RelationshipKind, source: Endpoint) -> Vec<(RelationshipKind, Endpoint)> {
         let mut found = Vec::new();
         let mut seen = HashSet::new();
         let mut waiting = vec![(kind, source)];
@@ -173,9 +179,9 @@ impl<'a> Origins<'a> {
                 continue;
             }
             for index in self.incoming.get(&end.column).into_iter().flatten() {
-                let relation = &self.lineage.relations[*index];
-                let kind = compose(kind, self.kind(relation));
-                waiting.extend(relation.sources.iter().map(|source| (kind, *source)));
+                let relationship = &self.lineage.relationships[*index];
+                let kind = compose(kind, self.kind(relationship));
+                waiting.extend(relationship.sources.iter().map(|source| (kind, *source)));
             }
         }
         found.sort_by_key(|(kind, end)| (*kind, end.column));
@@ -184,46 +190,58 @@ impl<'a> Origins<'a> {
 }
 
 /// What two steps say together: the value flows only if it flows in both.
-fn compose(outer: RelationKind, inner: RelationKind) -> RelationKind {
+fn compose(outer: RelationshipKind, inner: RelationshipKind) -> RelationshipKind {
     match (outer, inner) {
-        (RelationKind::Fdd, inner) => inner,
-        (RelationKind::Frd, RelationKind::Fdd) => RelationKind::Frd,
-        _ => RelationKind::Fdr,
+        (RelationshipKind::Fdd, inner) => inner,
+        (RelationshipKind::Frd, RelationshipKind::Fdd) => RelationshipKind::Frd,
+        _ => RelationshipKind::Fdr,
     }
 }
 
-fn walk_through(lineage: &Lineage, hidden: &[bool], options: &Options) -> Vec<Relation> {
-    let origins = Origins::new(lineage, hidden, options);
+fn walk_through(lineage: &Lineage, hidden: &[bool], options: &ExportOptions) -> Vec<Relationship> {
+    let visible = VisibleSources::new(lineage, hidden, options);
     let mut next_id = lineage.next_id;
-    let mut relations = Vec::with_capacity(lineage.relations.len());
-    for relation in lineage.relations.iter().filter(|relation| !origins.is_hidden(relation.target.column)) {
-        let mut reached: Vec<(RelationKind, Endpoint)> = Vec::new();
-        if relation.kind == RelationKind::Join {
+    let mut relationships = Vec::with_capacity(lineage.relationships.len());
+    for relationship in
+        lineage.relationships.iter().filter(|relationship| !visible.is_hidden(relationship.target.column))
+    {
+        let mut reached: Vec<(RelationshipKind, Endpoint)> = Vec::new();
+        if relationship.kind == RelationshipKind::Join {
             reached.extend(
-                relation.sources.iter().filter(|end| !origins.is_hidden(end.column)).map(|end| (relation.kind, *end)),
+                relationship
+                    .sources
+                    .iter()
+                    .filter(|end| !visible.is_hidden(end.column))
+                    .map(|end| (relationship.kind, *end)),
             );
         } else {
-            let kind = origins.kind(relation);
-            reached.extend(relation.sources.iter().flat_map(|source| origins.of(kind, *source)));
+            let kind = visible.kind(relationship);
+            reached.extend(relationship.sources.iter().flat_map(|source| visible.of(kind, *source)));
         }
         let mut first = true;
-        for kind in [RelationKind::Fdd, RelationKind::Fdr, RelationKind::Frd, RelationKind::Join, RelationKind::Er] {
+        for kind in [
+            RelationshipKind::Fdd,
+            RelationshipKind::Fdr,
+            RelationshipKind::Frd,
+            RelationshipKind::Join,
+            RelationshipKind::Er,
+        ] {
             let sources = distinct(reached.iter().filter(|(reached, _)| *reached == kind).map(|(_, end)| *end));
             if sources.is_empty() {
                 continue;
             }
             // A relationship that falls apart keeps its id for the first of its parts.
             let id = if first {
-                relation.id
+                relationship.id
             } else {
                 next_id += 1;
                 next_id - 1
             };
             first = false;
-            relations.push(Relation { id, kind, sources, ..relation.clone() });
+            relationships.push(Relationship { id, kind, sources, ..relationship.clone() });
         }
     }
-    relations
+    relationships
 }
 
 fn distinct(ends: impl Iterator<Item = Endpoint>) -> Vec<Endpoint> {
@@ -232,28 +250,38 @@ fn distinct(ends: impl Iterator<Item = Endpoint>) -> Vec<Endpoint> {
 }
 
 /// The relationships on the way into and out of what is selected.
-fn connected(lineage: &Lineage, relations: Vec<Relation>, shown: &[bool], options: &Options) -> Vec<Relation> {
+fn connected(
+    lineage: &Lineage,
+    relationships: Vec<Relationship>,
+    shown: &[bool],
+    options: &ExportOptions,
+) -> Vec<Relationship> {
     let start: HashSet<ColumnIndex> = selected_columns(lineage, shown, options);
     let mut into: HashMap<ColumnIndex, Vec<usize>> = HashMap::new();
     let mut out_of: HashMap<ColumnIndex, Vec<usize>> = HashMap::new();
-    for (index, relation) in relations.iter().enumerate() {
-        into.entry(relation.target.column).or_default().push(index);
-        for source in &relation.sources {
+    for (index, relationship) in relationships.iter().enumerate() {
+        into.entry(relationship.target.column).or_default().push(index);
+        for source in &relationship.sources {
             out_of.entry(source.column).or_default().push(index);
         }
     }
-    let sources = |relation: &Relation| relation.sources.iter().map(|end| end.column).collect::<Vec<_>>();
-    let target = |relation: &Relation| vec![relation.target.column];
-    let mut kept = reach(&relations, &start, &into, sources);
-    kept.extend(reach(&relations, &start, &out_of, target));
-    relations.into_iter().enumerate().filter(|(index, _)| kept.contains(index)).map(|(_, relation)| relation).collect()
+    let sources = |relationship: &Relationship| relationship.sources.iter().map(|end| end.column).collect::<Vec<_>>();
+    let target = |relationship: &Relationship| vec![relationship.target.column];
+    let mut kept = reach(&relationships, &start, &into, sources);
+    kept.extend(reach(&relationships, &start, &out_of, target));
+    relationships
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| kept.contains(index))
+        .map(|(_, relationship)| relationship)
+        .collect()
 }
 
 fn reach(
-    relations: &[Relation],
+    relationships: &[Relationship],
     start: &HashSet<ColumnIndex>,
     steps: &HashMap<ColumnIndex, Vec<usize>>,
-    onward: impl Fn(&Relation) -> Vec<ColumnIndex>,
+    onward: impl Fn(&Relationship) -> Vec<ColumnIndex>,
 ) -> HashSet<usize> {
     let mut kept = HashSet::new();
     let mut seen = start.clone();
@@ -261,13 +289,13 @@ fn reach(
     while let Some(column) = waiting.pop() {
         for index in steps.get(&column).into_iter().flatten() {
             kept.insert(*index);
-            waiting.extend(onward(&relations[*index]).into_iter().filter(|column| seen.insert(*column)));
+            waiting.extend(onward(&relationships[*index]).into_iter().filter(|column| seen.insert(*column)));
         }
     }
     kept
 }
 
-fn selected_columns(lineage: &Lineage, shown: &[bool], options: &Options) -> HashSet<ColumnIndex> {
+fn selected_columns(lineage: &Lineage, shown: &[bool], options: &ExportOptions) -> HashSet<ColumnIndex> {
     let objects =
         lineage.objects.iter().enumerate().filter(|(index, object)| shown[*index] && matches(object, options));
     let columns = objects.flat_map(|(index, object)| {
@@ -280,16 +308,16 @@ fn selected_columns(lineage: &Lineage, shown: &[bool], options: &Options) -> Has
 }
 
 /// Whether an object of the database is one that was selected.
-fn matches(object: &Object, options: &Options) -> bool {
-    let place = |wanted: &Option<String>, actual: &Option<String>| {
+fn matches(object: &Object, options: &ExportOptions) -> bool {
+    let matches_part = |wanted: &Option<String>, actual: &Option<String>| {
         wanted.as_deref().is_none_or(|wanted| same(wanted, actual.as_deref().unwrap_or(UNNAMED)))
     };
     let named =
         options.table.as_deref().is_none_or(|table| same(table, &object.name) || same(table, &object.display_name));
     object.kind.is_stored()
         && named
-        && place(&options.database, &object.place.database)
-        && place(&options.schema, &object.place.schema)
+        && matches_part(&options.database, &object.namespace.database)
+        && matches_part(&options.schema, &object.namespace.schema)
 }
 
 /// Whether two names are the same, quotes and case aside.
@@ -339,17 +367,17 @@ fn quoted_part(name: &str) -> Option<(String, &str)> {
 }
 
 /// One relationship for each pair of tables, type and effect.
-fn between_tables(relations: Vec<Relation>) -> Vec<Relation> {
-    type Key = (ObjectIndex, RelationKind, Effect, Option<usize>);
-    let mut positions: HashMap<Key, usize> = HashMap::new();
-    let mut merged: Vec<Relation> = Vec::new();
-    for relation in relations {
-        let key = (relation.target.column.object, relation.kind, relation.effect, relation.process);
+fn between_tables(relationships: Vec<Relationship>) -> Vec<Relationship> {
+    type GroupKey = (ObjectIndex, RelationshipKind, Effect, Option<usize>);
+    let mut positions: HashMap<GroupKey, usize> = HashMap::new();
+    let mut merged: Vec<Relationship> = Vec::new();
+    for relationship in relationships {
+        let key = (relationship.target.column.object, relationship.kind, relationship.effect, relationship.process);
         let position = *positions.entry(key).or_insert_with(|| {
-            merged.push(Relation { sources: Vec::new(), ..relation.clone() });
+            merged.push(Relationship { sources: Vec::new(), ..relationship.clone() });
             merged.len() - 1
         });
-        for source in relation.sources {
+        for source in relationship.sources {
             if !merged[position].sources.iter().any(|known| known.column.object == source.column.object) {
                 merged[position].sources.push(source);
             }

@@ -1,5 +1,5 @@
 //! Uploaded files: spooled to disk chunk by chunk while they arrive, and counted against the server's limit. Owns the
-//! files until nobody needs them any more.
+//! files wait_for_stop nobody needs them any more.
 
 use std::fs::File;
 use std::path::Path;
@@ -43,11 +43,11 @@ impl StoredFile {
 
 /// What a request has uploaded so far.
 #[derive(Debug, Default)]
-pub(super) struct Budget {
+pub(super) struct UploadSize {
     used: u64,
 }
 
-impl Budget {
+impl UploadSize {
     fn spend(&mut self, bytes: usize) -> Result<(), Failure> {
         self.used += bytes as u64;
         if self.used > MAX_DRAINED_BYTES { Err(too_large()) } else { Ok(()) }
@@ -73,25 +73,25 @@ pub(super) async fn store(
     mut part: Field<'_>,
     field: String,
     file_name: &str,
-    budget: &mut Budget,
+    size: &mut UploadSize,
 ) -> Result<Option<StoredFile>, Failure> {
     let (file, path) = create(service.spool.path())?;
     let mut writer = BufWriter::with_capacity(WRITE_BUFFER_BYTES, tokio::fs::File::from_std(file));
     while let Some(chunk) = part.chunk().await.map_err(|error| malformed(&error.body_text()))? {
-        budget.spend(chunk.len())?;
-        if !budget.exceeded() {
+        size.spend(chunk.len())?;
+        if !size.exceeded() {
             writer.write_all(&chunk).await.map_err(spooling)?;
         }
     }
     writer.flush().await.map_err(spooling)?;
-    Ok((!budget.exceeded()).then(|| StoredFile { field, name: base_name(file_name).to_owned(), path }))
+    Ok((!size.exceeded()).then(|| StoredFile { field, name: base_name(file_name).to_owned(), path }))
 }
 
 /// Reads a text part into memory.
-pub(super) async fn text(mut part: Field<'_>, limit: usize, budget: &mut Budget) -> Result<String, Failure> {
+pub(super) async fn text(mut part: Field<'_>, limit: usize, size: &mut UploadSize) -> Result<String, Failure> {
     let mut content = Vec::new();
     while let Some(chunk) = part.chunk().await.map_err(|error| malformed(&error.body_text()))? {
-        budget.spend(chunk.len())?;
+        size.spend(chunk.len())?;
         if content.len() + chunk.len() > limit {
             return Err(Failure::new(413, format!("A form field is too large: it may have up to {limit} bytes.")));
         }
@@ -127,11 +127,11 @@ mod tests {
 
     #[test]
     fn a_request_past_the_limit_is_refused_at_its_end() {
-        let mut budget = Budget::default();
-        budget.spend(200 * 1024 * 1024).unwrap();
-        assert_eq!(budget.settle(), Ok(()));
-        budget.spend(1).unwrap();
-        assert!(budget.settle().unwrap_err().message().contains("200 MB"));
-        assert!(budget.spend(1024 * 1024 * 1024).is_err());
+        let mut size = UploadSize::default();
+        size.spend(200 * 1024 * 1024).unwrap();
+        assert_eq!(size.settle(), Ok(()));
+        size.spend(1).unwrap();
+        assert!(size.settle().unwrap_err().message().contains("200 MB"));
+        assert!(size.spend(1024 * 1024 * 1024).is_err());
     }
 }

@@ -6,11 +6,11 @@ use sqlparser::ast::{
     TableAlias, TableFactor, TableWithJoins,
 };
 
-use super::expression::Flow;
-use super::names::{self, Name};
-use super::query::Role;
-use super::resolution::{Item, Scope, Shared};
-use super::walker::Walker;
+use super::expression::DataFlow;
+use super::identifier::{self, Identifier};
+use super::query::RecordSetRole;
+use super::resolution::{FromItem, NameScope, SharedColumn};
+use super::walker::StatementWalker;
 use super::{Clause, Effect, ObjectIndex, ObjectKind};
 
 /// A condition under which entries of a FROM clause are joined.
@@ -19,11 +19,11 @@ pub(super) struct JoinClause<'a> {
     constraint: &'a JoinConstraint,
 }
 
-impl Walker<'_> {
+impl StatementWalker<'_> {
     pub(super) fn table_with_joins<'q>(
         &mut self,
         table: &'q TableWithJoins,
-        scope: &mut Scope<'_>,
+        scope: &mut NameScope<'_>,
         joins: &mut Vec<JoinClause<'q>>,
     ) {
         let start = scope.items.len();
@@ -32,56 +32,64 @@ impl Walker<'_> {
             let middle = scope.items.len();
             self.table_factor(&join.relation, scope, joins);
             if let Some(clause) = join_clause(join) {
-                self.share(clause.constraint, start, middle, scope);
+                self.record_shared_columns(clause.constraint, start, middle, scope);
                 joins.push(clause);
             }
         }
     }
 
     /// Notes the columns by whose names two sides of a FROM clause are joined.
-    pub(super) fn share(&self, constraint: &JoinConstraint, start: usize, middle: usize, scope: &mut Scope<'_>) {
-        let objects = |items: &[Item]| items.iter().map(|item| item.object).collect::<Vec<_>>();
+    pub(super) fn record_shared_columns(
+        &self,
+        constraint: &JoinConstraint,
+        start: usize,
+        middle: usize,
+        scope: &mut NameScope<'_>,
+    ) {
+        let objects = |items: &[FromItem]| items.iter().map(|item| item.object).collect::<Vec<_>>();
         let left = objects(&scope.items[start..middle]);
         let right = objects(&scope.items[middle..]);
         let (keys, sure): (Vec<String>, bool) = match constraint {
             JoinConstraint::Using(columns) => {
-                let idents = columns.iter().filter_map(|name| names::parts(name).last().copied());
-                (idents.map(|ident| self.draft.name(ident).key).collect(), true)
+                let idents = columns.iter().filter_map(|name| identifier::parts(name).last().copied());
+                (idents.map(|ident| self.builder.name(ident).key).collect(), true)
             }
             JoinConstraint::Natural => (self.known_keys(&right), false),
             _ => return,
         };
         for key in keys {
-            let (Some(left), Some(right)) = (self.holder(&key, &left, sure), self.holder(&key, &right, sure)) else {
+            let (Some(left), Some(right)) =
+                (self.table_with_column(&key, &left, sure), self.table_with_column(&key, &right, sure))
+            else {
                 continue;
             };
-            let mut objects = scope.sharing(&key).to_vec();
+            let mut objects = scope.tables_sharing(&key).to_vec();
             if objects.is_empty() {
                 objects.push(left);
             }
             objects.push(right);
             scope.shared.retain(|shared| shared.key != key);
-            scope.shared.push(Shared { key, objects });
+            scope.shared.push(SharedColumn { key, objects });
         }
     }
 
     /// The table of one side that is known to have a column, or else, if one is sure to have it, the first that may.
-    fn holder(&self, key: &String, side: &[ObjectIndex], sure: bool) -> Option<ObjectIndex> {
+    fn table_with_column(&self, key: &String, side: &[ObjectIndex], sure: bool) -> Option<ObjectIndex> {
         let known = side.iter().find(|object| self.known_keys(&[**object]).contains(key));
-        let possible = || side.iter().find(|object| sure && !self.draft.is_complete(**object));
+        let possible = || side.iter().find(|object| sure && !self.builder.is_complete(**object));
         known.or_else(possible).copied()
     }
 
-    /// The names of columns that tables are known to have.
+    /// The identifier of columns that tables are known to have.
     fn known_keys(&self, objects: &[ObjectIndex]) -> Vec<String> {
-        let columns = objects.iter().flat_map(|object| self.draft.columns_of(*object));
-        columns.map(|column| self.draft.name_of(column).key).collect()
+        let columns = objects.iter().flat_map(|object| self.builder.columns_of(*object));
+        columns.map(|column| self.builder.name_of(column).key).collect()
     }
 
     pub(super) fn table_factor<'q>(
         &mut self,
         factor: &'q TableFactor,
-        scope: &mut Scope<'_>,
+        scope: &mut NameScope<'_>,
         joins: &mut Vec<JoinClause<'q>>,
     ) {
         match factor {
@@ -101,7 +109,7 @@ impl Walker<'_> {
             TableFactor::UNNEST { array_exprs, alias, with_offset_alias, .. } => {
                 let flow = self.expressions(array_exprs, scope, Clause::SelectList);
                 self.aliased_function("unnest", alias.as_ref(), flow, scope);
-                let offset = with_offset_alias.as_ref().map(|ident| self.draft.name(ident).key);
+                let offset = with_offset_alias.as_ref().map(|ident| self.builder.name(ident).key);
                 scope.items.last_mut().into_iter().for_each(|item| item.names.extend(offset.clone()));
             }
             TableFactor::JsonTable { json_expr, columns, alias, .. } => {
@@ -116,42 +124,43 @@ impl Walker<'_> {
                 self.function_with_columns("openjson", alias.as_ref(), &idents, flow, scope);
             }
             TableFactor::Pivot { table, alias, .. } | TableFactor::Unpivot { table, alias, .. } => {
-                self.not_analysed("PIVOT and UNPIVOT are");
+                self.report_omission("PIVOT and UNPIVOT are");
                 self.reshaped(table, alias.as_ref(), scope, joins);
             }
             TableFactor::MatchRecognize { table, alias, .. } => {
-                self.not_analysed("MATCH_RECOGNIZE is");
+                self.report_omission("MATCH_RECOGNIZE is");
                 self.reshaped(table, alias.as_ref(), scope, joins);
             }
             TableFactor::XmlTable { .. } | TableFactor::SemanticView { .. } => {
-                self.not_analysed("an XML table or semantic view is");
+                self.report_omission("an XML table or semantic view is");
             }
         }
     }
 
-    pub(super) fn named_table(&mut self, name: &ObjectName, alias: Option<&TableAlias>, scope: &mut Scope<'_>) {
-        let parts: Vec<Name> = names::parts(name).into_iter().map(|ident| self.draft.name(ident)).collect();
+    pub(super) fn named_table(&mut self, name: &ObjectName, alias: Option<&TableAlias>, scope: &mut NameScope<'_>) {
+        let parts: Vec<Identifier> =
+            identifier::parts(name).into_iter().map(|ident| self.builder.name(ident)).collect();
         let cte = match parts.as_slice() {
-            [single] => self.bound(single),
+            [single] => self.bound_cte(single),
             _ => None,
         };
-        if cte.is_none() && self.elements(name, alias, scope) {
+        if cte.is_none() && self.array_elements(name, alias, scope) {
             return;
         }
-        let object = cte.unwrap_or_else(|| self.draft.stored(name, ObjectKind::Table));
-        let names = alias.map_or_else(|| qualifiers(&parts), |alias| vec![self.draft.name(&alias.name).key]);
-        scope.items.push(Item { names, object });
+        let object = cte.unwrap_or_else(|| self.builder.stored(name, ObjectKind::Table));
+        let names = alias.map_or_else(|| qualifiers(&parts), |alias| vec![self.builder.name(&alias.name).key]);
+        scope.items.push(FromItem { names, object });
     }
 
-    fn derived(&mut self, lateral: bool, subquery: &Query, alias: Option<&TableAlias>, scope: &mut Scope<'_>) {
-        let name = alias.map(|alias| self.draft.name(&alias.name));
-        let role = name.as_ref().map_or(Role::Result, |name| Role::Derived(name.normal.clone()));
+    fn derived(&mut self, lateral: bool, subquery: &Query, alias: Option<&TableAlias>, scope: &mut NameScope<'_>) {
+        let name = alias.map(|alias| self.builder.name(&alias.name));
+        let role = name.as_ref().map_or(RecordSetRole::Result, |name| RecordSetRole::Derived(name.normal.clone()));
         let object =
             if lateral { self.query(subquery, &role, Some(scope)) } else { self.query(subquery, &role, scope.outer) };
         let columns = alias.into_iter().flat_map(|alias| &alias.columns);
-        let renamed: Vec<Name> = columns.map(|column| self.draft.name(&column.name)).collect();
-        self.draft.rename_columns(object, &renamed);
-        scope.items.push(Item { names: name.map(|name| name.key).into_iter().collect(), object });
+        let renamed: Vec<Identifier> = columns.map(|column| self.builder.name(&column.name)).collect();
+        self.builder.rename_columns(object, &renamed);
+        scope.items.push(FromItem { names: name.map(|name| name.key).into_iter().collect(), object });
     }
 
     /// A table whose columns are turned into others in a way that is not followed: its own stay in reach.
@@ -159,13 +168,13 @@ impl Walker<'_> {
         &mut self,
         table: &'q TableFactor,
         alias: Option<&TableAlias>,
-        scope: &mut Scope<'_>,
+        scope: &mut NameScope<'_>,
         joins: &mut Vec<JoinClause<'q>>,
     ) {
         let before = scope.items.len();
         self.table_factor(table, scope, joins);
         if let Some(alias) = alias {
-            let name = self.draft.name(&alias.name).key;
+            let name = self.builder.name(&alias.name).key;
             scope.items[before..].iter_mut().for_each(|item| item.names.push(name.clone()));
         }
     }
@@ -175,9 +184,9 @@ impl Walker<'_> {
         name: &ObjectName,
         args: &[FunctionArg],
         alias: Option<&TableAlias>,
-        scope: &mut Scope<'_>,
+        scope: &mut NameScope<'_>,
     ) {
-        let mut flow = Flow::default();
+        let mut flow = DataFlow::default();
         for arg in args {
             if let FunctionArg::Named { arg: FunctionArgExpr::Expr(expr), .. }
             | FunctionArg::ExprNamed { arg: FunctionArgExpr::Expr(expr), .. }
@@ -189,7 +198,13 @@ impl Walker<'_> {
         self.aliased_function(&name.to_string(), alias, flow, scope);
     }
 
-    fn aliased_function(&mut self, function: &str, alias: Option<&TableAlias>, arguments: Flow, scope: &mut Scope<'_>) {
+    fn aliased_function(
+        &mut self,
+        function: &str,
+        alias: Option<&TableAlias>,
+        arguments: DataFlow,
+        scope: &mut NameScope<'_>,
+    ) {
         self.function_with_columns(function, alias, &[], arguments, scope);
     }
 
@@ -199,13 +214,13 @@ impl Walker<'_> {
         function: &str,
         alias: Option<&TableAlias>,
         own: &[&Ident],
-        arguments: Flow,
-        scope: &mut Scope<'_>,
+        arguments: DataFlow,
+        scope: &mut NameScope<'_>,
     ) {
-        let name = alias.map(|alias| self.draft.name(&alias.name));
+        let name = alias.map(|alias| self.builder.name(&alias.name));
         let listed: Vec<&Ident> = alias.into_iter().flat_map(|alias| &alias.columns).map(|def| &def.name).collect();
         let columns = if listed.is_empty() { own } else { &listed };
-        let columns: Vec<Name> = columns.iter().map(|ident| self.draft.name(ident)).collect();
+        let columns: Vec<Identifier> = columns.iter().map(|ident| self.builder.name(ident)).collect();
         self.table_function(function, name, &columns, arguments, scope);
     }
 
@@ -214,36 +229,36 @@ impl Walker<'_> {
     pub(super) fn table_function(
         &mut self,
         function: &str,
-        alias: Option<Name>,
-        columns: &[Name],
-        arguments: Flow,
-        scope: &mut Scope<'_>,
+        alias: Option<Identifier>,
+        columns: &[Identifier],
+        arguments: DataFlow,
+        scope: &mut NameScope<'_>,
     ) {
-        let object = self.draft.intermediate(ObjectKind::Function, function.to_owned(), self.draft.base);
-        self.draft.call_with(object, arguments);
+        let object = self.builder.intermediate(ObjectKind::Function, function.to_owned(), self.builder.base);
+        self.builder.set_arguments(object, arguments);
         for name in columns {
-            self.draft.discover_column(object, name);
+            self.builder.discover_column(object, name);
         }
         if !columns.is_empty() {
-            self.draft.complete(object);
+            self.builder.mark_complete(object);
         }
-        scope.items.push(Item { names: alias.map(|alias| alias.key).into_iter().collect(), object });
+        scope.items.push(FromItem { names: alias.map(|alias| alias.key).into_iter().collect(), object });
     }
 
-    /// `FROM t, t.items`: the elements of an array that a table before it holds.
-    fn elements(&mut self, name: &ObjectName, alias: Option<&TableAlias>, scope: &mut Scope<'_>) -> bool {
-        let parts: Vec<Ident> = names::parts(name).into_iter().cloned().collect();
+    /// `FROM t, t.items`: the array_elements of an array that a table before it holds.
+    fn array_elements(&mut self, name: &ObjectName, alias: Option<&TableAlias>, scope: &mut NameScope<'_>) -> bool {
+        let parts: Vec<Ident> = identifier::parts(name).into_iter().cloned().collect();
         let idents: Vec<&Ident> = parts.iter().collect();
         let within = (1..parts.len()).any(|length| {
             let qualifier = self.joined_key(&idents[..length]);
-            scope.items.iter().any(|item| item.answers_to(&qualifier))
+            scope.items.iter().any(|item| item.is_qualified_by(&qualifier))
         });
-        if !within || !matches!(self.draft.dialect(), Dialect::Bigquery | Dialect::Redshift) {
+        if !within || !matches!(self.builder.dialect(), Dialect::Bigquery | Dialect::Redshift) {
             return false;
         }
         let array = self.expression(&Expr::CompoundIdentifier(parts.clone()), scope, Clause::SelectList);
         let element = alias.map(|alias| &alias.name).or(parts.last());
-        let element = element.map(|ident| self.draft.name(ident));
+        let element = element.map(|ident| self.builder.name(ident));
         self.table_function("unnest", element, &[], array, scope);
         true
     }
@@ -252,25 +267,25 @@ impl Walker<'_> {
         &mut self,
         joins: &[JoinClause<'_>],
         target: ObjectIndex,
-        scope: &Scope<'_>,
+        scope: &NameScope<'_>,
         effect: Effect,
     ) {
         for join in joins {
             match join.constraint {
                 JoinConstraint::On(condition) => {
                     self.comparisons(condition, join.kind, scope);
-                    let sources = self.expression(condition, scope, Clause::JoinCondition).into_deciding(self.draft);
-                    self.decide_rows(target, effect, sources);
+                    let sources = self.expression(condition, scope, Clause::JoinCondition).into_deciding(self.builder);
+                    self.relate_rows(target, effect, sources);
                 }
                 JoinConstraint::Using(columns) => {
-                    let idents = columns.iter().filter_map(|name| names::parts(name).last().copied());
+                    let idents = columns.iter().filter_map(|name| identifier::parts(name).last().copied());
                     for ident in idents {
-                        let name = self.draft.name(ident);
+                        let name = self.builder.name(ident);
                         let sources = self.shared_column(&name, Clause::JoinCondition, scope);
-                        self.decide_rows(target, effect, sources);
+                        self.relate_rows(target, effect, sources);
                     }
                 }
-                JoinConstraint::Natural => self.remark("the columns that a natural join compares are"),
+                JoinConstraint::Natural => self.note_omission("the columns that a natural join compares are"),
                 JoinConstraint::None => {}
             }
         }
@@ -278,7 +293,7 @@ impl Walker<'_> {
 }
 
 /// Every way to qualify a column of a table that has no alias.
-fn qualifiers(parts: &[Name]) -> Vec<String> {
+fn qualifiers(parts: &[Identifier]) -> Vec<String> {
     (0..parts.len())
         .map(|from| parts[from..].iter().map(|part| part.key.as_str()).collect::<Vec<_>>().join("."))
         .collect()

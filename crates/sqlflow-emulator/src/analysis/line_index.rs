@@ -1,8 +1,8 @@
-//! Lines.
+//! LineIndex.
 
 use sqlparser::tokenizer::{Location, Span};
 
-use super::Range;
+use super::SourceRange;
 
 /// How far behind an expression its closing parenthesis is looked for.
 const MAX_LOOKED_AHEAD: usize = 4096;
@@ -11,7 +11,7 @@ const MAX_LOOKED_AHEAD: usize = 4096;
 const MAX_COUNTED: usize = 4096;
 
 /// Finds the line and column of a byte, and the other way round.
-pub(super) struct Lines<'a> {
+pub(super) struct LineIndex<'a> {
     text: &'a str,
     starts: Vec<usize>,
     script: usize,
@@ -19,7 +19,7 @@ pub(super) struct Lines<'a> {
     ascii: bool,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LineIndex<'a> {
     pub(super) fn of(text: &'a str, script: usize) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(index, _)| index + 1);
         Self { text, starts: std::iter::once(0).chain(breaks).collect(), script, ascii: text.is_ascii() }
@@ -79,8 +79,8 @@ impl<'a> Lines<'a> {
         None
     }
 
-    pub(super) fn range(&self, start: usize, end: usize) -> Range {
-        Range { start: self.position(start), end: self.position(end), script: self.script }
+    pub(super) fn range(&self, start: usize, end: usize) -> SourceRange {
+        SourceRange { start: self.position(start), end: self.position(end), script: self.script }
     }
 }
 
@@ -90,11 +90,11 @@ mod tests {
 
     #[test]
     fn a_byte_is_found_in_its_line() {
-        let lines = Lines::of("ä b\nsecond\n", 3);
+        let lines = LineIndex::of("ä b\nsecond\n", 3);
         assert_eq!(lines.position(0), (1, 1));
         assert_eq!(lines.position(3), (1, 3));
         assert_eq!(lines.position(5), (2, 1));
-        assert_eq!(lines.range(5, 11), Range { start: (2, 1), end: (2, 7), script: 3 });
+        assert_eq!(lines.range(5, 11), SourceRange { start: (2, 1), end: (2, 7), script: 3 });
         assert_eq!(lines.position(12), (3, 1));
         assert_eq!((lines.byte(1, 3), lines.byte(2, 2), lines.byte(9, 1)), (Some(3), Some(6), None));
     }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_call_ends_with_its_parenthesis() {
         let text = "select f(g(x, ')'), ä) , count ( * ) z, (a), b from t";
-        let lines = Lines::of(text, 0);
+        let lines = LineIndex::of(text, 0);
         let ends = |from: u64, to: u64, is_call| {
             lines.closed(Span::new(Location::new(1, from), Location::new(1, to)), is_call).end.column
         };

@@ -24,9 +24,9 @@ pub(crate) struct Lineage {
     /// The vendor, as `dbvendor` names it.
     pub(crate) vendor: String,
     pub(crate) objects: Vec<Object>,
-    pub(crate) relations: Vec<Relation>,
+    pub(crate) relationships: Vec<Relationship>,
     pub(crate) processes: Vec<Process>,
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
     /// How many statements were understood.
     pub(crate) statements: usize,
     /// Greater than every id.
@@ -44,18 +44,19 @@ impl Lineage {
 
     /// Whether anything kept a part of the scripts from being understood.
     pub(crate) fn is_incomplete(&self) -> bool {
-        self.problems.iter().any(|problem| problem.kind.is_error())
+        self.diagnostics.iter().any(|diagnostic| diagnostic.kind.is_error())
     }
 
     /// Everything that went wrong or needs saying, for people.
     pub(crate) fn messages(&self) -> Vec<String> {
-        self.problems.iter().map(|problem| problem.message.clone()).collect()
+        self.diagnostics.iter().map(|diagnostic| diagnostic.message.clone()).collect()
     }
 
     /// The same without remarks on single columns, of which there may be many.
     pub(crate) fn headlines(&self) -> Vec<String> {
-        let problems = self.problems.iter().filter(|problem| problem.kind != ProblemKind::LinkOrphanColumn);
-        problems.map(|problem| problem.message.clone()).collect()
+        let diagnostics =
+            self.diagnostics.iter().filter(|diagnostic| diagnostic.kind != DiagnosticKind::LinkOrphanColumn);
+        diagnostics.map(|diagnostic| diagnostic.message.clone()).collect()
     }
 }
 
@@ -120,7 +121,7 @@ impl ObjectKind {
 pub(crate) struct Object {
     pub(crate) id: u32,
     pub(crate) kind: ObjectKind,
-    pub(crate) place: Place,
+    pub(crate) namespace: Namespace,
     /// The name alone, as written, quotes included.
     pub(crate) name: String,
     /// The name with its qualifiers, as written.
@@ -128,12 +129,12 @@ pub(crate) struct Object {
     /// The name with its qualifiers, in the case the dialect folds it to and without quotes.
     pub(crate) normal_name: String,
     pub(crate) columns: Vec<Column>,
-    pub(crate) at: Vec<Range>,
+    pub(crate) at: Vec<SourceRange>,
 }
 
 /// Where an object lives. Parts that no statement named are absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct Namespace {
     pub(crate) server: Option<String>,
     pub(crate) database: Option<String>,
     pub(crate) schema: Option<String>,
@@ -150,7 +151,7 @@ pub(crate) struct Column {
     pub(crate) data_type: Option<String>,
     pub(crate) primary_key: bool,
     pub(crate) foreign_key: bool,
-    pub(crate) at: Range,
+    pub(crate) at: SourceRange,
 }
 
 impl Column {
@@ -162,7 +163,7 @@ impl Column {
 
 /// A place in a script: lines and columns count from 1, the end is exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Range {
+pub(crate) struct SourceRange {
     pub(crate) start: (u64, u64),
     pub(crate) end: (u64, u64),
     /// Which script, counted from 0.
@@ -171,7 +172,7 @@ pub(crate) struct Range {
 
 /// How a source bears on its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum RelationKind {
+pub(crate) enum RelationshipKind {
     /// The value flows.
     Fdd,
     /// The value decides a record set or a count.
@@ -184,7 +185,7 @@ pub(crate) enum RelationKind {
     Er,
 }
 
-impl RelationKind {
+impl RelationshipKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Fdd => "fdd",
@@ -266,9 +267,9 @@ impl Clause {
 
 /// A statement about where a column comes from.
 #[derive(Debug, Clone)]
-pub(crate) struct Relation {
+pub(crate) struct Relationship {
     pub(crate) id: u32,
-    pub(crate) kind: RelationKind,
+    pub(crate) kind: RelationshipKind,
     pub(crate) effect: Effect,
     pub(crate) target: Endpoint,
     pub(crate) sources: Vec<Endpoint>,
@@ -291,7 +292,7 @@ pub(crate) struct JoinCondition {
 pub(crate) struct Endpoint {
     pub(crate) column: ColumnIndex,
     pub(crate) clause: Option<Clause>,
-    pub(crate) at: Range,
+    pub(crate) at: SourceRange,
 }
 
 /// A statement that changes the database.
@@ -305,23 +306,23 @@ pub(crate) struct Process {
     /// The procedure whose body it is in.
     pub(crate) routine: Option<String>,
     pub(crate) query_hash: String,
-    pub(crate) at: Range,
+    pub(crate) at: SourceRange,
 }
 
 /// Something that went wrong or needs saying.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
-    pub(crate) kind: ProblemKind,
+pub(crate) struct Diagnostic {
+    pub(crate) kind: DiagnosticKind,
     /// Names the file.
     pub(crate) message: String,
     /// The name of the file alone.
     pub(crate) file: String,
-    pub(crate) at: Option<Range>,
+    pub(crate) at: Option<SourceRange>,
 }
 
-/// How bad a problem is, under the names engines use.
+/// How bad a diagnostic is, under the names engines use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ProblemKind {
+pub(crate) enum DiagnosticKind {
     /// Not an error; the result is complete, but rests on an assumption.
     SyntaxHint,
     /// A statement or a file could not be read.
@@ -332,7 +333,7 @@ pub(crate) enum ProblemKind {
     LinkOrphanColumn,
 }
 
-impl ProblemKind {
+impl DiagnosticKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::SyntaxHint => "SyntaxHint",

@@ -4,19 +4,19 @@
 //! scripts imply, finds out which table a bare column belongs to, and reports what it cannot read. Its own lineage
 //! graph keeps only tables, CTEs and columns, though, while SQLFlow's records every step in between: select lists,
 //! unions, functions, the rows a filter decides. So `statement`, `query` and `expression` walk the syntax tree that
-//! `flowscope-core` parsed and write each step into a `draft`, asking its graph where the tree alone does not tell.
-//! Before that, `client` blanks what is meant for a command-line client and `separation` finds statements without
+//! `flowscope-core` parsed and write each step into a `builder`, asking its graph where the tree alone does not tell.
+//! Before that, `client_commands` blanks what is meant for a command-line client_commands and `separation` finds statements without
 //! semicolons between them.
 
+mod builder;
 mod change;
-mod client;
+mod client_commands;
 mod definition;
-mod draft;
 mod expression;
 mod from_clause;
+mod identifier;
 mod line_index;
 mod lineage;
-mod names;
 mod nesting;
 mod query;
 mod resolution;
@@ -32,22 +32,22 @@ mod walker;
 mod tests;
 
 pub(super) use lineage::{
-    Clause, Column, ColumnIndex, Effect, Endpoint, Lineage, Object, ObjectIndex, ObjectKind, Place, Problem,
-    ProblemKind, Process, RELATION_ROWS, Range, Relation, RelationKind, UNNAMED,
+    Clause, Column, ColumnIndex, Diagnostic, DiagnosticKind, Effect, Endpoint, Lineage, Namespace, Object, ObjectIndex,
+    ObjectKind, Process, RELATION_ROWS, Relationship, RelationshipKind, SourceRange, UNNAMED,
 };
 pub(super) use vendor::Vendor;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use draft::Draft;
+use builder::LineageBuilder;
 
 /// Deeply nested SQL makes deep recursion, here and in the parser. The memory is only used if it is needed.
 const STACK_BYTES: usize = 512 * 1024 * 1024;
 
 /// What is known about scripts before they are read.
 #[derive(Debug, Clone)]
-pub(super) struct Settings {
+pub(super) struct AnalysisSettings {
     pub(super) vendor: Vendor,
     /// Holds the tables whose database no statement names.
     pub(super) database: Option<String>,
@@ -55,54 +55,54 @@ pub(super) struct Settings {
     pub(super) schema: Option<String>,
 }
 
-/// Reads scripts one after the other. What an earlier one defines is known in the later ones, and what was learnt is
+/// Reads scripts one after the other. What an earlier one defines is known in the later ones, and what was defined_scripts is
 /// known in all of them.
 pub(super) struct Analyzer {
-    draft: Draft,
+    builder: LineageBuilder,
 }
 
 impl Analyzer {
-    fn new(settings: Settings) -> Self {
-        let mut draft = Draft::new(settings);
-        if let Some(message) = draft.settings.vendor.substitution() {
-            draft.problem(ProblemKind::SyntaxHint, "", message, None);
+    fn new(settings: AnalysisSettings) -> Self {
+        let mut builder = LineageBuilder::new(settings);
+        if let Some(message) = builder.settings.vendor.substitution() {
+            builder.add_diagnostic(DiagnosticKind::SyntaxHint, "", message, None);
         }
-        Self { draft }
+        Self { builder }
     }
 
     /// Looks through a script for the tables it defines. To be done with all scripts before the first is read.
-    pub(super) fn learn(&mut self, text: &str) {
-        if !self.draft.is_abandoned() {
-            script::learn(&mut self.draft, text);
+    pub(super) fn collect_definitions(&mut self, text: &str) {
+        if !self.builder.is_abandoned() {
+            script::collect_definitions(&mut self.builder, text);
         }
     }
 
     /// Reads a script. `damaged` tells that its text is not quite what was uploaded.
     pub(super) fn read(&mut self, name: &str, text: &str, damaged: bool) {
-        if self.draft.is_abandoned() {
+        if self.builder.is_abandoned() {
             return;
         }
         if damaged {
             let message = format!("{name}: the file is not valid UTF-8; what could not be decoded was replaced.");
-            self.draft.problem(ProblemKind::SyntaxHint, name, message, None);
+            self.builder.add_diagnostic(DiagnosticKind::SyntaxHint, name, message, None);
         }
-        script::read(&mut self.draft, name, text);
+        script::read(&mut self.builder, name, text);
     }
 
     /// Notes a file that gave no script.
     pub(super) fn unreadable(&mut self, name: &str, message: &str) {
-        self.draft.problem(ProblemKind::SyntaxError, name, message.to_owned(), None);
+        self.builder.add_diagnostic(DiagnosticKind::SyntaxError, name, message.to_owned(), None);
     }
 
     fn finish(self) -> Lineage {
-        self.draft.finish()
+        self.builder.finish()
     }
 }
 
 /// Tells an analysis that nobody waits for it any more.
-struct Abandon(Arc<AtomicBool>);
+struct AbandonOnDrop(Arc<AtomicBool>);
 
-impl Drop for Abandon {
+impl Drop for AbandonOnDrop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -110,15 +110,15 @@ impl Drop for Abandon {
 
 /// Runs an analysis without holding up the threads that serve requests. A panic in it is an error like any other. Once
 /// the future is dropped it ends with the statement it is at.
-pub(super) async fn off_thread(
-    settings: Settings,
+pub(super) async fn run_off_thread(
+    settings: AnalysisSettings,
     read: impl FnOnce(&mut Analyzer) + Send + 'static,
 ) -> Result<Lineage, String> {
-    let abandon = Abandon(Arc::default());
+    let abandon = AbandonOnDrop(Arc::default());
     let abandoned = Arc::clone(&abandon.0);
     let analysis = move || {
         let mut analyzer = Analyzer::new(settings);
-        analyzer.draft.abandoned = abandoned;
+        analyzer.builder.abandoned = abandoned;
         read(&mut analyzer);
         analyzer.finish()
     };

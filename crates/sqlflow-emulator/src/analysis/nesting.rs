@@ -32,13 +32,13 @@ pub(super) fn is_too_deep(text: &str, dialect: Dialect) -> bool {
 /// Nothing if the text has no tokens, and so no syntax tree either.
 fn tokens_too_deep(text: &str, dialect: Dialect) -> Option<bool> {
     let tokens = Tokenizer::new(dialect.to_sqlparser_dialect().as_ref(), text).tokenize().ok()?;
-    let mut depth = Depth::default();
+    let mut depth = NestingDepth::default();
     Some(tokens.iter().any(|token| depth.add(token)))
 }
 
-/// An upper bound for the depth of the tree at a token.
+/// An upper bound_cte for the depth of the tree at a token.
 #[derive(Default)]
-struct Depth {
+struct NestingDepth {
     /// Tokens of the expressions around the innermost open bracket.
     outer: Vec<usize>,
     outer_sum: usize,
@@ -51,7 +51,7 @@ struct Depth {
     fresh_line: bool,
 }
 
-impl Depth {
+impl NestingDepth {
     fn add(&mut self, token: &Token) -> bool {
         if let Token::Whitespace(space) = token {
             self.fresh_line |= matches!(space, Whitespace::Newline);
@@ -81,7 +81,7 @@ impl Depth {
     }
 }
 
-impl Depth {
+impl NestingDepth {
     /// Whether a statement begins although no semicolon ended the one before it, as in T-SQL. No expression goes on
     /// with such a word after an operand.
     fn begins_statement(&self, token: &Token) -> bool {

@@ -4,133 +4,132 @@ use flowscope_core::Dialect;
 use sqlparser::ast::Ident;
 use sqlparser::tokenizer::Span;
 
-use super::draft::Draft;
-use super::names::Name;
-use super::walker::Walker;
-use super::{Clause, ColumnIndex, Endpoint, ObjectIndex, ObjectKind, Range};
+use super::builder::LineageBuilder;
+use super::identifier::Identifier;
+use super::walker::StatementWalker;
+use super::{Clause, ColumnIndex, Endpoint, ObjectIndex, ObjectKind, SourceRange};
 
 /// What the names in a query can refer to.
-pub(super) struct Scope<'a> {
-    pub(super) items: Vec<Item>,
-    pub(super) shared: Vec<Shared>,
+pub(super) struct NameScope<'a> {
+    pub(super) items: Vec<FromItem>,
+    pub(super) shared: Vec<SharedColumn>,
     pub(super) outer: Option<&'a Self>,
 }
 
 /// A column that a join by name makes one of several: it belongs to each of these objects.
-pub(super) struct Shared {
+pub(super) struct SharedColumn {
     pub(super) key: String,
     pub(super) objects: Vec<ObjectIndex>,
 }
 
 /// One entry of a FROM clause.
-pub(super) struct Item {
+pub(super) struct FromItem {
     /// The qualifiers it answers to.
     pub(super) names: Vec<String>,
     pub(super) object: ObjectIndex,
 }
 
-impl<'a> Scope<'a> {
+impl<'a> NameScope<'a> {
     pub(super) fn within(outer: Option<&'a Self>) -> Self {
         Self { items: Vec::new(), shared: Vec::new(), outer }
     }
 
     /// The objects that a column belongs to if a join by name is what defines it.
-    pub(super) fn sharing(&self, key: &str) -> &[ObjectIndex] {
+    pub(super) fn tables_sharing(&self, key: &str) -> &[ObjectIndex] {
         let shared = self.shared.iter().find(|shared| shared.key == key);
         shared.map_or(&[], |shared| shared.objects.as_slice())
     }
 
     pub(super) fn item(&self, qualifier: &str) -> Option<ObjectIndex> {
-        let found = self.items.iter().find(|item| item.answers_to(qualifier));
+        let found = self.items.iter().find(|item| item.is_qualified_by(qualifier));
         found.map(|item| item.object).or_else(|| self.outer.and_then(|outer| outer.item(qualifier)))
     }
 }
 
-impl Scope<'_> {
+impl NameScope<'_> {
     /// Whether there is nothing a column could belong to.
     pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.outer.is_none_or(Scope::is_empty)
+        self.items.is_empty() && self.outer.is_none_or(NameScope::is_empty)
     }
 }
 
-impl Item {
+impl FromItem {
     /// Whether a qualifier means this entry.
-    pub(super) fn answers_to(&self, qualifier: &str) -> bool {
+    pub(super) fn is_qualified_by(&self, qualifier: &str) -> bool {
         self.names.iter().any(|name| name == qualifier)
     }
 }
 
-impl Walker<'_> {
-    /// The column that an identifier means.
-    pub(super) fn resolve(&mut self, parts: &[Ident], scope: &Scope<'_>) -> Option<(ColumnIndex, Range)> {
+impl StatementWalker<'_> {
+    /// The column that an names means.
+    pub(super) fn resolve(&mut self, parts: &[Ident], scope: &NameScope<'_>) -> Option<(ColumnIndex, SourceRange)> {
         let (last, _) = parts.split_last()?;
-        let name = self.draft.name(last);
+        let name = self.builder.name(last);
         let at = self.range(Span::union_iter(parts.iter().map(|part| part.span)));
         let found =
             if parts.len() == 1 { self.resolve_bare(&name, scope) } else { self.resolve_qualified(parts, scope) };
         let column = match found {
             Some(column) => column,
-            None if is_no_column(last, parts.len() > 1) || scope.is_empty() => return None,
-            None => self.draft.orphan(&name, self.file),
+            None if is_not_a_column(last, parts.len() > 1) || scope.is_empty() => return None,
+            None => self.builder.orphan(&name, self.file),
         };
         Some((column, at))
     }
 
     /// `t.c`, `s.t.c`, and `c.field` of a column that holds a structure.
-    fn resolve_qualified(&mut self, parts: &[Ident], scope: &Scope<'_>) -> Option<ColumnIndex> {
+    fn resolve_qualified(&mut self, parts: &[Ident], scope: &NameScope<'_>) -> Option<ColumnIndex> {
         let idents: Vec<&Ident> = parts.iter().collect();
         for length in (1..parts.len()).rev() {
             let qualifier = self.joined_key(&idents[..length]);
             if let Some(object) = scope.item(&qualifier) {
-                let name = self.draft.name(&parts[length]);
-                return self.draft.find_column(object, &name);
+                let name = self.builder.name(&parts[length]);
+                return self.builder.find_column(object, &name);
             }
         }
-        let name = self.draft.name(&parts[0]);
-        let known = scope.items.iter().find_map(|item| self.draft.existing(item.object, &name));
+        let name = self.builder.name(&parts[0]);
+        let known = scope.items.iter().find_map(|item| self.builder.existing(item.object, &name));
         known.or_else(|| {
-            (is_structured(self.draft) && scope.items.len() == 1).then(|| self.resolve_bare(&name, scope)).flatten()
+            (is_structured(self.builder) && scope.items.len() == 1).then(|| self.resolve_bare(&name, scope)).flatten()
         })
     }
 
-    fn resolve_bare(&mut self, name: &Name, scope: &Scope<'_>) -> Option<ColumnIndex> {
-        let known = scope
-            .items
-            .iter()
-            .find_map(|item| self.draft.existing(item.object, name).filter(|_| self.draft.is_complete(item.object)));
+    fn resolve_bare(&mut self, name: &Identifier, scope: &NameScope<'_>) -> Option<ColumnIndex> {
+        let known = scope.items.iter().find_map(|item| {
+            self.builder.existing(item.object, name).filter(|_| self.builder.is_complete(item.object))
+        });
         if known.is_some() {
             return known;
         }
-        if let Some(object) = scope.sharing(&name.key).first() {
-            return self.draft.find_column(*object, name);
+        if let Some(object) = scope.tables_sharing(&name.key).first() {
+            return self.builder.find_column(*object, name);
         }
         if let Some(element) = scope.items.iter().find(|item| self.is_element(item, name)) {
-            return self.draft.find_column(element.object, name);
+            return self.builder.find_column(element.object, name);
         }
         let open: Vec<ObjectIndex> =
-            scope.items.iter().map(|item| item.object).filter(|object| !self.draft.is_complete(*object)).collect();
+            scope.items.iter().map(|item| item.object).filter(|object| !self.builder.is_complete(*object)).collect();
         let chosen = match open.as_slice() {
             [] => return scope.outer.and_then(|outer| self.resolve_bare(name, outer)),
             [single] => Some(*single),
             several => self.owner(several, name),
         };
-        if chosen.is_some() && is_word_for_a_value(name) {
+        if chosen.is_some() && is_pseudo_column(name) {
             return None;
         }
-        chosen.and_then(|object| self.draft.find_column(object, name))
+        chosen.and_then(|object| self.builder.find_column(object, name))
     }
 
     /// Whether a name stands for the one column of a function in the place of a table.
-    fn is_element(&self, item: &Item, name: &Name) -> bool {
-        let function = self.draft.object(item.object).kind == ObjectKind::Function;
-        function && item.answers_to(&name.key) && !self.draft.is_complete(item.object)
+    fn is_element(&self, item: &FromItem, name: &Identifier) -> bool {
+        let function = self.builder.object(item.object).kind == ObjectKind::Function;
+        function && item.is_qualified_by(&name.key) && !self.builder.is_complete(item.object)
     }
 
     /// Asks the graph of `flowscope-core` which of several tables has the column.
-    fn owner(&self, candidates: &[ObjectIndex], name: &Name) -> Option<ObjectIndex> {
+    fn owner(&self, candidates: &[ObjectIndex], name: &Identifier) -> Option<ObjectIndex> {
         let column = name.normal.to_lowercase();
         let owns = |object: &&ObjectIndex| {
-            let table = self.draft.object(**object);
+            let table = self.builder.object(**object);
             let simple = table.normal_name.rsplit('.').next().unwrap_or_default().to_lowercase();
             [simple, table.normal_name.to_lowercase()]
                 .into_iter()
@@ -142,19 +141,19 @@ impl Walker<'_> {
     }
 
     /// A column that a join by name defines, in each of the tables it belongs to. Nothing for any other column.
-    pub(super) fn shared_column(&mut self, name: &Name, clause: Clause, scope: &Scope<'_>) -> Vec<Endpoint> {
-        let objects = scope.sharing(&name.key);
-        let columns = objects.iter().filter_map(|object| self.draft.find_column(*object, name));
+    pub(super) fn shared_column(&mut self, name: &Identifier, clause: Clause, scope: &NameScope<'_>) -> Vec<Endpoint> {
+        let objects = scope.tables_sharing(&name.key);
+        let columns = objects.iter().filter_map(|object| self.builder.find_column(*object, name));
         columns.map(|column| Endpoint { column, clause: Some(clause), at: name.at }).collect()
     }
 
     pub(super) fn joined_key(&self, idents: &[&Ident]) -> String {
-        idents.iter().map(|ident| self.draft.name(ident).key).collect::<Vec<_>>().join(".")
+        idents.iter().map(|ident| self.builder.name(ident).key).collect::<Vec<_>>().join(".")
     }
 }
 
 /// Words that look like columns and are values of the session or of a sequence.
-fn is_word_for_a_value(name: &Name) -> bool {
+fn is_pseudo_column(name: &Identifier) -> bool {
     const WORDS: [&str; 12] = [
         "sysdate",
         "systimestamp",
@@ -172,17 +171,18 @@ fn is_word_for_a_value(name: &Name) -> bool {
     name.written.starts_with('@') || WORDS.contains(&name.written.to_lowercase().as_str())
 }
 
-fn is_no_column(last: &Ident, qualified: bool) -> bool {
+fn is_not_a_column(last: &Ident, qualified: bool) -> bool {
     let word = last.value.to_lowercase();
     let sequence = qualified && matches!(word.as_str(), "nextval" | "currval");
-    let name = Name { written: last.to_string(), normal: String::new(), key: String::new(), at: Range::default() };
-    sequence || is_word_for_a_value(&name)
+    let name =
+        Identifier { written: last.to_string(), normal: String::new(), key: String::new(), at: SourceRange::default() };
+    sequence || is_pseudo_column(&name)
 }
 
 /// Whether `a.b` may be the field of a column.
-fn is_structured(draft: &Draft) -> bool {
+fn is_structured(builder: &LineageBuilder) -> bool {
     matches!(
-        draft.dialect(),
+        builder.dialect(),
         Dialect::Bigquery | Dialect::Databricks | Dialect::Hive | Dialect::Duckdb | Dialect::Clickhouse
     )
 }

@@ -1,4 +1,4 @@
-//! One script: has `flowscope-core` split, parse and analyse it, and passes each statement's syntax tree on.
+//! One script: has `flowscope-core` split, parse and analyse it, and pass_throughs each statement's syntax tree on.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,82 +9,82 @@ use flowscope_core::{
     issue_codes, parse_sql_with_dialect, split_statements,
 };
 
-use super::draft::Draft;
-use super::line_index::Lines;
-use super::walker::Walker;
-use super::{ProblemKind, Range, client, nesting, separation};
+use super::builder::LineageBuilder;
+use super::line_index::LineIndex;
+use super::walker::StatementWalker;
+use super::{DiagnosticKind, SourceRange, client_commands, nesting, separation};
 
-/// Reads a script into the draft.
-pub(super) fn read(draft: &mut Draft, name: &str, text: &str) {
-    let script = draft.next_script();
-    if client::is_blank(text) {
+/// Reads a script into the builder.
+pub(super) fn read(builder: &mut LineageBuilder, name: &str, text: &str) {
+    let script = builder.next_script();
+    if client_commands::is_blank(text) {
         return;
     }
-    let readable = client::without_commands(text, draft.dialect());
-    if nesting::is_too_deep(&readable, draft.dialect()) {
+    let readable = client_commands::without_commands(text, builder.dialect());
+    if nesting::is_too_deep(&readable, builder.dialect()) {
         let message = format!(
             "{name}: not analysed: an expression has more operators, or a query more parts, than can be followed"
         );
-        return draft.problem(ProblemKind::SyntaxError, name, message, None);
+        return builder.add_diagnostic(DiagnosticKind::SyntaxError, name, message, None);
     }
     // A semicolon may come to stand where a line ended, so lines are counted in the text without them.
-    let lines = Lines::of(&readable, script);
-    let (result, separated) = analysed(&readable, draft.dialect());
+    let lines = LineIndex::of(&readable, script);
+    let (result, separated) = analysed(&readable, builder.dialect());
     let text = separated.as_deref().unwrap_or(&readable);
     for issue in &result.issues {
-        report(draft, name, &lines, issue);
+        report(builder, name, &lines, issue);
     }
-    let owners = Owners::of(&result);
-    let session = draft.settings.clone();
-    let abandoned = Arc::clone(&draft.abandoned);
+    let owners = OwnersByStatement::of(&result);
+    let session = builder.settings.clone();
+    let abandoned = Arc::clone(&builder.abandoned);
     for statement in result.statements.iter().take_while(|_| !abandoned.load(Ordering::Relaxed)) {
         let Some(span) = statement.span else { continue };
         let Some(source) = text.get(span.start..span.end).map(str::trim_start) else { continue };
-        draft.base = lines.range(span.end - source.len(), span.end);
-        match parse_sql_with_dialect(source, draft.dialect()) {
+        builder.base = lines.range(span.end - source.len(), span.end);
+        match parse_sql_with_dialect(source, builder.dialect()) {
             Ok(parsed) => {
                 for tree in &parsed {
-                    draft.understood();
+                    builder.understood();
                     let owned = owners.of_statement(statement.statement_index);
-                    Walker::new(draft, name, &owned, source).statement(tree, source);
+                    StatementWalker::new(builder, name, &owned, source).statement(tree, source);
                 }
             }
-            Err(error) => syntax_error(draft, name, &error),
+            Err(error) => syntax_error(builder, name, &error),
         }
     }
-    adopt_types(draft, &result);
+    adopt_types(builder, &result);
     // `USE` ends with the script.
-    draft.settings = session;
+    builder.settings = session;
 }
 
 /// Notes the tables that a script defines column by column, so that scripts read before it know them as well. Scripts
-/// are learnt in the order in which they are read.
-pub(super) fn learn(draft: &mut Draft, text: &str) {
-    let script = draft.next_script_to_learn();
-    if client::is_blank(text) {
+/// are defined_scripts in the order in which they are read.
+pub(super) fn collect_definitions(builder: &mut LineageBuilder, text: &str) {
+    let script = builder.next_script_of_definitions();
+    if client_commands::is_blank(text) {
         return;
     }
-    let text = client::without_commands(text, draft.dialect());
-    if nesting::is_too_deep(&text, draft.dialect()) {
+    let text = client_commands::without_commands(text, builder.dialect());
+    if nesting::is_too_deep(&text, builder.dialect()) {
         return;
     }
-    let lines = Lines::of(&text, script);
-    let session = draft.settings.clone();
-    let split = split_statements(&StatementSplitRequest { sql: text.clone(), dialect: draft.dialect() });
-    let abandoned = Arc::clone(&draft.abandoned);
+    let lines = LineIndex::of(&text, script);
+    let session = builder.settings.clone();
+    let split = split_statements(&StatementSplitRequest { sql: text.clone(), dialect: builder.dialect() });
+    let abandoned = Arc::clone(&builder.abandoned);
     for span in split.statements.iter().take_while(|_| !abandoned.load(Ordering::Relaxed)) {
         let Some(source) = text.get(span.start..span.end).map(str::trim_start) else { continue };
-        let source = client::without_leading_comments(source);
+        let source = client_commands::without_leading_comments(source);
         if defines(source) {
-            draft.base = lines.range(span.end - source.len(), span.end);
-            let parsed = parse_sql_with_dialect(source, draft.dialect()).unwrap_or_default();
-            let owned = Owned::default();
+            builder.base = lines.range(span.end - source.len(), span.end);
+            let parsed = parse_sql_with_dialect(source, builder.dialect()).unwrap_or_default();
+            let owned = ColumnOwners::default();
             for tree in &parsed {
-                Walker::new(draft, "", &owned, source).definition(tree);
+                StatementWalker::new(builder, "", &owned, source).definition(tree);
             }
         }
     }
-    draft.settings = session;
+    builder.settings = session;
 }
 
 /// Whether a statement may define a table, or say where the next ones are.
@@ -118,14 +118,14 @@ fn analysed(text: &str, dialect: Dialect) -> (AnalyzeResult, Option<String>) {
 }
 
 /// Columns that `flowscope-core` gave to tables, statement by statement.
-struct Owners {
+struct OwnersByStatement {
     by_statement: HashMap<usize, Arc<HashSet<(String, String)>>>,
 }
 
 /// The tables and columns, both in lower case, that belong together in one statement.
-pub(super) type Owned = Arc<HashSet<(String, String)>>;
+pub(super) type ColumnOwners = Arc<HashSet<(String, String)>>;
 
-impl Owners {
+impl OwnersByStatement {
     fn of(result: &AnalyzeResult) -> Self {
         let nodes: HashMap<&str, _> = result.nodes.iter().map(|node| (node.id.as_ref(), node)).collect();
         let mut found: HashMap<usize, HashSet<(String, String)>> = HashMap::new();
@@ -140,49 +140,55 @@ impl Owners {
         Self { by_statement: found.into_iter().map(|(statement, owned)| (statement, Arc::new(owned))).collect() }
     }
 
-    fn of_statement(&self, index: usize) -> Owned {
+    fn of_statement(&self, index: usize) -> ColumnOwners {
         self.by_statement.get(&index).cloned().unwrap_or_default()
     }
 }
 
 /// Passes on what kept the analysis from understanding a part of the script. Its other remarks concern a schema that
 /// the emulator keeps itself.
-fn report(draft: &mut Draft, file: &str, lines: &Lines<'_>, issue: &Issue) {
+fn report(builder: &mut LineageBuilder, file: &str, lines: &LineIndex<'_>, issue: &Issue) {
     if let Some(span) = issue.span {
-        draft.base = lines.range(span.start, span.end);
+        builder.base = lines.range(span.start, span.end);
     } else {
-        draft.base = lines.range(0, 0);
+        builder.base = lines.range(0, 0);
     }
     match issue.code.as_str() {
-        issue_codes::PARSE_ERROR => syntax_error(draft, file, &ParseError::new(issue.message.clone())),
+        issue_codes::PARSE_ERROR => syntax_error(builder, file, &ParseError::new(issue.message.clone())),
         issue_codes::UNSUPPORTED_SYNTAX | issue_codes::UNSUPPORTED_RECURSIVE_CTE => {
             let message = format!("{file}: {}", issue.message);
-            draft.problem(
-                ProblemKind::SyntaxHint,
+            builder.add_diagnostic(
+                DiagnosticKind::SyntaxHint,
                 file,
                 message,
                 issue.span.map(|span| lines.range(span.start, span.end)),
             );
         }
         _ if issue.severity == Severity::Error && issue.code != issue_codes::INVALID_REQUEST => {
-            draft.problem(ProblemKind::AnalyzeError, file, format!("{file}: {}", issue.message), Some(draft.base));
+            builder.add_diagnostic(
+                DiagnosticKind::AnalyzeError,
+                file,
+                format!("{file}: {}", issue.message),
+                Some(builder.base),
+            );
         }
         _ => {}
     }
 }
 
 /// Reports a statement that could not be parsed, where the parser stopped.
-fn syntax_error(draft: &mut Draft, file: &str, error: &ParseError) {
+fn syntax_error(builder: &mut LineageBuilder, file: &str, error: &ParseError) {
     let message = &error.message;
     let reason = message.rsplit_once("sql parser error: ").map_or(message.as_str(), |(_, reason)| reason);
     let (reason, position) = match reason.rsplit_once(" at Line: ") {
         Some((reason, position)) => (reason, parse_position(position)),
         None => (reason, None),
     };
-    let (line, column) = position.map_or(draft.base.start, |position| offset(draft.base, position));
-    let at = Range { start: (line, column), end: draft.base.end.max((line, column)), script: draft.base.script };
-    draft.problem(
-        ProblemKind::SyntaxError,
+    let (line, column) = position.map_or(builder.base.start, |position| offset(builder.base, position));
+    let at =
+        SourceRange { start: (line, column), end: builder.base.end.max((line, column)), script: builder.base.script };
+    builder.add_diagnostic(
+        DiagnosticKind::SyntaxError,
         file,
         format!("{file}: {reason} near line {line}, column {column}"),
         Some(at),
@@ -195,7 +201,7 @@ fn parse_position(text: &str) -> Option<(u64, u64)> {
     Some((line.trim().parse().ok()?, column.trim().parse().ok()?))
 }
 
-fn offset(base: Range, (line, column): (u64, u64)) -> (u64, u64) {
+fn offset(base: SourceRange, (line, column): (u64, u64)) -> (u64, u64) {
     match line {
         0 => base.start,
         1 => (base.start.0, base.start.1 + column.saturating_sub(1)),
@@ -204,14 +210,14 @@ fn offset(base: Range, (line, column): (u64, u64)) -> (u64, u64) {
 }
 
 /// Takes over the data types that the scripts imply.
-fn adopt_types(draft: &mut Draft, result: &AnalyzeResult) {
+fn adopt_types(builder: &mut LineageBuilder, result: &AnalyzeResult) {
     let tables = result.resolved_schema.iter().flat_map(|schema| &schema.tables);
     for table in tables {
         let qualified = [table.catalog.as_deref(), table.schema.as_deref(), Some(table.name.as_str())];
         let parts: Vec<&str> = qualified.into_iter().flatten().collect();
         for column in &table.columns {
             if let Some(data_type) = &column.data_type {
-                draft.adopt_type(&parts, &column.name, data_type);
+                builder.adopt_type(&parts, &column.name, data_type);
             }
         }
     }
@@ -223,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_place_of_a_syntax_error_counts_from_the_start_of_the_script() {
-        let base = Range { start: (10, 5), end: (12, 1), script: 0 };
+        let base = SourceRange { start: (10, 5), end: (12, 1), script: 0 };
         assert_eq!(offset(base, (1, 3)), (10, 7));
         assert_eq!(offset(base, (2, 3)), (11, 3));
         assert_eq!(parse_position("2, Column: 3"), Some((2, 3)));

@@ -11,7 +11,7 @@ use sqlparser::dialect::Dialect as Grammar;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-use super::line_index::Lines;
+use super::line_index::LineIndex;
 
 /// Words that begin a statement.
 const BEGINNINGS: [&str; 18] = [
@@ -56,8 +56,13 @@ fn places(piece: &str, dialect: Dialect, allowed: &mut usize) -> Vec<usize> {
     let Ok(tokens) = Tokenizer::new(grammar.as_ref(), piece).tokenize_with_location() else { return Vec::new() };
     let tokens: Vec<TokenWithSpan> =
         tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
-    let mut search =
-        Search { grammar: grammar.as_ref(), tokens: &tokens, edges: edges(&tokens), allowed, found: Vec::new() };
+    let mut search = StatementSearch {
+        grammar: grammar.as_ref(),
+        tokens: &tokens,
+        edges: edges(&tokens),
+        allowed,
+        found: Vec::new(),
+    };
     let mut begin = 0;
     for end in 0..=tokens.len() {
         if tokens.get(end).is_none_or(|token| token.token == Token::SemiColon) {
@@ -65,7 +70,7 @@ fn places(piece: &str, dialect: Dialect, allowed: &mut usize) -> Vec<usize> {
             begin = end + 1;
         }
     }
-    let lines = Lines::of(piece, 0);
+    let lines = LineIndex::of(piece, 0);
     let after_the_token_before = |index: usize| {
         let end = tokens[index.checked_sub(1)?].span.end;
         lines.byte(end.line, end.column)
@@ -102,7 +107,7 @@ fn is_one_of(token: &Token, words: &[&str]) -> bool {
         && words.iter().any(|known| word.value.eq_ignore_ascii_case(known)))
 }
 
-struct Search<'a> {
+struct StatementSearch<'a> {
     grammar: &'a dyn Grammar,
     tokens: &'a [TokenWithSpan],
     edges: Vec<usize>,
@@ -111,7 +116,7 @@ struct Search<'a> {
     found: Vec<usize>,
 }
 
-impl Search<'_> {
+impl StatementSearch<'_> {
     /// Takes apart what stands between two semicolons.
     fn part(&mut self, whole: Range<usize>) {
         let mut begin = whole.start;

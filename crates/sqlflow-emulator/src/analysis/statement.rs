@@ -3,16 +3,16 @@
 use sha2::{Digest as _, Sha256};
 use sqlparser::ast::{ConditionalStatementBlock, ConditionalStatements, Ident, Statement};
 
-use super::query::Role;
-use super::walker::Walker;
+use super::query::RecordSetRole;
+use super::walker::StatementWalker;
 use super::{ColumnIndex, ObjectIndex, hexadecimal};
 
-impl Walker<'_> {
+impl StatementWalker<'_> {
     /// Reads a statement whose text is given.
     pub(super) fn statement(&mut self, statement: &Statement, text: &str) {
         match statement {
             Statement::Query(query) => {
-                self.query(query, &Role::Result, None);
+                self.query(query, &RecordSetRole::Result, None);
             }
             Statement::Insert(insert) => self.insert(insert, text),
             Statement::CreateTable(create) => self.create_table(create, text),
@@ -21,10 +21,10 @@ impl Walker<'_> {
             Statement::Delete(delete) => self.delete(delete, text),
             Statement::Merge(merge) => self.merge(merge, text),
             Statement::AlterTable(alter) => self.alter_table(alter, text),
-            Statement::Use(use_) => self.use_(use_),
+            Statement::Use(use_statement) => self.use_statement(use_statement),
             other => self.routine_or_other(other),
         }
-        self.draft.process = None;
+        self.builder.process = None;
     }
 
     fn routine_or_other(&mut self, statement: &Statement) {
@@ -43,23 +43,25 @@ impl Walker<'_> {
                 branches.when_blocks.iter().chain(&branches.else_block).for_each(|block| self.conditional(block));
             }
             Statement::While(repeated) => self.conditional(&repeated.while_block),
-            Statement::CreateFunction(create) => self.unread(&format!("the body of function {} is", create.name)),
-            Statement::CreateTrigger(create) => self.unread(&format!("the body of trigger {} is", create.name)),
-            Statement::Execute { .. } => self.remark("what is executed by name or as text is"),
+            Statement::CreateFunction(create) => {
+                self.skip_statement(&format!("the body of function {} is", create.name))
+            }
+            Statement::CreateTrigger(create) => self.skip_statement(&format!("the body of trigger {} is", create.name)),
+            Statement::Execute { .. } => self.note_omission("what is executed by name or as text is"),
             Statement::Copy { .. }
             | Statement::CopyIntoSnowflake { .. }
             | Statement::Unload { .. }
             | Statement::LoadData { .. } => {
-                self.unread("the transfer between a table and files is");
+                self.skip_statement("the transfer between a table and files is");
             }
             _ => {}
         }
     }
 
     /// A statement that was parsed and gives no lineage although it has some.
-    pub(super) fn unread(&mut self, what: &str) {
-        self.draft.not_understood();
-        self.not_analysed(what);
+    pub(super) fn skip_statement(&mut self, what: &str) {
+        self.builder.not_understood();
+        self.report_omission(what);
     }
 
     fn block(&mut self, block: &ConditionalStatements) {
@@ -77,14 +79,14 @@ impl Walker<'_> {
     }
 
     /// Makes the statement a process.
-    pub(super) fn begin(&mut self, step: &str, kind: &'static str, text: &str) {
+    pub(super) fn begin_statement(&mut self, step: &str, kind: &'static str, text: &str) {
         let hash = hexadecimal(&Sha256::digest(text.as_bytes())[..16]);
-        let at = self.draft.base;
-        self.draft.begin_process(self.routine.as_deref(), step, kind, hash, at);
+        let at = self.builder.base;
+        self.builder.start_process(self.routine.as_deref(), step, kind, hash, at);
     }
 
     pub(super) fn target_column(&mut self, table: ObjectIndex, ident: &Ident) -> ColumnIndex {
-        let name = self.draft.name(ident);
-        self.draft.column(table, &name)
+        let name = self.builder.name(ident);
+        self.builder.column(table, &name)
     }
 }

@@ -1,22 +1,22 @@
-//! Walker.
+//! StatementWalker.
 
 use std::collections::HashMap;
 
 use sqlparser::ast::{Expr, Spanned};
 use sqlparser::tokenizer::Span;
 
-use super::draft::Draft;
-use super::line_index::Lines;
-use super::script::Owned;
-use super::{Endpoint, ObjectIndex, ProblemKind, Range};
+use super::builder::LineageBuilder;
+use super::line_index::LineIndex;
+use super::script::ColumnOwners;
+use super::{DiagnosticKind, Endpoint, ObjectIndex, SourceRange};
 
 /// Walks the syntax tree of one statement.
-pub(super) struct Walker<'a> {
-    pub(super) draft: &'a mut Draft,
+pub(super) struct StatementWalker<'a> {
+    pub(super) builder: &'a mut LineageBuilder,
     pub(super) file: &'a str,
-    pub(super) owned: &'a Owned,
+    pub(super) owned: &'a ColumnOwners,
     /// The text that the parser's spans refer to.
-    lines: Lines<'a>,
+    lines: LineIndex<'a>,
     /// Common table expressions in reach, innermost last.
     pub(super) ctes: Vec<HashMap<String, ObjectIndex>>,
     /// What the query being read groups by.
@@ -26,18 +26,23 @@ pub(super) struct Walker<'a> {
     pub(super) routine: Option<String>,
 }
 
-impl<'a> Walker<'a> {
-    pub(super) fn new(draft: &'a mut Draft, file: &'a str, owned: &'a Owned, source: &'a str) -> Self {
-        let lines = Lines::of(source, 0);
-        Self { draft, file, owned, lines, ctes: Vec::new(), grouping: Vec::new(), depth: 0, routine: None }
+impl<'a> StatementWalker<'a> {
+    pub(super) fn new(
+        builder: &'a mut LineageBuilder,
+        file: &'a str,
+        owned: &'a ColumnOwners,
+        source: &'a str,
+    ) -> Self {
+        let lines = LineIndex::of(source, 0);
+        Self { builder, file, owned, lines, ctes: Vec::new(), grouping: Vec::new(), depth: 0, routine: None }
     }
 
-    pub(super) fn range(&self, span: Span) -> Range {
-        self.draft.place(span)
+    pub(super) fn range(&self, span: Span) -> SourceRange {
+        self.builder.range_of(span)
     }
 
     /// Where an expression stands, with the parentheses it ends with.
-    pub(super) fn extent(&self, expression: &Expr) -> Range {
+    pub(super) fn extent(&self, expression: &Expr) -> SourceRange {
         let span = expression.span();
         if span == Span::empty() {
             return self.range(span);
@@ -46,16 +51,16 @@ impl<'a> Walker<'a> {
     }
 
     /// Says that a part of the statement is not reflected in the lineage.
-    pub(super) fn not_analysed(&mut self, what: &str) {
-        let (line, column) = self.draft.base.start;
+    pub(super) fn report_omission(&mut self, what: &str) {
+        let (line, column) = self.builder.base.start;
         let message = format!("{}: {what} not analysed in the statement at line {line}, column {column}", self.file);
-        self.draft.problem(ProblemKind::AnalyzeError, self.file, message, Some(self.draft.base));
+        self.builder.add_diagnostic(DiagnosticKind::AnalyzeError, self.file, message, Some(self.builder.base));
     }
 
     /// Says that a detail of the statement is not reflected in the lineage, which is right without it.
-    pub(super) fn remark(&mut self, what: &str) {
-        let (line, column) = self.draft.base.start;
+    pub(super) fn note_omission(&mut self, what: &str) {
+        let (line, column) = self.builder.base.start;
         let message = format!("{}: {what} not analysed in the statement at line {line}, column {column}", self.file);
-        self.draft.problem(ProblemKind::SyntaxHint, self.file, message, Some(self.draft.base));
+        self.builder.add_diagnostic(DiagnosticKind::SyntaxHint, self.file, message, Some(self.builder.base));
     }
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum FaultKind {
     Latency(Duration),
     Refuse(Duration),
     ResetAfterReceived(u64),
@@ -30,7 +30,7 @@ pub(super) enum Kind {
     Redirect(String),
 }
 
-impl Kind {
+impl FaultKind {
     /// Whether it has something to act on in an operation.
     pub(super) fn concerns(&self, operation: &str) -> bool {
         let submits = ["submitUserJob", "submitPersistJob"].contains(&operation);

@@ -1,9 +1,9 @@
-//! What can go wrong: the faults, and the plan of which requests they befall. Knows neither HTTP nor sockets.
+//! What can go wrong: the faults, and the registry of which requests they befall. Knows neither HTTP nor sockets.
 
 pub(super) mod gzip;
 pub(super) mod http;
 mod kind;
-mod plan;
+mod registry;
 mod text;
 pub(super) mod wire;
 
@@ -16,8 +16,8 @@ use axum::http::StatusCode;
 
 pub use text::ParseFaultError;
 
-use kind::{Kind, whole_seconds};
-pub(super) use plan::{Blow, Plan};
+use kind::{FaultKind, whole_seconds};
+pub(super) use registry::{AppliedFault, FaultRegistry};
 
 /// The last second that an HTTP date can tell: the end of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -54,7 +54,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// | `reset-received=1000` | [`reset_after_received`](Self::reset_after_received) |
 /// | `reset-sent=1000` | [`reset_after_sent`](Self::reset_after_sent) |
 /// | `close` | [`close`](Self::close) |
-/// | `lose-answer` | [`lose_answer`](Self::lose_answer) |
+/// | `lose-response` | [`lose_response`](Self::lose_response) |
 /// | `late=2s` | [`late`](Self::late) |
 /// | `502`, `503`, `504`, `413`… | [`page`](Self::page) |
 /// | `429=5s` | [`too_many_requests`](Self::too_many_requests) |
@@ -79,10 +79,10 @@ const LAST_SECOND: u64 = 253_402_300_799;
 ///
 /// A comma or a backslash in a status or a URL has a backslash before it.
 ///
-/// An answer in `summary` mode is no fault: [`relation_limit`](super::EmulatorBuilder::relation_limit) brings it about.
+/// An answer in `summary` mode is no fault: [`max_drawn_relationships`](super::EmulatorBuilder::max_drawn_relationships) brings it about.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    kind: Kind,
+    kind: FaultKind,
     handled: bool,
     operations: Vec<String>,
     skip: u64,
@@ -103,7 +103,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn latency(time: Duration) -> Self {
-        Self::of(Kind::Latency(time))
+        Self::of(FaultKind::Latency(time))
     }
 
     /// Nobody listens for this long, from when the fault is given: from the start of the emulator, or from
@@ -121,7 +121,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn refuse(time: Duration) -> Self {
-        Self::of(Kind::Refuse(time))
+        Self::of(FaultKind::Refuse(time))
     }
 
     /// The connection is reset after that many bytes of the request's body came, or at its end if it has fewer. The
@@ -134,7 +134,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn reset_after_received(bytes: u64) -> Self {
-        Self::of(Kind::ResetAfterReceived(bytes))
+        Self::of(FaultKind::ResetAfterReceived(bytes))
     }
 
     /// The request is handled, and the connection is reset after the head and that many bytes of the body of its
@@ -147,7 +147,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn reset_after_sent(bytes: u64) -> Self {
-        Self::of(Kind::ResetAfterSent(bytes))
+        Self::of(FaultKind::ResetAfterSent(bytes))
     }
 
     /// The request is read whole and not handled, and the connection is closed without an answer.
@@ -159,7 +159,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn close() -> Self {
-        Self::of(Kind::Close)
+        Self::of(FaultKind::Close)
     }
 
     /// The request is handled, a submit makes its job, and the connection is closed without an answer. The same as
@@ -167,11 +167,11 @@ impl Fault {
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
-    /// let lost = Fault::lose_answer().on("submitUserJob").times(1);
+    /// let lost = Fault::lose_response().on("submitUserJob").times(1);
     /// # assert_eq!(lost, "close,handled,on=submitUserJob,times=1".parse().unwrap());
     /// ```
     #[must_use]
-    pub fn lose_answer() -> Self {
+    pub fn lose_response() -> Self {
         Self::close().handled()
     }
 
@@ -180,7 +180,7 @@ impl Fault {
     ///
     /// Without [`on`](Self::on) it befalls `submitUserJob` and `submitPersistJob`. Whether the caller may do what it
     /// asked for is decided later too. A request that is still on its way when the emulator stops is never handled. It
-    /// is kept in memory until then.
+    /// is kept in memory wait_for_stop then.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -190,7 +190,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn late(time: Duration) -> Self {
-        Self::of(Kind::Late(time))
+        Self::of(FaultKind::Late(time))
     }
 
     /// The request is read whole and not handled, and the answer is an HTML page with this HTTP status, as a proxy
@@ -204,7 +204,7 @@ impl Fault {
     #[must_use]
     pub fn page(status: u16) -> Self {
         let status = StatusCode::from_u16(status).ok().filter(|status| (200..600).contains(&status.as_u16()));
-        Self::of(Kind::Page(status.unwrap_or(StatusCode::BAD_GATEWAY)))
+        Self::of(FaultKind::Page(status.unwrap_or(StatusCode::BAD_GATEWAY)))
     }
 
     /// The request is read whole and not handled, and the answer has HTTP status 429 and a `Retry-After` of so many
@@ -218,7 +218,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn too_many_requests(wait: Duration) -> Self {
-        Self::of(Kind::TooManyRequests(wait))
+        Self::of(FaultKind::TooManyRequests(wait))
     }
 
     /// The same as [`too_many_requests`](Self::too_many_requests) with an HTTP date as `Retry-After`, rounded up to a
@@ -232,7 +232,7 @@ impl Fault {
     #[must_use]
     pub fn too_many_requests_until(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::of(Kind::TooManyRequestsUntil(whole_seconds(since).min(LAST_SECOND)))
+        Self::of(FaultKind::TooManyRequestsUntil(whole_seconds(since).min(LAST_SECOND)))
     }
 
     /// The request is read whole and not handled, and the answer says that the service is busy, with code 500 in an
@@ -245,7 +245,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn busy() -> Self {
-        Self::of(Kind::Busy)
+        Self::of(FaultKind::Busy)
     }
 
     /// Every token issued so far stops being valid right before the request is looked at, so that one with a token gets
@@ -261,7 +261,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn expire_token() -> Self {
-        Self::of(Kind::ExpireToken)
+        Self::of(FaultKind::ExpireToken)
     }
 
     /// Jobs in the answer that have status `create` or `running` have this text for a status instead. Their final
@@ -277,7 +277,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn unknown_status(text: impl Into<String>) -> Self {
-        Self::of(Kind::UnknownStatus(text.into()))
+        Self::of(FaultKind::UnknownStatus(text.into()))
     }
 
     /// The job that the request is about is deleted before the request is handled: the one of its `jobId`, else the
@@ -292,7 +292,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn vanish() -> Self {
-        Self::of(Kind::Vanish)
+        Self::of(FaultKind::Vanish)
     }
 
     /// The request is handled, and the body of its answer ends after that many bytes although HTTP says that it is
@@ -305,7 +305,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn truncate(bytes: u64) -> Self {
-        Self::of(Kind::Truncate(bytes))
+        Self::of(FaultKind::Truncate(bytes))
     }
 
     /// The request is handled, and in place of the body of its answer there are bytes that are neither JSON nor CSV nor
@@ -318,7 +318,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn garbage() -> Self {
-        Self::of(Kind::Garbage)
+        Self::of(FaultKind::Garbage)
     }
 
     /// The request is handled, and the body of its answer comes in pieces of so many bytes, at least one, with this
@@ -332,11 +332,11 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn drip(bytes: u64, every: Duration) -> Self {
-        Self::of(Kind::Drip(bytes.max(1), every))
+        Self::of(FaultKind::Drip(bytes.max(1), every))
     }
 
     /// The request is handled, and after the head and that many bytes of the body of its answer nothing more comes,
-    /// until the caller goes away or the emulator stops, which closes the connection. The answer has no
+    /// wait_for_stop the caller goes away or the emulator stops, which closes the connection. The answer has no
     /// `Content-Length`, so that it never ends also if its body has fewer bytes.
     ///
     /// ```
@@ -346,7 +346,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn stall_after(bytes: u64) -> Self {
-        Self::of(Kind::Stall(bytes))
+        Self::of(FaultKind::Stall(bytes))
     }
 
     /// The request is handled, and the `Content-Length` of its answer is off by so many bytes, though not below 0. If
@@ -359,7 +359,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn content_length(difference: i64) -> Self {
-        Self::of(Kind::ContentLength(difference))
+        Self::of(FaultKind::ContentLength(difference))
     }
 
     /// The request is handled, and its answer is compressed and followed by as many spaces, compressed as well, as it
@@ -373,7 +373,7 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn bomb(bytes: u64) -> Self {
-        Self::of(Kind::Bomb(bytes))
+        Self::of(FaultKind::Bomb(bytes))
     }
 
     /// The request is read whole and not handled, and the answer sends the caller to this URL, with HTTP status 307.
@@ -386,10 +386,10 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn redirect(url: impl Into<String>) -> Self {
-        Self::of(Kind::Redirect(url.into()))
+        Self::of(FaultKind::Redirect(url.into()))
     }
 
-    fn of(kind: Kind) -> Self {
+    fn of(kind: FaultKind) -> Self {
         Self { kind, handled: false, operations: Vec::new(), skip: 0, every: 1, chance: None, times: None }
     }
 }
@@ -488,7 +488,7 @@ impl Fault {
     /// For how long nobody is to listen, if that is the fault.
     pub(super) fn refusal(&self) -> Option<Duration> {
         match self.kind {
-            Kind::Refuse(time) => Some(time),
+            FaultKind::Refuse(time) => Some(time),
             _ => None,
         }
     }

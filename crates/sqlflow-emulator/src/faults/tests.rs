@@ -15,13 +15,13 @@ const LONG: Duration = Duration::from_secs(3600);
 const SUMMARIES: &str = "sqlflow/job/displayUserJobsSummary";
 const SUBMIT: &str = "sqlflow/job/submitUserJob";
 
-/// Everything that came, until the connection ended.
-struct Heard {
+/// Everything that came, wait_for_stop the connection ended.
+struct ReceivedResponse {
     bytes: Vec<u8>,
     end: Result<(), ErrorKind>,
 }
 
-impl Heard {
+impl ReceivedResponse {
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
@@ -45,10 +45,10 @@ impl Heard {
     }
 }
 
-async fn listen(mut stream: TcpStream) -> Heard {
+async fn listen(mut stream: TcpStream) -> ReceivedResponse {
     let mut bytes = Vec::new();
     let end = stream.read_to_end(&mut bytes).await.map(|_| ()).map_err(|error| error.kind());
-    Heard { bytes, end }
+    ReceivedResponse { bytes, end }
 }
 
 async fn say(emulator: &Emulator, request: &[u8]) -> TcpStream {
@@ -57,7 +57,7 @@ async fn say(emulator: &Emulator, request: &[u8]) -> TcpStream {
     stream
 }
 
-async fn ask(emulator: &Emulator, request: &[u8]) -> Heard {
+async fn ask(emulator: &Emulator, request: &[u8]) -> ReceivedResponse {
     listen(say(emulator, request).await).await
 }
 
@@ -103,7 +103,7 @@ fn last(emulator: &Emulator) -> RequestRecord {
     emulator.requests().pop().unwrap()
 }
 
-/// Lets the server go on until it has received so many requests.
+/// Lets the server go on wait_for_stop it has received so many requests.
 async fn received(emulator: &Emulator, requests: usize) {
     while emulator.requests().len() < requests {
         tokio::task::yield_now().await;
@@ -111,7 +111,7 @@ async fn received(emulator: &Emulator, requests: usize) {
 }
 
 /// The answer of an emulator without faults.
-async fn undisturbed(request: &[u8]) -> Heard {
+async fn undisturbed(request: &[u8]) -> ReceivedResponse {
     ask(&start(Emulator::builder()).await, request).await
 }
 
@@ -209,17 +209,17 @@ async fn a_connection_is_closed_without_an_answer() {
 
 #[tokio::test]
 async fn a_submit_whose_answer_is_lost_makes_its_job() {
-    let emulator = with(Fault::lose_answer()).await;
+    let emulator = with(Fault::lose_response()).await;
     assert!(ask(&emulator, &submit()).await.is_silence());
     let record = last(&emulator);
-    assert_eq!((record.status, record.code, record.fault.as_deref()), (None, None, Some("lose-answer")));
+    assert_eq!((record.status, record.code, record.fault.as_deref()), (None, None, Some("lose-response")));
     assert!(record.fields.contains(&"sqlfiles".to_owned()));
     assert_eq!(emulator.jobs()[0].name, "nightly");
 }
 
 #[tokio::test]
 async fn an_answer_to_an_upload_in_chunks_is_lost_without_a_reset() {
-    let emulator = with(Fault::lose_answer()).await;
+    let emulator = with(Fault::lose_response()).await;
     let head = "Content-Type: multipart/form-data; boundary=x\r\nTransfer-Encoding: chunked\r\n";
     let request = format!(
         "POST /gspLive_backend/{SUBMIT} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n{:x}\r\n{}\r\n",
@@ -435,7 +435,7 @@ async fn a_content_length_is_off() {
     }
 }
 
-fn unpacked(heard: &Heard) -> Vec<u8> {
+fn unpacked(heard: &ReceivedResponse) -> Vec<u8> {
     assert!(heard.head().contains("content-encoding: gzip"), "{}", heard.head());
     let mut content = Vec::new();
     flate2::read::GzDecoder::new(heard.body()).read_to_end(&mut content).unwrap();

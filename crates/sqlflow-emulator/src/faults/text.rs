@@ -4,18 +4,18 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Blow, Fault, Kind};
+use super::{AppliedFault, Fault, FaultKind};
 use crate::routes;
 
 /// What is understood, by example.
-const FAULTS: &str = "latency=200ms, refuse=2s, reset-received=1000, reset-sent=1000, close, lose-answer, late=2s, \
+const KINDS: &str = "latency=200ms, refuse=2s, reset-received=1000, reset-sent=1000, close, lose-response, late=2s, \
     502 (or another HTTP status), 429=5s, 429-until=2030-01-31T12:00:00Z, busy, expire-token, status=archiving, \
     vanish, truncate=100, garbage, drip=10/50ms, stall=100, length=+10, bomb=1000000, redirect=http://127.0.0.1:9/";
 const LIMITS: &str = "on=submitUserJob, skip=2, every=3, chance=0.05/42, times=3, handled";
 
 /// A text that is no [`Fault`]. Says what is not understood, and what is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}; a fault is one of {FAULTS}, followed by any of {LIMITS}, each after a comma")]
+#[error("{reason}; a fault is one of {KINDS}, followed by any of {LIMITS}, each after a comma")]
 pub struct ParseFaultError {
     reason: String,
 }
@@ -32,7 +32,7 @@ impl FromStr for Fault {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = parts(text).into_iter();
         let fault = read_kind(&parts.next().unwrap_or_default())?;
-        parts.try_fold(fault, |fault, part| narrowed(fault, &part))
+        parts.try_fold(fault, |fault, part| limit(fault, &part))
     }
 }
 
@@ -59,7 +59,7 @@ fn read_kind(text: &str) -> Result<Fault, ParseFaultError> {
         ("reset-received", Some(value)) => Fault::reset_after_received(number(value, "a number of bytes")?),
         ("reset-sent", Some(value)) => Fault::reset_after_sent(number(value, "a number of bytes")?),
         ("close", None) => Fault::close(),
-        ("lose-answer", None) => Fault::lose_answer(),
+        ("lose-response", None) => Fault::lose_response(),
         ("late", Some(value)) => Fault::late(duration(value)?),
         ("429", Some(value)) => Fault::too_many_requests(duration(value)?),
         ("429-until", Some(value)) => Fault::too_many_requests_until(time(value)?),
@@ -79,7 +79,7 @@ fn read_kind(text: &str) -> Result<Fault, ParseFaultError> {
     })
 }
 
-fn narrowed(fault: Fault, text: &str) -> Result<Fault, ParseFaultError> {
+fn limit(fault: Fault, text: &str) -> Result<Fault, ParseFaultError> {
     match text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value))) {
         ("on", Some(name)) if routes::has_operation(name) => Ok(fault.on(name)),
         ("on", Some(name)) => Err(ParseFaultError::new(format!("'{name}' is no operation"))),
@@ -131,7 +131,7 @@ fn time(value: &str) -> Result<SystemTime, ParseFaultError> {
 
 impl Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_blow(f, &self.kind, self.handled)?;
+        write_fault(f, &self.kind, self.handled)?;
         for operation in &self.operations {
             write!(f, ",on={operation}")?;
         }
@@ -149,21 +149,21 @@ impl Display for Fault {
 }
 
 /// A fault without what decides whom it befalls.
-impl Display for Blow {
+impl Display for AppliedFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_blow(f, &self.kind, self.handled)
+        write_fault(f, &self.kind, self.handled)
     }
 }
 
-fn write_blow(f: &mut fmt::Formatter<'_>, kind: &Kind, handled: bool) -> fmt::Result {
+fn write_fault(f: &mut fmt::Formatter<'_>, kind: &FaultKind, handled: bool) -> fmt::Result {
     match kind {
-        Kind::Close if handled => return f.write_str("lose-answer"),
+        FaultKind::Close if handled => return f.write_str("lose-response"),
         kind => kind.fmt(f)?,
     }
     f.write_str(if handled { ",handled" } else { "" })
 }
 
-impl Display for Kind {
+impl Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let duration = humantime::format_duration;
         match self {
@@ -212,7 +212,7 @@ mod tests {
             Fault::reset_after_received(0).skip(2),
             Fault::reset_after_sent(u64::MAX),
             Fault::close().every(5),
-            Fault::lose_answer().on("submitUserJob").times(1),
+            Fault::lose_response().on("submitUserJob").times(1),
             Fault::late(Duration::from_millis(1)),
             Fault::page(502).chance(0.05, 42),
             Fault::page(429).handled(),
@@ -265,7 +265,7 @@ mod tests {
         ] {
             let message = text.parse::<Fault>().unwrap_err().to_string();
             assert!(message.starts_with(named), "{message}");
-            assert!(message.contains("lose-answer") && message.contains("times=3"), "{message}");
+            assert!(message.contains("lose-response") && message.contains("times=3"), "{message}");
         }
     }
 
@@ -273,11 +273,11 @@ mod tests {
     fn each_fault_that_is_listed_is_understood() {
         let message = "nothing".parse::<Fault>().unwrap_err().to_string();
         let (_, listed) = message.split_once("a fault is one of ").unwrap();
-        let (faults, limits) = listed.split_once(", followed by any of ").unwrap();
+        let (faults, settings) = listed.split_once(", followed by any of ").unwrap();
         for fault in faults.replace(" (or another HTTP status)", "").split(", ") {
             assert_eq!(fault.parse::<Fault>().map(|fault| fault.to_string()).as_deref(), Ok(fault));
         }
-        for limit in limits.split(", ").take_while(|limit| !limit.starts_with("each ")) {
+        for limit in settings.split(", ").take_while(|limit| !limit.starts_with("each ")) {
             assert!(format!("close,{limit}").parse::<Fault>().is_ok(), "{limit}");
         }
     }

@@ -15,7 +15,7 @@ async fn sql_is_analysed_without_a_job() {
     assert_eq!(full["data"], model["data"]);
     let csv = server.form("/sqlflow/generation/sqlflow/exportFullLineageAsCsv", &fields).await.body;
     assert!(csv.contains("s,y,DEFAULT,DEFAULT,t,b,fdd,insert"));
-    let parts: [Part<'_>; 4] = [
+    let parts: [TestPart<'_>; 4] = [
         ("userId", None, b"ann"),
         ("token", None, token.as_bytes()),
         ("dbvendor", None, b"dbvoracle"),
@@ -58,7 +58,7 @@ async fn nothing_parsed_leaves_no_servers() {
 
 #[tokio::test]
 async fn anonymous_calls_run_out() {
-    let server = server(Emulator::builder().anonymous_calls_per_day(2));
+    let server = server(Emulator::builder().max_anonymous_calls_per_day(2));
     let body = json!({ "sqltext": "select a from t", "dbvendor": "dbvoracle", "showRelationType": "fdd" }).to_string();
     let call = async |path: &str| server.request(Method::POST, path, "application/json", body.clone()).await;
     assert_eq!(call("/api/anonymous/lineage").await.json()["data"]["relationships"][0]["effectType"], "select");

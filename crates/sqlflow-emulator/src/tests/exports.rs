@@ -158,7 +158,7 @@ async fn constants_are_shown_on_request() {
 
 #[tokio::test(start_paused = true)]
 async fn past_the_relation_limit_only_an_outline_is_drawn() {
-    let server = server(Emulator::builder().relation_limit(Some(1)));
+    let server = server(Emulator::builder().max_drawn_relationships(Some(1)));
     let (token, id) = server.job_on(INSERT).await;
     let data = server.export("exportLineageAsJson", &token, &id, &[]).await.json()["data"].clone();
     assert_eq!(data["mode"], "summary");

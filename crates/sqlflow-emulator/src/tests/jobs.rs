@@ -22,7 +22,7 @@ async fn a_job_passes_through_its_states() {
 async fn a_submit_answers_with_the_new_job() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
-    let parts: [Part<'_>; 6] = [
+    let parts: [TestPart<'_>; 6] = [
         ("userId", None, b"ann"),
         ("token", None, token.as_bytes()),
         ("jobName", None, " nightly ".as_bytes()),
@@ -98,7 +98,7 @@ async fn a_job_of_another_user_does_not_exist() {
 async fn a_bad_submit_names_the_parameter_at_fault() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
-    let good: [Part<'_>; 5] = [
+    let good: [TestPart<'_>; 5] = [
         ("userId", None, b"ann"),
         ("token", None, token.as_bytes()),
         ("jobName", None, b"n"),
@@ -110,7 +110,7 @@ async fn a_bad_submit_names_the_parameter_at_fault() {
         parts[index] = part;
         parts
     };
-    let cases: [(&str, [Part<'_>; 5]); 4] = [
+    let cases: [(&str, [TestPart<'_>; 5]); 4] = [
         ("'jobName'", replaced(2, ("jobName", None, b"  "))),
         ("'dbvendor'", replaced(3, ("dbvendor", None, b""))),
         ("'dbvnosuch'", replaced(3, ("dbvendor", None, b"dbvnosuch"))),
@@ -151,9 +151,9 @@ async fn a_job_can_be_put_on_top_run_again_and_deleted() {
 async fn a_later_batch_is_added_to_a_persistent_job() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
-    let who: [Part<'_>; 3] =
+    let who: [TestPart<'_>; 3] =
         [("userId", None, b"ann"), ("token", None, token.as_bytes()), ("dbvendor", None, b"dbvoracle")];
-    let schedule: [Part<'_>; 2] = [("schedulable", None, b"true"), ("cronExpression", None, b"0 0 * * *")];
+    let schedule: [TestPart<'_>; 2] = [("schedulable", None, b"true"), ("cronExpression", None, b"0 0 * * *")];
     let first = [
         &who[..],
         &schedule,
@@ -163,7 +163,7 @@ async fn a_later_batch_is_added_to_a_persistent_job() {
     let answer = server.parts("/sqlflow/job/submitPersistJob", &first).await.json();
     let id = answer["data"]["jobId"].as_str().unwrap().to_owned();
     server.finished(&id).await;
-    let more: [Part<'_>; 3] = [
+    let more: [TestPart<'_>; 3] = [
         ("jobId", None, id.as_bytes()),
         ("incremental", None, b"true"),
         ("sqlfiles", Some("b.sql"), b"insert into t select * from s"),

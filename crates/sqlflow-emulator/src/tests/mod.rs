@@ -20,36 +20,36 @@ use super::*;
 const BOUNDARY: &str = "x-boundary-x";
 
 /// A server without a socket.
-struct Server {
+struct TestServer {
     service: Arc<Service>,
     router: Router,
     _stop: watch::Sender<bool>,
 }
 
 /// An answer, read to its end.
-struct Answer {
+struct TestResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: String,
 }
 
-impl Answer {
+impl TestResponse {
     fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 }
 
-fn server(builder: EmulatorBuilder) -> Server {
+fn server(builder: EmulatorBuilder) -> TestServer {
     let (stop, stopped) = watch::channel(false);
     let service = builder.service(stopped).unwrap();
     let router = routes::router(Arc::clone(&service));
-    Server { service, router, _stop: stop }
+    TestServer { service, router, _stop: stop }
 }
 
 /// A part of a multipart body: its name, its file name if it is a file, and its content.
-type Part<'a> = (&'a str, Option<&'a str>, &'a [u8]);
+type TestPart<'a> = (&'a str, Option<&'a str>, &'a [u8]);
 
-fn multipart(parts: &[Part<'_>]) -> Vec<u8> {
+fn multipart(parts: &[TestPart<'_>]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, file_name, content) in parts {
         write!(body, "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"").unwrap();
@@ -73,26 +73,26 @@ fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
-impl Server {
-    async fn send(&self, request: Request<Body>) -> Answer {
+impl TestServer {
+    async fn send(&self, request: Request<Body>) -> TestResponse {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        Answer { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
+        TestResponse { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
     }
 
-    async fn request(&self, method: Method, path: &str, content_type: &str, body: impl Into<Body>) -> Answer {
+    async fn request(&self, method: Method, path: &str, content_type: &str, body: impl Into<Body>) -> TestResponse {
         let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, content_type);
         self.send(request.body(body.into()).unwrap()).await
     }
 
-    async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    async fn form(&self, path: &str, fields: &[(&str, &str)]) -> TestResponse {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let path = format!("/gspLive_backend{path}");
         self.request(Method::POST, &path, "application/x-www-form-urlencoded", body).await
     }
 
-    async fn parts(&self, path: &str, parts: &[Part<'_>]) -> Answer {
+    async fn parts(&self, path: &str, parts: &[TestPart<'_>]) -> TestResponse {
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
         self.request(Method::POST, &format!("/gspLive_backend{path}"), &content_type, multipart(parts)).await
     }
@@ -104,7 +104,7 @@ impl Server {
 
     /// Submits files as `ann` and gives the job's id.
     async fn submit(&self, token: &str, files: &[(&str, &[u8])]) -> String {
-        let mut parts: Vec<Part<'_>> = vec![
+        let mut parts: Vec<TestPart<'_>> = vec![
             ("userId", None, b"ann"),
             ("token", None, token.as_bytes()),
             ("jobName", None, b"nightly"),
@@ -141,7 +141,7 @@ impl Server {
         (token, id)
     }
 
-    async fn export(&self, operation: &str, token: &str, id: &str, more: &[(&str, &str)]) -> Answer {
+    async fn export(&self, operation: &str, token: &str, id: &str, more: &[(&str, &str)]) -> TestResponse {
         let fields = [&[("userId", "ann"), ("token", token), ("jobId", id)], more].concat();
         self.form(&format!("/sqlflow/job/{operation}"), &fields).await
     }

@@ -76,7 +76,7 @@ async fn parameters_are_read_wherever_they_are() {
         let answer = server.request(Method::POST, &path, "text/plain", "").await;
         assert_eq!(answer.json()["data"]["jobId"], id.as_str());
     }
-    let parts: [Part<'_>; 3] =
+    let parts: [TestPart<'_>; 3] =
         [("userId", None, b"ann"), ("token", None, token.as_bytes()), ("jobId", None, id.as_bytes())];
     let answer = server.parts("/sqlflow/job/displayUserJobSummary", &parts).await;
     assert_eq!(answer.json()["data"]["jobId"], id.as_str());

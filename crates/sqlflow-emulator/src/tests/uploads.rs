@@ -127,8 +127,8 @@ async fn an_archive_that_is_mostly_blanks_is_given_up_on() {
 async fn a_file_part_that_nobody_chose_is_ignored_beside_others() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
-    let submit = async |files: &[Part<'_>]| {
-        let mut parts: Vec<Part<'_>> = vec![
+    let submit = async |files: &[TestPart<'_>]| {
+        let mut parts: Vec<TestPart<'_>> = vec![
             ("userId", None, b"ann"),
             ("token", None, token.as_bytes()),
             ("jobName", None, b"n"),
@@ -137,7 +137,8 @@ async fn a_file_part_that_nobody_chose_is_ignored_beside_others() {
         parts.extend(files);
         server.parts("/sqlflow/job/submitUserJob", &parts).await.json()
     };
-    let (empty, real): (Part<'_>, Part<'_>) = (("sqlfiles", Some(""), b""), ("sqlfiles", Some("a.sql"), b"select 1"));
+    let (empty, real): (TestPart<'_>, TestPart<'_>) =
+        (("sqlfiles", Some(""), b""), ("sqlfiles", Some("a.sql"), b"select 1"));
     assert_eq!(submit(&[empty, real]).await["data"]["fileNames"], json!(["a.sql"]));
     assert_eq!(submit(&[empty]).await["code"], 400);
     assert_eq!(submit(&[real, ("sqlfiles", Some(""), b"select 2")]).await["code"], 400);
@@ -147,7 +148,7 @@ async fn a_file_part_that_nobody_chose_is_ignored_beside_others() {
 async fn a_file_name_is_taken_in_any_encoding() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
-    let fields: [Part<'_>; 4] = [
+    let fields: [TestPart<'_>; 4] = [
         ("userId", None, b"ann"),
         ("token", None, token.as_bytes()),
         ("jobName", None, b"n"),

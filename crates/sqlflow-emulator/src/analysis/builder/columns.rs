@@ -2,54 +2,54 @@
 
 use sqlparser::ast::Ident;
 
-use super::super::expression::Flow;
-use super::super::names::Name;
+use super::super::expression::DataFlow;
+use super::super::identifier::Identifier;
 use super::super::{
-    Clause, Column, ColumnIndex, Effect, Endpoint, ObjectIndex, ObjectKind, ProblemKind, RELATION_ROWS, Range,
-    RelationKind,
+    Clause, Column, ColumnIndex, DiagnosticKind, Effect, Endpoint, ObjectIndex, ObjectKind, RELATION_ROWS,
+    RelationshipKind, SourceRange,
 };
-use super::Draft;
+use super::LineageBuilder;
 
 /// The table that holds literals.
 const CONSTANTS: &str = "SQL_CONSTANTS";
 
 /// What an object has of another by way of a `*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pass {
+pub(super) struct PassThrough {
     from: ObjectIndex,
     effect: Effect,
     process: Option<usize>,
 }
 
-impl Draft {
+impl LineageBuilder {
     /// The column of a literal.
-    pub(in crate::analysis) fn constant(&mut self, literal: String, at: Range) -> ColumnIndex {
-        let constants = self.single(ObjectKind::ConstantTable, CONSTANTS);
-        let name = Name { written: literal.clone(), normal: literal.clone(), key: literal, at };
+    pub(in crate::analysis) fn constant(&mut self, literal: String, at: SourceRange) -> ColumnIndex {
+        let constants = self.singleton(ObjectKind::ConstantTable, CONSTANTS);
+        let name = Identifier { written: literal.clone(), normal: literal.clone(), key: literal, at };
         self.column(constants, &name)
     }
 
     /// A column that cannot be given to a table.
-    pub(in crate::analysis) fn orphan(&mut self, name: &Name, file: &str) -> ColumnIndex {
+    pub(in crate::analysis) fn orphan(&mut self, name: &Identifier, file: &str) -> ColumnIndex {
         let (line, column) = name.at.start;
         let message = format!("{file}: find orphan column near: {}({line},{column})", name.written);
-        self.problem(ProblemKind::LinkOrphanColumn, file, message, Some(name.at));
+        self.add_diagnostic(DiagnosticKind::LinkOrphanColumn, file, message, Some(name.at));
         let table = self.pseudo_table();
         self.column(table, name)
     }
 
     /// The column of that name, made if it is not there.
-    pub(in crate::analysis) fn column(&mut self, object: ObjectIndex, name: &Name) -> ColumnIndex {
+    pub(in crate::analysis) fn column(&mut self, object: ObjectIndex, name: &Identifier) -> ColumnIndex {
         self.existing(object, name).unwrap_or_else(|| self.discover_column(object, name))
     }
 
     /// Makes an object a function that stands for a table: what it is called with flows into whatever is read of it.
-    pub(in crate::analysis) fn call_with(&mut self, object: ObjectIndex, arguments: Flow) {
+    pub(in crate::analysis) fn set_arguments(&mut self, object: ObjectIndex, arguments: DataFlow) {
         self.arguments.insert(object, arguments);
     }
 
     /// A column that an object turns out to have.
-    pub(in crate::analysis) fn discover_column(&mut self, object: ObjectIndex, name: &Name) -> ColumnIndex {
+    pub(in crate::analysis) fn discover_column(&mut self, object: ObjectIndex, name: &Identifier) -> ColumnIndex {
         let column = self.add_column(object, name);
         if let Some(flow) = self.arguments.get(&object).cloned() {
             let function = self.object(object).name.clone();
@@ -59,13 +59,13 @@ impl Draft {
     }
 
     /// The column of that name.
-    pub(in crate::analysis) fn existing(&self, object: ObjectIndex, name: &Name) -> Option<ColumnIndex> {
+    pub(in crate::analysis) fn existing(&self, object: ObjectIndex, name: &Identifier) -> Option<ColumnIndex> {
         let column = self.columns.get(&(object, name.key.clone()))?;
         Some(ColumnIndex { object, column: *column })
     }
 
     /// A new column, even if there is one of that name.
-    pub(in crate::analysis) fn add_column(&mut self, object: ObjectIndex, name: &Name) -> ColumnIndex {
+    pub(in crate::analysis) fn add_column(&mut self, object: ObjectIndex, name: &Identifier) -> ColumnIndex {
         let column = Column {
             id: self.id(),
             name: name.written.clone(),
@@ -89,8 +89,12 @@ impl Draft {
     /// The column that stands for the record set of an object.
     pub(in crate::analysis) fn relation_rows(&mut self, object: ObjectIndex) -> ColumnIndex {
         let at = self.object(object).at.first().copied().unwrap_or(self.base);
-        let name =
-            Name { written: RELATION_ROWS.into(), normal: RELATION_ROWS.into(), key: format!("\0{RELATION_ROWS}"), at };
+        let name = Identifier {
+            written: RELATION_ROWS.into(),
+            normal: RELATION_ROWS.into(),
+            key: format!("\0{RELATION_ROWS}"),
+            at,
+        };
         self.column(object, &name)
     }
 
@@ -104,20 +108,20 @@ impl Draft {
     }
 
     /// The name of a column, to look it up in another object.
-    pub(in crate::analysis) fn name_of(&self, column: ColumnIndex) -> Name {
+    pub(in crate::analysis) fn name_of(&self, column: ColumnIndex) -> Identifier {
         let described = self.lineage.column(column);
         let quoted = described.name.chars().next().filter(|first| matches!(first, '"' | '`' | '['));
         let ident = match quoted {
             Some(quote) => Ident::with_quote(quote, described.normal_name.clone()),
             None => Ident::new(described.name.clone()),
         };
-        let mut name = Name::of(&ident, self.dialect(), described.at);
+        let mut name = Identifier::of(&ident, self.dialect(), described.at);
         name.written.clone_from(&described.name);
         name
     }
 
     /// Declares that no column of an object is unknown.
-    pub(in crate::analysis) fn complete(&mut self, object: ObjectIndex) {
+    pub(in crate::analysis) fn mark_complete(&mut self, object: ObjectIndex) {
         self.complete.insert(object);
     }
 
@@ -126,12 +130,12 @@ impl Draft {
     }
 
     /// Takes back that no column of an object is unknown.
-    pub(in crate::analysis) fn incomplete(&mut self, object: ObjectIndex) {
+    pub(in crate::analysis) fn mark_incomplete(&mut self, object: ObjectIndex) {
         self.complete.remove(&object);
     }
 
     /// Gives the columns of an intermediate result the names that an alias lists.
-    pub(in crate::analysis) fn rename_columns(&mut self, object: ObjectIndex, names: &[Name]) {
+    pub(in crate::analysis) fn rename_columns(&mut self, object: ObjectIndex, names: &[Identifier]) {
         for (column, name) in self.columns_of(object).into_iter().zip(names) {
             let old = self.name_of(column);
             self.columns.remove(&(object, old.key));
@@ -144,10 +148,10 @@ impl Draft {
 
     /// Notes the data type of a column, unless the column is unknown or its type is known.
     pub(in crate::analysis) fn adopt_type(&mut self, table: &[&str], column: &str, data_type: &str) {
-        let parts: Vec<Name> = table.iter().map(|part| self.made_up(*part, self.base)).collect();
+        let parts: Vec<Identifier> = table.iter().map(|part| self.made_up_identifier(*part, self.base)).collect();
         let Some((last, qualifiers)) = parts.split_last() else { return };
-        let key = Self::identity(&self.place_of(qualifiers), last);
-        let name = self.made_up(column, self.base);
+        let key = Self::identity(&self.namespace_of(qualifiers), last);
+        let name = self.made_up_identifier(column, self.base);
         let known = self.stored.get(&key).and_then(|table| self.existing(*table, &name));
         if let Some(column) = known {
             self.column_mut(column).data_type.get_or_insert_with(|| data_type.to_owned());
@@ -157,20 +161,20 @@ impl Draft {
     /// Declares that an object has the unknown columns of another as well.
     pub(in crate::analysis) fn pass_through(&mut self, object: ObjectIndex, from: ObjectIndex, effect: Effect) {
         let process = self.process.filter(|_| effect.changes_the_database());
-        let passes = self.passes.entry(object).or_default();
-        if !passes.iter().any(|pass| pass.from == from) {
-            passes.push(Pass { from, effect, process });
+        let pass_throughs = self.pass_throughs.entry(object).or_default();
+        if !pass_throughs.iter().any(|pass| pass.from == from) {
+            pass_throughs.push(PassThrough { from, effect, process });
         }
     }
 
     /// What `*` stands for: the columns of an object, with one named `*` for those that are unknown.
-    pub(in crate::analysis) fn columns_of_star(&mut self, object: ObjectIndex, at: Range) -> Vec<ColumnIndex> {
-        if !self.is_complete(object) && !self.passes.contains_key(&object) {
-            let star = self.made_up("*", at);
+    pub(in crate::analysis) fn columns_of_star(&mut self, object: ObjectIndex, at: SourceRange) -> Vec<ColumnIndex> {
+        if !self.is_complete(object) && !self.pass_throughs.contains_key(&object) {
+            let star = self.made_up_identifier("*", at);
             return vec![self.column(object, &star)];
         }
         let columns = self.columns_of(object);
-        columns.into_iter().filter(|column| !self.passed.contains(column)).collect()
+        columns.into_iter().filter(|column| !self.passed_columns.contains(column)).collect()
     }
 
     /// Whether a column stands for unknown ones.
@@ -179,14 +183,14 @@ impl Draft {
     }
 
     /// The column a statement means when it says `object.name`, or nothing if there cannot be one.
-    pub(in crate::analysis) fn find_column(&mut self, object: ObjectIndex, name: &Name) -> Option<ColumnIndex> {
+    pub(in crate::analysis) fn find_column(&mut self, object: ObjectIndex, name: &Identifier) -> Option<ColumnIndex> {
         if let Some(column) = self.existing(object, name) {
             return Some(column);
         }
         let kind = self.object(object).kind;
         if kind.is_stored() || matches!(kind, ObjectKind::WithCte | ObjectKind::Function) && !self.is_complete(object) {
-            let passes = self.passes.contains_key(&object);
-            if !passes {
+            let pass_throughs = self.pass_throughs.contains_key(&object);
+            if !pass_throughs {
                 return Some(self.discover_column(object, name));
             }
         }
@@ -194,20 +198,20 @@ impl Draft {
     }
 
     /// A column that an object has because a `*` lets it through.
-    fn passed_column(&mut self, object: ObjectIndex, name: &Name) -> Option<ColumnIndex> {
-        let sources = self.passes.get(&object).cloned().unwrap_or_default();
+    fn passed_column(&mut self, object: ObjectIndex, name: &Identifier) -> Option<ColumnIndex> {
+        let sources = self.pass_throughs.get(&object).cloned().unwrap_or_default();
         let &[pass] = sources.as_slice() else {
-            let star = self.made_up("*", name.at);
+            let star = self.made_up_identifier("*", name.at);
             return self.existing(object, &star);
         };
         let source = self.find_column(pass.from, name)?;
         let column = self.add_column(object, name);
-        self.passed.insert(column);
+        self.passed_columns.insert(column);
         let clause = (pass.effect == Effect::Select).then_some(Clause::SelectList);
         // It was the statement with the `*` that did this, and not the one that reads the column.
         let reading = std::mem::replace(&mut self.process, pass.process);
         let source = Endpoint { column: source, clause, at: name.at };
-        self.relate(RelationKind::Fdd, pass.effect, column, vec![source]);
+        self.relate(RelationshipKind::Fdd, pass.effect, column, vec![source]);
         self.process = reading;
         Some(column)
     }

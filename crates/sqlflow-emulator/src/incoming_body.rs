@@ -12,9 +12,9 @@ use futures_util::stream::{Fuse, Stream, StreamExt as _};
 
 /// How many bytes of a body have come.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Received(Arc<AtomicU64>);
+pub(super) struct ReceivedBytes(Arc<AtomicU64>);
 
-impl Received {
+impl ReceivedBytes {
     pub(super) fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -22,20 +22,20 @@ impl Received {
 
 /// A body that comes in. Clones read on where another has stopped.
 #[derive(Clone)]
-pub(super) struct Arrival {
+pub(super) struct IncomingBody {
     stream: Arc<Mutex<Fuse<BodyDataStream>>>,
-    received: Received,
+    received: ReceivedBytes,
 }
 
-impl Arrival {
+impl IncomingBody {
     /// Counts the body of a request, and gives it into the hands of more than one.
-    pub(super) fn of(request: Request, received: Received) -> (Request, Self) {
+    pub(super) fn of(request: Request, received: ReceivedBytes) -> (Request, Self) {
         let (head, body) = request.into_parts();
-        let arrival = Self { stream: Arc::new(Mutex::new(body.into_data_stream().fuse())), received };
-        (Request::from_parts(head, Body::from_stream(arrival.clone())), arrival)
+        let incoming_body = Self { stream: Arc::new(Mutex::new(body.into_data_stream().fuse())), received };
+        (Request::from_parts(head, Body::from_stream(incoming_body.clone())), incoming_body)
     }
 
-    /// Reads on until so many bytes have come in all, or there are no more.
+    /// Reads on wait_for_stop so many bytes have come in all, or there are no more.
     pub(super) async fn receive(&mut self, bytes: u64) {
         while self.received.bytes() < bytes {
             // A body that breaks off is over as well.
@@ -54,7 +54,7 @@ impl Arrival {
     }
 }
 
-impl Stream for Arrival {
+impl Stream for IncomingBody {
     type Item = Result<Bytes, axum::Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {

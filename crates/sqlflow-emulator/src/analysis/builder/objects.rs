@@ -2,9 +2,9 @@
 
 use sqlparser::ast::ObjectName;
 
-use super::super::names::{self, Name};
-use super::super::{Object, ObjectIndex, ObjectKind, Place, Range};
-use super::Draft;
+use super::super::identifier::{self, Identifier};
+use super::super::{Namespace, Object, ObjectIndex, ObjectKind, SourceRange};
+use super::LineageBuilder;
 
 /// How many places of one table are remembered.
 const MAX_PLACES: usize = 8;
@@ -12,20 +12,20 @@ const MAX_PLACES: usize = 8;
 /// The table that holds columns whose table is unknown.
 const PSEUDO_TABLE: &str = "pseudo_table_include_orphan_column";
 
-impl Draft {
+impl LineageBuilder {
     pub(in crate::analysis) fn object(&self, index: ObjectIndex) -> &Object {
         self.lineage.object(index)
     }
 
     /// The table or view of that name, which begins to exist when first named.
     pub(in crate::analysis) fn stored(&mut self, name: &ObjectName, kind: ObjectKind) -> ObjectIndex {
-        let parts: Vec<Name> = names::parts(name).into_iter().map(|ident| self.name(ident)).collect();
+        let parts: Vec<Identifier> = identifier::parts(name).into_iter().map(|ident| self.name(ident)).collect();
         let Some((last, qualifiers)) = parts.split_last() else {
             return self.pseudo_table();
         };
-        let at = Range { start: parts[0].at.start, ..last.at };
-        let place = self.place_of(qualifiers);
-        let key = Self::identity(&place, last);
+        let at = SourceRange { start: parts[0].at.start, ..last.at };
+        let namespace = self.namespace_of(qualifiers);
+        let key = Self::identity(&namespace, last);
         if let Some(&index) = self.stored.get(&key) {
             let object = &mut self.lineage.objects[index.0];
             if object.at.len() < MAX_PLACES && !object.at.contains(&at) {
@@ -36,11 +36,11 @@ impl Draft {
             }
             return index;
         }
-        let joined = |part: fn(&Name) -> &str| parts.iter().map(part).collect::<Vec<_>>().join(".");
+        let joined = |part: fn(&Identifier) -> &str| parts.iter().map(part).collect::<Vec<_>>().join(".");
         let object = Object {
             id: self.id(),
             kind,
-            place: Self::shown(place),
+            namespace: Self::shown(namespace),
             name: last.written.clone(),
             display_name: joined(|name| &name.written),
             normal_name: joined(|name| &name.normal),
@@ -53,8 +53,8 @@ impl Draft {
     }
 
     /// Server, database and schema from qualifiers, the defaults filling in.
-    pub(super) fn place_of(&self, qualifiers: &[Name]) -> [Option<Name>; 3] {
-        let default = |text: &Option<String>| text.as_ref().map(|text| self.made_up(text, self.base));
+    pub(super) fn namespace_of(&self, qualifiers: &[Identifier]) -> [Option<Identifier>; 3] {
+        let default = |text: &Option<String>| text.as_ref().map(|text| self.made_up_identifier(text, self.base));
         let mut named = qualifiers.iter().rev().cloned();
         let schema = if self.settings.vendor.supports_schemas() {
             // `db..t` leaves the schema to the default.
@@ -66,26 +66,26 @@ impl Draft {
         [named.next(), database, schema]
     }
 
-    pub(super) fn identity(place: &[Option<Name>; 3], name: &Name) -> Vec<String> {
+    pub(super) fn identity(namespace: &[Option<Identifier>; 3], name: &Identifier) -> Vec<String> {
         let mut key: Vec<String> =
-            place.iter().map(|part| part.as_ref().map(|part| part.key.clone()).unwrap_or_default()).collect();
+            namespace.iter().map(|part| part.as_ref().map(|part| part.key.clone()).unwrap_or_default()).collect();
         key.push(name.key.clone());
         key
     }
 
-    fn shown([server, database, schema]: [Option<Name>; 3]) -> Place {
-        let written = |name: Option<Name>| name.map(|name| name.written);
-        Place { server: written(server), database: written(database), schema: written(schema) }
+    fn shown([server, database, schema]: [Option<Identifier>; 3]) -> Namespace {
+        let written = |name: Option<Identifier>| name.map(|name| name.written);
+        Namespace { server: written(server), database: written(database), schema: written(schema) }
     }
 
     /// A new intermediate result.
-    pub(in crate::analysis) fn intermediate(&mut self, kind: ObjectKind, name: String, at: Range) -> ObjectIndex {
-        let normal_name = self.made_up(&name, at).normal;
+    pub(in crate::analysis) fn intermediate(&mut self, kind: ObjectKind, name: String, at: SourceRange) -> ObjectIndex {
+        let normal_name = self.made_up_identifier(&name, at).normal;
         let id = self.id();
         self.push(Object {
             id,
             kind,
-            place: Place::default(),
+            namespace: Namespace::default(),
             display_name: name.clone(),
             name,
             normal_name,
@@ -95,7 +95,7 @@ impl Draft {
     }
 
     /// A new intermediate result named by a prefix and the next number.
-    pub(in crate::analysis) fn numbered(&mut self, kind: ObjectKind, prefix: &str, at: Range) -> ObjectIndex {
+    pub(in crate::analysis) fn numbered(&mut self, kind: ObjectKind, prefix: &str, at: SourceRange) -> ObjectIndex {
         let number = self.count(prefix);
         self.intermediate(kind, format!("{prefix}-{number}"), at)
     }
@@ -106,10 +106,10 @@ impl Draft {
     }
 
     pub(super) fn pseudo_table(&mut self) -> ObjectIndex {
-        self.single(ObjectKind::PseudoTable, PSEUDO_TABLE)
+        self.singleton(ObjectKind::PseudoTable, PSEUDO_TABLE)
     }
 
-    pub(super) fn single(&mut self, kind: ObjectKind, name: &str) -> ObjectIndex {
+    pub(super) fn singleton(&mut self, kind: ObjectKind, name: &str) -> ObjectIndex {
         let key = vec![name.to_owned()];
         if let Some(&index) = self.stored.get(&key) {
             return index;

@@ -3,53 +3,53 @@
 use flowscope_core::Dialect;
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 
-use super::Range;
+use super::SourceRange;
 
 /// An identifier of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Name {
+pub(super) struct Identifier {
     /// As written, quotes included.
     pub(super) written: String,
     /// Folded to the case of the dialect, without quotes.
     pub(super) normal: String,
     /// Equal for two identifiers that mean the same thing.
     pub(super) key: String,
-    pub(super) at: Range,
+    pub(super) at: SourceRange,
 }
 
 /// Which case an identifier without quotes is folded to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fold {
+enum CaseFolding {
     Upper,
     Lower,
     /// Identifiers are compared without regard to case, with and without quotes.
     Never,
 }
 
-fn fold(dialect: Dialect) -> Fold {
+fn fold(dialect: Dialect) -> CaseFolding {
     match dialect {
-        Dialect::Oracle | Dialect::Snowflake | Dialect::Ansi => Fold::Upper,
-        Dialect::Postgres | Dialect::Redshift => Fold::Lower,
-        _ => Fold::Never,
+        Dialect::Oracle | Dialect::Snowflake | Dialect::Ansi => CaseFolding::Upper,
+        Dialect::Postgres | Dialect::Redshift => CaseFolding::Lower,
+        _ => CaseFolding::Never,
     }
 }
 
-impl Name {
+impl Identifier {
     /// The name an identifier stands for.
-    pub(super) fn of(ident: &Ident, dialect: Dialect, at: Range) -> Self {
+    pub(super) fn of(ident: &Ident, dialect: Dialect, at: SourceRange) -> Self {
         let quoted = ident.quote_style.is_some();
         let value = &ident.value;
         let (normal, key) = match fold(dialect) {
-            Fold::Never => (value.clone(), value.to_lowercase()),
+            CaseFolding::Never => (value.clone(), value.to_lowercase()),
             _ if quoted => (value.clone(), value.clone()),
-            Fold::Upper => (value.to_uppercase(), value.to_uppercase()),
-            Fold::Lower => (value.clone(), value.to_lowercase()),
+            CaseFolding::Upper => (value.to_uppercase(), value.to_uppercase()),
+            CaseFolding::Lower => (value.clone(), value.to_lowercase()),
         };
         Self { written: ident.to_string(), normal, key, at }
     }
 
     /// A name that no statement wrote.
-    pub(super) fn made_up(text: impl Into<String>, dialect: Dialect, at: Range) -> Self {
+    pub(super) fn made_up_identifier(text: impl Into<String>, dialect: Dialect, at: SourceRange) -> Self {
         Self::of(&Ident::new(text), dialect, at)
     }
 }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn key(dialect: Dialect, ident: &Ident) -> String {
-        Name::of(ident, dialect, Range::default()).key
+        Identifier::of(ident, dialect, SourceRange::default()).key
     }
 
     #[test]

@@ -12,42 +12,42 @@ use flowscope_core::Dialect;
 use sqlparser::ast::Ident;
 use sqlparser::tokenizer::Span;
 
-use columns::Pass;
+use columns::PassThrough;
 
-use super::expression::Flow;
+use super::expression::DataFlow;
+use super::identifier::Identifier;
 use super::lineage::JoinCondition;
-use super::names::Name;
 use super::{
-    ColumnIndex, Effect, Endpoint, Lineage, ObjectIndex, Problem, ProblemKind, Process, Range, Relation, RelationKind,
-    Settings,
+    AnalysisSettings, ColumnIndex, Diagnostic, DiagnosticKind, Effect, Endpoint, Lineage, ObjectIndex, Process,
+    Relationship, RelationshipKind, SourceRange,
 };
 
 /// Lineage under construction.
-pub(super) struct Draft {
-    pub(super) settings: Settings,
+pub(super) struct LineageBuilder {
+    pub(super) settings: AnalysisSettings,
     lineage: Lineage,
     next_id: u32,
     stored: HashMap<Vec<String>, ObjectIndex>,
     columns: HashMap<(ObjectIndex, String), usize>,
     counters: HashMap<String, usize>,
     complete: HashSet<ObjectIndex>,
-    passes: HashMap<ObjectIndex, Vec<Pass>>,
+    pass_throughs: HashMap<ObjectIndex, Vec<PassThrough>>,
     /// Columns that are part of what a `*` of the same object stands for.
-    passed: HashSet<ColumnIndex>,
+    passed_columns: HashSet<ColumnIndex>,
     /// What flows into every column of a function that stands for a table.
-    arguments: HashMap<ObjectIndex, Flow>,
+    arguments: HashMap<ObjectIndex, DataFlow>,
     scripts: usize,
-    learnt: usize,
+    defined_scripts: usize,
     /// Where the statement being read begins.
-    pub(super) base: Range,
+    pub(super) base: SourceRange,
     /// The statement being read, if it is one that changes the database.
     pub(super) process: Option<usize>,
     /// Set once nobody waits for the lineage any more.
     pub(super) abandoned: Arc<AtomicBool>,
 }
 
-impl Draft {
-    pub(super) fn new(settings: Settings) -> Self {
+impl LineageBuilder {
+    pub(super) fn new(settings: AnalysisSettings) -> Self {
         let lineage = Lineage { vendor: settings.vendor.name().to_owned(), ..Lineage::default() };
         Self {
             settings,
@@ -57,12 +57,12 @@ impl Draft {
             columns: HashMap::new(),
             counters: HashMap::new(),
             complete: HashSet::new(),
-            passes: HashMap::new(),
-            passed: HashSet::new(),
+            pass_throughs: HashMap::new(),
+            passed_columns: HashSet::new(),
             arguments: HashMap::new(),
             scripts: 0,
-            learnt: 0,
-            base: Range::default(),
+            defined_scripts: 0,
+            base: SourceRange::default(),
             process: None,
             abandoned: Arc::default(),
         }
@@ -98,17 +98,23 @@ impl Draft {
     }
 
     /// The number of the next script that is only searched for definitions.
-    pub(super) fn next_script_to_learn(&mut self) -> usize {
-        self.learnt += 1;
-        self.learnt - 1
+    pub(super) fn next_script_of_definitions(&mut self) -> usize {
+        self.defined_scripts += 1;
+        self.defined_scripts - 1
     }
 
-    pub(super) fn problem(&mut self, kind: ProblemKind, file: &str, message: String, at: Option<Range>) {
-        self.lineage.problems.push(Problem { kind, message, file: file.to_owned(), at });
+    pub(super) fn add_diagnostic(
+        &mut self,
+        kind: DiagnosticKind,
+        file: &str,
+        message: String,
+        at: Option<SourceRange>,
+    ) {
+        self.lineage.diagnostics.push(Diagnostic { kind, message, file: file.to_owned(), at });
     }
 
     /// Where something of the current statement stands in its script.
-    pub(super) fn place(&self, span: Span) -> Range {
+    pub(super) fn range_of(&self, span: Span) -> SourceRange {
         if span == Span::empty() {
             return self.base;
         }
@@ -116,19 +122,19 @@ impl Draft {
             let (first_line, first_column) = self.base.start;
             if line == 1 { (first_line, first_column + column - 1) } else { (first_line + line - 1, column) }
         };
-        Range {
+        SourceRange {
             start: moved(span.start.line, span.start.column.max(1)),
             end: moved(span.end.line, span.end.column.max(1)),
             script: self.base.script,
         }
     }
 
-    pub(super) fn name(&self, ident: &Ident) -> Name {
-        Name::of(ident, self.dialect(), self.place(ident.span))
+    pub(super) fn name(&self, ident: &Ident) -> Identifier {
+        Identifier::of(ident, self.dialect(), self.range_of(ident.span))
     }
 
-    pub(super) fn made_up(&self, text: impl Into<String>, at: Range) -> Name {
-        Name::made_up(text, self.dialect(), at)
+    pub(super) fn made_up_identifier(&self, text: impl Into<String>, at: SourceRange) -> Identifier {
+        Identifier::made_up_identifier(text, self.dialect(), at)
     }
 
     fn id(&mut self) -> u32 {
@@ -144,9 +150,12 @@ impl Draft {
     }
 
     /// Lets a flow end in the column of a function.
-    pub(super) fn function_flow(&mut self, column: ColumnIndex, function: &str, flow: Flow) {
-        let parts =
-            [(RelationKind::Fdd, flow.values), (RelationKind::Fdr, flow.deciding), (RelationKind::Frd, flow.rows)];
+    pub(super) fn function_flow(&mut self, column: ColumnIndex, function: &str, flow: DataFlow) {
+        let parts = [
+            (RelationshipKind::Fdd, flow.values),
+            (RelationshipKind::Fdr, flow.deciding),
+            (RelationshipKind::Frd, flow.rows),
+        ];
         for (kind, sources) in parts {
             self.relate_by(kind, Effect::Function, column, sources, Some(function.to_owned()), None);
         }
@@ -158,13 +167,19 @@ impl Draft {
     }
 
     /// Adds a relationship. Without a source there is nothing to say.
-    pub(super) fn relate(&mut self, kind: RelationKind, effect: Effect, target: ColumnIndex, sources: Vec<Endpoint>) {
+    pub(super) fn relate(
+        &mut self,
+        kind: RelationshipKind,
+        effect: Effect,
+        target: ColumnIndex,
+        sources: Vec<Endpoint>,
+    ) {
         self.relate_by(kind, effect, target, sources, None, None);
     }
 
     pub(super) fn relate_by(
         &mut self,
-        kind: RelationKind,
+        kind: RelationshipKind,
         effect: Effect,
         target: ColumnIndex,
         sources: Vec<Endpoint>,
@@ -184,17 +199,26 @@ impl Draft {
         // What happens inside a query is not what the statement does.
         let process = self.process.filter(|_| effect.changes_the_database());
         let id = self.id();
-        self.lineage.relations.push(Relation { id, kind, effect, target, sources: distinct, process, function, join });
+        self.lineage.relationships.push(Relationship {
+            id,
+            kind,
+            effect,
+            target,
+            sources: distinct,
+            process,
+            function,
+            join,
+        });
     }
 
     /// Makes the statement being read a process, for example `Query Insert-1`.
-    pub(super) fn begin_process(
+    pub(super) fn start_process(
         &mut self,
         routine: Option<&str>,
         step: &str,
         kind: &'static str,
         query_hash: String,
-        at: Range,
+        at: SourceRange,
     ) {
         let prefix = format!("{} {step}", routine.unwrap_or("Query"));
         let name = format!("{prefix}-{}", self.count(&prefix));

@@ -30,7 +30,7 @@ const SQL_PLUS: [&str; 20] = [
 
 /// The script without the commands. Every byte keeps its place, so lines and columns do too.
 pub(super) fn without_commands(text: &str, dialect: Dialect) -> String {
-    let mut reader = Reader { dialect, within: Within::Code, between: true, terminator: None };
+    let mut reader = CommandFilter { dialect, context: LexicalContext::Code, between: true, terminator: None };
     let mut written = Vec::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         reader.line(line, &mut written);
@@ -61,24 +61,24 @@ pub(super) fn without_leading_comments(text: &str) -> &str {
 
 /// What encloses the place that has been read up to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Within {
+enum LexicalContext {
     Code,
     Comment,
     Quotes(u8),
 }
 
-struct Reader {
+struct CommandFilter {
     dialect: Dialect,
-    within: Within,
+    context: LexicalContext,
     /// Whether no statement is open.
     between: bool,
     /// What ends a statement instead of a semicolon.
     terminator: Option<Vec<u8>>,
 }
 
-impl Reader {
+impl CommandFilter {
     fn line(&mut self, line: &str, written: &mut Vec<u8>) {
-        if self.within != Within::Code {
+        if self.context != LexicalContext::Code {
             return self.code(line.as_bytes(), written);
         }
         let said = line.trim();
@@ -132,11 +132,11 @@ impl Reader {
         let mut at = 0;
         while at < line.len() {
             let rest = &line[at..];
-            if self.within == Within::Code && rest.starts_with(b"--") {
+            if self.context == LexicalContext::Code && rest.starts_with(b"--") {
                 break;
             }
             let length = self.step(rest);
-            let ends = self.within == Within::Code && self.ends_statement(rest);
+            let ends = self.context == LexicalContext::Code && self.ends_statement(rest);
             match &self.terminator {
                 Some(terminator) if ends => {
                     at += terminator.len();
@@ -150,7 +150,10 @@ impl Reader {
             }
             if ends {
                 self.between = true;
-            } else if self.within != Within::Comment && !rest[0].is_ascii_whitespace() && !rest.starts_with(b"*/") {
+            } else if self.context != LexicalContext::Comment
+                && !rest[0].is_ascii_whitespace()
+                && !rest.starts_with(b"*/")
+            {
                 self.between = false;
             }
         }
@@ -166,21 +169,21 @@ impl Reader {
 
     /// Enters and leaves comments and quotes, and gives the number of bytes that belong together.
     fn step(&mut self, rest: &[u8]) -> usize {
-        match (self.within, rest[0]) {
-            (Within::Code, b'/') if rest.starts_with(b"/*") => self.enter(Within::Comment, 2),
-            (Within::Code, quote @ (b'\'' | b'"' | b'`')) => self.enter(Within::Quotes(quote), 1),
-            (Within::Comment, b'*') if rest.starts_with(b"*/") => self.enter(Within::Code, 2),
-            (Within::Quotes(_), b'\\') if self.escapes() => rest.len().min(2),
-            (Within::Quotes(quote), byte) if byte == quote => {
-                self.within = Within::Code;
+        match (self.context, rest[0]) {
+            (LexicalContext::Code, b'/') if rest.starts_with(b"/*") => self.enter(LexicalContext::Comment, 2),
+            (LexicalContext::Code, quote @ (b'\'' | b'"' | b'`')) => self.enter(LexicalContext::Quotes(quote), 1),
+            (LexicalContext::Comment, b'*') if rest.starts_with(b"*/") => self.enter(LexicalContext::Code, 2),
+            (LexicalContext::Quotes(_), b'\\') if self.escapes() => rest.len().min(2),
+            (LexicalContext::Quotes(quote), byte) if byte == quote => {
+                self.context = LexicalContext::Code;
                 1
             }
             _ => 1,
         }
     }
 
-    fn enter(&mut self, within: Within, length: usize) -> usize {
-        self.within = within;
+    fn enter(&mut self, context: LexicalContext, length: usize) -> usize {
+        self.context = context;
         length
     }
 

@@ -12,9 +12,9 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::Service;
-use super::arrival::{Arrival, Received};
 use super::envelope::EnvelopeCode;
-use super::faults::http::{Passage, Unsent};
+use super::faults::http::{InterceptedRequest, SuppressedResponse};
+use super::incoming_body::{IncomingBody, ReceivedBytes};
 
 /// How many requests are remembered; the oldest go first.
 const CAPACITY: usize = 100_000;
@@ -38,7 +38,7 @@ pub struct RequestRecord {
     /// How many bytes of the body have been received, as they were sent. What nobody asked for is not counted.
     pub body_bytes: u64,
     /// The [`Fault`](super::Fault) that befell the request, as text and without what decides whom it befalls: `504`,
-    /// `504,handled`, `lose-answer`.
+    /// `504,handled`, `lose-response`.
     pub fault: Option<String>,
     /// The HTTP status of the answer, or nothing while there is none, also if the caller went away, and if a fault left
     /// it without one.
@@ -51,7 +51,7 @@ pub struct RequestRecord {
 
 /// What a handler found out about a request, left on the response for the record.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Understood {
+pub(super) struct ParameterNames {
     pub(super) fields: Vec<String>,
 }
 
@@ -64,19 +64,19 @@ pub(super) struct RequestLog {
 #[derive(Default)]
 struct Entries {
     forgotten: u64,
-    records: VecDeque<(RequestRecord, Received)>,
+    records: VecDeque<(RequestRecord, ReceivedBytes)>,
 }
 
 impl RequestLog {
     pub(super) fn snapshot(&self) -> Vec<RequestRecord> {
-        let current = |(record, received): &(RequestRecord, Received)| RequestRecord {
+        let current = |(record, received): &(RequestRecord, ReceivedBytes)| RequestRecord {
             body_bytes: received.bytes(),
             ..record.clone()
         };
         self.lock().records.iter().map(current).collect()
     }
 
-    fn open(&self, record: RequestRecord, received: Received) -> u64 {
+    fn open(&self, record: RequestRecord, received: ReceivedBytes) -> u64 {
         let mut entries = self.lock();
         if entries.records.len() == CAPACITY {
             entries.records.pop_front();
@@ -106,18 +106,18 @@ impl fmt::Debug for RequestLog {
 }
 
 /// The middleware around all routes.
-pub(super) async fn pass(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    let mut record = arrived(&request);
-    let blow = record.operation.and_then(|operation| service.faults.strike(operation));
-    record.fault = blow.as_ref().map(ToString::to_string);
-    let received = Received::default();
+pub(super) async fn record_request(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let mut record = new_record(&request);
+    let fault = record.operation.and_then(|operation| service.faults.take_for(operation));
+    record.fault = fault.as_ref().map(ToString::to_string);
+    let received = ReceivedBytes::default();
     let number = service.requests.open(record, received.clone());
-    let (request, body) = Arrival::of(request, received);
-    let passage = Passage { service: Arc::clone(&service), number, request, body, next };
-    let mut response = passage.complete(blow).await;
-    let understood = response.extensions_mut().remove::<Understood>();
+    let (request, body) = IncomingBody::of(request, received);
+    let intercepted = InterceptedRequest { service: Arc::clone(&service), number, request, body, next };
+    let mut response = intercepted.respond(fault).await;
+    let understood = response.extensions_mut().remove::<ParameterNames>();
     let code = response.extensions_mut().remove::<EnvelopeCode>();
-    let sent = response.extensions_mut().remove::<Unsent>().is_none();
+    let sent = response.extensions_mut().remove::<SuppressedResponse>().is_none();
     service.requests.update(number, |record| {
         record.status = sent.then(|| response.status().as_u16());
         record.code = code.map(|EnvelopeCode(code)| code);
@@ -135,7 +135,7 @@ pub(super) async fn pass(State(service): State<Arc<Service>>, request: Request, 
     response
 }
 
-fn arrived(request: &Request) -> RequestRecord {
+fn new_record(request: &Request) -> RequestRecord {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     RequestRecord {
         method: request.method().to_string(),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     fn open(log: &RequestLog, path: &str) -> u64 {
-        log.open(record(path), Received::default())
+        log.open(record(path), ReceivedBytes::default())
     }
 
     #[test]
