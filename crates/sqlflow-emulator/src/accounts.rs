@@ -1,4 +1,4 @@
-//! Who may call: accounts, the tokens they get, and the check of both. Owns the signing key.
+//! Accounts, the tokens they are issued, and the check of both. Owns the signing key.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::clock;
 use super::envelope::Failure;
 
-/// The user of an on-premise server that asks nobody for a secret, and the token it sends.
+/// The user of an on-premise server that needs no secret key, and the token it sends.
 const ON_PREMISE_USER: &str = "gudu|0123456789";
 const ON_PREMISE_TOKEN: &str = "token";
 
@@ -25,7 +25,7 @@ pub(super) struct Accounts {
     key: Mutex<SigningKey>,
 }
 
-/// As long as a block of the hash, where HMAC would put zeros anyway.
+/// As long as a block of the hash; HMAC would pad a shorter key with zeros.
 type SigningKey = [u8; 64];
 
 impl Accounts {
@@ -33,12 +33,12 @@ impl Accounts {
         Self { required, lifetime, key: Mutex::new(new_key()) }
     }
 
-    /// Makes every token issued so far invalid.
+    /// Invalidates every token issued so far.
     pub(super) fn expire(&self) {
         *self.key.lock().unwrap_or_else(PoisonError::into_inner) = new_key();
     }
 
-    /// A token for the holder of the secret key.
+    /// Issues a token to the holder of the secret key.
     pub(super) fn issue(&self, user: &str, secret_key: &str, now: SystemTime) -> Result<String, Failure> {
         if user.is_empty() || secret_key.is_empty() || !self.owns(user, secret_key) {
             return Err(Failure::denied().with_textual_code());
@@ -51,7 +51,7 @@ impl Accounts {
         Ok(self.sign(&claims))
     }
 
-    /// Whether the token is one of this user's and still valid.
+    /// Fails unless the token was issued to this user and is still valid.
     pub(super) fn check(&self, user: &str, token: &str, now: SystemTime) -> Result<(), Failure> {
         if self.required.is_none() && user == ON_PREMISE_USER && token == ON_PREMISE_TOKEN {
             return Ok(());
@@ -61,7 +61,7 @@ impl Accounts {
         if user.is_empty() || claims["sub"] != user || expired { Err(Failure::denied()) } else { Ok(()) }
     }
 
-    /// Whether the user exists, for the operations that take a user id but no token.
+    /// Fails unless the user exists, for the operations that take a user id but no token.
     pub(super) fn knows(&self, user: &str) -> Result<(), Failure> {
         let known = self.required.as_ref().is_none_or(|(required, _)| required == user);
         if known && !user.is_empty() { Ok(()) } else { Err(Failure::denied()) }

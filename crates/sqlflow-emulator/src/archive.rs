@@ -1,5 +1,5 @@
-//! From uploaded files to SQL scripts: recognises and unpacks zips, skips what is no SQL, decodes text. Scripts are
-//! handed on one at a time, so that no more than one of them is in memory.
+//! Turns uploaded files into SQL scripts: detects and unpacks zip archives, skips files that are not SQL, and decodes
+//! text. Scripts are passed on one at a time, so that at most one of them is in memory.
 
 use std::fmt;
 use std::fs::File;
@@ -10,19 +10,20 @@ use zip::ZipArchive;
 use super::analysis::Analyzer;
 use super::upload::{StoredFile, base_name};
 
-/// The largest script `flowscope-core` reads.
+/// The size of the largest script that `flowscope-core` reads.
 const MAX_SCRIPT_BYTES: u64 = 10 * 1024 * 1024;
-/// The most that the scripts of one archive may unpack to.
+/// The maximum total size of the unpacked scripts of one archive.
 const MAX_UNPACKED_BYTES: u64 = 1024 * 1024 * 1024;
 const MAX_ENTRIES: usize = 50_000;
-/// SQL is hardly ever compressed to less than a hundredth. What is much denser is not worth unpacking.
+/// The maximum compression ratio. SQL hardly ever compresses better than 100:1, so a much denser entry is not worth
+/// unpacking.
 const MAX_COMPRESSION: u64 = 300;
-/// How much of an archive is unpacked before its compression is looked at.
+/// The unpacked size below which the compression ratio is not checked.
 const HARMLESS_BYTES: u64 = 16 * 1024 * 1024;
-/// How many entries a message names.
+/// The maximum number of entries that a message names.
 const MAX_NAMED: usize = 5;
 
-/// The name endings under which SQL is kept. An archive may hold anything else, which is not read.
+/// The extensions of files that hold SQL. Other files in an archive are skipped.
 const SQL_EXTENSIONS: [&str; 24] = [
     "sql", "ddl", "dml", "hql", "q", "txt", "btq", "bteq", "tpt", "pls", "plsql", "pks", "pkb", "pck", "prc", "proc",
     "fnc", "trg", "vw", "tab", "tsql", "psql", "mysql", "view",
@@ -31,14 +32,14 @@ const SQL_EXTENSIONS: [&str; 24] = [
 /// One SQL script.
 #[derive(Debug, PartialEq, Eq)]
 struct Script {
-    /// Its name, with the archive it came from.
+    /// The name of the file, after the name of the archive it came from.
     name: String,
     text: String,
-    /// Whether it was not valid text and some of it was replaced.
+    /// `true` if the file was not valid text and some bytes were replaced.
     damaged: bool,
 }
 
-/// Why a file or an entry gave no script.
+/// A file or an entry of an archive that gave no script, and the reason.
 #[derive(Debug, PartialEq, Eq)]
 struct UnreadableFile {
     name: String,
@@ -51,8 +52,8 @@ impl fmt::Display for UnreadableFile {
     }
 }
 
-/// Has every script in the files analysed. All are looked through for definitions first, so that the order of the files
-/// does not matter to those.
+/// Analyses every script in the files. The definitions of all scripts are collected first, so that the order of the
+/// files does not matter for them.
 pub(super) fn analyse<'f>(files: impl Iterator<Item = &'f StoredFile> + Clone, analyzer: &mut Analyzer) {
     for file in files.clone() {
         scripts(file, |script| {
@@ -69,7 +70,7 @@ pub(super) fn analyse<'f>(files: impl Iterator<Item = &'f StoredFile> + Clone, a
     }
 }
 
-/// Reads a file and hands each script in it, or the reason why there is none, to `each`.
+/// Reads a file and passes each script in it, or the reason why there is none, to `each`.
 fn scripts(file: &StoredFile, mut each: impl FnMut(Result<Script, UnreadableFile>)) {
     let outcome = file.open().and_then(|mut content| Ok((is_zip(&mut content)?, content)));
     match outcome {
@@ -79,7 +80,8 @@ fn scripts(file: &StoredFile, mut each: impl FnMut(Result<Script, UnreadableFile
     }
 }
 
-/// Decides by content, since a zip may have any name, with the name as a second opinion for archives that are broken.
+/// Returns `true` if the content is a zip archive. The content decides, since an archive may have any name; the name
+/// only helps to report a broken archive.
 fn is_zip(content: &mut (impl Read + Seek)) -> io::Result<bool> {
     let mut magic = Vec::with_capacity(4);
     content.by_ref().take(4).read_to_end(&mut magic)?;
@@ -122,7 +124,7 @@ fn unpack(name: &str, content: File, each: &mut impl FnMut(Result<Script, Unread
     }
 }
 
-/// What an archive has unpacked to so far.
+/// The sizes of what an archive has been unpacked to so far.
 #[derive(Default)]
 struct UnpackedTotals {
     packed: u64,
@@ -142,7 +144,7 @@ impl UnpackedTotals {
     }
 }
 
-/// Names some of what an archive without scripts holds instead.
+/// Returns a message that names some of the files in an archive without scripts.
 fn nothing_in(skipped: &[String]) -> String {
     let named = skipped.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more = match skipped.len().saturating_sub(MAX_NAMED) {
@@ -159,13 +161,13 @@ fn nothing_in(skipped: &[String]) -> String {
 
 enum ArchiveEntry {
     Script(Result<Script, UnreadableFile>),
-    /// A file that is no SQL.
+    /// A file that is not SQL.
     Other(String),
-    /// A folder, or what an operating system left behind.
+    /// A folder, or metadata of an operating system.
     Nothing,
 }
 
-/// Reads one entry. Entries stay in memory, so that a path in an archive leads nowhere.
+/// Reads one entry. Entries stay in memory, so a path in an archive cannot escape a folder.
 fn entry(
     archive_name: &str,
     archive: &mut ZipArchive<File>,
@@ -192,7 +194,7 @@ fn entry(
     totals.any_script = true;
     totals.packed += entry.compressed_size();
     let outcome = read_script(format!("{archive_name}/{path}"), entry);
-    // An entry that fails may have been unpacked up to the limit before it did.
+    // An entry that fails may have been unpacked up to the limit before.
     totals.unpacked += outcome.as_ref().map_or(MAX_SCRIPT_BYTES, |script| script.text.len() as u64);
     ArchiveEntry::Script(outcome)
 }
@@ -224,7 +226,7 @@ fn read_script(name: String, content: impl Read) -> Result<Script, UnreadableFil
     Ok(Script { name, text, damaged })
 }
 
-/// UTF-8 with or without a byte order mark, or UTF-16 with one. Anything else loses the bytes that make no sense.
+/// Decodes UTF-8 with or without a byte order mark, or UTF-16 with one. Invalid bytes are replaced.
 fn decode(bytes: Vec<u8>) -> (String, bool) {
     match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => decode_utf16(rest, u16::from_le_bytes),

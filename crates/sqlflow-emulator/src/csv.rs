@@ -29,7 +29,7 @@ const TABLES: [&str; 8] = [
     "effect_type",
 ];
 
-/// The separator a caller asked for.
+/// Returns the separator that a caller requested.
 pub(super) fn delimiter(asked: Option<&str>) -> Result<u8, Failure> {
     match asked.map(str::as_bytes) {
         None => Ok(b','),
@@ -39,7 +39,7 @@ pub(super) fn delimiter(asked: Option<&str>) -> Result<u8, Failure> {
     }
 }
 
-/// Writes a part of a lineage.
+/// Writes the selected part of a lineage.
 pub(super) fn write(view: &LineageView<'_>, delimiter: u8) -> Result<String, Failure> {
     let mut lines = Vec::new();
     for relationship in &view.relationships {

@@ -1,4 +1,4 @@
-//! Analysis without a job: the SQL comes with the request and its lineage goes back with the answer.
+//! Analysis without a job: the SQL comes with the request, and the response carries its lineage.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -25,7 +25,7 @@ use super::{Service, archive, clock, csv, export, submission};
 /// The vendor of a request that names none.
 const DEFAULT_VENDOR: &str = "dbvoracle";
 
-/// Where a request comes from.
+/// The address that a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CallerAddress(IpAddr);
 
@@ -36,14 +36,14 @@ impl CallerAddress {
     }
 }
 
-/// How often each address has called without credentials today.
+/// The number of calls without credentials that each address has made today.
 #[derive(Debug, Default)]
 pub(super) struct AnonymousCalls {
     today: Mutex<(u64, HashMap<IpAddr, u32>)>,
 }
 
 impl AnonymousCalls {
-    /// Counts a call, unless the address has none left.
+    /// Counts a call and returns `true`, or returns `false` if the address has no calls left.
     fn admit(&self, caller: CallerAddress, allowed: u32, now: SystemTime) -> bool {
         let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
         let day = clock::day(now);
@@ -57,11 +57,11 @@ impl AnonymousCalls {
     }
 }
 
-/// Answers `generation/sqlflow` and the operations below it.
+/// Responds to `generation/sqlflow` and the operations below it.
 pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Result<Response, Failure> {
     let delimiter = csv::delimiter(parameters.get("delimiter"))?;
     let options = match action {
-        // The CSV is of tables, as that of a job is unless it was submitted otherwise.
+        // The CSV contains tables only, as that of a job does unless it was submitted otherwise.
         Action::AnalyseCsv => ExportOptions {
             ignore_record_set: true,
             ignore_function: true,
@@ -89,7 +89,7 @@ pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Resu
         .map_err(|error| Failure::internal(format_args!("the lineage could not be written: {error}")))?
 }
 
-/// Answers `/api/anonymous/lineage`.
+/// Responds to `/api/anonymous/lineage`.
 pub(super) async fn anonymous(
     service: &Service,
     parameters: &mut Parameters,
@@ -105,7 +105,7 @@ pub(super) async fn anonymous(
     Ok(envelope(&lineage, LineageModel::of(&LineageView::of(&lineage, &options))).respond())
 }
 
-/// The one failure with an HTTP status of its own.
+/// Creates the only failure that has an HTTP status of its own.
 fn too_many_calls(allowed: u32) -> Response {
     let body = json!({
         "code": 429,
@@ -119,7 +119,7 @@ fn too_many_calls(allowed: u32) -> Response {
     respond(StatusCode::TOO_MANY_REQUESTS, 429, &body)
 }
 
-/// Answers `demo/syntax/check`: 200 for SQL without errors, and the errors otherwise.
+/// Responds to `demo/syntax/check` with code 200 for SQL without errors, or with the errors.
 pub(super) async fn check_syntax(parameters: &mut Parameters) -> Result<Response, Failure> {
     let settings = submission::settings(parameters, None)?;
     let sql = parameters.required("sql")?.to_owned();
@@ -151,7 +151,7 @@ fn describe_error(diagnostic: &Diagnostic) -> Value {
     described
 }
 
-/// The lineage of `sqltext` or of the one file in `sqlfile`.
+/// Analyses `sqltext`, or the one file in `sqlfile`.
 async fn lineage(parameters: &mut Parameters) -> Result<Lineage, Failure> {
     let settings: AnalysisSettings = submission::settings(parameters, Some(DEFAULT_VENDOR))?;
     let files = parameters.take_files("sqlfile");
@@ -171,7 +171,7 @@ async fn lineage(parameters: &mut Parameters) -> Result<Lineage, Failure> {
     outcome.map_err(Failure::internal)
 }
 
-/// Fails if nothing was understood. A CSV has no place to say so.
+/// Fails if nothing was understood, since a CSV has no place for a message.
 fn understood(lineage: &Lineage) -> Result<(), Failure> {
     match (lineage.statements, lineage.headlines().join("\n")) {
         (0, said) if said.is_empty() => Err(Failure::new(400, "The SQL contains no statement.")),

@@ -1,4 +1,4 @@
-//! The operations that hand out the lineage of a job.
+//! The operations that export the lineage of a job.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::{csv, graphml};
 pub(super) const CSV: &str = "text/csv;charset=utf-8";
 const GRAPHML: &str = "application/octet-stream";
 
-/// Answers an export. Writing a large lineage takes a while, so it is done where it holds nothing up.
+/// Responds to an export. Writing a large lineage takes a while, so it is done on a thread for blocking work.
 pub(super) async fn answer(
     service: &Arc<Service>,
     action: Action,
@@ -37,7 +37,7 @@ pub(super) async fn answer(
     writing.await.map_err(|error| Failure::internal(format_args!("the export could not be written: {error}")))?
 }
 
-/// An export with everything a caller said about it.
+/// An export with its options.
 struct ExportRequest {
     action: Action,
     options: ExportOptions,
@@ -113,7 +113,7 @@ impl ExportRequest {
         Ok(envelope(job, lineage, drawn).respond())
     }
 
-    /// Pairs of an ultimate source and a target, for the targets asked for.
+    /// Returns pairs of an ultimate source and a target, for the requested targets.
     fn left_most(&self, lineage: &Lineage) -> Vec<(ColumnIndex, ColumnIndex)> {
         let view = LineageView::of(lineage, &self.options);
         let mut sources: std::collections::HashMap<ColumnIndex, Vec<ColumnIndex>> = std::collections::HashMap::new();
@@ -144,7 +144,7 @@ impl ExportRequest {
     }
 }
 
-/// The sources of a column that have no source themselves.
+/// Returns the sources of a column that have no source themselves.
 fn ultimate(
     sources: &std::collections::HashMap<ColumnIndex, Vec<ColumnIndex>>,
     target: ColumnIndex,
@@ -220,7 +220,7 @@ fn too_many_relationships() -> Failure {
     )
 }
 
-/// The options of a request that has them.
+/// Reads the options from the parameters of a request.
 pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<ExportOptions, Failure> {
     let text = |name: &str| parameters.get(name).map(|value| value.trim().to_owned());
     Ok(ExportOptions {
@@ -240,7 +240,7 @@ pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<E
     })
 }
 
-/// The options a job was submitted with, for exports that have hardly any.
+/// Returns the options that a job was submitted with, for exports that have hardly any options.
 fn job_options(job: &Job, parameters: &Parameters) -> Result<ExportOptions, Failure> {
     let asked = &job.request.options;
     Ok(ExportOptions {
@@ -254,7 +254,7 @@ fn job_options(job: &Job, parameters: &Parameters) -> Result<ExportOptions, Fail
     })
 }
 
-/// A pattern that a whole table name must match, in any case.
+/// Builds a pattern that matches a whole table name, ignoring case.
 fn pattern(text: &str) -> Result<regex::Regex, Failure> {
     let built = regex::RegexBuilder::new(&format!("^(?:{text})$")).case_insensitive(true).size_limit(1 << 20).build();
     built.map_err(|_| {

@@ -1,4 +1,4 @@
-//! The life of jobs: what is table about each, who may see it, and the states it passes through.
+//! Jobs: their state and how it changes, and the user each belongs to. Owns every job and its files.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,10 +14,10 @@ use super::envelope::Failure;
 use super::upload::StoredFile;
 use super::{Service, archive, clock, wait_for_stop};
 
-/// How many jobs are analysed at the same time; the rest wait in `running`.
+/// The maximum number of jobs that are analysed at the same time. The others wait in `running`.
 const PARALLEL_ANALYSES: usize = 4;
 
-/// The state of a job at one moment, as [`Emulator::jobs`](super::Emulator::jobs) gives it.
+/// The state of a job at one moment, as returned by [`Emulator::jobs`](super::Emulator::jobs).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JobSnapshot {
@@ -25,21 +25,21 @@ pub struct JobSnapshot {
     pub id: String,
     /// The name it was submitted under.
     pub name: String,
-    /// The user it belongs to.
+    /// The id of the user it belongs to.
     pub user_id: String,
     /// The database vendor, for example `dbvoracle`.
     pub vendor: String,
-    /// `create`, `running`, `success`, `partial_success` or `fail`.
+    /// The status: `create`, `running`, `success`, `partial_success` or `fail`.
     pub status: String,
-    /// What the job's `errorMessage` says.
+    /// The `errorMessage` of the job.
     pub error_message: Option<String>,
-    /// The names of the uploaded files, in the request they came.
+    /// The names of the uploaded files, in the order in which they were sent.
     pub file_names: Vec<String>,
-    /// How often it was submitted or run again: 1 after the first submit.
+    /// The number of times it was submitted or run again: 1 after the first submission.
     pub runs: u64,
 }
 
-/// Where a job stands.
+/// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JobStatus {
     Create,
@@ -61,17 +61,17 @@ impl JobStatus {
     }
 }
 
-/// What a caller asked for when submitting.
+/// The parameters of a submission.
 #[derive(Debug, Clone)]
 pub(super) struct JobRequest {
     pub(super) name: String,
     pub(super) user: String,
     pub(super) settings: AnalysisSettings,
-    /// The options that a job object repeats, under their names there.
+    /// The options that a job object repeats under the same names.
     pub(super) options: JobOptions,
 }
 
-/// ExportOptions of a job that its exports and its description need.
+/// Options of a job that its exports and its description need.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the protocol")]
 pub(super) struct JobOptions {
@@ -107,7 +107,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// The job object of the protocol.
+    /// Returns the job object of the protocol.
     pub(super) fn describe(&self) -> Value {
         let options = &self.request.options;
         let mut object = json!({
@@ -154,7 +154,7 @@ impl Job {
         object
     }
 
-    /// The lineage of a job that has one, or why there is none.
+    /// Returns the lineage, or fails with the reason why the job has none.
     pub(super) fn finished(&self) -> Result<&Arc<Lineage>, Failure> {
         match (self.status, &self.lineage) {
             (JobStatus::Success | JobStatus::PartialSuccess, Some(lineage)) => Ok(lineage),
@@ -194,7 +194,7 @@ impl Job {
 /// Every job of every user, oldest first.
 pub(super) struct JobStore {
     table: Mutex<JobTable>,
-    /// Raised whenever a job changes.
+    /// Incremented whenever a job changes.
     changes: watch::Sender<u64>,
     analyses: Semaphore,
 }
@@ -251,7 +251,7 @@ impl JobStore {
         job
     }
 
-    /// Adds files to a job, or replaces those it has, and runs it again.
+    /// Adds files to a job, or replaces its files, and runs it again.
     pub(super) fn extend(
         service: &Arc<Service>,
         user: &str,
@@ -271,35 +271,35 @@ impl JobStore {
         Ok(job)
     }
 
-    /// Runs a job again on the files it has.
+    /// Runs a job again with the files it has.
     pub(super) fn rerun(service: &Arc<Service>, user: &str, id: &str) -> Result<Job, Failure> {
         let job = service.jobs.change(user, id, Job::restart)?;
         start(service, job.clone());
         Ok(job)
     }
 
-    /// A job by its id. One of another user does not exist.
+    /// Finds a job by its id. A job of another user does not exist.
     pub(super) fn find(&self, user: &str, id: &str) -> Result<Job, Failure> {
         let table = self.lock();
         let job = table.numbers.get(id).and_then(|number| table.jobs.get(number));
         job.filter(|job| job.request.user == user).cloned().ok_or_else(|| no_such_job(id))
     }
 
-    /// The latest job of that name.
+    /// Finds the latest job with this name.
     pub(super) fn find_by_name(&self, user: &str, name: &str) -> Result<Job, Failure> {
         let table = self.lock();
         let job = table.jobs.values().rev().find(|job| job.request.user == user && job.request.name == name);
         job.cloned().ok_or_else(|| Failure::new(404, format!("There is no job named '{name}'.")))
     }
 
-    /// The latest job of a user.
+    /// Returns the latest job of a user.
     pub(super) fn latest(&self, user: &str) -> Result<Job, Failure> {
         let table = self.lock();
         let job = table.jobs.values().rev().find(|job| job.request.user == user);
         job.cloned().ok_or_else(|| Failure::new(404, "The user has no job."))
     }
 
-    /// All jobs of a user: those on top first, then from the latest to the oldest.
+    /// Returns all jobs of a user: first those on top, then the others, each from the latest to the oldest.
     pub(super) fn of_user(&self, user: &str) -> Vec<Job> {
         let table = self.lock();
         let mut jobs: Vec<Job> = table.jobs.values().rev().filter(|job| job.request.user == user).cloned().collect();
@@ -319,7 +319,7 @@ impl JobStore {
         Ok(())
     }
 
-    /// Changes a job of this user and gives it as it is afterwards.
+    /// Changes a job of this user and returns the changed job.
     pub(super) fn change(&self, user: &str, id: &str, change: impl FnOnce(&mut Job)) -> Result<Job, Failure> {
         let mut table = self.lock();
         let number = table.numbers.get(id).copied();
@@ -336,7 +336,7 @@ impl JobStore {
         self.lock().jobs.values().map(Job::snapshot).collect()
     }
 
-    /// Resolves at the next change of any job after `seen`.
+    /// Returns a receiver that is notified of each change of any job.
     #[cfg(test)]
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -360,7 +360,7 @@ impl Job {
     }
 }
 
-/// Creates a session id as the real server writes them: 64 hexadecimal digits and the time in milliseconds.
+/// Creates a session id as the real server writes it: 64 hexadecimal digits and the time in milliseconds.
 fn session_id(now: SystemTime) -> String {
     let [first, second] = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::simple);
     format!("{first}{second}_{}", clock::millis_since_epoch(now))
@@ -384,14 +384,14 @@ fn start(service: &Arc<Service>, job: Job) {
 
 async fn run(service: &Service, job: &Job) {
     tokio::time::sleep(service.settings.time_in_create).await;
-    // An error means that the job was deleted or started anew in the meantime; that run has its own task.
+    // An error means that the job has been deleted or restarted; the new run has its own task.
     if job.advance(service, |job| job.status = JobStatus::Running).is_err() {
         return;
     }
     let begun = tokio::time::Instant::now();
     let (files, settings) = (job.files.clone(), job.request.settings.clone());
     let analysis = async {
-        // The semaphore is never closed, and without a permit the job would merely not wait for its turn.
+        // The semaphore is never closed, and without a permit the job would merely not wait for the others.
         let _turn = service.jobs.analyses.acquire().await;
         analyse(files, settings).await
     };
@@ -400,7 +400,7 @@ async fn run(service: &Service, job: &Job) {
 }
 
 impl Job {
-    /// Changes the job as long as this run of it is the current one.
+    /// Changes the job if this run of it is still the current one.
     fn advance(&self, service: &Service, change: impl FnOnce(&mut Self)) -> Result<(), ()> {
         let mut current = false;
         let changed = service.jobs.change(&self.request.user, &self.id, |job| {

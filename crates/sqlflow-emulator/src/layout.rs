@@ -1,4 +1,4 @@
-//! The drawn lineage: tables in layers from left to right, an edge for each source of each relationship.
+//! The drawn lineage: tables in layers from left to right, and an edge for each source of each relationship.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -64,7 +64,7 @@ pub(super) struct DrawnEdge {
 }
 
 impl Drawing {
-    /// Draws a part of a lineage.
+    /// Draws the selected part of a lineage.
     pub(super) fn of(view: &LineageView<'_>, options: &ExportOptions) -> Self {
         let by_table = view.table_level || options.hide_columns;
         let linked = linked_columns(&view.relationships);
@@ -117,7 +117,7 @@ impl Drawing {
     }
 }
 
-/// The `graph` of an answer.
+/// Writes the `graph` of a response.
 impl Serialize for Drawing {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut graph = serializer.serialize_map(Some(4))?;
@@ -135,7 +135,7 @@ struct Elements<'a> {
     edges: &'a [DrawnEdge],
 }
 
-/// Which relationship an edge stands for: `{"e0": ["7", "fdd"]}`.
+/// The relationship that each edge stands for: `{"e0": ["7", "fdd"]}`.
 struct RelationshipIds<'a>(&'a [DrawnEdge]);
 
 impl Serialize for RelationshipIds<'_> {
@@ -145,7 +145,7 @@ impl Serialize for RelationshipIds<'_> {
     }
 }
 
-/// Which table or column an element stands for: `{"n0": ["1"], "n0::n0": ["2"]}`.
+/// The table or column that each element stands for: `{"n0": ["1"], "n0::n0": ["2"]}`.
 struct ElementIds<'a>(&'a [DrawnTable]);
 
 impl Serialize for ElementIds<'_> {
@@ -242,8 +242,8 @@ fn edge(number: usize, relationship: &Relationship, from: &str, to: &str) -> Dra
     }
 }
 
-/// The layer of each table: one to the right of everything it reads from. Tables that feed each other in a circle come
-/// after what feeds the circle.
+/// Returns the layer of each table: one to the right of all tables it reads from. Tables that form a cycle come after
+/// the tables that feed the cycle.
 fn layers(drawn: &[ObjectIndex], relationships: &[Relationship]) -> Vec<usize> {
     let numbers: HashMap<ObjectIndex, usize> =
         drawn.iter().enumerate().map(|(number, index)| (*index, number)).collect();

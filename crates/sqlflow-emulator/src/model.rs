@@ -1,7 +1,7 @@
-//! Lineage written as SQLFlow's model in the servers-tree layout, and the summary beside it.
+//! Lineage as SQLFlow's JSON model in the servers-tree layout, and its summary.
 //!
-//! Models of a hundred megabytes are ordinary, so they are written straight from the lineage, without a tree of JSON
-//! values in between.
+//! Models of a hundred megabytes are ordinary, so they are serialised straight from the lineage, without a tree of
+//! JSON values in between.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
@@ -16,17 +16,17 @@ use super::analysis::{
 };
 use super::selection::LineageView;
 
-/// The server that no statement named.
+/// The name of the server that no statement named.
 const SERVER: &str = "DEFAULT_SERVER";
 
-/// How many tables the summary names.
+/// The maximum number of tables that the summary names.
 const MOST_RELATED: usize = 10;
 
 /// The model: `{dbvendor, dbobjs, relationships, processes, errors}`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LineageModel<'a> {
     view: &'a LineageView<'a>,
-    /// Without columns, relationships and processes.
+    /// `true` to leave out columns, relationships and processes.
     outline: bool,
 }
 
@@ -35,7 +35,7 @@ impl<'a> LineageModel<'a> {
         Self { view, outline: false }
     }
 
-    /// The model of a lineage with too many relationships: tables without columns, and nothing else.
+    /// Creates the model of a lineage with too many relationships: tables without columns, and nothing else.
     pub(super) fn outline(view: &'a LineageView<'a>) -> Self {
         Self { view, outline: true }
     }
@@ -67,14 +67,14 @@ impl Serialize for LineageModel<'_> {
     }
 }
 
-/// The processes of a part of a lineage.
+/// Returns the processes of the selected part of a lineage.
 fn processes<'a>(view: &LineageView<'a>) -> Vec<&'a Process> {
     let used: HashSet<usize> = view.relationships.iter().filter_map(|relationship| relationship.process).collect();
     let processes = view.lineage.processes.iter().enumerate();
     processes.filter(|(index, _)| !view.selected || used.contains(index)).map(|(_, process)| process).collect()
 }
 
-/// An array that is made while it is written.
+/// An array whose items are created while it is written.
 struct LazySequence<F>(F);
 
 impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for LazySequence<F> {
@@ -83,7 +83,7 @@ impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for LazySequence<F> {
     }
 }
 
-/// A value written as a JSON string.
+/// A value that is written as a JSON string.
 struct AsString<T>(T);
 
 impl<T: Display> Serialize for AsString<T> {
@@ -92,7 +92,7 @@ impl<T: Display> Serialize for AsString<T> {
     }
 }
 
-/// Counts, and the tables with the most relationships.
+/// Returns counts, and the tables with the most relationships.
 pub(super) fn summary(view: &LineageView<'_>) -> Value {
     let tables = || view.objects().filter(|(_, object)| object.kind == ObjectKind::Table);
     let views = || view.objects().filter(|(_, object)| object.kind == ObjectKind::View);
@@ -157,7 +157,7 @@ impl<'a> ObjectLists<'a> {
         array.push(object);
     }
 
-    /// Adds the arrays to what holds them. Empty ones are left out.
+    /// Writes the arrays into their parent. Empty arrays are left out.
     fn write<M: SerializeMap>(&self, holder: &mut M, columns: bool) -> Result<(), M::Error> {
         for (name, objects) in [("tables", &self.tables), ("views", &self.views), ("others", &self.others)] {
             if !objects.is_empty() {
@@ -180,7 +180,7 @@ impl<'a> ObjectLists<'a> {
 type Schemas<'a> = BTreeMap<&'a str, ObjectLists<'a>>;
 type Databases<'a> = BTreeMap<&'a str, Schemas<'a>>;
 
-/// `dbobjs`
+/// The `dbobjs` of a model.
 struct DatabaseObjects<'a> {
     model: LineageModel<'a>,
     processes: &'a [&'a Process],
@@ -205,7 +205,7 @@ impl<'a> DatabaseObjects<'a> {
     }
 }
 
-/// Where things are that no statement places.
+/// The namespace of objects that no statement qualifies.
 static UNNAMED_NAMESPACE: Namespace = Namespace { server: None, database: None, schema: None };
 
 impl Serialize for DatabaseObjects<'_> {
@@ -215,7 +215,7 @@ impl Serialize for DatabaseObjects<'_> {
         let servers = self.servers();
         let mut written = serializer.serialize_map(None)?;
         written.serialize_entry("createdBy", concat!("sqlflow emulator ", env!("CARGO_PKG_VERSION")))?;
-        // A server leaves the array out when it understood nothing.
+        // A server omits the array if it understood nothing.
         if !servers.is_empty() {
             let columns = !self.model.outline;
             let servers = || {
@@ -272,7 +272,7 @@ impl Serialize for DatabaseEntry<'_> {
             let schemas = || self.schemas.iter().map(|(name, lists)| SchemaEntry { name, lists, columns });
             database.serialize_entry("schemas", &LazySequence(schemas))?;
         } else {
-            // Without schemas every object is filed under the unnamed one.
+            // Without schemas every object belongs to the unnamed one.
             self.schemas.values().try_for_each(|lists| lists.write(&mut database, columns))?;
         }
         database.end()
@@ -396,7 +396,7 @@ impl Serialize for RelationshipEntry<'_> {
     }
 }
 
-/// One end of a relationship, and what its table is called if it is one between tables.
+/// One end of a relationship, with the names of its fields in a relationship between tables.
 struct EndpointEntry<'a> {
     view: &'a LineageView<'a>,
     endpoint: &'a Endpoint,
@@ -455,22 +455,22 @@ struct Coordinate {
     script: AsString<usize>,
 }
 
-/// Start and end of a namespace, with the number of its script.
+/// Returns the start and end of a range, with the number of its script.
 fn coordinates(range: &SourceRange) -> [Coordinate; 2] {
     [range.start, range.end].map(|(x, y)| Coordinate { x, y, script: AsString(range.script) })
 }
 
-/// Whether drawing a lineage of this size is refused.
+/// Returns `true` if a lineage has too many relationships to be drawn.
 pub(super) fn exceeds(view: &LineageView<'_>, limit: Option<usize>) -> bool {
     limit.is_some_and(|limit| view.relationships.len() > limit)
 }
 
-/// The name of a database or schema, or what stands for one without a name.
+/// Returns the name of a database or schema, or a placeholder if it has none.
 pub(super) fn namespace_part(part: Option<&String>) -> &str {
     part.map_or(UNNAMED, String::as_str)
 }
 
-/// A column and its object.
+/// Returns a column and its object.
 pub(super) fn column_of(lineage: &Lineage, index: ColumnIndex) -> (&Object, &Column) {
     (lineage.object(index.object), lineage.column(index))
 }

@@ -1,5 +1,5 @@
-//! The parameters of a request, wherever they were sent: in the query, in a form, in the parts of a multipart body or
-//! in a JSON object. Handlers see one list and never collect_definitions where a value came from.
+//! The parameters of a request, from the query, a form, the parts of a multipart body or a JSON object. Handlers see
+//! one list and do not know where a value came from.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Multipart, Request};
@@ -10,10 +10,10 @@ use super::envelope::Failure;
 use super::upload::{self, StoredFile, UploadSize};
 use super::{Service, disposition, selection};
 
-/// Forms and JSON bodies are held in memory, so they are kept smaller than uploads.
+/// The maximum size of a form or a JSON body. They are held in memory, so the limit is lower than that of uploads.
 const MAX_FORM_BYTES: usize = 32 * 1024 * 1024;
 
-/// Everything a request said.
+/// The parameters and files of a request.
 #[derive(Debug, Default)]
 pub(super) struct Parameters {
     fields: Vec<(String, String)>,
@@ -36,18 +36,18 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// The value of a parameter, if it was sent and is not blank.
+    /// Returns the value of a parameter, if it was sent and is not blank.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.fields.iter().find(|(field, _)| field == name)?;
         (!value.trim().is_empty()).then_some(value)
     }
 
-    /// The value of a parameter that must be there.
+    /// Returns the value of a parameter, or fails if it is missing or blank.
     pub(super) fn required(&self, name: &str) -> Result<&str, Failure> {
         self.get(name).ok_or_else(|| Failure::missing(name))
     }
 
-    /// A boolean parameter.
+    /// Returns the value of a boolean parameter.
     pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool, Failure> {
         match self.get(name).map(str::trim) {
             None => Ok(default),
@@ -59,7 +59,7 @@ impl Parameters {
         }
     }
 
-    /// The relationship types asked for, or those given.
+    /// Returns the requested relationship types, or the default.
     pub(super) fn relation_types(&self, default: &str) -> Result<String, Failure> {
         let asked = self.get("showRelationType").unwrap_or(default).trim();
         match selection::unknown_relation_type(asked) {
@@ -71,17 +71,17 @@ impl Parameters {
         }
     }
 
-    /// Whether a field or a file part of that name was sent, even if it is blank.
+    /// Returns `true` if a field or a file part with this name was sent, even a blank one.
     pub(super) fn has(&self, name: &str) -> bool {
         self.names.iter().any(|known| known == name)
     }
 
-    /// The names of all fields and file parts.
+    /// Returns the names of all fields and file parts.
     pub(super) fn names(&self) -> Vec<String> {
         self.names.clone()
     }
 
-    /// The files sent under a name. They are handed over.
+    /// Removes and returns the files that were sent under a name.
     pub(super) fn take_files(&mut self, name: &str) -> Vec<StoredFile> {
         let (taken, kept) = std::mem::take(&mut self.files).into_iter().partition(|file| file.field == name);
         self.files = kept;
@@ -123,10 +123,10 @@ impl Parameters {
                 self.add(&name, &value);
             }
         }
-        size.settle()
+        size.check()
     }
 
-    /// A parameter sent more than once is a list, which Spring joins with commas.
+    /// Adds a parameter. One that is sent more than once is a list, which Spring joins with commas.
     fn add(&mut self, name: &str, value: &str) {
         if let Some((_, known)) = self.fields.iter_mut().find(|(field, _)| field == name) {
             known.push(',');
@@ -138,7 +138,7 @@ impl Parameters {
     }
 }
 
-/// A media type without its parameters, in lower case.
+/// Returns a media type without its parameters, in lower case.
 pub(super) fn media_type(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
@@ -167,7 +167,7 @@ async fn bytes(body: Body) -> Result<bytes::Bytes, Failure> {
     })
 }
 
-/// A multipart body that cannot be taken apart.
+/// Creates the failure for a multipart body that cannot be parsed.
 pub(super) fn malformed(reason: &str) -> Failure {
     Failure::new(400, format!("The multipart body is malformed: {reason}."))
 }

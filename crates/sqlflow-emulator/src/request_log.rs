@@ -1,5 +1,4 @@
-//! The one place through which every request passes: it keeps the record of what reached the server, and is where
-//! anything that concerns all requests belongs.
+//! The middleware that every request passes through, and the log of the requests that reached the server.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,10 +15,10 @@ use super::envelope::EnvelopeCode;
 use super::faults::http::{InterceptedRequest, SuppressedResponse};
 use super::incoming_body::{IncomingBody, ReceivedBytes};
 
-/// How many requests are remembered; the oldest go first.
+/// The maximum number of requests in the log. The oldest are dropped first.
 const CAPACITY: usize = 100_000;
 
-/// One request that reached the emulator. Holds the names of its fields, never their values.
+/// One request that reached the emulator. Contains the names of its fields, never their values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestRecord {
@@ -29,33 +28,34 @@ pub struct RequestRecord {
     pub path: String,
     /// The media type of the body, without parameters such as the boundary.
     pub content_type: Option<String>,
-    /// The operation the path stands for, named by the end of its path: `submitUserJob`, `generateToken`,
-    /// `generation/sqlflow/graph`. Nothing for a path that is no operation.
+    /// The operation, named after the end of its path: `submitUserJob`, `generateToken`, `generation/sqlflow/graph`.
+    /// `None` for a path that is not an operation.
     pub operation: Option<&'static str>,
-    /// The names of all parameters and file parts, in the order they came. Empty while the body is being received,
-    /// and if it could not be read.
+    /// The names of all parameters and file parts, in the order in which they were sent. Empty while the body is
+    /// being received, and if it could not be read.
     pub fields: Vec<String>,
-    /// How many bytes of the body have been received, as they were sent. What nobody asked for is not counted.
+    /// The number of bytes of the body that have been received, before any decoding. Bytes that the server did not
+    /// read are not counted.
     pub body_bytes: u64,
-    /// The [`Fault`](super::Fault) that befell the request, as text and without what decides whom it befalls: `504`,
-    /// `504,handled`, `lose-response`.
+    /// The [`Fault`](super::Fault) that was applied to the request, as text and without the conditions that selected
+    /// the request: `504`, `504,handled`, `lose-response`.
     pub fault: Option<String>,
-    /// The HTTP status of the answer, or nothing while there is none, also if the caller went away, and if a fault left
-    /// it without one.
+    /// The HTTP status of the response. `None` while there is no response, if the caller closed the connection
+    /// before, or if a fault suppressed the response.
     pub status: Option<u16>,
-    /// The `code` of the answer's envelope, if it had one.
+    /// The `code` in the envelope of the response, if it has an envelope.
     pub code: Option<u16>,
-    /// When the request arrived.
+    /// The time at which the request arrived.
     pub time: SystemTime,
 }
 
-/// What a handler found out about a request, left on the response for the record.
+/// The names of the parameters of a request, attached to the response for the log.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ParameterNames {
     pub(super) fields: Vec<String>,
 }
 
-/// The record of all requests.
+/// The log of all requests.
 #[derive(Default)]
 pub(super) struct RequestLog {
     entries: Mutex<Entries>,
@@ -105,7 +105,7 @@ impl fmt::Debug for RequestLog {
     }
 }
 
-/// The middleware around all routes.
+/// Logs a request, applies a fault to it, and passes it to its handler.
 pub(super) async fn record_request(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     let mut record = new_record(&request);
     let fault = record.operation.and_then(|operation| service.faults.take_for(operation));
@@ -121,7 +121,7 @@ pub(super) async fn record_request(State(service): State<Arc<Service>>, request:
     service.requests.update(number, |record| {
         record.status = sent.then(|| response.status().as_u16());
         record.code = code.map(|EnvelopeCode(code)| code);
-        // A request that is handled later is understood later.
+        // A request that is handled later gets its parameter names later.
         record.fields = understood.map_or_else(|| std::mem::take(&mut record.fields), |understood| understood.fields);
         tracing::debug!(
             method = record.method,

@@ -1,4 +1,4 @@
-//! The operations: their paths, who may call them, and which handler answers.
+//! The operations: their paths, the credentials they require, and the handler that responds.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,15 +16,15 @@ use super::parameters::Parameters;
 use super::request_log::{self, ParameterNames};
 use super::{Service, direct, disposition, export, submission};
 
-/// Where the operations live.
+/// The prefixes of the operations' paths.
 const PREFIXES: [&str; 2] = ["/api/gspLive_backend", "/gspLive_backend"];
 
-/// What a caller has to show.
+/// The credentials that an operation requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RequiredCredentials {
-    /// Nothing.
+    /// No credentials.
     Open,
-    /// A user id. A token is not part of the operation, but must be right if there is one.
+    /// A user id. A token is not part of the operation, but is checked if there is one.
     User,
     /// A user id and its token.
     Token,
@@ -38,7 +38,7 @@ struct Operation {
     action: Action,
 }
 
-/// What an operation does.
+/// The action of an operation.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Action {
     GenerateToken,
@@ -91,7 +91,7 @@ const fn missing(path: &'static str) -> Operation {
     operation(path, POST, RequiredCredentials::Token, Action::NotImplemented)
 }
 
-/// Every operation the vendor publishes, and two it does not.
+/// Every operation that the vendor publishes, and two that it does not.
 static OPERATIONS: [Operation; 63] = [
     operation("/user/generateToken", POST, RequiredCredentials::Open, Action::GenerateToken),
     operation("/user/generateSecretKey", POST, RequiredCredentials::User, Action::NotImplemented),
@@ -159,7 +159,7 @@ static OPERATIONS: [Operation; 63] = [
 ];
 
 impl Operation {
-    /// The operation a path stands for. The anonymous one is also found without the prefix.
+    /// Finds the operation at a path. The anonymous one is also found without the prefix.
     fn find(path: &str) -> Option<&'static Self> {
         let path = canonical(path);
         let path = path.as_str();
@@ -170,7 +170,7 @@ impl Operation {
             .find(|operation| operation.path == inner && (!bare || matches!(operation.action, Action::Anonymous)))
     }
 
-    /// The end of the path, by which records and messages call it.
+    /// Returns the end of the path, which names the operation in records and messages.
     fn name(&self) -> &'static str {
         let path = self.path;
         let parents = ["/sqlflow/job/", "/sqlflow/", "/user/", "/"];
@@ -178,7 +178,7 @@ impl Operation {
     }
 }
 
-/// A path without escapes, doubled slashes and a slash at its end.
+/// Returns a path without percent-encoding, doubled slashes and a trailing slash.
 fn canonical(path: &str) -> String {
     let decoded = disposition::without_escapes(path, b'%');
     let decoded = String::from_utf8_lossy(&decoded);
@@ -186,17 +186,17 @@ fn canonical(path: &str) -> String {
     steps.fold(String::with_capacity(path.len()), |path, step| path + "/" + step)
 }
 
-/// The name of the operation a path stands for.
+/// Returns the name of the operation at a path.
 pub(super) fn operation_name(path: &str) -> Option<&'static str> {
     Operation::find(path).map(Operation::name)
 }
 
-/// Whether an operation is called like this.
+/// Returns `true` if there is an operation with this name.
 pub(super) fn has_operation(name: &str) -> bool {
     OPERATIONS.iter().any(|operation| operation.name() == name)
 }
 
-/// The whole server.
+/// Creates the router of the whole server.
 pub(super) fn router(service: Arc<Service>) -> Router {
     let observed = middleware::from_fn_with_state(Arc::clone(&service), request_log::record_request);
     Router::new().fallback(dispatch).layer(DefaultBodyLimit::disable()).layer(observed).with_state(service)
@@ -228,7 +228,7 @@ async fn dispatch(State(service): State<Arc<Service>>, request: Request) -> Resp
     response
 }
 
-/// Tells which methods an operation has, which is an error unless the caller only asked.
+/// Responds with the methods of an operation, as a failure unless the caller used OPTIONS.
 fn other_method(operation: &Operation, method: &Method) -> Response {
     let mut response = if method == Method::OPTIONS {
         StatusCode::OK.into_response()
@@ -245,7 +245,7 @@ fn other_method(operation: &Operation, method: &Method) -> Response {
     response
 }
 
-/// Whether the lineage to be drawn is that of a job, although the operation is for SQL.
+/// Returns `true` if the request asks for the drawing of a job, although the operation is for SQL.
 fn draws_a_job(parameters: &Parameters) -> bool {
     parameters.get("jobId").is_some() && parameters.get("sqltext").is_none() && !parameters.has("sqlfile")
 }
@@ -286,7 +286,7 @@ async fn answer(
     }
 }
 
-/// Who calls, if the operation wants to know and the credentials are right.
+/// Returns the user id of the caller, or fails if the required credentials are missing or wrong.
 fn authenticate(
     service: &Service,
     credentials: RequiredCredentials,
@@ -303,7 +303,7 @@ fn authenticate(
     Ok(user.to_owned())
 }
 
-/// The one answer whose code is a string, with the token beside it.
+/// Responds with a token. This is the one response whose code is a string and that has no `data`.
 fn generate_token(service: &Service, parameters: &Parameters) -> Result<Response, Failure> {
     let user = parameters.get("userId").unwrap_or_default();
     let secret_key = parameters.get("secretKey").unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The part of a lineage that a caller asked for: which relationships, which tables, and whether intermediate results
-//! are shown or walked through.
+//! The part of a lineage that a caller requested: which relationships, which tables, and whether intermediate results
+//! are shown or skipped.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,24 +8,24 @@ use super::analysis::{
     UNNAMED,
 };
 
-/// What a caller asked for.
+/// The options of an export.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the protocol")]
 pub(super) struct ExportOptions {
     /// The relationship types to show.
     pub(super) relation_types: String,
-    /// Leaves out every intermediate result.
+    /// `true` to leave out every intermediate result.
     pub(super) simple: bool,
-    /// Leaves out record sets, save those that nothing reads.
+    /// `true` to leave out record sets, except those that nothing reads.
     pub(super) ignore_record_set: bool,
     pub(super) ignore_function: bool,
     pub(super) show_constants: bool,
-    /// Lets the arguments of `COUNT` flow into it.
+    /// `true` to let the arguments of `COUNT` flow into it.
     pub(super) count_arguments_direct: bool,
     pub(super) table_to_table: bool,
-    /// Draws only what is connected.
+    /// `true` to draw only tables and columns with a relationship.
     pub(super) link_only: bool,
-    /// Draws tables without their columns.
+    /// `true` to draw tables without their columns.
     pub(super) hide_columns: bool,
     pub(super) database: Option<String>,
     pub(super) schema: Option<String>,
@@ -53,10 +53,10 @@ impl Default for ExportOptions {
     }
 }
 
-/// The names that `showRelationType` knows. The emulator finds none of the last two.
+/// The valid names in `showRelationType`. The emulator finds no relationships of the last two types.
 const RELATION_TYPES: [&str; 7] = ["fdd", "fdr", "frd", "join", "er", "fddi", "call"];
 
-/// The first of a list of relationship types that there is not.
+/// Returns the first name in a list of relationship types that is unknown.
 pub(super) fn unknown_relation_type(list: &str) -> Option<&str> {
     let known = |name: &str| RELATION_TYPES.iter().any(|known| name.eq_ignore_ascii_case(known));
     list.split(',').map(str::trim).find(|name| !name.is_empty() && !known(name))
@@ -72,20 +72,20 @@ impl ExportOptions {
     }
 }
 
-/// A part of a lineage.
+/// The selected part of a lineage.
 #[derive(Debug)]
 pub(super) struct LineageView<'a> {
     pub(super) lineage: &'a Lineage,
     pub(super) relationships: Vec<Relationship>,
-    /// Whether relationships are between tables rather than columns.
+    /// `true` if relationships are between tables rather than columns.
     pub(super) table_level: bool,
-    /// Whether a caller asked for certain tables only.
+    /// `true` if the caller requested only certain tables.
     pub(super) selected: bool,
     shown: Vec<bool>,
 }
 
 impl<'a> LineageView<'a> {
-    /// Cuts out what the options ask for.
+    /// Selects the part that the options request.
     pub(super) fn of(lineage: &'a Lineage, options: &ExportOptions) -> Self {
         let hidden = hidden_objects(lineage, options);
         let mut relationships = walk_through(lineage, &hidden, options);
@@ -104,7 +104,7 @@ impl<'a> LineageView<'a> {
         Self { lineage, relationships, table_level: options.table_to_table, selected: options.selects(), shown }
     }
 
-    /// The objects that are part of it.
+    /// Iterates over the selected objects.
     pub(super) fn objects(&self) -> impl Iterator<Item = (ObjectIndex, &'a Object)> + '_ {
         let objects = self.lineage.objects.iter().enumerate();
         objects.filter(|(index, _)| self.shown[*index]).map(|(index, object)| (ObjectIndex(index), object))
@@ -135,7 +135,7 @@ fn hidden_objects(lineage: &Lineage, options: &ExportOptions) -> Vec<bool> {
     hidden.collect()
 }
 
-/// Everything that reaches a column, hidden ones replaced by what reaches them.
+/// Finds the visible columns behind a column, skipping hidden ones.
 struct VisibleSources<'a> {
     lineage: &'a Lineage,
     hidden: &'a [bool],
@@ -165,7 +165,8 @@ impl<'a> VisibleSources<'a> {
         if direct { RelationshipKind::Fdd } else { relationship.kind }
     }
 
-    /// The visible ends of all paths into a source, with what the path as a whole says.
+    /// Returns the visible ends of all paths into a source, each with the kind of relationship that the whole path
+    /// amounts to.
     fn of(&self, kind: RelationshipKind, source: Endpoint) -> Vec<(RelationshipKind, Endpoint)> {
         let mut found = Vec::new();
         let mut seen = HashSet::new();
@@ -189,7 +190,7 @@ impl<'a> VisibleSources<'a> {
     }
 }
 
-/// What two steps say together: the value flows only if it flows in both.
+/// Combines two steps: the value flows only if it flows in both.
 fn compose(outer: RelationshipKind, inner: RelationshipKind) -> RelationshipKind {
     match (outer, inner) {
         (RelationshipKind::Fdd, inner) => inner,
@@ -230,7 +231,7 @@ fn walk_through(lineage: &Lineage, hidden: &[bool], options: &ExportOptions) -> 
             if sources.is_empty() {
                 continue;
             }
-            // A relationship that falls apart keeps its id for the first of its parts.
+            // A relationship that is split keeps its id for the first part.
             let id = if first {
                 relationship.id
             } else {
@@ -249,7 +250,7 @@ fn distinct(ends: impl Iterator<Item = Endpoint>) -> Vec<Endpoint> {
     ends.filter(|end| seen.insert((end.column, end.clause))).collect()
 }
 
-/// The relationships on the way into and out of what is selected.
+/// Returns the relationships upstream and downstream of the selected columns.
 fn connected(
     lineage: &Lineage,
     relationships: Vec<Relationship>,
@@ -307,7 +308,7 @@ fn selected_columns(lineage: &Lineage, shown: &[bool], options: &ExportOptions) 
     columns.collect()
 }
 
-/// Whether an object of the database is one that was selected.
+/// Returns `true` if an object of the database was selected.
 fn matches(object: &Object, options: &ExportOptions) -> bool {
     let matches_part = |wanted: &Option<String>, actual: &Option<String>| {
         wanted.as_deref().is_none_or(|wanted| same(wanted, actual.as_deref().unwrap_or(UNNAMED)))
@@ -320,12 +321,12 @@ fn matches(object: &Object, options: &ExportOptions) -> bool {
         && matches_part(&options.schema, &object.namespace.schema)
 }
 
-/// Whether two names are the same, quotes and case aside.
+/// Returns `true` if two names are the same, ignoring quotes and case.
 pub(super) fn same(a: &str, b: &str) -> bool {
     unquoted(a).to_lowercase() == unquoted(b).to_lowercase()
 }
 
-/// A name, possibly a qualified one, without the quotes around its parts. Quotes inside a name belong to it.
+/// Returns a name, possibly a qualified one, without the quotes around its parts. Quotes inside a name belong to it.
 pub(super) fn unquoted(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     let mut rest = name;
@@ -344,7 +345,8 @@ pub(super) fn unquoted(name: &str) -> String {
     }
 }
 
-/// What is between the quotes that a name begins with, and what comes after them. A doubled quote stands for itself.
+/// Returns the text between the quotes that a name begins with, and the text after them. A doubled quote stands for
+/// itself.
 fn quoted_part(name: &str) -> Option<(String, &str)> {
     let (open, close) = match name.chars().next()? {
         quote @ ('"' | '`') => (quote, quote),
@@ -366,7 +368,7 @@ fn quoted_part(name: &str) -> Option<(String, &str)> {
     }
 }
 
-/// One relationship for each pair of tables, type and effect.
+/// Merges relationships into one for each pair of tables, type and effect.
 fn between_tables(relationships: Vec<Relationship>) -> Vec<Relationship> {
     type GroupKey = (ObjectIndex, RelationshipKind, Effect, Option<usize>);
     let mut positions: HashMap<GroupKey, usize> = HashMap::new();

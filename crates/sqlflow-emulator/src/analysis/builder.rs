@@ -1,5 +1,4 @@
-//! Lineage under construction: hands out ids, keeps one object for each table however often it is named, and numbers
-//! intermediate results.
+//! The lineage under construction. Owns the ids, the object of each table and the numbering of intermediate results.
 
 mod columns;
 mod objects;
@@ -22,7 +21,7 @@ use super::{
     Relationship, RelationshipKind, SourceRange,
 };
 
-/// Lineage under construction.
+/// A lineage under construction.
 pub(super) struct LineageBuilder {
     pub(super) settings: AnalysisSettings,
     lineage: Lineage,
@@ -32,17 +31,17 @@ pub(super) struct LineageBuilder {
     counters: HashMap<String, usize>,
     complete: HashSet<ObjectIndex>,
     pass_throughs: HashMap<ObjectIndex, Vec<PassThrough>>,
-    /// Columns that are part of what a `*` of the same object stands for.
+    /// The columns that are part of what a `*` of the same object stands for.
     passed_columns: HashSet<ColumnIndex>,
-    /// What flows into every column of a function that stands for a table.
+    /// The flow into every column of a function that is used as a table.
     arguments: HashMap<ObjectIndex, DataFlow>,
     scripts: usize,
     defined_scripts: usize,
-    /// Where the statement being read begins.
+    /// The range of the current statement.
     pub(super) base: SourceRange,
-    /// The statement being read, if it is one that changes the database.
+    /// The process of the current statement, if the statement changes the database.
     pub(super) process: Option<usize>,
-    /// Set once nobody waits for the lineage any more.
+    /// `true` once nobody waits for the lineage any more.
     pub(super) abandoned: Arc<AtomicBool>,
 }
 
@@ -86,18 +85,18 @@ impl LineageBuilder {
         self.lineage.statements += 1;
     }
 
-    /// Takes one understood statement back.
+    /// Reverts the count of one understood statement.
     pub(super) fn not_understood(&mut self) {
         self.lineage.statements = self.lineage.statements.saturating_sub(1);
     }
 
-    /// The number of the next script.
+    /// Returns the number of the next script.
     pub(super) fn next_script(&mut self) -> usize {
         self.scripts += 1;
         self.scripts - 1
     }
 
-    /// The number of the next script that is only searched for definitions.
+    /// Returns the number of the next script whose definitions are collected.
     pub(super) fn next_script_of_definitions(&mut self) -> usize {
         self.defined_scripts += 1;
         self.defined_scripts - 1
@@ -113,7 +112,7 @@ impl LineageBuilder {
         self.lineage.diagnostics.push(Diagnostic { kind, message, file: file.to_owned(), at });
     }
 
-    /// Where something of the current statement stands in its script.
+    /// Returns the range of a span of the current statement within its script.
     pub(super) fn range_of(&self, span: Span) -> SourceRange {
         if span == Span::empty() {
             return self.base;
@@ -142,14 +141,14 @@ impl LineageBuilder {
         self.next_id - 1
     }
 
-    /// Counts up and gives, say, the 2 of `RS-2`.
+    /// Increments a counter and returns it, for example the 2 in `RS-2`.
     pub(super) fn count(&mut self, prefix: &str) -> usize {
         let counter = self.counters.entry(prefix.to_owned()).or_default();
         *counter += 1;
         *counter
     }
 
-    /// Lets a flow end in the column of a function.
+    /// Connects a flow to the column of a function.
     pub(super) fn function_flow(&mut self, column: ColumnIndex, function: &str, flow: DataFlow) {
         let parts = [
             (RelationshipKind::Fdd, flow.values),
@@ -161,12 +160,12 @@ impl LineageBuilder {
         }
     }
 
-    /// An end of a relationship at the place where its column is defined.
+    /// Creates an endpoint of a relationship where its column is defined.
     pub(super) fn endpoint(&self, column: ColumnIndex) -> Endpoint {
         Endpoint { column, clause: None, at: self.lineage.column(column).at }
     }
 
-    /// Adds a relationship. Without a source there is nothing to say.
+    /// Adds a relationship, unless it has no source.
     pub(super) fn relate(
         &mut self,
         kind: RelationshipKind,
@@ -196,7 +195,7 @@ impl LineageBuilder {
             return;
         }
         let target = self.endpoint(target);
-        // What happens inside a query is not what the statement does.
+        // Steps inside a query are not attributed to the statement.
         let process = self.process.filter(|_| effect.changes_the_database());
         let id = self.id();
         self.lineage.relationships.push(Relationship {
@@ -211,7 +210,7 @@ impl LineageBuilder {
         });
     }
 
-    /// Makes the statement being read a process, for example `Query Insert-1`.
+    /// Starts the process of the current statement, for example `Query Insert-1`.
     pub(super) fn start_process(
         &mut self,
         routine: Option<&str>,

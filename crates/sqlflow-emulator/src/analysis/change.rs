@@ -1,4 +1,4 @@
-//! Statements.
+//! Statements that change rows: INSERT, UPDATE, DELETE and MERGE.
 
 use sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, Merge, MergeAction, MergeInsertExpr,
@@ -33,8 +33,8 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// The columns that a query's columns meet by position: those listed, or all of a table that is known. A `VALUES`
-    /// list has no names to go by.
+    /// Returns the columns that receive a query's columns by position: those listed, or all of a table that is known.
+    /// The columns of a `VALUES` list have no names to match.
     fn insert_targets(
         &mut self,
         table: ObjectIndex,
@@ -57,7 +57,7 @@ impl StatementWalker<'_> {
             Some(UpdateTableFromKind::BeforeSet(from) | UpdateTableFromKind::AfterSet(from)) => from.as_slice(),
             None => &[],
         };
-        // In `UPDATE a SET … FROM t AS a` the alias, not a table of that name, is what changes.
+        // In `UPDATE a SET … FROM t AS a` the target is the alias, not a table named `a`.
         let alias = self.single_name(&update.table).filter(|alias| self.names_alias(from, alias));
         if alias.is_none() {
             self.table_with_joins(&update.table, &mut scope, &mut joins);
@@ -80,7 +80,7 @@ impl StatementWalker<'_> {
         self.rows_to_rows(set, target, Effect::Update);
     }
 
-    /// What a table is called if its name is a single word without an alias.
+    /// Returns the name of a table if it is a single word without an alias.
     fn single_name(&self, table: &TableWithJoins) -> Option<String> {
         let TableFactor::Table { name, alias: None, .. } = &table.relation else { return None };
         let [single] = identifier::parts(name)[..] else { return None };
@@ -106,7 +106,7 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// `SET a = …`, by way of a record set unless the target itself is given.
+    /// Reads `SET a = …`. The values pass through a record set, unless `set` is the target itself.
     fn assign(
         &mut self,
         assignments: &[Assignment],
@@ -137,7 +137,8 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// The values that go to a number of columns: one each of a tuple or of a query's columns.
+    /// Returns the values that are assigned to a number of columns: one for each item of a tuple or column of a
+    /// query.
     fn assigned(&mut self, value: &Expr, width: usize, scope: &NameScope<'_>) -> Vec<super::expression::DataFlow> {
         match value {
             Expr::Tuple(items) if items.len() == width => {
@@ -219,7 +220,7 @@ impl StatementWalker<'_> {
             targets = if self.builder.is_complete(target) { self.builder.columns_of(target) } else { Vec::new() };
         }
         for value in values.rows.iter().flatten().skip(targets.len()) {
-            // Nothing says how the columns of the table are called, so they are called like what goes into them.
+            // The columns of the table are unknown, so they are named after the values.
             let name = self.name_of_value(value);
             targets.push(self.builder.column(target, &name));
         }
@@ -235,7 +236,7 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// `INSERT ROW`: every column of the source, by name.
+    /// Reads `INSERT ROW`: every column of the source, by name.
     fn insert_row(&mut self, set: ObjectIndex, target: ObjectIndex, scope: &NameScope<'_>) {
         self.builder.mark_complete(set);
         for item in scope.items.iter().skip(1) {

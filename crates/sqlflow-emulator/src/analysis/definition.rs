@@ -1,4 +1,4 @@
-//! Statements.
+//! Statements that define tables and views: CREATE, ALTER and USE.
 
 use sqlparser::ast::{
     AlterTable, AlterTableOperation, ColumnDef, ColumnOption, CreateTable, CreateView, Expr, Ident, ObjectName,
@@ -11,7 +11,7 @@ use super::walker::StatementWalker;
 use super::{ColumnIndex, Effect, ObjectIndex, ObjectKind, RelationshipKind};
 
 impl StatementWalker<'_> {
-    /// Reads no more of a statement than the columns it gives a new table.
+    /// Reads only the columns that a statement gives a new table.
     pub(super) fn definition(&mut self, statement: &Statement) {
         match statement {
             Statement::CreateTable(create) if create.query.is_none() && !create.columns.is_empty() => {
@@ -109,7 +109,7 @@ impl StatementWalker<'_> {
         let referred = self.builder.stored(referred, ObjectKind::Table);
         for (position, column) in columns.iter().enumerate() {
             self.builder.column_mut(*column).foreign_key = true;
-            // Without a list the key meets the primary key of the other table.
+            // Without a list, the key refers to the primary key of the other table.
             let meets = match referred_columns.get(position) {
                 Some(ident) => Some(self.target_column(referred, ident)),
                 None => self.primary_key(referred).get(position).copied(),
@@ -143,7 +143,7 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// Lets a record set become a table or a view, under the names given or its own.
+    /// Creates a table or a view from a record set, with the given column names or those of the record set.
     pub(super) fn create_from(&mut self, result: ObjectIndex, target: ObjectIndex, effect: Effect, columns: &[&Ident]) {
         let targets: Vec<ColumnIndex> = columns.iter().map(|ident| self.target_column(target, ident)).collect();
         let named = !targets.is_empty();

@@ -1,4 +1,4 @@
-//! Expressions: which columns their value comes from, and which only filter_rows_by it.
+//! Expressions: the columns whose values flow into them, and those that only decide the value.
 
 use std::ops::ControlFlow;
 
@@ -15,15 +15,15 @@ use super::resolution::NameScope;
 use super::walker::StatementWalker;
 use super::{Clause, Effect, Endpoint, ObjectKind, RelationshipKind};
 
-/// Expressions nested deeper than this are given up on.
+/// The maximum depth of nested expressions.
 const MAX_DEPTH: usize = 2000;
 
-/// Where a value comes from.
+/// The columns that a value comes from.
 #[derive(Debug, Clone, Default)]
 pub(super) struct DataFlow {
     /// Columns whose value flows into it.
     pub(super) values: Vec<Endpoint>,
-    /// Columns that only filter_rows_by which value it is.
+    /// Columns that only decide which value it is.
     pub(super) deciding: Vec<Endpoint>,
     /// Record sets that are counted.
     pub(super) rows: Vec<Endpoint>,
@@ -36,12 +36,12 @@ impl DataFlow {
         self.rows.extend(other.rows);
     }
 
-    /// The same, if the value is only looked at.
+    /// Returns the flow of a value that is only examined.
     fn decides(self) -> Self {
         Self { values: Vec::new(), deciding: self.values.into_iter().chain(self.deciding).collect(), rows: self.rows }
     }
 
-    /// Everything that bears on a condition. Literals filter_rows_by nothing.
+    /// Returns all columns that affect a condition. Literals do not.
     pub(super) fn into_deciding(self, builder: &LineageBuilder) -> Vec<Endpoint> {
         let everything = self.decides();
         let endpoints = everything.deciding.into_iter().chain(everything.rows);
@@ -58,7 +58,7 @@ impl StatementWalker<'_> {
         flow
     }
 
-    /// Where the value of an expression comes from.
+    /// Returns the columns that the value of an expression comes from.
     pub(super) fn expression(&mut self, expression: &Expr, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
         if self.depth >= MAX_DEPTH {
             self.report_omission("an expression nested too deeply is");
@@ -142,7 +142,8 @@ impl StatementWalker<'_> {
         DataFlow { values: vec![Endpoint { column, clause: Some(clause), at }], ..DataFlow::default() }
     }
 
-    /// Operators of the same rank lean to the left as deep as there are operands, so the spine is walked in a loop.
+    /// Reads a chain of binary operators. The tree of `a + b + c …` is as deep as the chain is long, so a loop walks
+    /// down its left side.
     fn binary_chain(&mut self, expression: &Expr, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
         let mut operands = Vec::new();
         let mut rest = expression;
@@ -157,7 +158,7 @@ impl StatementWalker<'_> {
         flow
     }
 
-    /// Any other expression: the columns in it, without regard to what is done to them.
+    /// Reads any other expression: all columns in it, regardless of the operation.
     fn referenced_columns(&mut self, expression: &Expr, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
         let mut references = Vec::new();
         let walked: ControlFlow<()> = visit_expressions(expression, |part| {
@@ -170,12 +171,13 @@ impl StatementWalker<'_> {
         self.expressions(&references, scope, clause)
     }
 
-    /// A query that stands for a value. Its first column is the value; its rows filter_rows_by it.
+    /// Reads a query that is used as a value. Its first column is the value; its rows decide it.
     fn scalar_subquery(&mut self, query: &Query, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
         self.subquery(query, 1, scope, clause)
     }
 
-    /// Whether a query has rows. What is selected only matters if nothing decides them.
+    /// Reads a query whose rows are only tested for existence. The selected columns matter only if nothing else
+    /// decides the rows.
     fn exists_subquery(&mut self, query: &Query, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
         let mut flow = self.scalar_subquery(query, scope, clause);
         if !flow.deciding.is_empty() {
@@ -218,7 +220,7 @@ impl StatementWalker<'_> {
         self.through_function("case-when", flow, whole, clause)
     }
 
-    /// What is only looked at to choose a value. Literals filter_rows_by nothing.
+    /// Reads an expression that is only examined to choose a value. Literals decide nothing.
     fn condition(&mut self, expression: &Expr, scope: &NameScope<'_>) -> DataFlow {
         let mut condition = self.expression(expression, scope, Clause::Unknown).decides();
         condition.deciding.retain(|end| self.builder.object(end.column.object).kind != ObjectKind::ConstantTable);
@@ -267,7 +269,7 @@ impl StatementWalker<'_> {
         self.through_function(&name, flow, whole, clause)
     }
 
-    /// What flows from the arguments, and whether it is rows that are counted.
+    /// Returns the flow from the arguments, and `true` if the function counts rows.
     fn arguments(
         &mut self,
         name: &str,
@@ -282,7 +284,7 @@ impl StatementWalker<'_> {
             FunctionArguments::None => {}
             FunctionArguments::Subquery(query) => flow = self.scalar_subquery(query, scope, clause),
             FunctionArguments::List(list) => {
-                // Some engines count rows with nothing between the parentheses.
+                // Some engines count rows with an empty argument list.
                 rows = counts && list.args.is_empty();
                 for (position, argument) in list.args.iter().enumerate() {
                     match unnamed(argument) {
@@ -308,8 +310,8 @@ impl StatementWalker<'_> {
         rows.collect()
     }
 
-    /// Puts a function between its arguments and its value. One that depends on nothing is nothing to record, and in a
-    /// condition it is the columns that count.
+    /// Puts a function between its arguments and its value. A function without sources is not recorded. In a
+    /// condition the columns themselves are the sources.
     fn through_function(&mut self, name: &str, flow: DataFlow, whole: &Expr, clause: Clause) -> DataFlow {
         let empty = flow.values.is_empty() && flow.deciding.is_empty() && flow.rows.is_empty();
         if empty || clause != Clause::SelectList {
@@ -324,7 +326,7 @@ impl StatementWalker<'_> {
         DataFlow { values: vec![Endpoint { column, clause: Some(clause), at }], ..DataFlow::default() }
     }
 
-    /// Records each pair of columns that a condition compares as equal.
+    /// Records each pair of columns that a condition compares for equality.
     pub(super) fn comparisons(&mut self, condition: &Expr, kind: &'static str, scope: &NameScope<'_>) {
         for comparison in conjuncts(condition) {
             let Expr::BinaryOp { left, op: BinaryOperator::Eq, right } = comparison else { continue };
@@ -349,7 +351,7 @@ impl StatementWalker<'_> {
     }
 }
 
-/// The parts of a condition that must all hold.
+/// Returns the parts of a condition that are connected by AND.
 fn conjuncts(condition: &Expr) -> Vec<&Expr> {
     let mut parts = Vec::new();
     let mut waiting = vec![condition];
@@ -373,12 +375,12 @@ fn simple_name(name: &ObjectName) -> String {
     identifier::parts(name).last().map_or_else(|| name.to_string(), |ident| ident.value.clone())
 }
 
-/// Whether an argument of a function only decides which of the others is its value.
+/// Returns `true` if an argument of a function only decides which other argument is its value.
 fn chooses(name: &str, position: usize, count: usize) -> bool {
     match name.to_ascii_lowercase().as_str() {
         "if" | "iff" | "iif" | "nvl2" => position == 0,
         "nullif" => position == 1,
-        // The value, then pairs of what it is compared with and what that gives, then what else there is.
+        // The value, then pairs of a value to compare with and a result, then the default.
         "decode" => count > 2 && (position == 0 || position % 2 == 1 && position + 1 < count),
         _ => false,
     }

@@ -1,4 +1,4 @@
-//! FROM clauses.
+//! FROM clauses: the tables, subqueries and table functions in them, and the conditions that join them.
 
 use flowscope_core::Dialect;
 use sqlparser::ast::{
@@ -13,7 +13,7 @@ use super::resolution::{FromItem, NameScope, SharedColumn};
 use super::walker::StatementWalker;
 use super::{Clause, Effect, ObjectIndex, ObjectKind};
 
-/// A condition under which entries of a FROM clause are joined.
+/// A condition that joins entries of a FROM clause.
 pub(super) struct JoinClause<'a> {
     kind: &'static str,
     constraint: &'a JoinConstraint,
@@ -38,7 +38,7 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// Notes the columns by whose names two sides of a FROM clause are joined.
+    /// Records the columns by whose names two sides of a FROM clause are joined.
     pub(super) fn record_shared_columns(
         &self,
         constraint: &JoinConstraint,
@@ -73,14 +73,15 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// The table of one side that is known to have a column, or else, if one is sure to have it, the first that may.
+    /// Returns the table of one side that is known to have a column. If one is certain to have it, the first table
+    /// that may have it is used otherwise.
     fn table_with_column(&self, key: &String, side: &[ObjectIndex], sure: bool) -> Option<ObjectIndex> {
         let known = side.iter().find(|object| self.known_keys(&[**object]).contains(key));
         let possible = || side.iter().find(|object| sure && !self.builder.is_complete(**object));
         known.or_else(possible).copied()
     }
 
-    /// The identifier of columns that tables are known to have.
+    /// Returns the names of the columns that tables are known to have.
     fn known_keys(&self, objects: &[ObjectIndex]) -> Vec<String> {
         let columns = objects.iter().flat_map(|object| self.builder.columns_of(*object));
         columns.map(|column| self.builder.name_of(column).key).collect()
@@ -163,7 +164,7 @@ impl StatementWalker<'_> {
         scope.items.push(FromItem { names: name.map(|name| name.key).into_iter().collect(), object });
     }
 
-    /// A table whose columns are turned into others in a way that is not followed: its own stay in reach.
+    /// Reads a table whose columns are transformed in a way that is not analysed. Its own columns stay in scope.
     fn reshaped<'q>(
         &mut self,
         table: &'q TableFactor,
@@ -208,7 +209,7 @@ impl StatementWalker<'_> {
         self.function_with_columns(function, alias, &[], arguments, scope);
     }
 
-    /// A function whose columns the alias lists, or else the function itself.
+    /// Reads a function whose columns are listed by the alias or defined by the function itself.
     fn function_with_columns(
         &mut self,
         function: &str,
@@ -224,8 +225,8 @@ impl StatementWalker<'_> {
         self.table_function(function, name, &columns, arguments, scope);
     }
 
-    /// A function in the place of a table: its arguments flow into every column it has. Without a list of columns those
-    /// that are read are all that is known of it, and its name may stand for the one it has.
+    /// Reads a function that is used as a table: its arguments flow into every column it has. Without a list of
+    /// columns, only those that are read are known, and the name of the function may stand for its single column.
     pub(super) fn table_function(
         &mut self,
         function: &str,
@@ -245,7 +246,7 @@ impl StatementWalker<'_> {
         scope.items.push(FromItem { names: alias.map(|alias| alias.key).into_iter().collect(), object });
     }
 
-    /// `FROM t, t.items`: the array_elements of an array that a table before it holds.
+    /// Reads the elements of an array that belongs to an earlier table, as in `FROM t, t.items`.
     fn array_elements(&mut self, name: &ObjectName, alias: Option<&TableAlias>, scope: &mut NameScope<'_>) -> bool {
         let parts: Vec<Ident> = identifier::parts(name).into_iter().cloned().collect();
         let idents: Vec<&Ident> = parts.iter().collect();
@@ -292,14 +293,14 @@ impl StatementWalker<'_> {
     }
 }
 
-/// Every way to qualify a column of a table that has no alias.
+/// Returns every way to qualify a column of a table without an alias.
 fn qualifiers(parts: &[Identifier]) -> Vec<String> {
     (0..parts.len())
         .map(|from| parts[from..].iter().map(|part| part.key.as_str()).collect::<Vec<_>>().join("."))
         .collect()
 }
 
-/// The columns that `JSON_TABLE` declares, those of nested paths among them.
+/// Collects the columns that `JSON_TABLE` defines, including those of nested paths.
 fn json_columns<'q>(columns: &'q [JsonTableColumn], found: &mut Vec<&'q Ident>) {
     for column in columns {
         match column {

@@ -1,4 +1,4 @@
-//! Identifiers: how they are written, how a dialect folds them, and when two of them mean the same thing.
+//! Identifiers: their text, their form after case folding, and the comparison of two identifiers.
 
 use flowscope_core::Dialect;
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
@@ -8,16 +8,16 @@ use super::SourceRange;
 /// An identifier of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identifier {
-    /// As written, quotes included.
+    /// The text as written, including quotes.
     pub(super) written: String,
-    /// Folded to the case of the dialect, without quotes.
+    /// The text in the case that the dialect folds it to, without quotes.
     pub(super) normal: String,
-    /// Equal for two identifiers that mean the same thing.
+    /// A key that is equal for two identifiers with the same meaning.
     pub(super) key: String,
     pub(super) at: SourceRange,
 }
 
-/// Which case an identifier without quotes is folded to.
+/// The case to which an identifier without quotes is folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CaseFolding {
     Upper,
@@ -35,7 +35,7 @@ fn fold(dialect: Dialect) -> CaseFolding {
 }
 
 impl Identifier {
-    /// The name an identifier stands for.
+    /// Reads an identifier in a dialect.
     pub(super) fn of(ident: &Ident, dialect: Dialect, at: SourceRange) -> Self {
         let quoted = ident.quote_style.is_some();
         let value = &ident.value;
@@ -48,13 +48,13 @@ impl Identifier {
         Self { written: ident.to_string(), normal, key, at }
     }
 
-    /// A name that no statement wrote.
+    /// Creates an identifier that no statement contains.
     pub(super) fn made_up_identifier(text: impl Into<String>, dialect: Dialect, at: SourceRange) -> Self {
         Self::of(&Ident::new(text), dialect, at)
     }
 }
 
-/// The identifiers of a qualified name. Parts that are function calls have no name.
+/// Returns the identifiers of a qualified name. Parts that are function calls are left out.
 pub(super) fn parts(name: &ObjectName) -> Vec<&Ident> {
     name.0.iter().filter_map(ObjectNamePart::as_ident).collect()
 }

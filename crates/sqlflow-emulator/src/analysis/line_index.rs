@@ -1,21 +1,21 @@
-//! LineIndex.
+//! Positions in a script: bytes, lines and columns.
 
 use sqlparser::tokenizer::{Location, Span};
 
 use super::SourceRange;
 
-/// How far behind an expression its closing parenthesis is looked for.
+/// The maximum number of bytes between an expression and its closing parenthesis.
 const MAX_LOOKED_AHEAD: usize = 4096;
 
-/// Up to which column characters are counted one by one. Scripts may be a single line.
+/// The maximum column up to which characters are counted one by one, since a script may be a single line.
 const MAX_COUNTED: usize = 4096;
 
-/// Finds the line and column of a byte, and the other way round.
+/// An index that converts a byte to a line and a column, and back.
 pub(super) struct LineIndex<'a> {
     text: &'a str,
     starts: Vec<usize>,
     script: usize,
-    /// Whether columns and bytes are the same.
+    /// `true` if columns and bytes are the same.
     ascii: bool,
 }
 
@@ -34,7 +34,7 @@ impl<'a> LineIndex<'a> {
         (line as u64, before.chars().count() as u64 + 1)
     }
 
-    /// The byte at a line and a column, both counted from 1.
+    /// Returns the byte at a line and a column, both counted from 1.
     pub(super) fn byte(&self, line: u64, column: u64) -> Option<usize> {
         let start = *self.starts.get(usize::try_from(line).ok()?.checked_sub(1)?)?;
         let column = usize::try_from(column).ok()?.checked_sub(1)?;
@@ -46,7 +46,8 @@ impl<'a> LineIndex<'a> {
         Some(start + skipped.map(char::len_utf8).sum::<usize>())
     }
 
-    /// A span of the parser up to the last of the parentheses that it opens. Those of a call are not in it.
+    /// Extends a span of the parser to the last of the parentheses that it opens. The span of a call does not contain
+    /// its parentheses.
     pub(super) fn closed(&self, span: Span, is_call: bool) -> Span {
         let end = self.closing(span, is_call).map(|end| self.position(end));
         end.map_or(span, |(line, column)| Span::new(span.start, Location::new(line, column)))
@@ -58,7 +59,7 @@ impl<'a> LineIndex<'a> {
         let looked_at = end.checked_sub(start)? + MAX_LOOKED_AHEAD;
         let mut open = 0_usize;
         let mut quote = None;
-        // The parentheses of a call may come right after what the parser takes for the whole of it.
+        // The parentheses of a call may follow right after the span.
         let mut awaited = is_call;
         for (at, byte) in self.text.get(start..)?.bytes().take(looked_at).enumerate() {
             let behind = start + at >= end;

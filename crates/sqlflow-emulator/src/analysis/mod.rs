@@ -1,12 +1,16 @@
-//! From SQL to lineage.
+//! Analysis of SQL scripts into lineage.
 //!
 //! `flowscope-core` reads the scripts: it splits and parses them in the vendor's dialect, keeps the schema that the
 //! scripts imply, finds out which table a bare column belongs to, and reports what it cannot read. Its own lineage
-//! graph keeps only tables, CTEs and columns, though, while SQLFlow's records every step in between: select lists,
-//! unions, functions, the rows a filter decides. So `statement`, `query` and `expression` walk the syntax tree that
-//! `flowscope-core` parsed and write each step into a `builder`, asking its graph where the tree alone does not tell.
-//! Before that, `client_commands` blanks what is meant for a command-line client_commands and `separation` finds statements without
-//! semicolons between them.
+//! graph contains only tables, CTEs and columns, whereas SQLFlow's records every step in between: select lists,
+//! unions, functions, the rows that a filter decides. Therefore a `walker` walks the syntax tree that
+//! `flowscope-core` parsed and records each step in a `builder`; it consults the graph where the tree alone is
+//! ambiguous.
+//!
+//! Before that, `client_commands` blanks commands to a command-line client, `separation` finds statements without
+//! semicolons between them, and `nesting` refuses trees that are too deep to walk. The walker's methods are spread
+//! over the files `statement`, `definition`, `change`, `query`, `from_clause`, `select_list`, `row_filter`,
+//! `expression` and `resolution`, one for each part of the syntax.
 
 mod builder;
 mod change;
@@ -42,21 +46,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use builder::LineageBuilder;
 
-/// Deeply nested SQL makes deep recursion, here and in the parser. The memory is only used if it is needed.
+/// The size of the stack of an analysis. Deeply nested SQL causes deep recursion, here and in the parser. The memory
+/// is only used when it is needed.
 const STACK_BYTES: usize = 512 * 1024 * 1024;
 
-/// What is known about scripts before they are read.
+/// The settings of an analysis, which apply to all its scripts.
 #[derive(Debug, Clone)]
 pub(super) struct AnalysisSettings {
     pub(super) vendor: Vendor,
-    /// Holds the tables whose database no statement names.
+    /// The database of tables that no statement qualifies with one.
     pub(super) database: Option<String>,
-    /// Holds the tables whose schema no statement names.
+    /// The schema of tables that no statement qualifies with one.
     pub(super) schema: Option<String>,
 }
 
-/// Reads scripts one after the other. What an earlier one defines is known in the later ones, and what was defined_scripts is
-/// known in all of them.
+/// Reads scripts one after the other. The definitions in a script are known in the later ones, and those that were
+/// collected before are known in all of them.
 pub(super) struct Analyzer {
     builder: LineageBuilder,
 }
@@ -70,14 +75,14 @@ impl Analyzer {
         Self { builder }
     }
 
-    /// Looks through a script for the tables it defines. To be done with all scripts before the first is read.
+    /// Collects the tables that a script defines. Must be called for all scripts before the first is read.
     pub(super) fn collect_definitions(&mut self, text: &str) {
         if !self.builder.is_abandoned() {
             script::collect_definitions(&mut self.builder, text);
         }
     }
 
-    /// Reads a script. `damaged` tells that its text is not quite what was uploaded.
+    /// Reads a script. `damaged` is `true` if some bytes of the upload were not valid text.
     pub(super) fn read(&mut self, name: &str, text: &str, damaged: bool) {
         if self.builder.is_abandoned() {
             return;
@@ -89,7 +94,7 @@ impl Analyzer {
         script::read(&mut self.builder, name, text);
     }
 
-    /// Notes a file that gave no script.
+    /// Records a file that gave no script.
     pub(super) fn unreadable(&mut self, name: &str, message: &str) {
         self.builder.add_diagnostic(DiagnosticKind::SyntaxError, name, message.to_owned(), None);
     }
@@ -99,7 +104,7 @@ impl Analyzer {
     }
 }
 
-/// Tells an analysis that nobody waits for it any more.
+/// Marks an analysis as abandoned when dropped.
 struct AbandonOnDrop(Arc<AtomicBool>);
 
 impl Drop for AbandonOnDrop {
@@ -108,8 +113,8 @@ impl Drop for AbandonOnDrop {
     }
 }
 
-/// Runs an analysis without holding up the threads that serve requests. A panic in it is an error like any other. Once
-/// the future is dropped it ends with the statement it is at.
+/// Runs an analysis off the threads that serve requests. A panic in it becomes an error. If the future is dropped,
+/// the analysis ends after the current statement.
 pub(super) async fn run_off_thread(
     settings: AnalysisSettings,
     read: impl FnOnce(&mut Analyzer) + Send + 'static,
@@ -135,7 +140,7 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason was given")
 }
 
-/// Bytes as lower-case hexadecimal digits.
+/// Formats bytes as lower-case hexadecimal digits.
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Queries.
+//! Queries: WITH, SELECT, set operations and VALUES, and the record sets that they produce.
 
 use std::collections::HashMap;
 
@@ -15,13 +15,13 @@ use super::resolution::NameScope;
 use super::walker::StatementWalker;
 use super::{Clause, ColumnIndex, Effect, ObjectIndex, ObjectKind, RelationshipKind, SourceRange};
 
-/// Queries nested deeper than this are given up on.
+/// The maximum depth of nested queries.
 const MAX_DEPTH: usize = 200;
 
-/// Literals of longer lists of values are not recorded, since there may be any number.
+/// The maximum number of rows of a list of values whose literals are recorded.
 const MAX_VALUES_ROWS: usize = 1000;
 
-/// What a query's rows are for, which decides what they are called.
+/// The purpose of a query's rows, which decides the name of its record set.
 pub(super) enum RecordSetRole {
     Result,
     Insert,
@@ -29,7 +29,7 @@ pub(super) enum RecordSetRole {
 }
 
 impl StatementWalker<'_> {
-    /// Reads a query and gives the record set it makes.
+    /// Reads a query and returns the record set that it produces.
     pub(super) fn query(&mut self, query: &Query, role: &RecordSetRole, outer: Option<&NameScope<'_>>) -> ObjectIndex {
         if self.depth >= MAX_DEPTH {
             self.report_omission("a query nested too deeply is");
@@ -50,7 +50,7 @@ impl StatementWalker<'_> {
     }
 
     fn with(&mut self, with: &With, outer: Option<&NameScope<'_>>) {
-        // These have no word for it: an expression that names itself is recursive.
+        // In these dialects a common table expression that names itself is recursive without a keyword.
         let implied =
             matches!(self.builder.dialect(), Dialect::Oracle | Dialect::Mssql | Dialect::Snowflake | Dialect::Generic);
         for cte in &with.cte_tables {
@@ -108,7 +108,7 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// A statement inside a query, whose rows are those it returns.
+    /// Reads a statement inside a query. Its rows are those it returns.
     fn data_modifying_statement(&mut self, statement: &Statement, role: &RecordSetRole) -> ObjectIndex {
         let outer = self.builder.process.take();
         self.statement(statement, &statement.to_string());
@@ -152,7 +152,7 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// `TABLE t` is short for `SELECT * FROM t`.
+    /// Reads `TABLE t`, which is short for `SELECT * FROM t`.
     fn whole_table(&mut self, table: Option<&str>, schema: Option<&str>, role: &RecordSetRole) -> ObjectIndex {
         let parts = [schema, table].into_iter().flatten().map(Ident::new).collect::<Vec<_>>();
         let table = self.builder.stored(&ObjectName::from(parts), ObjectKind::Table);
@@ -162,8 +162,8 @@ impl StatementWalker<'_> {
         result
     }
 
-    /// A chain of UNION, INTERSECT or EXCEPT. The columns are those of its first part; the others meet them by
-    /// position.
+    /// Reads a chain of UNION, INTERSECT or EXCEPT. The result has the columns of the first part; the others match
+    /// them by position.
     fn set_operation(&mut self, body: &SetExpr, op: SetOperator, outer: Option<&NameScope<'_>>) -> ObjectIndex {
         let name = match op {
             SetOperator::Union => "RESULT_OF_UNION",
@@ -262,7 +262,8 @@ impl StatementWalker<'_> {
         result
     }
 
-    /// Lets the columns of a record set end in those of another object: the given ones, or those of the same names.
+    /// Connects the columns of a record set to those of another object: to the given columns by position, or to those
+    /// with the same names.
     pub(super) fn connect_columns(
         &mut self,
         result: ObjectIndex,

@@ -1,4 +1,4 @@
-//! Names in scope.
+//! Name resolution: the objects in scope, and the column that an identifier refers to.
 
 use flowscope_core::Dialect;
 use sqlparser::ast::Ident;
@@ -9,14 +9,14 @@ use super::identifier::Identifier;
 use super::walker::StatementWalker;
 use super::{Clause, ColumnIndex, Endpoint, ObjectIndex, ObjectKind, SourceRange};
 
-/// What the names in a query can refer to.
+/// The objects that the names in a query can refer to.
 pub(super) struct NameScope<'a> {
     pub(super) items: Vec<FromItem>,
     pub(super) shared: Vec<SharedColumn>,
     pub(super) outer: Option<&'a Self>,
 }
 
-/// A column that a join by name makes one of several: it belongs to each of these objects.
+/// A column by which tables are joined, and which therefore belongs to each of them.
 pub(super) struct SharedColumn {
     pub(super) key: String,
     pub(super) objects: Vec<ObjectIndex>,
@@ -24,7 +24,7 @@ pub(super) struct SharedColumn {
 
 /// One entry of a FROM clause.
 pub(super) struct FromItem {
-    /// The qualifiers it answers to.
+    /// The qualifiers that refer to it.
     pub(super) names: Vec<String>,
     pub(super) object: ObjectIndex,
 }
@@ -34,7 +34,7 @@ impl<'a> NameScope<'a> {
         Self { items: Vec::new(), shared: Vec::new(), outer }
     }
 
-    /// The objects that a column belongs to if a join by name is what defines it.
+    /// Returns the objects that a column belongs to, if a join by name defines it.
     pub(super) fn tables_sharing(&self, key: &str) -> &[ObjectIndex] {
         let shared = self.shared.iter().find(|shared| shared.key == key);
         shared.map_or(&[], |shared| shared.objects.as_slice())
@@ -47,21 +47,21 @@ impl<'a> NameScope<'a> {
 }
 
 impl NameScope<'_> {
-    /// Whether there is nothing a column could belong to.
+    /// Returns `true` if there is no object that a column could belong to.
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty() && self.outer.is_none_or(NameScope::is_empty)
     }
 }
 
 impl FromItem {
-    /// Whether a qualifier means this entry.
+    /// Returns `true` if a qualifier refers to this entry.
     pub(super) fn is_qualified_by(&self, qualifier: &str) -> bool {
         self.names.iter().any(|name| name == qualifier)
     }
 }
 
 impl StatementWalker<'_> {
-    /// The column that an names means.
+    /// Returns the column that an identifier refers to.
     pub(super) fn resolve(&mut self, parts: &[Ident], scope: &NameScope<'_>) -> Option<(ColumnIndex, SourceRange)> {
         let (last, _) = parts.split_last()?;
         let name = self.builder.name(last);
@@ -76,7 +76,7 @@ impl StatementWalker<'_> {
         Some((column, at))
     }
 
-    /// `t.c`, `s.t.c`, and `c.field` of a column that holds a structure.
+    /// Resolves `t.c`, `s.t.c`, and `c.field` of a column with a structured type.
     fn resolve_qualified(&mut self, parts: &[Ident], scope: &NameScope<'_>) -> Option<ColumnIndex> {
         let idents: Vec<&Ident> = parts.iter().collect();
         for length in (1..parts.len()).rev() {
@@ -119,13 +119,13 @@ impl StatementWalker<'_> {
         chosen.and_then(|object| self.builder.find_column(object, name))
     }
 
-    /// Whether a name stands for the one column of a function in the place of a table.
+    /// Returns `true` if a name stands for the single column of a function that is used as a table.
     fn is_element(&self, item: &FromItem, name: &Identifier) -> bool {
         let function = self.builder.object(item.object).kind == ObjectKind::Function;
         function && item.is_qualified_by(&name.key) && !self.builder.is_complete(item.object)
     }
 
-    /// Asks the graph of `flowscope-core` which of several tables has the column.
+    /// Finds the only table that has the column according to the graph of `flowscope-core`.
     fn owner(&self, candidates: &[ObjectIndex], name: &Identifier) -> Option<ObjectIndex> {
         let column = name.normal.to_lowercase();
         let owns = |object: &&ObjectIndex| {
@@ -140,7 +140,7 @@ impl StatementWalker<'_> {
         owner.filter(|_| owners.next().is_none())
     }
 
-    /// A column that a join by name defines, in each of the tables it belongs to. Nothing for any other column.
+    /// Returns a column that a join by name defines, in each of the tables it belongs to. Empty for any other column.
     pub(super) fn shared_column(&mut self, name: &Identifier, clause: Clause, scope: &NameScope<'_>) -> Vec<Endpoint> {
         let objects = scope.tables_sharing(&name.key);
         let columns = objects.iter().filter_map(|object| self.builder.find_column(*object, name));
@@ -152,7 +152,7 @@ impl StatementWalker<'_> {
     }
 }
 
-/// Words that look like columns and are values of the session or of a sequence.
+/// Returns `true` for a word that looks like a column and is a value of the session or of a sequence.
 fn is_pseudo_column(name: &Identifier) -> bool {
     const WORDS: [&str; 12] = [
         "sysdate",
@@ -179,7 +179,7 @@ fn is_not_a_column(last: &Ident, qualified: bool) -> bool {
     sequence || is_pseudo_column(&name)
 }
 
-/// Whether `a.b` may be the field of a column.
+/// Returns `true` if `a.b` may be the field of a column.
 fn is_structured(builder: &LineageBuilder) -> bool {
     matches!(
         builder.dialect(),

@@ -1,4 +1,4 @@
-//! Conditions.
+//! Conditions and orderings: the columns that decide the rows of a record set.
 
 use sqlparser::ast::{ConnectByKind, Expr, OrderBy, OrderByKind, Select};
 
@@ -28,7 +28,7 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// Lets an expression filter_rows_by the record set of an object.
+    /// Adds the columns of an expression as sources of the record set of an object.
     pub(super) fn filter_rows_by(
         &mut self,
         expr: &Expr,
@@ -65,7 +65,7 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// What decides the rows of a part decides those of the whole.
+    /// Passes on what decides the rows of each part: it decides the rows of the whole too.
     pub(super) fn inherit_rows(&mut self, scope: &NameScope<'_>, result: ObjectIndex) {
         for item in &scope.items {
             self.inherit_rows_of(item.object, result, Effect::Select);

@@ -1,4 +1,4 @@
-//! One script: has `flowscope-core` split, parse and analyse it, and pass_throughs each statement's syntax tree on.
+//! A script: `flowscope-core` splits, parses and analyses it, and each statement's syntax tree is walked.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) fn read(builder: &mut LineageBuilder, name: &str, text: &str) {
         );
         return builder.add_diagnostic(DiagnosticKind::SyntaxError, name, message, None);
     }
-    // A semicolon may come to stand where a line ended, so lines are counted in the text without them.
+    // A semicolon may replace a line break, so lines are counted in the text without added semicolons.
     let lines = LineIndex::of(&readable, script);
     let (result, separated) = analysed(&readable, builder.dialect());
     let text = separated.as_deref().unwrap_or(&readable);
@@ -53,12 +53,12 @@ pub(super) fn read(builder: &mut LineageBuilder, name: &str, text: &str) {
         }
     }
     adopt_types(builder, &result);
-    // `USE` ends with the script.
+    // The effect of `USE` ends with the script.
     builder.settings = session;
 }
 
-/// Notes the tables that a script defines column by column, so that scripts read before it know them as well. Scripts
-/// are defined_scripts in the order in which they are read.
+/// Collects the tables that a script defines column by column, so that scripts read before it know them too. Must be
+/// called for the scripts in the order in which they are read.
 pub(super) fn collect_definitions(builder: &mut LineageBuilder, text: &str) {
     let script = builder.next_script_of_definitions();
     if client_commands::is_blank(text) {
@@ -87,7 +87,7 @@ pub(super) fn collect_definitions(builder: &mut LineageBuilder, text: &str) {
     builder.settings = session;
 }
 
-/// Whether a statement may define a table, or say where the next ones are.
+/// Returns `true` if a statement may define a table or change the default namespace.
 fn defines(statement: &str) -> bool {
     let mut words = statement.split_ascii_whitespace().take(5).map(str::to_ascii_lowercase);
     match words.next().as_deref() {
@@ -97,7 +97,7 @@ fn defines(statement: &str) -> bool {
     }
 }
 
-/// Has `flowscope-core` analyse a script, and puts semicolons into it if some are missing.
+/// Analyses a script with `flowscope-core`. If it does not parse, adds semicolons that are missing and tries again.
 fn analysed(text: &str, dialect: Dialect) -> (AnalyzeResult, Option<String>) {
     let analyse = |text: &str| {
         analyze(&AnalyzeRequest {
@@ -117,12 +117,12 @@ fn analysed(text: &str, dialect: Dialect) -> (AnalyzeResult, Option<String>) {
     }
 }
 
-/// Columns that `flowscope-core` gave to tables, statement by statement.
+/// The columns that `flowscope-core` assigned to tables, by statement.
 struct OwnersByStatement {
     by_statement: HashMap<usize, Arc<HashSet<(String, String)>>>,
 }
 
-/// The tables and columns, both in lower case, that belong together in one statement.
+/// The pairs of a table and its column in one statement, in lower case.
 pub(super) type ColumnOwners = Arc<HashSet<(String, String)>>;
 
 impl OwnersByStatement {
@@ -145,8 +145,8 @@ impl OwnersByStatement {
     }
 }
 
-/// Passes on what kept the analysis from understanding a part of the script. Its other remarks concern a schema that
-/// the emulator keeps itself.
+/// Reports an issue that kept a part of the script from being understood. Other issues concern a schema that the
+/// emulator tracks itself, and are ignored.
 fn report(builder: &mut LineageBuilder, file: &str, lines: &LineIndex<'_>, issue: &Issue) {
     if let Some(span) = issue.span {
         builder.base = lines.range(span.start, span.end);
@@ -176,7 +176,7 @@ fn report(builder: &mut LineageBuilder, file: &str, lines: &LineIndex<'_>, issue
     }
 }
 
-/// Reports a statement that could not be parsed, where the parser stopped.
+/// Reports a statement that could not be parsed, at the position where the parser stopped.
 fn syntax_error(builder: &mut LineageBuilder, file: &str, error: &ParseError) {
     let message = &error.message;
     let reason = message.rsplit_once("sql parser error: ").map_or(message.as_str(), |(_, reason)| reason);
@@ -195,7 +195,7 @@ fn syntax_error(builder: &mut LineageBuilder, file: &str, error: &ParseError) {
     );
 }
 
-/// Reads `3, Column: 7`.
+/// Parses `3, Column: 7`.
 fn parse_position(text: &str) -> Option<(u64, u64)> {
     let (line, column) = text.split_once(", Column: ")?;
     Some((line.trim().parse().ok()?, column.trim().parse().ok()?))
@@ -209,7 +209,7 @@ fn offset(base: SourceRange, (line, column): (u64, u64)) -> (u64, u64) {
     }
 }
 
-/// Takes over the data types that the scripts imply.
+/// Adopts the data types that the scripts imply.
 fn adopt_types(builder: &mut LineageBuilder, result: &AnalyzeResult) {
     let tables = result.resolved_schema.iter().flat_map(|schema| &schema.tables);
     for table in tables {

@@ -1,4 +1,4 @@
-//! Select lists.
+//! Select lists: the output columns of a query, wildcards, and the grouping that aggregates depend on.
 
 use sqlparser::ast::{
     Expr, GroupByExpr, Ident, Select, SelectItem, SelectItemQualifiedWildcardKind, Spanned, WildcardAdditionalOptions,
@@ -21,7 +21,7 @@ impl StatementWalker<'_> {
         grouping
     }
 
-    /// The expression behind an alias of the select list, or behind its position in it.
+    /// Returns the expression that an alias or a position of the select list stands for.
     pub(super) fn unaliased<'q>(&self, expression: &'q Expr, select: &'q Select, scope: &NameScope<'_>) -> &'q Expr {
         if let Expr::Identifier(ident) = expression {
             let name = self.builder.name(ident);
@@ -74,7 +74,7 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// What a column is called that is given a value and no name.
+    /// Returns the name of a column that has a value but no name.
     pub(super) fn name_of_value(&self, expr: &Expr) -> Identifier {
         let at = self.extent(expr);
         let name = match expr {
@@ -91,7 +91,7 @@ impl StatementWalker<'_> {
         self.connect_flow(column, flow);
     }
 
-    /// Lets a flow end in a column of a record set.
+    /// Connects a flow to a column of a record set.
     pub(super) fn connect_flow(&mut self, column: ColumnIndex, flow: DataFlow) {
         self.builder.relate(RelationshipKind::Fdd, Effect::Select, column, flow.values);
         self.builder.relate(RelationshipKind::Fdr, Effect::Select, column, flow.deciding);
@@ -117,7 +117,7 @@ impl StatementWalker<'_> {
         excluded.into_iter().chain(except).map(|ident| self.builder.name(ident).key).collect()
     }
 
-    /// `*`: every column that is known, or one named `*` that stands for those that are not.
+    /// Adds the columns of `*`: every known column, and one named `*` for the unknown ones.
     pub(super) fn all_columns(&mut self, result: ObjectIndex, from: ObjectIndex, excluded: &[String], at: SourceRange) {
         for source in self.builder.columns_of_star(from, at) {
             let name = Identifier { at, ..self.builder.name_of(source) };

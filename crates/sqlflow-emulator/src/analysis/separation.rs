@@ -1,8 +1,8 @@
 //! Finds the statements of a script that lacks the semicolons between them.
 //!
-//! T-SQL does without, and the body of a routine that the parser has no grammar for may still be made of statements it
-//! can read. What the parser refuses is therefore tried again in parts that begin where a line begins with the first
-//! word of a statement.
+//! T-SQL does not need semicolons, and the body of a routine without a grammar may consist of statements that the
+//! parser can read. A script that the parser refuses is therefore tried again in parts, which begin where a line
+//! begins with the first word of a statement.
 
 use std::ops::Range;
 
@@ -19,20 +19,20 @@ const BEGINNINGS: [&str; 18] = [
     "exec", "execute", "if", "begin", "use", "while",
 ];
 
-/// Words that end one, since they cannot be part of it.
+/// Words that end a statement, since they cannot be part of it.
 const ENDINGS: [&str; 8] = ["end", "else", "exception", "commit", "rollback", "return", "print", "go"];
 
-/// What may be the rest of a broken statement just as well as one of its own.
+/// Words that may continue a broken statement as well as begin a new one.
 const DOUBTFUL: [&str; 3] = ["select", "with", "set"];
 
-/// In how many places a statement may turn out to end.
+/// The maximum number of positions that are tried as the end of a statement.
 const MAX_ENDS: usize = 100;
 
-/// How many tokens of one script are parsed, those that are tried several times counted as often, before the rest is
-/// left as it is.
+/// The maximum number of tokens of one script that are parsed, counting tokens that are tried several times as often.
+/// The rest of the script is left unchanged.
 const MAX_TOKENS: usize = 20_000_000;
 
-/// The script with a semicolon in the place of a blank wherever one was missing, or nothing if none helps.
+/// Returns the script with a semicolon in place of a blank wherever one was missing, or `None` if none helps.
 pub(super) fn separate(text: &str, dialect: Dialect) -> Option<String> {
     let split = split_statements(&StatementSplitRequest { sql: text.to_owned(), dialect });
     let mut separated = text.as_bytes().to_vec();
@@ -50,7 +50,7 @@ pub(super) fn separate(text: &str, dialect: Dialect) -> Option<String> {
     changed.then(|| String::from_utf8(separated).ok()).flatten()
 }
 
-/// The bytes of a piece that a semicolon belongs in.
+/// Returns the bytes of a piece that should become semicolons.
 fn places(piece: &str, dialect: Dialect, allowed: &mut usize) -> Vec<usize> {
     let grammar = dialect.to_sqlparser_dialect();
     let Ok(tokens) = Tokenizer::new(grammar.as_ref(), piece).tokenize_with_location() else { return Vec::new() };
@@ -78,7 +78,7 @@ fn places(piece: &str, dialect: Dialect, allowed: &mut usize) -> Vec<usize> {
     search.found.into_iter().filter_map(after_the_token_before).collect()
 }
 
-/// The tokens at which a statement may begin or end: the first of their line, or the first in a block.
+/// Returns the tokens at which a statement may begin or end: the first of their line, or the first in a block.
 fn edges(tokens: &[TokenWithSpan]) -> Vec<usize> {
     let mut depth = 0_usize;
     let mut found = Vec::new();
@@ -112,12 +112,12 @@ struct StatementSearch<'a> {
     tokens: &'a [TokenWithSpan],
     edges: Vec<usize>,
     allowed: &'a mut usize,
-    /// The tokens that a semicolon belongs before.
+    /// The tokens that a semicolon is missing before.
     found: Vec<usize>,
 }
 
 impl StatementSearch<'_> {
-    /// Takes apart what stands between two semicolons.
+    /// Separates the statements between two semicolons.
     fn part(&mut self, whole: Range<usize>) {
         let mut begin = whole.start;
         while begin < whole.end {
@@ -135,13 +135,13 @@ impl StatementSearch<'_> {
         }
     }
 
-    /// The end of the statement that begins at a token, if there is one.
+    /// Returns the end of the statement that begins at a token, if there is one.
     fn statement(&mut self, begin: usize, limit: usize) -> Option<usize> {
         let ends = self.edges_within(begin, limit).into_iter().take(MAX_ENDS).chain([limit]);
         ends.into_iter().find(|end| self.parses(begin..*end))
     }
 
-    /// Where the next statement begins after a broken one.
+    /// Returns the beginning of the next statement after a broken one.
     fn next_statement(&mut self, broken: usize, limit: usize) -> Option<usize> {
         let edges = self.edges_within(broken, limit);
         edges.into_iter().find(|begin| {

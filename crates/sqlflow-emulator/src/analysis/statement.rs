@@ -1,4 +1,4 @@
-//! Statements.
+//! Statements: dispatches each kind to the code that reads it, and descends into blocks.
 
 use sha2::{Digest as _, Sha256};
 use sqlparser::ast::{ConditionalStatementBlock, ConditionalStatements, Ident, Statement};
@@ -8,7 +8,7 @@ use super::walker::StatementWalker;
 use super::{ColumnIndex, ObjectIndex, hexadecimal};
 
 impl StatementWalker<'_> {
-    /// Reads a statement whose text is given.
+    /// Reads a statement with the given text.
     pub(super) fn statement(&mut self, statement: &Statement, text: &str) {
         match statement {
             Statement::Query(query) => {
@@ -58,7 +58,7 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// A statement that was parsed and gives no lineage although it has some.
+    /// Reports a statement that was parsed but gives no lineage although it should.
     pub(super) fn skip_statement(&mut self, what: &str) {
         self.builder.not_understood();
         self.report_omission(what);
@@ -78,7 +78,7 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// Makes the statement a process.
+    /// Starts the process of the statement.
     pub(super) fn begin_statement(&mut self, step: &str, kind: &'static str, text: &str) {
         let hash = hexadecimal(&Sha256::digest(text.as_bytes())[..16]);
         let at = self.builder.base;

@@ -21,7 +21,7 @@ fn analyse_with(settings: AnalysisSettings, scripts: &[&str]) -> Lineage {
     lineage
 }
 
-/// Every id is given once, and every reference leads somewhere.
+/// Asserts that every id is used once and every reference is valid.
 fn assert_consistent(lineage: &Lineage) {
     let mut ids = HashSet::new();
     let columns = lineage.objects.iter().flat_map(|object| object.columns.iter().map(|column| column.id));

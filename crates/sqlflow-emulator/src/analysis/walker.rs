@@ -1,4 +1,4 @@
-//! StatementWalker.
+//! The walker over the syntax tree of a statement: its state, the ranges of expressions, and reports of omissions.
 
 use std::collections::HashMap;
 
@@ -15,14 +15,14 @@ pub(super) struct StatementWalker<'a> {
     pub(super) builder: &'a mut LineageBuilder,
     pub(super) file: &'a str,
     pub(super) owned: &'a ColumnOwners,
-    /// The text that the parser's spans refer to.
+    /// The index of the text that the parser's spans refer to.
     lines: LineIndex<'a>,
-    /// Common table expressions in reach, innermost last.
+    /// The common table expressions in scope, innermost last.
     pub(super) ctes: Vec<HashMap<String, ObjectIndex>>,
-    /// What the query being read groups by.
+    /// The columns that the current query groups by.
     pub(super) grouping: Vec<Endpoint>,
     pub(super) depth: usize,
-    /// The procedure whose body is being read.
+    /// The procedure that contains the statement.
     pub(super) routine: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> StatementWalker<'a> {
         self.builder.range_of(span)
     }
 
-    /// Where an expression stands, with the parentheses it ends with.
+    /// Returns the range of an expression, including its closing parentheses.
     pub(super) fn extent(&self, expression: &Expr) -> SourceRange {
         let span = expression.span();
         if span == Span::empty() {
@@ -50,14 +50,14 @@ impl<'a> StatementWalker<'a> {
         self.range(self.lines.closed(span, matches!(expression, Expr::Function(_))))
     }
 
-    /// Says that a part of the statement is not reflected in the lineage.
+    /// Reports a part of the statement that is missing from the lineage.
     pub(super) fn report_omission(&mut self, what: &str) {
         let (line, column) = self.builder.base.start;
         let message = format!("{}: {what} not analysed in the statement at line {line}, column {column}", self.file);
         self.builder.add_diagnostic(DiagnosticKind::AnalyzeError, self.file, message, Some(self.builder.base));
     }
 
-    /// Says that a detail of the statement is not reflected in the lineage, which is right without it.
+    /// Reports a detail of the statement that is missing from the lineage without making it wrong.
     pub(super) fn note_omission(&mut self, what: &str) {
         let (line, column) = self.builder.base.start;
         let message = format!("{}: {what} not analysed in the statement at line {line}, column {column}", self.file);

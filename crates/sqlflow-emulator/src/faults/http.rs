@@ -1,4 +1,4 @@
-//! What befalls a request on its way through HTTP: before it is handled, instead of that, and to its answer.
+//! Faults at the level of HTTP: before a request is handled, instead of handling it, and in its response.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -20,24 +20,24 @@ use crate::incoming_body::IncomingBody;
 use crate::request_log::ParameterNames;
 use crate::{Service, wait_for_stop};
 
-/// What the real server says when it is overloaded.
+/// The message of the real server when it is overloaded.
 const BUSY: &str = "Sorry, the service is busy. Please try again later.";
 
-/// Bytes that are valid in no encoding of text, and begin like nothing known.
+/// Bytes that are invalid in every text encoding and match no known format.
 const GARBAGE: &[u8] = b"\xff\xfe\x00\xc3\x28 <{[,;\"garbage\xf0\x9f\x00\xff";
 
-/// Left on a request whose job is to be deleted before it is handled.
+/// An extension of a request whose job must be deleted before it is handled.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DeleteJobFirst;
 
-/// Left on a response that is not transmit.
+/// An extension of a response that is not sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SuppressedResponse;
 
-/// A request on its way, and all that can be done to it.
+/// A request in the middleware, with everything that a fault needs.
 pub(crate) struct InterceptedRequest {
     pub(crate) service: Arc<Service>,
-    /// The number of the request in the record.
+    /// The number of the request in the log.
     pub(crate) number: u64,
     pub(crate) request: Request,
     pub(crate) body: IncomingBody,
@@ -45,7 +45,7 @@ pub(crate) struct InterceptedRequest {
 }
 
 impl InterceptedRequest {
-    /// Takes the request to its handler and gives the answer that is to be transmit.
+    /// Passes the request to its handler and returns the response, with the fault applied.
     pub(crate) async fn respond(self, fault: Option<AppliedFault>) -> Response {
         let service = Arc::clone(&self.service);
         let connection = ConnectionInfo::connection(self.request.extensions());
@@ -68,7 +68,7 @@ impl InterceptedRequest {
         }
     }
 
-    /// The answer of the handler, or what stands in for it.
+    /// Returns the response of the handler, or the one that replaces it.
     async fn handle(mut self, kind: &FaultKind, handled: bool, connection: &ConnectionControl) -> Response {
         match (replacement(kind), kind) {
             (Some(mut response), _) => {
@@ -77,7 +77,7 @@ impl InterceptedRequest {
                     let understood = ignored.extensions_mut().remove::<ParameterNames>().unwrap_or_default();
                     response.extensions_mut().insert(understood);
                 }
-                // Bytes that nobody read would turn the end of the connection into a reset.
+                // Unread bytes would turn the end of the connection into a reset.
                 self.body.drain().await;
                 if *kind == FaultKind::Close {
                     connection.end(CloseMode::Close);
@@ -106,7 +106,7 @@ impl InterceptedRequest {
         }
     }
 
-    /// Reads the request, and has it handled only later.
+    /// Reads the request, and handles it after a delay.
     async fn handle_later(self, time: Duration) {
         let Self { service, number, request, body, next } = self;
         let Some(body) = body.rest().await else { return };
@@ -127,7 +127,7 @@ impl InterceptedRequest {
     }
 }
 
-/// The answer of a fault that needs none from the handler.
+/// Returns the response of a fault that does not need that of the handler.
 fn replacement(kind: &FaultKind) -> Option<Response> {
     match kind {
         FaultKind::Close => Some(suppressed()),
@@ -149,7 +149,7 @@ fn suppressed() -> Response {
     response
 }
 
-/// What nginx writes.
+/// Creates the page that nginx would send.
 fn page(status: StatusCode) -> Response {
     let title = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or("Unknown"));
     let body = format!(
@@ -174,7 +174,7 @@ fn redirect(url: &str) -> Response {
     response
 }
 
-/// What changes about an answer before it is compressed.
+/// Applies faults that change a response before it is compressed.
 async fn alter(kind: &FaultKind, response: Response, stopped: &watch::Receiver<bool>) -> Response {
     match kind {
         FaultKind::Latency(time) => {
@@ -195,7 +195,7 @@ async fn alter(kind: &FaultKind, response: Response, stopped: &watch::Receiver<b
     }
 }
 
-/// What becomes of an answer on the way.
+/// Applies faults that change how a response is sent.
 async fn transmit(
     kind: &FaultKind,
     response: Response,
@@ -236,7 +236,8 @@ async fn transmit(
     }
 }
 
-/// Ends the connection where a body goes on. The server flushes whenever it has to wait for the rest of a body.
+/// Ends the connection where a body would continue. The server flushes whenever it has to wait for the rest of a
+/// body.
 fn end_after(connection: Arc<ConnectionControl>, ending: CloseMode) -> impl Stream<Item = Bytes> + Send {
     stream::poll_fn(move |_| {
         connection.end_when_flushed(ending);
@@ -251,7 +252,7 @@ async fn pause(time: Duration, stopped: watch::Receiver<bool>) {
     }
 }
 
-/// An answer into_bytes apart. A length it was given is into_bytes away, as its body will be another.
+/// Splits a response into its head and its body. Removes the `Content-Length`, since the body will change.
 async fn into_bytes(response: Response) -> (response::Parts, Bytes) {
     let (mut head, body) = response.into_parts();
     head.headers.remove(header::CONTENT_LENGTH);
@@ -263,7 +264,7 @@ fn prefix(body: &Bytes, bytes: u64) -> Bytes {
     body.slice(..usize::try_from(bytes).map_or(body.len(), |bytes| bytes.min(body.len())))
 }
 
-/// A body whose length is not known from the start.
+/// Creates a body whose length is not known in advance.
 fn streamed(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Body {
     Body::from_stream(pieces.map(Ok::<_, std::convert::Infallible>))
 }
@@ -287,7 +288,7 @@ async fn compress(response: Response) -> Response {
     compress_with(response, gzip::compress).await
 }
 
-/// The same answer with its body packed, off the threads that serve requests. It stays as it is if that fails.
+/// Compresses the body of a response, off the threads that serve requests. The response is unchanged if that fails.
 async fn compress_with(
     response: Response,
     pack: impl FnOnce(&[u8]) -> std::io::Result<Vec<u8>> + Send + 'static,
@@ -306,7 +307,7 @@ async fn compress_with(
     }
 }
 
-/// An answer in which jobs that have not ended have another status, unless it is no JSON.
+/// Replaces the status of jobs that have not ended, unless the body is not JSON.
 fn with_status(body: &[u8], text: &str) -> Option<Bytes> {
     let mut envelope: Value = serde_json::from_slice(body).ok()?;
     let data = envelope.get_mut("data")?;

@@ -1,10 +1,10 @@
-//! Kinds.
+//! The kinds of faults, and the operations that each affects by default.
 
 use std::time::Duration;
 
 use axum::http::StatusCode;
 
-/// What goes wrong.
+/// The kind of a fault.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum FaultKind {
     Latency(Duration),
@@ -15,7 +15,7 @@ pub(super) enum FaultKind {
     Late(Duration),
     Page(StatusCode),
     TooManyRequests(Duration),
-    /// Seconds since 1970, as more cannot be told in an HTTP date.
+    /// Seconds since 1970, since an HTTP date is no more precise.
     TooManyRequestsUntil(u64),
     Busy,
     ExpireToken,
@@ -31,7 +31,7 @@ pub(super) enum FaultKind {
 }
 
 impl FaultKind {
-    /// Whether it has something to act on in an operation.
+    /// Returns `true` if the fault can affect an operation.
     pub(super) fn concerns(&self, operation: &str) -> bool {
         let submits = ["submitUserJob", "submitPersistJob"].contains(&operation);
         match self {
@@ -71,7 +71,7 @@ fn exports_a_job(operation: &str) -> bool {
     .contains(&operation)
 }
 
-/// Seconds, rounded up.
+/// Returns whole seconds, rounded up.
 pub(super) fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }

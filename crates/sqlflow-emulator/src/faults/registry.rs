@@ -1,4 +1,4 @@
-//! FaultRegistry.
+//! The faults of an emulator, and the selection of the one that applies to a request.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,14 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::Fault;
 use super::kind::FaultKind;
 
-/// What is to befall a request.
+/// A fault that applies to a request.
 #[derive(Debug)]
 pub(crate) struct AppliedFault {
     pub(super) kind: FaultKind,
     pub(super) handled: bool,
 }
 
-/// The faults that are still to come, in the order in which they are tried.
+/// The active faults, in the order in which they are tried.
 #[derive(Default)]
 pub(crate) struct FaultRegistry {
     active: Mutex<Vec<RegisteredFault>>,
@@ -35,7 +35,8 @@ impl FaultRegistry {
         self.lock().clear();
     }
 
-    /// What befalls a request that arrives now. It is registered turn of a fault, whatever becomes of the request.
+    /// Selects the fault that applies to a new request, and counts it as applied, whatever the outcome of the
+    /// request.
     pub(crate) fn take_for(&self, operation: &str) -> Option<AppliedFault> {
         let mut active = self.lock();
         active.retain(|registered| registered.fault.times != Some(0));
@@ -59,7 +60,7 @@ impl fmt::Debug for FaultRegistry {
 }
 
 impl RegisteredFault {
-    /// Counts a request if it matches, and tells whether it is this registered's turn.
+    /// Counts a request if it matches, and returns `true` if the fault applies to it.
     fn is_due(&mut self, operation: &str) -> bool {
         if !self.fault.matches(operation) {
             return false;
@@ -77,7 +78,7 @@ impl RegisteredFault {
 mod tests {
     use super::*;
 
-    /// Which of so many requests for registered operation are hits, counted from 1.
+    /// Returns the numbers of those requests for one operation, counted from 1, to which a fault applies.
     fn hits(faults: Vec<Fault>, requests: u32) -> Vec<u32> {
         let registry = FaultRegistry::default();
         for fault in faults {

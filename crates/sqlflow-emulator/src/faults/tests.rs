@@ -1,4 +1,4 @@
-//! What a caller sees of each fault, asked over a socket, and what the server did.
+//! The effect of each fault on the caller, observed over a socket, and on the server.
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read as _};
@@ -15,7 +15,7 @@ const LONG: Duration = Duration::from_secs(3600);
 const SUMMARIES: &str = "sqlflow/job/displayUserJobsSummary";
 const SUBMIT: &str = "sqlflow/job/submitUserJob";
 
-/// Everything that came, wait_for_stop the connection ended.
+/// All bytes received until the connection ended.
 struct ReceivedResponse {
     bytes: Vec<u8>,
     end: Result<(), ErrorKind>,
@@ -39,7 +39,7 @@ impl ReceivedResponse {
         serde_json::from_slice(self.body()).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// The connection ended in order, before a byte came.
+    /// Returns `true` if the connection was closed in order, before a byte was received.
     fn is_silence(&self) -> bool {
         self.bytes.is_empty() && self.end.is_ok()
     }
@@ -103,14 +103,14 @@ fn last(emulator: &Emulator) -> RequestRecord {
     emulator.requests().pop().unwrap()
 }
 
-/// Lets the server go on wait_for_stop it has received so many requests.
+/// Waits until the server has received this many requests.
 async fn received(emulator: &Emulator, requests: usize) {
     while emulator.requests().len() < requests {
         tokio::task::yield_now().await;
     }
 }
 
-/// The answer of an emulator without faults.
+/// Returns the response of an emulator without faults.
 async fn undisturbed(request: &[u8]) -> ReceivedResponse {
     ask(&start(Emulator::builder()).await, request).await
 }

@@ -1,4 +1,4 @@
-//! Faults as text, the way command lines have them: `504,handled,on=submitUserJob,times=1`.
+//! Faults as text for command lines: `504,handled,on=submitUserJob,times=1`.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -7,13 +7,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::{AppliedFault, Fault, FaultKind};
 use crate::routes;
 
-/// What is understood, by example.
+/// Examples of all kinds of faults.
 const KINDS: &str = "latency=200ms, refuse=2s, reset-received=1000, reset-sent=1000, close, lose-response, late=2s, \
     502 (or another HTTP status), 429=5s, 429-until=2030-01-31T12:00:00Z, busy, expire-token, status=archiving, \
     vanish, truncate=100, garbage, drip=10/50ms, stall=100, length=+10, bomb=1000000, redirect=http://127.0.0.1:9/";
 const LIMITS: &str = "on=submitUserJob, skip=2, every=3, chance=0.05/42, times=3, handled";
 
-/// A text that is no [`Fault`]. Says what is not understood, and what is.
+/// An error for a text that is not a [`Fault`]. Its message names the part that is invalid and lists what is valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}; a fault is one of {KINDS}, followed by any of {LIMITS}, each after a comma")]
 pub struct ParseFaultError {
@@ -36,7 +36,7 @@ impl FromStr for Fault {
     }
 }
 
-/// The text between the commas, without the backslashes before those that do not count.
+/// Splits a text at its commas. A backslash keeps the next character.
 fn parts(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut characters = text.chars();
@@ -148,7 +148,7 @@ impl Display for Fault {
     }
 }
 
-/// A fault without what decides whom it befalls.
+/// Writes a fault without the conditions that select requests.
 impl Display for AppliedFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_fault(f, &self.kind, self.handled)

@@ -1,4 +1,5 @@
-//! ListenerSockets that can misbehave: a listener that stops listening and keeps its port, and connections that end on state.
+//! Sockets that can misbehave: a listener that stops listening and keeps its port, and connections that end on
+//! command.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -18,16 +19,16 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How many connections may wait to be accepted, as many as Tokio takes on its own.
+/// The maximum number of connections that wait to be accepted, the same as Tokio's default.
 const BACKLOG: u32 = 1024;
 
-/// How long to wait after a failure that is not the caller's.
+/// The pause after a failure that the caller did not cause.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Longer than any emulator runs, and still a moment that there is.
+/// A time longer than any emulator runs that can still be added to the current time.
 const AGES: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
-/// The port, and whether anybody listens there.
+/// The port and its listening socket, shared between the server and the emulator's handle.
 pub(crate) struct SharedListener {
     address: SocketAddr,
     runtime: Handle,
@@ -38,8 +39,8 @@ pub(crate) struct SharedListener {
 #[derive(Default)]
 struct ListenerSockets {
     listening: Option<TcpListener>,
-    /// Bound to the same port, so that nobody else gets it, and does not listen. Where two sockets cannot have the same
-    /// port there is none.
+    /// A socket that is bound to the same port and does not listen, so that no other program gets the port. `None` on
+    /// systems where two sockets cannot share a port.
     reserved: Option<TcpSocket>,
     refused_until: Option<Instant>,
     connections: Vec<Weak<ConnectionControl>>,
@@ -47,7 +48,7 @@ struct ListenerSockets {
 }
 
 impl SharedListener {
-    /// Takes a port of 127.0.0.1, and listens unless connections are to be refused at first.
+    /// Binds a port of 127.0.0.1, and listens unless connections are to be refused at first.
     pub(crate) fn bind(port: u16, refusal: Option<Duration>) -> io::Result<Arc<Self>> {
         let socket = bound((Ipv4Addr::LOCALHOST, port).into())?;
         let listener = Self {
@@ -67,7 +68,7 @@ impl SharedListener {
         self.address
     }
 
-    /// Stops listening for that long and closes what is open.
+    /// Stops listening for this long and closes all open connections.
     pub(crate) fn refuse(&self, time: Duration) {
         let until = Instant::now() + time.min(AGES);
         let mut sockets = self.lock();
@@ -80,19 +81,19 @@ impl SharedListener {
         self.changed.notify_one();
     }
 
-    /// Listens again, however long connections were to be refused.
+    /// Listens again, whatever the time for which connections were to be refused.
     pub(crate) fn stop_refusing(&self) {
         let refusing = self.lock().refused_until.is_some();
         if refusing {
             self.lock().refused_until = Some(Instant::now());
-            // Whoever accepts tries again if the port is taken.
+            // The accept loop tries again if the port is taken.
             let _taken = self.listen();
             self.changed.notify_one();
         }
     }
 
-    /// Listens, unless somebody does already. The spare socket has to be there first: none can be bound to the port of
-    /// one that listens.
+    /// Listens, unless the port is already listened on. The reserved socket must be bound first: no socket can be
+    /// bound to a port that is listened on.
     fn listen(&self) -> io::Result<()> {
         let _runtime = self.runtime.enter();
         let mut sockets = self.lock();
@@ -120,7 +121,7 @@ impl SharedListener {
         }
     }
 
-    /// A connection that was accepted, unless nobody listens any more.
+    /// Registers an accepted connection, unless the listener has been closed meanwhile.
     fn register(&self, stream: TcpStream) -> Option<Connection> {
         let control = Arc::new(ConnectionControl::default());
         let mut sockets = self.lock();
@@ -145,7 +146,7 @@ impl fmt::Debug for SharedListener {
     }
 }
 
-/// A socket with an address. On Windows the option would let it take an address that somebody listens on.
+/// Creates a socket with an address. On Windows the option would allow an address that is listened on.
 fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     #[cfg(not(windows))]
@@ -154,7 +155,7 @@ fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// Lets callers in through the listener, as long as it is there.
+/// Accepts connections for the server. The port is closed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct FaultyListener(pub(crate) Arc<SharedListener>);
 
@@ -201,7 +202,8 @@ impl Listener for FaultyListener {
             if let Some(until) = self.0.refused_until() {
                 self.wait(until).await;
             } else if let Some((connection, address)) = self.accepted().await {
-                // What is dripped must not be held back to be sent together. A connection already gone needs nothing.
+                // Small pieces must be sent at once. The call fails only if the connection is gone, which does not
+                // matter.
                 let _gone = connection.stream.set_nodelay(true);
                 return (connection, address);
             }
@@ -213,16 +215,16 @@ impl Listener for FaultyListener {
     }
 }
 
-/// How a connection ends.
+/// The way in which a connection is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CloseMode {
-    /// As after the last answer.
+    /// In order, as after the last response.
     Close,
-    /// With a reset, which is what a process that dies or a firewall that forgets looks like.
+    /// With a reset, as when a process dies or a firewall drops its state.
     Reset,
 }
 
-/// What can be done to a connection from where requests are handled.
+/// A handle through which the code that handles requests can end a connection.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionControl(Mutex<ControlState>);
 
@@ -234,7 +236,7 @@ struct ControlState {
 }
 
 impl ConnectionControl {
-    /// Ends the connection without another byte.
+    /// Ends the connection without sending another byte.
     pub(super) fn end(&self, mode: CloseMode) {
         let waker = {
             let mut state = self.lock();
@@ -246,7 +248,8 @@ impl ConnectionControl {
         }
     }
 
-    /// Ends the connection when all that was written so far is sent. To be called by what the connection writes.
+    /// Ends the connection once all bytes written so far have been sent. Must be called by the body that the
+    /// connection writes.
     pub(super) fn end_when_flushed(&self, mode: CloseMode) {
         self.lock().end_when_flushed = Some(mode);
     }
@@ -264,7 +267,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Fails if the connection is to end now, which makes the server drop it; keeps in mind who is to be woken if not.
+    /// Fails if the connection must end now, which makes the server drop it. Otherwise registers the waker.
     fn check(&self, context: &Context<'_>) -> io::Result<()> {
         let mut state = self.control.lock();
         if let Some(mode) = state.end_now {
@@ -276,7 +279,7 @@ impl Connection {
 
     fn ended(&self, mode: CloseMode) -> io::Error {
         if mode == CloseMode::Reset {
-            // Fails only if the connection is gone already.
+            // Fails only if the connection is already gone.
             let _gone = self.stream.set_zero_linger();
         }
         io::ErrorKind::ConnectionAborted.into()
@@ -327,7 +330,7 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// Who is at the other end of the connection that a request came on, and the connection itself.
+/// The address of the caller, and the control of the connection that a request came on.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectionInfo {
     pub(crate) address: SocketAddr,
@@ -335,12 +338,12 @@ pub(crate) struct ConnectionInfo {
 }
 
 impl ConnectionInfo {
-    /// The peer of a request, unless it came without a socket.
+    /// Returns the connection info of a request, unless the request came without a socket.
     pub(crate) fn of(extensions: &Extensions) -> Option<&Self> {
         extensions.get::<ConnectInfo<Self>>().map(|ConnectInfo(peer)| peer)
     }
 
-    /// The connection of a request. One that came without a socket has one to which nothing happens.
+    /// Returns the control of the connection of a request. Without a socket it has no effect.
     pub(super) fn connection(extensions: &Extensions) -> Arc<ConnectionControl> {
         Self::of(extensions).map(|peer| Arc::clone(&peer.control)).unwrap_or_default()
     }

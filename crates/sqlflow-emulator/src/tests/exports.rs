@@ -23,7 +23,7 @@ async fn a_failed_job_says_why_instead_of_exporting() {
     assert!(answer["error"].as_str().unwrap().contains("a.sql: Expected"), "{answer}");
 }
 
-/// Everything in a model that has an id: its name by id.
+/// Collects the name of everything in a model that has an id, by id.
 fn ids(value: &Value, found: &mut std::collections::HashMap<String, String>) {
     match value {
         Value::Object(fields) => {

@@ -136,7 +136,7 @@ async fn a_job_can_be_put_on_top_run_again_and_deleted() {
         server.form("/sqlflow/job/displayUserJobsSummary", &[("userId", "ann"), ("token", &token)]).await.json();
     assert_eq!(listed["data"]["jobIds"], json!([first, second]));
 
-    // The operation has no token in the vendor's description.
+    // The vendor's description of the operation has no token.
     let again = server.form("/sqlflow/job/rerunJob", &[("userId", "ann"), ("jobId", &first)]).await.json();
     assert_eq!(again["data"]["status"], "create");
     let job = server.finished(&first).await;

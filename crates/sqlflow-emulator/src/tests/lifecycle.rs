@@ -1,4 +1,4 @@
-//! Starting and stopping, over a socket.
+//! Starting and stopping an emulator, over a socket.
 
 use super::*;
 
@@ -11,7 +11,7 @@ async fn no_secret_is_printed() {
     assert!(!format!("{emulator:?}").contains("s3cret"));
 }
 
-/// A request over a socket, on a connection of its own.
+/// Sends a request over a socket, on a new connection.
 async fn raw(address: SocketAddr, request: &str) -> std::io::Result<String> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

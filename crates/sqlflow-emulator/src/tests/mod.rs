@@ -1,4 +1,4 @@
-//! The server as a caller sees it, asked through its router and, where the connection matters, over a socket.
+//! The server as a caller sees it, through its router and, where the connection matters, over a socket.
 
 mod direct;
 mod exports;
@@ -26,7 +26,7 @@ struct TestServer {
     _stop: watch::Sender<bool>,
 }
 
-/// An answer, read to its end.
+/// A response, read to its end.
 struct TestResponse {
     status: StatusCode,
     headers: HeaderMap,
@@ -102,7 +102,7 @@ impl TestServer {
         answer.json()["token"].as_str().unwrap().to_owned()
     }
 
-    /// Submits files as `ann` and gives the job's id.
+    /// Submits files as `ann` and returns the job's id.
     async fn submit(&self, token: &str, files: &[(&str, &[u8])]) -> String {
         let mut parts: Vec<TestPart<'_>> = vec![
             ("userId", None, b"ann"),
@@ -116,7 +116,7 @@ impl TestServer {
         answer["data"]["jobId"].as_str().unwrap().to_owned()
     }
 
-    /// Waits until a job has a status that is one of those given.
+    /// Waits until a job has one of these statuses.
     async fn until(&self, id: &str, statuses: &[&str]) -> JobSnapshot {
         let mut changes = self.service.jobs.subscribe();
         loop {
@@ -133,7 +133,7 @@ impl TestServer {
         self.until(id, &["success", "partial_success", "fail"]).await
     }
 
-    /// A finished job of `ann` on one script.
+    /// Runs a job of `ann` on one script until it has finished.
     async fn job_on(&self, sql: &str) -> (String, String) {
         let token = self.token("ann").await;
         let id = self.submit(&token, &[("a.sql", sql.as_bytes())]).await;

@@ -1,4 +1,4 @@
-//! Columns.
+//! The columns of objects, among them those that exist because a `*` passes them through.
 
 use sqlparser::ast::Ident;
 
@@ -10,10 +10,10 @@ use super::super::{
 };
 use super::LineageBuilder;
 
-/// The table that holds literals.
+/// The name of the table that holds literals.
 const CONSTANTS: &str = "SQL_CONSTANTS";
 
-/// What an object has of another by way of a `*`.
+/// An object whose columns another object has because of a `*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PassThrough {
     from: ObjectIndex,
@@ -22,14 +22,14 @@ pub(super) struct PassThrough {
 }
 
 impl LineageBuilder {
-    /// The column of a literal.
+    /// Returns the column of a literal.
     pub(in crate::analysis) fn constant(&mut self, literal: String, at: SourceRange) -> ColumnIndex {
         let constants = self.singleton(ObjectKind::ConstantTable, CONSTANTS);
         let name = Identifier { written: literal.clone(), normal: literal.clone(), key: literal, at };
         self.column(constants, &name)
     }
 
-    /// A column that cannot be given to a table.
+    /// Returns the column for a name that belongs to no known table, and reports it.
     pub(in crate::analysis) fn orphan(&mut self, name: &Identifier, file: &str) -> ColumnIndex {
         let (line, column) = name.at.start;
         let message = format!("{file}: find orphan column near: {}({line},{column})", name.written);
@@ -38,17 +38,17 @@ impl LineageBuilder {
         self.column(table, name)
     }
 
-    /// The column of that name, made if it is not there.
+    /// Returns the column with this name, creating it if necessary.
     pub(in crate::analysis) fn column(&mut self, object: ObjectIndex, name: &Identifier) -> ColumnIndex {
         self.existing(object, name).unwrap_or_else(|| self.discover_column(object, name))
     }
 
-    /// Makes an object a function that stands for a table: what it is called with flows into whatever is read of it.
+    /// Makes an object a function that is used as a table: its arguments flow into every column that is read from it.
     pub(in crate::analysis) fn set_arguments(&mut self, object: ObjectIndex, arguments: DataFlow) {
         self.arguments.insert(object, arguments);
     }
 
-    /// A column that an object turns out to have.
+    /// Adds a column that an object turns out to have.
     pub(in crate::analysis) fn discover_column(&mut self, object: ObjectIndex, name: &Identifier) -> ColumnIndex {
         let column = self.add_column(object, name);
         if let Some(flow) = self.arguments.get(&object).cloned() {
@@ -58,13 +58,13 @@ impl LineageBuilder {
         column
     }
 
-    /// The column of that name.
+    /// Returns the column with this name, if it exists.
     pub(in crate::analysis) fn existing(&self, object: ObjectIndex, name: &Identifier) -> Option<ColumnIndex> {
         let column = self.columns.get(&(object, name.key.clone()))?;
         Some(ColumnIndex { object, column: *column })
     }
 
-    /// A new column, even if there is one of that name.
+    /// Adds a column, even if there is one with this name.
     pub(in crate::analysis) fn add_column(&mut self, object: ObjectIndex, name: &Identifier) -> ColumnIndex {
         let column = Column {
             id: self.id(),
@@ -86,7 +86,7 @@ impl LineageBuilder {
         &mut self.lineage.objects[index.object.0].columns[index.column]
     }
 
-    /// The column that stands for the record set of an object.
+    /// Returns the column that stands for the record set of an object.
     pub(in crate::analysis) fn relation_rows(&mut self, object: ObjectIndex) -> ColumnIndex {
         let at = self.object(object).at.first().copied().unwrap_or(self.base);
         let name = Identifier {
@@ -98,7 +98,7 @@ impl LineageBuilder {
         self.column(object, &name)
     }
 
-    /// The columns of an object in order, without the one for its record set.
+    /// Returns the columns of an object in order, without the one for its record set.
     pub(in crate::analysis) fn columns_of(&self, object: ObjectIndex) -> Vec<ColumnIndex> {
         let columns = self.object(object).columns.iter().enumerate();
         columns
@@ -107,7 +107,7 @@ impl LineageBuilder {
             .collect()
     }
 
-    /// The name of a column, to look it up in another object.
+    /// Returns the name of a column, to look it up in another object.
     pub(in crate::analysis) fn name_of(&self, column: ColumnIndex) -> Identifier {
         let described = self.lineage.column(column);
         let quoted = described.name.chars().next().filter(|first| matches!(first, '"' | '`' | '['));
@@ -120,7 +120,7 @@ impl LineageBuilder {
         name
     }
 
-    /// Declares that no column of an object is unknown.
+    /// Declares that all columns of an object are known.
     pub(in crate::analysis) fn mark_complete(&mut self, object: ObjectIndex) {
         self.complete.insert(object);
     }
@@ -129,12 +129,12 @@ impl LineageBuilder {
         self.complete.contains(&object)
     }
 
-    /// Takes back that no column of an object is unknown.
+    /// Declares that an object may have unknown columns.
     pub(in crate::analysis) fn mark_incomplete(&mut self, object: ObjectIndex) {
         self.complete.remove(&object);
     }
 
-    /// Gives the columns of an intermediate result the names that an alias lists.
+    /// Renames the columns of an intermediate result to the names that an alias lists.
     pub(in crate::analysis) fn rename_columns(&mut self, object: ObjectIndex, names: &[Identifier]) {
         for (column, name) in self.columns_of(object).into_iter().zip(names) {
             let old = self.name_of(column);
@@ -146,7 +146,7 @@ impl LineageBuilder {
         }
     }
 
-    /// Notes the data type of a column, unless the column is unknown or its type is known.
+    /// Records the data type of a column, unless the column is unknown or its type is known.
     pub(in crate::analysis) fn adopt_type(&mut self, table: &[&str], column: &str, data_type: &str) {
         let parts: Vec<Identifier> = table.iter().map(|part| self.made_up_identifier(*part, self.base)).collect();
         let Some((last, qualifiers)) = parts.split_last() else { return };
@@ -158,7 +158,7 @@ impl LineageBuilder {
         }
     }
 
-    /// Declares that an object has the unknown columns of another as well.
+    /// Declares that an object also has the unknown columns of another object.
     pub(in crate::analysis) fn pass_through(&mut self, object: ObjectIndex, from: ObjectIndex, effect: Effect) {
         let process = self.process.filter(|_| effect.changes_the_database());
         let pass_throughs = self.pass_throughs.entry(object).or_default();
@@ -167,7 +167,7 @@ impl LineageBuilder {
         }
     }
 
-    /// What `*` stands for: the columns of an object, with one named `*` for those that are unknown.
+    /// Returns the columns that `*` stands for: those of an object, and one named `*` for the unknown ones.
     pub(in crate::analysis) fn columns_of_star(&mut self, object: ObjectIndex, at: SourceRange) -> Vec<ColumnIndex> {
         if !self.is_complete(object) && !self.pass_throughs.contains_key(&object) {
             let star = self.made_up_identifier("*", at);
@@ -177,12 +177,12 @@ impl LineageBuilder {
         columns.into_iter().filter(|column| !self.passed_columns.contains(column)).collect()
     }
 
-    /// Whether a column stands for unknown ones.
+    /// Returns `true` if a column stands for unknown columns.
     pub(in crate::analysis) fn is_star(&self, column: ColumnIndex) -> bool {
         !self.is_complete(column.object) && self.lineage.column(column).name == "*"
     }
 
-    /// The column a statement means when it says `object.name`, or nothing if there cannot be one.
+    /// Returns the column that a statement means by `object.name`, or `None` if there cannot be one.
     pub(in crate::analysis) fn find_column(&mut self, object: ObjectIndex, name: &Identifier) -> Option<ColumnIndex> {
         if let Some(column) = self.existing(object, name) {
             return Some(column);
@@ -197,7 +197,7 @@ impl LineageBuilder {
         self.passed_column(object, name)
     }
 
-    /// A column that an object has because a `*` lets it through.
+    /// Returns a column that an object has because a `*` passes it through.
     fn passed_column(&mut self, object: ObjectIndex, name: &Identifier) -> Option<ColumnIndex> {
         let sources = self.pass_throughs.get(&object).cloned().unwrap_or_default();
         let &[pass] = sources.as_slice() else {
@@ -208,7 +208,7 @@ impl LineageBuilder {
         let column = self.add_column(object, name);
         self.passed_columns.insert(column);
         let clause = (pass.effect == Effect::Select).then_some(Clause::SelectList);
-        // It was the statement with the `*` that did this, and not the one that reads the column.
+        // The statement with the `*` made this relationship, not the one that reads the column.
         let reading = std::mem::replace(&mut self.process, pass.process);
         let source = Endpoint { column: source, clause, at: name.at };
         self.relate(RelationshipKind::Fdd, pass.effect, column, vec![source]);

@@ -1,4 +1,4 @@
-//! Objects.
+//! The objects of a lineage: one for each table and view, however often it is named, and the intermediate results.
 
 use sqlparser::ast::ObjectName;
 
@@ -6,10 +6,10 @@ use super::super::identifier::{self, Identifier};
 use super::super::{Namespace, Object, ObjectIndex, ObjectKind, SourceRange};
 use super::LineageBuilder;
 
-/// How many places of one table are remembered.
+/// The maximum number of ranges that are recorded for one table.
 const MAX_PLACES: usize = 8;
 
-/// The table that holds columns whose table is unknown.
+/// The name of the table that holds columns whose table is unknown.
 const PSEUDO_TABLE: &str = "pseudo_table_include_orphan_column";
 
 impl LineageBuilder {
@@ -17,7 +17,7 @@ impl LineageBuilder {
         self.lineage.object(index)
     }
 
-    /// The table or view of that name, which begins to exist when first named.
+    /// Returns the table or view with this name, creating it when it is first named.
     pub(in crate::analysis) fn stored(&mut self, name: &ObjectName, kind: ObjectKind) -> ObjectIndex {
         let parts: Vec<Identifier> = identifier::parts(name).into_iter().map(|ident| self.name(ident)).collect();
         let Some((last, qualifiers)) = parts.split_last() else {
@@ -52,12 +52,12 @@ impl LineageBuilder {
         index
     }
 
-    /// Server, database and schema from qualifiers, the defaults filling in.
+    /// Returns server, database and schema from qualifiers and the defaults.
     pub(super) fn namespace_of(&self, qualifiers: &[Identifier]) -> [Option<Identifier>; 3] {
         let default = |text: &Option<String>| text.as_ref().map(|text| self.made_up_identifier(text, self.base));
         let mut named = qualifiers.iter().rev().cloned();
         let schema = if self.settings.vendor.supports_schemas() {
-            // `db..t` leaves the schema to the default.
+            // `db..t` uses the default schema.
             named.next().filter(|name| !name.key.is_empty()).or_else(|| default(&self.settings.schema))
         } else {
             None
@@ -78,7 +78,7 @@ impl LineageBuilder {
         Namespace { server: written(server), database: written(database), schema: written(schema) }
     }
 
-    /// A new intermediate result.
+    /// Adds an intermediate result.
     pub(in crate::analysis) fn intermediate(&mut self, kind: ObjectKind, name: String, at: SourceRange) -> ObjectIndex {
         let normal_name = self.made_up_identifier(&name, at).normal;
         let id = self.id();
@@ -94,7 +94,7 @@ impl LineageBuilder {
         })
     }
 
-    /// A new intermediate result named by a prefix and the next number.
+    /// Adds an intermediate result that is named by a prefix and the next number.
     pub(in crate::analysis) fn numbered(&mut self, kind: ObjectKind, prefix: &str, at: SourceRange) -> ObjectIndex {
         let number = self.count(prefix);
         self.intermediate(kind, format!("{prefix}-{number}"), at)
