@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_of_zero_never_ends() {
+    fn a_token_with_a_lifetime_of_zero_never_expires() {
         let now = SystemTime::now();
         let accounts = Accounts::new(None, Duration::ZERO);
         let token = accounts.issue("ann", "s3cret", now).unwrap();
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_were_made_to_expire_give_way_to_new_ones_at_once() {
+    fn new_tokens_are_valid_after_old_ones_were_expired() {
         let now = SystemTime::now();
         let accounts = open();
         let old = accounts.issue("ann", "s3cret", now).unwrap();
@@ -183,14 +183,14 @@ mod tests {
     }
 
     #[test]
-    fn the_on_premise_user_needs_no_token_of_its_own() {
+    fn the_on_premise_user_needs_no_issued_token() {
         let now = SystemTime::now();
         assert_eq!(open().check(ON_PREMISE_USER, ON_PREMISE_TOKEN, now), Ok(()));
         assert_eq!(open().check("ann", ON_PREMISE_TOKEN, now), Err(Failure::denied()));
     }
 
     #[test]
-    fn a_required_account_shuts_out_all_others() {
+    fn a_required_account_excludes_all_others() {
         let now = SystemTime::now();
         let accounts = Accounts::new(Some(("ann".into(), "s3cret".into())), DAY);
         assert!(accounts.issue("ann", "s3cret", now).is_ok());

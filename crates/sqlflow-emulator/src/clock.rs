@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_written_without_a_zone() {
+    fn a_time_is_written_without_a_zone() {
         let written = |seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds));
         assert_eq!(written(0), "1970-01-01 00:00:00");
         assert_eq!(written(951_782_400), "2000-02-29 00:00:00");

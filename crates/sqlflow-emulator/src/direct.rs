@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn anonymous_calls_start_anew_each_day() {
+    fn the_limit_of_anonymous_calls_starts_again_each_day() {
         let calls = AnonymousCalls::default();
         let caller = CallerAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let now = SystemTime::UNIX_EPOCH;

@@ -21,7 +21,7 @@ pub(super) const CSV: &str = "text/csv;charset=utf-8";
 const GRAPHML: &str = "application/octet-stream";
 
 /// Responds to an export. Writing a large lineage takes a while, so it is done on a thread for blocking work.
-pub(super) async fn answer(
+pub(super) async fn respond(
     service: &Arc<Service>,
     action: Action,
     user: &str,

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relation_type_that_there_is_not_is_named() {
+    fn an_unknown_relationship_type_is_named() {
         assert_eq!(form("showRelationType=FDD, er").relation_types("fdd").as_deref(), Ok("FDD, er"));
         assert_eq!(form("").relation_types("fdr").as_deref(), Ok("fdr"));
         let refused = form("showRelationType=fdd,nope").relation_types("fdd").unwrap_err();
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_object_is_taken_field_by_field() {
+    fn the_fields_of_a_json_object_become_parameters() {
         let mut parameters = Parameters::default();
         parameters.add_json(br#"{"sqltext":"select 1","level":3,"jobid":null}"#).unwrap();
         assert_eq!(parameters.get("sqltext"), Some("select 1"));

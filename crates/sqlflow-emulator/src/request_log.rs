@@ -115,14 +115,14 @@ pub(super) async fn record_request(State(service): State<Arc<Service>>, request:
     let (request, body) = IncomingBody::of(request, received);
     let intercepted = InterceptedRequest { service: Arc::clone(&service), number, request, body, next };
     let mut response = intercepted.respond(fault).await;
-    let understood = response.extensions_mut().remove::<ParameterNames>();
+    let names = response.extensions_mut().remove::<ParameterNames>();
     let code = response.extensions_mut().remove::<EnvelopeCode>();
     let sent = response.extensions_mut().remove::<SuppressedResponse>().is_none();
     service.requests.update(number, |record| {
         record.status = sent.then(|| response.status().as_u16());
         record.code = code.map(|EnvelopeCode(code)| code);
         // A request that is handled later gets its parameter names later.
-        record.fields = understood.map_or_else(|| std::mem::take(&mut record.fields), |understood| understood.fields);
+        record.fields = names.map_or_else(|| std::mem::take(&mut record.fields), |names| names.fields);
         tracing::debug!(
             method = record.method,
             path = record.path,
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_noted_on_its_own_request() {
+    fn a_response_is_recorded_for_its_own_request() {
         let log = RequestLog::default();
         let first = open(&log, "/a");
         let second = open(&log, "/b");
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_requests_are_forgotten_first() {
+    fn the_oldest_requests_are_dropped_first() {
         let log = RequestLog::default();
         let forgotten = open(&log, "/first");
         for _ in 0..CAPACITY {

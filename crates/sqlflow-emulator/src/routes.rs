@@ -222,8 +222,8 @@ async fn dispatch(State(service): State<Arc<Service>>, request: Request) -> Resp
         submission::vanish(&service, operation.action, &parameters);
     }
     let fields = parameters.names();
-    let answer = answer(&service, operation, &mut parameters, caller).await;
-    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+    let outcome = run_action(&service, operation, &mut parameters, caller).await;
+    let mut response = outcome.unwrap_or_else(IntoResponse::into_response);
     response.extensions_mut().insert(ParameterNames { fields });
     response
 }
@@ -250,7 +250,7 @@ fn draws_a_job(parameters: &Parameters) -> bool {
     parameters.get("jobId").is_some() && parameters.get("sqltext").is_none() && !parameters.has("sqlfile")
 }
 
-async fn answer(
+async fn run_action(
     service: &Arc<Service>,
     operation: &Operation,
     parameters: &mut Parameters,
@@ -271,7 +271,7 @@ async fn answer(
         Action::ResumeSchedule => submission::cancel_schedule(service, &user, parameters, false),
         Action::UpdateSchedule => submission::update_schedule(service, &user, parameters),
         Action::AnalyseGraph if draws_a_job(parameters) => {
-            export::answer(service, Action::JobGraph, &user, parameters).await
+            export::respond(service, Action::JobGraph, &user, parameters).await
         }
         Action::Analyse | Action::AnalyseGraph | Action::AnalyseFullJson | Action::AnalyseCsv => {
             direct::analyse(operation.action, parameters).await
@@ -282,7 +282,7 @@ async fn answer(
             501,
             format!("The SQLFlow emulator does not implement the operation '{}'.", operation.name()),
         )),
-        action => export::answer(service, action, &user, parameters).await,
+        action => export::respond(service, action, &user, parameters).await,
     }
 }
 

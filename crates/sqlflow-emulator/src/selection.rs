@@ -393,7 +393,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_quotes_around_a_name_are_taken_off() {
+    fn only_the_quotes_around_a_name_are_removed() {
         let cases = [
             (r#""a""b""#, r#"a"b"#),
             ("c[0]", "c[0]"),

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_past_the_limit_is_refused_at_its_end() {
+    fn an_upload_above_the_limit_is_refused_at_its_end() {
         let mut size = UploadSize::default();
         size.spend(200 * 1024 * 1024).unwrap();
         assert_eq!(size.check(), Ok(()));

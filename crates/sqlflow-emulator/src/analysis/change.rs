@@ -29,7 +29,7 @@ impl StatementWalker<'_> {
         }
         self.assign(&insert.assignments, table, table, &NameScope::within(None), Effect::Insert);
         if insert.on.is_some() {
-            self.note_omission("what an insert does to rows that are there already is");
+            self.note_omission("the conflict clause of an insert, which may change existing rows, is");
         }
     }
 

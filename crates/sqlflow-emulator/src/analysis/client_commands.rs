@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_of_sql_plus_are_blanked_where_no_statement_is_open() {
+    fn sql_plus_commands_are_blanked_between_statements() {
         let sql = "PROMPT it's ä\nset define off\nselect a\nfrom t\n/\nupdate t\nset a = 1;\n@next.sql\nexit\n";
         let blanks = " ".repeat("PROMPT it's ä".len());
         let left = format!(
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slash_in_a_comment_or_a_string_is_left_alone() {
+    fn a_slash_in_a_comment_or_a_string_is_unchanged() {
         for sql in ["/*\n/\n*/ select 1", "select 'a\n/\nb' from t", "select a\n/ b from t"] {
             assert_eq!(without_commands(sql, Dialect::Oracle), sql);
         }

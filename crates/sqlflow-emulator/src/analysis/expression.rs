@@ -262,7 +262,7 @@ impl StatementWalker<'_> {
                     flow.join(self.expression(&ordered.expr, scope, Clause::OrderBy).decides());
                 }
             }
-            Some(WindowType::NamedWindow(_)) => self.note_omission("what a named window partitions and orders by is"),
+            Some(WindowType::NamedWindow(_)) => self.note_omission("the definition of a named window is"),
             None if is_aggregate(&name) => flow.deciding.extend(self.grouping.iter().copied()),
             None => {}
         }

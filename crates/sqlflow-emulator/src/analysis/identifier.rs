@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_keep_an_identifier_apart_where_the_dialect_says_so() {
+    fn quotes_distinguish_identifiers_where_the_dialect_says_so() {
         let (bare, quoted) = (Ident::new("orders"), Ident::with_quote('"', "orders"));
         assert_ne!(key(Dialect::Oracle, &bare), key(Dialect::Oracle, &quoted));
         assert_eq!(key(Dialect::Oracle, &bare), key(Dialect::Oracle, &Ident::with_quote('"', "ORDERS")));

@@ -40,6 +40,7 @@ pub(super) use lineage::{
     ObjectKind, Process, RELATION_ROWS, Relationship, RelationshipKind, SourceRange, UNNAMED,
 };
 pub(super) use vendor::Vendor;
+pub use vendor::{vendor_aliases, vendors};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -88,7 +89,8 @@ impl Analyzer {
             return;
         }
         if damaged {
-            let message = format!("{name}: the file is not valid UTF-8; what could not be decoded was replaced.");
+            let message =
+                format!("{name}: the file is not valid UTF-8; bytes that could not be decoded were replaced.");
             self.builder.add_diagnostic(DiagnosticKind::SyntaxHint, name, message, None);
         }
         script::read(&mut self.builder, name, text);
@@ -130,7 +132,7 @@ pub(super) async fn run_off_thread(
     let blocking = tokio::task::spawn_blocking(move || {
         let thread = std::thread::Builder::new().name("sqlflow-analysis".into()).stack_size(STACK_BYTES);
         let analysis = thread.spawn(analysis).map_err(|error| format!("The analysis could not be started: {error}"))?;
-        analysis.join().map_err(|panic| format!("The analysis broke down: {}", panic_message(panic.as_ref())))
+        analysis.join().map_err(|panic| format!("The analysis panicked: {}", panic_message(panic.as_ref())))
     });
     blocking.await.map_err(|error| format!("The analysis was abandoned: {error}"))?
 }

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lists_are_flat() {
+    fn long_lists_are_not_deep() {
         assert!(!too_deep(&format!("insert into t values {}", vec!["(1, 'a', -2)"; 60_000].join(", "))));
         assert!(!too_deep(&"insert into t (a) select a + b from s;\n".repeat(20_000)));
     }

@@ -22,9 +22,7 @@ pub(super) fn read(builder: &mut LineageBuilder, name: &str, text: &str) {
     }
     let readable = client_commands::without_commands(text, builder.dialect());
     if nesting::is_too_deep(&readable, builder.dialect()) {
-        let message = format!(
-            "{name}: not analysed: an expression has more operators, or a query more parts, than can be followed"
-        );
+        let message = format!("{name}: not analysed: an expression has too many operators, or a query too many parts");
         return builder.add_diagnostic(DiagnosticKind::SyntaxError, name, message, None);
     }
     // A semicolon may replace a line break, so lines are counted in the text without added semicolons.
@@ -228,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_of_a_syntax_error_counts_from_the_start_of_the_script() {
+    fn the_position_of_a_syntax_error_counts_from_the_start_of_the_script() {
         let base = SourceRange { start: (10, 5), end: (12, 1), script: 0 };
         assert_eq!(offset(base, (1, 3)), (10, 7));
         assert_eq!(offset(base, (2, 3)), (11, 3));

@@ -102,7 +102,7 @@ impl StatementWalker<'_> {
         use sqlparser::ast::ExcludeSelectItem;
 
         if options.opt_replace.is_some() || options.opt_rename.is_some() || options.opt_ilike.is_some() {
-            self.report_omission("what is done to the columns of * is");
+            self.report_omission("a modifier of the columns of * is");
         }
 
         let excluded: Vec<&Ident> = match &options.opt_exclude {

@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statements_of_t_sql_are_told_apart_by_their_first_words() {
+    fn t_sql_statements_are_separated_by_their_first_words() {
         let sql = "insert into t(a)\nselect b from s\n\ninsert into u(a) select c from s2\nupdate t\nset a = 1";
         let separated = separate(sql, Dialect::Mssql).unwrap();
         assert_eq!(
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_statement_does_not_take_the_next_with_it() {
+    fn the_statement_after_a_broken_one_is_found() {
         let sql = "insrt into t select 1\ncreate view v as\nselect a from s";
         let separated = separate(sql, Dialect::Postgres).unwrap();
         assert_eq!(separated, "insrt into t select 1;create view v as\nselect a from s");
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_statements_of_a_body_without_grammar_are_found() {
+    fn the_statements_of_a_body_without_a_grammar_are_found() {
         let sql = "create or replace procedure p(x number) is\nbegin\n  insert into t select a from s;\nend;";
         let separated = separate(sql, Dialect::Oracle).unwrap();
         assert!(separated.contains(";\n  insert") || separated.contains("begin; "), "{separated}");

@@ -44,10 +44,10 @@ impl StatementWalker<'_> {
             }
             Statement::While(repeated) => self.conditional(&repeated.while_block),
             Statement::CreateFunction(create) => {
-                self.skip_statement(&format!("the body of function {} is", create.name))
+                self.skip_statement(&format!("the body of function {} is", create.name));
             }
             Statement::CreateTrigger(create) => self.skip_statement(&format!("the body of trigger {} is", create.name)),
-            Statement::Execute { .. } => self.note_omission("what is executed by name or as text is"),
+            Statement::Execute { .. } => self.note_omission("the routine or text that EXECUTE runs is"),
             Statement::Copy { .. }
             | Statement::CopyIntoSnowflake { .. }
             | Statement::Unload { .. }

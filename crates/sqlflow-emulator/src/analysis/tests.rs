@@ -98,7 +98,7 @@ fn an_insert_pairs_its_columns_with_those_of_the_query_by_position() {
 }
 
 #[test]
-fn an_insert_of_values_only_has_literals_for_sources() {
+fn an_insert_of_values_has_literals_as_sources() {
     let lineage = analyse("dbvmysql", &["insert into t (a, b) values (1, 'x'), (2, 'y')"]);
     assert_eq!(
         fdd(&lineage),
@@ -136,7 +136,7 @@ fn a_view_may_name_its_columns() {
 }
 
 #[test]
-fn a_table_made_from_a_query_is_known_afterwards() {
+fn a_table_created_from_a_query_is_known_afterwards() {
     let lineage = analyse("dbvsnowflake", &["create table t as select a, b from s; insert into u select * from t"]);
     assert_eq!(
         fdd(&lineage)[2..],
@@ -178,7 +178,7 @@ fn a_recursive_common_table_expression_reads_itself() {
 }
 
 #[test]
-fn recursion_needs_no_word_for_it_in_oracle() {
+fn recursion_needs_no_keyword_in_oracle() {
     let lineage = analyse("dbvoracle", &["with c as (select a from t union all select a from c) select a from c"]);
     assert_eq!(lineage.objects.iter().filter(|object| object.kind.is_stored()).count(), 1);
     assert!(fdd(&lineage).contains(&"select CTE-C-1.a -> RS-2.a".to_owned()), "{:#?}", fdd(&lineage));
@@ -199,7 +199,7 @@ fn existence_is_decided_by_rows_and_membership_by_values() {
 }
 
 #[test]
-fn the_parts_of_a_union_meet_by_position() {
+fn the_parts_of_a_union_match_by_position() {
     let lineage = analyse(
         "dbvmssql",
         &["create view v as select a, b from t union all select c, d from u union select e, f from w"],
@@ -222,7 +222,7 @@ fn the_parts_of_a_union_meet_by_position() {
 }
 
 #[test]
-fn what_an_except_takes_away_only_decides_the_rows() {
+fn the_rows_that_an_except_removes_only_decide_the_result() {
     let lineage = analyse("dbvpostgresql", &["select a from t except select b from u"]);
     assert!(!fdd(&lineage).iter().any(|flow| flow.contains("RS-2.b ->")));
     assert!(fdr(&lineage).contains(&"select RS-2.b -> RESULT_OF_MINUS-1.RelationRows".to_owned()));
@@ -299,7 +299,7 @@ fn a_merge_inserts_and_updates() {
 }
 
 #[test]
-fn an_update_changes_its_target_through_what_it_sets() {
+fn an_update_changes_its_target_through_a_record_set() {
     let lineage = analyse("dbvpostgresql", &["update t set v = s.q * 2 from s where s.id = t.id"]);
     assert_eq!(fdd(&lineage), ["select s.q, SQL_CONSTANTS.2 -> UPDATE-SET-1.v", "update UPDATE-SET-1.v -> t.v"]);
     assert_eq!(
@@ -317,7 +317,7 @@ fn an_update_by_alias_changes_the_table_behind_it() {
 }
 
 #[test]
-fn a_statement_in_a_query_yields_what_it_returns() {
+fn a_statement_in_a_query_yields_its_returned_columns() {
     let sql =
         "with i as (insert into t (a) select b from s where c = 1 returning a) insert into log (z) select a from i";
     let lineage = analyse("dbvpostgresql", &[sql]);
@@ -371,7 +371,7 @@ fn a_star_over_an_unknown_table_stays_a_star() {
 }
 
 #[test]
-fn a_column_goes_to_the_table_that_is_known_to_have_it() {
+fn a_column_belongs_to_the_table_that_is_known_to_have_it() {
     let sql = "create table t (a int, x int); create table u (b int, y int); select a, b from t, u";
     let lineage = analyse("dbvoracle", &[sql]);
     assert_eq!(fdd(&lineage), ["select t.a -> RS-1.a", "select u.b -> RS-1.b"]);
@@ -395,7 +395,7 @@ fn a_correlated_subquery_sees_the_outer_tables() {
 }
 
 #[test]
-fn quotes_tell_objects_apart_where_the_dialect_says_so() {
+fn quotes_distinguish_objects_where_the_dialect_says_so() {
     let lineage = analyse(
         "dbvoracle",
         &[r#"insert into "T" ("a") select "My Col" from Orders; insert into t (B) select c from ORDERS"#],
@@ -412,7 +412,7 @@ fn quotes_tell_objects_apart_where_the_dialect_says_so() {
 }
 
 #[test]
-fn qualifiers_place_a_table() {
+fn qualifiers_decide_the_namespace_of_a_table() {
     let lineage = analyse("dbvmssql", &["select a from srv.db.dbo.t; select a from [db].[dbo].[u]; select a from w"]);
     let place = |name: &str| object(&lineage, name).namespace.clone();
     let text = |text: &str| Some(text.to_owned());
@@ -434,7 +434,7 @@ fn a_default_schema_makes_two_spellings_one_table() {
 }
 
 #[test]
-fn identifiers_are_found_at_their_place_in_the_script() {
+fn identifiers_have_their_positions_in_the_script() {
     let lineage =
         analyse("dbvoracle", &["-- ä comment\ninsert into t (a)\n  select s.col\n  from s;\nselect\n z from u"]);
     let at = |range: SourceRange| (range.start, range.end);
@@ -447,7 +447,7 @@ fn identifiers_are_found_at_their_place_in_the_script() {
 }
 
 #[test]
-fn a_syntax_error_leaves_the_other_file_alone() {
+fn a_syntax_error_does_not_affect_the_other_file() {
     let lineage = analyse("dbvmysql", &["insert into t select a from s", "select 1;\nselec bogus from x"]);
     assert_eq!(lineage.statements, 2);
     assert!(lineage.is_incomplete());
@@ -472,7 +472,7 @@ fn a_routine_that_cannot_be_read_is_an_error() {
 }
 
 #[test]
-fn the_statements_of_a_procedure_bear_its_name() {
+fn the_statements_of_a_procedure_are_named_after_it() {
     let sql = "create procedure load_t as begin insert into t (a) select b from s; end";
     let lineage = analyse("dbvmssql", &[sql]);
     assert_eq!(processes(&lineage), [("load_t Insert-1", "sstinsert")]);
@@ -495,7 +495,7 @@ fn use_names_the_database_for_the_rest_of_the_script() {
 }
 
 #[test]
-fn a_vendor_without_a_dialect_is_read_and_said_so() {
+fn a_vendor_without_a_dialect_is_read_and_reported() {
     let lineage = analyse("dbvteradata", &["insert into t select a from s"]);
     assert_eq!(lineage.diagnostics[0].kind, DiagnosticKind::SyntaxHint);
     assert!(!lineage.is_incomplete());
@@ -503,7 +503,7 @@ fn a_vendor_without_a_dialect_is_read_and_said_so() {
 }
 
 #[test]
-fn deep_nesting_is_survived() {
+fn deep_nesting_does_not_overflow_the_stack() {
     let chain = format!("select {} from t", vec!["a"; 9_000].join(" + "));
     let nested = format!("select {}a{} from t", "(".repeat(3000), ")".repeat(3000));
     let unions = vec!["select a from t"; 2000].join(" union all ");
@@ -523,7 +523,7 @@ fn a_panic_in_the_analysis_is_an_error() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let settings = AnalysisSettings { vendor: Vendor::find("dbvoracle").unwrap(), database: None, schema: None };
     let outcome = runtime.block_on(run_off_thread(settings, |_| panic!("out of {}", "luck")));
-    assert_eq!(outcome.unwrap_err(), "The analysis broke down: out of luck");
+    assert_eq!(outcome.unwrap_err(), "The analysis panicked: out of luck");
 }
 
 #[tokio::test]
@@ -546,7 +546,7 @@ async fn an_analysis_that_nobody_waits_for_ends_early() {
 }
 
 #[test]
-fn what_is_left_out_is_said() {
+fn omissions_are_reported() {
     let said = |vendor, sql: &str| {
         let lineage = analyse(vendor, &[sql]);
         let diagnostic = lineage.diagnostics.first().unwrap_or_else(|| panic!("nothing was said about {sql}"));
@@ -555,7 +555,7 @@ fn what_is_left_out_is_said() {
     let (kind, message) =
         said("dbvpostgresql", "insert into t (a) select b from s on conflict (a) do update set a = excluded.a");
     assert_eq!(kind, DiagnosticKind::SyntaxHint);
-    assert!(message.contains("rows that are there already"), "{message}");
+    assert!(message.contains("existing rows"), "{message}");
     let (kind, _) = said("dbvbigquery", "select * replace (a + 1 as a) from t");
     assert_eq!(kind, DiagnosticKind::AnalyzeError);
     let (kind, message) = said("dbvpostgresql", "copy t from '/data.csv'");
@@ -564,7 +564,7 @@ fn what_is_left_out_is_said() {
 }
 
 #[test]
-fn commands_of_a_client_cost_no_statement() {
+fn client_commands_are_skipped() {
     let oracle = "PROMPT it's loading\ncreate view v as select a from s\n/\ninsert into t (a) select a from v;\nexit\n";
     let lineage = analyse("dbvoracle", &[oracle]);
     assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
@@ -578,7 +578,7 @@ fn commands_of_a_client_cost_no_statement() {
 }
 
 #[test]
-fn a_batch_without_semicolons_loses_nothing() {
+fn a_batch_without_semicolons_is_read_completely() {
     let lineage = analyse("dbvmssql", &["insert into t(a) select b from s\n\ninsert into u(a) select c from s2"]);
     assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
     assert!(fdd(&lineage).contains(&"insert INSERT-SELECT-1.b -> t.a".to_owned()), "{:#?}", fdd(&lineage));
@@ -587,7 +587,7 @@ fn a_batch_without_semicolons_loses_nothing() {
 }
 
 #[test]
-fn the_body_of_a_routine_without_grammar_is_read_as_far_as_it_goes() {
+fn the_statements_in_a_routine_without_a_grammar_are_read() {
     let sql = "create or replace procedure p (x in number) is\nbegin\n  insert into t (a) select b from s;\n  update t set a = 1;\nend;\n/\ninsert into u (a) select a from t;";
     let lineage = analyse("dbvoracle", &[sql]);
     assert!(lineage.is_incomplete());
@@ -616,7 +616,7 @@ fn a_table_is_known_before_the_file_that_defines_it_is_read() {
 }
 
 #[test]
-fn whatever_is_read_of_a_table_function_comes_from_its_arguments() {
+fn the_columns_of_a_table_function_come_from_its_arguments() {
     let cases = [
         (
             "dbvsnowflake",
@@ -666,7 +666,7 @@ fn whatever_is_read_of_a_table_function_comes_from_its_arguments() {
 }
 
 #[test]
-fn a_column_that_is_read_later_is_the_work_of_the_statement_that_made_its_table() {
+fn a_column_that_is_read_later_is_attributed_to_the_statement_that_created_its_table() {
     let lineage = analyse("dbvoracle", &["create table t as select * from s1; create table t2 as select a from t;"]);
     let late =
         lineage.relationships.iter().find(|relationship| column_name(&lineage, relationship.target.column) == "t.a");
@@ -678,7 +678,7 @@ fn a_column_that_is_read_later_is_the_work_of_the_statement_that_made_its_table(
 }
 
 #[test]
-fn a_star_keeps_the_columns_beside_it() {
+fn a_star_keeps_the_columns_next_to_it() {
     let sql = "create view v as select a.*, b.x from a join b on a.k = b.k; create view w as select * from v";
     let flows = fdd(&analyse("dbvoracle", &[sql]));
     for flow in ["select v.* -> RS-2.*", "select v.x -> RS-2.x", "create_view RS-2.x -> w.x"] {
@@ -712,7 +712,7 @@ fn a_merge_into_an_unknown_table_names_its_columns_after_the_values() {
 }
 
 #[test]
-fn what_chooses_among_arguments_only_decides() {
+fn arguments_that_choose_a_value_only_decide_it() {
     let cases = [
         ("dbvsnowflake", "iff(a = 1, b, c)", "t.b, t.c", "t.a"),
         ("dbvoracle", "decode(d, 1, e, g, f, h)", "t.e, t.f, t.h", "t.d, t.g"),
@@ -752,7 +752,7 @@ fn a_foreign_key_is_a_relation_between_entities_too() {
 }
 
 #[test]
-fn a_clause_that_the_protocol_has_no_word_for_is_unknown() {
+fn a_clause_without_a_name_in_the_protocol_is_unknown() {
     let lineage =
         analyse("dbvoracle", &["select d, sum(x) from t where y = 1 group by d having max(z) > 1 order by d"]);
     let ends = lineage.relationships.iter().filter(|relationship| relationship.kind == RelationshipKind::Fdr);

@@ -74,8 +74,8 @@ impl InterceptedRequest {
             (Some(mut response), _) => {
                 if handled {
                     let mut ignored = self.next.run(self.request).await;
-                    let understood = ignored.extensions_mut().remove::<ParameterNames>().unwrap_or_default();
-                    response.extensions_mut().insert(understood);
+                    let names = ignored.extensions_mut().remove::<ParameterNames>().unwrap_or_default();
+                    response.extensions_mut().insert(names);
                 }
                 // Unread bytes would turn the end of the connection into a reset.
                 self.body.drain().await;
@@ -118,8 +118,8 @@ impl InterceptedRequest {
             };
             tokio::select! {
                 mut handled = handled => {
-                    let understood = handled.extensions_mut().remove::<ParameterNames>().unwrap_or_default();
-                    service.requests.update(number, |record| record.fields = understood.fields);
+                    let names = handled.extensions_mut().remove::<ParameterNames>().unwrap_or_default();
+                    service.requests.update(number, |record| record.fields = names.fields);
                 }
                 () = wait_for_stop(service.stopped.clone()) => {}
             }

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_takes_its_turns() {
+    fn conditions_select_requests() {
         assert_eq!(hits(vec![Fault::busy()], 3), [1, 2, 3]);
         assert_eq!(hits(vec![Fault::busy().on("rerunJob")], 3), [0; 0]);
         assert_eq!(hits(vec![Fault::busy().on("rerunJob").on("submitUserJob").times(1)], 3), [1]);
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_follows_from_the_seed() {
+    fn the_seed_determines_the_choice_of_requests() {
         let first = hits(vec![Fault::busy().chance(0.25, 7)], 1000);
         assert_eq!(first, hits(vec![Fault::busy().chance(0.25, 7)], 1000));
         assert_ne!(first, hits(vec![Fault::busy().chance(0.25, 8)], 1000));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_fault_that_has_a_turn_strikes() {
+    fn the_first_fault_that_is_due_applies() {
         let registry = FaultRegistry::default();
         registry.add(Fault::page(502).times(1));
         registry.add(Fault::close().on("rerunJob"));

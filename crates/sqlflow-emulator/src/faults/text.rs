@@ -11,11 +11,11 @@ use crate::routes;
 const KINDS: &str = "latency=200ms, refuse=2s, reset-received=1000, reset-sent=1000, close, lose-response, late=2s, \
     502 (or another HTTP status), 429=5s, 429-until=2030-01-31T12:00:00Z, busy, expire-token, status=archiving, \
     vanish, truncate=100, garbage, drip=10/50ms, stall=100, length=+10, bomb=1000000, redirect=http://127.0.0.1:9/";
-const LIMITS: &str = "on=submitUserJob, skip=2, every=3, chance=0.05/42, times=3, handled";
+const CONDITIONS: &str = "on=submitUserJob, skip=2, every=3, chance=0.05/42, times=3, handled";
 
 /// An error for a text that is not a [`Fault`]. Its message names the part that is invalid and lists what is valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}; a fault is one of {KINDS}, followed by any of {LIMITS}, each after a comma")]
+#[error("{reason}; a fault is one of {KINDS}, followed by any of {CONDITIONS}, each after a comma")]
 pub struct ParseFaultError {
     reason: String,
 }
@@ -32,7 +32,7 @@ impl FromStr for Fault {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = parts(text).into_iter();
         let fault = read_kind(&parts.next().unwrap_or_default())?;
-        parts.try_fold(fault, |fault, part| limit(fault, &part))
+        parts.try_fold(fault, |fault, part| add_condition(fault, &part))
     }
 }
 
@@ -75,33 +75,35 @@ fn read_kind(text: &str) -> Result<Fault, ParseFaultError> {
         ("bomb", Some(value)) => Fault::bomb(number(value, "a number of bytes")?),
         ("redirect", Some(value)) => Fault::redirect(value),
         (status, None) if status.starts_with(|first: char| first.is_ascii_digit()) => page(status)?,
-        _ => return Err(ParseFaultError::new(format!("'{text}' is no fault"))),
+        _ => return Err(ParseFaultError::new(format!("'{text}' is not a fault"))),
     })
 }
 
-fn limit(fault: Fault, text: &str) -> Result<Fault, ParseFaultError> {
+fn add_condition(fault: Fault, text: &str) -> Result<Fault, ParseFaultError> {
     match text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value))) {
         ("on", Some(name)) if routes::has_operation(name) => Ok(fault.on(name)),
-        ("on", Some(name)) => Err(ParseFaultError::new(format!("'{name}' is no operation"))),
+        ("on", Some(name)) => Err(ParseFaultError::new(format!("'{name}' is not an operation"))),
         ("skip", Some(value)) => Ok(fault.skip(number(value, "a number of requests")?)),
         ("every", Some(value)) => Ok(fault.every(number(value, "a number of requests")?)),
         ("chance", Some(value)) => chance(fault, value),
         ("times", Some(value)) => Ok(fault.times(number(value, "a number of requests")?)),
         ("handled", None) => Ok(fault.handled()),
-        _ => Err(ParseFaultError::new(format!("'{text}' does not narrow down a fault"))),
+        _ => Err(ParseFaultError::new(format!("'{text}' is not a condition of a fault"))),
     }
 }
 
 fn page(status: &str) -> Result<Fault, ParseFaultError> {
     match number(status, "an HTTP status")? {
         status @ 200..=599 => Ok(Fault::page(status)),
-        _ => Err(ParseFaultError::new(format!("'{status}' is no HTTP status between 200 and 599"))),
+        _ => Err(ParseFaultError::new(format!("'{status}' is not an HTTP status between 200 and 599"))),
     }
 }
 
 fn drip(value: &str) -> Result<Fault, ParseFaultError> {
     let Some((bytes, every)) = value.split_once('/') else {
-        return Err(ParseFaultError::new(format!("'{value}' is no number of bytes with a time after a slash")));
+        return Err(ParseFaultError::new(format!(
+            "'{value}' is not a number of bytes and a duration with a slash between them"
+        )));
     };
     Ok(Fault::drip(number(bytes, "a number of bytes")?, duration(every)?))
 }
@@ -110,7 +112,7 @@ fn chance(fault: Fault, value: &str) -> Result<Fault, ParseFaultError> {
     let (share, seed) = value.split_once('/').unwrap_or((value, "0"));
     let share: f64 = number(share, "a share of requests")?;
     if !(0.0..=1.0).contains(&share) {
-        return Err(ParseFaultError::new(format!("'{share}' is no share between 0 and 1")));
+        return Err(ParseFaultError::new(format!("'{share}' is not a share between 0 and 1")));
     }
     Ok(fault.chance(share, number(seed, "a seed")?))
 }
@@ -120,13 +122,15 @@ fn number<T: FromStr>(value: &str, meant: &str) -> Result<T, ParseFaultError> {
 }
 
 fn duration(value: &str) -> Result<Duration, ParseFaultError> {
-    humantime::parse_duration(value)
-        .map_err(|error| ParseFaultError::new(format!("'{value}' is no time with a unit ({error})")))
+    humantime::parse_duration(value).map_err(|error| {
+        ParseFaultError::new(format!("'{value}' is not a duration with a unit, such as 200ms ({error})"))
+    })
 }
 
 fn time(value: &str) -> Result<SystemTime, ParseFaultError> {
-    humantime::parse_rfc3339(value)
-        .map_err(|error| ParseFaultError::new(format!("'{value}' is no moment such as 2030-01-31T12:00:00Z ({error})")))
+    humantime::parse_rfc3339(value).map_err(|error| {
+        ParseFaultError::new(format!("'{value}' is not a time such as 2030-01-31T12:00:00Z ({error})"))
+    })
 }
 
 impl Display for Fault {
@@ -204,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_is_read_as_it_is_written() {
+    fn a_displayed_fault_parses_to_the_same_fault() {
         let moment = SystemTime::now() + Duration::from_millis(1500);
         let faults = [
             Fault::latency(Duration::from_micros(1_500_200)).times(3),
@@ -244,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_fault_is_named() {
+    fn an_error_names_the_invalid_part() {
         for (text, named) in [
             ("", "''"),
             ("explode", "'explode'"),
@@ -270,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_that_is_listed_is_understood() {
+    fn each_example_in_the_error_message_parses() {
         let message = "nothing".parse::<Fault>().unwrap_err().to_string();
         let (_, listed) = message.split_once("a fault is one of ").unwrap();
         let (faults, settings) = listed.split_once(", followed by any of ").unwrap();

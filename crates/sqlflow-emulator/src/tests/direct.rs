@@ -46,7 +46,7 @@ async fn a_vendor_without_schemas_keeps_tables_in_its_databases() {
 }
 
 #[tokio::test]
-async fn nothing_parsed_leaves_no_servers() {
+async fn a_model_without_parsed_statements_has_no_servers() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
     let fields = [("userId", "ann"), ("token", token.as_str()), ("dbvendor", "mysql"), ("sqltext", "selec")];
@@ -92,8 +92,8 @@ async fn a_csv_of_nothing_but_errors_is_a_failure() {
     let token = server.token("ann").await;
     for (sql, said) in [("selec a from t", "sqltext: Expected"), ("-- nothing", "no statement")] {
         let fields = [("userId", "ann"), ("token", token.as_str()), ("sqltext", sql)];
-        let answer = server.form("/sqlflow/generation/sqlflow/exportFullLineageAsCsv", &fields).await.json();
-        assert_eq!(answer["code"], 400);
-        assert!(answer["error"].as_str().unwrap().contains(said), "{answer}");
+        let response = server.form("/sqlflow/generation/sqlflow/exportFullLineageAsCsv", &fields).await.json();
+        assert_eq!(response["code"], 400);
+        assert!(response["error"].as_str().unwrap().contains(said), "{response}");
     }
 }

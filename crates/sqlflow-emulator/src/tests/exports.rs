@@ -3,24 +3,24 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn an_unfinished_job_has_no_exports_yet() {
+async fn an_unfinished_job_has_no_exports() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
     let id = server.submit(&token, &[("a.sql", INSERT.as_bytes())]).await;
     for operation in ["exportLineageAsJson", "exportFullLineageAsCsv", "exportLineageAsGraphml"] {
-        let answer = server.export(operation, &token, &id, &[]).await.json();
-        assert_eq!(answer["code"], 409);
-        assert!(answer["error"].as_str().unwrap().contains("has not finished"), "{answer}");
+        let response = server.export(operation, &token, &id, &[]).await.json();
+        assert_eq!(response["code"], 409);
+        assert!(response["error"].as_str().unwrap().contains("has not finished"), "{response}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_job_says_why_instead_of_exporting() {
+async fn an_export_of_a_failed_job_returns_the_reason() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on("selec 1").await;
-    let answer = server.export("exportFullLineageAsCsv", &token, &id, &[]).await.json();
-    assert_eq!(answer["code"], 409);
-    assert!(answer["error"].as_str().unwrap().contains("a.sql: Expected"), "{answer}");
+    let response = server.export("exportFullLineageAsCsv", &token, &id, &[]).await.json();
+    assert_eq!(response["code"], 409);
+    assert!(response["error"].as_str().unwrap().contains("a.sql: Expected"), "{response}");
 }
 
 /// Collects the name of everything in a model that has an id, by id.
@@ -40,13 +40,13 @@ fn ids(value: &Value, found: &mut std::collections::HashMap<String, String>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_drawn_lineage_hangs_together() {
+async fn the_references_in_a_drawn_lineage_are_valid() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on(INSERT).await;
-    let answer = server.export("exportLineageAsJson", &token, &id, &[("showRelationType", "fdd,fdr")]).await.json();
-    assert_eq!((&answer["code"], &answer["jobId"]), (&json!(200), &json!(id)));
-    assert!(answer["sessionId"].as_str().unwrap().contains('_'));
-    let data = &answer["data"];
+    let response = server.export("exportLineageAsJson", &token, &id, &[("showRelationType", "fdd,fdr")]).await.json();
+    assert_eq!((&response["code"], &response["jobId"]), (&json!(200), &json!(id)));
+    assert!(response["sessionId"].as_str().unwrap().contains('_'));
+    let data = &response["data"];
     assert_eq!(data["mode"], "global");
     let mut known = std::collections::HashMap::new();
     ids(&data["sqlflow"]["dbobjs"], &mut known);
@@ -79,8 +79,8 @@ async fn the_drawn_lineage_hangs_together() {
     }
 }
 
-fn pairs(answer: &Value) -> Vec<String> {
-    let relationships = answer["data"]["sqlflow"]["relationships"].as_array().unwrap();
+fn pairs(response: &Value) -> Vec<String> {
+    let relationships = response["data"]["sqlflow"]["relationships"].as_array().unwrap();
     let name = |end: &Value| {
         let table = end.get("parentName").or(end.get("sourceName")).or(end.get("targetName")).unwrap();
         end.get("column").map_or_else(
@@ -101,7 +101,7 @@ fn pairs(answer: &Value) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn options_decide_what_is_shown_and_what_is_walked_through() {
+async fn options_hide_intermediate_results() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on(INSERT).await;
     let export = async |options: &[(&str, &str)]| {
@@ -129,8 +129,8 @@ async fn options_decide_what_is_shown_and_what_is_walked_through() {
 async fn a_query_on_its_own_keeps_its_result() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on("select a from (select b a from t) q").await;
-    let answer = server.export("exportLineageAsJson", &token, &id, &[("ignoreRecordSet", "true")]).await.json();
-    assert_eq!(pairs(&answer), ["fdd T.B -> RS-1.A"]);
+    let response = server.export("exportLineageAsJson", &token, &id, &[("ignoreRecordSet", "true")]).await.json();
+    assert_eq!(pairs(&response), ["fdd T.B -> RS-1.A"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,7 +157,7 @@ async fn constants_are_shown_on_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_the_relation_limit_only_an_outline_is_drawn() {
+async fn a_lineage_above_the_limit_is_only_outlined() {
     let server = server(Emulator::builder().max_drawn_relationships(Some(1)));
     let (token, id) = server.job_on(INSERT).await;
     let data = server.export("exportLineageAsJson", &token, &id, &[]).await.json()["data"].clone();
@@ -174,34 +174,34 @@ async fn past_the_relation_limit_only_an_outline_is_drawn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_job_id_the_latest_job_is_meant() {
+async fn an_export_without_a_job_id_uses_the_latest_job() {
     let server = server(Emulator::builder());
     let (token, _) = server.job_on(INSERT).await;
     let (_, latest) = server.job_on("select 1 from u").await;
-    let answer = server.export("exportLineageAsJson", &token, "", &[]).await.json();
-    assert_eq!(answer["jobId"], latest.as_str());
+    let response = server.export("exportLineageAsJson", &token, "", &[]).await.json();
+    assert_eq!(response["jobId"], latest.as_str());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_partial_success_comes_with_its_warnings() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on("select a from t; selec b; selec c").await;
-    let answer = server.export("exportLineageAsJson", &token, &id, &[]).await.json();
-    assert_eq!(answer["code"], 203);
-    assert_eq!(answer["error"].as_str().unwrap().lines().count(), 2);
-    assert_eq!(answer["data"]["sqlflow"]["errors"][0]["errorType"], "SyntaxError");
-    assert_eq!(answer["data"]["mode"], "global");
+    let response = server.export("exportLineageAsJson", &token, &id, &[]).await.json();
+    assert_eq!(response["code"], 203);
+    assert_eq!(response["error"].as_str().unwrap().lines().count(), 2);
+    assert_eq!(response["data"]["sqlflow"]["errors"][0]["errorType"], "SyntaxError");
+    assert_eq!(response["data"]["mode"], "global");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_csv_export_is_a_file() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on(INSERT).await;
-    let answer = server.export("exportFullLineageAsCsv", &token, &id, &[]).await;
-    assert_eq!(answer.headers[header::CONTENT_TYPE], "text/csv;charset=utf-8");
-    assert!(answer.headers[header::CONTENT_DISPOSITION].to_str().unwrap().starts_with("attachment; filename="));
+    let response = server.export("exportFullLineageAsCsv", &token, &id, &[]).await;
+    assert_eq!(response.headers[header::CONTENT_TYPE], "text/csv;charset=utf-8");
+    assert!(response.headers[header::CONTENT_DISPOSITION].to_str().unwrap().starts_with("attachment; filename="));
     assert_eq!(
-        answer.body,
+        response.body,
         "source_db,source_schema,source_table,source_column,target_db,target_schema,target_table,target_column,relation_type,effect_type\n\
          DEFAULT,DEFAULT,s,x,DEFAULT,DEFAULT,t,a,fdd,insert\n\
          DEFAULT,DEFAULT,s,y,DEFAULT,DEFAULT,t,b,fdd,insert\n"
@@ -215,9 +215,9 @@ async fn a_csv_export_is_a_file() {
 async fn graphml_has_a_node_for_each_column_and_an_edge_for_each_flow() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on("create view v as select \"a<b\" from t").await;
-    let answer = server.export("exportLineageAsGraphml", &token, &id, &[("simpleOutput", "true")]).await;
-    assert!(answer.headers[header::CONTENT_DISPOSITION].to_str().unwrap().contains(".graphml"));
-    let xml = answer.body;
+    let response = server.export("exportLineageAsGraphml", &token, &id, &[("simpleOutput", "true")]).await;
+    assert!(response.headers[header::CONTENT_DISPOSITION].to_str().unwrap().contains(".graphml"));
+    let xml = response.body;
     assert!(xml.starts_with("<?xml") && xml.ends_with("</graphml>\n"));
     assert_eq!(xml.matches("<y:ShapeNode>").count(), 2, "{xml}");
     assert_eq!(xml.matches("yfiles.foldertype=\"group\"").count(), 2);
@@ -243,7 +243,7 @@ async fn the_left_most_sources_are_those_nothing_flows_into() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn orphans_are_no_table() {
+async fn the_pseudo_table_of_orphans_is_not_counted() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on("create view v as select c from t, u").await;
     let data = server.export("exportLineageAsJson", &token, &id, &[]).await.json()["data"].clone();
@@ -258,9 +258,9 @@ async fn orphans_are_no_table() {
 async fn the_processes_of_a_selection_are_counted() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on("insert into t (a) select x from s; insert into u (a) select x from w").await;
-    let answer = server.export("exportLineageAsJson", &token, &id, &[("table", "u")]).await.json();
-    assert_eq!(answer["data"]["summary"]["process"], 1);
-    assert_eq!(answer["data"]["sqlflow"]["processes"].as_array().unwrap().len(), 1);
+    let response = server.export("exportLineageAsJson", &token, &id, &[("table", "u")]).await.json();
+    assert_eq!(response["data"]["summary"]["process"], 1);
+    assert_eq!(response["data"]["sqlflow"]["processes"].as_array().unwrap().len(), 1);
     let whole = server.export("exportLineageAsJson", &token, &id, &[]).await.json();
     assert_eq!(whole["data"]["summary"]["process"], 2);
 }
@@ -283,19 +283,19 @@ async fn a_graph_without_sql_is_that_of_the_job() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on(INSERT).await;
     let fields = [("userId", "ann"), ("token", token.as_str()), ("jobId", id.as_str())];
-    let answer = server.form("/sqlflow/generation/sqlflow/graph", &fields).await.json();
-    assert_eq!((&answer["code"], &answer["jobId"]), (&json!(200), &json!(id)));
-    assert_eq!(answer["data"]["mode"], "global");
+    let response = server.form("/sqlflow/generation/sqlflow/graph", &fields).await.json();
+    assert_eq!((&response["code"], &response["jobId"]), (&json!(200), &json!(id)));
+    assert_eq!(response["data"]["mode"], "global");
     let with_sql = [&fields[..], &[("sqltext", "select a from other")]].concat();
-    let answer = server.form("/sqlflow/generation/sqlflow/graph", &with_sql).await.json();
-    assert!(answer.get("jobId").is_none() && answer.to_string().contains("other"), "{answer}");
+    let response = server.form("/sqlflow/generation/sqlflow/graph", &with_sql).await.json();
+    assert!(response.get("jobId").is_none() && response.to_string().contains("other"), "{response}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_relation_type_is_refused() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on(INSERT).await;
-    let answer = server.export("exportLineageAsJson", &token, &id, &[("showRelationType", "fdd,nope")]).await.json();
-    assert_eq!(answer["code"], 400);
-    assert!(answer["error"].as_str().unwrap().contains("'showRelationType'"), "{answer}");
+    let response = server.export("exportLineageAsJson", &token, &id, &[("showRelationType", "fdd,nope")]).await.json();
+    assert_eq!(response["code"], 400);
+    assert!(response["error"].as_str().unwrap().contains("'showRelationType'"), "{response}");
 }

@@ -19,7 +19,7 @@ async fn a_job_passes_through_its_states() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_submit_answers_with_the_new_job() {
+async fn a_submission_returns_the_new_job() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
     let parts: [TestPart<'_>; 6] = [
@@ -30,8 +30,8 @@ async fn a_submit_answers_with_the_new_job() {
         ("sqlfiles", Some("dir/a.sql"), b"select 1"),
         ("sqlfiles", Some("b.sql"), b"select 2"),
     ];
-    let answer = server.parts("/sqlflow/job/submitUserJob", &parts).await.json();
-    let job = &answer["data"];
+    let response = server.parts("/sqlflow/job/submitUserJob", &parts).await.json();
+    let job = &response["data"];
     assert_eq!(job["status"], "create");
     assert_eq!(job["jobName"], "nightly");
     assert_eq!(job["dbVendor"], "dbvmssql");
@@ -70,9 +70,9 @@ async fn the_list_of_jobs_counts_them_by_outcome() {
     for id in [&good, &partial, &bad] {
         server.finished(id).await;
     }
-    let answer =
+    let response =
         server.form("/sqlflow/job/displayUserJobsSummary", &[("userId", "ann"), ("token", &token)]).await.json();
-    let data = &answer["data"];
+    let data = &response["data"];
     assert_eq!(
         (&data["total"], &data["success"], &data["partialSuccess"], &data["fail"]),
         (&json!(3), &json!(1), &json!(1), &json!(1))
@@ -95,7 +95,7 @@ async fn a_job_of_another_user_does_not_exist() {
 }
 
 #[tokio::test]
-async fn a_bad_submit_names_the_parameter_at_fault() {
+async fn a_refused_submission_names_the_invalid_parameter() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
     let good: [TestPart<'_>; 5] = [
@@ -117,9 +117,9 @@ async fn a_bad_submit_names_the_parameter_at_fault() {
         ("'sqlfiles'", replaced(4, ("other", None, b"select 1"))),
     ];
     for (named, parts) in cases {
-        let answer = server.parts("/sqlflow/job/submitUserJob", &parts).await.json();
-        assert_eq!(answer["code"], 400, "{answer}");
-        assert!(answer["error"].as_str().unwrap().contains(named), "{answer}");
+        let response = server.parts("/sqlflow/job/submitUserJob", &parts).await.json();
+        assert_eq!(response["code"], 400, "{response}");
+        assert!(response["error"].as_str().unwrap().contains(named), "{response}");
     }
     assert!(server.service.jobs.snapshot().is_empty());
 }
@@ -160,16 +160,16 @@ async fn a_later_batch_is_added_to_a_persistent_job() {
         &[("jobName", None, b"p"), ("sqlfiles", Some("a.sql"), b"create table s (x int, y int)")],
     ]
     .concat();
-    let answer = server.parts("/sqlflow/job/submitPersistJob", &first).await.json();
-    let id = answer["data"]["jobId"].as_str().unwrap().to_owned();
+    let response = server.parts("/sqlflow/job/submitPersistJob", &first).await.json();
+    let id = response["data"]["jobId"].as_str().unwrap().to_owned();
     server.finished(&id).await;
     let more: [TestPart<'_>; 3] = [
         ("jobId", None, id.as_bytes()),
         ("incremental", None, b"true"),
         ("sqlfiles", Some("b.sql"), b"insert into t select * from s"),
     ];
-    let answer = server.parts("/sqlflow/job/submitPersistJob", &[&who[..], &more].concat()).await.json();
-    assert_eq!(answer["data"]["jobId"], id.as_str());
+    let response = server.parts("/sqlflow/job/submitPersistJob", &[&who[..], &more].concat()).await.json();
+    assert_eq!(response["data"]["jobId"], id.as_str());
     let job = server.finished(&id).await;
     assert_eq!(job.file_names, ["a.sql", "b.sql"]);
     let csv = server.export("exportFullLineageAsCsv", &token, &id, &[]).await.body;

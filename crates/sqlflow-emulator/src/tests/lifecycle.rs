@@ -17,16 +17,16 @@ async fn raw(address: SocketAddr, request: &str) -> std::io::Result<String> {
 
     let mut stream = tokio::net::TcpStream::connect(address).await?;
     stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await?;
+    Ok(response)
 }
 
 const ASK: &str = "POST /gspLive_backend/user/generateToken?userId=ann&secretKey=k HTTP/1.1\r\n\
                    Host: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 #[tokio::test]
-async fn it_listens_on_loopback_until_it_is_shut_down() {
+async fn an_emulator_listens_on_loopback_until_it_is_shut_down() {
     let emulator = Emulator::start().await.unwrap();
     let address = emulator.addr();
     assert!(address.ip().is_loopback());
@@ -39,7 +39,7 @@ async fn it_listens_on_loopback_until_it_is_shut_down() {
 }
 
 #[tokio::test]
-async fn dropping_it_stops_it() {
+async fn dropping_an_emulator_stops_it() {
     let mut emulator = Emulator::start().await.unwrap();
     let address = emulator.addr();
     let server = emulator.server.take().unwrap();

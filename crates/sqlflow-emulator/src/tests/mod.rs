@@ -98,8 +98,8 @@ impl TestServer {
     }
 
     async fn token(&self, user: &str) -> String {
-        let answer = self.form("/user/generateToken", &[("userId", user), ("secretKey", "s3cret")]).await;
-        answer.json()["token"].as_str().unwrap().to_owned()
+        let response = self.form("/user/generateToken", &[("userId", user), ("secretKey", "s3cret")]).await;
+        response.json()["token"].as_str().unwrap().to_owned()
     }
 
     /// Submits files as `ann` and returns the job's id.
@@ -111,9 +111,9 @@ impl TestServer {
             ("dbvendor", None, b"dbvoracle"),
         ];
         parts.extend(files.iter().map(|(name, content)| ("sqlfiles", Some(*name), *content)));
-        let answer = self.parts("/sqlflow/job/submitUserJob", &parts).await.json();
-        assert_eq!(answer["code"], 200, "{answer}");
-        answer["data"]["jobId"].as_str().unwrap().to_owned()
+        let response = self.parts("/sqlflow/job/submitUserJob", &parts).await.json();
+        assert_eq!(response["code"], 200, "{response}");
+        response["data"]["jobId"].as_str().unwrap().to_owned()
     }
 
     /// Waits until a job has one of these statuses.

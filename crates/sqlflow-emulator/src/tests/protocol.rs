@@ -5,10 +5,10 @@ use super::*;
 #[tokio::test]
 async fn a_token_comes_with_a_code_that_is_a_string() {
     let server = server(Emulator::builder());
-    let answer = server.form("/user/generateToken", &[("userId", "ann"), ("secretKey", "k")]).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.headers[header::CONTENT_TYPE], "application/json;charset=utf-8");
-    let body = answer.json();
+    let response = server.form("/user/generateToken", &[("userId", "ann"), ("secretKey", "k")]).await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(response.headers[header::CONTENT_TYPE], "application/json;charset=utf-8");
+    let body = response.json();
     assert_eq!((&body["code"], &body["userId"]), (&json!("200"), &json!("ann")));
     assert!(body.get("data").is_none());
 
@@ -25,10 +25,10 @@ async fn a_token_of_another_user_is_refused_by_every_operation_that_takes_one() 
         ["job/displayUserJobsSummary", "job/exportLineageAsJson", "generation/sqlflow", "job/generate/parquet"]
     {
         let fields = [("userId", "ann"), ("token", token.as_str())];
-        let answer = server.form(&format!("/sqlflow/{operation}"), &fields).await;
-        assert_eq!(answer.status, StatusCode::OK);
+        let response = server.form(&format!("/sqlflow/{operation}"), &fields).await;
+        assert_eq!(response.status, StatusCode::OK);
         assert_eq!(
-            answer.json(),
+            response.json(),
             json!({ "code": 401, "error": "Invalid user or token, access deny." }),
             "{operation}"
         );
@@ -40,8 +40,8 @@ async fn an_expired_or_missing_token_is_refused() {
     let server = server(Emulator::builder().token_lifetime(Duration::from_millis(1)));
     let token = server.token("ann").await;
     for token in [token.as_str(), "", "garbage"] {
-        let answer = server.form("/sqlflow/job/displayUserJobsSummary", &[("userId", "ann"), ("token", token)]).await;
-        assert_eq!(answer.json()["code"], 401);
+        let response = server.form("/sqlflow/job/displayUserJobsSummary", &[("userId", "ann"), ("token", token)]).await;
+        assert_eq!(response.json()["code"], 401);
     }
     assert_eq!(server.form("/sqlflow/job/displayUserJobsSummary", &[]).await.json()["code"], 401);
 }
@@ -54,7 +54,7 @@ async fn the_on_premise_user_calls_with_the_literal_token() {
 }
 
 #[tokio::test]
-async fn a_required_account_is_the_only_one() {
+async fn a_required_account_is_the_only_valid_one() {
     let server = server(Emulator::builder().account("ann", "right"));
     let ask = async |user, key| {
         server.form("/user/generateToken", &[("userId", user), ("secretKey", key)]).await.json()["code"].clone()
@@ -65,7 +65,7 @@ async fn a_required_account_is_the_only_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn parameters_are_read_wherever_they_are() {
+async fn parameters_are_read_from_the_query_and_the_body() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on(INSERT).await;
     let query = form_urlencoded::Serializer::new(String::new())
@@ -73,17 +73,17 @@ async fn parameters_are_read_wherever_they_are() {
         .finish();
     for prefix in ["/gspLive_backend", "/api/gspLive_backend"] {
         let path = format!("{prefix}/sqlflow/job/displayUserJobSummary?{query}");
-        let answer = server.request(Method::POST, &path, "text/plain", "").await;
-        assert_eq!(answer.json()["data"]["jobId"], id.as_str());
+        let response = server.request(Method::POST, &path, "text/plain", "").await;
+        assert_eq!(response.json()["data"]["jobId"], id.as_str());
     }
     let parts: [TestPart<'_>; 3] =
         [("userId", None, b"ann"), ("token", None, token.as_bytes()), ("jobId", None, id.as_bytes())];
-    let answer = server.parts("/sqlflow/job/displayUserJobSummary", &parts).await;
-    assert_eq!(answer.json()["data"]["jobId"], id.as_str());
+    let response = server.parts("/sqlflow/job/displayUserJobSummary", &parts).await;
+    assert_eq!(response.json()["data"]["jobId"], id.as_str());
 }
 
 #[tokio::test]
-async fn what_is_not_there_says_so() {
+async fn unknown_paths_and_missing_operations_are_reported() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
     let unknown = server.form("/sqlflow/job/noSuchThing", &[]).await;
@@ -105,16 +105,16 @@ async fn malformed_bodies_are_refused() {
     let cut = multipart(&[("userId", None, b"ann"), ("sqlfiles", Some("a.sql"), b"select 1")]);
     let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
     let path = "/gspLive_backend/sqlflow/job/submitUserJob";
-    let answer = server.request(Method::POST, path, &content_type, cut[..cut.len() - 20].to_vec()).await.json();
-    assert_eq!(answer["code"], 400);
-    let answer = server.request(Method::POST, path, "multipart/form-data", "x").await.json();
-    assert_eq!(answer["code"], 400);
-    let answer = server.request(Method::POST, "/api/anonymous/lineage", "application/json", "{").await.json();
-    assert_eq!(answer["code"], 400);
+    let response = server.request(Method::POST, path, &content_type, cut[..cut.len() - 20].to_vec()).await.json();
+    assert_eq!(response["code"], 400);
+    let response = server.request(Method::POST, path, "multipart/form-data", "x").await.json();
+    assert_eq!(response["code"], 400);
+    let response = server.request(Method::POST, "/api/anonymous/lineage", "application/json", "{").await.json();
+    assert_eq!(response["code"], 400);
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_are_remembered_without_their_values() {
+async fn requests_are_recorded_without_their_values() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
     server.submit(&token, &[("a.sql", b"select 1")]).await;
@@ -136,7 +136,7 @@ async fn requests_are_remembered_without_their_values() {
 }
 
 #[tokio::test]
-async fn a_path_may_be_written_in_other_ways() {
+async fn equivalent_spellings_of_a_path_are_accepted() {
     let server = server(Emulator::builder());
     let ask = "userId=ann&secretKey=k";
     for path in [
@@ -144,14 +144,14 @@ async fn a_path_may_be_written_in_other_ways() {
         "/gspLive_backend/user/generateToken/",
         "/api/gspLive%5Fbackend/user/generate%54oken",
     ] {
-        let answer = server.request(Method::POST, &format!("{path}?{ask}"), "text/plain", "").await;
-        assert_eq!(answer.json()["code"], "200", "{path}");
+        let response = server.request(Method::POST, &format!("{path}?{ask}"), "text/plain", "").await;
+        assert_eq!(response.json()["code"], "200", "{path}");
     }
     assert_eq!(server.service.requests.snapshot()[2].operation, Some("generateToken"));
 }
 
 #[tokio::test]
-async fn the_methods_of_an_operation_are_told() {
+async fn the_allow_header_lists_the_methods_of_an_operation() {
     let server = server(Emulator::builder());
     let path = "/gspLive_backend/user/generateToken";
     let refused = server.request(Method::GET, path, "text/plain", "").await;

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_zip_is_unpacked_and_what_is_no_sql_is_left_alone() {
+async fn a_zip_is_unpacked_and_other_files_are_skipped() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
     let archive = zip(&[
@@ -76,7 +76,7 @@ async fn files_without_a_statement_fail() {
 }
 
 #[tokio::test]
-async fn an_upload_past_the_limit_is_refused_and_leaves_nothing_behind() {
+async fn an_upload_above_the_limit_is_refused_and_leaves_no_files() {
     use axum::body::Bytes;
     use futures_util::stream;
 
@@ -89,13 +89,14 @@ async fn an_upload_past_the_limit_is_refused_and_leaves_nothing_behind() {
         .chain([Bytes::copy_from_slice(tail)]);
     let body = Body::from_stream(stream::iter(chunks.map(Ok::<_, std::io::Error>)));
     let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    let answer = server.request(Method::POST, "/gspLive_backend/sqlflow/job/submitUserJob", &content_type, body).await;
-    assert_eq!(answer.json()["code"], 413);
+    let response =
+        server.request(Method::POST, "/gspLive_backend/sqlflow/job/submitUserJob", &content_type, body).await;
+    assert_eq!(response.json()["code"], 413);
     assert_eq!(std::fs::read_dir(server.service.spool.path()).unwrap().count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_zip_without_sql_says_what_it_holds() {
+async fn an_error_for_a_zip_without_sql_names_its_files() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
     let inner = zip(&[("a.sql", b"select a from t")]);
@@ -110,7 +111,7 @@ async fn a_zip_without_sql_says_what_it_holds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_archive_that_is_mostly_blanks_is_given_up_on() {
+async fn an_archive_with_an_extreme_compression_ratio_is_not_read_to_its_end() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
     let blanks = vec![b' '; 9 * 1024 * 1024];
@@ -124,7 +125,7 @@ async fn an_archive_that_is_mostly_blanks_is_given_up_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_part_that_nobody_chose_is_ignored_beside_others() {
+async fn an_empty_file_part_is_ignored_next_to_others() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
     let submit = async |files: &[TestPart<'_>]| {
@@ -145,7 +146,7 @@ async fn a_file_part_that_nobody_chose_is_ignored_beside_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_name_is_taken_in_any_encoding() {
+async fn a_file_name_is_read_in_any_encoding() {
     let server = server(Emulator::builder());
     let token = server.token("ann").await;
     let fields: [TestPart<'_>; 4] = [
@@ -167,7 +168,7 @@ async fn a_file_name_is_taken_in_any_encoding() {
         write!(body, "--{BOUNDARY}--\r\n").unwrap();
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
         let path = "/gspLive_backend/sqlflow/job/submitUserJob";
-        let answer = server.request(Method::POST, path, &content_type, body).await.json();
-        assert_eq!(answer["data"]["fileNames"], json!(["größe.sql"]), "{answer}");
+        let response = server.request(Method::POST, path, &content_type, body).await.json();
+        assert_eq!(response["data"]["fileNames"], json!(["größe.sql"]), "{response}");
     }
 }
