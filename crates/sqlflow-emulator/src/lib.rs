@@ -408,7 +408,7 @@ impl EmulatorBuilder {
     /// # Errors
     ///
     /// Fails if the port cannot be bound, or if no folder for uploads can be created.
-    #[expect(clippy::unused_async, reason = "it needs a runtime, and may have to wait one day")]
+    #[expect(clippy::unused_async, reason = "starting needs a runtime, and may have to await something in the future")]
     pub async fn start(self) -> io::Result<Emulator> {
         let refusal = self.faults.iter().filter_map(Fault::refusal).max();
         let listener = SharedListener::bind(self.port, refusal)?;

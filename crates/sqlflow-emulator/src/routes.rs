@@ -213,12 +213,12 @@ async fn dispatch(State(service): State<Arc<Service>>, request: Request) -> Resp
         return other_method(operation, request.method());
     }
     let caller = direct::CallerAddress::of(&request);
-    let vanishing = request.extensions().get::<DeleteJobFirst>().is_some();
+    let delete_job_first = request.extensions().get::<DeleteJobFirst>().is_some();
     let mut parameters = match Parameters::read(&service, request).await {
         Ok(parameters) => parameters,
         Err(failure) => return failure.into_response(),
     };
-    if vanishing {
+    if delete_job_first {
         submission::vanish(&service, operation.action, &parameters);
     }
     let fields = parameters.names();

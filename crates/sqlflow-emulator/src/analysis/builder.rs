@@ -36,7 +36,7 @@ pub(super) struct LineageBuilder {
     /// The flow into every column of a function that is used as a table.
     arguments: HashMap<ObjectIndex, DataFlow>,
     scripts: usize,
-    defined_scripts: usize,
+    scripts_with_definitions: usize,
     /// The range of the current statement.
     pub(super) base: SourceRange,
     /// The process of the current statement, if the statement changes the database.
@@ -60,7 +60,7 @@ impl LineageBuilder {
             passed_columns: HashSet::new(),
             arguments: HashMap::new(),
             scripts: 0,
-            defined_scripts: 0,
+            scripts_with_definitions: 0,
             base: SourceRange::default(),
             process: None,
             abandoned: Arc::default(),
@@ -98,8 +98,8 @@ impl LineageBuilder {
 
     /// Returns the number of the next script whose definitions are collected.
     pub(super) fn next_script_of_definitions(&mut self) -> usize {
-        self.defined_scripts += 1;
-        self.defined_scripts - 1
+        self.scripts_with_definitions += 1;
+        self.scripts_with_definitions - 1
     }
 
     pub(super) fn add_diagnostic(
@@ -133,7 +133,7 @@ impl LineageBuilder {
     }
 
     pub(super) fn made_up_identifier(&self, text: impl Into<String>, at: SourceRange) -> Identifier {
-        Identifier::made_up_identifier(text, self.dialect(), at)
+        Identifier::made_up(text, self.dialect(), at)
     }
 
     fn id(&mut self) -> u32 {

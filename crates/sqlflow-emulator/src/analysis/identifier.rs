@@ -49,7 +49,7 @@ impl Identifier {
     }
 
     /// Creates an identifier that no statement contains.
-    pub(super) fn made_up_identifier(text: impl Into<String>, dialect: Dialect, at: SourceRange) -> Self {
+    pub(super) fn made_up(text: impl Into<String>, dialect: Dialect, at: SourceRange) -> Self {
         Self::of(&Ident::new(text), dialect, at)
     }
 }

@@ -133,7 +133,7 @@ impl StatementWalker<'_> {
             let simple = table.normal_name.rsplit('.').next().unwrap_or_default().to_lowercase();
             [simple, table.normal_name.to_lowercase()]
                 .into_iter()
-                .any(|table| self.owned.contains(&(table, column.clone())))
+                .any(|table| self.owners.contains(&(table, column.clone())))
         };
         let mut owners = candidates.iter().filter(owns);
         let owner = owners.next().copied();

@@ -32,7 +32,7 @@ pub(super) fn read(builder: &mut LineageBuilder, name: &str, text: &str) {
     for issue in &result.issues {
         report(builder, name, &lines, issue);
     }
-    let owners = OwnersByStatement::of(&result);
+    let by_statement = OwnersByStatement::of(&result);
     let session = builder.settings.clone();
     let abandoned = Arc::clone(&builder.abandoned);
     for statement in result.statements.iter().take_while(|_| !abandoned.load(Ordering::Relaxed)) {
@@ -43,8 +43,8 @@ pub(super) fn read(builder: &mut LineageBuilder, name: &str, text: &str) {
             Ok(parsed) => {
                 for tree in &parsed {
                     builder.understood();
-                    let owned = owners.of_statement(statement.statement_index);
-                    StatementWalker::new(builder, name, &owned, source).statement(tree, source);
+                    let owners = by_statement.of_statement(statement.statement_index);
+                    StatementWalker::new(builder, name, &owners, source).statement(tree, source);
                 }
             }
             Err(error) => syntax_error(builder, name, &error),
@@ -76,9 +76,9 @@ pub(super) fn collect_definitions(builder: &mut LineageBuilder, text: &str) {
         if defines(source) {
             builder.base = lines.range(span.end - source.len(), span.end);
             let parsed = parse_sql_with_dialect(source, builder.dialect()).unwrap_or_default();
-            let owned = ColumnOwners::default();
+            let owners = ColumnOwners::default();
             for tree in &parsed {
-                StatementWalker::new(builder, "", &owned, source).definition(tree);
+                StatementWalker::new(builder, "", &owners, source).definition(tree);
             }
         }
     }

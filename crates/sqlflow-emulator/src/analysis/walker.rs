@@ -14,7 +14,7 @@ use super::{DiagnosticKind, Endpoint, ObjectIndex, SourceRange};
 pub(super) struct StatementWalker<'a> {
     pub(super) builder: &'a mut LineageBuilder,
     pub(super) file: &'a str,
-    pub(super) owned: &'a ColumnOwners,
+    pub(super) owners: &'a ColumnOwners,
     /// The index of the text that the parser's spans refer to.
     lines: LineIndex<'a>,
     /// The common table expressions in scope, innermost last.
@@ -30,11 +30,11 @@ impl<'a> StatementWalker<'a> {
     pub(super) fn new(
         builder: &'a mut LineageBuilder,
         file: &'a str,
-        owned: &'a ColumnOwners,
+        owners: &'a ColumnOwners,
         source: &'a str,
     ) -> Self {
         let lines = LineIndex::of(source, 0);
-        Self { builder, file, owned, lines, ctes: Vec::new(), grouping: Vec::new(), depth: 0, routine: None }
+        Self { builder, file, owners, lines, ctes: Vec::new(), grouping: Vec::new(), depth: 0, routine: None }
     }
 
     pub(super) fn range(&self, span: Span) -> SourceRange {

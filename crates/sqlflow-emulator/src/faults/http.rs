@@ -182,12 +182,12 @@ async fn alter(kind: &FaultKind, response: Response, stopped: &watch::Receiver<b
             response
         }
         FaultKind::UnknownStatus(text) => {
-            let (head, body) = into_bytes(response).await;
+            let (head, body) = split(response).await;
             let body = with_status(&body, text).unwrap_or(body);
             Response::from_parts(head, Body::from(body))
         }
         FaultKind::Garbage => {
-            let (mut head, _) = into_bytes(response).await;
+            let (mut head, _) = split(response).await;
             head.extensions.remove::<EnvelopeCode>();
             Response::from_parts(head, Body::from(GARBAGE))
         }
@@ -204,22 +204,22 @@ async fn transmit(
 ) -> Response {
     match *kind {
         FaultKind::Truncate(bytes) => {
-            let (head, body) = into_bytes(response).await;
+            let (head, body) = split(response).await;
             Response::from_parts(head, Body::from(prefix(&body, bytes)))
         }
         FaultKind::ContentLength(difference) => {
-            let (mut head, body) = into_bytes(response).await;
+            let (mut head, body) = split(response).await;
             let length = (body.len() as u64).saturating_add_signed(difference);
             head.headers.insert(header::CONTENT_LENGTH, length.into());
             Response::from_parts(head, streamed(stream::iter([body]).chain(end_after(connection, CloseMode::Close))))
         }
         FaultKind::Drip(bytes, every) => {
-            let (mut head, body) = into_bytes(response).await;
+            let (mut head, body) = split(response).await;
             head.headers.insert(header::CONTENT_LENGTH, body.len().into());
             Response::from_parts(head, streamed(drip(body, bytes, every, stopped)))
         }
         FaultKind::Stall(bytes) => {
-            let (head, body) = into_bytes(response).await;
+            let (head, body) = split(response).await;
             let silence = stream::once(async move {
                 wait_for_stop(stopped).await;
                 connection.end(CloseMode::Close);
@@ -228,7 +228,7 @@ async fn transmit(
             Response::from_parts(head, streamed(stream::iter([prefix(&body, bytes)]).chain(silence)))
         }
         FaultKind::ResetAfterSent(bytes) => {
-            let (head, body) = into_bytes(response).await;
+            let (head, body) = split(response).await;
             let end = end_after(connection, CloseMode::Reset);
             Response::from_parts(head, streamed(stream::iter([prefix(&body, bytes)]).chain(end)))
         }
@@ -238,9 +238,9 @@ async fn transmit(
 
 /// Ends the connection where a body would continue. The server flushes whenever it has to wait for the rest of a
 /// body.
-fn end_after(connection: Arc<ConnectionControl>, ending: CloseMode) -> impl Stream<Item = Bytes> + Send {
+fn end_after(connection: Arc<ConnectionControl>, mode: CloseMode) -> impl Stream<Item = Bytes> + Send {
     stream::poll_fn(move |_| {
-        connection.end_when_flushed(ending);
+        connection.end_when_flushed(mode);
         Poll::Pending
     })
 }
@@ -253,7 +253,7 @@ async fn pause(time: Duration, stopped: watch::Receiver<bool>) {
 }
 
 /// Splits a response into its head and its body. Removes the `Content-Length`, since the body will change.
-async fn into_bytes(response: Response) -> (response::Parts, Bytes) {
+async fn split(response: Response) -> (response::Parts, Bytes) {
     let (mut head, body) = response.into_parts();
     head.headers.remove(header::CONTENT_LENGTH);
     // The bodies of handlers are in memory, where nothing can fail.
@@ -296,7 +296,7 @@ async fn compress_with(
     if response.extensions().get::<SuppressedResponse>().is_some() {
         return response;
     }
-    let (mut head, body) = into_bytes(response).await;
+    let (mut head, body) = split(response).await;
     let content = body.clone();
     match tokio::task::spawn_blocking(move || pack(&content)).await {
         Ok(Ok(packed)) => {

@@ -26,7 +26,7 @@ const BACKLOG: u32 = 1024;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A time longer than any emulator runs that can still be added to the current time.
-const AGES: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+const MAX_REFUSAL: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// The port and its listening socket, shared between the server and the emulator's handle.
 pub(crate) struct SharedListener {
@@ -50,7 +50,7 @@ struct ListenerSockets {
 impl SharedListener {
     /// Binds a port of 127.0.0.1, and listens unless connections are to be refused at first.
     pub(crate) fn bind(port: u16, refusal: Option<Duration>) -> io::Result<Arc<Self>> {
-        let socket = bound((Ipv4Addr::LOCALHOST, port).into())?;
+        let socket = bind((Ipv4Addr::LOCALHOST, port).into())?;
         let listener = Self {
             address: socket.local_addr()?,
             runtime: Handle::current(),
@@ -70,7 +70,7 @@ impl SharedListener {
 
     /// Stops listening for this long and closes all open connections.
     pub(crate) fn refuse(&self, time: Duration) {
-        let until = Instant::now() + time.min(AGES);
+        let until = Instant::now() + time.min(MAX_REFUSAL);
         let mut sockets = self.lock();
         sockets.refused_until = sockets.refused_until.max(Some(until));
         sockets.listening = None;
@@ -103,8 +103,8 @@ impl SharedListener {
         {
             return Ok(());
         }
-        let socket = sockets.reserved.take().map_or_else(|| bound(self.address), Ok)?;
-        sockets.reserved = bound(self.address).ok();
+        let socket = sockets.reserved.take().map_or_else(|| bind(self.address), Ok)?;
+        sockets.reserved = bind(self.address).ok();
         sockets.listening = Some(socket.listen(BACKLOG)?);
         sockets.refused_until = None;
         Ok(())
@@ -147,7 +147,7 @@ impl fmt::Debug for SharedListener {
 }
 
 /// Creates a socket with an address. On Windows the option would allow an address that is listened on.
-fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;

@@ -134,7 +134,7 @@ async fn a_query_on_its_own_keeps_its_result() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_arguments_of_a_count_flow_if_asked_to() {
+async fn the_arguments_of_a_count_flow_if_requested() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on("insert into t (n) select count(y) from s").await;
     let simple = ("simpleOutput", "true");
@@ -292,7 +292,7 @@ async fn a_graph_without_sql_is_that_of_the_job() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_relation_type_is_refused() {
+async fn an_unknown_relationship_type_is_refused() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on(INSERT).await;
     let response = server.export("exportLineageAsJson", &token, &id, &[("showRelationType", "fdd,nope")]).await.json();
