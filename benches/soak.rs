@@ -37,7 +37,7 @@ async fn serve() {
     let seed = setting("SQLFLOW_SOAK_SEED").unwrap_or(1);
     let faults = [
         Fault::close(),
-        Fault::lose_answer(),
+        Fault::lose_response(),
         Fault::page(502),
         Fault::reset_after_sent(50),
         Fault::truncate(50),

@@ -1,17 +1,18 @@
-//! The emulator alone, for programs in any language.
+//! Runs the emulator as a server, for programs in any language.
 //!
 //! ```text
 //! emulator [--port PORT] [--user ID --secret-key KEY] [--gzip] [--fault FAULT]...
 //! ```
-//! Prints its address and runs until it is interrupted. It takes any user id with any secret key, unless one is given.
+//! Prints its address and runs until it is interrupted. It accepts any user id with any secret key, unless an account is
+//! given.
 //!
-//! With `--gzip` it compresses answers for callers that accept that. Each `--fault` makes something go wrong:
+//! With `--gzip` it compresses responses for callers that accept gzip. Each `--fault` adds a fault:
 //!
 //! ```text
-//! emulator --fault lose-answer,on=submitUserJob,times=1 --fault latency=2s,chance=0.05
+//! emulator --fault lose-response,on=submitUserJob,times=1 --fault latency=2s,chance=0.05
 //! ```
-//! What there is to go wrong is said by `--fault list`, or any other that there is not, and by the documentation of
-//! `sqlflow_client::emulator::Fault`.
+//! `--fault list`, or any other invalid fault, prints all faults and conditions. The documentation of
+//! `sqlflow_client::emulator::Fault` describes them.
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
@@ -62,7 +63,7 @@ fn configured(mut parser: lexopt::Parser) -> Outcome<EmulatorBuilder> {
     match (user, key) {
         (Some(user), Some(key)) => Ok(builder.account(user, key)),
         (None, None) => Ok(builder),
-        _ => Err("--user and --secret-key go together".into()),
+        _ => Err("--user and --secret-key must be given together".into()),
     }
 }
 
@@ -71,7 +72,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_prints_an_address_that_answers() {
+    async fn it_prints_the_address_of_a_running_emulator() {
         let mut out = Vec::new();
         let _emulator = start(lexopt::Parser::from_args(["--port", "0"]), &mut out).await.unwrap();
         let url = String::from_utf8(out).unwrap();
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn faults_befall_requests_in_the_order_they_were_given() {
+    async fn faults_apply_in_the_order_in_which_they_were_given() {
         let arguments = ["--gzip", "--fault", "403,times=1", "--fault", "latency=1ms,on=displayUserJobsSummary"];
         let emulator = start(lexopt::Parser::from_args(arguments), &mut Vec::new()).await.unwrap();
         let client = sqlflow_client::Client::builder(emulator.url()).build().unwrap();
@@ -91,9 +92,9 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_there_is_not_is_answered_with_those_there_are() {
+    fn an_invalid_fault_is_refused_with_a_list_of_valid_ones() {
         let refused = configured(lexopt::Parser::from_args(["--fault", "list"])).unwrap_err().to_string();
-        assert!(refused.starts_with("'list' is no fault") && refused.contains("lose-answer"), "{refused}");
+        assert!(refused.starts_with("'list' is not a fault") && refused.contains("lose-response"), "{refused}");
     }
 
     #[test]

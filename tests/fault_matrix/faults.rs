@@ -189,7 +189,7 @@ impl Trouble {
             Self::ResetUpload => Fault::reset_after_received(1000),
             Self::ResetReceived => Fault::reset_after_received(0),
             Self::Close => Fault::close(),
-            Self::LoseAnswer => Fault::lose_answer(),
+            Self::LoseAnswer => Fault::lose_response(),
             Self::Late => Fault::late(Duration::from_millis(20)),
             Self::Silence => Fault::latency(AGES),
             Self::Page(status) => Fault::page(status),

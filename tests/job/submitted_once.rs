@@ -81,7 +81,7 @@ async fn found(client: &Client, name: &str) -> Job {
 #[tokio::test]
 async fn a_submit_whose_answer_was_lost_gives_the_job_that_it_made() {
     for lost in [
-        Fault::lose_answer(),
+        Fault::lose_response(),
         Fault::reset_after_sent(0),
         Fault::reset_after_sent(20),
         Fault::truncate(20),
@@ -206,7 +206,7 @@ async fn an_upload_that_was_reset_in_the_middle_is_sent_again_whole_without_the_
 
 #[tokio::test]
 async fn a_lost_submit_whose_list_cannot_be_asked_stays_open_and_is_found_later() {
-    let emulator = emulator(once(Fault::lose_answer())).await;
+    let emulator = emulator(once(Fault::lose_response())).await;
     emulator.inject(Fault::page(500).on(LIST));
     let client = client(&emulator);
     let error = submitted(&client).await.unwrap_err();
@@ -219,7 +219,7 @@ async fn a_lost_submit_whose_list_cannot_be_asked_stays_open_and_is_found_later(
 
 #[tokio::test]
 async fn a_list_that_fails_at_first_is_asked_again_before_the_window_ends() {
-    let emulator = emulator(once(Fault::lose_answer())).await;
+    let emulator = emulator(once(Fault::lose_response())).await;
     emulator.inject(Fault::page(500).on(LIST).times(2));
     let job = submitted(&client(&emulator)).await.unwrap();
     is_the_only_one(&job, &emulator).await;
@@ -250,7 +250,7 @@ async fn one_list_alone_does_not_tell_that_there_is_no_job() {
 
 #[tokio::test]
 async fn the_name_that_is_chosen_beforehand_is_that_of_the_job() {
-    let emulator = emulator(Fault::lose_answer().on(SUBMIT)).await;
+    let emulator = emulator(Fault::lose_response().on(SUBMIT)).await;
     let client = client(&emulator);
     let mut submit = client.submit(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT);
     let name = submit.choose_name().unwrap();
@@ -262,7 +262,7 @@ async fn the_name_that_is_chosen_beforehand_is_that_of_the_job() {
 
 #[tokio::test]
 async fn a_lost_submit_under_a_name_that_others_may_have_stays_open_at_once() {
-    let emulator = emulator(once(Fault::lose_answer())).await;
+    let emulator = emulator(once(Fault::lose_response())).await;
     let submit = client(&emulator).submit(Vendor::PostgreSql).name("nightly").without_suffix().sql("a.sql", INSERT);
     let error = submit.await.unwrap_err();
     assert_eq!(is_left_open(&error), "nightly");
@@ -282,7 +282,7 @@ async fn a_lost_submit_of_a_client_that_repeats_nothing_is_looked_for_and_not_se
         assert_eq!((requests_to(&unmade, SUBMIT), requests_to(&unmade, LIST)), (1, 3));
         assert!(unmade.jobs().is_empty());
 
-        let made = emulator(once(Fault::lose_answer())).await;
+        let made = emulator(once(Fault::lose_response())).await;
         let job = submitted(&builder_of(&made).build().unwrap()).await.unwrap();
         is_the_only_one(&job, &made).await;
     }
@@ -290,7 +290,7 @@ async fn a_lost_submit_of_a_client_that_repeats_nothing_is_looked_for_and_not_se
 
 #[tokio::test]
 async fn the_first_batch_of_a_regular_job_is_submitted_once_too() {
-    for (lost, sent) in [(Fault::lose_answer(), 1), (Fault::close(), 2)] {
+    for (lost, sent) in [(Fault::lose_response(), 1), (Fault::close(), 2)] {
         let emulator = emulator(lost.on(PERSIST).times(1)).await;
         let submit = client(&emulator).submit_persist(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT);
         let job = submit.await.unwrap();
@@ -301,7 +301,7 @@ async fn the_first_batch_of_a_regular_job_is_submitted_once_too() {
 
 #[tokio::test]
 async fn a_later_batch_whose_answer_was_lost_stays_open_at_once() {
-    let emulator = emulator(Fault::lose_answer().on(PERSIST).skip(1).times(1)).await;
+    let emulator = emulator(Fault::lose_response().on(PERSIST).skip(1).times(1)).await;
     let client = client(&emulator);
     let first = client.submit_persist(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT).await.unwrap();
     let later = client.submit_persist(Vendor::PostgreSql).batch_of(first.id().clone()).sql("b.sql", INSERT);
@@ -314,7 +314,7 @@ async fn a_later_batch_whose_answer_was_lost_stays_open_at_once() {
 #[tokio::test]
 async fn the_password_of_a_submit_that_was_looked_for_is_not_in_the_message_of_its_job() {
     // The emulator names the file that it cannot read.
-    for fault in [Fault::lose_answer(), Fault::busy()] {
+    for fault in [Fault::lose_response(), Fault::busy()] {
         let emulator = emulator(once(fault)).await;
         let submit =
             client(&emulator).submit(Vendor::Oracle).password("tiger").sql("tiger.sql", "selekt nothing frm (");
@@ -342,7 +342,7 @@ async fn polled<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
 
 #[tokio::test]
 async fn a_submit_that_is_dropped_at_any_point_makes_one_job_at_most_and_spoils_nothing() {
-    for fault in [None, Some(Fault::lose_answer()), Some(Fault::close())] {
+    for fault in [None, Some(Fault::lose_response()), Some(Fault::close())] {
         let (_, emulator) = configured(|builder| builder).await;
         let mut dropped = 0;
         for times in 1.. {

@@ -1,4 +1,4 @@
-//! Who may call: accounts, the tokens they get, and the check of both. Owns the signing key.
+//! Accounts, the tokens they are issued, and the check of both. Owns the signing key.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -9,11 +9,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use uuid::Uuid;
 
 use super::clock;
 use super::envelope::Failure;
 
-/// The user of an on-premise server that asks nobody for a secret, and the token it sends.
+/// The user of an on-premise server that needs no secret key, and the token it sends.
 const ON_PREMISE_USER: &str = "gudu|0123456789";
 const ON_PREMISE_TOKEN: &str = "token";
 
@@ -21,23 +22,23 @@ const ON_PREMISE_TOKEN: &str = "token";
 pub(super) struct Accounts {
     required: Option<(String, String)>,
     lifetime: Duration,
-    key: Mutex<Key>,
+    key: Mutex<SigningKey>,
 }
 
-/// As long as a block of the hash, where HMAC would put zeros anyway.
-type Key = [u8; 64];
+/// As long as a block of the hash; HMAC would pad a shorter key with zeros.
+type SigningKey = [u8; 64];
 
 impl Accounts {
     pub(super) fn new(required: Option<(String, String)>, lifetime: Duration) -> Self {
         Self { required, lifetime, key: Mutex::new(new_key()) }
     }
 
-    /// Makes every token issued so far invalid.
+    /// Invalidates every token issued so far.
     pub(super) fn expire(&self) {
         *self.key.lock().unwrap_or_else(PoisonError::into_inner) = new_key();
     }
 
-    /// A token for the holder of the secret key.
+    /// Issues a token to the holder of the secret key.
     pub(super) fn issue(&self, user: &str, secret_key: &str, now: SystemTime) -> Result<String, Failure> {
         if user.is_empty() || secret_key.is_empty() || !self.owns(user, secret_key) {
             return Err(Failure::denied().with_textual_code());
@@ -50,7 +51,7 @@ impl Accounts {
         Ok(self.sign(&claims))
     }
 
-    /// Whether the token is one of this user's and still valid.
+    /// Fails unless the token was issued to this user and is still valid.
     pub(super) fn check(&self, user: &str, token: &str, now: SystemTime) -> Result<(), Failure> {
         if self.required.is_none() && user == ON_PREMISE_USER && token == ON_PREMISE_TOKEN {
             return Ok(());
@@ -60,7 +61,7 @@ impl Accounts {
         if user.is_empty() || claims["sub"] != user || expired { Err(Failure::denied()) } else { Ok(()) }
     }
 
-    /// Whether the user exists, for the operations that take a user id but no token.
+    /// Fails unless the user exists, for the operations that take a user id but no token.
     pub(super) fn knows(&self, user: &str) -> Result<(), Failure> {
         let known = self.required.as_ref().is_none_or(|(required, _)| required == user);
         if known && !user.is_empty() { Ok(()) } else { Err(Failure::denied()) }
@@ -98,24 +99,12 @@ impl fmt::Debug for Accounts {
     }
 }
 
-fn new_key() -> Key {
+fn new_key() -> SigningKey {
     let mut key = [0; 64];
-    key[..32].copy_from_slice(&unguessable());
-    key
-}
-
-/// Bytes nobody can guess. The standard library seeds its hash maps from the operating system, which saves a
-/// dependency on a random number generator for a server that only listens on loopback.
-pub(super) fn unguessable() -> [u8; 32] {
-    use sha2::Digest as _;
-    use std::hash::{BuildHasher as _, RandomState};
-
-    let mut digest = Sha256::new();
-    for round in 0..4u64 {
-        digest.update(RandomState::new().hash_one(round).to_le_bytes());
+    for part in key.as_chunks_mut().0 {
+        *part = Uuid::new_v4().into_bytes();
     }
-    digest.update(clock::millis_since_epoch(SystemTime::now()).to_le_bytes());
-    digest.finalize().into()
+    key
 }
 
 #[cfg(test)]
@@ -139,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_of_zero_never_ends() {
+    fn a_token_with_a_lifetime_of_zero_never_expires() {
         let now = SystemTime::now();
         let accounts = Accounts::new(None, Duration::ZERO);
         let token = accounts.issue("ann", "s3cret", now).unwrap();
@@ -147,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_were_made_to_expire_give_way_to_new_ones_at_once() {
+    fn new_tokens_are_valid_after_old_ones_were_expired() {
         let now = SystemTime::now();
         let accounts = open();
         let old = accounts.issue("ann", "s3cret", now).unwrap();
@@ -194,14 +183,14 @@ mod tests {
     }
 
     #[test]
-    fn the_on_premise_user_needs_no_token_of_its_own() {
+    fn the_on_premise_user_needs_no_issued_token() {
         let now = SystemTime::now();
         assert_eq!(open().check(ON_PREMISE_USER, ON_PREMISE_TOKEN, now), Ok(()));
         assert_eq!(open().check("ann", ON_PREMISE_TOKEN, now), Err(Failure::denied()));
     }
 
     #[test]
-    fn a_required_account_shuts_out_all_others() {
+    fn a_required_account_excludes_all_others() {
         let now = SystemTime::now();
         let accounts = Accounts::new(Some(("ann".into(), "s3cret".into())), DAY);
         assert!(accounts.issue("ann", "s3cret", now).is_ok());

@@ -1,5 +1,5 @@
-//! From uploaded files to SQL scripts: recognises and unpacks zips, skips what is no SQL, decodes text. Scripts are
-//! handed on one at a time, so that no more than one of them is in memory.
+//! Turns uploaded files into SQL scripts: detects and unpacks zip archives, skips files that are not SQL, and decodes
+//! text. Scripts are passed on one at a time, so that at most one of them is in memory.
 
 use std::fmt;
 use std::fs::File;
@@ -10,19 +10,20 @@ use zip::ZipArchive;
 use super::analysis::Analyzer;
 use super::upload::{StoredFile, base_name};
 
-/// The largest script `flowscope-core` reads.
+/// The size of the largest script that `flowscope-core` reads.
 const MAX_SCRIPT_BYTES: u64 = 10 * 1024 * 1024;
-/// The most that the scripts of one archive may unpack to.
+/// The maximum total size of the unpacked scripts of one archive.
 const MAX_UNPACKED_BYTES: u64 = 1024 * 1024 * 1024;
 const MAX_ENTRIES: usize = 50_000;
-/// SQL is hardly ever compressed to less than a hundredth. What is much denser is not worth unpacking.
+/// The maximum compression ratio. SQL hardly ever compresses better than 100:1, so a much denser entry is not worth
+/// unpacking.
 const MAX_COMPRESSION: u64 = 300;
-/// How much of an archive is unpacked before its compression is looked at.
+/// The unpacked size below which the compression ratio is not checked.
 const HARMLESS_BYTES: u64 = 16 * 1024 * 1024;
-/// How many entries a message names.
+/// The maximum number of entries that a message names.
 const MAX_NAMED: usize = 5;
 
-/// The name endings under which SQL is kept. An archive may hold anything else, which is not read.
+/// The extensions of files that hold SQL. Other files in an archive are skipped.
 const SQL_EXTENSIONS: [&str; 24] = [
     "sql", "ddl", "dml", "hql", "q", "txt", "btq", "bteq", "tpt", "pls", "plsql", "pks", "pkb", "pck", "prc", "proc",
     "fnc", "trg", "vw", "tab", "tsql", "psql", "mysql", "view",
@@ -31,33 +32,33 @@ const SQL_EXTENSIONS: [&str; 24] = [
 /// One SQL script.
 #[derive(Debug, PartialEq, Eq)]
 struct Script {
-    /// Its name, with the archive it came from.
+    /// The name of the file, after the name of the archive it came from.
     name: String,
     text: String,
-    /// Whether it was not valid text and some of it was replaced.
+    /// `true` if the file was not valid text and some bytes were replaced.
     damaged: bool,
 }
 
-/// Why a file or an entry gave no script.
+/// A file or an entry of an archive that gave no script, and the reason.
 #[derive(Debug, PartialEq, Eq)]
-struct Unreadable {
+struct UnreadableFile {
     name: String,
     reason: String,
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for UnreadableFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.name, self.reason)
     }
 }
 
-/// Has every script in the files analysed. All are looked through for definitions first, so that the order of the files
-/// does not matter to those.
+/// Analyses every script in the files. The definitions of all scripts are collected first, so that the order of the
+/// files does not matter for them.
 pub(super) fn analyse<'f>(files: impl Iterator<Item = &'f StoredFile> + Clone, analyzer: &mut Analyzer) {
     for file in files.clone() {
         scripts(file, |script| {
             if let Ok(script) = script {
-                analyzer.learn(&script.text);
+                analyzer.collect_definitions(&script.text);
             }
         });
     }
@@ -69,8 +70,8 @@ pub(super) fn analyse<'f>(files: impl Iterator<Item = &'f StoredFile> + Clone, a
     }
 }
 
-/// Reads a file and hands each script in it, or the reason why there is none, to `each`.
-fn scripts(file: &StoredFile, mut each: impl FnMut(Result<Script, Unreadable>)) {
+/// Reads a file and passes each script in it, or the reason why there is none, to `each`.
+fn scripts(file: &StoredFile, mut each: impl FnMut(Result<Script, UnreadableFile>)) {
     let outcome = file.open().and_then(|mut content| Ok((is_zip(&mut content)?, content)));
     match outcome {
         Ok((true, content)) => unpack(&file.name, content, &mut each),
@@ -79,7 +80,8 @@ fn scripts(file: &StoredFile, mut each: impl FnMut(Result<Script, Unreadable>)) 
     }
 }
 
-/// Decides by content, since a zip may have any name, with the name as a second opinion for archives that are broken.
+/// Returns `true` if the content is a zip archive. The content decides, since an archive may have any name; the name
+/// only helps to report a broken archive.
 fn is_zip(content: &mut (impl Read + Seek)) -> io::Result<bool> {
     let mut magic = Vec::with_capacity(4);
     content.by_ref().take(4).read_to_end(&mut magic)?;
@@ -87,14 +89,14 @@ fn is_zip(content: &mut (impl Read + Seek)) -> io::Result<bool> {
     Ok(matches!(magic.as_slice(), [b'P', b'K', 3, 4] | [b'P', b'K', 5, 6]))
 }
 
-fn plain(name: &str, content: impl Read) -> Result<Script, Unreadable> {
+fn plain(name: &str, content: impl Read) -> Result<Script, UnreadableFile> {
     if extension(name).as_deref() == Some("zip") {
         return Err(unreadable(name, "not a zip archive, although its name says so"));
     }
     read_script(name.to_owned(), content)
 }
 
-fn unpack(name: &str, content: File, each: &mut impl FnMut(Result<Script, Unreadable>)) {
+fn unpack(name: &str, content: File, each: &mut impl FnMut(Result<Script, UnreadableFile>)) {
     let mut archive = match ZipArchive::new(content) {
         Ok(archive) => archive,
         Err(error) => return each(Err(unreadable(name, format_args!("broken zip archive: {error}")))),
@@ -105,32 +107,32 @@ fn unpack(name: &str, content: File, each: &mut impl FnMut(Result<Script, Unread
             format_args!("the archive has {} entries; {MAX_ENTRIES} are allowed", archive.len()),
         )));
     }
-    let mut sums = Sums::default();
+    let mut totals = UnpackedTotals::default();
     let mut skipped = Vec::new();
     for index in 0..archive.len() {
-        match entry(name, &mut archive, index, &mut sums) {
-            Entry::Script(outcome) => each(outcome),
-            Entry::Other(path) => skipped.push(path),
-            Entry::Nothing => {}
+        match entry(name, &mut archive, index, &mut totals) {
+            ArchiveEntry::Script(outcome) => each(outcome),
+            ArchiveEntry::Other(path) => skipped.push(path),
+            ArchiveEntry::Nothing => {}
         }
-        if let Some(reason) = sums.reason_to_stop() {
+        if let Some(reason) = totals.reason_to_stop() {
             return each(Err(unreadable(name, reason)));
         }
     }
-    if !sums.any_script && !skipped.is_empty() {
+    if !totals.any_script && !skipped.is_empty() {
         each(Err(unreadable(name, nothing_in(&skipped))));
     }
 }
 
-/// What an archive has unpacked to so far.
+/// The sizes of what an archive has been unpacked to so far.
 #[derive(Default)]
-struct Sums {
+struct UnpackedTotals {
     packed: u64,
     unpacked: u64,
     any_script: bool,
 }
 
-impl Sums {
+impl UnpackedTotals {
     fn reason_to_stop(&self) -> Option<String> {
         if self.unpacked > MAX_UNPACKED_BYTES {
             Some(format!("the archive unpacks to more than {MAX_UNPACKED_BYTES} bytes"))
@@ -142,7 +144,7 @@ impl Sums {
     }
 }
 
-/// Names some of what an archive without scripts holds instead.
+/// Returns a message that names some of the files in an archive without scripts.
 fn nothing_in(skipped: &[String]) -> String {
     let named = skipped.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more = match skipped.len().saturating_sub(MAX_NAMED) {
@@ -157,18 +159,23 @@ fn nothing_in(skipped: &[String]) -> String {
     format!("the archive holds no SQL; skipped: {named}{more}{inner}")
 }
 
-enum Entry {
-    Script(Result<Script, Unreadable>),
-    /// A file that is no SQL.
+enum ArchiveEntry {
+    Script(Result<Script, UnreadableFile>),
+    /// A file that is not SQL.
     Other(String),
-    /// A folder, or what an operating system left behind.
+    /// A folder, or metadata of an operating system.
     Nothing,
 }
 
-/// Reads one entry. Entries stay in memory, so that a path in an archive leads nowhere.
-fn entry(archive_name: &str, archive: &mut ZipArchive<File>, index: usize, sums: &mut Sums) -> Entry {
+/// Reads one entry. Entries stay in memory, so a path in an archive cannot escape a folder.
+fn entry(
+    archive_name: &str,
+    archive: &mut ZipArchive<File>,
+    index: usize,
+    totals: &mut UnpackedTotals,
+) -> ArchiveEntry {
     let broken = |error: zip::result::ZipError| {
-        Entry::Script(Err(unreadable(archive_name, format_args!("entry {index} cannot be unpacked: {error}"))))
+        ArchiveEntry::Script(Err(unreadable(archive_name, format_args!("entry {index} cannot be unpacked: {error}"))))
     };
     let entry = match archive.by_index(index) {
         Ok(entry) => entry,
@@ -179,17 +186,17 @@ fn entry(archive_name: &str, archive: &mut ZipArchive<File>, index: usize, sums:
         Err(error) => return broken(error),
     };
     if !entry.is_file() || is_of_the_system(&path) {
-        return Entry::Nothing;
+        return ArchiveEntry::Nothing;
     }
     if !is_sql(&path) {
-        return Entry::Other(path);
+        return ArchiveEntry::Other(path);
     }
-    sums.any_script = true;
-    sums.packed += entry.compressed_size();
+    totals.any_script = true;
+    totals.packed += entry.compressed_size();
     let outcome = read_script(format!("{archive_name}/{path}"), entry);
-    // An entry that fails may have been unpacked up to the limit before it did.
-    sums.unpacked += outcome.as_ref().map_or(MAX_SCRIPT_BYTES, |script| script.text.len() as u64);
-    Entry::Script(outcome)
+    // An entry that fails may have been unpacked up to the limit before.
+    totals.unpacked += outcome.as_ref().map_or(MAX_SCRIPT_BYTES, |script| script.text.len() as u64);
+    ArchiveEntry::Script(outcome)
 }
 
 fn is_of_the_system(path: &str) -> bool {
@@ -204,7 +211,7 @@ fn extension(name: &str) -> Option<String> {
     name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase())
 }
 
-fn read_script(name: String, content: impl Read) -> Result<Script, Unreadable> {
+fn read_script(name: String, content: impl Read) -> Result<Script, UnreadableFile> {
     let mut bytes = Vec::new();
     if let Err(error) = content.take(MAX_SCRIPT_BYTES + 1).read_to_end(&mut bytes) {
         return Err(unreadable(&name, error));
@@ -219,7 +226,7 @@ fn read_script(name: String, content: impl Read) -> Result<Script, Unreadable> {
     Ok(Script { name, text, damaged })
 }
 
-/// UTF-8 with or without a byte order mark, or UTF-16 with one. Anything else loses the bytes that make no sense.
+/// Decodes UTF-8 with or without a byte order mark, or UTF-16 with one. Invalid bytes are replaced.
 fn decode(bytes: Vec<u8>) -> (String, bool) {
     match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => decode_utf16(rest, u16::from_le_bytes),
@@ -249,6 +256,6 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> (String, bool) {
     (text, damaged)
 }
 
-fn unreadable(name: &str, reason: impl fmt::Display) -> Unreadable {
-    Unreadable { name: name.to_owned(), reason: reason.to_string() }
+fn unreadable(name: &str, reason: impl fmt::Display) -> UnreadableFile {
+    UnreadableFile { name: name.to_owned(), reason: reason.to_string() }
 }

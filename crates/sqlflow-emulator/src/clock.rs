@@ -1,25 +1,25 @@
-//! Wall-clock time the way the protocol writes it. Owns no timers.
+//! Wall-clock time as the protocol writes it. Owns no timers.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
-/// Whole seconds since 1970.
+/// Returns whole seconds since 1970.
 pub(super) fn seconds_since_epoch(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
 
-/// Milliseconds since 1970.
+/// Returns milliseconds since 1970.
 pub(super) fn millis_since_epoch(time: SystemTime) -> u128 {
     time.duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis())
 }
 
-/// The number of the UTC day.
+/// Returns the number of the UTC day since 1970.
 pub(super) fn day(time: SystemTime) -> u64 {
     seconds_since_epoch(time) / SECONDS_PER_DAY
 }
 
-/// `YYYY-MM-DD HH:MM:SS`, in UTC and without a zone, as job objects carry it.
+/// Formats a time as `YYYY-MM-DD HH:MM:SS` in UTC and without a zone, as job objects carry it.
 pub(super) fn timestamp(time: SystemTime) -> String {
     let seconds = seconds_since_epoch(time);
     let (year, month, day) = civil_date(seconds / SECONDS_PER_DAY);
@@ -28,13 +28,13 @@ pub(super) fn timestamp(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
-/// `0min 1sec`, as job objects carry it.
+/// Formats a duration as `0min 1sec`, as job objects carry it.
 pub(super) fn execute_time(elapsed: Duration) -> String {
     format!("{}min {}sec", elapsed.as_secs() / 60, elapsed.as_secs() % 60)
 }
 
-/// Year, month and day of a day counted from 1970-01-01, by counting in eras of 400 years that begin in March, where
-/// the leap day falls on the end.
+/// Returns year, month and day of a day counted from 1970-01-01. Counts in eras of 400 years that begin in March, so
+/// that the leap day is the last day of a year.
 fn civil_date(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let era = shifted / 146_097;
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_written_without_a_zone() {
+    fn a_time_is_written_without_a_zone() {
         let written = |seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds));
         assert_eq!(written(0), "1970-01-01 00:00:00");
         assert_eq!(written(951_782_400), "2000-02-29 00:00:00");

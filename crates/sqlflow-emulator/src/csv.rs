@@ -2,8 +2,8 @@
 
 use super::analysis::{ColumnIndex, Lineage};
 use super::envelope::Failure;
-use super::selection::{View, unquoted};
-use super::tree::{column_of, place_name};
+use super::model::{column_of, namespace_part};
+use super::selection::{LineageView, unquoted};
 
 const COLUMNS: [&str; 10] = [
     "source_db",
@@ -29,7 +29,7 @@ const TABLES: [&str; 8] = [
     "effect_type",
 ];
 
-/// The separator a caller asked for.
+/// Returns the separator that a caller requested.
 pub(super) fn delimiter(asked: Option<&str>) -> Result<u8, Failure> {
     match asked.map(str::as_bytes) {
         None => Ok(b','),
@@ -39,14 +39,14 @@ pub(super) fn delimiter(asked: Option<&str>) -> Result<u8, Failure> {
     }
 }
 
-/// Writes a part of a lineage.
-pub(super) fn write(view: &View<'_>, delimiter: u8) -> Result<String, Failure> {
+/// Writes the selected part of a lineage.
+pub(super) fn write(view: &LineageView<'_>, delimiter: u8) -> Result<String, Failure> {
     let mut lines = Vec::new();
-    for relation in &view.relations {
-        for source in &relation.sources {
+    for relationship in &view.relationships {
+        for source in &relationship.sources {
             let mut line = end(view.lineage, source.column, view.table_level);
-            line.extend(end(view.lineage, relation.target.column, view.table_level));
-            line.extend([relation.kind.name().to_owned(), relation.effect.name().to_owned()]);
+            line.extend(end(view.lineage, relationship.target.column, view.table_level));
+            line.extend([relationship.kind.name().to_owned(), relationship.effect.name().to_owned()]);
             lines.push(line);
         }
     }
@@ -70,8 +70,8 @@ pub(super) fn write_pairs(
 fn end(lineage: &Lineage, index: ColumnIndex, table_level: bool) -> Vec<String> {
     let (object, column) = column_of(lineage, index);
     let mut line = vec![
-        unquoted(place_name(object.place.database.as_ref())),
-        unquoted(place_name(object.place.schema.as_ref())),
+        unquoted(namespace_part(object.namespace.database.as_ref())),
+        unquoted(namespace_part(object.namespace.schema.as_ref())),
         unquoted(&object.name),
     ];
     if !table_level {

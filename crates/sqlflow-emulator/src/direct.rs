@@ -1,4 +1,4 @@
-//! Analysis without a job: the SQL comes with the request and its lineage goes back with the answer.
+//! Analysis without a job: the SQL comes with the request, and the response carries its lineage.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -11,40 +11,40 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::analysis::{self, Lineage, Problem, Settings};
+use super::analysis::{self, AnalysisSettings, Diagnostic, Lineage};
 use super::envelope::{Envelope, Failure, download, respond};
-use super::export::Drawn;
-use super::faults::wire::Peer;
+use super::export::DrawnLineage;
+use super::faults::wire::ConnectionInfo;
 use super::layout::Drawing;
+use super::model::LineageModel;
 use super::parameters::Parameters;
 use super::routes::Action;
-use super::selection::{Options, View};
-use super::tree::Model;
+use super::selection::{ExportOptions, LineageView};
 use super::{Service, archive, clock, csv, export, submission};
 
 /// The vendor of a request that names none.
 const DEFAULT_VENDOR: &str = "dbvoracle";
 
-/// Where a request comes from.
+/// The address that a request comes from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Caller(IpAddr);
+pub(super) struct CallerAddress(IpAddr);
 
-impl Caller {
+impl CallerAddress {
     pub(super) fn of(request: &Request) -> Self {
-        let peer = Peer::of(request.extensions());
+        let peer = ConnectionInfo::of(request.extensions());
         Self(peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.address.ip()))
     }
 }
 
-/// How often each address has called without credentials today.
+/// The number of calls without credentials that each address has made today.
 #[derive(Debug, Default)]
 pub(super) struct AnonymousCalls {
     today: Mutex<(u64, HashMap<IpAddr, u32>)>,
 }
 
 impl AnonymousCalls {
-    /// Counts a call, unless the address has none left.
-    fn admit(&self, caller: Caller, allowed: u32, now: SystemTime) -> bool {
+    /// Counts a call and returns `true`, or returns `false` if the address has no calls left.
+    fn admit(&self, caller: CallerAddress, allowed: u32, now: SystemTime) -> bool {
         let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
         let day = clock::day(now);
         if today.0 != day {
@@ -57,12 +57,12 @@ impl AnonymousCalls {
     }
 }
 
-/// Answers `generation/sqlflow` and the operations below it.
+/// Responds to `generation/sqlflow` and the operations below it.
 pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Result<Response, Failure> {
     let delimiter = csv::delimiter(parameters.get("delimiter"))?;
     let options = match action {
-        // The CSV is of tables, as that of a job is unless it was submitted otherwise.
-        Action::AnalyseCsv => Options {
+        // The CSV contains tables only, as that of a job does unless it was submitted otherwise.
+        Action::AnalyseCsv => ExportOptions {
             ignore_record_set: true,
             ignore_function: true,
             table_to_table: parameters.flag("tableToTable", false)?,
@@ -74,37 +74,38 @@ pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Resu
     let write = move || match action {
         Action::AnalyseCsv => {
             understood(&lineage)?;
-            csv::write(&View::of(&lineage, &options), delimiter).map(|text| download(export::CSV, "lineage.csv", text))
+            csv::write(&LineageView::of(&lineage, &options), delimiter)
+                .map(|text| download(export::CSV, "lineage.csv", text))
         }
         Action::AnalyseGraph => {
-            let view = View::of(&lineage, &options);
+            let view = LineageView::of(&lineage, &options);
             let drawing = Drawing::of(&view, &options);
-            Ok(envelope(&lineage, Drawn::of(&view, Some(&drawing))).respond())
+            Ok(envelope(&lineage, DrawnLineage::of(&view, Some(&drawing))).respond())
         }
-        _ => Ok(envelope(&lineage, Model::of(&View::of(&lineage, &options))).respond()),
+        _ => Ok(envelope(&lineage, LineageModel::of(&LineageView::of(&lineage, &options))).respond()),
     };
     tokio::task::spawn_blocking(write)
         .await
         .map_err(|error| Failure::internal(format_args!("the lineage could not be written: {error}")))?
 }
 
-/// Answers `/api/anonymous/lineage`.
+/// Responds to `/api/anonymous/lineage`.
 pub(super) async fn anonymous(
     service: &Service,
     parameters: &mut Parameters,
-    caller: Caller,
+    caller: CallerAddress,
 ) -> Result<Response, Failure> {
-    let allowed = service.limits.anonymous_calls_per_day;
+    let allowed = service.settings.max_anonymous_calls_per_day;
     if !service.anonymous.admit(caller, allowed, SystemTime::now()) {
         return Ok(too_many_calls(allowed));
     }
     parameters.required("sqltext")?;
     let options = export::options(parameters, "fdd")?;
     let lineage = lineage(parameters).await?;
-    Ok(envelope(&lineage, Model::of(&View::of(&lineage, &options))).respond())
+    Ok(envelope(&lineage, LineageModel::of(&LineageView::of(&lineage, &options))).respond())
 }
 
-/// The one failure with an HTTP status of its own.
+/// Creates the only failure that has an HTTP status of its own.
 fn too_many_calls(allowed: u32) -> Response {
     let body = json!({
         "code": 429,
@@ -118,16 +119,16 @@ fn too_many_calls(allowed: u32) -> Response {
     respond(StatusCode::TOO_MANY_REQUESTS, 429, &body)
 }
 
-/// Answers `demo/syntax/check`: 200 for SQL without errors, and the errors otherwise.
+/// Responds to `demo/syntax/check` with code 200 for SQL without errors, or with the errors.
 pub(super) async fn check_syntax(parameters: &mut Parameters) -> Result<Response, Failure> {
     let settings = submission::settings(parameters, None)?;
     let sql = parameters.required("sql")?.to_owned();
     let begun = Instant::now();
-    let lineage = analysis::off_thread(settings, move |analyzer| analyzer.read("sql", &sql, false))
+    let lineage = analysis::run_off_thread(settings, move |analyzer| analyzer.read("sql", &sql, false))
         .await
         .map_err(Failure::internal)?;
     let errors: Vec<Value> =
-        lineage.problems.iter().filter(|problem| problem.kind.is_error()).map(describe_error).collect();
+        lineage.diagnostics.iter().filter(|diagnostic| diagnostic.kind.is_error()).map(describe_error).collect();
     let code = if errors.is_empty() { 200 } else { 400 };
     let data = json!({
         "usedTime": format!("{}ms", begun.elapsed().as_millis()),
@@ -141,36 +142,36 @@ pub(super) async fn check_syntax(parameters: &mut Parameters) -> Result<Response
     Ok(respond(StatusCode::OK, code, &body))
 }
 
-fn describe_error(problem: &Problem) -> Value {
-    let mut described = json!({ "errorMessage": problem.message, "errorType": problem.kind.name() });
-    if let Some(at) = problem.at {
+fn describe_error(diagnostic: &Diagnostic) -> Value {
+    let mut described = json!({ "errorMessage": diagnostic.message, "errorType": diagnostic.kind.name() });
+    if let Some(at) = diagnostic.at {
         described["lineNo"] = at.start.0.into();
         described["columnNo"] = at.start.1.into();
     }
     described
 }
 
-/// The lineage of `sqltext` or of the one file in `sqlfile`.
+/// Analyses `sqltext`, or the one file in `sqlfile`.
 async fn lineage(parameters: &mut Parameters) -> Result<Lineage, Failure> {
-    let settings: Settings = submission::settings(parameters, Some(DEFAULT_VENDOR))?;
+    let settings: AnalysisSettings = submission::settings(parameters, Some(DEFAULT_VENDOR))?;
     let files = parameters.take_files("sqlfile");
     let outcome = match (parameters.get("sqltext").map(str::to_owned), files.into_iter().next()) {
         (Some(sql), _) => {
             let read = move |analyzer: &mut analysis::Analyzer| {
-                analyzer.learn(&sql);
+                analyzer.collect_definitions(&sql);
                 analyzer.read("sqltext", &sql, false);
             };
-            analysis::off_thread(settings, read).await
+            analysis::run_off_thread(settings, read).await
         }
         (None, Some(file)) => {
-            analysis::off_thread(settings, move |analyzer| archive::analyse([&file].into_iter(), analyzer)).await
+            analysis::run_off_thread(settings, move |analyzer| archive::analyse([&file].into_iter(), analyzer)).await
         }
         (None, None) => return Err(Failure::new(400, "One of the parameters 'sqltext' and 'sqlfile' is required.")),
     };
     outcome.map_err(Failure::internal)
 }
 
-/// Fails if nothing was understood. A CSV has no place to say so.
+/// Fails if nothing was understood, since a CSV has no place for a message.
 fn understood(lineage: &Lineage) -> Result<(), Failure> {
     match (lineage.statements, lineage.headlines().join("\n")) {
         (0, said) if said.is_empty() => Err(Failure::new(400, "The SQL contains no statement.")),
@@ -190,14 +191,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn anonymous_calls_start_anew_each_day() {
+    fn the_limit_of_anonymous_calls_starts_again_each_day() {
         let calls = AnonymousCalls::default();
-        let caller = Caller(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let caller = CallerAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let now = SystemTime::UNIX_EPOCH;
         assert!(calls.admit(caller, 2, now));
         assert!(calls.admit(caller, 2, now));
         assert!(!calls.admit(caller, 2, now));
-        assert!(calls.admit(Caller(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), 2, now));
+        assert!(calls.admit(CallerAddress(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), 2, now));
         assert!(calls.admit(caller, 2, now + Duration::from_secs(86_400)));
     }
 }

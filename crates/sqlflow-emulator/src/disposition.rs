@@ -1,10 +1,10 @@
-//! The file name in a `Content-Disposition` header, in each of the ways clients write one that is not ASCII: as UTF-8
-//! or Latin-1 bytes, percent-encoded (RFC 5987), or as an encoded word of a mail (RFC 2047).
+//! The file name in a `Content-Disposition` header, in each of the ways in which clients write a name that is not
+//! ASCII: as UTF-8 or Latin-1 bytes, percent-encoded (RFC 5987), or as an encoded word of a mail (RFC 2047).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// The file name, if the header says that there is one. `filename*` is believed before `filename`.
+/// Returns the file name, if the header has one. `filename*` takes precedence over `filename`.
 pub(super) fn file_name(header: &[u8]) -> Option<String> {
     let parameters = parameters(header);
     let value = |name: &str| {
@@ -14,7 +14,7 @@ pub(super) fn file_name(header: &[u8]) -> Option<String> {
     value("filename*").and_then(extended).or_else(|| value("filename").map(|bytes| unfolded(&text(bytes))))
 }
 
-/// Names and values, quotes removed.
+/// Returns names and values without quotes.
 fn parameters(header: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut quoted = false;
     let mut escaped = false;
@@ -35,7 +35,7 @@ fn parameters(header: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     pairs.collect()
 }
 
-/// Undoes `\"`. Other backslashes are those of a Windows path.
+/// Unescapes `\"`. Other backslashes belong to a Windows path.
 fn unescaped(value: &[u8]) -> Vec<u8> {
     let mut rest = value;
     let mut plain = Vec::with_capacity(value.len());
@@ -48,7 +48,7 @@ fn unescaped(value: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// UTF-8, or Latin-1 if it is not that.
+/// Decodes UTF-8, or Latin-1 if the bytes are not valid UTF-8.
 fn text(bytes: &[u8]) -> String {
     std::str::from_utf8(bytes).map_or_else(|_| latin_1(bytes), str::to_owned)
 }
@@ -57,7 +57,7 @@ fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
-/// Bytes in a character set that a header named.
+/// Decodes bytes in the character set that a header names.
 fn decoded(charset: &str, bytes: Vec<u8>) -> Option<String> {
     match charset.to_ascii_lowercase().as_str() {
         "utf-8" | "utf8" | "us-ascii" => String::from_utf8(bytes).ok(),
@@ -66,7 +66,7 @@ fn decoded(charset: &str, bytes: Vec<u8>) -> Option<String> {
     }
 }
 
-/// `UTF-8'en'gr%C3%B6%C3%9Fe.sql`
+/// Decodes a value such as `UTF-8'en'gr%C3%B6%C3%9Fe.sql`.
 fn extended(value: &[u8]) -> Option<String> {
     let value = std::str::from_utf8(value).ok()?;
     let (charset, rest) = value.split_once('\'')?;
@@ -74,7 +74,7 @@ fn extended(value: &[u8]) -> Option<String> {
     decoded(charset, without_escapes(encoded, b'%'))
 }
 
-/// Replaces an escape character and the two hexadecimal digits after it with their byte.
+/// Replaces each escape character and the two hexadecimal digits after it with the byte they encode.
 pub(super) fn without_escapes(encoded: &str, escape: u8) -> Vec<u8> {
     let mut rest = encoded.as_bytes();
     let mut bytes = Vec::with_capacity(rest.len());
@@ -87,7 +87,7 @@ pub(super) fn without_escapes(encoded: &str, escape: u8) -> Vec<u8> {
     bytes
 }
 
-/// Undoes `=?UTF-8?B?…?=`, which may be several words with white space between them.
+/// Decodes `=?UTF-8?B?…?=`, which may consist of several words separated by white space.
 fn unfolded(value: &str) -> String {
     let words: Option<Vec<String>> = value.split_ascii_whitespace().map(encoded_word).collect();
     words.filter(|words| !words.is_empty()).map_or_else(|| value.to_owned(), |words| words.concat())

@@ -1,14 +1,15 @@
-//! The envelope around every answer: `{"code": …, "data": …, "error": …}`, sent with HTTP status 200 whatever happened.
+//! The envelope around every response: `{"code": …, "data": …, "error": …}`, sent with HTTP status 200 for success
+//! and failure.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// The content type of every JSON answer, as the real server spells it.
+/// The content type of every JSON response, as the real server spells it.
 pub(super) const JSON: &str = "application/json;charset=utf-8";
 
-/// An answer that is a failure.
+/// A response that reports a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     http: StatusCode,
@@ -18,39 +19,39 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// A failure told by the envelope alone.
+    /// Creates a failure with HTTP status 200.
     pub(super) fn new(code: u16, message: impl Into<String>) -> Self {
         Self { http: StatusCode::OK, code, message: message.into(), textual_code: false }
     }
 
-    /// The caller did not prove who it is.
+    /// Creates the failure for missing or wrong credentials.
     pub(super) fn denied() -> Self {
         Self::new(401, "Invalid user or token, access deny.")
     }
 
-    /// A parameter that the operation cannot do without is missing or blank.
+    /// Creates the failure for a required parameter that is missing or blank.
     pub(super) fn missing(parameter: &str) -> Self {
         Self::new(400, format!("The parameter '{parameter}' is required and must not be blank."))
     }
 
-    /// The server's own fault.
+    /// Creates the failure for an error of the emulator itself.
     pub(super) fn internal(message: impl std::fmt::Display) -> Self {
         Self::new(500, format!("The emulator failed: {message}"))
     }
 
-    /// The same failure with an HTTP status of its own, for what a servlet container answers before SQLFlow does.
+    /// Sets the HTTP status, for responses that a servlet container sends before SQLFlow is involved.
     pub(super) fn with_status(mut self, http: StatusCode) -> Self {
         self.http = http;
         self
     }
 
-    /// The same failure with its code as a JSON string, the way `generateToken` writes it.
+    /// Writes the code as a JSON string, as `generateToken` does.
     pub(super) fn with_textual_code(mut self) -> Self {
         self.textual_code = true;
         self
     }
 
-    /// The message.
+    /// Returns the message.
     #[cfg(test)]
     pub(super) fn message(&self) -> &str {
         &self.message
@@ -65,16 +66,16 @@ impl IntoResponse for Failure {
     }
 }
 
-/// The code an envelope carries, left on the response for the request log.
+/// The code in an envelope, attached to the response for the request log.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EnvelopeCode(pub(super) u16);
 
-/// `{"code": 200, "data": …}`.
+/// Creates the response `{"code": 200, "data": …}`.
 pub(super) fn success(data: Value) -> Response {
     Envelope::new(data).respond()
 }
 
-/// A successful answer under construction.
+/// A successful response under construction.
 #[derive(Debug)]
 pub(super) struct Envelope<T> {
     code: u16,
@@ -87,13 +88,13 @@ impl<T: Serialize> Envelope<T> {
         Self { code: 200, data, fields: Map::new() }
     }
 
-    /// Adds a field beside `data`.
+    /// Adds a field next to `data`.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(name.into(), value.into());
         self
     }
 
-    /// Adds warnings, one to a line. If some of them are errors the data is incomplete, which is code 203.
+    /// Adds warnings, one per line. If some of them are errors, the data is incomplete and the code is 203.
     pub(super) fn with_warnings(mut self, messages: &[String], incomplete: bool) -> Self {
         if !messages.is_empty() {
             self.fields.insert("error".into(), messages.join("\n").into());
@@ -117,7 +118,7 @@ impl<T: Serialize> Envelope<T> {
     }
 }
 
-/// A JSON answer in a shape of its own, for the few operations that have no `data`.
+/// Creates a JSON response from any body, for the few operations that have no `data`.
 pub(super) fn respond(status: StatusCode, code: u16, body: &impl Serialize) -> Response {
     let body = match serde_json::to_vec(body) {
         Ok(body) => body,
@@ -128,7 +129,7 @@ pub(super) fn respond(status: StatusCode, code: u16, body: &impl Serialize) -> R
     response
 }
 
-/// A file to be saved: the body as it is, with a name.
+/// Creates a response whose body is a file with a name.
 pub(super) fn download(content_type: &'static str, file_name: &str, body: String) -> Response {
     let disposition = format!("attachment; filename=\"{file_name}\"");
     let headers = [(header::CONTENT_TYPE, content_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)];

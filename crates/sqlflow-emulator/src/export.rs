@@ -1,4 +1,4 @@
-//! The operations that hand out the lineage of a job.
+//! The operations that export the lineage of a job.
 
 use std::sync::Arc;
 
@@ -7,21 +7,21 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Service;
-use super::analysis::{ColumnIndex, Effect, Lineage, Relation, RelationKind};
+use super::analysis::{ColumnIndex, Effect, Lineage, Relationship, RelationshipKind};
 use super::envelope::{Envelope, Failure, download};
 use super::jobs::Job;
 use super::layout::Drawing;
+use super::model::{self, LineageModel, column_of, namespace_part};
 use super::parameters::Parameters;
 use super::routes::Action;
-use super::selection::{Options, View, same, unquoted};
-use super::tree::{self, Model, column_of, place_name};
+use super::selection::{ExportOptions, LineageView, same, unquoted};
 use super::{csv, graphml};
 
 pub(super) const CSV: &str = "text/csv;charset=utf-8";
 const GRAPHML: &str = "application/octet-stream";
 
-/// Answers an export. Writing a large lineage takes a while, so it is done where it holds nothing up.
-pub(super) async fn answer(
+/// Responds to an export. Writing a large lineage takes a while, so it is done on a thread for blocking work.
+pub(super) async fn respond(
     service: &Arc<Service>,
     action: Action,
     user: &str,
@@ -31,18 +31,18 @@ pub(super) async fn answer(
         Some(id) if !matches!(action, Action::LatestJobGraph) => service.jobs.find(user, id)?,
         _ => service.jobs.latest(user)?,
     };
-    let request = ExportRequest::read(action, &job, parameters, service.limits.relations)?;
+    let request = ExportRequest::read(action, &job, parameters, service.settings.relations)?;
     let lineage = Arc::clone(job.finished()?);
     let writing = tokio::task::spawn_blocking(move || request.write(&job, &lineage));
     writing.await.map_err(|error| Failure::internal(format_args!("the export could not be written: {error}")))?
 }
 
-/// An export with everything a caller said about it.
+/// An export with its options.
 struct ExportRequest {
     action: Action,
-    options: Options,
+    options: ExportOptions,
     delimiter: u8,
-    relation_limit: Option<usize>,
+    max_drawn_relationships: Option<usize>,
     contain_graphml: bool,
     return_model: bool,
     pattern: Option<regex::Regex>,
@@ -54,18 +54,18 @@ impl ExportRequest {
         action: Action,
         job: &Job,
         parameters: &Parameters,
-        relation_limit: Option<usize>,
+        max_drawn_relationships: Option<usize>,
     ) -> Result<Self, Failure> {
         let options = if matches!(action, Action::ExportCsv | Action::LeftMost | Action::LeftMostCsv) {
             job_options(job, parameters)?
         } else {
-            options(parameters, &job.order.options.relation_types)?
+            options(parameters, &job.request.options.relation_types)?
         };
         Ok(Self {
             action,
             options,
             delimiter: csv::delimiter(parameters.get("delimiter"))?,
-            relation_limit,
+            max_drawn_relationships,
             contain_graphml: parameters.flag("containGraphML", false)?,
             return_model: parameters.flag("isReturnModel", true)?,
             pattern: parameters.get("tableNamePattern").map(pattern).transpose()?,
@@ -76,52 +76,54 @@ impl ExportRequest {
     fn write(&self, job: &Job, lineage: &Lineage) -> Result<Response, Failure> {
         match self.action {
             Action::ExportFullJson => {
-                let view = View::of(lineage, &self.options);
-                Ok(envelope(job, lineage, Model::of(&view)).respond())
+                let view = LineageView::of(lineage, &self.options);
+                Ok(envelope(job, lineage, LineageModel::of(&view)).respond())
             }
             Action::ExportCsv => {
-                let view = View::of(lineage, &self.options);
+                let view = LineageView::of(lineage, &self.options);
                 Ok(download(CSV, &file_name(job, "csv"), csv::write(&view, self.delimiter)?))
             }
             Action::ExportGraphml => {
-                let view = View::of(lineage, &self.options);
-                if tree::exceeds(&view, self.relation_limit) {
+                let view = LineageView::of(lineage, &self.options);
+                if model::exceeds(&view, self.max_drawn_relationships) {
                     return Err(too_many_relationships());
                 }
                 let drawing = Drawing::of(&view, &self.options);
-                Ok(download(GRAPHML, &file_name(job, "graphml"), graphml::write(&drawing)))
+                Ok(download(GRAPHML, &file_name(job, "graphml"), graphml::write(&drawing)?))
             }
             Action::LeftMost => Ok(envelope(job, lineage, describe_pairs(lineage, &self.left_most(lineage))).respond()),
             Action::LeftMostCsv => {
                 let pairs = self.left_most(lineage);
                 Ok(download(CSV, &file_name(job, "csv"), csv::write_pairs(lineage, &pairs, self.delimiter)?))
             }
-            _ => Ok(self.drawn(job, lineage)),
+            _ => self.drawn(job, lineage),
         }
     }
 
-    fn drawn(&self, job: &Job, lineage: &Lineage) -> Response {
-        let view = View::of(lineage, &self.options);
-        let whole = !tree::exceeds(&view, self.relation_limit);
+    fn drawn(&self, job: &Job, lineage: &Lineage) -> Result<Response, Failure> {
+        let view = LineageView::of(lineage, &self.options);
+        let whole = !model::exceeds(&view, self.max_drawn_relationships);
         let drawing = whole.then(|| Drawing::of(&view, &self.options));
-        let graphml = drawing.as_ref().filter(|_| self.contain_graphml).map(graphml::write);
-        let mut drawn = Drawn::of(&view, drawing.as_ref());
+        let graphml = drawing.as_ref().filter(|_| self.contain_graphml).map(graphml::write).transpose()?;
+        let mut drawn = DrawnLineage::of(&view, drawing.as_ref());
         drawn.graphml = graphml;
         if !self.return_model {
             drawn.sqlflow = None;
         }
-        envelope(job, lineage, drawn).respond()
+        Ok(envelope(job, lineage, drawn).respond())
     }
 
-    /// Pairs of an ultimate source and a target, for the targets asked for.
+    /// Returns pairs of an ultimate source and a target, for the requested targets.
     fn left_most(&self, lineage: &Lineage) -> Vec<(ColumnIndex, ColumnIndex)> {
-        let view = View::of(lineage, &self.options);
+        let view = LineageView::of(lineage, &self.options);
         let mut sources: std::collections::HashMap<ColumnIndex, Vec<ColumnIndex>> = std::collections::HashMap::new();
         // A foreign key is written as a flow, but moves no data.
-        let flows = |relation: &&Relation| relation.kind == RelationKind::Fdd && relation.effect != Effect::ForeignKey;
-        for relation in view.relations.iter().filter(flows) {
-            let column = sources.entry(relation.target.column).or_default();
-            column.extend(relation.sources.iter().map(|source| source.column));
+        let flows = |relationship: &&Relationship| {
+            relationship.kind == RelationshipKind::Fdd && relationship.effect != Effect::ForeignKey
+        };
+        for relationship in view.relationships.iter().filter(flows) {
+            let column = sources.entry(relationship.target.column).or_default();
+            column.extend(relationship.sources.iter().map(|source| source.column));
         }
         let mut targets: Vec<ColumnIndex> =
             sources.keys().copied().filter(|column| self.is_target(lineage, *column)).collect();
@@ -142,7 +144,7 @@ impl ExportRequest {
     }
 }
 
-/// The sources of a column that have no source themselves.
+/// Returns the sources of a column that have no source themselves.
 fn ultimate(
     sources: &std::collections::HashMap<ColumnIndex, Vec<ColumnIndex>>,
     target: ColumnIndex,
@@ -164,8 +166,8 @@ fn describe_pairs(lineage: &Lineage, pairs: &[(ColumnIndex, ColumnIndex)]) -> Va
     let describe = |index| {
         let (object, column) = column_of(lineage, index);
         json!({
-            "database": unquoted(place_name(object.place.database.as_ref())),
-            "schema": unquoted(place_name(object.place.schema.as_ref())),
+            "database": unquoted(namespace_part(object.namespace.database.as_ref())),
+            "schema": unquoted(namespace_part(object.namespace.schema.as_ref())),
             "table": unquoted(&object.name),
             "column": unquoted(&column.name),
         })
@@ -179,24 +181,24 @@ fn describe_pairs(lineage: &Lineage, pairs: &[(ColumnIndex, ColumnIndex)]) -> Va
 
 /// A lineage as drawn, or an outline of it if there is no drawing.
 #[derive(Serialize)]
-pub(super) struct Drawn<'a> {
+pub(super) struct DrawnLineage<'a> {
     mode: &'static str,
     summary: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sqlflow: Option<Model<'a>>,
+    sqlflow: Option<LineageModel<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     graph: Option<&'a Drawing>,
     #[serde(rename = "graphML", skip_serializing_if = "Option::is_none")]
     graphml: Option<String>,
 }
 
-impl<'a> Drawn<'a> {
-    pub(super) fn of(view: &'a View<'a>, drawing: Option<&'a Drawing>) -> Self {
+impl<'a> DrawnLineage<'a> {
+    pub(super) fn of(view: &'a LineageView<'a>, drawing: Option<&'a Drawing>) -> Self {
         let (mode, sqlflow) = match drawing {
-            Some(_) => ("global", Model::of(view)),
-            None => ("summary", Model::outline(view)),
+            Some(_) => ("global", LineageModel::of(view)),
+            None => ("summary", LineageModel::outline(view)),
         };
-        Self { mode, summary: tree::summary(view), sqlflow: Some(sqlflow), graph: drawing, graphml: None }
+        Self { mode, summary: model::summary(view), sqlflow: Some(sqlflow), graph: drawing, graphml: None }
     }
 }
 
@@ -218,10 +220,10 @@ fn too_many_relationships() -> Failure {
     )
 }
 
-/// The options of a request that has them.
-pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<Options, Failure> {
+/// Reads the options from the parameters of a request.
+pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<ExportOptions, Failure> {
     let text = |name: &str| parameters.get(name).map(|value| value.trim().to_owned());
-    Ok(Options {
+    Ok(ExportOptions {
         relation_types: parameters.relation_types(relation_types)?,
         simple: parameters.flag("simpleOutput", false)?,
         ignore_record_set: parameters.flag("ignoreRecordSet", false)?,
@@ -238,21 +240,21 @@ pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<O
     })
 }
 
-/// The options a job was submitted with, for exports that have hardly any.
-fn job_options(job: &Job, parameters: &Parameters) -> Result<Options, Failure> {
-    let asked = &job.order.options;
-    Ok(Options {
+/// Returns the options that a job was submitted with, for exports that have hardly any options.
+fn job_options(job: &Job, parameters: &Parameters) -> Result<ExportOptions, Failure> {
+    let asked = &job.request.options;
+    Ok(ExportOptions {
         relation_types: asked.relation_types.clone(),
         ignore_record_set: asked.ignore_record_set,
         ignore_function: asked.ignore_function,
         show_constants: asked.show_constant_table,
         count_arguments_direct: asked.count_arguments_direct,
         table_to_table: parameters.flag("tableToTable", false)?,
-        ..Options::default()
+        ..ExportOptions::default()
     })
 }
 
-/// A pattern that a whole table name must match, in any case.
+/// Builds a pattern that matches a whole table name, ignoring case.
 fn pattern(text: &str) -> Result<regex::Regex, Failure> {
     let built = regex::RegexBuilder::new(&format!("^(?:{text})$")).case_insensitive(true).size_limit(1 << 20).build();
     built.map_err(|_| {

@@ -1,125 +1,184 @@
-//! A drawn lineage as GraphML with yEd's labels.
+//! A drawn lineage as GraphML with the labels of yEd. Owns the element and attribute names of that format.
 
-use std::fmt::Write as _;
+use std::io;
 
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesText, Event};
+
+use super::envelope::Failure;
 use super::layout::{Drawing, DrawnColumn, DrawnEdge, DrawnTable};
 
-const HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<graphml xmlns="http://graphml.graphdrawing.org/xmlns" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:y="http://www.yworks.com/xml/graphml" xsi:schemaLocation="http://graphml.graphdrawing.org/xmlns http://www.yworks.com/xml/schema/graphml/1.1/ygraphml.xsd">
-  <key for="node" id="d0" yfiles.type="nodegraphics"/>
-  <key for="edge" id="d1" yfiles.type="edgegraphics"/>
-  <key attr.name="relationType" attr.type="string" for="edge" id="d2"/>
-  <graph edgedefault="directed" id="G">
-"#;
+const NAMESPACES: [(&str, &str); 4] = [
+    ("xmlns", "http://graphml.graphdrawing.org/xmlns"),
+    ("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance"),
+    ("xmlns:y", "http://www.yworks.com/xml/graphml"),
+    (
+        "xsi:schemaLocation",
+        "http://graphml.graphdrawing.org/xmlns http://www.yworks.com/xml/schema/graphml/1.1/ygraphml.xsd",
+    ),
+];
 
-const TAIL: &str = "  </graph>\n</graphml>\n";
+const NODE_GRAPHICS: &str = "d0";
+const EDGE_GRAPHICS: &str = "d1";
+const RELATION_TYPE: &str = "d2";
+
+type Xml = Writer<Vec<u8>>;
 
 /// Writes a drawing: a group for each table with a node for each column, and an edge for each arrow.
-pub(super) fn write(drawing: &Drawing) -> String {
-    let mut xml = String::from(HEAD);
-    for table in &drawing.tables {
-        // Writing to a string cannot fail.
-        let _ = if table.columns.is_empty() { plain_table(&mut xml, table) } else { group(&mut xml, table) };
-    }
-    for edge in &drawing.edges {
-        let _ = write_edge(&mut xml, edge);
-    }
-    xml.push_str(TAIL);
-    xml
+pub(super) fn write(drawing: &Drawing) -> Result<String, Failure> {
+    let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
+    document(&mut xml, drawing).map_err(Failure::internal)?;
+    let mut bytes = xml.into_inner();
+    bytes.push(b'\n');
+    String::from_utf8(bytes).map_err(Failure::internal)
 }
 
-fn plain_table(xml: &mut String, table: &DrawnTable) -> std::fmt::Result {
-    writeln!(xml, r#"    <node id="{}">"#, escape(&table.id))?;
-    shape(xml, "      ", &table.label.content, (table.x, table.y, table.width, table.height), "#FFCC99")?;
-    writeln!(xml, "    </node>")
+fn document(xml: &mut Xml, drawing: &Drawing) -> io::Result<()> {
+    xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), Some("no"))))?;
+    parent(xml, "graphml", &NAMESPACES, |xml| {
+        empty(xml, "key", &[("for", "node"), ("id", NODE_GRAPHICS), ("yfiles.type", "nodegraphics")])?;
+        empty(xml, "key", &[("for", "edge"), ("id", EDGE_GRAPHICS), ("yfiles.type", "edgegraphics")])?;
+        let relation_type =
+            [("attr.name", "relationType"), ("attr.type", "string"), ("for", "edge"), ("id", RELATION_TYPE)];
+        empty(xml, "key", &relation_type)?;
+        parent(xml, "graph", &[("edgedefault", "directed"), ("id", "G")], |xml| {
+            for table in &drawing.tables {
+                if table.columns.is_empty() { plain_table(xml, table) } else { group(xml, table) }?;
+            }
+            drawing.edges.iter().try_for_each(|edge| write_edge(xml, edge))
+        })
+    })
 }
 
-fn group(xml: &mut String, table: &DrawnTable) -> std::fmt::Result {
-    let id = escape(&table.id);
-    writeln!(xml, r#"    <node id="{id}" yfiles.foldertype="group">"#)?;
-    writeln!(xml, r#"      <data key="d0"><y:ProxyAutoBoundsNode><y:Realizers active="0"><y:GroupNode>"#)?;
-    geometry(xml, "        ", (table.x, table.y, table.width, table.height))?;
-    writeln!(xml, r##"        <y:Fill color="#F2F2F2" transparent="false"/>"##)?;
-    writeln!(xml, r##"        <y:BorderStyle color="#000000" type="line" width="1.0"/>"##)?;
-    writeln!(
-        xml,
-        r##"        <y:NodeLabel alignment="center" autoSizePolicy="node_width" backgroundColor="#FFCC99" modelName="internal" modelPosition="t">{}</y:NodeLabel>"##,
-        escape(&table.label.content)
-    )?;
-    writeln!(xml, r#"        <y:Shape type="rectangle"/>"#)?;
-    writeln!(xml, r#"        <y:State closed="false" innerGraphDisplayEnabled="false"/>"#)?;
-    writeln!(xml, "      </y:GroupNode></y:Realizers></y:ProxyAutoBoundsNode></data>")?;
-    writeln!(xml, r#"      <graph edgedefault="directed" id="{id}:">"#)?;
-    table.columns.iter().try_for_each(|column| write_column(xml, column))?;
-    writeln!(xml, "      </graph>")?;
-    writeln!(xml, "    </node>")
+fn plain_table(xml: &mut Xml, table: &DrawnTable) -> io::Result<()> {
+    let rectangle = (table.x, table.y, table.width, table.height);
+    parent(xml, "node", &[("id", &table.id)], |xml| shape(xml, &table.label.content, rectangle, "#FFCC99"))
 }
 
-fn write_column(xml: &mut String, column: &DrawnColumn) -> std::fmt::Result {
-    writeln!(xml, r#"        <node id="{}">"#, escape(&column.id))?;
-    shape(xml, "          ", &column.label.content, (column.x, column.y, column.width, column.height), "#FFFFFF")?;
-    writeln!(xml, "        </node>")
+fn group(xml: &mut Xml, table: &DrawnTable) -> io::Result<()> {
+    parent(xml, "node", &[("id", &table.id), ("yfiles.foldertype", "group")], |xml| {
+        parent(xml, "data", &[("key", NODE_GRAPHICS)], |xml| {
+            parent(xml, "y:ProxyAutoBoundsNode", &[], |xml| {
+                parent(xml, "y:Realizers", &[("active", "0")], |xml| {
+                    parent(xml, "y:GroupNode", &[], |xml| group_node(xml, table))
+                })
+            })
+        })?;
+        let id = format!("{}:", table.id);
+        parent(xml, "graph", &[("edgedefault", "directed"), ("id", &id)], |xml| {
+            table.columns.iter().try_for_each(|column| write_column(xml, column))
+        })
+    })
 }
 
+fn group_node(xml: &mut Xml, table: &DrawnTable) -> io::Result<()> {
+    geometry(xml, (table.x, table.y, table.width, table.height))?;
+    empty(xml, "y:Fill", &[("color", "#F2F2F2"), ("transparent", "false")])?;
+    empty(xml, "y:BorderStyle", &[("color", "#000000"), ("type", "line"), ("width", "1.0")])?;
+    let label = [
+        ("alignment", "center"),
+        ("autoSizePolicy", "node_width"),
+        ("backgroundColor", "#FFCC99"),
+        ("modelName", "internal"),
+        ("modelPosition", "t"),
+    ];
+    text(xml, "y:NodeLabel", &label, &table.label.content)?;
+    empty(xml, "y:Shape", &[("type", "rectangle")])?;
+    empty(xml, "y:State", &[("closed", "false"), ("innerGraphDisplayEnabled", "false")])
+}
+
+fn write_column(xml: &mut Xml, column: &DrawnColumn) -> io::Result<()> {
+    let rectangle = (column.x, column.y, column.width, column.height);
+    parent(xml, "node", &[("id", &column.id)], |xml| shape(xml, &column.label.content, rectangle, "#FFFFFF"))
+}
+
+/// The x and y of the upper left corner, the width and the height.
 type Rectangle = (f64, f64, f64, f64);
 
-fn shape(xml: &mut String, indent: &str, label: &str, rectangle: Rectangle, color: &str) -> std::fmt::Result {
-    writeln!(xml, r#"{indent}<data key="d0"><y:ShapeNode>"#)?;
-    geometry(xml, &format!("{indent}  "), rectangle)?;
-    writeln!(xml, r#"{indent}  <y:Fill color="{color}" transparent="false"/>"#)?;
-    writeln!(
-        xml,
-        r#"{indent}  <y:NodeLabel alignment="center" modelName="internal" modelPosition="c">{}</y:NodeLabel>"#,
-        escape(label)
-    )?;
-    writeln!(xml, r#"{indent}  <y:Shape type="rectangle"/>"#)?;
-    writeln!(xml, "{indent}</y:ShapeNode></data>")
+fn shape(xml: &mut Xml, label: &str, rectangle: Rectangle, color: &str) -> io::Result<()> {
+    parent(xml, "data", &[("key", NODE_GRAPHICS)], |xml| {
+        parent(xml, "y:ShapeNode", &[], |xml| {
+            geometry(xml, rectangle)?;
+            empty(xml, "y:Fill", &[("color", color), ("transparent", "false")])?;
+            let attributes = [("alignment", "center"), ("modelName", "internal"), ("modelPosition", "c")];
+            text(xml, "y:NodeLabel", &attributes, label)?;
+            empty(xml, "y:Shape", &[("type", "rectangle")])
+        })
+    })
 }
 
-fn geometry(xml: &mut String, indent: &str, (x, y, width, height): Rectangle) -> std::fmt::Result {
-    writeln!(xml, r#"{indent}<y:Geometry height="{height}" width="{width}" x="{x}" y="{y}"/>"#)
+fn geometry(xml: &mut Xml, (x, y, width, height): Rectangle) -> io::Result<()> {
+    let [height, width, x, y] = [height, width, x, y].map(|number| number.to_string());
+    empty(xml, "y:Geometry", &[("height", &height), ("width", &width), ("x", &x), ("y", &y)])
 }
 
-fn write_edge(xml: &mut String, edge: &DrawnEdge) -> std::fmt::Result {
-    let (id, source, target) = (escape(&edge.id), escape(&edge.source), escape(&edge.target));
-    writeln!(xml, r#"    <edge id="{id}" source="{source}" target="{target}">"#)?;
+fn write_edge(xml: &mut Xml, edge: &DrawnEdge) -> io::Result<()> {
+    let attributes = [("id", edge.id.as_str()), ("source", &edge.source), ("target", &edge.target)];
     let style = if edge.kind == "fdd" { "line" } else { "dashed" };
-    writeln!(
-        xml,
-        r##"      <data key="d1"><y:PolyLineEdge><y:LineStyle color="#000000" type="{style}" width="1.0"/><y:Arrows source="none" target="standard"/></y:PolyLineEdge></data>"##
-    )?;
-    writeln!(xml, r#"      <data key="d2">{}</data>"#, edge.kind)?;
-    writeln!(xml, "    </edge>")
+    parent(xml, "edge", &attributes, |xml| {
+        parent(xml, "data", &[("key", EDGE_GRAPHICS)], |xml| {
+            parent(xml, "y:PolyLineEdge", &[], |xml| {
+                empty(xml, "y:LineStyle", &[("color", "#000000"), ("type", style), ("width", "1.0")])?;
+                empty(xml, "y:Arrows", &[("source", "none"), ("target", "standard")])
+            })
+        })?;
+        text(xml, "data", &[("key", RELATION_TYPE)], edge.kind)
+    })
 }
 
-/// Escapes text for elements and attributes. Characters that XML 1.0 has no way to write are left out.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&apos;"),
-            '\t' | '\n' | '\r' => {
-                let _ = write!(escaped, "&#{};", u32::from(character));
-            }
-            '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
-            other => escaped.push(other),
-        }
+fn parent(
+    xml: &mut Xml,
+    name: &str,
+    attributes: &[(&str, &str)],
+    content: impl FnOnce(&mut Xml) -> io::Result<()>,
+) -> io::Result<()> {
+    xml.create_element(name).with_attributes(attributes.iter().copied()).write_inner_content(content)?;
+    Ok(())
+}
+
+fn empty(xml: &mut Xml, name: &str, attributes: &[(&str, &str)]) -> io::Result<()> {
+    xml.create_element(name).with_attributes(attributes.iter().copied()).write_empty()?;
+    Ok(())
+}
+
+fn text(xml: &mut Xml, name: &str, attributes: &[(&str, &str)], content: &str) -> io::Result<()> {
+    let content: String = content.chars().filter(|character| is_writable(*character)).collect();
+    let element = xml.create_element(name).with_attributes(attributes.iter().copied());
+    element.write_text_content(BytesText::new(&content))?;
+    Ok(())
+}
+
+/// Returns `true` for a character that XML 1.0 can write, even if only as an escape.
+fn is_writable(character: char) -> bool {
+    match character {
+        '\t' | '\n' | '\r' => true,
+        '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => false,
+        _ => true,
     }
-    escaped
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn written(content: &str) -> String {
+        let mut xml = Writer::new(Vec::new());
+        text(&mut xml, "data", &[], content).unwrap();
+        String::from_utf8(xml.into_inner()).unwrap()
+    }
+
     #[test]
     fn markup_in_a_name_is_escaped() {
-        assert_eq!(escape("a<b> & \"c\" 'd'"), "a&lt;b&gt; &amp; &quot;c&quot; &apos;d&apos;");
-        assert_eq!(escape("two\nlines\u{0}\u{b}"), "two&#10;lines");
-        assert_eq!(escape("größe 表"), "größe 表");
+        for name in ["a<b> & \"c\" 'd'", "two\nlines\r", "größe 表"] {
+            let xml = written(name);
+            let document = roxmltree::Document::parse(&xml).unwrap();
+            assert_eq!(document.root_element().text(), Some(name));
+        }
+        assert_eq!(written("a<b> & c"), "<data>a&lt;b&gt; &amp; c</data>");
+    }
+
+    #[test]
+    fn characters_that_xml_cannot_write_are_left_out() {
+        assert_eq!(written("a\u{0}\u{b}b\u{fffe}"), "<data>ab</data>");
     }
 }

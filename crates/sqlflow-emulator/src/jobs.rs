@@ -1,4 +1,4 @@
-//! The life of jobs: what is known about each, who may see it, and the states it passes through.
+//! Jobs: their state and how it changes, and the user each belongs to. Owns every job and its files.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, watch};
+use uuid::Uuid;
 
-use super::analysis::{self, Lineage, Settings};
+use super::analysis::{self, AnalysisSettings, Lineage};
 use super::envelope::Failure;
 use super::upload::StoredFile;
-use super::{Service, accounts, archive, clock, until};
+use super::{Service, archive, clock, wait_for_stop};
 
-/// How many jobs are analysed at the same time; the rest wait in `running`.
+/// The maximum number of jobs that are analysed at the same time. The others wait in `running`.
 const PARALLEL_ANALYSES: usize = 4;
 
-/// The state of a job at one moment, as [`Emulator::jobs`](super::Emulator::jobs) gives it.
+/// The state of a job at one moment, as returned by [`Emulator::jobs`](super::Emulator::jobs).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JobSnapshot {
@@ -25,23 +25,23 @@ pub struct JobSnapshot {
     pub id: String,
     /// The name it was submitted under.
     pub name: String,
-    /// The user it belongs to.
+    /// The id of the user it belongs to.
     pub user_id: String,
     /// The database vendor, for example `dbvoracle`.
     pub vendor: String,
-    /// `create`, `running`, `success`, `partial_success` or `fail`.
+    /// The status: `create`, `running`, `success`, `partial_success` or `fail`.
     pub status: String,
-    /// What the job's `errorMessage` says.
+    /// The `errorMessage` of the job.
     pub error_message: Option<String>,
-    /// The names of the uploaded files, in the order they came.
+    /// The names of the uploaded files, in the order in which they were sent.
     pub file_names: Vec<String>,
-    /// How often it was submitted or run again: 1 after the first submit.
+    /// The number of times it was submitted or run again: 1 after the first submission.
     pub runs: u64,
 }
 
-/// Where a job stands.
+/// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
+pub(super) enum JobStatus {
     Create,
     Running,
     Success,
@@ -49,7 +49,7 @@ pub(super) enum Status {
     Fail,
 }
 
-impl Status {
+impl JobStatus {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -61,13 +61,13 @@ impl Status {
     }
 }
 
-/// What a caller asked for when submitting.
+/// The parameters of a submission.
 #[derive(Debug, Clone)]
-pub(super) struct Order {
+pub(super) struct JobRequest {
     pub(super) name: String,
     pub(super) user: String,
-    pub(super) settings: Settings,
-    /// The options that a job object repeats, under their names there.
+    pub(super) settings: AnalysisSettings,
+    /// The options that a job object repeats under the same names.
     pub(super) options: JobOptions,
 }
 
@@ -94,9 +94,9 @@ pub(super) struct JobOptions {
 #[derive(Clone)]
 pub(super) struct Job {
     pub(super) id: String,
-    pub(super) order: Order,
+    pub(super) request: JobRequest,
     pub(super) session: String,
-    pub(super) status: Status,
+    pub(super) status: JobStatus,
     pub(super) error_message: Option<String>,
     pub(super) lineage: Option<Arc<Lineage>>,
     files: Vec<Arc<StoredFile>>,
@@ -107,15 +107,15 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// The job object of the protocol.
+    /// Returns the job object of the protocol.
     pub(super) fn describe(&self) -> Value {
-        let options = &self.order.options;
+        let options = &self.request.options;
         let mut object = json!({
             "jobId": self.id,
-            "jobName": self.order.name,
-            "userId": self.order.user,
-            "userEmail": self.order.user,
-            "dbVendor": self.order.settings.vendor.name(),
+            "jobName": self.request.name,
+            "userId": self.request.user,
+            "userEmail": self.request.user,
+            "dbVendor": self.request.settings.vendor.name(),
             "dataSource": {},
             "fileNames": self.file_names(),
             "createTime": clock::timestamp(self.created),
@@ -140,8 +140,8 @@ impl Job {
             "version": concat!("emulator ", env!("CARGO_PKG_VERSION")),
         });
         let optional = [
-            ("defaultDatabase", self.order.settings.database.clone()),
-            ("defaultSchema", self.order.settings.schema.clone()),
+            ("defaultDatabase", self.request.settings.database.clone()),
+            ("defaultSchema", self.request.settings.schema.clone()),
             ("cronExpression", options.cron_expression.clone()),
             ("errorMessage", self.error_message.clone()),
             ("lastExecuteTime", self.executed.map(clock::timestamp)),
@@ -154,11 +154,11 @@ impl Job {
         object
     }
 
-    /// The lineage of a job that has one, or why there is none.
+    /// Returns the lineage, or fails with the reason why the job has none.
     pub(super) fn finished(&self) -> Result<&Arc<Lineage>, Failure> {
         match (self.status, &self.lineage) {
-            (Status::Success | Status::PartialSuccess, Some(lineage)) => Ok(lineage),
-            (Status::Create | Status::Running, _) => Err(Failure::new(
+            (JobStatus::Success | JobStatus::PartialSuccess, Some(lineage)) => Ok(lineage),
+            (JobStatus::Create | JobStatus::Running, _) => Err(Failure::new(
                 409,
                 format!(
                     "The job {} has not finished yet (status {}). Please try again later.",
@@ -180,9 +180,9 @@ impl Job {
     fn snapshot(&self) -> JobSnapshot {
         JobSnapshot {
             id: self.id.clone(),
-            name: self.order.name.clone(),
-            user_id: self.order.user.clone(),
-            vendor: self.order.settings.vendor.name().to_owned(),
+            name: self.request.name.clone(),
+            user_id: self.request.user.clone(),
+            vendor: self.request.settings.vendor.name().to_owned(),
             status: self.status.name().to_owned(),
             error_message: self.error_message.clone(),
             file_names: self.file_names(),
@@ -192,55 +192,49 @@ impl Job {
 }
 
 /// Every job of every user, oldest first.
-pub(super) struct Jobs {
-    known: Mutex<Known>,
-    /// Raised whenever a job changes.
+pub(super) struct JobStore {
+    table: Mutex<JobTable>,
+    /// Incremented whenever a job changes.
     changes: watch::Sender<u64>,
     analyses: Semaphore,
-    seed: [u8; 32],
 }
 
 #[derive(Default)]
-struct Known {
+struct JobTable {
     next: u64,
     jobs: BTreeMap<u64, Job>,
     numbers: std::collections::HashMap<String, u64>,
 }
 
-impl Default for Jobs {
+impl Default for JobStore {
     fn default() -> Self {
-        Self {
-            known: Mutex::default(),
-            changes: watch::Sender::new(0),
-            analyses: Semaphore::new(PARALLEL_ANALYSES),
-            seed: accounts::unguessable(),
-        }
+        Self { table: Mutex::default(), changes: watch::Sender::new(0), analyses: Semaphore::new(PARALLEL_ANALYSES) }
     }
 }
 
-impl fmt::Debug for Jobs {
+impl fmt::Debug for JobStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Jobs").field("length", &self.lock().jobs.len()).finish_non_exhaustive()
+        f.debug_struct("JobStore").field("length", &self.lock().jobs.len()).finish_non_exhaustive()
     }
 }
 
-impl Jobs {
+impl JobStore {
     /// Adds a job and starts it.
-    pub(super) fn submit(service: &Arc<Service>, mut order: Order, files: Vec<StoredFile>) -> Job {
+    pub(super) fn submit(service: &Arc<Service>, mut request: JobRequest, files: Vec<StoredFile>) -> Job {
         let now = SystemTime::now();
         let jobs = &service.jobs;
-        let mut known = jobs.lock();
-        let number = known.next;
-        known.next += 1;
-        let id = jobs.identifier(number, "job")[..32].to_owned();
-        if order.name.is_empty() {
-            order.name.clone_from(&id);
+        let mut table = jobs.lock();
+        let number = table.next;
+        table.next += 1;
+        let id = Uuid::new_v4().simple().to_string();
+        if request.name.is_empty() {
+            request.name.clone_from(&id);
         }
         let job = Job {
-            session: format!("{}_{}", jobs.identifier(number, "session"), clock::millis_since_epoch(now)),
+            session: session_id(now),
             id: id.clone(),
-            order,
-            status: Status::Create,
+            request,
+            status: JobStatus::Create,
             error_message: None,
             lineage: None,
             files: files.into_iter().map(Arc::new).collect(),
@@ -249,15 +243,15 @@ impl Jobs {
             elapsed: Duration::ZERO,
             runs: 1,
         };
-        known.numbers.insert(id, number);
-        known.jobs.insert(number, job.clone());
-        drop(known);
+        table.numbers.insert(id, number);
+        table.jobs.insert(number, job.clone());
+        drop(table);
         jobs.changed();
         start(service, job.clone());
         job
     }
 
-    /// Adds files to a job, or replaces those it has, and runs it again.
+    /// Adds files to a job, or replaces its files, and runs it again.
     pub(super) fn extend(
         service: &Arc<Service>,
         user: &str,
@@ -270,70 +264,70 @@ impl Jobs {
                 job.files.clear();
             }
             job.files.extend(files.into_iter().map(Arc::new));
-            job.order.options.incremental = append;
-            job.begin_again();
+            job.request.options.incremental = append;
+            job.restart();
         })?;
         start(service, job.clone());
         Ok(job)
     }
 
-    /// Runs a job again on the files it has.
+    /// Runs a job again with the files it has.
     pub(super) fn rerun(service: &Arc<Service>, user: &str, id: &str) -> Result<Job, Failure> {
-        let job = service.jobs.change(user, id, Job::begin_again)?;
+        let job = service.jobs.change(user, id, Job::restart)?;
         start(service, job.clone());
         Ok(job)
     }
 
-    /// A job by its id. One of another user does not exist.
+    /// Finds a job by its id. A job of another user does not exist.
     pub(super) fn find(&self, user: &str, id: &str) -> Result<Job, Failure> {
-        let known = self.lock();
-        let job = known.numbers.get(id).and_then(|number| known.jobs.get(number));
-        job.filter(|job| job.order.user == user).cloned().ok_or_else(|| no_such_job(id))
+        let table = self.lock();
+        let job = table.numbers.get(id).and_then(|number| table.jobs.get(number));
+        job.filter(|job| job.request.user == user).cloned().ok_or_else(|| no_such_job(id))
     }
 
-    /// The latest job of that name.
+    /// Finds the latest job with this name.
     pub(super) fn find_by_name(&self, user: &str, name: &str) -> Result<Job, Failure> {
-        let known = self.lock();
-        let job = known.jobs.values().rev().find(|job| job.order.user == user && job.order.name == name);
+        let table = self.lock();
+        let job = table.jobs.values().rev().find(|job| job.request.user == user && job.request.name == name);
         job.cloned().ok_or_else(|| Failure::new(404, format!("There is no job named '{name}'.")))
     }
 
-    /// The latest job of a user.
+    /// Returns the latest job of a user.
     pub(super) fn latest(&self, user: &str) -> Result<Job, Failure> {
-        let known = self.lock();
-        let job = known.jobs.values().rev().find(|job| job.order.user == user);
+        let table = self.lock();
+        let job = table.jobs.values().rev().find(|job| job.request.user == user);
         job.cloned().ok_or_else(|| Failure::new(404, "The user has no job."))
     }
 
-    /// All jobs of a user: those on top first, then from the latest to the oldest.
+    /// Returns all jobs of a user: first those on top, then the others, each from the latest to the oldest.
     pub(super) fn of_user(&self, user: &str) -> Vec<Job> {
-        let known = self.lock();
-        let mut jobs: Vec<Job> = known.jobs.values().rev().filter(|job| job.order.user == user).cloned().collect();
-        jobs.sort_by_key(|job| !job.order.options.on_top);
+        let table = self.lock();
+        let mut jobs: Vec<Job> = table.jobs.values().rev().filter(|job| job.request.user == user).cloned().collect();
+        jobs.sort_by_key(|job| !job.request.options.on_top);
         jobs
     }
 
     pub(super) fn delete(&self, user: &str, id: &str) -> Result<(), Failure> {
-        let mut known = self.lock();
-        let number = known.numbers.get(id).copied();
-        let owned = number.filter(|number| known.jobs.get(number).is_some_and(|job| job.order.user == user));
+        let mut table = self.lock();
+        let number = table.numbers.get(id).copied();
+        let owned = number.filter(|number| table.jobs.get(number).is_some_and(|job| job.request.user == user));
         let number = owned.ok_or_else(|| no_such_job(id))?;
-        known.jobs.remove(&number);
-        known.numbers.remove(id);
-        drop(known);
+        table.jobs.remove(&number);
+        table.numbers.remove(id);
+        drop(table);
         self.changed();
         Ok(())
     }
 
-    /// Changes a job of this user and gives it as it is afterwards.
+    /// Changes a job of this user and returns the changed job.
     pub(super) fn change(&self, user: &str, id: &str, change: impl FnOnce(&mut Job)) -> Result<Job, Failure> {
-        let mut known = self.lock();
-        let number = known.numbers.get(id).copied();
-        let job = number.and_then(|number| known.jobs.get_mut(&number)).filter(|job| job.order.user == user);
+        let mut table = self.lock();
+        let number = table.numbers.get(id).copied();
+        let job = number.and_then(|number| table.jobs.get_mut(&number)).filter(|job| job.request.user == user);
         let job = job.ok_or_else(|| no_such_job(id))?;
         change(job);
         let changed = job.clone();
-        drop(known);
+        drop(table);
         self.changed();
         Ok(changed)
     }
@@ -342,7 +336,7 @@ impl Jobs {
         self.lock().jobs.values().map(Job::snapshot).collect()
     }
 
-    /// Resolves at the next change of any job after `seen`.
+    /// Returns a receiver that is notified of each change of any job.
     #[cfg(test)]
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -352,25 +346,24 @@ impl Jobs {
         self.changes.send_modify(|version| *version += 1);
     }
 
-    /// 64 hexadecimal digits that nobody can guess and that never repeat.
-    fn identifier(&self, number: u64, purpose: &str) -> String {
-        let digest =
-            Sha256::new().chain_update(self.seed).chain_update(purpose).chain_update(number.to_le_bytes()).finalize();
-        analysis::hexadecimal(&digest)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, JobTable> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Job {
-    fn begin_again(&mut self) {
+    fn restart(&mut self) {
         self.runs += 1;
-        self.status = Status::Create;
+        self.status = JobStatus::Create;
         self.error_message = None;
         self.lineage = None;
     }
+}
+
+/// Creates a session id as the real server writes it: 64 hexadecimal digits and the time in milliseconds.
+fn session_id(now: SystemTime) -> String {
+    let [first, second] = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::simple);
+    format!("{first}{second}_{}", clock::millis_since_epoch(now))
 }
 
 fn no_such_job(id: &str) -> Failure {
@@ -384,33 +377,33 @@ fn start(service: &Arc<Service>, job: Job) {
         let stopped = service.stopped.clone();
         tokio::select! {
             () = run(&service, &job) => {}
-            () = until(stopped) => {}
+            () = wait_for_stop(stopped) => {}
         }
     });
 }
 
 async fn run(service: &Service, job: &Job) {
-    tokio::time::sleep(service.limits.time_in_create).await;
-    // An error means that the job was deleted or started anew in the meantime; that run has its own task.
-    if job.advance(service, |job| job.status = Status::Running).is_err() {
+    tokio::time::sleep(service.settings.time_in_create).await;
+    // An error means that the job has been deleted or restarted; the new run has its own task.
+    if job.advance(service, |job| job.status = JobStatus::Running).is_err() {
         return;
     }
     let begun = tokio::time::Instant::now();
-    let (files, settings) = (job.files.clone(), job.order.settings.clone());
+    let (files, settings) = (job.files.clone(), job.request.settings.clone());
     let analysis = async {
-        // The semaphore is never closed, and without a permit the job would merely not wait for its turn.
+        // The semaphore is never closed, and without a permit the job would merely not wait for the others.
         let _turn = service.jobs.analyses.acquire().await;
         analyse(files, settings).await
     };
-    let (outcome, ()) = tokio::join!(analysis, tokio::time::sleep(service.limits.time_in_running));
+    let (outcome, ()) = tokio::join!(analysis, tokio::time::sleep(service.settings.time_in_running));
     let _superseded = job.advance(service, |job| job.conclude(outcome, begun.elapsed()));
 }
 
 impl Job {
-    /// Changes the job as long as this run of it is the current one.
+    /// Changes the job if this run of it is still the current one.
     fn advance(&self, service: &Service, change: impl FnOnce(&mut Self)) -> Result<(), ()> {
         let mut current = false;
-        let changed = service.jobs.change(&self.order.user, &self.id, |job| {
+        let changed = service.jobs.change(&self.request.user, &self.id, |job| {
             current = job.runs == self.runs;
             if current {
                 change(job);
@@ -424,31 +417,31 @@ impl Job {
         self.elapsed = elapsed;
         match outcome {
             Err(message) => {
-                self.status = Status::Fail;
+                self.status = JobStatus::Fail;
                 self.error_message = Some(message);
             }
             Ok(lineage) => {
                 let messages = lineage.headlines();
                 self.error_message = (!messages.is_empty()).then(|| messages.join("\n"));
-                self.status = verdict(&lineage);
-                if self.status == Status::Fail && self.error_message.is_none() {
+                self.status = outcome_of(&lineage);
+                if self.status == JobStatus::Fail && self.error_message.is_none() {
                     self.error_message = Some("The files contain no SQL statement.".into());
                 }
-                self.lineage = (self.status != Status::Fail).then(|| Arc::new(lineage));
+                self.lineage = (self.status != JobStatus::Fail).then(|| Arc::new(lineage));
             }
         }
     }
 }
 
-fn verdict(lineage: &Lineage) -> Status {
+fn outcome_of(lineage: &Lineage) -> JobStatus {
     match (lineage.statements, lineage.is_incomplete()) {
-        (0, _) => Status::Fail,
-        (_, true) => Status::PartialSuccess,
-        (_, false) => Status::Success,
+        (0, _) => JobStatus::Fail,
+        (_, true) => JobStatus::PartialSuccess,
+        (_, false) => JobStatus::Success,
     }
 }
 
 /// Reads all files of a job, off the threads that serve requests.
-async fn analyse(files: Vec<Arc<StoredFile>>, settings: Settings) -> Result<Lineage, String> {
-    analysis::off_thread(settings, move |analyzer| archive::analyse(files.iter().map(Arc::as_ref), analyzer)).await
+async fn analyse(files: Vec<Arc<StoredFile>>, settings: AnalysisSettings) -> Result<Lineage, String> {
+    analysis::run_off_thread(settings, move |analyzer| archive::analyse(files.iter().map(Arc::as_ref), analyzer)).await
 }

@@ -1,12 +1,12 @@
-//! The drawn lineage: tables in layers from left to right, an edge for each source of each relationship.
+//! The drawn lineage: tables in layers from left to right, and an edge for each source of each relationship.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::analysis::{ColumnIndex, ObjectIndex, Relation};
-use super::selection::{Options, View, unquoted};
+use super::analysis::{ColumnIndex, ObjectIndex, Relationship};
+use super::selection::{ExportOptions, LineageView, unquoted};
 
 const TABLE_WIDTH: f64 = 162.0;
 const HEADER_HEIGHT: f64 = 25.97;
@@ -26,7 +26,7 @@ pub(super) struct Drawing {
 #[derive(Debug, Serialize)]
 pub(super) struct DrawnTable {
     pub(super) id: String,
-    pub(super) label: Label,
+    pub(super) label: DrawnLabel,
     #[serde(skip)]
     object_id: u32,
     pub(super) x: f64,
@@ -40,7 +40,7 @@ pub(super) struct DrawnTable {
 #[derive(Debug, Serialize)]
 pub(super) struct DrawnColumn {
     pub(super) id: String,
-    pub(super) label: Label,
+    pub(super) label: DrawnLabel,
     #[serde(skip)]
     column_id: u32,
     pub(super) x: f64,
@@ -64,10 +64,10 @@ pub(super) struct DrawnEdge {
 }
 
 impl Drawing {
-    /// Draws a part of a lineage.
-    pub(super) fn of(view: &View<'_>, options: &Options) -> Self {
+    /// Draws the selected part of a lineage.
+    pub(super) fn of(view: &LineageView<'_>, options: &ExportOptions) -> Self {
         let by_table = view.table_level || options.hide_columns;
-        let linked = linked_columns(&view.relations);
+        let linked = linked_columns(&view.relationships);
         let drawn: Vec<ObjectIndex> = view
             .objects()
             .map(|(index, _)| index)
@@ -86,7 +86,7 @@ impl Drawing {
                 let described = view.lineage.column(column);
                 DrawnColumn {
                     id,
-                    label: Label::new(unquoted(&described.name)),
+                    label: DrawnLabel::new(unquoted(&described.name)),
                     column_id: described.id,
                     x: 0.0,
                     y: 0.0,
@@ -98,7 +98,7 @@ impl Drawing {
             table_names.insert(*index, id.clone());
             tables.push(DrawnTable {
                 id,
-                label: Label::new(unquoted(&object.display_name)),
+                label: DrawnLabel::new(unquoted(&object.display_name)),
                 object_id: object.id,
                 x: 0.0,
                 y: 0.0,
@@ -107,14 +107,17 @@ impl Drawing {
                 columns,
             });
         }
-        let edges =
-            if by_table { table_edges(&view.relations, &table_names) } else { column_edges(&view.relations, &names) };
-        place(&mut tables, &layers(&drawn, &view.relations));
+        let edges = if by_table {
+            table_edges(&view.relationships, &table_names)
+        } else {
+            column_edges(&view.relationships, &names)
+        };
+        place(&mut tables, &layers(&drawn, &view.relationships));
         Self { tables, edges }
     }
 }
 
-/// The `graph` of an answer.
+/// Writes the `graph` of a response.
 impl Serialize for Drawing {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut graph = serializer.serialize_map(Some(4))?;
@@ -132,7 +135,7 @@ struct Elements<'a> {
     edges: &'a [DrawnEdge],
 }
 
-/// Which relationship an edge stands for: `{"e0": ["7", "fdd"]}`.
+/// The relationship that each edge stands for: `{"e0": ["7", "fdd"]}`.
 struct RelationshipIds<'a>(&'a [DrawnEdge]);
 
 impl Serialize for RelationshipIds<'_> {
@@ -142,7 +145,7 @@ impl Serialize for RelationshipIds<'_> {
     }
 }
 
-/// Which table or column an element stands for: `{"n0": ["1"], "n0::n0": ["2"]}`.
+/// The table or column that each element stands for: `{"n0": ["1"], "n0::n0": ["2"]}`.
 struct ElementIds<'a>(&'a [DrawnTable]);
 
 impl Serialize for ElementIds<'_> {
@@ -161,7 +164,7 @@ impl Serialize for ElementIds<'_> {
 /// The text of a table or a row.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Label {
+pub(super) struct DrawnLabel {
     pub(super) content: String,
     font_family: &'static str,
     font_size: &'static str,
@@ -171,16 +174,16 @@ pub(super) struct Label {
     y: f64,
 }
 
-impl Label {
+impl DrawnLabel {
     fn new(content: String) -> Self {
         Self { content, font_family: "Segoe UI Symbol", font_size: "12", width: 0.0, height: 17.97, x: 0.0, y: 0.0 }
     }
 }
 
-fn linked_columns(relations: &[Relation]) -> HashMap<ObjectIndex, BTreeSet<usize>> {
+fn linked_columns(relationships: &[Relationship]) -> HashMap<ObjectIndex, BTreeSet<usize>> {
     let mut linked: HashMap<ObjectIndex, BTreeSet<usize>> = HashMap::new();
-    for relation in relations {
-        for end in std::iter::once(&relation.target).chain(&relation.sources) {
+    for relationship in relationships {
+        for end in std::iter::once(&relationship.target).chain(&relationship.sources) {
             linked.entry(end.column.object).or_default().insert(end.column.column);
         }
     }
@@ -188,10 +191,10 @@ fn linked_columns(relations: &[Relation]) -> HashMap<ObjectIndex, BTreeSet<usize
 }
 
 fn rows(
-    view: &View<'_>,
+    view: &LineageView<'_>,
     object: ObjectIndex,
     linked: &HashMap<ObjectIndex, BTreeSet<usize>>,
-    options: &Options,
+    options: &ExportOptions,
 ) -> Vec<ColumnIndex> {
     let linked = linked.get(&object);
     let is_linked = |column: &usize| linked.is_some_and(|linked| linked.contains(column));
@@ -201,53 +204,53 @@ fn rows(
     drawn.map(|(column, _)| ColumnIndex { object, column }).collect()
 }
 
-fn column_edges(relations: &[Relation], names: &HashMap<ColumnIndex, String>) -> Vec<DrawnEdge> {
+fn column_edges(relationships: &[Relationship], names: &HashMap<ColumnIndex, String>) -> Vec<DrawnEdge> {
     let mut edges = Vec::new();
-    for relation in relations {
-        for source in &relation.sources {
-            if let (Some(from), Some(to)) = (names.get(&source.column), names.get(&relation.target.column)) {
-                edges.push(edge(edges.len(), relation, from, to));
+    for relationship in relationships {
+        for source in &relationship.sources {
+            if let (Some(from), Some(to)) = (names.get(&source.column), names.get(&relationship.target.column)) {
+                edges.push(edge(edges.len(), relationship, from, to));
             }
         }
     }
     edges
 }
 
-fn table_edges(relations: &[Relation], names: &HashMap<ObjectIndex, String>) -> Vec<DrawnEdge> {
+fn table_edges(relationships: &[Relationship], names: &HashMap<ObjectIndex, String>) -> Vec<DrawnEdge> {
     let mut edges = Vec::new();
     let mut drawn = BTreeSet::new();
-    for relation in relations {
-        for source in &relation.sources {
-            let ends = (source.column.object, relation.target.column.object);
+    for relationship in relationships {
+        for source in &relationship.sources {
+            let ends = (source.column.object, relationship.target.column.object);
             if let (Some(from), Some(to)) = (names.get(&ends.0), names.get(&ends.1))
-                && drawn.insert((ends, relation.kind))
+                && drawn.insert((ends, relationship.kind))
             {
-                edges.push(edge(edges.len(), relation, from, to));
+                edges.push(edge(edges.len(), relationship, from, to));
             }
         }
     }
     edges
 }
 
-fn edge(number: usize, relation: &Relation, from: &str, to: &str) -> DrawnEdge {
+fn edge(number: usize, relationship: &Relationship, from: &str, to: &str) -> DrawnEdge {
     DrawnEdge {
         id: format!("e{number}"),
         source: from.to_owned(),
         target: to.to_owned(),
-        kind: relation.kind.name(),
-        relation_id: relation.id,
+        kind: relationship.kind.name(),
+        relation_id: relationship.id,
     }
 }
 
-/// The layer of each table: one to the right of everything it reads from. Tables that feed each other in a circle come
-/// after what feeds the circle.
-fn layers(drawn: &[ObjectIndex], relations: &[Relation]) -> Vec<usize> {
+/// Returns the layer of each table: one to the right of all tables it reads from. Tables that form a cycle come after
+/// the tables that feed the cycle.
+fn layers(drawn: &[ObjectIndex], relationships: &[Relationship]) -> Vec<usize> {
     let numbers: HashMap<ObjectIndex, usize> =
         drawn.iter().enumerate().map(|(number, index)| (*index, number)).collect();
     let mut readers: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    for relation in relations {
-        let Some(&to) = numbers.get(&relation.target.column.object) else { continue };
-        for from in relation.sources.iter().filter_map(|source| numbers.get(&source.column.object)) {
+    for relationship in relationships {
+        let Some(&to) = numbers.get(&relationship.target.column.object) else { continue };
+        for from in relationship.sources.iter().filter_map(|source| numbers.get(&source.column.object)) {
             if *from != to {
                 readers.entry(*from).or_default().insert(to);
             }

@@ -1,71 +1,64 @@
-//! A local server that speaks the SQLFlow protocol, for trying and testing without an account.
+//! A local server for testing SQLFlow clients: it speaks the SQLFlow REST API and fails on demand.
 //!
-//! **It stands in for SQLFlow and is not its engine.** The protocol (paths, parameters, envelope, tokens, life of a
-//! job, layouts of the answers) follows the real service. The lineage does not come from Gudu Software's engine: it
-//! is computed from the submitted SQL by the open-source crate [`flowscope-core`](https://crates.io/crates/flowscope-core),
-//! whose parser and name resolution read the statements, and is then written down the way SQLFlow writes it. Expect
-//! the two to agree on ordinary statements and to differ on the rest: stored procedures, vendor extensions, and
-//! anything that only a full grammar of a vendor's dialect can read. What cannot be read is reported, in the job and
-//! in the lineage, and never left out in silence.
+//! **The emulator stands in for SQLFlow and is not its engine.** The protocol (paths, parameters, envelope, tokens,
+//! the states of a job, the layouts of the responses) follows the real service. The lineage does not come from Gudu
+//! Software's engine: it is computed from the submitted SQL by the open-source crate
+//! [`flowscope-core`](https://crates.io/crates/flowscope-core), whose parser and name resolution read the statements,
+//! and is then written in SQLFlow's formats. Expect the two to agree on ordinary statements and to differ on stored
+//! procedures, vendor extensions, and anything else that only a full grammar of a vendor's dialect can read. SQL that
+//! cannot be read is reported in the job and in the lineage; it is never left out silently.
 //!
-//! ```no_run
+//! # A first test
+//!
+//! Start an emulator, point the client at its URL, and check what reached the server. The server listens on loopback
+//! and stops when the [`Emulator`] is dropped.
+//!
+//! ```
 //! use sqlflow_emulator::Emulator;
 //!
-//! # async fn example() -> std::io::Result<()> {
+//! # async fn call_the_client(url: &str) {}
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
 //! let emulator = Emulator::start().await?;
-//! println!("SQLFlow is emulated at {}", emulator.url());
-//! // … talk to it …
-//! assert_eq!(emulator.requests().len(), 0);
+//! call_the_client(&emulator.url()).await;
+//!
+//! assert!(emulator.requests().iter().all(|request| request.code == Some(200)));
+//! assert!(emulator.jobs().iter().all(|job| job.status == "success"));
 //! emulator.shutdown().await;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What it does
+//! * [`Emulator::builder`] sets the port, an account, the lifetime of tokens, the time a job spends in each state, and
+//!   limits.
+//! * [`Emulator::requests`] and [`Emulator::jobs`] return every request and every job, so that a test can count what
+//!   really reached the server.
+//! * [`vendors`] and [`vendor_aliases`] list the vendors that the emulator knows.
 //!
-//! * Listens on loopback only, on a port of its own choosing unless [`EmulatorBuilder::port`] names one, under
-//!   `/gspLive_backend` and `/api/gspLive_backend` alike.
-//! * Takes parameters from the query, a form or a multipart body. Uploads are spooled to disk as they arrive.
-//! * Issues tokens ([JWT], HS256) that are valid for one user and expire. The on-premise pair `gudu|0123456789` with
-//!   the literal token `token` works without asking for one, unless [`EmulatorBuilder::account`] requires an account.
-//! * Takes every job through `create` and `running` to `success`, `partial_success` or `fail`, as the SQL deserves.
-//! * Exports lineage as JSON, CSV and GraphML, and analyses SQL directly.
-//! * Remembers every request ([`Emulator::requests`]) and every job ([`Emulator::jobs`]), so that a test can count
-//!   what really reached the server.
+//! # What the emulator does
 //!
-//! # What to know about its answers
+//! * It listens on 127.0.0.1 only, on a free port unless [`EmulatorBuilder::port`] names one, under both
+//!   `/gspLive_backend` and `/api/gspLive_backend`.
+//! * It accepts parameters in the query, in a form or in a multipart body. Uploads are written to disk as they arrive.
+//! * It issues tokens ([JWT], HS256) that are valid for one user and expire. The on-premise user `gudu|0123456789` may
+//!   send the literal token `token` without requesting one, unless [`EmulatorBuilder::account`] requires an account.
+//! * It takes every job through `create` and `running` to `success`, `partial_success` or `fail`, depending on the SQL.
+//! * It exports lineage as JSON, CSV and GraphML, and analyses SQL directly.
 //!
-//! * A vendor without a dialect of its own in `flowscope-core` is read with the generic dialect. The job then says so
-//!   in `errorMessage`, although its status is `success`, and the lineage says so in `errors` with type `SyntaxHint`.
-//! * An upload that is not valid UTF-8 is decoded with replacement characters, and the same two places say so.
-//! * Commands of `sqlplus`, `mysql` and `psql` between the statements are skipped. Where semicolons are missing, or a
-//!   routine cannot be parsed as a whole, statements are told apart by the words that lines begin with; what remains
-//!   unread is reported all the same.
-//! * Tables that scripts define column by column are known from the start, whatever the order of the files. Views, and
-//!   tables made from queries, are known from then on.
-//! * Where the real codes are not published it uses HTTP's: 400 for a parameter at fault, 404 for a job that does not
-//!   exist, 409 for an export of a job that has not finished or has failed, 413 for an upload past 200 MB.
-//! * A foreign key is an `fdd` relationship with the effect `foreign_key`, and an `er` one if those are asked for.
-//! * An export that is not told `showRelationType` takes the job's. The CSV exports have hardly any options of their
-//!   own, so they take all of the job's: by default record sets and functions are walked through.
-//! * Scripts may have up to 10 MiB, which is as much as `flowscope-core` reads at once.
-//! * Scheduled jobs keep their `cronExpression` and can be listed, paused and resumed, but no clock starts them.
-//! * Operations it does not implement answer with code 501 and their name.
+//! # Faults
 //!
-//! # Misbehaving
-//!
-//! An emulator can be made to fail the way networks, proxies and servers fail, by giving it [`Fault`]s: at its start
-//! with [`EmulatorBuilder::fault`], or while it runs with [`Emulator::inject`]. Each says what goes wrong and which
-//! requests it befalls. What befell a request is in its [record](RequestRecord::fault).
+//! A [`Fault`] makes the emulator fail the way networks, proxies and servers fail. Add one before the start with
+//! [`EmulatorBuilder::fault`], or while the emulator runs with [`Emulator::inject`]. Each fault has a kind and
+//! conditions that select requests. The [record](RequestRecord::fault) of a request names the fault that was applied.
 //!
 //! | What goes wrong | Faults |
 //! |---|---|
-//! | Nobody is there, or not for long | [`refuse`](Fault::refuse), [`reset_after_received`](Fault::reset_after_received), [`reset_after_sent`](Fault::reset_after_sent) |
-//! | There is no answer | [`close`](Fault::close), [`lose_answer`](Fault::lose_answer), [`late`](Fault::late), [`stall_after`](Fault::stall_after) |
-//! | The answer takes its time | [`latency`](Fault::latency), [`drip`](Fault::drip) |
-//! | Somebody else answers | [`page`](Fault::page), [`too_many_requests`](Fault::too_many_requests), [`too_many_requests_until`](Fault::too_many_requests_until), [`busy`](Fault::busy), [`redirect`](Fault::redirect) |
-//! | The answer is damaged | [`truncate`](Fault::truncate), [`garbage`](Fault::garbage), [`content_length`](Fault::content_length), [`bomb`](Fault::bomb) |
-//! | The answer is another than expected | [`expire_token`](Fault::expire_token), [`unknown_status`](Fault::unknown_status), [`vanish`](Fault::vanish) |
+//! | The server cannot be reached, or the connection breaks | [`refuse`](Fault::refuse), [`reset_after_received`](Fault::reset_after_received), [`reset_after_sent`](Fault::reset_after_sent) |
+//! | There is no response | [`close`](Fault::close), [`lose_response`](Fault::lose_response), [`late`](Fault::late), [`stall_after`](Fault::stall_after) |
+//! | The response is slow | [`latency`](Fault::latency), [`drip`](Fault::drip) |
+//! | A proxy or an overloaded server responds | [`page`](Fault::page), [`too_many_requests`](Fault::too_many_requests), [`too_many_requests_until`](Fault::too_many_requests_until), [`busy`](Fault::busy), [`redirect`](Fault::redirect) |
+//! | The response is damaged | [`truncate`](Fault::truncate), [`garbage`](Fault::garbage), [`content_length`](Fault::content_length), [`bomb`](Fault::bomb) |
+//! | The response is unexpected | [`expire_token`](Fault::expire_token), [`unknown_status`](Fault::unknown_status), [`vanish`](Fault::vanish) |
 //!
 //! ```no_run
 //! use sqlflow_emulator::{Emulator, Fault};
@@ -73,38 +66,52 @@
 //!
 //! # async fn example() -> std::io::Result<()> {
 //! let emulator = Emulator::builder()
-//!     // The first submit makes its job, and nobody hears of it.
-//!     .fault(Fault::lose_answer().on("submitUserJob").times(1))
-//!     // Every tenth of all other requests meets a proxy that has lost its server.
+//!     // The first submission creates its job, but its response is lost.
+//!     .fault(Fault::lose_response().on("submitUserJob").times(1))
+//!     // Every tenth of all other requests gets the error page of a proxy.
 //!     .fault(Fault::page(502).every(10))
 //!     .start()
 //!     .await?;
 //! // … submit a job and wait for it …
 //! emulator.inject(Fault::refuse(Duration::from_secs(1)));
-//! // … download its lineage all the same …
-//! let befallen = emulator.requests().into_iter().filter(|request| request.fault.is_some()).count();
+//! // … download its lineage despite that …
+//! let requests = emulator.requests();
+//! let failed = requests.iter().filter(|request| request.fault.is_some()).count();
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! An answer in `summary` mode, which has counts in place of lineage, is no fault: see
-//! [`EmulatorBuilder::relation_limit`]. Neither is one that is compressed: see [`EmulatorBuilder::gzip`].
+//! Two options change responses without being faults: [`EmulatorBuilder::max_drawn_relationships`] causes responses in
+//! `summary` mode, which have counts instead of lineage, and [`EmulatorBuilder::gzip`] compresses responses.
 //!
-//! # Layout
+//! # Details of the responses
 //!
-//! `observe` is the one place through which every request passes, with its body in an `arrival`; what befalls it there
-//! is in `faults`, whose `wire` also owns the sockets. `routes` names the operations and sends each to its
-//! handler in `submission`, `export` or `direct`; `parameters`, `disposition`, `upload` and `archive`
-//! read what arrives; `accounts`
-//! decides who may; `jobs` owns the life of a job; `analysis` turns SQL into lineage; `selection` cuts out the part a
-//! caller asked for; `tree`, `layout`, `csv` and `graphml` write it, and `envelope` is what it is sent in.
+//! * A vendor without a dialect of its own in `flowscope-core` is read with the generic dialect. The job then says so in
+//!   `errorMessage`, although its status is `success`, and the lineage says so in `errors` with type `SyntaxHint`.
+//! * An upload that is not valid UTF-8 is decoded with replacement characters, and reported in the same two places.
+//! * Commands of `sqlplus`, `mysql` and `psql` between the statements are skipped. Where semicolons are missing, or a
+//!   routine cannot be parsed as a whole, statements are separated at the words that lines begin with. The parts that
+//!   remain unread are reported.
+//! * Tables that scripts define column by column are known from the start, whatever the order of the files. Views, and
+//!   tables made from queries, are known in the statements after their definition.
+//! * Where the codes of the real server are not published, the emulator uses those of HTTP: 400 for an invalid
+//!   parameter, 404 for a job that does not exist, 409 for an export of a job that has not finished or has failed, 413
+//!   for an upload of more than 200 MB.
+//! * A foreign key is an `fdd` relationship with the effect `foreign_key`, and an `er` relationship if those are
+//!   requested.
+//! * An export without `showRelationType` uses that of the job. The CSV exports have hardly any options of their own,
+//!   so they use all options of the job: by default, record sets and functions are left out, and the flows through them
+//!   are connected.
+//! * A script may have up to 10 MiB, which is the most that `flowscope-core` reads at once.
+//! * Scheduled jobs keep their `cronExpression` and can be listed, paused and resumed, but are never started by the
+//!   clock.
+//! * An operation that is not implemented responds with code 501 and its name.
 //!
 //! [JWT]: https://datatracker.ietf.org/doc/html/rfc7519
 
 mod accounts;
 mod analysis;
 mod archive;
-mod arrival;
 mod clock;
 mod csv;
 mod direct;
@@ -113,14 +120,15 @@ mod envelope;
 mod export;
 mod faults;
 mod graphml;
+mod incoming_body;
 mod jobs;
 mod layout;
-mod observe;
+mod model;
 mod parameters;
+mod request_log;
 mod routes;
 mod selection;
 mod submission;
-mod tree;
 mod upload;
 
 #[cfg(test)]
@@ -136,22 +144,23 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use analysis::{vendor_aliases, vendors};
 pub use faults::{Fault, ParseFaultError};
 pub use jobs::JobSnapshot;
-pub use observe::RequestRecord;
+pub use request_log::RequestRecord;
 
 use accounts::Accounts;
-use faults::Plan;
-use faults::wire::{Door, Gate, Peer};
-use jobs::Jobs;
-use observe::RequestLog;
+use faults::FaultRegistry;
+use faults::wire::{ConnectionInfo, FaultyListener, SharedListener};
+use jobs::JobStore;
+use request_log::RequestLog;
 
 /// A running SQLFlow emulator.
 ///
-/// Dropping it stops the server: it accepts no further connection, and open ones end with the request they carry.
-/// [`shutdown`](Self::shutdown) does the same and waits for the end.
+/// Dropping it stops the server: it accepts no further connections, and open ones end after the current request.
+/// [`shutdown`](Self::shutdown) does the same and waits until the server has stopped.
 pub struct Emulator {
-    gate: Arc<Gate>,
+    listener: Arc<SharedListener>,
     service: Arc<Service>,
     stop: watch::Sender<bool>,
     server: Option<JoinHandle<io::Result<()>>>,
@@ -162,30 +171,31 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// When the port cannot be bound, or no folder for uploads can be made.
+    /// Fails if the port cannot be bound, or if no folder for uploads can be created.
     pub async fn start() -> io::Result<Self> {
         Self::builder().start().await
     }
 
-    /// Settings for an emulator that is still to be started.
+    /// Returns a builder for an emulator with other settings.
     #[must_use]
     pub fn builder() -> EmulatorBuilder {
         EmulatorBuilder::default()
     }
 
-    /// The root of the server, for example `http://127.0.0.1:8165`, without a path and without a trailing slash.
+    /// Returns the root of the server, for example `http://127.0.0.1:8165`, without a path and without a trailing
+    /// slash.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.addr())
     }
 
-    /// The address the server listens on.
+    /// Returns the address that the server listens on.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.gate.address()
+        self.listener.address()
     }
 
-    /// Every request received so far, oldest first, those still in progress included.
+    /// Returns all requests received so far, oldest first, including those in progress.
     ///
     /// Only the most recent 100 000 are kept.
     #[must_use]
@@ -193,13 +203,13 @@ impl Emulator {
         self.service.requests.snapshot()
     }
 
-    /// The jobs of all users as they stand now, oldest first. Deleted jobs are gone.
+    /// Returns the current state of the jobs of all users, oldest first. Deleted jobs are not included.
     #[must_use]
     pub fn jobs(&self) -> Vec<JobSnapshot> {
         self.service.jobs.snapshot()
     }
 
-    /// Makes something go wrong from now on, after all the faults there are already.
+    /// Adds a fault from now on, after all existing faults.
     ///
     /// ```no_run
     /// use sqlflow_emulator::{Emulator, Fault};
@@ -214,12 +224,13 @@ impl Emulator {
     /// ```
     pub fn inject(&self, fault: Fault) {
         match fault.refusal() {
-            Some(time) => self.gate.refuse(time),
+            Some(time) => self.listener.refuse(time),
             None => self.service.faults.add(fault),
         }
     }
 
-    /// Forgets all faults, and listens again if connections are refused. Those that have befallen a request go on.
+    /// Removes all faults, and listens again if connections are refused. Faults that were already applied to a
+    /// request continue.
     ///
     /// ```no_run
     /// # use sqlflow_emulator::{Emulator, Fault};
@@ -233,11 +244,11 @@ impl Emulator {
     /// ```
     pub fn clear_faults(&self) {
         self.service.faults.clear();
-        self.gate.admit();
+        self.listener.stop_refusing();
     }
 
-    /// Makes every token issued so far invalid, at once. Those issued afterwards are good, and so is the literal token
-    /// of the on-premise user, which was never issued.
+    /// Invalidates every token issued so far, at once. Tokens that are issued afterwards are valid, and so is the
+    /// literal token of the on-premise user, which was never issued.
     ///
     /// ```no_run
     /// # use sqlflow_emulator::Emulator;
@@ -245,7 +256,7 @@ impl Emulator {
     /// let emulator = Emulator::start().await?;
     /// // … log in …
     /// emulator.expire_tokens();
-    /// // … see that one has to log in again …
+    /// // … see that the client logs in again …
     /// # Ok(())
     /// # }
     /// ```
@@ -255,8 +266,8 @@ impl Emulator {
 
     /// Stops the server and waits until it has stopped.
     ///
-    /// Requests in progress have five seconds to end; waits that faults have brought about are cut short. Jobs that
-    /// still run are abandoned.
+    /// Requests in progress have five seconds to end; delays caused by faults are cut short. Jobs that still run are
+    /// abandoned.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         if let Some(mut server) = self.server.take() {
@@ -280,7 +291,7 @@ impl fmt::Debug for Emulator {
     }
 }
 
-/// Settings of an [`Emulator`], made by [`Emulator::builder`].
+/// The settings of an [`Emulator`], created by [`Emulator::builder`].
 #[derive(Clone)]
 pub struct EmulatorBuilder {
     port: u16,
@@ -288,7 +299,7 @@ pub struct EmulatorBuilder {
     token_lifetime: Duration,
     gzip: bool,
     faults: Vec<Fault>,
-    limits: Limits,
+    settings: ServerSettings,
 }
 
 impl Default for EmulatorBuilder {
@@ -299,13 +310,13 @@ impl Default for EmulatorBuilder {
             token_lifetime: Duration::from_secs(24 * 60 * 60),
             gzip: false,
             faults: Vec::new(),
-            limits: Limits::default(),
+            settings: ServerSettings::default(),
         }
     }
 }
 
 impl EmulatorBuilder {
-    /// Listens on this port of 127.0.0.1. The default, 0, takes a free one.
+    /// Sets the port of 127.0.0.1 to listen on. The default, 0, selects a free port.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
@@ -314,63 +325,64 @@ impl EmulatorBuilder {
 
     /// Requires this account: no other user id and no other secret key is accepted.
     ///
-    /// Without it any user id with any secret key that is not empty gets a token, and `gudu|0123456789` may send the
-    /// literal token `token` without asking for one.
+    /// Without it, any user id with any non-empty secret key gets a token, and `gudu|0123456789` may send the literal
+    /// token `token` without requesting one.
     #[must_use]
     pub fn account(mut self, user_id: impl Into<String>, secret_key: impl Into<String>) -> Self {
         self.account = Some((user_id.into(), secret_key.into()));
         self
     }
 
-    /// How long a token is valid, in whole seconds. The default is 24 hours; zero means that it never expires, as on
-    /// the real server. A token with a lifetime of less than a second has expired when it arrives.
+    /// Sets the time for which a token is valid, in whole seconds. The default is 24 hours. Zero means that tokens
+    /// never expire, as on the real server. A token with a lifetime of less than a second has already expired when it
+    /// arrives.
     #[must_use]
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.token_lifetime = lifetime;
         self
     }
 
-    /// The number of relationships from which on exports of the drawn lineage answer in `summary` mode, with counts
-    /// and tables but neither columns nor relationships nor graph.
+    /// Sets the maximum number of relationships up to which lineage is drawn. Beyond it, exports of the drawn lineage
+    /// respond in `summary` mode, with counts and tables but neither columns nor relationships nor graph.
     ///
-    /// There is no limit by default. A real server's default is 1000.
+    /// There is no limit by default. The default of a real server is 1000.
     #[must_use]
-    pub fn relation_limit(mut self, limit: Option<usize>) -> Self {
-        self.limits.relations = limit;
+    pub fn max_drawn_relationships(mut self, limit: Option<usize>) -> Self {
+        self.settings.relations = limit;
         self
     }
 
-    /// The least time a job spends in status `create`. The default is 100 ms.
+    /// Sets the minimum time that a job spends in status `create`. The default is 100 ms.
     #[must_use]
     pub fn time_in_create(mut self, time: Duration) -> Self {
-        self.limits.time_in_create = time;
+        self.settings.time_in_create = time;
         self
     }
 
-    /// The least time a job spends in status `running`. The default is 300 ms, so that one who asks a few times a
-    /// second sees it.
+    /// Sets the minimum time that a job spends in status `running`. The default is 300 ms, so that a caller that
+    /// polls a few times a second sees it.
     #[must_use]
     pub fn time_in_running(mut self, time: Duration) -> Self {
-        self.limits.time_in_running = time;
+        self.settings.time_in_running = time;
         self
     }
 
-    /// How many calls of `/api/anonymous/lineage` an address has in a day (UTC). The default is 50.
+    /// Sets the maximum number of calls of `/api/anonymous/lineage` per address and day (UTC). The default is 50.
     #[must_use]
-    pub fn anonymous_calls_per_day(mut self, calls: u32) -> Self {
-        self.limits.anonymous_calls_per_day = calls;
+    pub fn max_anonymous_calls_per_day(mut self, calls: u32) -> Self {
+        self.settings.max_anonymous_calls_per_day = calls;
         self
     }
 
-    /// Compresses answers for callers that accept gzip. The default is not to.
+    /// Compresses responses for callers that accept gzip. Off by default.
     #[must_use]
     pub fn gzip(mut self, gzip: bool) -> Self {
         self.gzip = gzip;
         self
     }
 
-    /// Makes something go wrong. May be called any number of times: of all faults given, the first that matches a
-    /// request and still has a turn befalls it.
+    /// Adds a fault. Can be called any number of times: the first of all faults that matches a request and is due
+    /// applies to it.
     ///
     /// ```no_run
     /// use sqlflow_emulator::{Emulator, Fault};
@@ -378,7 +390,7 @@ impl EmulatorBuilder {
     ///
     /// # async fn example() -> std::io::Result<()> {
     /// let emulator = Emulator::builder()
-    ///     .fault(Fault::lose_answer().on("submitUserJob").times(1))
+    ///     .fault(Fault::lose_response().on("submitUserJob").times(1))
     ///     .fault(Fault::latency(Duration::from_millis(50)))
     ///     .start()
     ///     .await?;
@@ -395,32 +407,33 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     ///
-    /// When the port cannot be bound, or no folder for uploads can be made.
-    #[expect(clippy::unused_async, reason = "it needs a runtime, and may have to wait one day")]
+    /// Fails if the port cannot be bound, or if no folder for uploads can be created.
+    #[expect(clippy::unused_async, reason = "starting needs a runtime, and may have to await something in the future")]
     pub async fn start(self) -> io::Result<Emulator> {
         let refusal = self.faults.iter().filter_map(Fault::refusal).max();
-        let gate = Gate::bind(self.port, refusal)?;
+        let listener = SharedListener::bind(self.port, refusal)?;
         let (stop, stopped) = watch::channel(false);
         let service = self.service(stopped.clone())?;
-        let app = routes::router(Arc::clone(&service)).into_make_service_with_connect_info::<Peer>();
-        let serve = axum::serve(Door(Arc::clone(&gate)), app).with_graceful_shutdown(until(stopped));
+        let app = routes::router(Arc::clone(&service)).into_make_service_with_connect_info::<ConnectionInfo>();
+        let serve =
+            axum::serve(FaultyListener(Arc::clone(&listener)), app).with_graceful_shutdown(wait_for_stop(stopped));
         let server = tokio::spawn(serve.into_future());
-        tracing::debug!(address = %gate.address(), "SQLFlow emulator started");
-        Ok(Emulator { gate, service, stop, server: Some(server) })
+        tracing::debug!(address = %listener.address(), "SQLFlow emulator started");
+        Ok(Emulator { listener, service, stop, server: Some(server) })
     }
 
     fn service(self, stopped: watch::Receiver<bool>) -> io::Result<Arc<Service>> {
         let spool = tempfile::Builder::new().prefix("sqlflow-emulator-").tempdir()?;
-        let faults = Plan::default();
+        let faults = FaultRegistry::default();
         for fault in self.faults.into_iter().filter(|fault| fault.refusal().is_none()) {
             faults.add(fault);
         }
         Ok(Arc::new(Service {
             accounts: Accounts::new(self.account, self.token_lifetime),
-            jobs: Jobs::default(),
+            jobs: JobStore::default(),
             requests: RequestLog::default(),
             anonymous: direct::AnonymousCalls::default(),
-            limits: self.limits,
+            settings: self.settings,
             gzip: self.gzip,
             faults,
             spool,
@@ -437,46 +450,50 @@ impl fmt::Debug for EmulatorBuilder {
             .field("token_lifetime", &self.token_lifetime)
             .field("gzip", &self.gzip)
             .field("faults", &self.faults)
-            .field("limits", &self.limits)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }
 
-/// What the server holds itself to; every value comes from the builder.
+/// The settings that the handlers need; every value comes from the builder.
 #[derive(Debug, Clone)]
-struct Limits {
+struct ServerSettings {
     relations: Option<usize>,
     time_in_create: Duration,
     time_in_running: Duration,
-    anonymous_calls_per_day: u32,
+    max_anonymous_calls_per_day: u32,
 }
 
-impl Default for Limits {
+impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             relations: None,
             time_in_create: Duration::from_millis(100),
             time_in_running: Duration::from_millis(300),
-            anonymous_calls_per_day: 50,
+            max_anonymous_calls_per_day: 50,
         }
     }
 }
 
-/// Everything the handlers share.
+/// The state that all handlers share.
 struct Service {
     accounts: Accounts,
-    jobs: Jobs,
+    jobs: JobStore,
     requests: RequestLog,
     anonymous: direct::AnonymousCalls,
-    limits: Limits,
+    settings: ServerSettings,
     gzip: bool,
-    faults: Plan,
+    faults: FaultRegistry,
     spool: tempfile::TempDir,
     stopped: watch::Receiver<bool>,
 }
 
-/// Resolves once the emulator is told to stop, or is gone.
-async fn until(mut stopped: watch::Receiver<bool>) {
+/// Waits until the emulator is stopped or dropped.
+async fn wait_for_stop(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is a stop as well.
     let _gone = stopped.wait_for(|stop| *stop).await;
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

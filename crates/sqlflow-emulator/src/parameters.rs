@@ -1,5 +1,5 @@
-//! The parameters of a request, wherever they were sent: in the query, in a form, in the parts of a multipart body or
-//! in a JSON object. Handlers see one list and never learn where a value came from.
+//! The parameters of a request, from the query, a form, the parts of a multipart body or a JSON object. Handlers see
+//! one list and do not know where a value came from.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Multipart, Request};
@@ -7,13 +7,13 @@ use axum::http::{HeaderMap, header};
 use serde_json::Value;
 
 use super::envelope::Failure;
-use super::upload::{self, Budget, StoredFile};
+use super::upload::{self, StoredFile, UploadSize};
 use super::{Service, disposition, selection};
 
-/// Forms and JSON bodies are held in memory, so they are kept smaller than uploads.
+/// The maximum size of a form or a JSON body. They are held in memory, so the limit is lower than that of uploads.
 const MAX_FORM_BYTES: usize = 32 * 1024 * 1024;
 
-/// Everything a request said.
+/// The parameters and files of a request.
 #[derive(Debug, Default)]
 pub(super) struct Parameters {
     fields: Vec<(String, String)>,
@@ -36,18 +36,18 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// The value of a parameter, if it was sent and is not blank.
+    /// Returns the value of a parameter, if it was sent and is not blank.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.fields.iter().find(|(field, _)| field == name)?;
         (!value.trim().is_empty()).then_some(value)
     }
 
-    /// The value of a parameter that must be there.
+    /// Returns the value of a parameter, or fails if it is missing or blank.
     pub(super) fn required(&self, name: &str) -> Result<&str, Failure> {
         self.get(name).ok_or_else(|| Failure::missing(name))
     }
 
-    /// A boolean parameter.
+    /// Returns the value of a boolean parameter.
     pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool, Failure> {
         match self.get(name).map(str::trim) {
             None => Ok(default),
@@ -59,7 +59,7 @@ impl Parameters {
         }
     }
 
-    /// The relationship types asked for, or those given.
+    /// Returns the requested relationship types, or the default.
     pub(super) fn relation_types(&self, default: &str) -> Result<String, Failure> {
         let asked = self.get("showRelationType").unwrap_or(default).trim();
         match selection::unknown_relation_type(asked) {
@@ -71,17 +71,17 @@ impl Parameters {
         }
     }
 
-    /// Whether a field or a file part of that name was sent, even if it is blank.
+    /// Returns `true` if a field or a file part with this name was sent, even a blank one.
     pub(super) fn has(&self, name: &str) -> bool {
         self.names.iter().any(|known| known == name)
     }
 
-    /// The names of all fields and file parts.
+    /// Returns the names of all fields and file parts.
     pub(super) fn names(&self) -> Vec<String> {
         self.names.clone()
     }
 
-    /// The files sent under a name. They are handed over.
+    /// Removes and returns the files that were sent under a name.
     pub(super) fn take_files(&mut self, name: &str) -> Vec<StoredFile> {
         let (taken, kept) = std::mem::take(&mut self.files).into_iter().partition(|file| file.field == name);
         self.files = kept;
@@ -110,23 +110,23 @@ impl Parameters {
 
     async fn add_parts(&mut self, service: &Service, request: Request) -> Result<(), Failure> {
         let mut parts = Multipart::from_request(request, &()).await.map_err(|error| malformed(&error.body_text()))?;
-        let mut budget = Budget::default();
+        let mut size = UploadSize::default();
         while let Some(part) = parts.next_field().await.map_err(|error| malformed(&error.body_text()))? {
             let name = part.name().unwrap_or_default().to_owned();
             let disposition = part.headers().get(header::CONTENT_DISPOSITION);
             if let Some(file_name) = disposition.and_then(|value| disposition::file_name(value.as_bytes())) {
                 self.names.push(name.clone());
-                let stored = upload::store(service, part, name, &file_name, &mut budget).await?;
+                let stored = upload::store(service, part, name, &file_name, &mut size).await?;
                 self.files.extend(stored);
             } else {
-                let value = upload::text(part, MAX_FORM_BYTES, &mut budget).await?;
+                let value = upload::text(part, MAX_FORM_BYTES, &mut size).await?;
                 self.add(&name, &value);
             }
         }
-        budget.settle()
+        size.check()
     }
 
-    /// A parameter sent more than once is a list, which Spring joins with commas.
+    /// Adds a parameter. One that is sent more than once is a list, which Spring joins with commas.
     fn add(&mut self, name: &str, value: &str) {
         if let Some((_, known)) = self.fields.iter_mut().find(|(field, _)| field == name) {
             known.push(',');
@@ -138,7 +138,7 @@ impl Parameters {
     }
 }
 
-/// A media type without its parameters, in lower case.
+/// Returns a media type without its parameters, in lower case.
 pub(super) fn media_type(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
@@ -167,7 +167,7 @@ async fn bytes(body: Body) -> Result<bytes::Bytes, Failure> {
     })
 }
 
-/// A multipart body that cannot be taken apart.
+/// Creates the failure for a multipart body that cannot be parsed.
 pub(super) fn malformed(reason: &str) -> Failure {
     Failure::new(400, format!("The multipart body is malformed: {reason}."))
 }
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relation_type_that_there_is_not_is_named() {
+    fn an_unknown_relationship_type_is_named() {
         assert_eq!(form("showRelationType=FDD, er").relation_types("fdd").as_deref(), Ok("FDD, er"));
         assert_eq!(form("").relation_types("fdr").as_deref(), Ok("fdr"));
         let refused = form("showRelationType=fdd,nope").relation_types("fdd").unwrap_err();
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_object_is_taken_field_by_field() {
+    fn the_fields_of_a_json_object_become_parameters() {
         let mut parameters = Parameters::default();
         parameters.add_json(br#"{"sqltext":"select 1","level":3,"jobid":null}"#).unwrap();
         assert_eq!(parameters.get("sqltext"), Some("select 1"));

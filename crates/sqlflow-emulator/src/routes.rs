@@ -1,4 +1,4 @@
-//! The operations: their paths, who may call them, and which handler answers.
+//! The operations: their paths, the credentials they require, and the handler that responds.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,20 +11,20 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::envelope::{Failure, respond};
-use super::faults::http::Vanishing;
-use super::observe::{self, Understood};
+use super::faults::http::DeleteJobFirst;
 use super::parameters::Parameters;
+use super::request_log::{self, ParameterNames};
 use super::{Service, direct, disposition, export, submission};
 
-/// Where the operations live.
+/// The prefixes of the operations' paths.
 const PREFIXES: [&str; 2] = ["/api/gspLive_backend", "/gspLive_backend"];
 
-/// What a caller has to show.
+/// The credentials that an operation requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    /// Nothing.
+enum RequiredCredentials {
+    /// No credentials.
     Open,
-    /// A user id. A token is not part of the operation, but must be right if there is one.
+    /// A user id. A token is not part of the operation, but is checked if there is one.
     User,
     /// A user id and its token.
     Token,
@@ -34,11 +34,11 @@ enum Access {
 struct Operation {
     path: &'static str,
     methods: &'static [Method],
-    access: Access,
+    credentials: RequiredCredentials,
     action: Action,
 }
 
-/// What an operation does.
+/// The action of an operation.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Action {
     GenerateToken,
@@ -74,30 +74,35 @@ const POST: &[Method] = &[Method::POST];
 const GET: &[Method] = &[Method::GET];
 const BOTH: &[Method] = &[Method::GET, Method::POST];
 
-const fn operation(path: &'static str, methods: &'static [Method], access: Access, action: Action) -> Operation {
-    Operation { path, methods, access, action }
+const fn operation(
+    path: &'static str,
+    methods: &'static [Method],
+    credentials: RequiredCredentials,
+    action: Action,
+) -> Operation {
+    Operation { path, methods, credentials, action }
 }
 
 const fn job(path: &'static str, action: Action) -> Operation {
-    operation(path, POST, Access::Token, action)
+    operation(path, POST, RequiredCredentials::Token, action)
 }
 
 const fn missing(path: &'static str) -> Operation {
-    operation(path, POST, Access::Token, Action::NotImplemented)
+    operation(path, POST, RequiredCredentials::Token, Action::NotImplemented)
 }
 
-/// Every operation the vendor publishes, and two it does not.
+/// Every operation that the vendor publishes, and two that it does not.
 static OPERATIONS: [Operation; 63] = [
-    operation("/user/generateToken", POST, Access::Open, Action::GenerateToken),
-    operation("/user/generateSecretKey", POST, Access::User, Action::NotImplemented),
+    operation("/user/generateToken", POST, RequiredCredentials::Open, Action::GenerateToken),
+    operation("/user/generateSecretKey", POST, RequiredCredentials::User, Action::NotImplemented),
     job("/demo/syntax/check", Action::CheckSyntax),
-    operation("/api/anonymous/lineage", POST, Access::Open, Action::Anonymous),
+    operation("/api/anonymous/lineage", POST, RequiredCredentials::Open, Action::Anonymous),
     job("/sqlflow/job/submitUserJob", Action::Submit),
     job("/sqlflow/job/submitPersistJob", Action::SubmitPersistent),
     job("/sqlflow/job/displayUserJobSummary", Action::DescribeJob),
     job("/sqlflow/job/displayUserJobsSummary", Action::DescribeJobs),
     job("/sqlflow/job/deleteUserJob", Action::Delete),
-    operation("/sqlflow/job/rerunJob", POST, Access::User, Action::Rerun),
+    operation("/sqlflow/job/rerunJob", POST, RequiredCredentials::User, Action::Rerun),
     job("/sqlflow/job/setJobOnTop", Action::SetOnTop),
     job("/sqlflow/job/listScheduleJobs", Action::ListSchedules),
     job("/sqlflow/job/pauseScheduleJob", Action::PauseSchedule),
@@ -119,12 +124,12 @@ static OPERATIONS: [Operation; 63] = [
     missing("/sqlflow/generation/displayUserDbvendorSchema"),
     missing("/sqlflow/generation/displayUserSchemaSummary"),
     missing("/sqlflow/generation/submitUserSchema"),
-    operation("/sqlflow/generation/downstream", POST, Access::Open, Action::NotImplemented),
-    operation("/sqlflow/generation/upstream", POST, Access::Open, Action::NotImplemented),
+    operation("/sqlflow/generation/downstream", POST, RequiredCredentials::Open, Action::NotImplemented),
+    operation("/sqlflow/generation/upstream", POST, RequiredCredentials::Open, Action::NotImplemented),
     missing("/sqlflow/generation/sqlflow/download/metadata_lineage"),
-    operation("/sqlflow/generation/sqlflow/downstreamGraph", BOTH, Access::Token, Action::NotImplemented),
+    operation("/sqlflow/generation/sqlflow/downstreamGraph", BOTH, RequiredCredentials::Token, Action::NotImplemented),
     missing("/sqlflow/generation/sqlflow/downstreamGraph/image"),
-    operation("/sqlflow/generation/sqlflow/upstreamGraph", BOTH, Access::Token, Action::NotImplemented),
+    operation("/sqlflow/generation/sqlflow/upstreamGraph", BOTH, RequiredCredentials::Token, Action::NotImplemented),
     missing("/sqlflow/generation/sqlflow/upstreamGraph/image"),
     missing("/sqlflow/generation/sqlflow/getSelectedDbObjectInfo"),
     missing("/sqlflow/generation/sqlflow/graph/image"),
@@ -142,10 +147,10 @@ static OPERATIONS: [Operation; 63] = [
     missing("/sqlflow/job/displayMetadataQuerySource"),
     missing("/sqlflow/job/displayUserLatestJobLeftMostTable"),
     missing("/sqlflow/job/displayUserLatestJobTableLevelLineage"),
-    operation("/sqlflow/job/download/parquet", GET, Access::Token, Action::NotImplemented),
-    operation("/sqlflow/job/download/subJobFile", GET, Access::Token, Action::NotImplemented),
+    operation("/sqlflow/job/download/parquet", GET, RequiredCredentials::Token, Action::NotImplemented),
+    operation("/sqlflow/job/download/subJobFile", GET, RequiredCredentials::Token, Action::NotImplemented),
     missing("/sqlflow/job/exportDatabaseMetadata"),
-    operation("/sqlflow/job/exportMetadata", GET, Access::User, Action::NotImplemented),
+    operation("/sqlflow/job/exportMetadata", GET, RequiredCredentials::User, Action::NotImplemented),
     missing("/sqlflow/job/fetchLeftMostTableLineageSQL"),
     missing("/sqlflow/job/generate/parquet"),
     missing("/sqlflow/job/graph/summary"),
@@ -154,7 +159,7 @@ static OPERATIONS: [Operation; 63] = [
 ];
 
 impl Operation {
-    /// The operation a path stands for. The anonymous one is also found without the prefix.
+    /// Finds the operation at a path. The anonymous one is also found without the prefix.
     fn find(path: &str) -> Option<&'static Self> {
         let path = canonical(path);
         let path = path.as_str();
@@ -165,7 +170,7 @@ impl Operation {
             .find(|operation| operation.path == inner && (!bare || matches!(operation.action, Action::Anonymous)))
     }
 
-    /// The end of the path, by which records and messages call it.
+    /// Returns the end of the path, which names the operation in records and messages.
     fn name(&self) -> &'static str {
         let path = self.path;
         let parents = ["/sqlflow/job/", "/sqlflow/", "/user/", "/"];
@@ -173,7 +178,7 @@ impl Operation {
     }
 }
 
-/// A path without escapes, doubled slashes and a slash at its end.
+/// Returns a path without percent-encoding, doubled slashes and a trailing slash.
 fn canonical(path: &str) -> String {
     let decoded = disposition::without_escapes(path, b'%');
     let decoded = String::from_utf8_lossy(&decoded);
@@ -181,19 +186,19 @@ fn canonical(path: &str) -> String {
     steps.fold(String::with_capacity(path.len()), |path, step| path + "/" + step)
 }
 
-/// The name of the operation a path stands for.
+/// Returns the name of the operation at a path.
 pub(super) fn operation_name(path: &str) -> Option<&'static str> {
     Operation::find(path).map(Operation::name)
 }
 
-/// Whether an operation is called like this.
+/// Returns `true` if there is an operation with this name.
 pub(super) fn has_operation(name: &str) -> bool {
     OPERATIONS.iter().any(|operation| operation.name() == name)
 }
 
-/// The whole server.
+/// Creates the router of the whole server.
 pub(super) fn router(service: Arc<Service>) -> Router {
-    let observed = middleware::from_fn_with_state(Arc::clone(&service), observe::pass);
+    let observed = middleware::from_fn_with_state(Arc::clone(&service), request_log::record_request);
     Router::new().fallback(dispatch).layer(DefaultBodyLimit::disable()).layer(observed).with_state(service)
 }
 
@@ -207,23 +212,23 @@ async fn dispatch(State(service): State<Arc<Service>>, request: Request) -> Resp
     if !operation.methods.contains(request.method()) {
         return other_method(operation, request.method());
     }
-    let caller = direct::Caller::of(&request);
-    let vanishing = request.extensions().get::<Vanishing>().is_some();
+    let caller = direct::CallerAddress::of(&request);
+    let delete_job_first = request.extensions().get::<DeleteJobFirst>().is_some();
     let mut parameters = match Parameters::read(&service, request).await {
         Ok(parameters) => parameters,
         Err(failure) => return failure.into_response(),
     };
-    if vanishing {
+    if delete_job_first {
         submission::vanish(&service, operation.action, &parameters);
     }
     let fields = parameters.names();
-    let answer = answer(&service, operation, &mut parameters, caller).await;
-    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
-    response.extensions_mut().insert(Understood { fields });
+    let outcome = run_action(&service, operation, &mut parameters, caller).await;
+    let mut response = outcome.unwrap_or_else(IntoResponse::into_response);
+    response.extensions_mut().insert(ParameterNames { fields });
     response
 }
 
-/// Tells which methods an operation has, which is an error unless the caller only asked.
+/// Responds with the methods of an operation, as a failure unless the caller used OPTIONS.
 fn other_method(operation: &Operation, method: &Method) -> Response {
     let mut response = if method == Method::OPTIONS {
         StatusCode::OK.into_response()
@@ -240,18 +245,18 @@ fn other_method(operation: &Operation, method: &Method) -> Response {
     response
 }
 
-/// Whether the lineage to be drawn is that of a job, although the operation is for SQL.
+/// Returns `true` if the request asks for the drawing of a job, although the operation is for SQL.
 fn draws_a_job(parameters: &Parameters) -> bool {
     parameters.get("jobId").is_some() && parameters.get("sqltext").is_none() && !parameters.has("sqlfile")
 }
 
-async fn answer(
+async fn run_action(
     service: &Arc<Service>,
     operation: &Operation,
     parameters: &mut Parameters,
-    caller: direct::Caller,
+    caller: direct::CallerAddress,
 ) -> Result<Response, Failure> {
-    let user = authenticate(service, operation.access, parameters)?;
+    let user = authenticate(service, operation.credentials, parameters)?;
     match operation.action {
         Action::GenerateToken => generate_token(service, parameters),
         Action::Submit => submission::submit(service, &user, parameters),
@@ -266,7 +271,7 @@ async fn answer(
         Action::ResumeSchedule => submission::cancel_schedule(service, &user, parameters, false),
         Action::UpdateSchedule => submission::update_schedule(service, &user, parameters),
         Action::AnalyseGraph if draws_a_job(parameters) => {
-            export::answer(service, Action::JobGraph, &user, parameters).await
+            export::respond(service, Action::JobGraph, &user, parameters).await
         }
         Action::Analyse | Action::AnalyseGraph | Action::AnalyseFullJson | Action::AnalyseCsv => {
             direct::analyse(operation.action, parameters).await
@@ -277,24 +282,28 @@ async fn answer(
             501,
             format!("The SQLFlow emulator does not implement the operation '{}'.", operation.name()),
         )),
-        action => export::answer(service, action, &user, parameters).await,
+        action => export::respond(service, action, &user, parameters).await,
     }
 }
 
-/// Who calls, if the operation wants to know and the credentials are right.
-fn authenticate(service: &Service, access: Access, parameters: &Parameters) -> Result<String, Failure> {
+/// Returns the user id of the caller, or fails if the required credentials are missing or wrong.
+fn authenticate(
+    service: &Service,
+    credentials: RequiredCredentials,
+    parameters: &Parameters,
+) -> Result<String, Failure> {
     let user = parameters.get("userId").unwrap_or_default();
-    match (access, parameters.get("token")) {
-        (Access::Open, _) => {}
-        (Access::User, None) => service.accounts.knows(user)?,
-        (Access::User | Access::Token, token) => {
+    match (credentials, parameters.get("token")) {
+        (RequiredCredentials::Open, _) => {}
+        (RequiredCredentials::User, None) => service.accounts.knows(user)?,
+        (RequiredCredentials::User | RequiredCredentials::Token, token) => {
             service.accounts.check(user, token.unwrap_or_default(), SystemTime::now())?;
         }
     }
     Ok(user.to_owned())
 }
 
-/// The one answer whose code is a string, with the token beside it.
+/// Responds with a token. This is the one response whose code is a string and that has no `data`.
 fn generate_token(service: &Service, parameters: &Parameters) -> Result<Response, Failure> {
     let user = parameters.get("userId").unwrap_or_default();
     let secret_key = parameters.get("secretKey").unwrap_or_default();

@@ -1,30 +1,31 @@
-//! The part of a lineage that a caller asked for: which relationships, which tables, and whether intermediate results
-//! are shown or walked through.
+//! The part of a lineage that a caller requested: which relationships, which tables, and whether intermediate results
+//! are shown or skipped.
 
 use std::collections::{HashMap, HashSet};
 
 use super::analysis::{
-    Clause, ColumnIndex, Effect, Endpoint, Lineage, Object, ObjectIndex, ObjectKind, Relation, RelationKind, UNNAMED,
+    Clause, ColumnIndex, Effect, Endpoint, Lineage, Object, ObjectIndex, ObjectKind, Relationship, RelationshipKind,
+    UNNAMED,
 };
 
-/// What a caller asked for.
+/// The options of an export.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the protocol")]
-pub(super) struct Options {
+pub(super) struct ExportOptions {
     /// The relationship types to show.
     pub(super) relation_types: String,
-    /// Leaves out every intermediate result.
+    /// `true` to leave out every intermediate result.
     pub(super) simple: bool,
-    /// Leaves out record sets, save those that nothing reads.
+    /// `true` to leave out record sets, except those that nothing reads.
     pub(super) ignore_record_set: bool,
     pub(super) ignore_function: bool,
     pub(super) show_constants: bool,
-    /// Lets the arguments of `COUNT` flow into it.
+    /// `true` to let the arguments of `COUNT` flow into it.
     pub(super) count_arguments_direct: bool,
     pub(super) table_to_table: bool,
-    /// Draws only what is connected.
+    /// `true` to draw only tables and columns with a relationship.
     pub(super) link_only: bool,
-    /// Draws tables without their columns.
+    /// `true` to draw tables without their columns.
     pub(super) hide_columns: bool,
     pub(super) database: Option<String>,
     pub(super) schema: Option<String>,
@@ -32,7 +33,7 @@ pub(super) struct Options {
     pub(super) column: Option<String>,
 }
 
-impl Default for Options {
+impl Default for ExportOptions {
     fn default() -> Self {
         Self {
             relation_types: "fdd".into(),
@@ -52,17 +53,17 @@ impl Default for Options {
     }
 }
 
-/// The names that `showRelationType` knows. The emulator finds none of the last two.
+/// The valid names in `showRelationType`. The emulator finds no relationships of the last two types.
 const RELATION_TYPES: [&str; 7] = ["fdd", "fdr", "frd", "join", "er", "fddi", "call"];
 
-/// The first of a list of relationship types that there is not.
+/// Returns the first name in a list of relationship types that is unknown.
 pub(super) fn unknown_relation_type(list: &str) -> Option<&str> {
     let known = |name: &str| RELATION_TYPES.iter().any(|known| name.eq_ignore_ascii_case(known));
     list.split(',').map(str::trim).find(|name| !name.is_empty() && !known(name))
 }
 
-impl Options {
-    fn shows(&self, kind: RelationKind) -> bool {
+impl ExportOptions {
+    fn shows(&self, kind: RelationshipKind) -> bool {
         self.relation_types.split(',').any(|name| name.trim().eq_ignore_ascii_case(kind.name()))
     }
 
@@ -71,52 +72,57 @@ impl Options {
     }
 }
 
-/// A part of a lineage.
+/// The selected part of a lineage.
 #[derive(Debug)]
-pub(super) struct View<'a> {
+pub(super) struct LineageView<'a> {
     pub(super) lineage: &'a Lineage,
-    pub(super) relations: Vec<Relation>,
-    /// Whether relationships are between tables rather than columns.
+    pub(super) relationships: Vec<Relationship>,
+    /// `true` if relationships are between tables rather than columns.
     pub(super) table_level: bool,
-    /// Whether a caller asked for certain tables only.
+    /// `true` if the caller requested only certain tables.
     pub(super) selected: bool,
     shown: Vec<bool>,
 }
 
-impl<'a> View<'a> {
-    /// Cuts out what the options ask for.
-    pub(super) fn of(lineage: &'a Lineage, options: &Options) -> Self {
+impl<'a> LineageView<'a> {
+    /// Selects the part that the options request.
+    pub(super) fn of(lineage: &'a Lineage, options: &ExportOptions) -> Self {
         let hidden = hidden_objects(lineage, options);
-        let mut relations = walk_through(lineage, &hidden, options);
-        relations.retain(|relation| options.shows(relation.kind));
+        let mut relationships = walk_through(lineage, &hidden, options);
+        relationships.retain(|relationship| options.shows(relationship.kind));
         let mut shown: Vec<bool> = hidden.iter().map(|hidden| !hidden).collect();
         if options.selects() {
-            relations = connected(lineage, relations, &shown, options);
-            let touched: HashSet<ObjectIndex> = relations.iter().flat_map(objects_of).collect();
+            relationships = connected(lineage, relationships, &shown, options);
+            let touched: HashSet<ObjectIndex> = relationships.iter().flat_map(objects_of).collect();
             for (index, shown) in shown.iter_mut().enumerate() {
                 *shown &= touched.contains(&ObjectIndex(index)) || matches(&lineage.objects[index], options);
             }
         }
         if options.table_to_table {
-            relations = between_tables(relations);
+            relationships = between_tables(relationships);
         }
-        Self { lineage, relations, table_level: options.table_to_table, selected: options.selects(), shown }
+        Self { lineage, relationships, table_level: options.table_to_table, selected: options.selects(), shown }
     }
 
-    /// The objects that are part of it.
+    /// Iterates over the selected objects.
     pub(super) fn objects(&self) -> impl Iterator<Item = (ObjectIndex, &'a Object)> + '_ {
         let objects = self.lineage.objects.iter().enumerate();
         objects.filter(|(index, _)| self.shown[*index]).map(|(index, object)| (ObjectIndex(index), object))
     }
 }
 
-fn objects_of(relation: &Relation) -> impl Iterator<Item = ObjectIndex> + '_ {
-    std::iter::once(relation.target.column.object).chain(relation.sources.iter().map(|source| source.column.object))
+fn objects_of(relationship: &Relationship) -> impl Iterator<Item = ObjectIndex> + '_ {
+    std::iter::once(relationship.target.column.object)
+        .chain(relationship.sources.iter().map(|source| source.column.object))
 }
 
-fn hidden_objects(lineage: &Lineage, options: &Options) -> Vec<bool> {
-    let read: HashSet<ObjectIndex> =
-        lineage.relations.iter().flat_map(|relation| &relation.sources).map(|end| end.column.object).collect();
+fn hidden_objects(lineage: &Lineage, options: &ExportOptions) -> Vec<bool> {
+    let read: HashSet<ObjectIndex> = lineage
+        .relationships
+        .iter()
+        .flat_map(|relationship| &relationship.sources)
+        .map(|end| end.column.object)
+        .collect();
     let hide_functions = options.ignore_function || options.simple || options.table_to_table;
     let hide_record_sets = options.ignore_record_set || options.simple || options.table_to_table;
     let objects = lineage.objects.iter().enumerate();
@@ -129,20 +135,20 @@ fn hidden_objects(lineage: &Lineage, options: &Options) -> Vec<bool> {
     hidden.collect()
 }
 
-/// Everything that reaches a column, hidden ones replaced by what reaches them.
-struct Origins<'a> {
+/// Finds the visible columns behind a column, skipping hidden ones.
+struct VisibleSources<'a> {
     lineage: &'a Lineage,
     hidden: &'a [bool],
     incoming: HashMap<ColumnIndex, Vec<usize>>,
     count_arguments_direct: bool,
 }
 
-impl<'a> Origins<'a> {
-    fn new(lineage: &'a Lineage, hidden: &'a [bool], options: &Options) -> Self {
+impl<'a> VisibleSources<'a> {
+    fn new(lineage: &'a Lineage, hidden: &'a [bool], options: &ExportOptions) -> Self {
         let mut incoming: HashMap<ColumnIndex, Vec<usize>> = HashMap::new();
-        for (index, relation) in lineage.relations.iter().enumerate() {
-            if hidden[relation.target.column.object.0] && relation.kind != RelationKind::Join {
-                incoming.entry(relation.target.column).or_default().push(index);
+        for (index, relationship) in lineage.relationships.iter().enumerate() {
+            if hidden[relationship.target.column.object.0] && relationship.kind != RelationshipKind::Join {
+                incoming.entry(relationship.target.column).or_default().push(index);
             }
         }
         Self { lineage, hidden, incoming, count_arguments_direct: options.count_arguments_direct }
@@ -152,15 +158,16 @@ impl<'a> Origins<'a> {
         self.hidden[column.object.0]
     }
 
-    fn kind(&self, relation: &Relation) -> RelationKind {
-        let counts = relation.effect == Effect::Function
-            && relation.function.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("count"));
-        let direct = self.count_arguments_direct && counts && relation.kind == RelationKind::Fdr;
-        if direct { RelationKind::Fdd } else { relation.kind }
+    fn kind(&self, relationship: &Relationship) -> RelationshipKind {
+        let counts = relationship.effect == Effect::Function
+            && relationship.function.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("count"));
+        let direct = self.count_arguments_direct && counts && relationship.kind == RelationshipKind::Fdr;
+        if direct { RelationshipKind::Fdd } else { relationship.kind }
     }
 
-    /// The visible ends of all paths into a source, with what the path as a whole says.
-    fn of(&self, kind: RelationKind, source: Endpoint) -> Vec<(RelationKind, Endpoint)> {
+    /// Returns the visible ends of all paths into a source, each with the kind of relationship that the whole path
+    /// amounts to.
+    fn of(&self, kind: RelationshipKind, source: Endpoint) -> Vec<(RelationshipKind, Endpoint)> {
         let mut found = Vec::new();
         let mut seen = HashSet::new();
         let mut waiting = vec![(kind, source)];
@@ -173,9 +180,9 @@ impl<'a> Origins<'a> {
                 continue;
             }
             for index in self.incoming.get(&end.column).into_iter().flatten() {
-                let relation = &self.lineage.relations[*index];
-                let kind = compose(kind, self.kind(relation));
-                waiting.extend(relation.sources.iter().map(|source| (kind, *source)));
+                let relationship = &self.lineage.relationships[*index];
+                let kind = compose(kind, self.kind(relationship));
+                waiting.extend(relationship.sources.iter().map(|source| (kind, *source)));
             }
         }
         found.sort_by_key(|(kind, end)| (*kind, end.column));
@@ -183,47 +190,59 @@ impl<'a> Origins<'a> {
     }
 }
 
-/// What two steps say together: the value flows only if it flows in both.
-fn compose(outer: RelationKind, inner: RelationKind) -> RelationKind {
+/// Combines two steps: the value flows only if it flows in both.
+fn compose(outer: RelationshipKind, inner: RelationshipKind) -> RelationshipKind {
     match (outer, inner) {
-        (RelationKind::Fdd, inner) => inner,
-        (RelationKind::Frd, RelationKind::Fdd) => RelationKind::Frd,
-        _ => RelationKind::Fdr,
+        (RelationshipKind::Fdd, inner) => inner,
+        (RelationshipKind::Frd, RelationshipKind::Fdd) => RelationshipKind::Frd,
+        _ => RelationshipKind::Fdr,
     }
 }
 
-fn walk_through(lineage: &Lineage, hidden: &[bool], options: &Options) -> Vec<Relation> {
-    let origins = Origins::new(lineage, hidden, options);
+fn walk_through(lineage: &Lineage, hidden: &[bool], options: &ExportOptions) -> Vec<Relationship> {
+    let visible = VisibleSources::new(lineage, hidden, options);
     let mut next_id = lineage.next_id;
-    let mut relations = Vec::with_capacity(lineage.relations.len());
-    for relation in lineage.relations.iter().filter(|relation| !origins.is_hidden(relation.target.column)) {
-        let mut reached: Vec<(RelationKind, Endpoint)> = Vec::new();
-        if relation.kind == RelationKind::Join {
+    let mut relationships = Vec::with_capacity(lineage.relationships.len());
+    for relationship in
+        lineage.relationships.iter().filter(|relationship| !visible.is_hidden(relationship.target.column))
+    {
+        let mut reached: Vec<(RelationshipKind, Endpoint)> = Vec::new();
+        if relationship.kind == RelationshipKind::Join {
             reached.extend(
-                relation.sources.iter().filter(|end| !origins.is_hidden(end.column)).map(|end| (relation.kind, *end)),
+                relationship
+                    .sources
+                    .iter()
+                    .filter(|end| !visible.is_hidden(end.column))
+                    .map(|end| (relationship.kind, *end)),
             );
         } else {
-            let kind = origins.kind(relation);
-            reached.extend(relation.sources.iter().flat_map(|source| origins.of(kind, *source)));
+            let kind = visible.kind(relationship);
+            reached.extend(relationship.sources.iter().flat_map(|source| visible.of(kind, *source)));
         }
         let mut first = true;
-        for kind in [RelationKind::Fdd, RelationKind::Fdr, RelationKind::Frd, RelationKind::Join, RelationKind::Er] {
+        for kind in [
+            RelationshipKind::Fdd,
+            RelationshipKind::Fdr,
+            RelationshipKind::Frd,
+            RelationshipKind::Join,
+            RelationshipKind::Er,
+        ] {
             let sources = distinct(reached.iter().filter(|(reached, _)| *reached == kind).map(|(_, end)| *end));
             if sources.is_empty() {
                 continue;
             }
-            // A relationship that falls apart keeps its id for the first of its parts.
+            // A relationship that is split keeps its id for the first part.
             let id = if first {
-                relation.id
+                relationship.id
             } else {
                 next_id += 1;
                 next_id - 1
             };
             first = false;
-            relations.push(Relation { id, kind, sources, ..relation.clone() });
+            relationships.push(Relationship { id, kind, sources, ..relationship.clone() });
         }
     }
-    relations
+    relationships
 }
 
 fn distinct(ends: impl Iterator<Item = Endpoint>) -> Vec<Endpoint> {
@@ -231,29 +250,39 @@ fn distinct(ends: impl Iterator<Item = Endpoint>) -> Vec<Endpoint> {
     ends.filter(|end| seen.insert((end.column, end.clause))).collect()
 }
 
-/// The relationships on the way into and out of what is selected.
-fn connected(lineage: &Lineage, relations: Vec<Relation>, shown: &[bool], options: &Options) -> Vec<Relation> {
+/// Returns the relationships upstream and downstream of the selected columns.
+fn connected(
+    lineage: &Lineage,
+    relationships: Vec<Relationship>,
+    shown: &[bool],
+    options: &ExportOptions,
+) -> Vec<Relationship> {
     let start: HashSet<ColumnIndex> = selected_columns(lineage, shown, options);
     let mut into: HashMap<ColumnIndex, Vec<usize>> = HashMap::new();
     let mut out_of: HashMap<ColumnIndex, Vec<usize>> = HashMap::new();
-    for (index, relation) in relations.iter().enumerate() {
-        into.entry(relation.target.column).or_default().push(index);
-        for source in &relation.sources {
+    for (index, relationship) in relationships.iter().enumerate() {
+        into.entry(relationship.target.column).or_default().push(index);
+        for source in &relationship.sources {
             out_of.entry(source.column).or_default().push(index);
         }
     }
-    let sources = |relation: &Relation| relation.sources.iter().map(|end| end.column).collect::<Vec<_>>();
-    let target = |relation: &Relation| vec![relation.target.column];
-    let mut kept = reach(&relations, &start, &into, sources);
-    kept.extend(reach(&relations, &start, &out_of, target));
-    relations.into_iter().enumerate().filter(|(index, _)| kept.contains(index)).map(|(_, relation)| relation).collect()
+    let sources = |relationship: &Relationship| relationship.sources.iter().map(|end| end.column).collect::<Vec<_>>();
+    let target = |relationship: &Relationship| vec![relationship.target.column];
+    let mut kept = reach(&relationships, &start, &into, sources);
+    kept.extend(reach(&relationships, &start, &out_of, target));
+    relationships
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| kept.contains(index))
+        .map(|(_, relationship)| relationship)
+        .collect()
 }
 
 fn reach(
-    relations: &[Relation],
+    relationships: &[Relationship],
     start: &HashSet<ColumnIndex>,
     steps: &HashMap<ColumnIndex, Vec<usize>>,
-    onward: impl Fn(&Relation) -> Vec<ColumnIndex>,
+    onward: impl Fn(&Relationship) -> Vec<ColumnIndex>,
 ) -> HashSet<usize> {
     let mut kept = HashSet::new();
     let mut seen = start.clone();
@@ -261,13 +290,13 @@ fn reach(
     while let Some(column) = waiting.pop() {
         for index in steps.get(&column).into_iter().flatten() {
             kept.insert(*index);
-            waiting.extend(onward(&relations[*index]).into_iter().filter(|column| seen.insert(*column)));
+            waiting.extend(onward(&relationships[*index]).into_iter().filter(|column| seen.insert(*column)));
         }
     }
     kept
 }
 
-fn selected_columns(lineage: &Lineage, shown: &[bool], options: &Options) -> HashSet<ColumnIndex> {
+fn selected_columns(lineage: &Lineage, shown: &[bool], options: &ExportOptions) -> HashSet<ColumnIndex> {
     let objects =
         lineage.objects.iter().enumerate().filter(|(index, object)| shown[*index] && matches(object, options));
     let columns = objects.flat_map(|(index, object)| {
@@ -279,25 +308,25 @@ fn selected_columns(lineage: &Lineage, shown: &[bool], options: &Options) -> Has
     columns.collect()
 }
 
-/// Whether an object of the database is one that was selected.
-fn matches(object: &Object, options: &Options) -> bool {
-    let place = |wanted: &Option<String>, actual: &Option<String>| {
+/// Returns `true` if an object of the database was selected.
+fn matches(object: &Object, options: &ExportOptions) -> bool {
+    let matches_part = |wanted: &Option<String>, actual: &Option<String>| {
         wanted.as_deref().is_none_or(|wanted| same(wanted, actual.as_deref().unwrap_or(UNNAMED)))
     };
     let named =
         options.table.as_deref().is_none_or(|table| same(table, &object.name) || same(table, &object.display_name));
     object.kind.is_stored()
         && named
-        && place(&options.database, &object.place.database)
-        && place(&options.schema, &object.place.schema)
+        && matches_part(&options.database, &object.namespace.database)
+        && matches_part(&options.schema, &object.namespace.schema)
 }
 
-/// Whether two names are the same, quotes and case aside.
+/// Returns `true` if two names are the same, ignoring quotes and case.
 pub(super) fn same(a: &str, b: &str) -> bool {
     unquoted(a).to_lowercase() == unquoted(b).to_lowercase()
 }
 
-/// A name, possibly a qualified one, without the quotes around its parts. Quotes inside a name belong to it.
+/// Returns a name, possibly a qualified one, without the quotes around its parts. Quotes inside a name belong to it.
 pub(super) fn unquoted(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     let mut rest = name;
@@ -316,7 +345,8 @@ pub(super) fn unquoted(name: &str) -> String {
     }
 }
 
-/// What is between the quotes that a name begins with, and what comes after them. A doubled quote stands for itself.
+/// Returns the text between the quotes that a name begins with, and the text after them. A doubled quote stands for
+/// itself.
 fn quoted_part(name: &str) -> Option<(String, &str)> {
     let (open, close) = match name.chars().next()? {
         quote @ ('"' | '`') => (quote, quote),
@@ -338,18 +368,18 @@ fn quoted_part(name: &str) -> Option<(String, &str)> {
     }
 }
 
-/// One relationship for each pair of tables, type and effect.
-fn between_tables(relations: Vec<Relation>) -> Vec<Relation> {
-    type Key = (ObjectIndex, RelationKind, Effect, Option<usize>);
-    let mut positions: HashMap<Key, usize> = HashMap::new();
-    let mut merged: Vec<Relation> = Vec::new();
-    for relation in relations {
-        let key = (relation.target.column.object, relation.kind, relation.effect, relation.process);
+/// Merges relationships into one for each pair of tables, type and effect.
+fn between_tables(relationships: Vec<Relationship>) -> Vec<Relationship> {
+    type GroupKey = (ObjectIndex, RelationshipKind, Effect, Option<usize>);
+    let mut positions: HashMap<GroupKey, usize> = HashMap::new();
+    let mut merged: Vec<Relationship> = Vec::new();
+    for relationship in relationships {
+        let key = (relationship.target.column.object, relationship.kind, relationship.effect, relationship.process);
         let position = *positions.entry(key).or_insert_with(|| {
-            merged.push(Relation { sources: Vec::new(), ..relation.clone() });
+            merged.push(Relationship { sources: Vec::new(), ..relationship.clone() });
             merged.len() - 1
         });
-        for source in relation.sources {
+        for source in relationship.sources {
             if !merged[position].sources.iter().any(|known| known.column.object == source.column.object) {
                 merged[position].sources.push(source);
             }
@@ -363,7 +393,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_quotes_around_a_name_are_taken_off() {
+    fn only_the_quotes_around_a_name_are_removed() {
         let cases = [
             (r#""a""b""#, r#"a"b"#),
             ("c[0]", "c[0]"),

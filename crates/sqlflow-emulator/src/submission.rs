@@ -1,4 +1,4 @@
-//! The operations on jobs: submitting, describing, deleting, running again, scheduling.
+//! The operations on jobs: submit, describe, delete, rerun, schedule.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::Service;
-use super::analysis::{Settings, Vendor};
+use super::analysis::{AnalysisSettings, Vendor};
 use super::envelope::{Failure, success};
-use super::jobs::{Job, JobOptions, Jobs, Order, Status};
+use super::jobs::{Job, JobOptions, JobRequest, JobStatus, JobStore};
 use super::parameters::Parameters;
 use super::routes::Action;
 use super::upload::StoredFile;
 
-/// `submitUserJob`
+/// Responds to `submitUserJob`.
 pub(super) fn submit(service: &Arc<Service>, user: &str, parameters: &mut Parameters) -> Result<Response, Failure> {
     let name = parameters.required("jobName")?.trim().to_owned();
     let settings = settings(parameters, None)?;
@@ -23,11 +23,11 @@ pub(super) fn submit(service: &Arc<Service>, user: &str, parameters: &mut Parame
         ..job_options(parameters)?
     };
     let files = sql_files(parameters)?;
-    let job = Jobs::submit(service, Order { name, user: user.to_owned(), settings, options }, files);
+    let job = JobStore::submit(service, JobRequest { name, user: user.to_owned(), settings, options }, files);
     Ok(success(accepted(&job)))
 }
 
-/// `submitPersistJob`: a first submit makes a job, later ones add to it.
+/// Responds to `submitPersistJob`: the first submission creates a job, later ones add to it.
 pub(super) fn submit_persistent(
     service: &Arc<Service>,
     user: &str,
@@ -37,7 +37,7 @@ pub(super) fn submit_persistent(
     if let Some(id) = parameters.get("jobId").map(str::to_owned) {
         service.jobs.find(user, &id)?;
         let files = sql_files(parameters)?;
-        let job = Jobs::extend(service, user, &id, files, incremental)?;
+        let job = JobStore::extend(service, user, &id, files, incremental)?;
         return Ok(success(accepted(&job)));
     }
     let settings = settings(parameters, None)?;
@@ -57,7 +57,7 @@ pub(super) fn submit_persistent(
     };
     let name = parameters.get("jobName").unwrap_or_default().trim().to_owned();
     let files = sql_files(parameters)?;
-    let job = Jobs::submit(service, Order { name, user: user.to_owned(), settings, options }, files);
+    let job = JobStore::submit(service, JobRequest { name, user: user.to_owned(), settings, options }, files);
     Ok(success(accepted(&job)))
 }
 
@@ -73,13 +73,13 @@ fn job_options(parameters: &Parameters) -> Result<JobOptions, Failure> {
     })
 }
 
-/// The vendor and the default places of a request. Without a default the vendor is required.
-pub(super) fn settings(parameters: &Parameters, default_vendor: Option<&str>) -> Result<Settings, Failure> {
+/// Reads the vendor, default database and default schema of a request. The vendor is required if there is no default.
+pub(super) fn settings(parameters: &Parameters, default_vendor: Option<&str>) -> Result<AnalysisSettings, Failure> {
     let Some(name) = parameters.get("dbvendor").or(default_vendor) else { return Err(Failure::missing("dbvendor")) };
     let vendor = Vendor::find(name).ok_or_else(|| {
         Failure::new(400, format!("The parameter 'dbvendor' names no known database vendor: '{name}'."))
     })?;
-    Ok(Settings {
+    Ok(AnalysisSettings {
         vendor,
         database: parameters.get("defaultDatabase").map(str::to_owned),
         schema: parameters.get("defaultSchema").map(str::to_owned),
@@ -104,7 +104,7 @@ fn sql_files(parameters: &mut Parameters) -> Result<Vec<StoredFile>, Failure> {
     }
 }
 
-/// What a submit answers: the few fields that are known of a new job.
+/// Returns the body of the response to a submission: the few fields that a new job has.
 fn accepted(job: &Job) -> Value {
     const FIELDS: [&str; 8] =
         ["jobId", "jobName", "userId", "dbVendor", "dataSource", "fileNames", "createTime", "status"];
@@ -116,12 +116,12 @@ fn accepted(job: &Job) -> Value {
     described
 }
 
-/// `displayUserJobSummary`
+/// Responds to `displayUserJobSummary`.
 pub(super) fn describe(service: &Service, user: &str, parameters: &Parameters) -> Result<Response, Failure> {
     Ok(success(named(service, user, parameters)?.describe()))
 }
 
-/// The job that `jobId` or `jobName` means.
+/// Finds the job by `jobId` or `jobName`.
 fn named(service: &Service, user: &str, parameters: &Parameters) -> Result<Job, Failure> {
     match (parameters.get("jobId"), parameters.get("jobName")) {
         (Some(id), _) => service.jobs.find(user, id),
@@ -130,7 +130,7 @@ fn named(service: &Service, user: &str, parameters: &Parameters) -> Result<Job, 
     }
 }
 
-/// `displayUserJobsSummary`
+/// Responds to `displayUserJobsSummary`.
 pub(super) fn describe_all(service: &Service, user: &str) -> Response {
     success(wrapped(&service.jobs.of_user(user)))
 }
@@ -139,53 +139,53 @@ fn wrapped(jobs: &[Job]) -> Value {
     let count = |status| jobs.iter().filter(|job| job.status == status).count();
     json!({
         "total": jobs.len(),
-        "success": count(Status::Success),
-        "partialSuccess": count(Status::PartialSuccess),
-        "fail": count(Status::Fail),
+        "success": count(JobStatus::Success),
+        "partialSuccess": count(JobStatus::PartialSuccess),
+        "fail": count(JobStatus::Fail),
         "jobIds": jobs.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(),
         "jobDetails": jobs.iter().map(Job::describe).collect::<Vec<_>>(),
     })
 }
 
-/// `deleteUserJob`
+/// Responds to `deleteUserJob`.
 pub(super) fn delete(service: &Service, user: &str, parameters: &Parameters) -> Result<Response, Failure> {
     let id = parameters.required("jobId")?;
     service.jobs.delete(user, id)?;
     Ok(success(json!({ "jobId": id, "status": "delete" })))
 }
 
-/// Deletes the job that a request is about, if there is one, and for the list the latest.
+/// Deletes the job that a request is about, if there is one. For the list of jobs, deletes the latest.
 pub(super) fn vanish(service: &Service, action: Action, parameters: &Parameters) {
     let user = parameters.get("userId").unwrap_or_default();
     let meant = match action {
         Action::DescribeJobs => service.jobs.latest(user),
         _ => named(service, user, parameters),
     };
-    // A job that is not there need not vanish.
+    // There is nothing to delete if the job does not exist.
     let _gone = meant.and_then(|job| service.jobs.delete(user, &job.id));
 }
 
-/// `rerunJob`
+/// Responds to `rerunJob`.
 pub(super) fn rerun(service: &Arc<Service>, user: &str, parameters: &Parameters) -> Result<Response, Failure> {
     let id = named(service, user, parameters)?.id;
-    Ok(success(Jobs::rerun(service, user, &id)?.describe()))
+    Ok(success(JobStore::rerun(service, user, &id)?.describe()))
 }
 
-/// `setJobOnTop`
+/// Responds to `setJobOnTop`.
 pub(super) fn set_on_top(service: &Service, user: &str, parameters: &Parameters) -> Result<Response, Failure> {
     let id = parameters.required("jobId")?;
     parameters.required("onTop")?;
     let on_top = parameters.flag("onTop", false)?;
-    Ok(success(service.jobs.change(user, id, |job| job.order.options.on_top = on_top)?.describe()))
+    Ok(success(service.jobs.change(user, id, |job| job.request.options.on_top = on_top)?.describe()))
 }
 
-/// `listScheduleJobs`
+/// Responds to `listScheduleJobs`.
 pub(super) fn list_schedules(service: &Service, user: &str) -> Response {
-    let jobs: Vec<Job> = service.jobs.of_user(user).into_iter().filter(|job| job.order.options.schedulable).collect();
+    let jobs: Vec<Job> = service.jobs.of_user(user).into_iter().filter(|job| job.request.options.schedulable).collect();
     success(wrapped(&jobs))
 }
 
-/// `pauseScheduleJob` and `resumeScheduleJob`
+/// Responds to `pauseScheduleJob` and `resumeScheduleJob`.
 pub(super) fn cancel_schedule(
     service: &Service,
     user: &str,
@@ -193,20 +193,20 @@ pub(super) fn cancel_schedule(
     cancel: bool,
 ) -> Result<Response, Failure> {
     let id = scheduled(service, user, parameters)?;
-    Ok(success(service.jobs.change(user, &id, |job| job.order.options.cancel_schedule = cancel)?.describe()))
+    Ok(success(service.jobs.change(user, &id, |job| job.request.options.cancel_schedule = cancel)?.describe()))
 }
 
-/// `updateScheduleJob`
+/// Responds to `updateScheduleJob`.
 pub(super) fn update_schedule(service: &Service, user: &str, parameters: &Parameters) -> Result<Response, Failure> {
     let id = scheduled(service, user, parameters)?;
     let cron_expression = parameters.required("cronExpression")?.to_owned();
-    let change = |job: &mut Job| job.order.options.cron_expression = Some(cron_expression);
+    let change = |job: &mut Job| job.request.options.cron_expression = Some(cron_expression);
     Ok(success(service.jobs.change(user, &id, change)?.describe()))
 }
 
 fn scheduled(service: &Service, user: &str, parameters: &Parameters) -> Result<String, Failure> {
     let job = service.jobs.find(user, parameters.required("jobId")?)?;
-    if job.order.options.schedulable {
+    if job.request.options.schedulable {
         Ok(job.id)
     } else {
         Err(Failure::new(400, format!("The job '{}' has no schedule.", job.id)))

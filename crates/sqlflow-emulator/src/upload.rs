@@ -1,5 +1,5 @@
-//! Uploaded files: spooled to disk chunk by chunk while they arrive, and counted against the server's limit. Owns the
-//! files until nobody needs them any more.
+//! Uploaded files: written to disk chunk by chunk while they arrive, and counted against the server's limit. Owns the
+//! files as long as a job needs them.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,20 +12,21 @@ use super::Service;
 use super::envelope::Failure;
 use super::parameters::malformed;
 
-/// The most that one request may upload, as documented for the real server.
+/// The maximum size of the uploads of one request, as documented for the real server.
 const MAX_UPLOAD_BYTES: u64 = 200 * 1024 * 1024;
 
-/// How far past the limit a body is still read, so that its sender gets an answer instead of a broken connection.
+/// The maximum number of bytes that are read of a body that is too large. Reading on gives its sender a response
+/// instead of a broken connection.
 const MAX_DRAINED_BYTES: u64 = 1024 * 1024 * 1024;
 
 const WRITE_BUFFER_BYTES: usize = 256 * 1024;
 
-/// A file as it was uploaded, removed from disk when dropped.
+/// An uploaded file, removed from disk when dropped.
 #[derive(Debug)]
 pub(super) struct StoredFile {
-    /// The name of the form field it came in.
+    /// The name of the form field it was sent in.
     pub(super) field: String,
-    /// The name its sender gave it, without folders.
+    /// The name that its sender gave it, without folders.
     pub(super) name: String,
     path: TempPath,
 }
@@ -35,19 +36,19 @@ impl StoredFile {
         File::open(&self.path)
     }
 
-    /// Whether it is what a form sends for a file that nobody chose.
+    /// Returns `true` if the part is what a form sends when no file was chosen.
     pub(super) fn is_nothing(&self) -> bool {
         self.name.is_empty() && std::fs::metadata(&self.path).is_ok_and(|described| described.len() == 0)
     }
 }
 
-/// What a request has uploaded so far.
+/// The number of bytes that a request has uploaded so far.
 #[derive(Debug, Default)]
-pub(super) struct Budget {
+pub(super) struct UploadSize {
     used: u64,
 }
 
-impl Budget {
+impl UploadSize {
     fn spend(&mut self, bytes: usize) -> Result<(), Failure> {
         self.used += bytes as u64;
         if self.used > MAX_DRAINED_BYTES { Err(too_large()) } else { Ok(()) }
@@ -57,8 +58,8 @@ impl Budget {
         self.used > MAX_UPLOAD_BYTES
     }
 
-    /// Fails if the request was too large. To be called at its end.
-    pub(super) fn settle(&self) -> Result<(), Failure> {
+    /// Fails if the request was too large. Must be called after the last part.
+    pub(super) fn check(&self) -> Result<(), Failure> {
         if self.exceeded() { Err(too_large()) } else { Ok(()) }
     }
 }
@@ -67,31 +68,31 @@ fn too_large() -> Failure {
     Failure::new(413, format!("The upload is too large: files must stay under {} MB.", MAX_UPLOAD_BYTES / 1024 / 1024))
 }
 
-/// Writes a file part to disk. Past the limit the rest is read and thrown away, and there is no file.
+/// Writes a file part to disk. Past the limit the rest is read and discarded, and there is no file.
 pub(super) async fn store(
     service: &Service,
     mut part: Field<'_>,
     field: String,
     file_name: &str,
-    budget: &mut Budget,
+    size: &mut UploadSize,
 ) -> Result<Option<StoredFile>, Failure> {
     let (file, path) = create(service.spool.path())?;
     let mut writer = BufWriter::with_capacity(WRITE_BUFFER_BYTES, tokio::fs::File::from_std(file));
     while let Some(chunk) = part.chunk().await.map_err(|error| malformed(&error.body_text()))? {
-        budget.spend(chunk.len())?;
-        if !budget.exceeded() {
+        size.spend(chunk.len())?;
+        if !size.exceeded() {
             writer.write_all(&chunk).await.map_err(spooling)?;
         }
     }
     writer.flush().await.map_err(spooling)?;
-    Ok((!budget.exceeded()).then(|| StoredFile { field, name: base_name(file_name).to_owned(), path }))
+    Ok((!size.exceeded()).then(|| StoredFile { field, name: base_name(file_name).to_owned(), path }))
 }
 
 /// Reads a text part into memory.
-pub(super) async fn text(mut part: Field<'_>, limit: usize, budget: &mut Budget) -> Result<String, Failure> {
+pub(super) async fn text(mut part: Field<'_>, limit: usize, size: &mut UploadSize) -> Result<String, Failure> {
     let mut content = Vec::new();
     while let Some(chunk) = part.chunk().await.map_err(|error| malformed(&error.body_text()))? {
-        budget.spend(chunk.len())?;
+        size.spend(chunk.len())?;
         if content.len() + chunk.len() > limit {
             return Err(Failure::new(413, format!("A form field is too large: it may have up to {limit} bytes.")));
         }
@@ -109,7 +110,7 @@ fn spooling(error: std::io::Error) -> Failure {
     Failure::internal(format_args!("an upload cannot be kept on disk: {error}"))
 }
 
-/// The last component of a name that may carry folders of either kind of operating system.
+/// Returns the last component of a name that may contain folders in the notation of either kind of operating system.
 pub(super) fn base_name(file_name: &str) -> &str {
     file_name.rsplit(['/', '\\']).next().unwrap_or(file_name)
 }
@@ -126,12 +127,12 @@ mod tests {
     }
 
     #[test]
-    fn a_request_past_the_limit_is_refused_at_its_end() {
-        let mut budget = Budget::default();
-        budget.spend(200 * 1024 * 1024).unwrap();
-        assert_eq!(budget.settle(), Ok(()));
-        budget.spend(1).unwrap();
-        assert!(budget.settle().unwrap_err().message().contains("200 MB"));
-        assert!(budget.spend(1024 * 1024 * 1024).is_err());
+    fn an_upload_above_the_limit_is_refused_at_its_end() {
+        let mut size = UploadSize::default();
+        size.spend(200 * 1024 * 1024).unwrap();
+        assert_eq!(size.check(), Ok(()));
+        size.spend(1).unwrap();
+        assert!(size.check().unwrap_err().message().contains("200 MB"));
+        assert!(size.spend(1024 * 1024 * 1024).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Expressions: which columns their value comes from, and which only decide it.
+//! Expressions: the columns whose values flow into them, and those that only decide the value.
 
 use std::ops::ControlFlow;
 
@@ -7,18 +7,20 @@ use sqlparser::ast::{
     Spanned, Value, WindowType, visit_expressions,
 };
 
-use super::draft::Draft;
+use super::builder::LineageBuilder;
+use super::identifier;
 use super::lineage::JoinCondition;
-use super::names;
-use super::query::{Role, Scope, Walker};
-use super::{Clause, Effect, Endpoint, ObjectKind, RelationKind};
+use super::query::RecordSetRole;
+use super::resolution::NameScope;
+use super::walker::StatementWalker;
+use super::{Clause, Effect, Endpoint, ObjectKind, RelationshipKind};
 
-/// Expressions nested deeper than this are given up on.
+/// The maximum depth of nested expressions.
 const MAX_DEPTH: usize = 2000;
 
-/// Where a value comes from.
+/// The columns that a value comes from.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Flow {
+pub(super) struct DataFlow {
     /// Columns whose value flows into it.
     pub(super) values: Vec<Endpoint>,
     /// Columns that only decide which value it is.
@@ -27,40 +29,40 @@ pub(super) struct Flow {
     pub(super) rows: Vec<Endpoint>,
 }
 
-impl Flow {
+impl DataFlow {
     pub(super) fn join(&mut self, other: Self) {
         self.values.extend(other.values);
         self.deciding.extend(other.deciding);
         self.rows.extend(other.rows);
     }
 
-    /// The same, if the value is only looked at.
+    /// Returns the flow of a value that is only examined.
     fn decides(self) -> Self {
         Self { values: Vec::new(), deciding: self.values.into_iter().chain(self.deciding).collect(), rows: self.rows }
     }
 
-    /// Everything that bears on a condition. Literals decide nothing.
-    pub(super) fn into_deciding(self, draft: &Draft) -> Vec<Endpoint> {
+    /// Returns all columns that affect a condition. Literals do not.
+    pub(super) fn into_deciding(self, builder: &LineageBuilder) -> Vec<Endpoint> {
         let everything = self.decides();
         let endpoints = everything.deciding.into_iter().chain(everything.rows);
-        endpoints.filter(|end| draft.object(end.column.object).kind != ObjectKind::ConstantTable).collect()
+        endpoints.filter(|end| builder.object(end.column.object).kind != ObjectKind::ConstantTable).collect()
     }
 }
 
-impl Walker<'_> {
-    pub(super) fn expressions(&mut self, expressions: &[Expr], scope: &Scope<'_>, clause: Clause) -> Flow {
-        let mut flow = Flow::default();
+impl StatementWalker<'_> {
+    pub(super) fn expressions(&mut self, expressions: &[Expr], scope: &NameScope<'_>, clause: Clause) -> DataFlow {
+        let mut flow = DataFlow::default();
         for expression in expressions {
             flow.join(self.expression(expression, scope, clause));
         }
         flow
     }
 
-    /// Where the value of an expression comes from.
-    pub(super) fn expression(&mut self, expression: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
+    /// Returns the columns that the value of an expression comes from.
+    pub(super) fn expression(&mut self, expression: &Expr, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
         if self.depth >= MAX_DEPTH {
-            self.not_analysed("an expression nested too deeply is");
-            return Flow::default();
+            self.report_omission("an expression nested too deeply is");
+            return DataFlow::default();
         }
         self.depth += 1;
         let flow = self.operands(expression, scope, clause);
@@ -68,7 +70,7 @@ impl Walker<'_> {
         flow
     }
 
-    fn operands(&mut self, expression: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
+    fn operands(&mut self, expression: &Expr, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
         match expression {
             Expr::Identifier(ident) => self.reference(std::slice::from_ref(ident), scope, clause),
             Expr::CompoundIdentifier(parts) => self.reference(parts, scope, clause),
@@ -102,8 +104,8 @@ impl Walker<'_> {
                 self.built_in("substring", &arguments, expression, scope, clause)
             }
             Expr::Tuple(items) => self.expressions(items, scope, clause),
-            Expr::Subquery(query) => self.scalar(query, scope, clause),
-            Expr::Exists { subquery, .. } => self.existence(subquery, scope, clause),
+            Expr::Subquery(query) => self.scalar_subquery(query, scope, clause),
+            Expr::Exists { subquery, .. } => self.exists_subquery(subquery, scope, clause),
             Expr::InSubquery { expr, subquery, .. } => {
                 let mut flow = self.expression(expr, scope, clause);
                 let width = if let Expr::Tuple(items) = expr.as_ref() { items.len() } else { 1 };
@@ -111,37 +113,38 @@ impl Walker<'_> {
                 flow.decides()
             }
             Expr::Interval(_) | Expr::TypedString(_) | Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
-                Flow::default()
+                DataFlow::default()
             }
-            other => self.parts_of(other, scope, clause),
+            other => self.referenced_columns(other, scope, clause),
         }
     }
 
-    fn reference(&mut self, parts: &[sqlparser::ast::Ident], scope: &Scope<'_>, clause: Clause) -> Flow {
+    fn reference(&mut self, parts: &[sqlparser::ast::Ident], scope: &NameScope<'_>, clause: Clause) -> DataFlow {
         if let [single] = parts {
-            let name = self.draft.name(single);
+            let name = self.builder.name(single);
             let values = self.shared_column(&name, clause, scope);
             if !values.is_empty() {
-                return Flow { values, ..Flow::default() };
+                return DataFlow { values, ..DataFlow::default() };
             }
         }
         let values = self.resolve(parts, scope).map(|(column, at)| Endpoint { column, clause: Some(clause), at });
-        Flow { values: values.into_iter().collect(), ..Flow::default() }
+        DataFlow { values: values.into_iter().collect(), ..DataFlow::default() }
     }
 
-    fn literal(&mut self, value: &Value, expression: &Expr, clause: Clause) -> Flow {
+    fn literal(&mut self, value: &Value, expression: &Expr, clause: Clause) -> DataFlow {
         let recorded =
             matches!(clause, Clause::SelectList | Clause::InsertValues) && !matches!(value, Value::Placeholder(_));
         if !recorded {
-            return Flow::default();
+            return DataFlow::default();
         }
         let at = self.range(expression.span());
-        let column = self.draft.constant(value.to_string(), at);
-        Flow { values: vec![Endpoint { column, clause: Some(clause), at }], ..Flow::default() }
+        let column = self.builder.constant(value.to_string(), at);
+        DataFlow { values: vec![Endpoint { column, clause: Some(clause), at }], ..DataFlow::default() }
     }
 
-    /// Operators of the same rank lean to the left as deep as there are operands, so the spine is walked in a loop.
-    fn binary_chain(&mut self, expression: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
+    /// Reads a chain of binary operators. The tree of `a + b + c …` is as deep as the chain is long, so a loop walks
+    /// down its left side.
+    fn binary_chain(&mut self, expression: &Expr, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
         let mut operands = Vec::new();
         let mut rest = expression;
         while let Expr::BinaryOp { left, right, .. } = rest {
@@ -155,8 +158,8 @@ impl Walker<'_> {
         flow
     }
 
-    /// Any other expression: the columns in it, without regard to what is done to them.
-    fn parts_of(&mut self, expression: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
+    /// Reads any other expression: all columns in it, regardless of the operation.
+    fn referenced_columns(&mut self, expression: &Expr, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
         let mut references = Vec::new();
         let walked: ControlFlow<()> = visit_expressions(expression, |part| {
             if matches!(part, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
@@ -168,31 +171,32 @@ impl Walker<'_> {
         self.expressions(&references, scope, clause)
     }
 
-    /// A query that stands for a value. Its first column is the value; its rows decide it.
-    fn scalar(&mut self, query: &Query, scope: &Scope<'_>, clause: Clause) -> Flow {
+    /// Reads a query that is used as a value. Its first column is the value; its rows decide it.
+    fn scalar_subquery(&mut self, query: &Query, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
         self.subquery(query, 1, scope, clause)
     }
 
-    /// Whether a query has rows. What is selected only matters if nothing decides them.
-    fn existence(&mut self, query: &Query, scope: &Scope<'_>, clause: Clause) -> Flow {
-        let mut flow = self.scalar(query, scope, clause);
+    /// Reads a query whose rows are only tested for existence. The selected columns matter only if nothing else
+    /// decides the rows.
+    fn exists_subquery(&mut self, query: &Query, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
+        let mut flow = self.scalar_subquery(query, scope, clause);
         if !flow.deciding.is_empty() {
             flow.values.clear();
         }
         flow.decides()
     }
 
-    fn subquery(&mut self, query: &Query, width: usize, scope: &Scope<'_>, clause: Clause) -> Flow {
+    fn subquery(&mut self, query: &Query, width: usize, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
         let grouping = std::mem::take(&mut self.grouping);
-        let result = self.query(query, &Role::Result, Some(scope));
+        let result = self.query(query, &RecordSetRole::Result, Some(scope));
         self.grouping = grouping;
-        let columns = self.draft.columns_of(result).into_iter().take(width);
+        let columns = self.builder.columns_of(result).into_iter().take(width);
         let with_clause = |end: Endpoint| Endpoint { clause: Some(clause), ..end };
-        let values = columns.map(|column| with_clause(self.draft.endpoint(column))).collect();
-        let mut flow = Flow { values, ..Flow::default() };
-        if self.draft.object(result).columns.iter().any(super::Column::is_relation_rows) {
-            let rows = self.draft.relation_rows(result);
-            flow.deciding.push(with_clause(self.draft.endpoint(rows)));
+        let values = columns.map(|column| with_clause(self.builder.endpoint(column))).collect();
+        let mut flow = DataFlow { values, ..DataFlow::default() };
+        if self.builder.object(result).columns.iter().any(super::Column::is_relation_rows) {
+            let rows = self.builder.relation_rows(result);
+            flow.deciding.push(with_clause(self.builder.endpoint(rows)));
         }
         flow
     }
@@ -203,10 +207,10 @@ impl Walker<'_> {
         conditions: &[CaseWhen],
         otherwise: Option<&Expr>,
         whole: &Expr,
-        scope: &Scope<'_>,
+        scope: &NameScope<'_>,
         clause: Clause,
-    ) -> Flow {
-        let mut flow = Flow::default();
+    ) -> DataFlow {
+        let mut flow = DataFlow::default();
         for looked_at in operand.into_iter().chain(conditions.iter().map(|when| &when.condition)) {
             flow.join(self.condition(looked_at, scope));
         }
@@ -216,22 +220,29 @@ impl Walker<'_> {
         self.through_function("case-when", flow, whole, clause)
     }
 
-    /// What is only looked at to choose a value. Literals decide nothing.
-    fn condition(&mut self, expression: &Expr, scope: &Scope<'_>) -> Flow {
+    /// Reads an expression that is only examined to choose a value. Literals decide nothing.
+    fn condition(&mut self, expression: &Expr, scope: &NameScope<'_>) -> DataFlow {
         let mut condition = self.expression(expression, scope, Clause::Unknown).decides();
-        condition.deciding.retain(|end| self.draft.object(end.column.object).kind != ObjectKind::ConstantTable);
+        condition.deciding.retain(|end| self.builder.object(end.column.object).kind != ObjectKind::ConstantTable);
         condition
     }
 
-    fn built_in(&mut self, name: &str, arguments: &[&Expr], whole: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
-        let mut flow = Flow::default();
+    fn built_in(
+        &mut self,
+        name: &str,
+        arguments: &[&Expr],
+        whole: &Expr,
+        scope: &NameScope<'_>,
+        clause: Clause,
+    ) -> DataFlow {
+        let mut flow = DataFlow::default();
         for argument in arguments {
             flow.join(self.expression(argument, scope, clause));
         }
         self.through_function(name, flow, whole, clause)
     }
 
-    fn function(&mut self, function: &Function, whole: &Expr, scope: &Scope<'_>, clause: Clause) -> Flow {
+    fn function(&mut self, function: &Function, whole: &Expr, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
         let name = simple_name(&function.name);
         let counts = name.eq_ignore_ascii_case("count");
         let (mut flow, counts_rows) = self.arguments(&name, &function.args, scope, clause);
@@ -251,29 +262,29 @@ impl Walker<'_> {
                     flow.join(self.expression(&ordered.expr, scope, Clause::OrderBy).decides());
                 }
             }
-            Some(WindowType::NamedWindow(_)) => self.remark("what a named window partitions and orders by is"),
+            Some(WindowType::NamedWindow(_)) => self.note_omission("the definition of a named window is"),
             None if is_aggregate(&name) => flow.deciding.extend(self.grouping.iter().copied()),
             None => {}
         }
         self.through_function(&name, flow, whole, clause)
     }
 
-    /// What flows from the arguments, and whether it is rows that are counted.
+    /// Returns the flow from the arguments, and `true` if the function counts rows.
     fn arguments(
         &mut self,
         name: &str,
         arguments: &FunctionArguments,
-        scope: &Scope<'_>,
+        scope: &NameScope<'_>,
         clause: Clause,
-    ) -> (Flow, bool) {
+    ) -> (DataFlow, bool) {
         let counts = name.eq_ignore_ascii_case("count");
-        let mut flow = Flow::default();
+        let mut flow = DataFlow::default();
         let mut rows = false;
         match arguments {
             FunctionArguments::None => {}
-            FunctionArguments::Subquery(query) => flow = self.scalar(query, scope, clause),
+            FunctionArguments::Subquery(query) => flow = self.scalar_subquery(query, scope, clause),
             FunctionArguments::List(list) => {
-                // Some engines count rows with nothing between the parentheses.
+                // Some engines count rows with an empty argument list.
                 rows = counts && list.args.is_empty();
                 for (position, argument) in list.args.iter().enumerate() {
                     match unnamed(argument) {
@@ -290,33 +301,33 @@ impl Walker<'_> {
         (flow, rows)
     }
 
-    fn record_sets(&mut self, scope: &Scope<'_>) -> Vec<Endpoint> {
+    fn record_sets(&mut self, scope: &NameScope<'_>) -> Vec<Endpoint> {
         let objects = scope.items.iter().map(|item| item.object).collect::<Vec<_>>();
         let rows = objects.into_iter().map(|object| {
-            let rows = self.draft.relation_rows(object);
-            self.draft.endpoint(rows)
+            let rows = self.builder.relation_rows(object);
+            self.builder.endpoint(rows)
         });
         rows.collect()
     }
 
-    /// Puts a function between its arguments and its value. One that depends on nothing is nothing to record, and in a
-    /// condition it is the columns that count.
-    fn through_function(&mut self, name: &str, flow: Flow, whole: &Expr, clause: Clause) -> Flow {
+    /// Puts a function between its arguments and its value. A function without sources is not recorded. In a
+    /// condition the columns themselves are the sources.
+    fn through_function(&mut self, name: &str, flow: DataFlow, whole: &Expr, clause: Clause) -> DataFlow {
         let empty = flow.values.is_empty() && flow.deciding.is_empty() && flow.rows.is_empty();
         if empty || clause != Clause::SelectList {
             return flow;
         }
         let at = self.extent(whole);
-        let object = self.draft.intermediate(ObjectKind::Function, name.to_owned(), at);
-        let column = self.draft.made_up(name, at);
-        let column = self.draft.add_column(object, &column);
-        self.draft.complete(object);
-        self.draft.function_flow(column, name, flow);
-        Flow { values: vec![Endpoint { column, clause: Some(clause), at }], ..Flow::default() }
+        let object = self.builder.intermediate(ObjectKind::Function, name.to_owned(), at);
+        let column = self.builder.made_up_identifier(name, at);
+        let column = self.builder.add_column(object, &column);
+        self.builder.mark_complete(object);
+        self.builder.function_flow(column, name, flow);
+        DataFlow { values: vec![Endpoint { column, clause: Some(clause), at }], ..DataFlow::default() }
     }
 
-    /// Records each pair of columns that a condition compares as equal.
-    pub(super) fn comparisons(&mut self, condition: &Expr, kind: &'static str, scope: &Scope<'_>) {
+    /// Records each pair of columns that a condition compares for equality.
+    pub(super) fn comparisons(&mut self, condition: &Expr, kind: &'static str, scope: &NameScope<'_>) {
         for comparison in conjuncts(condition) {
             let Expr::BinaryOp { left, op: BinaryOperator::Eq, right } = comparison else { continue };
             let (Some(left), Some(right)) = (self.compared(left, scope), self.compared(right, scope)) else { continue };
@@ -324,11 +335,11 @@ impl Walker<'_> {
                 continue;
             }
             let join = JoinCondition { kind, condition: comparison.to_string() };
-            self.draft.relate_by(RelationKind::Join, Effect::Join, right.column, vec![left], None, Some(join));
+            self.builder.relate_by(RelationshipKind::Join, Effect::Join, right.column, vec![left], None, Some(join));
         }
     }
 
-    fn compared(&mut self, side: &Expr, scope: &Scope<'_>) -> Option<Endpoint> {
+    fn compared(&mut self, side: &Expr, scope: &NameScope<'_>) -> Option<Endpoint> {
         let parts = match side {
             Expr::Identifier(ident) => std::slice::from_ref(ident),
             Expr::CompoundIdentifier(parts) => parts.as_slice(),
@@ -340,7 +351,7 @@ impl Walker<'_> {
     }
 }
 
-/// The parts of a condition that must all hold.
+/// Returns the parts of a condition that are connected by AND.
 fn conjuncts(condition: &Expr) -> Vec<&Expr> {
     let mut parts = Vec::new();
     let mut waiting = vec![condition];
@@ -361,15 +372,15 @@ fn unnamed(argument: &FunctionArg) -> &FunctionArgExpr {
 }
 
 fn simple_name(name: &ObjectName) -> String {
-    names::parts(name).last().map_or_else(|| name.to_string(), |ident| ident.value.clone())
+    identifier::parts(name).last().map_or_else(|| name.to_string(), |ident| ident.value.clone())
 }
 
-/// Whether an argument of a function only decides which of the others is its value.
+/// Returns `true` if an argument of a function only decides which other argument is its value.
 fn chooses(name: &str, position: usize, count: usize) -> bool {
     match name.to_ascii_lowercase().as_str() {
         "if" | "iff" | "iif" | "nvl2" => position == 0,
         "nullif" => position == 1,
-        // The value, then pairs of what it is compared with and what that gives, then what else there is.
+        // The value, then pairs of a value to compare with and a result, then the default.
         "decode" => count > 2 && (position == 0 || position % 2 == 1 && position + 1 < count),
         _ => false,
     }

@@ -1,35 +1,35 @@
-//! The lineage of a set of scripts, as facts: objects with columns, relationships between columns, the statements that
-//! made them, and what went wrong. Knows nothing of JSON, nor of how it was found out.
+//! The model of the lineage of a set of scripts: objects with columns, relationships between columns, the statements
+//! that made them, and diagnostics. Independent of JSON and of how the lineage was found.
 
-/// Marks a column that stands for the record set of its object.
+/// The name of a column that stands for the record set of its object.
 pub(crate) const RELATION_ROWS: &str = "RelationRows";
 
 /// The name of a database or a schema that no statement named.
 pub(crate) const UNNAMED: &str = "DEFAULT";
 
-/// Index of an object in [`Lineage::objects`].
+/// An index in [`Lineage::objects`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ObjectIndex(pub(crate) usize);
 
-/// A column of an object.
+/// The index of a column of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ColumnIndex {
     pub(crate) object: ObjectIndex,
     pub(crate) column: usize,
 }
 
-/// All that is known about a set of scripts.
+/// The lineage of a set of scripts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lineage {
-    /// The vendor, as `dbvendor` names it.
+    /// The vendor, as `dbvendor` spells it.
     pub(crate) vendor: String,
     pub(crate) objects: Vec<Object>,
-    pub(crate) relations: Vec<Relation>,
+    pub(crate) relationships: Vec<Relationship>,
     pub(crate) processes: Vec<Process>,
-    pub(crate) problems: Vec<Problem>,
-    /// How many statements were understood.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// The number of statements that were understood.
     pub(crate) statements: usize,
-    /// Greater than every id.
+    /// A number greater than every id.
     pub(crate) next_id: u32,
 }
 
@@ -42,24 +42,25 @@ impl Lineage {
         &self.objects[index.object.0].columns[index.column]
     }
 
-    /// Whether anything kept a part of the scripts from being understood.
+    /// Returns `true` if a part of the scripts was not understood.
     pub(crate) fn is_incomplete(&self) -> bool {
-        self.problems.iter().any(|problem| problem.kind.is_error())
+        self.diagnostics.iter().any(|diagnostic| diagnostic.kind.is_error())
     }
 
-    /// Everything that went wrong or needs saying, for people.
+    /// Returns the messages of all diagnostics.
     pub(crate) fn messages(&self) -> Vec<String> {
-        self.problems.iter().map(|problem| problem.message.clone()).collect()
+        self.diagnostics.iter().map(|diagnostic| diagnostic.message.clone()).collect()
     }
 
-    /// The same without remarks on single columns, of which there may be many.
+    /// Returns the same messages without those on single columns, of which there may be many.
     pub(crate) fn headlines(&self) -> Vec<String> {
-        let problems = self.problems.iter().filter(|problem| problem.kind != ProblemKind::LinkOrphanColumn);
-        problems.map(|problem| problem.message.clone()).collect()
+        let diagnostics =
+            self.diagnostics.iter().filter(|diagnostic| diagnostic.kind != DiagnosticKind::LinkOrphanColumn);
+        diagnostics.map(|diagnostic| diagnostic.message.clone()).collect()
     }
 }
 
-/// What an object is, under the names engines use for it.
+/// The kind of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum ObjectKind {
     Table,
@@ -77,7 +78,7 @@ pub(crate) enum ObjectKind {
 }
 
 impl ObjectKind {
-    /// The `type` of the object.
+    /// Returns the `type` of the object.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Table => "table",
@@ -95,12 +96,12 @@ impl ObjectKind {
         }
     }
 
-    /// Whether it lives in the database rather than in a statement.
+    /// Returns `true` if it is stored in the database rather than part of a statement.
     pub(crate) fn is_stored(self) -> bool {
         matches!(self, Self::Table | Self::View)
     }
 
-    /// Whether it is the rows that a part of a statement yields.
+    /// Returns `true` if it is the record set of a part of a statement.
     pub(crate) fn is_record_set(self) -> bool {
         matches!(
             self,
@@ -120,20 +121,20 @@ impl ObjectKind {
 pub(crate) struct Object {
     pub(crate) id: u32,
     pub(crate) kind: ObjectKind,
-    pub(crate) place: Place,
-    /// The name alone, as written, quotes included.
+    pub(crate) namespace: Namespace,
+    /// The name without qualifiers, as written, including quotes.
     pub(crate) name: String,
     /// The name with its qualifiers, as written.
     pub(crate) display_name: String,
-    /// The name with its qualifiers, in the case the dialect folds it to and without quotes.
+    /// The name with its qualifiers, in the case that the dialect folds it to, without quotes.
     pub(crate) normal_name: String,
     pub(crate) columns: Vec<Column>,
-    pub(crate) at: Vec<Range>,
+    pub(crate) at: Vec<SourceRange>,
 }
 
-/// Where an object lives. Parts that no statement named are absent.
+/// The namespace of an object. Parts that no statement named are absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct Namespace {
     pub(crate) server: Option<String>,
     pub(crate) database: Option<String>,
     pub(crate) schema: Option<String>,
@@ -143,48 +144,48 @@ pub(crate) struct Place {
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
     pub(crate) id: u32,
-    /// As written, quotes included.
+    /// The name as written, including quotes.
     pub(crate) name: String,
-    /// In the case the dialect folds it to and without quotes.
+    /// The name in the case that the dialect folds it to, without quotes.
     pub(crate) normal_name: String,
     pub(crate) data_type: Option<String>,
     pub(crate) primary_key: bool,
     pub(crate) foreign_key: bool,
-    pub(crate) at: Range,
+    pub(crate) at: SourceRange,
 }
 
 impl Column {
-    /// Whether it stands for the record set of its object.
+    /// Returns `true` if it stands for the record set of its object.
     pub(crate) fn is_relation_rows(&self) -> bool {
         self.name == RELATION_ROWS
     }
 }
 
-/// A place in a script: lines and columns count from 1, the end is exclusive.
+/// A range of a script. Lines and columns count from 1; the end is exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Range {
+pub(crate) struct SourceRange {
     pub(crate) start: (u64, u64),
     pub(crate) end: (u64, u64),
-    /// Which script, counted from 0.
+    /// The number of the script, counted from 0.
     pub(crate) script: usize,
 }
 
-/// How a source bears on its target.
+/// The influence of a source on its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum RelationKind {
+pub(crate) enum RelationshipKind {
     /// The value flows.
     Fdd,
     /// The value decides a record set or a count.
     Fdr,
     /// The record set decides a value.
     Frd,
-    /// Two columns are compared by a join.
+    /// A join compares two columns.
     Join,
     /// A foreign key refers to a column.
     Er,
 }
 
-impl RelationKind {
+impl RelationshipKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Fdd => "fdd",
@@ -196,7 +197,7 @@ impl RelationKind {
     }
 }
 
-/// What kind of step made a relationship.
+/// The kind of step that made a relationship.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Effect {
     Select,
@@ -233,13 +234,13 @@ impl Effect {
 }
 
 impl Effect {
-    /// Whether the step leads into a table or a view rather than into an intermediate result.
+    /// Returns `true` if the step leads into a table or a view rather than into an intermediate result.
     pub(crate) fn changes_the_database(self) -> bool {
         !matches!(self, Self::Select | Self::Function | Self::Merge | Self::Join)
     }
 }
 
-/// The part of a statement in which a source stands.
+/// The part of a statement that contains a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Clause {
     SelectList,
@@ -247,7 +248,7 @@ pub(crate) enum Clause {
     JoinCondition,
     OrderBy,
     InsertValues,
-    /// Any other, such as `GROUP BY`: the protocol has no words for them.
+    /// Any other clause, such as `GROUP BY`. The protocol has no names for them.
     Unknown,
 }
 
@@ -264,75 +265,75 @@ impl Clause {
     }
 }
 
-/// A statement about where a column comes from.
+/// A relationship: a target column and the columns it depends on.
 #[derive(Debug, Clone)]
-pub(crate) struct Relation {
+pub(crate) struct Relationship {
     pub(crate) id: u32,
-    pub(crate) kind: RelationKind,
+    pub(crate) kind: RelationshipKind,
     pub(crate) effect: Effect,
     pub(crate) target: Endpoint,
     pub(crate) sources: Vec<Endpoint>,
-    /// Index in [`Lineage::processes`].
+    /// The index in [`Lineage::processes`].
     pub(crate) process: Option<usize>,
-    /// The name of the function the values pass through.
+    /// The name of the function that the values pass through.
     pub(crate) function: Option<String>,
     pub(crate) join: Option<JoinCondition>,
 }
 
-/// How a join compares two columns.
+/// The comparison of two columns by a join.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JoinCondition {
     pub(crate) kind: &'static str,
     pub(crate) condition: String,
 }
 
-/// One end of a relationship: a column, and where the statement speaks of it.
+/// An endpoint of a relationship: a column, and the range where the statement names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     pub(crate) column: ColumnIndex,
     pub(crate) clause: Option<Clause>,
-    pub(crate) at: Range,
+    pub(crate) at: SourceRange,
 }
 
 /// A statement that changes the database.
 #[derive(Debug, Clone)]
 pub(crate) struct Process {
     pub(crate) id: u32,
-    /// For example `Query Insert-1`.
+    /// The name, for example `Query Insert-1`.
     pub(crate) name: String,
-    /// For example `sstinsert`.
+    /// The type, for example `sstinsert`.
     pub(crate) kind: &'static str,
-    /// The procedure whose body it is in.
+    /// The procedure that contains it.
     pub(crate) routine: Option<String>,
     pub(crate) query_hash: String,
-    pub(crate) at: Range,
+    pub(crate) at: SourceRange,
 }
 
-/// Something that went wrong or needs saying.
+/// A message about a script: an error or a hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
-    pub(crate) kind: ProblemKind,
-    /// Names the file.
+pub(crate) struct Diagnostic {
+    pub(crate) kind: DiagnosticKind,
+    /// The text, which names the file.
     pub(crate) message: String,
     /// The name of the file alone.
     pub(crate) file: String,
-    pub(crate) at: Option<Range>,
+    pub(crate) at: Option<SourceRange>,
 }
 
-/// How bad a problem is, under the names engines use.
+/// The kind of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ProblemKind {
-    /// Not an error; the result is complete, but rests on an assumption.
+pub(crate) enum DiagnosticKind {
+    /// A hint: the result is complete, but rests on an assumption.
     SyntaxHint,
     /// A statement or a file could not be read.
     SyntaxError,
     /// A statement was read but not understood.
     AnalyzeError,
-    /// A column could not be given to a table.
+    /// A column could not be assigned to a table.
     LinkOrphanColumn,
 }
 
-impl ProblemKind {
+impl DiagnosticKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::SyntaxHint => "SyntaxHint",

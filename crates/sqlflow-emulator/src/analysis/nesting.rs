@@ -1,57 +1,57 @@
 //! Refuses scripts whose syntax tree would be too deep to walk.
 //!
-//! The parser limits how deep parentheses nest, but `a + a + a …` leans to the left as deep as it has operands, and no
-//! stack is large enough for a script made of nothing else. A stack that overflows ends the whole process.
+//! The parser limits the depth of parentheses, but the tree of `a + a + a …` is as deep as it has operands, and no
+//! stack is large enough for a script that consists of nothing else. A stack overflow would end the whole process.
 
 use flowscope_core::{Dialect, StatementSplitRequest, split_statements};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 
-/// A shorter script has no room for anything dangerous.
+/// The size below which a script cannot be too deep.
 const HARMLESS_BYTES: usize = 20_000;
 
-/// How many tokens an expression may have, those in parentheses not counted twice.
+/// The maximum number of tokens of an expression. Tokens in parentheses are not counted twice.
 const MAX_EXPRESSION_TOKENS: usize = 20_000;
 
-/// How many queries may be combined by UNION and the like.
+/// The maximum number of queries that are combined by UNION and similar operators.
 const MAX_SET_OPERATIONS: usize = 2_000;
 
-/// Whether any statement of the script is too deep.
+/// Returns `true` if any statement of the script is too deep.
 pub(super) fn is_too_deep(text: &str, dialect: Dialect) -> bool {
     if text.len() < HARMLESS_BYTES {
         return false;
     }
     tokens_too_deep(text, dialect).unwrap_or_else(|| {
-        // What cannot be taken apart as a whole is parsed statement by statement.
+        // A script that cannot be tokenised as a whole is parsed statement by statement.
         let split = split_statements(&StatementSplitRequest { sql: text.to_owned(), dialect });
         let statements = split.statements.iter().filter_map(|span| text.get(span.start..span.end));
         statements.filter(|text| text.len() >= HARMLESS_BYTES).any(|text| tokens_too_deep(text, dialect) == Some(true))
     })
 }
 
-/// Nothing if the text has no tokens, and so no syntax tree either.
+/// Returns `None` if the text cannot be tokenised, and thus has no syntax tree.
 fn tokens_too_deep(text: &str, dialect: Dialect) -> Option<bool> {
     let tokens = Tokenizer::new(dialect.to_sqlparser_dialect().as_ref(), text).tokenize().ok()?;
-    let mut depth = Depth::default();
+    let mut depth = NestingDepth::default();
     Some(tokens.iter().any(|token| depth.add(token)))
 }
 
-/// An upper bound for the depth of the tree at a token.
+/// An upper bound of the depth of the tree at a token.
 #[derive(Default)]
-struct Depth {
-    /// Tokens of the expressions around the innermost open bracket.
+struct NestingDepth {
+    /// The numbers of tokens of the expressions around the innermost open bracket.
     outer: Vec<usize>,
     outer_sum: usize,
-    /// Tokens of the expression so far.
+    /// The number of tokens of the expression so far.
     current: usize,
     set_operations: usize,
-    /// Whether the last token was an operand, which an operator would have to follow.
+    /// `true` if the last token was an operand, which only an operator can follow.
     after_operand: bool,
-    /// Whether the line has had no token yet.
+    /// `true` if the line has had no token yet.
     fresh_line: bool,
 }
 
-impl Depth {
+impl NestingDepth {
     fn add(&mut self, token: &Token) -> bool {
         if let Token::Whitespace(space) = token {
             self.fresh_line |= matches!(space, Whitespace::Newline);
@@ -71,7 +71,7 @@ impl Depth {
                 self.current = self.outer.pop().unwrap_or_default();
                 self.outer_sum -= self.current;
             }
-            // What follows a comma is not part of what precedes it.
+            // The text after a comma does not continue the expression before it.
             Token::Comma => self.current = 0,
             Token::SemiColon => *self = Self::default(),
             Token::Word(word) if is_set_operator(&word.value) => self.set_operations += 1,
@@ -81,9 +81,9 @@ impl Depth {
     }
 }
 
-impl Depth {
-    /// Whether a statement begins although no semicolon ended the one before it, as in T-SQL. No expression goes on
-    /// with such a word after an operand.
+impl NestingDepth {
+    /// Returns `true` if a statement begins although no semicolon ended the one before, as in T-SQL. An expression
+    /// never continues with such a word after an operand.
     fn begins_statement(&self, token: &Token) -> bool {
         const WORDS: [&str; 9] =
             ["insert", "update", "delete", "merge", "create", "alter", "drop", "truncate", "declare"];
@@ -95,7 +95,7 @@ impl Depth {
     }
 }
 
-/// Whether a token ends an operand. Most keywords do not.
+/// Returns `true` if a token ends an operand. Most keywords do not.
 fn is_operand(token: &Token) -> bool {
     match token {
         Token::Word(word) => word.keyword == Keyword::NoKeyword,
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lists_are_flat() {
+    fn long_lists_are_not_deep() {
         assert!(!too_deep(&format!("insert into t values {}", vec!["(1, 'a', -2)"; 60_000].join(", "))));
         assert!(!too_deep(&"insert into t (a) select a + b from s;\n".repeat(20_000)));
     }

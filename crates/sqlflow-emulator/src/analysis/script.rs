@@ -1,4 +1,4 @@
-//! One script: has `flowscope-core` split, parse and analyse it, and passes each statement's syntax tree on.
+//! A script: `flowscope-core` splits, parses and analyses it, and each statement's syntax tree is walked.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,92 +9,83 @@ use flowscope_core::{
     issue_codes, parse_sql_with_dialect, split_statements,
 };
 
-use sqlparser::tokenizer::{Location, Span};
+use super::builder::LineageBuilder;
+use super::line_index::LineIndex;
+use super::walker::StatementWalker;
+use super::{DiagnosticKind, SourceRange, client_commands, nesting, separation};
 
-use super::draft::Draft;
-use super::query::Walker;
-use super::{ProblemKind, Range, client, nesting, separation};
-
-/// How far behind an expression its closing parenthesis is looked for.
-const MAX_LOOKED_AHEAD: usize = 4096;
-
-/// Up to which column characters are counted one by one. Scripts may be a single line.
-const MAX_COUNTED: usize = 4096;
-
-/// Reads a script into the draft.
-pub(super) fn read(draft: &mut Draft, name: &str, text: &str) {
-    let script = draft.next_script();
-    if client::is_blank(text) {
+/// Reads a script into the builder.
+pub(super) fn read(builder: &mut LineageBuilder, name: &str, text: &str) {
+    let script = builder.next_script();
+    if client_commands::is_blank(text) {
         return;
     }
-    let readable = client::without_commands(text, draft.dialect());
-    if nesting::is_too_deep(&readable, draft.dialect()) {
-        let message = format!(
-            "{name}: not analysed: an expression has more operators, or a query more parts, than can be followed"
-        );
-        return draft.problem(ProblemKind::SyntaxError, name, message, None);
+    let readable = client_commands::without_commands(text, builder.dialect());
+    if nesting::is_too_deep(&readable, builder.dialect()) {
+        let message = format!("{name}: not analysed: an expression has too many operators, or a query too many parts");
+        return builder.add_diagnostic(DiagnosticKind::SyntaxError, name, message, None);
     }
-    // A semicolon may come to stand where a line ended, so lines are counted in the text without them.
-    let lines = Lines::of(&readable, script);
-    let (result, separated) = analysed(&readable, draft.dialect());
+    // A semicolon may replace a line break, so lines are counted in the text without added semicolons.
+    let lines = LineIndex::of(&readable, script);
+    let (result, separated) = analysed(&readable, builder.dialect());
     let text = separated.as_deref().unwrap_or(&readable);
     for issue in &result.issues {
-        report(draft, name, &lines, issue);
+        report(builder, name, &lines, issue);
     }
-    let owners = Owners::of(&result);
-    let session = draft.settings.clone();
-    let abandoned = Arc::clone(&draft.abandoned);
+    let by_statement = OwnersByStatement::of(&result);
+    let session = builder.settings.clone();
+    let abandoned = Arc::clone(&builder.abandoned);
     for statement in result.statements.iter().take_while(|_| !abandoned.load(Ordering::Relaxed)) {
         let Some(span) = statement.span else { continue };
         let Some(source) = text.get(span.start..span.end).map(str::trim_start) else { continue };
-        draft.base = lines.range(span.end - source.len(), span.end);
-        match parse_sql_with_dialect(source, draft.dialect()) {
+        builder.base = lines.range(span.end - source.len(), span.end);
+        match parse_sql_with_dialect(source, builder.dialect()) {
             Ok(parsed) => {
                 for tree in &parsed {
-                    draft.understood();
-                    let owned = owners.of_statement(statement.statement_index);
-                    Walker::new(draft, name, &owned, source).statement(tree, source);
+                    builder.understood();
+                    let owners = by_statement.of_statement(statement.statement_index);
+                    StatementWalker::new(builder, name, &owners, source).statement(tree, source);
                 }
             }
-            Err(error) => syntax_error(draft, name, &error),
+            Err(error) => syntax_error(builder, name, &error),
         }
     }
-    adopt_types(draft, &result);
-    // `USE` ends with the script.
-    draft.settings = session;
+    adopt_types(builder, &result);
+    // The effect of `USE` ends with the script.
+    builder.settings = session;
 }
 
-/// Notes the tables that a script defines column by column, so that scripts read before it know them as well. Scripts
-/// are learnt in the order in which they are read.
-pub(super) fn learn(draft: &mut Draft, text: &str) {
-    let script = draft.next_script_to_learn();
-    if client::is_blank(text) {
+/// Collects the tables that a script defines column by column, so that scripts read before it know them too. Must be
+/// called for the scripts in the order in which they are read.
+pub(super) fn collect_definitions(builder: &mut LineageBuilder, text: &str) {
+    let script = builder.next_script_of_definitions();
+    if client_commands::is_blank(text) {
         return;
     }
-    let text = client::without_commands(text, draft.dialect());
-    if nesting::is_too_deep(&text, draft.dialect()) {
+    let text = client_commands::without_commands(text, builder.dialect());
+    if nesting::is_too_deep(&text, builder.dialect()) {
         return;
     }
-    let lines = Lines::of(&text, script);
-    let session = draft.settings.clone();
-    let split = split_statements(&StatementSplitRequest { sql: text.clone(), dialect: draft.dialect() });
-    let abandoned = Arc::clone(&draft.abandoned);
+    let lines = LineIndex::of(&text, script);
+    let session = builder.settings.clone();
+    let split = split_statements(&StatementSplitRequest { sql: text.clone(), dialect: builder.dialect() });
+    let abandoned = Arc::clone(&builder.abandoned);
     for span in split.statements.iter().take_while(|_| !abandoned.load(Ordering::Relaxed)) {
         let Some(source) = text.get(span.start..span.end).map(str::trim_start) else { continue };
-        let source = client::without_leading_comments(source);
+        let source = client_commands::without_leading_comments(source);
         if defines(source) {
-            draft.base = lines.range(span.end - source.len(), span.end);
-            let parsed = parse_sql_with_dialect(source, draft.dialect()).unwrap_or_default();
-            let owned = Owned::default();
+            builder.base = lines.range(span.end - source.len(), span.end);
+            let parsed = parse_sql_with_dialect(source, builder.dialect()).unwrap_or_default();
+            let owners = ColumnOwners::default();
             for tree in &parsed {
-                Walker::new(draft, "", &owned, source).definition(tree);
+                StatementWalker::new(builder, "", &owners, source).definition(tree);
             }
         }
     }
-    draft.settings = session;
+    builder.settings = session;
 }
 
-/// Whether a statement may define a table, or say where the next ones are.
+/// Returns `true` if a statement may define a table or change the default namespace.
 fn defines(statement: &str) -> bool {
     let mut words = statement.split_ascii_whitespace().take(5).map(str::to_ascii_lowercase);
     match words.next().as_deref() {
@@ -104,7 +95,7 @@ fn defines(statement: &str) -> bool {
     }
 }
 
-/// Has `flowscope-core` analyse a script, and puts semicolons into it if some are missing.
+/// Analyses a script with `flowscope-core`. If it does not parse, adds semicolons that are missing and tries again.
 fn analysed(text: &str, dialect: Dialect) -> (AnalyzeResult, Option<String>) {
     let analyse = |text: &str| {
         analyze(&AnalyzeRequest {
@@ -124,15 +115,15 @@ fn analysed(text: &str, dialect: Dialect) -> (AnalyzeResult, Option<String>) {
     }
 }
 
-/// Columns that `flowscope-core` gave to tables, statement by statement.
-struct Owners {
+/// The columns that `flowscope-core` assigned to tables, by statement.
+struct OwnersByStatement {
     by_statement: HashMap<usize, Arc<HashSet<(String, String)>>>,
 }
 
-/// The tables and columns, both in lower case, that belong together in one statement.
-pub(super) type Owned = Arc<HashSet<(String, String)>>;
+/// The pairs of a table and its column in one statement, in lower case.
+pub(super) type ColumnOwners = Arc<HashSet<(String, String)>>;
 
-impl Owners {
+impl OwnersByStatement {
     fn of(result: &AnalyzeResult) -> Self {
         let nodes: HashMap<&str, _> = result.nodes.iter().map(|node| (node.id.as_ref(), node)).collect();
         let mut found: HashMap<usize, HashSet<(String, String)>> = HashMap::new();
@@ -147,62 +138,68 @@ impl Owners {
         Self { by_statement: found.into_iter().map(|(statement, owned)| (statement, Arc::new(owned))).collect() }
     }
 
-    fn of_statement(&self, index: usize) -> Owned {
+    fn of_statement(&self, index: usize) -> ColumnOwners {
         self.by_statement.get(&index).cloned().unwrap_or_default()
     }
 }
 
-/// Passes on what kept the analysis from understanding a part of the script. Its other remarks concern a schema that
-/// the emulator keeps itself.
-fn report(draft: &mut Draft, file: &str, lines: &Lines<'_>, issue: &Issue) {
+/// Reports an issue that kept a part of the script from being understood. Other issues concern a schema that the
+/// emulator tracks itself, and are ignored.
+fn report(builder: &mut LineageBuilder, file: &str, lines: &LineIndex<'_>, issue: &Issue) {
     if let Some(span) = issue.span {
-        draft.base = lines.range(span.start, span.end);
+        builder.base = lines.range(span.start, span.end);
     } else {
-        draft.base = lines.range(0, 0);
+        builder.base = lines.range(0, 0);
     }
     match issue.code.as_str() {
-        issue_codes::PARSE_ERROR => syntax_error(draft, file, &ParseError::new(issue.message.clone())),
+        issue_codes::PARSE_ERROR => syntax_error(builder, file, &ParseError::new(issue.message.clone())),
         issue_codes::UNSUPPORTED_SYNTAX | issue_codes::UNSUPPORTED_RECURSIVE_CTE => {
             let message = format!("{file}: {}", issue.message);
-            draft.problem(
-                ProblemKind::SyntaxHint,
+            builder.add_diagnostic(
+                DiagnosticKind::SyntaxHint,
                 file,
                 message,
                 issue.span.map(|span| lines.range(span.start, span.end)),
             );
         }
         _ if issue.severity == Severity::Error && issue.code != issue_codes::INVALID_REQUEST => {
-            draft.problem(ProblemKind::AnalyzeError, file, format!("{file}: {}", issue.message), Some(draft.base));
+            builder.add_diagnostic(
+                DiagnosticKind::AnalyzeError,
+                file,
+                format!("{file}: {}", issue.message),
+                Some(builder.base),
+            );
         }
         _ => {}
     }
 }
 
-/// Reports a statement that could not be parsed, where the parser stopped.
-fn syntax_error(draft: &mut Draft, file: &str, error: &ParseError) {
+/// Reports a statement that could not be parsed, at the position where the parser stopped.
+fn syntax_error(builder: &mut LineageBuilder, file: &str, error: &ParseError) {
     let message = &error.message;
     let reason = message.rsplit_once("sql parser error: ").map_or(message.as_str(), |(_, reason)| reason);
     let (reason, position) = match reason.rsplit_once(" at Line: ") {
         Some((reason, position)) => (reason, parse_position(position)),
         None => (reason, None),
     };
-    let (line, column) = position.map_or(draft.base.start, |position| offset(draft.base, position));
-    let at = Range { start: (line, column), end: draft.base.end.max((line, column)), script: draft.base.script };
-    draft.problem(
-        ProblemKind::SyntaxError,
+    let (line, column) = position.map_or(builder.base.start, |position| offset(builder.base, position));
+    let at =
+        SourceRange { start: (line, column), end: builder.base.end.max((line, column)), script: builder.base.script };
+    builder.add_diagnostic(
+        DiagnosticKind::SyntaxError,
         file,
         format!("{file}: {reason} near line {line}, column {column}"),
         Some(at),
     );
 }
 
-/// Reads `3, Column: 7`.
+/// Parses `3, Column: 7`.
 fn parse_position(text: &str) -> Option<(u64, u64)> {
     let (line, column) = text.split_once(", Column: ")?;
     Some((line.trim().parse().ok()?, column.trim().parse().ok()?))
 }
 
-fn offset(base: Range, (line, column): (u64, u64)) -> (u64, u64) {
+fn offset(base: SourceRange, (line, column): (u64, u64)) -> (u64, u64) {
     match line {
         0 => base.start,
         1 => (base.start.0, base.start.1 + column.saturating_sub(1)),
@@ -210,91 +207,17 @@ fn offset(base: Range, (line, column): (u64, u64)) -> (u64, u64) {
     }
 }
 
-/// Takes over the data types that the scripts imply.
-fn adopt_types(draft: &mut Draft, result: &AnalyzeResult) {
+/// Adopts the data types that the scripts imply.
+fn adopt_types(builder: &mut LineageBuilder, result: &AnalyzeResult) {
     let tables = result.resolved_schema.iter().flat_map(|schema| &schema.tables);
     for table in tables {
         let qualified = [table.catalog.as_deref(), table.schema.as_deref(), Some(table.name.as_str())];
         let parts: Vec<&str> = qualified.into_iter().flatten().collect();
         for column in &table.columns {
             if let Some(data_type) = &column.data_type {
-                draft.adopt_type(&parts, &column.name, data_type);
+                builder.adopt_type(&parts, &column.name, data_type);
             }
         }
-    }
-}
-
-/// Finds the line and column of a byte, and the other way round.
-pub(super) struct Lines<'a> {
-    text: &'a str,
-    starts: Vec<usize>,
-    script: usize,
-    /// Whether columns and bytes are the same.
-    ascii: bool,
-}
-
-impl<'a> Lines<'a> {
-    pub(super) fn of(text: &'a str, script: usize) -> Self {
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(index, _)| index + 1);
-        Self { text, starts: std::iter::once(0).chain(breaks).collect(), script, ascii: text.is_ascii() }
-    }
-
-    fn position(&self, byte: usize) -> (u64, u64) {
-        let line = self.starts.partition_point(|start| *start <= byte).max(1);
-        if self.ascii {
-            return (line as u64, (byte.saturating_sub(self.starts[line - 1])) as u64 + 1);
-        }
-        let before = self.text.get(self.starts[line - 1]..byte).unwrap_or_default();
-        (line as u64, before.chars().count() as u64 + 1)
-    }
-
-    /// The byte at a line and a column, both counted from 1.
-    pub(super) fn byte(&self, line: u64, column: u64) -> Option<usize> {
-        let start = *self.starts.get(usize::try_from(line).ok()?.checked_sub(1)?)?;
-        let column = usize::try_from(column).ok()?.checked_sub(1)?;
-        if self.ascii {
-            return Some(start + column);
-        }
-        let skipped = self.text.get(start..)?.chars().take(column);
-        let skipped = (column <= MAX_COUNTED).then_some(skipped)?;
-        Some(start + skipped.map(char::len_utf8).sum::<usize>())
-    }
-
-    /// A span of the parser up to the last of the parentheses that it opens. Those of a call are not in it.
-    pub(super) fn closed(&self, span: Span, is_call: bool) -> Span {
-        let end = self.closing(span, is_call).map(|end| self.position(end));
-        end.map_or(span, |(line, column)| Span::new(span.start, Location::new(line, column)))
-    }
-
-    fn closing(&self, span: Span, is_call: bool) -> Option<usize> {
-        let start = self.byte(span.start.line, span.start.column)?;
-        let end = self.byte(span.end.line, span.end.column)?;
-        let looked_at = end.checked_sub(start)? + MAX_LOOKED_AHEAD;
-        let mut open = 0_usize;
-        let mut quote = None;
-        // The parentheses of a call may come right after what the parser takes for the whole of it.
-        let mut awaited = is_call;
-        for (at, byte) in self.text.get(start..)?.bytes().take(looked_at).enumerate() {
-            let behind = start + at >= end;
-            if let Some(opened) = quote {
-                quote = (byte != opened).then_some(opened);
-            } else if behind && open == 0 && !(awaited && (byte == b'(' || byte.is_ascii_whitespace())) {
-                return None;
-            } else {
-                match byte {
-                    b'\'' | b'"' | b'`' => quote = Some(byte),
-                    b'(' => (open, awaited) = (open + 1, false),
-                    b')' if behind && open == 1 => return Some(start + at + 1),
-                    b')' => open = open.checked_sub(1)?,
-                    _ => {}
-                }
-            }
-        }
-        None
-    }
-
-    fn range(&self, start: usize, end: usize) -> Range {
-        Range { start: self.position(start), end: self.position(end), script: self.script }
     }
 }
 
@@ -303,33 +226,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_byte_is_found_in_its_line() {
-        let lines = Lines::of("ä b\nsecond\n", 3);
-        assert_eq!(lines.position(0), (1, 1));
-        assert_eq!(lines.position(3), (1, 3));
-        assert_eq!(lines.position(5), (2, 1));
-        assert_eq!(lines.range(5, 11), Range { start: (2, 1), end: (2, 7), script: 3 });
-        assert_eq!(lines.position(12), (3, 1));
-        assert_eq!((lines.byte(1, 3), lines.byte(2, 2), lines.byte(9, 1)), (Some(3), Some(6), None));
-    }
-
-    #[test]
-    fn a_call_ends_with_its_parenthesis() {
-        let text = "select f(g(x, ')'), ä) , count ( * ) z, (a), b from t";
-        let lines = Lines::of(text, 0);
-        let ends = |from: u64, to: u64, is_call| {
-            lines.closed(Span::new(Location::new(1, from), Location::new(1, to)), is_call).end.column
-        };
-        assert_eq!(ends(8, 22, true), 23);
-        assert_eq!(ends(10, 13, true), 19);
-        assert_eq!(ends(26, 31, true), 37);
-        assert_eq!(ends(42, 43, false), 43);
-        assert_eq!(ends(46, 47, true), 47);
-    }
-
-    #[test]
-    fn the_place_of_a_syntax_error_counts_from_the_start_of_the_script() {
-        let base = Range { start: (10, 5), end: (12, 1), script: 0 };
+    fn the_position_of_a_syntax_error_counts_from_the_start_of_the_script() {
+        let base = SourceRange { start: (10, 5), end: (12, 1), script: 0 };
         assert_eq!(offset(base, (1, 3)), (10, 7));
         assert_eq!(offset(base, (2, 3)), (11, 3));
         assert_eq!(parse_position("2, Column: 3"), Some((2, 3)));

@@ -1,8 +1,8 @@
 //! Finds the statements of a script that lacks the semicolons between them.
 //!
-//! T-SQL does without, and the body of a routine that the parser has no grammar for may still be made of statements it
-//! can read. What the parser refuses is therefore tried again in parts that begin where a line begins with the first
-//! word of a statement.
+//! T-SQL does not need semicolons, and the body of a routine without a grammar may consist of statements that the
+//! parser can read. A script that the parser refuses is therefore tried again in parts, which begin where a line
+//! begins with the first word of a statement.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use sqlparser::dialect::Dialect as Grammar;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-use super::script::Lines;
+use super::line_index::LineIndex;
 
 /// Words that begin a statement.
 const BEGINNINGS: [&str; 18] = [
@@ -19,20 +19,20 @@ const BEGINNINGS: [&str; 18] = [
     "exec", "execute", "if", "begin", "use", "while",
 ];
 
-/// Words that end one, since they cannot be part of it.
+/// Words that end a statement, since they cannot be part of it.
 const ENDINGS: [&str; 8] = ["end", "else", "exception", "commit", "rollback", "return", "print", "go"];
 
-/// What may be the rest of a broken statement just as well as one of its own.
+/// Words that may continue a broken statement as well as begin a new one.
 const DOUBTFUL: [&str; 3] = ["select", "with", "set"];
 
-/// In how many places a statement may turn out to end.
+/// The maximum number of positions that are tried as the end of a statement.
 const MAX_ENDS: usize = 100;
 
-/// How many tokens of one script are parsed, those that are tried several times counted as often, before the rest is
-/// left as it is.
+/// The maximum number of tokens of one script that are parsed, counting tokens that are tried several times as often.
+/// The rest of the script is left unchanged.
 const MAX_TOKENS: usize = 20_000_000;
 
-/// The script with a semicolon in the place of a blank wherever one was missing, or nothing if none helps.
+/// Returns the script with a semicolon in place of a blank wherever one was missing, or `None` if none helps.
 pub(super) fn separate(text: &str, dialect: Dialect) -> Option<String> {
     let split = split_statements(&StatementSplitRequest { sql: text.to_owned(), dialect });
     let mut separated = text.as_bytes().to_vec();
@@ -50,14 +50,19 @@ pub(super) fn separate(text: &str, dialect: Dialect) -> Option<String> {
     changed.then(|| String::from_utf8(separated).ok()).flatten()
 }
 
-/// The bytes of a piece that a semicolon belongs in.
+/// Returns the bytes of a piece that should become semicolons.
 fn places(piece: &str, dialect: Dialect, allowed: &mut usize) -> Vec<usize> {
     let grammar = dialect.to_sqlparser_dialect();
     let Ok(tokens) = Tokenizer::new(grammar.as_ref(), piece).tokenize_with_location() else { return Vec::new() };
     let tokens: Vec<TokenWithSpan> =
         tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
-    let mut search =
-        Search { grammar: grammar.as_ref(), tokens: &tokens, edges: edges(&tokens), allowed, found: Vec::new() };
+    let mut search = StatementSearch {
+        grammar: grammar.as_ref(),
+        tokens: &tokens,
+        edges: edges(&tokens),
+        allowed,
+        found: Vec::new(),
+    };
     let mut begin = 0;
     for end in 0..=tokens.len() {
         if tokens.get(end).is_none_or(|token| token.token == Token::SemiColon) {
@@ -65,7 +70,7 @@ fn places(piece: &str, dialect: Dialect, allowed: &mut usize) -> Vec<usize> {
             begin = end + 1;
         }
     }
-    let lines = Lines::of(piece, 0);
+    let lines = LineIndex::of(piece, 0);
     let after_the_token_before = |index: usize| {
         let end = tokens[index.checked_sub(1)?].span.end;
         lines.byte(end.line, end.column)
@@ -73,7 +78,7 @@ fn places(piece: &str, dialect: Dialect, allowed: &mut usize) -> Vec<usize> {
     search.found.into_iter().filter_map(after_the_token_before).collect()
 }
 
-/// The tokens at which a statement may begin or end: the first of their line, or the first in a block.
+/// Returns the tokens at which a statement may begin or end: the first of their line, or the first in a block.
 fn edges(tokens: &[TokenWithSpan]) -> Vec<usize> {
     let mut depth = 0_usize;
     let mut found = Vec::new();
@@ -102,17 +107,17 @@ fn is_one_of(token: &Token, words: &[&str]) -> bool {
         && words.iter().any(|known| word.value.eq_ignore_ascii_case(known)))
 }
 
-struct Search<'a> {
+struct StatementSearch<'a> {
     grammar: &'a dyn Grammar,
     tokens: &'a [TokenWithSpan],
     edges: Vec<usize>,
     allowed: &'a mut usize,
-    /// The tokens that a semicolon belongs before.
+    /// The tokens that a semicolon is missing before.
     found: Vec<usize>,
 }
 
-impl Search<'_> {
-    /// Takes apart what stands between two semicolons.
+impl StatementSearch<'_> {
+    /// Separates the statements between two semicolons.
     fn part(&mut self, whole: Range<usize>) {
         let mut begin = whole.start;
         while begin < whole.end {
@@ -130,13 +135,13 @@ impl Search<'_> {
         }
     }
 
-    /// The end of the statement that begins at a token, if there is one.
+    /// Returns the end of the statement that begins at a token, if there is one.
     fn statement(&mut self, begin: usize, limit: usize) -> Option<usize> {
         let ends = self.edges_within(begin, limit).into_iter().take(MAX_ENDS).chain([limit]);
         ends.into_iter().find(|end| self.parses(begin..*end))
     }
 
-    /// Where the next statement begins after a broken one.
+    /// Returns the beginning of the next statement after a broken one.
     fn next_statement(&mut self, broken: usize, limit: usize) -> Option<usize> {
         let edges = self.edges_within(broken, limit);
         edges.into_iter().find(|begin| {
@@ -164,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statements_of_t_sql_are_told_apart_by_their_first_words() {
+    fn t_sql_statements_are_separated_by_their_first_words() {
         let sql = "insert into t(a)\nselect b from s\n\ninsert into u(a) select c from s2\nupdate t\nset a = 1";
         let separated = separate(sql, Dialect::Mssql).unwrap();
         assert_eq!(
@@ -174,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_statement_does_not_take_the_next_with_it() {
+    fn the_statement_after_a_broken_one_is_found() {
         let sql = "insrt into t select 1\ncreate view v as\nselect a from s";
         let separated = separate(sql, Dialect::Postgres).unwrap();
         assert_eq!(separated, "insrt into t select 1;create view v as\nselect a from s");
@@ -182,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_statements_of_a_body_without_grammar_are_found() {
+    fn the_statements_of_a_body_without_a_grammar_are_found() {
         let sql = "create or replace procedure p(x number) is\nbegin\n  insert into t select a from s;\nend;";
         let separated = separate(sql, Dialect::Oracle).unwrap();
         assert!(separated.contains(";\n  insert") || separated.contains("begin; "), "{separated}");

@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use super::*;
 
 fn analyse(vendor: &str, scripts: &[&str]) -> Lineage {
-    analyse_with(Settings { vendor: Vendor::find(vendor).unwrap(), database: None, schema: None }, scripts)
+    analyse_with(AnalysisSettings { vendor: Vendor::find(vendor).unwrap(), database: None, schema: None }, scripts)
 }
 
-fn analyse_with(settings: Settings, scripts: &[&str]) -> Lineage {
+fn analyse_with(settings: AnalysisSettings, scripts: &[&str]) -> Lineage {
     let mut analyzer = Analyzer::new(settings);
     for script in scripts {
-        analyzer.learn(script);
+        analyzer.collect_definitions(script);
     }
     for (number, script) in scripts.iter().enumerate() {
         analyzer.read(&format!("{number}.sql"), script, false);
@@ -21,24 +21,24 @@ fn analyse_with(settings: Settings, scripts: &[&str]) -> Lineage {
     lineage
 }
 
-/// Every id is given once, and every reference leads somewhere.
+/// Asserts that every id is used once and every reference is valid.
 fn assert_consistent(lineage: &Lineage) {
     let mut ids = HashSet::new();
     let columns = lineage.objects.iter().flat_map(|object| object.columns.iter().map(|column| column.id));
     let all = columns
         .chain(lineage.objects.iter().map(|object| object.id))
-        .chain(lineage.relations.iter().map(|relation| relation.id))
+        .chain(lineage.relationships.iter().map(|relationship| relationship.id))
         .chain(lineage.processes.iter().map(|process| process.id));
     for id in all {
         assert!(ids.insert(id), "the id {id} is given twice");
         assert!(id < lineage.next_id);
     }
-    for relation in &lineage.relations {
-        assert!(!relation.sources.is_empty());
-        for end in relation.sources.iter().chain([&relation.target]) {
+    for relationship in &lineage.relationships {
+        assert!(!relationship.sources.is_empty());
+        for end in relationship.sources.iter().chain([&relationship.target]) {
             assert!(end.column.column < lineage.object(end.column.object).columns.len());
         }
-        assert!(relation.process.is_none_or(|process| process < lineage.processes.len()));
+        assert!(relationship.process.is_none_or(|process| process < lineage.processes.len()));
     }
 }
 
@@ -46,21 +46,26 @@ fn column_name(lineage: &Lineage, index: ColumnIndex) -> String {
     format!("{}.{}", lineage.object(index.object).display_name, lineage.column(index).name)
 }
 
-fn relations(lineage: &Lineage, kind: RelationKind) -> Vec<String> {
-    let of_kind = lineage.relations.iter().filter(|relation| relation.kind == kind);
-    let written = of_kind.map(|relation| {
-        let sources: Vec<String> = relation.sources.iter().map(|end| column_name(lineage, end.column)).collect();
-        format!("{} {} -> {}", relation.effect.name(), sources.join(", "), column_name(lineage, relation.target.column))
+fn relationships(lineage: &Lineage, kind: RelationshipKind) -> Vec<String> {
+    let of_kind = lineage.relationships.iter().filter(|relationship| relationship.kind == kind);
+    let written = of_kind.map(|relationship| {
+        let sources: Vec<String> = relationship.sources.iter().map(|end| column_name(lineage, end.column)).collect();
+        format!(
+            "{} {} -> {}",
+            relationship.effect.name(),
+            sources.join(", "),
+            column_name(lineage, relationship.target.column)
+        )
     });
     written.collect()
 }
 
 fn fdd(lineage: &Lineage) -> Vec<String> {
-    relations(lineage, RelationKind::Fdd)
+    relationships(lineage, RelationshipKind::Fdd)
 }
 
 fn fdr(lineage: &Lineage) -> Vec<String> {
-    relations(lineage, RelationKind::Fdr)
+    relationships(lineage, RelationshipKind::Fdr)
 }
 
 fn processes(lineage: &Lineage) -> Vec<(&str, &str)> {
@@ -88,12 +93,12 @@ fn an_insert_pairs_its_columns_with_those_of_the_query_by_position() {
     );
     assert_eq!(processes(&lineage), [("Query Insert-1", "sstinsert")]);
     assert_eq!(object(&lineage, "INSERT-SELECT-1").kind, ObjectKind::InsertSelect);
-    assert_eq!(lineage.relations[2].process, Some(0));
-    assert_eq!(lineage.relations[0].process, None);
+    assert_eq!(lineage.relationships[2].process, Some(0));
+    assert_eq!(lineage.relationships[0].process, None);
 }
 
 #[test]
-fn an_insert_of_values_only_has_literals_for_sources() {
+fn an_insert_of_values_has_literals_as_sources() {
     let lineage = analyse("dbvmysql", &["insert into t (a, b) values (1, 'x'), (2, 'y')"]);
     assert_eq!(
         fdd(&lineage),
@@ -120,7 +125,7 @@ fn a_view_has_the_columns_of_its_query() {
     );
     assert_eq!(processes(&lineage), [("Query Create View-1", "sstcreateview")]);
     assert_eq!(object(&lineage, "v").kind, ObjectKind::View);
-    assert_eq!(object(&lineage, "public.t").place.schema.as_deref(), Some("public"));
+    assert_eq!(object(&lineage, "public.t").namespace.schema.as_deref(), Some("public"));
     assert_eq!(object(&lineage, "public.t").name, "t");
 }
 
@@ -131,7 +136,7 @@ fn a_view_may_name_its_columns() {
 }
 
 #[test]
-fn a_table_made_from_a_query_is_known_afterwards() {
+fn a_table_created_from_a_query_is_known_afterwards() {
     let lineage = analyse("dbvsnowflake", &["create table t as select a, b from s; insert into u select * from t"]);
     assert_eq!(
         fdd(&lineage)[2..],
@@ -169,11 +174,11 @@ fn a_recursive_common_table_expression_reads_itself() {
     let flows = fdd(&lineage);
     assert!(flows.contains(&"select RESULT_OF_UNION-1.a -> CTE-c-1.n".to_owned()), "{flows:#?}");
     assert!(flows.contains(&"select CTE-c-1.n, SQL_CONSTANTS.1 -> RS-2.n + 1".to_owned()), "{flows:#?}");
-    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+    assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
 }
 
 #[test]
-fn recursion_needs_no_word_for_it_in_oracle() {
+fn recursion_needs_no_keyword_in_oracle() {
     let lineage = analyse("dbvoracle", &["with c as (select a from t union all select a from c) select a from c"]);
     assert_eq!(lineage.objects.iter().filter(|object| object.kind.is_stored()).count(), 1);
     assert!(fdd(&lineage).contains(&"select CTE-C-1.a -> RS-2.a".to_owned()), "{:#?}", fdd(&lineage));
@@ -194,7 +199,7 @@ fn existence_is_decided_by_rows_and_membership_by_values() {
 }
 
 #[test]
-fn the_parts_of_a_union_meet_by_position() {
+fn the_parts_of_a_union_match_by_position() {
     let lineage = analyse(
         "dbvmssql",
         &["create view v as select a, b from t union all select c, d from u union select e, f from w"],
@@ -217,7 +222,7 @@ fn the_parts_of_a_union_meet_by_position() {
 }
 
 #[test]
-fn what_an_except_takes_away_only_decides_the_rows() {
+fn the_rows_that_an_except_removes_only_decide_the_result() {
     let lineage = analyse("dbvpostgresql", &["select a from t except select b from u"]);
     assert!(!fdd(&lineage).iter().any(|flow| flow.contains("RS-2.b ->")));
     assert!(fdr(&lineage).contains(&"select RS-2.b -> RESULT_OF_MINUS-1.RelationRows".to_owned()));
@@ -233,9 +238,9 @@ fn joins_and_filters_decide_the_rows() {
         ["select orders.cid, customers.id -> RS-1.RelationRows", "select customers.zip -> RS-1.RelationRows"]
     );
     let clauses: Vec<_> =
-        lineage.relations.iter().filter(|r| r.kind == RelationKind::Fdr).map(|r| r.sources[0].clause).collect();
+        lineage.relationships.iter().filter(|r| r.kind == RelationshipKind::Fdr).map(|r| r.sources[0].clause).collect();
     assert_eq!(clauses, [Some(Clause::JoinCondition), Some(Clause::Where)]);
-    let join = lineage.relations.iter().find(|relation| relation.kind == RelationKind::Join).unwrap();
+    let join = lineage.relationships.iter().find(|relationship| relationship.kind == RelationshipKind::Join).unwrap();
     assert_eq!(column_name(&lineage, join.sources[0].column), "orders.cid");
     assert_eq!(column_name(&lineage, join.target.column), "customers.id");
     let condition = join.join.as_ref().unwrap();
@@ -259,7 +264,7 @@ fn an_aggregate_stands_between_its_argument_and_its_result() {
         fdr(&lineage),
         ["function t.d -> sum.sum", "function t.d -> count.count", "function t.y, t.d -> count.count"]
     );
-    assert_eq!(relations(&lineage, RelationKind::Frd), ["function t.RelationRows -> count.count"]);
+    assert_eq!(relationships(&lineage, RelationshipKind::Frd), ["function t.RelationRows -> count.count"]);
 }
 
 #[test]
@@ -294,7 +299,7 @@ fn a_merge_inserts_and_updates() {
 }
 
 #[test]
-fn an_update_changes_its_target_through_what_it_sets() {
+fn an_update_changes_its_target_through_a_record_set() {
     let lineage = analyse("dbvpostgresql", &["update t set v = s.q * 2 from s where s.id = t.id"]);
     assert_eq!(fdd(&lineage), ["select s.q, SQL_CONSTANTS.2 -> UPDATE-SET-1.v", "update UPDATE-SET-1.v -> t.v"]);
     assert_eq!(
@@ -312,18 +317,20 @@ fn an_update_by_alias_changes_the_table_behind_it() {
 }
 
 #[test]
-fn a_statement_in_a_query_yields_what_it_returns() {
+fn a_statement_in_a_query_yields_its_returned_columns() {
     let sql =
         "with i as (insert into t (a) select b from s where c = 1 returning a) insert into log (z) select a from i";
     let lineage = analyse("dbvpostgresql", &[sql]);
     assert!(fdd(&lineage).contains(&"select t.a -> RS-1.a".to_owned()), "{:#?}", fdd(&lineage));
     assert!(fdd(&lineage).contains(&"select CTE-i-1.a -> INSERT-SELECT-2.a".to_owned()), "{:#?}", fdd(&lineage));
-    let of_processes = lineage.relations.iter().filter_map(|relation| Some((relation.process?, relation)));
-    let written: Vec<_> =
-        of_processes.map(|(process, relation)| (process, column_name(&lineage, relation.target.column))).collect();
+    let of_processes =
+        lineage.relationships.iter().filter_map(|relationship| Some((relationship.process?, relationship)));
+    let written: Vec<_> = of_processes
+        .map(|(process, relationship)| (process, column_name(&lineage, relationship.target.column)))
+        .collect();
     let expected = [(0, "t.a"), (0, "t.RelationRows"), (1, "log.z")];
     assert_eq!(written, expected.map(|(process, column)| (process, column.to_owned())));
-    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+    assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
 }
 
 #[test]
@@ -347,10 +354,10 @@ fn a_star_is_resolved_by_a_table_of_an_earlier_file() {
         ]
     );
     let table = object(&lineage, "a.t");
-    assert_eq!(table.place, Place { server: None, database: Some("a".into()), schema: None });
+    assert_eq!(table.namespace, Namespace { server: None, database: Some("a".into()), schema: None });
     assert_eq!(table.columns[0].data_type.as_deref(), Some("INT"));
     assert!(table.columns[0].primary_key && !table.columns[1].primary_key);
-    assert_eq!(lineage.relations[2].target.at.script, 1, "the column was first named in the second file");
+    assert_eq!(lineage.relationships[2].target.at.script, 1, "the column was first named in the second file");
 }
 
 #[test]
@@ -364,19 +371,19 @@ fn a_star_over_an_unknown_table_stays_a_star() {
 }
 
 #[test]
-fn a_column_goes_to_the_table_that_is_known_to_have_it() {
+fn a_column_belongs_to_the_table_that_is_known_to_have_it() {
     let sql = "create table t (a int, x int); create table u (b int, y int); select a, b from t, u";
     let lineage = analyse("dbvoracle", &[sql]);
     assert_eq!(fdd(&lineage), ["select t.a -> RS-1.a", "select u.b -> RS-1.b"]);
-    assert!(lineage.problems.is_empty());
+    assert!(lineage.diagnostics.is_empty());
 }
 
 #[test]
 fn a_column_that_several_tables_may_have_is_an_orphan() {
     let lineage = analyse("dbvoracle", &["select c from t, u"]);
     assert_eq!(fdd(&lineage), ["select pseudo_table_include_orphan_column.c -> RS-1.c"]);
-    assert_eq!(lineage.problems[0].kind, ProblemKind::LinkOrphanColumn);
-    assert!(lineage.problems[0].message.contains("0.sql") && lineage.problems[0].message.contains("c(1,8)"));
+    assert_eq!(lineage.diagnostics[0].kind, DiagnosticKind::LinkOrphanColumn);
+    assert!(lineage.diagnostics[0].message.contains("0.sql") && lineage.diagnostics[0].message.contains("c(1,8)"));
     assert!(!lineage.is_incomplete());
 }
 
@@ -384,11 +391,11 @@ fn a_column_that_several_tables_may_have_is_an_orphan() {
 fn a_correlated_subquery_sees_the_outer_tables() {
     let lineage = analyse("dbvpostgresql", &["select a.x from a where exists (select 1 from b where b.k = a.k)"]);
     assert!(fdr(&lineage).contains(&"select b.k, a.k -> RS-2.RelationRows".to_owned()), "{:#?}", fdr(&lineage));
-    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+    assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
 }
 
 #[test]
-fn quotes_tell_objects_apart_where_the_dialect_says_so() {
+fn quotes_distinguish_objects_where_the_dialect_says_so() {
     let lineage = analyse(
         "dbvoracle",
         &[r#"insert into "T" ("a") select "My Col" from Orders; insert into t (B) select c from ORDERS"#],
@@ -405,47 +412,50 @@ fn quotes_tell_objects_apart_where_the_dialect_says_so() {
 }
 
 #[test]
-fn qualifiers_place_a_table() {
+fn qualifiers_decide_the_namespace_of_a_table() {
     let lineage = analyse("dbvmssql", &["select a from srv.db.dbo.t; select a from [db].[dbo].[u]; select a from w"]);
-    let place = |name: &str| object(&lineage, name).place.clone();
+    let place = |name: &str| object(&lineage, name).namespace.clone();
     let text = |text: &str| Some(text.to_owned());
-    assert_eq!(place("srv.db.dbo.t"), Place { server: text("srv"), database: text("db"), schema: text("dbo") });
-    assert_eq!(place("[db].[dbo].[u]"), Place { server: None, database: text("[db]"), schema: text("[dbo]") });
-    assert_eq!(place("w"), Place::default());
+    assert_eq!(place("srv.db.dbo.t"), Namespace { server: text("srv"), database: text("db"), schema: text("dbo") });
+    assert_eq!(place("[db].[dbo].[u]"), Namespace { server: None, database: text("[db]"), schema: text("[dbo]") });
+    assert_eq!(place("w"), Namespace::default());
 }
 
 #[test]
 fn a_default_schema_makes_two_spellings_one_table() {
-    let settings =
-        Settings { vendor: Vendor::find("dbvpostgresql").unwrap(), database: None, schema: Some("public".into()) };
+    let settings = AnalysisSettings {
+        vendor: Vendor::find("dbvpostgresql").unwrap(),
+        database: None,
+        schema: Some("public".into()),
+    };
     let lineage = analyse_with(settings, &["select a from t; select b from public.t"]);
     assert_eq!(object(&lineage, "t").columns.len(), 2);
-    assert_eq!(object(&lineage, "t").place.schema.as_deref(), Some("public"));
+    assert_eq!(object(&lineage, "t").namespace.schema.as_deref(), Some("public"));
 }
 
 #[test]
-fn identifiers_are_found_at_their_place_in_the_script() {
+fn identifiers_have_their_positions_in_the_script() {
     let lineage =
         analyse("dbvoracle", &["-- ä comment\ninsert into t (a)\n  select s.col\n  from s;\nselect\n z from u"]);
-    let at = |range: Range| (range.start, range.end);
+    let at = |range: SourceRange| (range.start, range.end);
     assert_eq!(at(object(&lineage, "t").at[0]), ((2, 13), (2, 14)));
     assert_eq!(at(object(&lineage, "t").columns[0].at), ((2, 16), (2, 17)));
     assert_eq!(at(object(&lineage, "s").columns[0].at), ((3, 12), (3, 15)));
     assert_eq!(at(object(&lineage, "u").at[0]), ((6, 9), (6, 10)));
-    assert_eq!(at(lineage.relations[0].sources[0].at), ((3, 10), (3, 15)));
+    assert_eq!(at(lineage.relationships[0].sources[0].at), ((3, 10), (3, 15)));
     assert_eq!(at(lineage.processes[0].at), ((2, 1), (4, 9)));
 }
 
 #[test]
-fn a_syntax_error_leaves_the_other_file_alone() {
+fn a_syntax_error_does_not_affect_the_other_file() {
     let lineage = analyse("dbvmysql", &["insert into t select a from s", "select 1;\nselec bogus from x"]);
     assert_eq!(lineage.statements, 2);
     assert!(lineage.is_incomplete());
-    let problem = &lineage.problems[0];
-    assert_eq!((problem.kind, problem.file.as_str()), (ProblemKind::SyntaxError, "1.sql"));
-    assert_eq!(problem.at.unwrap().start, (2, 1));
-    assert!(problem.message.starts_with("1.sql: Expected"), "{}", problem.message);
-    assert!(problem.message.ends_with("line 2, column 1"), "{}", problem.message);
+    let diagnostic = &lineage.diagnostics[0];
+    assert_eq!((diagnostic.kind, diagnostic.file.as_str()), (DiagnosticKind::SyntaxError, "1.sql"));
+    assert_eq!(diagnostic.at.unwrap().start, (2, 1));
+    assert!(diagnostic.message.starts_with("1.sql: Expected"), "{}", diagnostic.message);
+    assert!(diagnostic.message.ends_with("line 2, column 1"), "{}", diagnostic.message);
     assert!(fdd(&lineage).contains(&"insert INSERT-SELECT-1.a -> t.a".to_owned()));
 }
 
@@ -458,11 +468,11 @@ fn a_routine_that_cannot_be_read_is_an_error() {
     let function = "create function f(a int) returns int language sql as $$ select a $$";
     let lineage = analyse("dbvpostgresql", &[function]);
     assert_eq!(lineage.statements, 0);
-    assert!(lineage.problems[0].message.contains("function f"), "{:?}", lineage.problems);
+    assert!(lineage.diagnostics[0].message.contains("function f"), "{:?}", lineage.diagnostics);
 }
 
 #[test]
-fn the_statements_of_a_procedure_bear_its_name() {
+fn the_statements_of_a_procedure_are_named_after_it() {
     let sql = "create procedure load_t as begin insert into t (a) select b from s; end";
     let lineage = analyse("dbvmssql", &[sql]);
     assert_eq!(processes(&lineage), [("load_t Insert-1", "sstinsert")]);
@@ -480,40 +490,40 @@ fn a_foreign_key_leads_from_the_table_it_refers_to() {
 #[test]
 fn use_names_the_database_for_the_rest_of_the_script() {
     let lineage = analyse("dbvmysql", &["use shop; select a from t", "select a from u"]);
-    assert_eq!(object(&lineage, "t").place.database.as_deref(), Some("shop"));
-    assert_eq!(object(&lineage, "u").place.database, None);
+    assert_eq!(object(&lineage, "t").namespace.database.as_deref(), Some("shop"));
+    assert_eq!(object(&lineage, "u").namespace.database, None);
 }
 
 #[test]
-fn a_vendor_without_a_dialect_is_read_and_said_so() {
+fn a_vendor_without_a_dialect_is_read_and_reported() {
     let lineage = analyse("dbvteradata", &["insert into t select a from s"]);
-    assert_eq!(lineage.problems[0].kind, ProblemKind::SyntaxHint);
+    assert_eq!(lineage.diagnostics[0].kind, DiagnosticKind::SyntaxHint);
     assert!(!lineage.is_incomplete());
     assert_eq!(lineage.statements, 1);
 }
 
 #[test]
-fn deep_nesting_is_survived() {
+fn deep_nesting_does_not_overflow_the_stack() {
     let chain = format!("select {} from t", vec!["a"; 9_000].join(" + "));
     let nested = format!("select {}a{} from t", "(".repeat(3000), ")".repeat(3000));
     let unions = vec!["select a from t"; 2000].join(" union all ");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let settings = Settings { vendor: Vendor::find("dbvoracle").unwrap(), database: None, schema: None };
+    let settings = AnalysisSettings { vendor: Vendor::find("dbvoracle").unwrap(), database: None, schema: None };
     let read = move |analyzer: &mut Analyzer| {
         for sql in [chain, nested, unions] {
             analyzer.read("x.sql", &sql, false);
         }
     };
-    let lineage = runtime.block_on(off_thread(settings, read)).unwrap();
-    assert!(lineage.statements >= 2, "{} {:?}", lineage.statements, lineage.problems);
+    let lineage = runtime.block_on(run_off_thread(settings, read)).unwrap();
+    assert!(lineage.statements >= 2, "{} {:?}", lineage.statements, lineage.diagnostics);
 }
 
 #[test]
 fn a_panic_in_the_analysis_is_an_error() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let settings = Settings { vendor: Vendor::find("dbvoracle").unwrap(), database: None, schema: None };
-    let outcome = runtime.block_on(off_thread(settings, |_| panic!("out of {}", "luck")));
-    assert_eq!(outcome.unwrap_err(), "The analysis broke down: out of luck");
+    let settings = AnalysisSettings { vendor: Vendor::find("dbvoracle").unwrap(), database: None, schema: None };
+    let outcome = runtime.block_on(run_off_thread(settings, |_| panic!("out of {}", "luck")));
+    assert_eq!(outcome.unwrap_err(), "The analysis panicked: out of luck");
 }
 
 #[tokio::test]
@@ -521,12 +531,12 @@ async fn an_analysis_that_nobody_waits_for_ends_early() {
     let (begun, has_begun) = tokio::sync::oneshot::channel();
     let (go_on, may_go_on) = std::sync::mpsc::channel();
     let (end, ended) = tokio::sync::oneshot::channel();
-    let settings = Settings { vendor: Vendor::find("dbvoracle").unwrap(), database: None, schema: None };
-    let waiting = tokio::spawn(off_thread(settings, move |analyzer| {
+    let settings = AnalysisSettings { vendor: Vendor::find("dbvoracle").unwrap(), database: None, schema: None };
+    let waiting = tokio::spawn(run_off_thread(settings, move |analyzer| {
         begun.send(()).unwrap();
         may_go_on.recv().unwrap();
         analyzer.read("a.sql", "select a from t", false);
-        end.send(analyzer.draft.is_abandoned()).unwrap();
+        end.send(analyzer.builder.is_abandoned()).unwrap();
     }));
     has_begun.await.unwrap();
     waiting.abort();
@@ -536,48 +546,48 @@ async fn an_analysis_that_nobody_waits_for_ends_early() {
 }
 
 #[test]
-fn what_is_left_out_is_said() {
+fn omissions_are_reported() {
     let said = |vendor, sql: &str| {
         let lineage = analyse(vendor, &[sql]);
-        let problem = lineage.problems.first().unwrap_or_else(|| panic!("nothing was said about {sql}"));
-        (problem.kind, problem.message.clone())
+        let diagnostic = lineage.diagnostics.first().unwrap_or_else(|| panic!("nothing was said about {sql}"));
+        (diagnostic.kind, diagnostic.message.clone())
     };
     let (kind, message) =
         said("dbvpostgresql", "insert into t (a) select b from s on conflict (a) do update set a = excluded.a");
-    assert_eq!(kind, ProblemKind::SyntaxHint);
-    assert!(message.contains("rows that are there already"), "{message}");
+    assert_eq!(kind, DiagnosticKind::SyntaxHint);
+    assert!(message.contains("existing rows"), "{message}");
     let (kind, _) = said("dbvbigquery", "select * replace (a + 1 as a) from t");
-    assert_eq!(kind, ProblemKind::AnalyzeError);
+    assert_eq!(kind, DiagnosticKind::AnalyzeError);
     let (kind, message) = said("dbvpostgresql", "copy t from '/data.csv'");
-    assert_eq!(kind, ProblemKind::AnalyzeError);
+    assert_eq!(kind, DiagnosticKind::AnalyzeError);
     assert!(message.starts_with("0.sql: the transfer between a table and files"), "{message}");
 }
 
 #[test]
-fn commands_of_a_client_cost_no_statement() {
+fn client_commands_are_skipped() {
     let oracle = "PROMPT it's loading\ncreate view v as select a from s\n/\ninsert into t (a) select a from v;\nexit\n";
     let lineage = analyse("dbvoracle", &[oracle]);
-    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+    assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
     assert_eq!(processes(&lineage), [("Query Create View-1", "sstcreateview"), ("Query Insert-1", "sstinsert")]);
     assert_eq!(lineage.processes[1].at.start, (4, 1));
 
     let mysql = "DELIMITER //\ninsert into t (a) select b from s//\nDELIMITER ;\ninsert into u (a) select b from s;";
     let lineage = analyse("dbvmysql", &[mysql]);
-    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+    assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
     assert_eq!(processes(&lineage).len(), 2);
 }
 
 #[test]
-fn a_batch_without_semicolons_loses_nothing() {
+fn a_batch_without_semicolons_is_read_completely() {
     let lineage = analyse("dbvmssql", &["insert into t(a) select b from s\n\ninsert into u(a) select c from s2"]);
-    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+    assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
     assert!(fdd(&lineage).contains(&"insert INSERT-SELECT-1.b -> t.a".to_owned()), "{:#?}", fdd(&lineage));
     assert!(fdd(&lineage).contains(&"insert INSERT-SELECT-2.c -> u.a".to_owned()), "{:#?}", fdd(&lineage));
     assert_eq!(lineage.processes[1].at.start, (3, 1));
 }
 
 #[test]
-fn the_body_of_a_routine_without_grammar_is_read_as_far_as_it_goes() {
+fn the_statements_in_a_routine_without_a_grammar_are_read() {
     let sql = "create or replace procedure p (x in number) is\nbegin\n  insert into t (a) select b from s;\n  update t set a = 1;\nend;\n/\ninsert into u (a) select a from t;";
     let lineage = analyse("dbvoracle", &[sql]);
     assert!(lineage.is_incomplete());
@@ -589,7 +599,7 @@ fn the_body_of_a_routine_without_grammar_is_read_as_far_as_it_goes() {
 #[test]
 fn a_script_of_comments_is_skipped() {
     let lineage = analyse("dbvoracle", &["-- nothing\n/* here */\n", "select a from t"]);
-    assert_eq!((lineage.statements, lineage.problems.len()), (1, 0));
+    assert_eq!((lineage.statements, lineage.diagnostics.len()), (1, 0));
     assert_eq!(lineage.objects[0].at[0].script, 1);
 }
 
@@ -606,7 +616,7 @@ fn a_table_is_known_before_the_file_that_defines_it_is_read() {
 }
 
 #[test]
-fn whatever_is_read_of_a_table_function_comes_from_its_arguments() {
+fn the_columns_of_a_table_function_come_from_its_arguments() {
     let cases = [
         (
             "dbvsnowflake",
@@ -648,7 +658,7 @@ fn whatever_is_read_of_a_table_function_comes_from_its_arguments() {
     for (vendor, sql, into_function, out_of_it) in cases {
         let lineage = analyse(vendor, &[sql]);
         let flows = fdd(&lineage);
-        assert!(flows.contains(&format!("function {into_function}")), "{sql}: {flows:#?} {:?}", lineage.problems);
+        assert!(flows.contains(&format!("function {into_function}")), "{sql}: {flows:#?} {:?}", lineage.diagnostics);
         assert!(flows.contains(&format!("select {out_of_it}")), "{sql}: {flows:#?}");
         let tables = lineage.objects.iter().filter(|object| object.kind == ObjectKind::Table).count();
         assert_eq!(tables, 1, "{sql}");
@@ -656,17 +666,19 @@ fn whatever_is_read_of_a_table_function_comes_from_its_arguments() {
 }
 
 #[test]
-fn a_column_that_is_read_later_is_the_work_of_the_statement_that_made_its_table() {
+fn a_column_that_is_read_later_is_attributed_to_the_statement_that_created_its_table() {
     let lineage = analyse("dbvoracle", &["create table t as select * from s1; create table t2 as select a from t;"]);
-    let late = lineage.relations.iter().find(|relation| column_name(&lineage, relation.target.column) == "t.a");
+    let late =
+        lineage.relationships.iter().find(|relationship| column_name(&lineage, relationship.target.column) == "t.a");
     let late = late.unwrap_or_else(|| panic!("{:#?}", fdd(&lineage)));
     assert_eq!((late.effect, late.process), (Effect::CreateTable, Some(0)));
-    let step = lineage.relations.iter().find(|relation| column_name(&lineage, relation.target.column) == "RS-1.a");
+    let step =
+        lineage.relationships.iter().find(|relationship| column_name(&lineage, relationship.target.column) == "RS-1.a");
     assert_eq!(step.map(|step| (step.effect, step.process)), Some((Effect::Select, None)));
 }
 
 #[test]
-fn a_star_keeps_the_columns_beside_it() {
+fn a_star_keeps_the_columns_next_to_it() {
     let sql = "create view v as select a.*, b.x from a join b on a.k = b.k; create view w as select * from v";
     let flows = fdd(&analyse("dbvoracle", &[sql]));
     for flow in ["select v.* -> RS-2.*", "select v.x -> RS-2.x", "create_view RS-2.x -> w.x"] {
@@ -680,7 +692,7 @@ fn a_column_of_a_join_by_name_belongs_to_both_tables() {
     let lineage = analyse("dbvpostgresql", &["select id, c.z from a join b using (id) join c on c.y = b.y"]);
     assert_eq!(fdd(&lineage), ["select a.id, b.id -> RS-1.id", "select c.z -> RS-1.z"]);
     assert!(fdr(&lineage).contains(&"select a.id, b.id -> RS-1.RelationRows".to_owned()), "{:#?}", fdr(&lineage));
-    assert!(lineage.problems.is_empty(), "{:?}", lineage.problems);
+    assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
 
     let tables = "create table a (id int, x int); create table b (id int, y int);";
     let lineage = analyse("dbvpostgresql", &[tables, "select id, x from a natural join b"]);
@@ -700,7 +712,7 @@ fn a_merge_into_an_unknown_table_names_its_columns_after_the_values() {
 }
 
 #[test]
-fn what_chooses_among_arguments_only_decides() {
+fn arguments_that_choose_a_value_only_decide_it() {
     let cases = [
         ("dbvsnowflake", "iff(a = 1, b, c)", "t.b, t.c", "t.a"),
         ("dbvoracle", "decode(d, 1, e, g, f, h)", "t.e, t.f, t.h", "t.d, t.g"),
@@ -723,8 +735,8 @@ fn what_chooses_among_arguments_only_decides() {
 #[test]
 fn an_empty_schema_is_the_default_one() {
     let lineage = analyse("dbvmssql", &["select a from db2..y"]);
-    let expected = Place { server: None, database: Some("db2".into()), schema: None };
-    assert_eq!(lineage.objects.iter().find(|object| object.name == "y").unwrap().place, expected);
+    let expected = Namespace { server: None, database: Some("db2".into()), schema: None };
+    assert_eq!(lineage.objects.iter().find(|object| object.name == "y").unwrap().namespace, expected);
 }
 
 #[test]
@@ -736,15 +748,15 @@ fn a_renamed_table_is_a_new_one() {
 #[test]
 fn a_foreign_key_is_a_relation_between_entities_too() {
     let lineage = analyse("dbvpostgresql", &["create table e (d_id int references d(id))"]);
-    assert_eq!(relations(&lineage, RelationKind::Er), ["foreign_key d.id -> e.d_id"]);
+    assert_eq!(relationships(&lineage, RelationshipKind::Er), ["foreign_key d.id -> e.d_id"]);
 }
 
 #[test]
-fn a_clause_that_the_protocol_has_no_word_for_is_unknown() {
+fn a_clause_without_a_name_in_the_protocol_is_unknown() {
     let lineage =
         analyse("dbvoracle", &["select d, sum(x) from t where y = 1 group by d having max(z) > 1 order by d"]);
-    let ends = lineage.relations.iter().filter(|relation| relation.kind == RelationKind::Fdr);
-    let clauses: HashSet<&str> = ends.filter_map(|relation| Some(relation.sources[0].clause?.name())).collect();
+    let ends = lineage.relationships.iter().filter(|relationship| relationship.kind == RelationshipKind::Fdr);
+    let clauses: HashSet<&str> = ends.filter_map(|relationship| Some(relationship.sources[0].clause?.name())).collect();
     assert_eq!(clauses, HashSet::from(["unknown", "where", "orderby"]));
 }
 

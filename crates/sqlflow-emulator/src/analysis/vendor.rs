@@ -1,8 +1,8 @@
-//! Database vendors: their names, the dialect that reads their SQL, and how their objects are nested.
+//! Database vendors: their names, the dialect that reads their SQL, and the nesting of their objects.
 
 use flowscope_core::Dialect;
 
-/// A database vendor the protocol knows.
+/// A database vendor that the protocol knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Vendor {
     name: &'static str,
@@ -18,7 +18,7 @@ const fn without_schemas(name: &'static str, dialect: Option<Dialect>) -> Vendor
     Vendor { name, dialect, schemas: false }
 }
 
-/// All of them. Those without a dialect are read with the generic one.
+/// All vendors. Those without a dialect are read with the generic one.
 static VENDORS: [Vendor; 32] = [
     vendor("dbvaccess", None),
     vendor("dbvansi", Some(Dialect::Ansi)),
@@ -54,25 +54,52 @@ static VENDORS: [Vendor; 32] = [
     vendor("dbvvertica", None),
 ];
 
-/// Other names the vendor's own tools accept.
+/// Other names that the vendor's own tools accept, with the vendor's name.
 const ALIASES: [(&str, &str); 4] =
-    [("sqlserver", "mssql"), ("postgres", "postgresql"), ("azure", "azuresql"), ("spark", "sparksql")];
+    [("sqlserver", "dbvmssql"), ("postgres", "dbvpostgresql"), ("azure", "dbvazuresql"), ("spark", "dbvsparksql")];
+
+/// Returns the vendors that the emulator knows, in alphabetical order and spelled as the parameter `dbvendor` of the
+/// API: `dbvaccess`, `dbvansi` and so on.
+///
+/// Requests may also write a vendor without the prefix `dbv`, in any case, or as an [alias](vendor_aliases). A client
+/// with a list of vendors of its own can be tested against this one.
+///
+/// ```
+/// assert!(sqlflow_emulator::vendors().any(|vendor| vendor == "dbvoracle"));
+/// ```
+pub fn vendors() -> impl Iterator<Item = &'static str> {
+    VENDORS.iter().map(|vendor| vendor.name)
+}
+
+/// Returns the aliases that requests may use for a vendor, each with the name of the vendor as in [`vendors`]. Like
+/// those names, an alias may have the prefix `dbv`.
+///
+/// ```
+/// assert!(sqlflow_emulator::vendor_aliases().any(|pair| pair == ("sqlserver", "dbvmssql")));
+/// ```
+pub fn vendor_aliases() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ALIASES.into_iter()
+}
 
 impl Vendor {
-    /// Finds a vendor by name, with or without the prefix `dbv`.
+    /// Finds a vendor by its name or an alias, with or without the prefix `dbv`.
     pub(crate) fn find(name: &str) -> Option<Self> {
         let name = name.trim().to_ascii_lowercase();
         let short = name.strip_prefix("dbv").unwrap_or(&name);
-        let short = ALIASES.iter().find(|(alias, _)| *alias == short).map_or(short, |(_, meant)| meant);
-        VENDORS.iter().find(|vendor| vendor.name.strip_prefix("dbv") == Some(short)).copied()
+        let aliased = ALIASES.iter().find(|(alias, _)| *alias == short).map(|(_, vendor)| *vendor);
+        let is_meant = |vendor: &&Vendor| match aliased {
+            Some(name) => vendor.name == name,
+            None => vendor.name.strip_prefix("dbv") == Some(short),
+        };
+        VENDORS.iter().find(is_meant).copied()
     }
 
-    /// The name, as `dbvendor` spells it.
+    /// Returns the name, as `dbvendor` spells it.
     pub(crate) fn name(self) -> &'static str {
         self.name
     }
 
-    /// Whether its databases hold schemas; otherwise they hold tables.
+    /// Returns `true` if its databases contain schemas. Otherwise they contain tables.
     pub(crate) fn supports_schemas(self) -> bool {
         self.schemas
     }
@@ -81,7 +108,7 @@ impl Vendor {
         self.dialect.unwrap_or(Dialect::Generic)
     }
 
-    /// What to tell whoever submits SQL of a vendor that has no dialect.
+    /// Returns a message for jobs of a vendor without a dialect.
     pub(super) fn substitution(self) -> Option<String> {
         self.dialect.is_none().then(|| {
             format!(
@@ -97,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vendor_is_found_under_all_its_names() {
+    fn a_vendor_is_found_by_all_its_names() {
         for name in ["dbvmssql", "mssql", "sqlserver", "dbvsqlserver", " DBVMSSQL "] {
             assert_eq!(Vendor::find(name).map(Vendor::name), Some("dbvmssql"), "{name}");
         }
@@ -107,7 +134,18 @@ mod tests {
     }
 
     #[test]
-    fn a_vendor_without_a_dialect_says_so() {
+    fn every_listed_vendor_and_alias_is_found() {
+        for name in vendors() {
+            assert_eq!(Vendor::find(name).map(Vendor::name), Some(name));
+        }
+        for (alias, name) in vendor_aliases() {
+            assert_eq!(Vendor::find(alias).map(Vendor::name), Some(name));
+        }
+        assert!(vendors().is_sorted());
+    }
+
+    #[test]
+    fn a_vendor_without_a_dialect_has_a_message() {
         assert!(Vendor::find("dbvteradata").unwrap().substitution().unwrap().contains("dbvteradata"));
         assert_eq!(Vendor::find("dbvoracle").unwrap().substitution(), None);
     }

@@ -1,4 +1,4 @@
-//! Compressed answers, honest ones and others.
+//! Compressed response bodies, with or without a compression bomb.
 
 use std::io::{self, Write as _};
 
@@ -6,13 +6,13 @@ use axum::http::{HeaderMap, header};
 use flate2::write::GzEncoder;
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
-/// How many spaces are compressed together, and repeated in their compressed form.
+/// The number of spaces that are compressed together and repeated in compressed form.
 const BLOCK: usize = 1024 * 1024;
 
-/// The head of a gzip file without a name and without a time, made on an unknown system.
+/// The header of a gzip file without a name and a time, created on an unknown system.
 const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// Whether a caller takes compressed answers.
+/// Returns `true` if the caller accepts compressed responses.
 pub(crate) fn accepted(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|coding| {
@@ -29,9 +29,10 @@ pub(super) fn compress(content: &[u8]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// The content, followed by as many spaces as make it that long in all.
+/// Compresses the content, followed by as many spaces as it takes to reach the total length.
 ///
-/// Blocks that end in a full flush depend on nothing before them, so that one can be made and repeated.
+/// A block that ends in a full flush does not depend on the bytes before it, so one block can be compressed and
+/// repeated.
 pub(super) fn bomb(content: &[u8], length: u64) -> io::Result<Vec<u8>> {
     let spaces = vec![b' '; BLOCK];
     let padding = length.saturating_sub(content.len() as u64);
@@ -62,7 +63,7 @@ fn deflate(content: &[u8], flush: FlushCompress) -> io::Result<Vec<u8>> {
         packed.reserve(BLOCK / 16);
         let taken = usize::try_from(compress.total_in()).map_err(io::Error::other)?;
         compress.compress_vec(&content[taken..], &mut packed, flush).map_err(io::Error::other)?;
-        // Room that is left means that nothing waits to be written.
+        // Free space in the output means that no bytes are pending.
         if compress.total_in() == content.len() as u64 && packed.len() < packed.capacity() {
             return Ok(packed);
         }

@@ -1,4 +1,4 @@
-//! What befalls a request on its way through HTTP: before it is handled, instead of that, and to its answer.
+//! Faults at the level of HTTP: before a request is handled, instead of handling it, and in its response.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -13,99 +13,101 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::wire::{Ending, Line, Peer};
-use super::{Blow, Kind, gzip, whole_seconds};
-use crate::arrival::Arrival;
+use super::wire::{CloseMode, ConnectionControl, ConnectionInfo};
+use super::{AppliedFault, FaultKind, gzip, whole_seconds};
 use crate::envelope::{EnvelopeCode, Failure};
-use crate::observe::Understood;
-use crate::{Service, until};
+use crate::incoming_body::IncomingBody;
+use crate::request_log::ParameterNames;
+use crate::{Service, wait_for_stop};
 
-/// What the real server says when it is overloaded.
+/// The message of the real server when it is overloaded.
 const BUSY: &str = "Sorry, the service is busy. Please try again later.";
 
-/// Bytes that are valid in no encoding of text, and begin like nothing known.
+/// Bytes that are invalid in every text encoding and match no known format.
 const GARBAGE: &[u8] = b"\xff\xfe\x00\xc3\x28 <{[,;\"garbage\xf0\x9f\x00\xff";
 
-/// Left on a request whose job is to be deleted before it is handled.
+/// An extension of a request whose job must be deleted before it is handled.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Vanishing;
+pub(crate) struct DeleteJobFirst;
 
-/// Left on a response that is not sent.
+/// An extension of a response that is not sent.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Unsent;
+pub(crate) struct SuppressedResponse;
 
-/// A request on its way, and all that can be done to it.
-pub(crate) struct Passage {
+/// A request in the middleware, with everything that a fault needs.
+pub(crate) struct InterceptedRequest {
     pub(crate) service: Arc<Service>,
-    /// The number of the request in the record.
+    /// The number of the request in the log.
     pub(crate) number: u64,
     pub(crate) request: Request,
-    pub(crate) body: Arrival,
+    pub(crate) body: IncomingBody,
     pub(crate) next: Next,
 }
 
-impl Passage {
-    /// Takes the request to its handler and gives the answer that is to be sent.
-    pub(crate) async fn complete(self, blow: Option<Blow>) -> Response {
+impl InterceptedRequest {
+    /// Passes the request to its handler and returns the response, with the fault applied.
+    pub(crate) async fn respond(self, fault: Option<AppliedFault>) -> Response {
         let service = Arc::clone(&self.service);
-        let line = Peer::line(self.request.extensions());
+        let connection = ConnectionInfo::connection(self.request.extensions());
         let compressible = gzip::accepted(self.request.headers());
         let compressed = service.gzip && compressible;
-        let Some(Blow { kind, handled }) = blow else {
+        let Some(AppliedFault { kind, handled }) = fault else {
             let response = self.next.run(self.request).await;
             return if compressed { compress(response).await } else { response };
         };
-        let response = self.answered(&kind, handled, &line).await;
-        let response = altered(&kind, response, &service.stopped).await;
+        let response = self.handle(&kind, handled, &connection).await;
+        let response = alter(&kind, response, &service.stopped).await;
         match kind {
-            Kind::Bomb(bytes) if compressible => packed(response, move |body| gzip::bomb(body, bytes)).await,
+            FaultKind::Bomb(bytes) if compressible => {
+                compress_with(response, move |body| gzip::bomb(body, bytes)).await
+            }
             kind => {
                 let response = if compressed { compress(response).await } else { response };
-                sent(&kind, response, line, service.stopped.clone()).await
+                transmit(&kind, response, connection, service.stopped.clone()).await
             }
         }
     }
 
-    /// The answer of the handler, or what stands in for it.
-    async fn answered(mut self, kind: &Kind, handled: bool, line: &Line) -> Response {
-        match (instead(kind), kind) {
+    /// Returns the response of the handler, or the one that replaces it.
+    async fn handle(mut self, kind: &FaultKind, handled: bool, connection: &ConnectionControl) -> Response {
+        match (replacement(kind), kind) {
             (Some(mut response), _) => {
                 if handled {
-                    let mut answer = self.next.run(self.request).await;
-                    let understood = answer.extensions_mut().remove::<Understood>().unwrap_or_default();
-                    response.extensions_mut().insert(understood);
+                    let mut ignored = self.next.run(self.request).await;
+                    let names = ignored.extensions_mut().remove::<ParameterNames>().unwrap_or_default();
+                    response.extensions_mut().insert(names);
                 }
-                // Bytes that nobody read would turn the end of the connection into a reset.
+                // Unread bytes would turn the end of the connection into a reset.
                 self.body.drain().await;
-                if *kind == Kind::Close {
-                    line.end(Ending::Close);
+                if *kind == FaultKind::Close {
+                    connection.end(CloseMode::Close);
                 }
                 response
             }
-            (None, Kind::ResetAfterReceived(bytes)) => {
+            (None, FaultKind::ResetAfterReceived(bytes)) => {
                 self.body.receive(*bytes).await;
-                line.end(Ending::Reset);
-                unsent()
+                connection.end(CloseMode::Reset);
+                suppressed()
             }
-            (None, Kind::Late(time)) => {
-                self.postponed(*time).await;
-                line.end(Ending::Close);
-                unsent()
+            (None, FaultKind::Late(time)) => {
+                self.handle_later(*time).await;
+                connection.end(CloseMode::Close);
+                suppressed()
             }
-            (None, Kind::ExpireToken) => {
+            (None, FaultKind::ExpireToken) => {
                 self.service.accounts.expire();
                 self.next.run(self.request).await
             }
-            (None, Kind::Vanish) => {
-                self.request.extensions_mut().insert(Vanishing);
+            (None, FaultKind::Vanish) => {
+                self.request.extensions_mut().insert(DeleteJobFirst);
                 self.next.run(self.request).await
             }
             (None, _) => self.next.run(self.request).await,
         }
     }
 
-    /// Reads the request, and has it handled only later.
-    async fn postponed(self, time: Duration) {
+    /// Reads the request, and handles it after a delay.
+    async fn handle_later(self, time: Duration) {
         let Self { service, number, request, body, next } = self;
         let Some(body) = body.rest().await else { return };
         let request = request.map(|_| Body::from(body));
@@ -115,39 +117,39 @@ impl Passage {
                 next.run(request).await
             };
             tokio::select! {
-                mut answer = handled => {
-                    let understood = answer.extensions_mut().remove::<Understood>().unwrap_or_default();
-                    service.requests.update(number, |record| record.fields = understood.fields);
+                mut handled = handled => {
+                    let names = handled.extensions_mut().remove::<ParameterNames>().unwrap_or_default();
+                    service.requests.update(number, |record| record.fields = names.fields);
                 }
-                () = until(service.stopped.clone()) => {}
+                () = wait_for_stop(service.stopped.clone()) => {}
             }
         });
     }
 }
 
-/// The answer of a fault that needs none from the handler.
-fn instead(kind: &Kind) -> Option<Response> {
+/// Returns the response of a fault that does not need that of the handler.
+fn replacement(kind: &FaultKind) -> Option<Response> {
     match kind {
-        Kind::Close => Some(unsent()),
-        Kind::Page(status) => Some(page(*status)),
-        Kind::TooManyRequests(wait) => Some(too_many_requests(whole_seconds(*wait).to_string())),
-        Kind::TooManyRequestsUntil(seconds) => {
+        FaultKind::Close => Some(suppressed()),
+        FaultKind::Page(status) => Some(page(*status)),
+        FaultKind::TooManyRequests(wait) => Some(too_many_requests(whole_seconds(*wait).to_string())),
+        FaultKind::TooManyRequestsUntil(seconds) => {
             let time = UNIX_EPOCH + Duration::from_secs(*seconds);
             Some(too_many_requests(httpdate::fmt_http_date(time)))
         }
-        Kind::Busy => Some(Failure::new(500, BUSY).into_response()),
-        Kind::Redirect(url) => Some(redirect(url)),
+        FaultKind::Busy => Some(Failure::new(500, BUSY).into_response()),
+        FaultKind::Redirect(url) => Some(redirect(url)),
         _ => None,
     }
 }
 
-fn unsent() -> Response {
+fn suppressed() -> Response {
     let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    response.extensions_mut().insert(Unsent);
+    response.extensions_mut().insert(SuppressedResponse);
     response
 }
 
-/// What nginx writes.
+/// Creates the page that nginx would send.
 fn page(status: StatusCode) -> Response {
     let title = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or("Unknown"));
     let body = format!(
@@ -172,20 +174,20 @@ fn redirect(url: &str) -> Response {
     response
 }
 
-/// What changes about an answer before it is compressed.
-async fn altered(kind: &Kind, response: Response, stopped: &watch::Receiver<bool>) -> Response {
+/// Applies faults that change a response before it is compressed.
+async fn alter(kind: &FaultKind, response: Response, stopped: &watch::Receiver<bool>) -> Response {
     match kind {
-        Kind::Latency(time) => {
+        FaultKind::Latency(time) => {
             pause(*time, stopped.clone()).await;
             response
         }
-        Kind::UnknownStatus(text) => {
-            let (head, body) = taken(response).await;
+        FaultKind::UnknownStatus(text) => {
+            let (head, body) = split(response).await;
             let body = with_status(&body, text).unwrap_or(body);
             Response::from_parts(head, Body::from(body))
         }
-        Kind::Garbage => {
-            let (mut head, _) = taken(response).await;
+        FaultKind::Garbage => {
+            let (mut head, _) = split(response).await;
             head.extensions.remove::<EnvelopeCode>();
             Response::from_parts(head, Body::from(GARBAGE))
         }
@@ -193,46 +195,52 @@ async fn altered(kind: &Kind, response: Response, stopped: &watch::Receiver<bool
     }
 }
 
-/// What becomes of an answer on the way.
-async fn sent(kind: &Kind, response: Response, line: Arc<Line>, stopped: watch::Receiver<bool>) -> Response {
+/// Applies faults that change how a response is sent.
+async fn transmit(
+    kind: &FaultKind,
+    response: Response,
+    connection: Arc<ConnectionControl>,
+    stopped: watch::Receiver<bool>,
+) -> Response {
     match *kind {
-        Kind::Truncate(bytes) => {
-            let (head, body) = taken(response).await;
-            Response::from_parts(head, Body::from(beginning(&body, bytes)))
+        FaultKind::Truncate(bytes) => {
+            let (head, body) = split(response).await;
+            Response::from_parts(head, Body::from(prefix(&body, bytes)))
         }
-        Kind::ContentLength(difference) => {
-            let (mut head, body) = taken(response).await;
+        FaultKind::ContentLength(difference) => {
+            let (mut head, body) = split(response).await;
             let length = (body.len() as u64).saturating_add_signed(difference);
             head.headers.insert(header::CONTENT_LENGTH, length.into());
-            Response::from_parts(head, in_pieces(stream::iter([body]).chain(end(line, Ending::Close))))
+            Response::from_parts(head, streamed(stream::iter([body]).chain(end_after(connection, CloseMode::Close))))
         }
-        Kind::Drip(bytes, every) => {
-            let (mut head, body) = taken(response).await;
+        FaultKind::Drip(bytes, every) => {
+            let (mut head, body) = split(response).await;
             head.headers.insert(header::CONTENT_LENGTH, body.len().into());
-            Response::from_parts(head, in_pieces(dripping(body, bytes, every, stopped)))
+            Response::from_parts(head, streamed(drip(body, bytes, every, stopped)))
         }
-        Kind::Stall(bytes) => {
-            let (head, body) = taken(response).await;
+        FaultKind::Stall(bytes) => {
+            let (head, body) = split(response).await;
             let silence = stream::once(async move {
-                until(stopped).await;
-                line.end(Ending::Close);
+                wait_for_stop(stopped).await;
+                connection.end(CloseMode::Close);
                 Bytes::new()
             });
-            Response::from_parts(head, in_pieces(stream::iter([beginning(&body, bytes)]).chain(silence)))
+            Response::from_parts(head, streamed(stream::iter([prefix(&body, bytes)]).chain(silence)))
         }
-        Kind::ResetAfterSent(bytes) => {
-            let (head, body) = taken(response).await;
-            let end = end(line, Ending::Reset);
-            Response::from_parts(head, in_pieces(stream::iter([beginning(&body, bytes)]).chain(end)))
+        FaultKind::ResetAfterSent(bytes) => {
+            let (head, body) = split(response).await;
+            let end = end_after(connection, CloseMode::Reset);
+            Response::from_parts(head, streamed(stream::iter([prefix(&body, bytes)]).chain(end)))
         }
         _ => response,
     }
 }
 
-/// Ends the connection where a body goes on. The server flushes whenever it has to wait for the rest of a body.
-fn end(line: Arc<Line>, ending: Ending) -> impl Stream<Item = Bytes> + Send {
+/// Ends the connection where a body would continue. The server flushes whenever it has to wait for the rest of a
+/// body.
+fn end_after(connection: Arc<ConnectionControl>, mode: CloseMode) -> impl Stream<Item = Bytes> + Send {
     stream::poll_fn(move |_| {
-        line.end_when_flushed(ending);
+        connection.end_when_flushed(mode);
         Poll::Pending
     })
 }
@@ -240,33 +248,28 @@ fn end(line: Arc<Line>, ending: Ending) -> impl Stream<Item = Bytes> + Send {
 async fn pause(time: Duration, stopped: watch::Receiver<bool>) {
     tokio::select! {
         () = tokio::time::sleep(time) => {}
-        () = until(stopped) => {}
+        () = wait_for_stop(stopped) => {}
     }
 }
 
-/// An answer taken apart. A length it was given is taken away, as its body will be another.
-async fn taken(response: Response) -> (response::Parts, Bytes) {
+/// Splits a response into its head and its body. Removes the `Content-Length`, since the body will change.
+async fn split(response: Response) -> (response::Parts, Bytes) {
     let (mut head, body) = response.into_parts();
     head.headers.remove(header::CONTENT_LENGTH);
     // The bodies of handlers are in memory, where nothing can fail.
     (head, to_bytes(body, usize::MAX).await.unwrap_or_default())
 }
 
-fn beginning(body: &Bytes, bytes: u64) -> Bytes {
+fn prefix(body: &Bytes, bytes: u64) -> Bytes {
     body.slice(..usize::try_from(bytes).map_or(body.len(), |bytes| bytes.min(body.len())))
 }
 
-/// A body whose length is not known from the start.
-fn in_pieces(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Body {
+/// Creates a body whose length is not known in advance.
+fn streamed(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Body {
     Body::from_stream(pieces.map(Ok::<_, std::convert::Infallible>))
 }
 
-fn dripping(
-    body: Bytes,
-    bytes: u64,
-    every: Duration,
-    stopped: watch::Receiver<bool>,
-) -> impl Stream<Item = Bytes> + Send {
+fn drip(body: Bytes, bytes: u64, every: Duration, stopped: watch::Receiver<bool>) -> impl Stream<Item = Bytes> + Send {
     let begun = false;
     stream::unfold((body, begun, stopped), move |(mut body, begun, stopped)| async move {
         if body.is_empty() {
@@ -275,22 +278,25 @@ fn dripping(
         if begun {
             pause(every, stopped.clone()).await;
         }
-        let piece = beginning(&body, bytes);
+        let piece = prefix(&body, bytes);
         let rest = body.split_off(piece.len());
         Some((piece, (rest, true, stopped)))
     })
 }
 
 async fn compress(response: Response) -> Response {
-    packed(response, gzip::compress).await
+    compress_with(response, gzip::compress).await
 }
 
-/// The same answer with its body packed, off the threads that serve requests. It stays as it is if that fails.
-async fn packed(response: Response, pack: impl FnOnce(&[u8]) -> std::io::Result<Vec<u8>> + Send + 'static) -> Response {
-    if response.extensions().get::<Unsent>().is_some() {
+/// Compresses the body of a response, off the threads that serve requests. The response is unchanged if that fails.
+async fn compress_with(
+    response: Response,
+    pack: impl FnOnce(&[u8]) -> std::io::Result<Vec<u8>> + Send + 'static,
+) -> Response {
+    if response.extensions().get::<SuppressedResponse>().is_some() {
         return response;
     }
-    let (mut head, body) = taken(response).await;
+    let (mut head, body) = split(response).await;
     let content = body.clone();
     match tokio::task::spawn_blocking(move || pack(&content)).await {
         Ok(Ok(packed)) => {
@@ -301,15 +307,15 @@ async fn packed(response: Response, pack: impl FnOnce(&[u8]) -> std::io::Result<
     }
 }
 
-/// An answer in which jobs that have not ended have another status, unless it is no JSON.
+/// Replaces the status of jobs that have not ended, unless the body is not JSON.
 fn with_status(body: &[u8], text: &str) -> Option<Bytes> {
-    let mut answer: Value = serde_json::from_slice(body).ok()?;
-    let data = answer.get_mut("data")?;
+    let mut envelope: Value = serde_json::from_slice(body).ok()?;
+    let data = envelope.get_mut("data")?;
     replace_status(data, text);
     for job in data.get_mut("jobDetails").and_then(Value::as_array_mut).into_iter().flatten() {
         replace_status(job, text);
     }
-    Some(answer.to_string().into())
+    Some(envelope.to_string().into())
 }
 
 fn replace_status(job: &mut Value, text: &str) {

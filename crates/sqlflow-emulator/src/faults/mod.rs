@@ -1,57 +1,61 @@
-//! What can go wrong: the faults, and the plan of which requests they befall. Knows neither HTTP nor sockets.
+//! Faults: their constructors and the conditions that select requests. `kind` lists the kinds, `registry` selects the
+//! fault for a request, `text` parses and writes faults, `http`, `gzip` and `wire` apply them.
 
 pub(super) mod gzip;
 pub(super) mod http;
+mod kind;
+mod registry;
 mod text;
 pub(super) mod wire;
 
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::StatusCode;
 
 pub use text::ParseFaultError;
 
-/// The last second that an HTTP date can tell: the end of the year 9999.
+use kind::{FaultKind, whole_seconds};
+pub(super) use registry::{AppliedFault, FaultRegistry};
+
+/// The last second of the year 9999, which is the last that an HTTP date can express.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Something that goes wrong, and the requests it befalls.
+/// Something that goes wrong, and the requests that it applies to.
 ///
-/// Given to an emulator with [`EmulatorBuilder::fault`](super::EmulatorBuilder::fault) or, while it runs, with
-/// [`Emulator::inject`](super::Emulator::inject). Of several faults the first that matches a request and still has a
-/// turn befalls it, and no other does. Without [`on`](Self::on) a fault befalls every operation, apart from the kinds
-/// that say otherwise below, and never a path that is none; without [`times`](Self::times) it never ends.
+/// Add a fault to an emulator with [`EmulatorBuilder::fault`](super::EmulatorBuilder::fault) or, while it runs, with
+/// [`Emulator::inject`](super::Emulator::inject). At most one fault applies to a request: the first one that matches
+/// it and is due. Without [`on`](Self::on) a fault matches every operation, except for the kinds whose documentation
+/// says otherwise, and never a path that is not an operation. Without [`times`](Self::times) it applies without end.
 ///
 /// ```
 /// use sqlflow_emulator::Fault;
 /// use std::time::Duration;
 ///
-/// // The second submit makes its job, but a proxy gives up on it.
+/// // The second submission creates its job, but a proxy times out.
 /// let timeout = Fault::page(504).handled().on("submitUserJob").skip(1).times(1);
 /// assert_eq!(timeout.to_string(), "504,handled,on=submitUserJob,skip=1,times=1");
 ///
-/// // Every twentieth request or so is answered late.
+/// // About every twentieth response is delayed.
 /// let slow = Fault::latency(Duration::from_secs(2)).chance(0.05, 7);
 /// assert_eq!("latency=2s,chance=0.05/7".parse::<Fault>(), Ok(slow));
 /// ```
 ///
-/// # In text
+/// # Text form
 ///
-/// A fault is read from text and written as text, for command lines. It begins with what goes wrong, followed by what
-/// narrows it down, each after a comma:
+/// For command lines, a fault can be parsed from text and is displayed as text: its kind, followed by conditions, each
+/// after a comma.
 ///
-/// | Text | Made by |
+/// | Text | Constructor or condition |
 /// |---|---|
 /// | `latency=200ms` | [`latency`](Self::latency) |
 /// | `refuse=2s` | [`refuse`](Self::refuse) |
 /// | `reset-received=1000` | [`reset_after_received`](Self::reset_after_received) |
 /// | `reset-sent=1000` | [`reset_after_sent`](Self::reset_after_sent) |
 /// | `close` | [`close`](Self::close) |
-/// | `lose-answer` | [`lose_answer`](Self::lose_answer) |
+/// | `lose-response` | [`lose_response`](Self::lose_response) |
 /// | `late=2s` | [`late`](Self::late) |
 /// | `502`, `503`, `504`, `413`… | [`page`](Self::page) |
 /// | `429=5s` | [`too_many_requests`](Self::too_many_requests) |
@@ -70,16 +74,17 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// | `,on=submitUserJob` | [`on`](Self::on) |
 /// | `,skip=2` | [`skip`](Self::skip) |
 /// | `,every=3` | [`every`](Self::every) |
-/// | `,chance=0.05/42` | [`chance`](Self::chance), the seed after the slash, 0 if there is none |
+/// | `,chance=0.05/42` | [`chance`](Self::chance) with the seed after the slash, which defaults to 0 |
 /// | `,times=3` | [`times`](Self::times) |
 /// | `,handled` | [`handled`](Self::handled) |
 ///
-/// A comma or a backslash in a status or a URL has a backslash before it.
+/// In a status or a URL, a comma and a backslash are escaped with a backslash.
 ///
-/// An answer in `summary` mode is no fault: [`relation_limit`](super::EmulatorBuilder::relation_limit) brings it about.
+/// A response in `summary` mode is not a fault; see
+/// [`max_drawn_relationships`](super::EmulatorBuilder::max_drawn_relationships).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    kind: Kind,
+    kind: FaultKind,
     handled: bool,
     operations: Vec<String>,
     skip: u64,
@@ -88,35 +93,10 @@ pub struct Fault {
     times: Option<u64>,
 }
 
-/// What goes wrong.
-#[derive(Debug, Clone, PartialEq)]
-enum Kind {
-    Latency(Duration),
-    Refuse(Duration),
-    ResetAfterReceived(u64),
-    ResetAfterSent(u64),
-    Close,
-    Late(Duration),
-    Page(StatusCode),
-    TooManyRequests(Duration),
-    /// Seconds since 1970, as more cannot be told in an HTTP date.
-    TooManyRequestsUntil(u64),
-    Busy,
-    ExpireToken,
-    UnknownStatus(String),
-    Vanish,
-    Truncate(u64),
-    Garbage,
-    Drip(u64, Duration),
-    Stall(u64),
-    ContentLength(i64),
-    Bomb(u64),
-    Redirect(String),
-}
-
-/// # What goes wrong
+/// # Kinds of faults
 impl Fault {
-    /// The request is handled at once, and its answer comes this much later. When the emulator stops it comes at once.
+    /// Handles the request at once and delays the response by this time. If the emulator stops, the response is sent
+    /// at once.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -126,15 +106,16 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn latency(time: Duration) -> Self {
-        Self::of(Kind::Latency(time))
+        Self::with_kind(FaultKind::Latency(time))
     }
 
-    /// Nobody listens for this long, from when the fault is given: from the start of the emulator, or from
-    /// [`inject`](super::Emulator::inject) on. Connections are refused, and those that are open are closed.
+    /// Refuses connections for this time, beginning with the start of the emulator or the call of
+    /// [`inject`](super::Emulator::inject). Open connections are closed.
     ///
-    /// The port stays reserved on Linux; on other systems another program may take it meanwhile, and the emulator
-    /// listens again once it is free. This concerns no request, so that nothing narrows it down: it befalls everyone,
-    /// once, and leaves no trace in the record of requests. Of two at a time the one that ends later counts.
+    /// The port stays reserved on Linux. On other systems another program may take it meanwhile; the emulator then
+    /// listens again once the port is free. This fault does not concern single requests: conditions have no effect on
+    /// it, it applies once, and it leaves no trace in the record of requests. If there are two at a time, the one
+    /// that ends later counts.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -144,11 +125,11 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn refuse(time: Duration) -> Self {
-        Self::of(Kind::Refuse(time))
+        Self::with_kind(FaultKind::Refuse(time))
     }
 
-    /// The connection is reset after that many bytes of the request's body came, or at its end if it has fewer. The
-    /// request is not handled.
+    /// Resets the connection after this many bytes of the request body were received, or at its end if it is shorter.
+    /// The request is not handled.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -157,11 +138,11 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn reset_after_received(bytes: u64) -> Self {
-        Self::of(Kind::ResetAfterReceived(bytes))
+        Self::with_kind(FaultKind::ResetAfterReceived(bytes))
     }
 
-    /// The request is handled, and the connection is reset after the head and that many bytes of the body of its
-    /// answer were sent. The answer has no `Content-Length`, so that it is broken also if its body has fewer bytes.
+    /// Handles the request, and resets the connection after the head and this many bytes of the response body were
+    /// sent. The response has no `Content-Length`, so it is incomplete even if its body is shorter.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -170,10 +151,10 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn reset_after_sent(bytes: u64) -> Self {
-        Self::of(Kind::ResetAfterSent(bytes))
+        Self::with_kind(FaultKind::ResetAfterSent(bytes))
     }
 
-    /// The request is read whole and not handled, and the connection is closed without an answer.
+    /// Reads the whole request, does not handle it, and closes the connection without a response.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -182,42 +163,42 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn close() -> Self {
-        Self::of(Kind::Close)
+        Self::with_kind(FaultKind::Close)
     }
 
-    /// The request is handled, a submit makes its job, and the connection is closed without an answer. The same as
-    /// `Fault::close().handled()`.
+    /// Handles the request, so that a submission creates its job, and closes the connection without a response. The
+    /// same as `Fault::close().handled()`.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
-    /// let lost = Fault::lose_answer().on("submitUserJob").times(1);
+    /// let lost = Fault::lose_response().on("submitUserJob").times(1);
     /// # assert_eq!(lost, "close,handled,on=submitUserJob,times=1".parse().unwrap());
     /// ```
     #[must_use]
-    pub fn lose_answer() -> Self {
+    pub fn lose_response() -> Self {
         Self::close().handled()
     }
 
-    /// The request is read whole, the connection is closed without an answer, and the request is handled only this much
-    /// later: a job that is still on its way while its caller is already looking for it.
+    /// Reads the whole request, closes the connection without a response, and handles the request only after this
+    /// time. This simulates a job that is created while its caller is already looking for it.
     ///
-    /// Without [`on`](Self::on) it befalls `submitUserJob` and `submitPersistJob`. Whether the caller may do what it
-    /// asked for is decided later too. A request that is still on its way when the emulator stops is never handled. It
-    /// is kept in memory until then.
+    /// Without [`on`](Self::on) it matches `submitUserJob` and `submitPersistJob`. The credentials of the caller are
+    /// checked later too. The request is kept in memory until then, and is never handled if the emulator stops
+    /// before.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
     /// # use std::time::Duration;
-    /// let on_its_way = Fault::late(Duration::from_secs(2)).times(1);
-    /// # assert_eq!(on_its_way.to_string(), "late=2s,times=1");
+    /// let delayed = Fault::late(Duration::from_secs(2)).times(1);
+    /// # assert_eq!(delayed.to_string(), "late=2s,times=1");
     /// ```
     #[must_use]
     pub fn late(time: Duration) -> Self {
-        Self::of(Kind::Late(time))
+        Self::with_kind(FaultKind::Late(time))
     }
 
-    /// The request is read whole and not handled, and the answer is an HTML page with this HTTP status, as a proxy
-    /// writes it. A number below 200 or above 599, which no answer has, is taken for 502.
+    /// Reads the whole request, does not handle it, and responds with an HTML page with this HTTP status, as a proxy
+    /// would. A number below 200 or above 599 is not a status of a response and is replaced by 502.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -227,11 +208,11 @@ impl Fault {
     #[must_use]
     pub fn page(status: u16) -> Self {
         let status = StatusCode::from_u16(status).ok().filter(|status| (200..600).contains(&status.as_u16()));
-        Self::of(Kind::Page(status.unwrap_or(StatusCode::BAD_GATEWAY)))
+        Self::with_kind(FaultKind::Page(status.unwrap_or(StatusCode::BAD_GATEWAY)))
     }
 
-    /// The request is read whole and not handled, and the answer has HTTP status 429 and a `Retry-After` of so many
-    /// seconds, rounded up.
+    /// Reads the whole request, does not handle it, and responds with HTTP status 429 and a `Retry-After` of this
+    /// many seconds, rounded up.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -241,25 +222,26 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn too_many_requests(wait: Duration) -> Self {
-        Self::of(Kind::TooManyRequests(wait))
+        Self::with_kind(FaultKind::TooManyRequests(wait))
     }
 
-    /// The same as [`too_many_requests`](Self::too_many_requests) with an HTTP date as `Retry-After`, rounded up to a
-    /// whole second between the years 1970 and 9999.
+    /// Like [`too_many_requests`](Self::too_many_requests), with an HTTP date in `Retry-After`. The time is rounded
+    /// up to a whole second, and limited to the years 1970 to 9999.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
     /// # use std::time::{Duration, SystemTime};
-    /// let slow_down = Fault::too_many_requests_until(SystemTime::now() + Duration::from_secs(5)).times(1);
+    /// let until = SystemTime::now() + Duration::from_secs(5);
+    /// let slow_down = Fault::too_many_requests_until(until).times(1);
     /// ```
     #[must_use]
     pub fn too_many_requests_until(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::of(Kind::TooManyRequestsUntil(whole_seconds(since).min(LAST_SECOND)))
+        Self::with_kind(FaultKind::TooManyRequestsUntil(whole_seconds(since).min(LAST_SECOND)))
     }
 
-    /// The request is read whole and not handled, and the answer says that the service is busy, with code 500 in an
-    /// envelope under HTTP status 200.
+    /// Reads the whole request, does not handle it, and responds that the service is busy, with code 500 in an
+    /// envelope and HTTP status 200.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -268,14 +250,14 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn busy() -> Self {
-        Self::of(Kind::Busy)
+        Self::with_kind(FaultKind::Busy)
     }
 
-    /// Every token issued so far stops being valid right before the request is looked at, so that one with a token gets
-    /// code 401. Tokens issued afterwards are good.
+    /// Invalidates every token issued so far right before the request is handled, so that a request with a token gets
+    /// code 401. Tokens that are issued afterwards are valid.
     ///
-    /// Without [`on`](Self::on) it befalls every operation but `generateToken`. The literal token `token` of the
-    /// on-premise user was never issued and stays good.
+    /// Without [`on`](Self::on) it matches every operation except `generateToken`. The literal token `token` of the
+    /// on-premise user was never issued and stays valid.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -284,14 +266,13 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn expire_token() -> Self {
-        Self::of(Kind::ExpireToken)
+        Self::with_kind(FaultKind::ExpireToken)
     }
 
-    /// Jobs in the answer that have status `create` or `running` have this text for a status instead. Their final
-    /// statuses stay, so that jobs come to an end, and so do the jobs themselves, as
-    /// [`jobs`](super::Emulator::jobs) gives them.
+    /// Replaces the statuses `create` and `running` of the jobs in the response by this text. The jobs themselves, as
+    /// returned by [`jobs`](super::Emulator::jobs), and final statuses do not change, so callers still see jobs end.
     ///
-    /// Without [`on`](Self::on) it befalls the operations whose answers describe jobs.
+    /// Without [`on`](Self::on) it matches the operations whose responses describe jobs.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -300,13 +281,13 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn unknown_status(text: impl Into<String>) -> Self {
-        Self::of(Kind::UnknownStatus(text.into()))
+        Self::with_kind(FaultKind::UnknownStatus(text.into()))
     }
 
-    /// The job that the request is about is deleted before the request is handled: the one of its `jobId`, else the
-    /// user's latest of its `jobName`. For `displayUserJobsSummary`, which names none, it is the user's latest job.
+    /// Deletes the job that the request is about before the request is handled: the job with the `jobId`, or the
+    /// user's latest job with the `jobName`. `displayUserJobsSummary` names no job, so there it is the user's latest.
     ///
-    /// Without [`on`](Self::on) it befalls the operations on jobs that are there, which is none that submits.
+    /// Without [`on`](Self::on) it matches the operations on existing jobs, and thus no submission.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -315,11 +296,11 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn vanish() -> Self {
-        Self::of(Kind::Vanish)
+        Self::with_kind(FaultKind::Vanish)
     }
 
-    /// The request is handled, and the body of its answer ends after that many bytes although HTTP says that it is
-    /// whole. With [`gzip`](super::EmulatorBuilder::gzip) it is the compressed bytes that count.
+    /// Handles the request, and ends the response body after this many bytes although HTTP says that it is complete.
+    /// With [`gzip`](super::EmulatorBuilder::gzip) the compressed bytes are counted.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -328,11 +309,11 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn truncate(bytes: u64) -> Self {
-        Self::of(Kind::Truncate(bytes))
+        Self::with_kind(FaultKind::Truncate(bytes))
     }
 
-    /// The request is handled, and in place of the body of its answer there are bytes that are neither JSON nor CSV nor
-    /// XML nor text, under the same headers.
+    /// Handles the request, and replaces the response body by bytes that are neither JSON nor CSV nor XML nor text.
+    /// The headers stay the same.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -341,11 +322,11 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn garbage() -> Self {
-        Self::of(Kind::Garbage)
+        Self::with_kind(FaultKind::Garbage)
     }
 
-    /// The request is handled, and the body of its answer comes in pieces of so many bytes, at least one, with this
-    /// pause between any two. When the emulator stops the rest comes at once.
+    /// Handles the request, and sends the response body in pieces of this many bytes, at least one, with this pause
+    /// between them. If the emulator stops, the rest is sent at once.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -355,12 +336,12 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn drip(bytes: u64, every: Duration) -> Self {
-        Self::of(Kind::Drip(bytes.max(1), every))
+        Self::with_kind(FaultKind::Drip(bytes.max(1), every))
     }
 
-    /// The request is handled, and after the head and that many bytes of the body of its answer nothing more comes,
-    /// until the caller goes away or the emulator stops, which closes the connection. The answer has no
-    /// `Content-Length`, so that it never ends also if its body has fewer bytes.
+    /// Handles the request, and sends nothing more after the head and this many bytes of the response body. The
+    /// connection stays open until the caller closes it or the emulator stops. The response has no `Content-Length`,
+    /// so it never ends even if its body is shorter.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -369,11 +350,12 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn stall_after(bytes: u64) -> Self {
-        Self::of(Kind::Stall(bytes))
+        Self::with_kind(FaultKind::Stall(bytes))
     }
 
-    /// The request is handled, and the `Content-Length` of its answer is off by so many bytes, though not below 0. If
-    /// it is too large the connection is closed before that much has come; if it is too small the body ends early.
+    /// Handles the request, and changes the `Content-Length` of the response by this many bytes, but not below 0. If
+    /// the length is too large, the connection is closed before so many bytes were sent; if it is too small, the body
+    /// ends early.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -382,12 +364,11 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn content_length(difference: i64) -> Self {
-        Self::of(Kind::ContentLength(difference))
+        Self::with_kind(FaultKind::ContentLength(difference))
     }
 
-    /// The request is handled, and its answer is compressed and followed by as many spaces, compressed as well, as it
-    /// takes to unpack to so many bytes: about a thousand times what is sent. Callers that do not accept gzip get the
-    /// answer as it is.
+    /// Handles the request, compresses the response, and appends compressed spaces until it unpacks to this many
+    /// bytes: about a thousand times what is sent. Callers that do not accept gzip get the unchanged response.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -396,11 +377,11 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn bomb(bytes: u64) -> Self {
-        Self::of(Kind::Bomb(bytes))
+        Self::with_kind(FaultKind::Bomb(bytes))
     }
 
-    /// The request is read whole and not handled, and the answer sends the caller to this URL, with HTTP status 307.
-    /// Characters that no header may have are left out.
+    /// Reads the whole request, does not handle it, and redirects the caller to this URL with HTTP status 307.
+    /// Characters that are invalid in a header are left out.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -409,19 +390,19 @@ impl Fault {
     /// ```
     #[must_use]
     pub fn redirect(url: impl Into<String>) -> Self {
-        Self::of(Kind::Redirect(url.into()))
+        Self::with_kind(FaultKind::Redirect(url.into()))
     }
 
-    fn of(kind: Kind) -> Self {
+    fn with_kind(kind: FaultKind) -> Self {
         Self { kind, handled: false, operations: Vec::new(), skip: 0, every: 1, chance: None, times: None }
     }
 }
 
-/// # Which requests it befalls
+/// # Conditions
 impl Fault {
-    /// Only requests for this operation, called as in
-    /// [`RequestRecord::operation`](super::RequestRecord::operation). Called more than once: for any of these. With a
-    /// name that no operation has, it befalls none; [as text](#impl-FromStr-for-Fault) such a name is refused.
+    /// Matches only requests for this operation, named as in
+    /// [`RequestRecord::operation`](super::RequestRecord::operation). Further calls add operations. A name that is
+    /// not an operation matches no request; [in text form](#impl-FromStr-for-Fault) it is an error.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -434,9 +415,9 @@ impl Fault {
         self
     }
 
-    /// Lets so many matching requests pass first.
+    /// Skips this many matching requests first.
     ///
-    /// A request that an earlier fault befell counts for none after that one.
+    /// A request to which an earlier fault was applied is not counted by later faults.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -449,8 +430,8 @@ impl Fault {
         self
     }
 
-    /// Only one in so many of the matching requests that were not skipped: with 3 the third, the sixth and so on. 0 is
-    /// taken for 1, which is each of them.
+    /// Applies to only one in this many matching requests after the skipped ones: with 3 to the third, the sixth and
+    /// so on. 0 is replaced by 1, which means each of them.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -463,8 +444,8 @@ impl Fault {
         self
     }
 
-    /// Only this share of the requests it would befall, between 0 and 1. Which ones, looks random and follows from the
-    /// seed: the same seed makes the same choice each time.
+    /// Applies to only this share of the requests, between 0 and 1. The choice looks random and is determined by the
+    /// seed: the same seed makes the same choices every time.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -477,7 +458,7 @@ impl Fault {
         self
     }
 
-    /// Befalls so many requests and then none ever again.
+    /// Applies to at most this many requests.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -490,12 +471,12 @@ impl Fault {
         self
     }
 
-    /// The request is handled all the same, and its answer is thrown away for that of the fault: a gateway that gives
-    /// up on a submit after its job was made.
+    /// Handles the request before responding with the fault, and discards the response of the handler. This simulates
+    /// a gateway that times out after a submission has created its job.
     ///
-    /// Makes a difference to [`page`](Self::page), [`too_many_requests`](Self::too_many_requests),
+    /// It affects [`page`](Self::page), [`too_many_requests`](Self::too_many_requests),
     /// [`too_many_requests_until`](Self::too_many_requests_until), [`busy`](Self::busy), [`close`](Self::close) and
-    /// [`redirect`](Self::redirect). The others say themselves whether the request is handled.
+    /// [`redirect`](Self::redirect). The documentation of the other faults says whether they handle the request.
     ///
     /// ```
     /// # use sqlflow_emulator::Fault;
@@ -508,10 +489,10 @@ impl Fault {
         self
     }
 
-    /// For how long nobody is to listen, if that is the fault.
+    /// Returns the time for which connections are refused, if that is the fault.
     pub(super) fn refusal(&self) -> Option<Duration> {
         match self.kind {
-            Kind::Refuse(time) => Some(time),
+            FaultKind::Refuse(time) => Some(time),
             _ => None,
         }
     }
@@ -522,114 +503,5 @@ impl Fault {
         } else {
             self.operations.iter().any(|named| named == operation)
         }
-    }
-}
-
-impl Kind {
-    /// Whether it has something to act on in an operation.
-    fn concerns(&self, operation: &str) -> bool {
-        let submits = ["submitUserJob", "submitPersistJob"].contains(&operation);
-        match self {
-            Self::Late(_) => submits,
-            Self::ExpireToken => operation != "generateToken",
-            Self::UnknownStatus(_) => submits || describes_jobs(operation),
-            Self::Vanish => describes_jobs(operation) || exports_a_job(operation) || operation == "deleteUserJob",
-            _ => true,
-        }
-    }
-}
-
-fn describes_jobs(operation: &str) -> bool {
-    [
-        "displayUserJobSummary",
-        "displayUserJobsSummary",
-        "rerunJob",
-        "setJobOnTop",
-        "listScheduleJobs",
-        "pauseScheduleJob",
-        "resumeScheduleJob",
-        "updateScheduleJob",
-    ]
-    .contains(&operation)
-}
-
-fn exports_a_job(operation: &str) -> bool {
-    [
-        "exportLineageAsJson",
-        "exportFullLineageAsJson",
-        "exportFullLineageAsCsv",
-        "exportLineageAsGraphml",
-        "displayUserJobGraph",
-        "leftMostSourceTable",
-        "leftMostSourceTableAsCsv",
-    ]
-    .contains(&operation)
-}
-
-/// Seconds, rounded up.
-fn whole_seconds(time: Duration) -> u64 {
-    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
-}
-
-/// What is to befall a request.
-#[derive(Debug)]
-pub(super) struct Blow {
-    kind: Kind,
-    handled: bool,
-}
-
-/// The faults that are still to come, in the order in which they are tried.
-#[derive(Default)]
-pub(super) struct Plan {
-    waiting: Mutex<Vec<Waiting>>,
-}
-
-struct Waiting {
-    fault: Fault,
-    dice: Option<(f64, fastrand::Rng)>,
-    met: u64,
-}
-
-impl Plan {
-    pub(super) fn add(&self, fault: Fault) {
-        let dice = fault.chance.map(|(share, seed)| (share, fastrand::Rng::with_seed(seed)));
-        self.lock().push(Waiting { fault, dice, met: 0 });
-    }
-
-    pub(super) fn clear(&self) {
-        self.lock().clear();
-    }
-
-    /// What befalls a request that arrives now. It is one turn of a fault, whatever becomes of the request.
-    pub(super) fn strike(&self, operation: &str) -> Option<Blow> {
-        let mut waiting = self.lock();
-        waiting.retain(|one| one.fault.times != Some(0));
-        let struck = waiting.iter_mut().find_map(|one| one.meets(operation).then_some(&mut one.fault))?;
-        if let Some(times) = &mut struck.times {
-            *times -= 1;
-        }
-        Some(Blow { kind: struck.kind.clone(), handled: struck.handled })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.lock().iter().map(|one| &one.fault)).finish()
-    }
-}
-
-impl Waiting {
-    /// Counts a request if it matches, and tells whether it is this one's turn.
-    fn meets(&mut self, operation: &str) -> bool {
-        if !self.fault.matches(operation) {
-            return false;
-        }
-        self.met += 1;
-        let turn = self.met.checked_sub(self.fault.skip).is_some_and(|met| met > 0 && met % self.fault.every == 0);
-        turn && self.dice.as_mut().is_none_or(|(share, dice)| dice.f64() < *share)
     }
 }

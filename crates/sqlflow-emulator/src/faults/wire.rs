@@ -1,4 +1,5 @@
-//! Sockets that can misbehave: a listener that stops listening and keeps its port, and connections that end on demand.
+//! Sockets that can misbehave: a listener that stops listening and keeps its port, and connections that end on
+//! command.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -18,90 +19,92 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How many connections may wait to be accepted, as many as Tokio takes on its own.
+/// The maximum number of connections that wait to be accepted, the same as Tokio's default.
 const BACKLOG: u32 = 1024;
 
-/// How long to wait after a failure that is not the caller's.
+/// The pause after a failure that the caller did not cause.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Longer than any emulator runs, and still a moment that there is.
-const AGES: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+/// A time longer than any emulator runs that can still be added to the current time.
+const MAX_REFUSAL: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
-/// The port, and whether anybody listens there.
-pub(crate) struct Gate {
+/// The port and its listening socket, shared between the server and the emulator's handle.
+pub(crate) struct SharedListener {
     address: SocketAddr,
     runtime: Handle,
-    sockets: Mutex<Sockets>,
+    sockets: Mutex<ListenerSockets>,
     changed: Notify,
 }
 
 #[derive(Default)]
-struct Sockets {
+struct ListenerSockets {
     listening: Option<TcpListener>,
-    /// Bound to the same port, so that nobody else gets it, and does not listen. Where two sockets cannot have the same
-    /// port there is none.
-    reserve: Option<TcpSocket>,
+    /// A socket that is bound to the same port and does not listen, so that no other program gets the port. `None` on
+    /// systems where two sockets cannot share a port.
+    reserved: Option<TcpSocket>,
     refused_until: Option<Instant>,
-    lines: Vec<Weak<Line>>,
-    shut: bool,
+    connections: Vec<Weak<ConnectionControl>>,
+    closed: bool,
 }
 
-impl Gate {
-    /// Takes a port of 127.0.0.1, and listens unless connections are to be refused at first.
+impl SharedListener {
+    /// Binds a port of 127.0.0.1, and listens unless connections are to be refused at first.
     pub(crate) fn bind(port: u16, refusal: Option<Duration>) -> io::Result<Arc<Self>> {
-        let socket = bound((Ipv4Addr::LOCALHOST, port).into())?;
-        let gate = Self {
+        let socket = bind((Ipv4Addr::LOCALHOST, port).into())?;
+        let listener = Self {
             address: socket.local_addr()?,
             runtime: Handle::current(),
-            sockets: Mutex::new(Sockets { reserve: Some(socket), ..Sockets::default() }),
+            sockets: Mutex::new(ListenerSockets { reserved: Some(socket), ..ListenerSockets::default() }),
             changed: Notify::new(),
         };
         match refusal {
-            Some(time) => gate.refuse(time),
-            None => gate.listen()?,
+            Some(time) => listener.refuse(time),
+            None => listener.listen()?,
         }
-        Ok(Arc::new(gate))
+        Ok(Arc::new(listener))
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Stops listening for that long and closes what is open.
+    /// Stops listening for this long and closes all open connections.
     pub(crate) fn refuse(&self, time: Duration) {
-        let until = Instant::now() + time.min(AGES);
+        let until = Instant::now() + time.min(MAX_REFUSAL);
         let mut sockets = self.lock();
         sockets.refused_until = sockets.refused_until.max(Some(until));
         sockets.listening = None;
-        for line in std::mem::take(&mut sockets.lines).iter().filter_map(Weak::upgrade) {
-            line.end(Ending::Close);
+        for control in std::mem::take(&mut sockets.connections).iter().filter_map(Weak::upgrade) {
+            control.end(CloseMode::Close);
         }
         drop(sockets);
         self.changed.notify_one();
     }
 
-    /// Listens again, however long connections were to be refused.
-    pub(crate) fn admit(&self) {
+    /// Listens again, whatever the time for which connections were to be refused.
+    pub(crate) fn stop_refusing(&self) {
         let refusing = self.lock().refused_until.is_some();
         if refusing {
             self.lock().refused_until = Some(Instant::now());
-            // Whoever accepts tries again if the port is taken.
+            // The accept loop tries again if the port is taken.
             let _taken = self.listen();
             self.changed.notify_one();
         }
     }
 
-    /// Listens, unless somebody does already. The spare socket has to be there first: none can be bound to the port of
-    /// one that listens.
+    /// Listens, unless the port is already listened on. The reserved socket must be bound first: no socket can be
+    /// bound to a port that is listened on.
     fn listen(&self) -> io::Result<()> {
         let _runtime = self.runtime.enter();
         let mut sockets = self.lock();
-        if sockets.shut || sockets.listening.is_some() || sockets.refused_until.is_some_and(|end| Instant::now() < end)
+        if sockets.closed
+            || sockets.listening.is_some()
+            || sockets.refused_until.is_some_and(|end| Instant::now() < end)
         {
             return Ok(());
         }
-        let socket = sockets.reserve.take().map_or_else(|| bound(self.address), Ok)?;
-        sockets.reserve = bound(self.address).ok();
+        let socket = sockets.reserved.take().map_or_else(|| bind(self.address), Ok)?;
+        sockets.reserved = bind(self.address).ok();
         sockets.listening = Some(socket.listen(BACKLOG)?);
         sockets.refused_until = None;
         Ok(())
@@ -118,33 +121,33 @@ impl Gate {
         }
     }
 
-    /// A connection that was accepted, unless nobody listens any more.
-    fn admitted(&self, stream: TcpStream) -> Option<Connection> {
-        let line = Arc::new(Line::default());
+    /// Registers an accepted connection, unless the listener has been closed meanwhile.
+    fn register(&self, stream: TcpStream) -> Option<Connection> {
+        let control = Arc::new(ConnectionControl::default());
         let mut sockets = self.lock();
         sockets.listening.as_ref()?;
-        sockets.lines.retain(|line| line.strong_count() > 0);
-        sockets.lines.push(Arc::downgrade(&line));
-        Some(Connection { stream, line })
+        sockets.connections.retain(|control| control.strong_count() > 0);
+        sockets.connections.push(Arc::downgrade(&control));
+        Some(Connection { stream, control })
     }
 
-    fn shut(&self) {
-        *self.lock() = Sockets { shut: true, ..Sockets::default() };
+    fn close(&self) {
+        *self.lock() = ListenerSockets { closed: true, ..ListenerSockets::default() };
     }
 
-    fn lock(&self) -> MutexGuard<'_, Sockets> {
+    fn lock(&self) -> MutexGuard<'_, ListenerSockets> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Debug for Gate {
+impl fmt::Debug for SharedListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("SharedListener").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
-/// A socket with an address. On Windows the option would let it take an address that somebody listens on.
-fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+/// Creates a socket with an address. On Windows the option would allow an address that is listened on.
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
@@ -152,24 +155,24 @@ fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// Lets callers in through the gate, as long as it is there.
+/// Accepts connections for the server. The port is closed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Door(pub(crate) Arc<Gate>);
+pub(crate) struct FaultyListener(pub(crate) Arc<SharedListener>);
 
-impl Drop for Door {
+impl Drop for FaultyListener {
     fn drop(&mut self) {
-        self.0.shut();
+        self.0.close();
     }
 }
 
-impl Door {
+impl FaultyListener {
     async fn accepted(&self) -> Option<(Connection, SocketAddr)> {
         let accepted = tokio::select! {
             accepted = poll_fn(|context| self.0.poll_accept(context)) => accepted,
             () = self.0.changed.notified() => return None,
         };
         match accepted {
-            Ok((stream, address)) => Some((self.0.admitted(stream)?, address)),
+            Ok((stream, address)) => Some((self.0.register(stream)?, address)),
             Err(error) => {
                 tracing::debug!(%error, "a connection could not be accepted");
                 tokio::time::sleep(PAUSE).await;
@@ -190,7 +193,7 @@ impl Door {
     }
 }
 
-impl Listener for Door {
+impl Listener for FaultyListener {
     type Io = Connection;
     type Addr = SocketAddr;
 
@@ -199,7 +202,8 @@ impl Listener for Door {
             if let Some(until) = self.0.refused_until() {
                 self.wait(until).await;
             } else if let Some((connection, address)) = self.accepted().await {
-                // What is dripped must not be held back to be sent together. A connection already gone needs nothing.
+                // Small pieces must be sent at once. The call fails only if the connection is gone, which does not
+                // matter.
                 let _gone = connection.stream.set_nodelay(true);
                 return (connection, address);
             }
@@ -211,45 +215,46 @@ impl Listener for Door {
     }
 }
 
-/// How a connection ends.
+/// The way in which a connection is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// As after the last answer.
+pub(super) enum CloseMode {
+    /// In order, as after the last response.
     Close,
-    /// With a reset, which is what a process that dies or a firewall that forgets looks like.
+    /// With a reset, as when a process dies or a firewall drops its state.
     Reset,
 }
 
-/// What can be done to a connection from where requests are handled.
+/// A handle through which the code that handles requests can end a connection.
 #[derive(Debug, Default)]
-pub(crate) struct Line(Mutex<Demand>);
+pub(crate) struct ConnectionControl(Mutex<ControlState>);
 
 #[derive(Debug, Default)]
-struct Demand {
-    now: Option<Ending>,
-    flushed: Option<Ending>,
-    task: Option<Waker>,
+struct ControlState {
+    end_now: Option<CloseMode>,
+    end_when_flushed: Option<CloseMode>,
+    waker: Option<Waker>,
 }
 
-impl Line {
-    /// Ends the connection without another byte.
-    pub(super) fn end(&self, ending: Ending) {
-        let task = {
-            let mut demand = self.lock();
-            demand.now = Some(ending);
-            demand.task.take()
+impl ConnectionControl {
+    /// Ends the connection without sending another byte.
+    pub(super) fn end(&self, mode: CloseMode) {
+        let waker = {
+            let mut state = self.lock();
+            state.end_now = Some(mode);
+            state.waker.take()
         };
-        if let Some(task) = task {
-            task.wake();
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 
-    /// Ends the connection when all that was written so far is sent. To be called by what the connection writes.
-    pub(super) fn end_when_flushed(&self, ending: Ending) {
-        self.lock().flushed = Some(ending);
+    /// Ends the connection once all bytes written so far have been sent. Must be called by the body that the
+    /// connection writes.
+    pub(super) fn end_when_flushed(&self, mode: CloseMode) {
+        self.lock().end_when_flushed = Some(mode);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Demand> {
+    fn lock(&self) -> MutexGuard<'_, ControlState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -258,23 +263,23 @@ impl Line {
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
-    line: Arc<Line>,
+    control: Arc<ConnectionControl>,
 }
 
 impl Connection {
-    /// Fails if the connection is to end now, which makes the server drop it; keeps in mind who is to be woken if not.
+    /// Fails if the connection must end now, which makes the server drop it. Otherwise registers the waker.
     fn check(&self, context: &Context<'_>) -> io::Result<()> {
-        let mut demand = self.line.lock();
-        if let Some(ending) = demand.now {
-            return Err(self.ended(ending));
+        let mut state = self.control.lock();
+        if let Some(mode) = state.end_now {
+            return Err(self.ended(mode));
         }
-        demand.task = Some(context.waker().clone());
+        state.waker = Some(context.waker().clone());
         Ok(())
     }
 
-    fn ended(&self, ending: Ending) -> io::Error {
-        if ending == Ending::Reset {
-            // Fails only if the connection is gone already.
+    fn ended(&self, mode: CloseMode) -> io::Error {
+        if mode == CloseMode::Reset {
+            // Fails only if the connection is already gone.
             let _gone = self.stream.set_zero_linger();
         }
         io::ErrorKind::ConnectionAborted.into()
@@ -315,8 +320,8 @@ impl AsyncWrite for Connection {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check(context)?;
         ready!(Pin::new(&mut self.stream).poll_flush(context))?;
-        let flushed = self.line.lock().flushed;
-        Poll::Ready(flushed.map_or(Ok(()), |ending| Err(self.ended(ending))))
+        let flushed = self.control.lock().end_when_flushed;
+        Poll::Ready(flushed.map_or(Ok(()), |mode| Err(self.ended(mode))))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -325,27 +330,27 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// Who is at the other end of the connection that a request came on, and the connection itself.
+/// The address of the caller, and the control of the connection that a request came on.
 #[derive(Debug, Clone)]
-pub(crate) struct Peer {
+pub(crate) struct ConnectionInfo {
     pub(crate) address: SocketAddr,
-    line: Arc<Line>,
+    control: Arc<ConnectionControl>,
 }
 
-impl Peer {
-    /// The peer of a request, unless it came without a socket.
+impl ConnectionInfo {
+    /// Returns the connection info of a request, unless the request came without a socket.
     pub(crate) fn of(extensions: &Extensions) -> Option<&Self> {
         extensions.get::<ConnectInfo<Self>>().map(|ConnectInfo(peer)| peer)
     }
 
-    /// The connection of a request. One that came without a socket has one to which nothing happens.
-    pub(super) fn line(extensions: &Extensions) -> Arc<Line> {
-        Self::of(extensions).map(|peer| Arc::clone(&peer.line)).unwrap_or_default()
+    /// Returns the control of the connection of a request. Without a socket it has no effect.
+    pub(super) fn connection(extensions: &Extensions) -> Arc<ConnectionControl> {
+        Self::of(extensions).map(|peer| Arc::clone(&peer.control)).unwrap_or_default()
     }
 }
 
-impl Connected<IncomingStream<'_, Door>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        Self { address: *stream.remote_addr(), line: Arc::clone(&stream.io().line) }
+impl Connected<IncomingStream<'_, FaultyListener>> for ConnectionInfo {
+    fn connect_info(stream: IncomingStream<'_, FaultyListener>) -> Self {
+        Self { address: *stream.remote_addr(), control: Arc::clone(&stream.io().control) }
     }
 }

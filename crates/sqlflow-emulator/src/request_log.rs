@@ -1,5 +1,4 @@
-//! The one place through which every request passes: it keeps the record of what reached the server, and is where
-//! anything that concerns all requests belongs.
+//! The middleware that every request passes through, and the log of the requests that reached the server.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,14 +11,14 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::Service;
-use super::arrival::{Arrival, Received};
 use super::envelope::EnvelopeCode;
-use super::faults::http::{Passage, Unsent};
+use super::faults::http::{InterceptedRequest, SuppressedResponse};
+use super::incoming_body::{IncomingBody, ReceivedBytes};
 
-/// How many requests are remembered; the oldest go first.
+/// The maximum number of requests in the log. The oldest are dropped first.
 const CAPACITY: usize = 100_000;
 
-/// One request that reached the emulator. Holds the names of its fields, never their values.
+/// One request that reached the emulator. Contains the names of its fields, never their values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestRecord {
@@ -29,33 +28,34 @@ pub struct RequestRecord {
     pub path: String,
     /// The media type of the body, without parameters such as the boundary.
     pub content_type: Option<String>,
-    /// The operation the path stands for, named by the end of its path: `submitUserJob`, `generateToken`,
-    /// `generation/sqlflow/graph`. Nothing for a path that is no operation.
+    /// The operation, named after the end of its path: `submitUserJob`, `generateToken`, `generation/sqlflow/graph`.
+    /// `None` for a path that is not an operation.
     pub operation: Option<&'static str>,
-    /// The names of all parameters and file parts, in the order they came. Empty while the body is being received,
-    /// and if it could not be read.
+    /// The names of all parameters and file parts, in the order in which they were sent. Empty while the body is
+    /// being received, and if it could not be read.
     pub fields: Vec<String>,
-    /// How many bytes of the body have been received, as they were sent. What nobody asked for is not counted.
+    /// The number of bytes of the body that have been received, before any decoding. Bytes that the server did not
+    /// read are not counted.
     pub body_bytes: u64,
-    /// The [`Fault`](super::Fault) that befell the request, as text and without what decides whom it befalls: `504`,
-    /// `504,handled`, `lose-answer`.
+    /// The [`Fault`](super::Fault) that was applied to the request, as text and without the conditions that selected
+    /// the request: `504`, `504,handled`, `lose-response`.
     pub fault: Option<String>,
-    /// The HTTP status of the answer, or nothing while there is none, also if the caller went away, and if a fault left
-    /// it without one.
+    /// The HTTP status of the response. `None` while there is no response, if the caller closed the connection
+    /// before, or if a fault suppressed the response.
     pub status: Option<u16>,
-    /// The `code` of the answer's envelope, if it had one.
+    /// The `code` in the envelope of the response, if it has an envelope.
     pub code: Option<u16>,
-    /// When the request arrived.
+    /// The time at which the request arrived.
     pub time: SystemTime,
 }
 
-/// What a handler found out about a request, left on the response for the record.
+/// The names of the parameters of a request, attached to the response for the log.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Understood {
+pub(super) struct ParameterNames {
     pub(super) fields: Vec<String>,
 }
 
-/// The record of all requests.
+/// The log of all requests.
 #[derive(Default)]
 pub(super) struct RequestLog {
     entries: Mutex<Entries>,
@@ -64,19 +64,19 @@ pub(super) struct RequestLog {
 #[derive(Default)]
 struct Entries {
     forgotten: u64,
-    records: VecDeque<(RequestRecord, Received)>,
+    records: VecDeque<(RequestRecord, ReceivedBytes)>,
 }
 
 impl RequestLog {
     pub(super) fn snapshot(&self) -> Vec<RequestRecord> {
-        let current = |(record, received): &(RequestRecord, Received)| RequestRecord {
+        let current = |(record, received): &(RequestRecord, ReceivedBytes)| RequestRecord {
             body_bytes: received.bytes(),
             ..record.clone()
         };
         self.lock().records.iter().map(current).collect()
     }
 
-    fn open(&self, record: RequestRecord, received: Received) -> u64 {
+    fn open(&self, record: RequestRecord, received: ReceivedBytes) -> u64 {
         let mut entries = self.lock();
         if entries.records.len() == CAPACITY {
             entries.records.pop_front();
@@ -105,24 +105,24 @@ impl fmt::Debug for RequestLog {
     }
 }
 
-/// The middleware around all routes.
-pub(super) async fn pass(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    let mut record = arrived(&request);
-    let blow = record.operation.and_then(|operation| service.faults.strike(operation));
-    record.fault = blow.as_ref().map(ToString::to_string);
-    let received = Received::default();
+/// Logs a request, applies a fault to it, and passes it to its handler.
+pub(super) async fn record_request(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let mut record = new_record(&request);
+    let fault = record.operation.and_then(|operation| service.faults.take_for(operation));
+    record.fault = fault.as_ref().map(ToString::to_string);
+    let received = ReceivedBytes::default();
     let number = service.requests.open(record, received.clone());
-    let (request, body) = Arrival::of(request, received);
-    let passage = Passage { service: Arc::clone(&service), number, request, body, next };
-    let mut response = passage.complete(blow).await;
-    let understood = response.extensions_mut().remove::<Understood>();
+    let (request, body) = IncomingBody::of(request, received);
+    let intercepted = InterceptedRequest { service: Arc::clone(&service), number, request, body, next };
+    let mut response = intercepted.respond(fault).await;
+    let names = response.extensions_mut().remove::<ParameterNames>();
     let code = response.extensions_mut().remove::<EnvelopeCode>();
-    let sent = response.extensions_mut().remove::<Unsent>().is_none();
+    let sent = response.extensions_mut().remove::<SuppressedResponse>().is_none();
     service.requests.update(number, |record| {
         record.status = sent.then(|| response.status().as_u16());
         record.code = code.map(|EnvelopeCode(code)| code);
-        // A request that is handled later is understood later.
-        record.fields = understood.map_or_else(|| std::mem::take(&mut record.fields), |understood| understood.fields);
+        // A request that is handled later gets its parameter names later.
+        record.fields = names.map_or_else(|| std::mem::take(&mut record.fields), |names| names.fields);
         tracing::debug!(
             method = record.method,
             path = record.path,
@@ -135,7 +135,7 @@ pub(super) async fn pass(State(service): State<Arc<Service>>, request: Request, 
     response
 }
 
-fn arrived(request: &Request) -> RequestRecord {
+fn new_record(request: &Request) -> RequestRecord {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     RequestRecord {
         method: request.method().to_string(),
@@ -171,11 +171,11 @@ mod tests {
     }
 
     fn open(log: &RequestLog, path: &str) -> u64 {
-        log.open(record(path), Received::default())
+        log.open(record(path), ReceivedBytes::default())
     }
 
     #[test]
-    fn an_answer_is_noted_on_its_own_request() {
+    fn a_response_is_recorded_for_its_own_request() {
         let log = RequestLog::default();
         let first = open(&log, "/a");
         let second = open(&log, "/b");
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_requests_are_forgotten_first() {
+    fn the_oldest_requests_are_dropped_first() {
         let log = RequestLog::default();
         let forgotten = open(&log, "/first");
         for _ in 0..CAPACITY {

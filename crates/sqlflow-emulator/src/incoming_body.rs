@@ -1,5 +1,5 @@
-//! The body of a request on its way in: counted as it comes, and still there for whoever has to read what a handler
-//! left of it.
+//! The body of a request while it is being received. Counts its bytes, and lets others read what a handler left
+//! unread.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,51 +10,51 @@ use axum::body::{Body, BodyDataStream, Bytes, to_bytes};
 use axum::extract::Request;
 use futures_util::stream::{Fuse, Stream, StreamExt as _};
 
-/// How many bytes of a body have come.
+/// The number of bytes of a body that have been received.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Received(Arc<AtomicU64>);
+pub(super) struct ReceivedBytes(Arc<AtomicU64>);
 
-impl Received {
+impl ReceivedBytes {
     pub(super) fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// A body that comes in. Clones read on where another has stopped.
+/// A body that is being received. A clone continues to read where another one stopped.
 #[derive(Clone)]
-pub(super) struct Arrival {
+pub(super) struct IncomingBody {
     stream: Arc<Mutex<Fuse<BodyDataStream>>>,
-    received: Received,
+    received: ReceivedBytes,
 }
 
-impl Arrival {
-    /// Counts the body of a request, and gives it into the hands of more than one.
-    pub(super) fn of(request: Request, received: Received) -> (Request, Self) {
+impl IncomingBody {
+    /// Counts the body of a request, and makes it readable in more than one place.
+    pub(super) fn of(request: Request, received: ReceivedBytes) -> (Request, Self) {
         let (head, body) = request.into_parts();
-        let arrival = Self { stream: Arc::new(Mutex::new(body.into_data_stream().fuse())), received };
-        (Request::from_parts(head, Body::from_stream(arrival.clone())), arrival)
+        let incoming_body = Self { stream: Arc::new(Mutex::new(body.into_data_stream().fuse())), received };
+        (Request::from_parts(head, Body::from_stream(incoming_body.clone())), incoming_body)
     }
 
-    /// Reads on until so many bytes have come in all, or there are no more.
+    /// Reads until this many bytes have been received in total, or the body ends.
     pub(super) async fn receive(&mut self, bytes: u64) {
         while self.received.bytes() < bytes {
-            // A body that breaks off is over as well.
+            // A body that breaks off has ended too.
             let Some(Ok(_)) = self.next().await else { return };
         }
     }
 
-    /// Reads to the end and forgets.
+    /// Reads the body to its end and discards it.
     pub(super) async fn drain(&mut self) {
         self.receive(u64::MAX).await;
     }
 
-    /// All that is still to come, or nothing if the body breaks off.
+    /// Reads the rest of the body, or returns `None` if it breaks off.
     pub(super) async fn rest(self) -> Option<Bytes> {
         to_bytes(Body::from_stream(self), usize::MAX).await.ok()
     }
 }
 
-impl Stream for Arrival {
+impl Stream for IncomingBody {
     type Item = Result<Bytes, axum::Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {

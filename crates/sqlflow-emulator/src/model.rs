@@ -1,7 +1,7 @@
-//! Lineage written as SQLFlow's model in the servers-tree layout, and the summary beside it.
+//! Lineage as SQLFlow's JSON model in the servers-tree layout, and its summary.
 //!
-//! Models of a hundred megabytes are ordinary, so they are written straight from the lineage, without a tree of JSON
-//! values in between.
+//! Models of a hundred megabytes are ordinary, so they are serialised straight from the lineage, without a tree of
+//! JSON values in between.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
@@ -11,32 +11,32 @@ use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use super::analysis::{
-    Column, ColumnIndex, Endpoint, Lineage, Object, ObjectIndex, ObjectKind, Place, Problem, Process, Range, Relation,
-    UNNAMED, Vendor,
+    Column, ColumnIndex, Diagnostic, Endpoint, Lineage, Namespace, Object, ObjectIndex, ObjectKind, Process,
+    Relationship, SourceRange, UNNAMED, Vendor,
 };
-use super::selection::View;
+use super::selection::LineageView;
 
-/// The server that no statement named.
+/// The name of the server that no statement named.
 const SERVER: &str = "DEFAULT_SERVER";
 
-/// How many tables the summary names.
+/// The maximum number of tables that the summary names.
 const MOST_RELATED: usize = 10;
 
 /// The model: `{dbvendor, dbobjs, relationships, processes, errors}`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Model<'a> {
-    view: &'a View<'a>,
-    /// Without columns, relationships and processes.
+pub(super) struct LineageModel<'a> {
+    view: &'a LineageView<'a>,
+    /// `true` to leave out columns, relationships and processes.
     outline: bool,
 }
 
-impl<'a> Model<'a> {
-    pub(super) fn of(view: &'a View<'a>) -> Self {
+impl<'a> LineageModel<'a> {
+    pub(super) fn of(view: &'a LineageView<'a>) -> Self {
         Self { view, outline: false }
     }
 
-    /// The model of a lineage with too many relationships: tables without columns, and nothing else.
-    pub(super) fn outline(view: &'a View<'a>) -> Self {
+    /// Creates the model of a lineage with too many relationships: tables without columns, and nothing else.
+    pub(super) fn outline(view: &'a LineageView<'a>) -> Self {
         Self { view, outline: true }
     }
 
@@ -45,7 +45,7 @@ impl<'a> Model<'a> {
     }
 }
 
-impl Serialize for Model<'_> {
+impl Serialize for LineageModel<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let lineage = self.view.lineage;
         let processes = self.processes();
@@ -53,51 +53,57 @@ impl Serialize for Model<'_> {
         model.serialize_entry("dbvendor", &lineage.vendor)?;
         model.serialize_entry("dbobjs", &DatabaseObjects { model: *self, processes: &processes })?;
         if !self.outline {
-            let relationships =
-                || self.view.relations.iter().map(|relation| Relationship { view: self.view, relation });
-            model.serialize_entry("relationships", &Each(relationships))?;
-            model.serialize_entry("processes", &Each(|| processes.iter().map(|process| ProcessEntry(process))))?;
+            let relationships = || {
+                self.view.relationships.iter().map(|relationship| RelationshipEntry { view: self.view, relationship })
+            };
+            model.serialize_entry("relationships", &LazySequence(relationships))?;
+            model.serialize_entry(
+                "processes",
+                &LazySequence(|| processes.iter().map(|process| ProcessEntry(process))),
+            )?;
         }
-        model.serialize_entry("errors", &Each(|| lineage.problems.iter().map(ProblemEntry)))?;
+        model.serialize_entry("errors", &LazySequence(|| lineage.diagnostics.iter().map(DiagnosticEntry)))?;
         model.end()
     }
 }
 
-/// The processes of a part of a lineage.
-fn processes<'a>(view: &View<'a>) -> Vec<&'a Process> {
-    let used: HashSet<usize> = view.relations.iter().filter_map(|relation| relation.process).collect();
+/// Returns the processes of the selected part of a lineage.
+fn processes<'a>(view: &LineageView<'a>) -> Vec<&'a Process> {
+    let used: HashSet<usize> = view.relationships.iter().filter_map(|relationship| relationship.process).collect();
     let processes = view.lineage.processes.iter().enumerate();
     processes.filter(|(index, _)| !view.selected || used.contains(index)).map(|(_, process)| process).collect()
 }
 
-/// An array that is made while it is written.
-struct Each<F>(F);
+/// An array whose items are created while it is written.
+struct LazySequence<F>(F);
 
-impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Each<F> {
+impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for LazySequence<F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq((self.0)())
     }
 }
 
-/// A value written as a JSON string.
-struct Text<T>(T);
+/// A value that is written as a JSON string.
+struct AsString<T>(T);
 
-impl<T: Display> Serialize for Text<T> {
+impl<T: Display> Serialize for AsString<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }
 }
 
-/// Counts, and the tables with the most relationships.
-pub(super) fn summary(view: &View<'_>) -> Value {
+/// Returns counts, and the tables with the most relationships.
+pub(super) fn summary(view: &LineageView<'_>) -> Value {
     let tables = || view.objects().filter(|(_, object)| object.kind == ObjectKind::Table);
     let views = || view.objects().filter(|(_, object)| object.kind == ObjectKind::View);
     let columns =
         tables().chain(views()).flat_map(|(_, object)| &object.columns).filter(|column| !column.is_relation_rows());
-    let stored = || view.objects().filter(|(_, object)| object.kind.is_stored()).map(|(_, object)| &object.place);
-    let databases: HashSet<_> = stored().filter_map(|place| place.database.as_ref()).collect();
-    let schemas: HashSet<_> =
-        stored().filter(|place| place.schema.is_some()).map(|place| (&place.database, &place.schema)).collect();
+    let stored = || view.objects().filter(|(_, object)| object.kind.is_stored()).map(|(_, object)| &object.namespace);
+    let databases: HashSet<_> = stored().filter_map(|namespace| namespace.database.as_ref()).collect();
+    let schemas: HashSet<_> = stored()
+        .filter(|namespace| namespace.schema.is_some())
+        .map(|namespace| (&namespace.database, &namespace.schema))
+        .collect();
     json!({
         "schema": schemas.len(),
         "database": databases.len(),
@@ -105,15 +111,15 @@ pub(super) fn summary(view: &View<'_>) -> Value {
         "view": views().count(),
         "column": columns.count(),
         "process": processes(view).len(),
-        "relationship": view.relations.len(),
+        "relationship": view.relationships.len(),
         "mostRelationTables": most_related(view),
     })
 }
 
-fn most_related(view: &View<'_>) -> Vec<Value> {
+fn most_related(view: &LineageView<'_>) -> Vec<Value> {
     let mut counts: HashMap<ObjectIndex, usize> = HashMap::new();
-    for relation in &view.relations {
-        let ends = std::iter::once(&relation.target).chain(&relation.sources);
+    for relationship in &view.relationships {
+        let ends = std::iter::once(&relationship.target).chain(&relationship.sources);
         let tables: HashSet<ObjectIndex> = ends.map(|end| end.column.object).collect();
         for table in tables {
             *counts.entry(table).or_default() += 1;
@@ -124,7 +130,7 @@ fn most_related(view: &View<'_>) -> Vec<Value> {
     tables.sort_by_key(|(index, count)| (std::cmp::Reverse(*count), *index));
     let described = tables.into_iter().take(MOST_RELATED).map(|(index, _)| {
         let object = view.lineage.object(index);
-        match &object.place.schema {
+        match &object.namespace.schema {
             Some(schema) => json!({ "table": object.name, "schema": schema }),
             None => json!({ "table": object.name }),
         }
@@ -134,14 +140,14 @@ fn most_related(view: &View<'_>) -> Vec<Value> {
 
 /// The objects of one schema, or of one database without schemas.
 #[derive(Default)]
-struct Shelf<'a> {
+struct ObjectLists<'a> {
     tables: Vec<&'a Object>,
     views: Vec<&'a Object>,
     others: Vec<&'a Object>,
     processes: &'a [&'a Process],
 }
 
-impl<'a> Shelf<'a> {
+impl<'a> ObjectLists<'a> {
     fn add(&mut self, object: &'a Object) {
         let array = match object.kind {
             ObjectKind::Table => &mut self.tables,
@@ -151,51 +157,56 @@ impl<'a> Shelf<'a> {
         array.push(object);
     }
 
-    /// Adds the arrays to what holds them. Empty ones are left out.
+    /// Writes the arrays into their parent. Empty arrays are left out.
     fn write<M: SerializeMap>(&self, holder: &mut M, columns: bool) -> Result<(), M::Error> {
         for (name, objects) in [("tables", &self.tables), ("views", &self.views), ("others", &self.others)] {
             if !objects.is_empty() {
-                holder.serialize_entry(name, &Each(|| objects.iter().map(|object| ObjectEntry { object, columns })))?;
+                holder.serialize_entry(
+                    name,
+                    &LazySequence(|| objects.iter().map(|object| ObjectEntry { object, columns })),
+                )?;
             }
         }
         if !self.processes.is_empty() {
-            holder
-                .serialize_entry("processes", &Each(|| self.processes.iter().map(|process| ProcessEntry(process))))?;
+            holder.serialize_entry(
+                "processes",
+                &LazySequence(|| self.processes.iter().map(|process| ProcessEntry(process))),
+            )?;
         }
         Ok(())
     }
 }
 
-type Schemas<'a> = BTreeMap<&'a str, Shelf<'a>>;
+type Schemas<'a> = BTreeMap<&'a str, ObjectLists<'a>>;
 type Databases<'a> = BTreeMap<&'a str, Schemas<'a>>;
 
-/// `dbobjs`
+/// The `dbobjs` of a model.
 struct DatabaseObjects<'a> {
-    model: Model<'a>,
+    model: LineageModel<'a>,
     processes: &'a [&'a Process],
 }
 
 impl<'a> DatabaseObjects<'a> {
     fn servers(&self) -> BTreeMap<&'a str, Databases<'a>> {
         let mut servers: BTreeMap<&str, Databases<'_>> = BTreeMap::new();
-        let mut shelve = |place: &'a Place, fill: &mut dyn FnMut(&mut Shelf<'a>)| {
-            let server = place.server.as_deref().unwrap_or(SERVER);
+        let mut lists_of = |namespace: &'a Namespace, fill: &mut dyn FnMut(&mut ObjectLists<'a>)| {
+            let server = namespace.server.as_deref().unwrap_or(SERVER);
             let databases = servers.entry(server).or_default();
-            let schemas = databases.entry(place_name(place.database.as_ref())).or_default();
-            fill(schemas.entry(place_name(place.schema.as_ref())).or_default());
+            let schemas = databases.entry(namespace_part(namespace.database.as_ref())).or_default();
+            fill(schemas.entry(namespace_part(namespace.schema.as_ref())).or_default());
         };
         for (_, object) in self.model.view.objects() {
-            shelve(&object.place, &mut |shelf| shelf.add(object));
+            lists_of(&object.namespace, &mut |lists| lists.add(object));
         }
         if !self.processes.is_empty() {
-            shelve(&NOWHERE, &mut |shelf| shelf.processes = self.processes);
+            lists_of(&UNNAMED_NAMESPACE, &mut |lists| lists.processes = self.processes);
         }
         servers
     }
 }
 
-/// Where things are that no statement places.
-static NOWHERE: Place = Place { server: None, database: None, schema: None };
+/// The namespace of objects that no statement qualifies.
+static UNNAMED_NAMESPACE: Namespace = Namespace { server: None, database: None, schema: None };
 
 impl Serialize for DatabaseObjects<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -204,19 +215,25 @@ impl Serialize for DatabaseObjects<'_> {
         let servers = self.servers();
         let mut written = serializer.serialize_map(None)?;
         written.serialize_entry("createdBy", concat!("sqlflow emulator ", env!("CARGO_PKG_VERSION")))?;
-        // A server leaves the array out when it understood nothing.
+        // A server omits the array if it understood nothing.
         if !servers.is_empty() {
             let columns = !self.model.outline;
             let servers = || {
-                servers.iter().map(|(name, databases)| Server { name, vendor, supports_schemas, databases, columns })
+                servers.iter().map(|(name, databases)| ServerEntry {
+                    name,
+                    vendor,
+                    supports_schemas,
+                    databases,
+                    columns,
+                })
             };
-            written.serialize_entry("servers", &Each(servers))?;
+            written.serialize_entry("servers", &LazySequence(servers))?;
         }
         written.end()
     }
 }
 
-struct Server<'a> {
+struct ServerEntry<'a> {
     name: &'a str,
     vendor: &'a str,
     supports_schemas: bool,
@@ -224,55 +241,55 @@ struct Server<'a> {
     columns: bool,
 }
 
-impl Serialize for Server<'_> {
+impl Serialize for ServerEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (supports_schemas, columns) = (self.supports_schemas, self.columns);
         let databases =
-            || self.databases.iter().map(|(name, schemas)| Database { name, schemas, supports_schemas, columns });
+            || self.databases.iter().map(|(name, schemas)| DatabaseEntry { name, schemas, supports_schemas, columns });
         let mut server = serializer.serialize_map(None)?;
         server.serialize_entry("name", self.name)?;
         server.serialize_entry("dbVendor", self.vendor)?;
         server.serialize_entry("supportsCatalogs", &true)?;
         server.serialize_entry("supportsSchemas", &supports_schemas)?;
-        server.serialize_entry("databases", &Each(databases))?;
+        server.serialize_entry("databases", &LazySequence(databases))?;
         server.end()
     }
 }
 
-struct Database<'a> {
+struct DatabaseEntry<'a> {
     name: &'a str,
     schemas: &'a Schemas<'a>,
     supports_schemas: bool,
     columns: bool,
 }
 
-impl Serialize for Database<'_> {
+impl Serialize for DatabaseEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let columns = self.columns;
         let mut database = serializer.serialize_map(None)?;
         database.serialize_entry("name", self.name)?;
         if self.supports_schemas {
-            let schemas = || self.schemas.iter().map(|(name, shelf)| Schema { name, shelf, columns });
-            database.serialize_entry("schemas", &Each(schemas))?;
+            let schemas = || self.schemas.iter().map(|(name, lists)| SchemaEntry { name, lists, columns });
+            database.serialize_entry("schemas", &LazySequence(schemas))?;
         } else {
-            // Without schemas every object is filed under the unnamed one.
-            self.schemas.values().try_for_each(|shelf| shelf.write(&mut database, columns))?;
+            // Without schemas every object belongs to the unnamed one.
+            self.schemas.values().try_for_each(|lists| lists.write(&mut database, columns))?;
         }
         database.end()
     }
 }
 
-struct Schema<'a> {
+struct SchemaEntry<'a> {
     name: &'a str,
-    shelf: &'a Shelf<'a>,
+    lists: &'a ObjectLists<'a>,
     columns: bool,
 }
 
-impl Serialize for Schema<'_> {
+impl Serialize for SchemaEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut schema = serializer.serialize_map(None)?;
         schema.serialize_entry("name", self.name)?;
-        self.shelf.write(&mut schema, self.columns)?;
+        self.lists.write(&mut schema, self.columns)?;
         schema.end()
     }
 }
@@ -286,14 +303,14 @@ impl Serialize for ObjectEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let object = self.object;
         let mut entry = serializer.serialize_map(None)?;
-        entry.serialize_entry("id", &Text(object.id))?;
+        entry.serialize_entry("id", &AsString(object.id))?;
         entry.serialize_entry("name", &object.name)?;
         entry.serialize_entry("displayName", &object.display_name)?;
         entry.serialize_entry("type", object.kind.name())?;
         if self.columns {
-            entry.serialize_entry("columns", &Each(|| object.columns.iter().map(ColumnEntry)))?;
+            entry.serialize_entry("columns", &LazySequence(|| object.columns.iter().map(ColumnEntry)))?;
         }
-        entry.serialize_entry("coordinates", &Each(|| object.at.iter().flat_map(coordinates)))?;
+        entry.serialize_entry("coordinates", &LazySequence(|| object.at.iter().flat_map(coordinates)))?;
         entry.end()
     }
 }
@@ -304,7 +321,7 @@ impl Serialize for ColumnEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let column = self.0;
         let mut entry = serializer.serialize_map(None)?;
-        entry.serialize_entry("id", &Text(column.id))?;
+        entry.serialize_entry("id", &AsString(column.id))?;
         entry.serialize_entry("name", &column.name)?;
         if let Some(data_type) = &column.data_type {
             entry.serialize_entry("dataType", data_type)?;
@@ -330,7 +347,7 @@ impl Serialize for ProcessEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let process = self.0;
         let mut entry = serializer.serialize_map(None)?;
-        entry.serialize_entry("id", &Text(process.id))?;
+        entry.serialize_entry("id", &AsString(process.id))?;
         entry.serialize_entry("name", &process.name)?;
         entry.serialize_entry("procedureName", process.routine.as_deref().unwrap_or("batchQueries"))?;
         entry.serialize_entry("queryHashId", &process.query_hash)?;
@@ -341,59 +358,64 @@ impl Serialize for ProcessEntry<'_> {
     }
 }
 
-struct Relationship<'a> {
-    view: &'a View<'a>,
-    relation: &'a Relation,
+struct RelationshipEntry<'a> {
+    view: &'a LineageView<'a>,
+    relationship: &'a Relationship,
 }
 
-impl Serialize for Relationship<'_> {
+impl Serialize for RelationshipEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { view, relation } = *self;
-        let target = End { view, endpoint: &relation.target, names: ["targetId", "targetName"] };
-        let sources =
-            || relation.sources.iter().map(|endpoint| End { view, endpoint, names: ["sourceId", "sourceName"] });
+        let Self { view, relationship } = *self;
+        let target = EndpointEntry { view, endpoint: &relationship.target, names: ["targetId", "targetName"] };
+        let sources = || {
+            relationship.sources.iter().map(|endpoint| EndpointEntry {
+                view,
+                endpoint,
+                names: ["sourceId", "sourceName"],
+            })
+        };
         let mut entry = serializer.serialize_map(None)?;
-        entry.serialize_entry("id", &Text(relation.id))?;
-        entry.serialize_entry("type", relation.kind.name())?;
-        entry.serialize_entry("effectType", relation.effect.name())?;
-        if let Some(function) = &relation.function {
+        entry.serialize_entry("id", &AsString(relationship.id))?;
+        entry.serialize_entry("type", relationship.kind.name())?;
+        entry.serialize_entry("effectType", relationship.effect.name())?;
+        if let Some(function) = &relationship.function {
             entry.serialize_entry("function", function)?;
         }
-        if let Some(join) = &relation.join {
+        if let Some(join) = &relationship.join {
             entry.serialize_entry("joinType", join.kind)?;
             entry.serialize_entry("condition", &join.condition)?;
             entry.serialize_entry("clause", "joinCondition")?;
         }
         entry.serialize_entry("target", &target)?;
-        entry.serialize_entry("sources", &Each(sources))?;
-        if let Some(process) = relation.process.and_then(|process| view.lineage.processes.get(process)) {
-            entry.serialize_entry("processId", &Text(process.id))?;
+        entry.serialize_entry("sources", &LazySequence(sources))?;
+        if let Some(process) = relationship.process.and_then(|process| view.lineage.processes.get(process)) {
+            entry.serialize_entry("processId", &AsString(process.id))?;
             entry.serialize_entry("processType", process.kind)?;
         }
         entry.end()
     }
 }
 
-/// One end of a relationship, and what its table is called if it is one between tables.
-struct End<'a> {
-    view: &'a View<'a>,
+/// One end of a relationship, with the names of its fields in a relationship between tables.
+struct EndpointEntry<'a> {
+    view: &'a LineageView<'a>,
     endpoint: &'a Endpoint,
     names: [&'static str; 2],
 }
 
-impl Serialize for End<'_> {
+impl Serialize for EndpointEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (object, column) = column_of(self.view.lineage, self.endpoint.column);
         let mut entry = serializer.serialize_map(None)?;
         if self.view.table_level {
             let [id, name] = self.names;
-            entry.serialize_entry("id", &Text(object.id))?;
-            entry.serialize_entry(id, &Text(object.id))?;
+            entry.serialize_entry("id", &AsString(object.id))?;
+            entry.serialize_entry(id, &AsString(object.id))?;
             entry.serialize_entry(name, &object.normal_name)?;
         } else {
-            entry.serialize_entry("id", &Text(column.id))?;
+            entry.serialize_entry("id", &AsString(column.id))?;
             entry.serialize_entry("column", &column.normal_name)?;
-            entry.serialize_entry("parentId", &Text(object.id))?;
+            entry.serialize_entry("parentId", &AsString(object.id))?;
             entry.serialize_entry("parentName", &object.normal_name)?;
         }
         entry.serialize_entry("coordinates", &coordinates(&self.endpoint.at))?;
@@ -404,21 +426,21 @@ impl Serialize for End<'_> {
     }
 }
 
-struct ProblemEntry<'a>(&'a Problem);
+struct DiagnosticEntry<'a>(&'a Diagnostic);
 
-impl Serialize for ProblemEntry<'_> {
+impl Serialize for DiagnosticEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let problem = self.0;
+        let diagnostic = self.0;
         let mut entry = serializer.serialize_map(None)?;
-        entry.serialize_entry("errorMessage", &problem.message)?;
-        entry.serialize_entry("errorType", problem.kind.name())?;
-        entry.serialize_entry("coordinates", &Each(|| problem.at.iter().flat_map(coordinates)))?;
-        if let Some(at) = problem.at {
+        entry.serialize_entry("errorMessage", &diagnostic.message)?;
+        entry.serialize_entry("errorType", diagnostic.kind.name())?;
+        entry.serialize_entry("coordinates", &LazySequence(|| diagnostic.at.iter().flat_map(coordinates)))?;
+        if let Some(at) = diagnostic.at {
             let origin = [at.start, at.end].map(|(line, column)| BTreeMap::from([("x", line), ("y", column)]));
             entry.serialize_entry("originCoordinates", &origin)?;
         }
-        if !problem.file.is_empty() {
-            entry.serialize_entry("file", &problem.file)?;
+        if !diagnostic.file.is_empty() {
+            entry.serialize_entry("file", &diagnostic.file)?;
         }
         entry.end()
     }
@@ -430,25 +452,25 @@ struct Coordinate {
     x: u64,
     y: u64,
     #[serde(rename = "hashCode")]
-    script: Text<usize>,
+    script: AsString<usize>,
 }
 
-/// Start and end of a place, with the number of its script.
-fn coordinates(range: &Range) -> [Coordinate; 2] {
-    [range.start, range.end].map(|(x, y)| Coordinate { x, y, script: Text(range.script) })
+/// Returns the start and end of a range, with the number of its script.
+fn coordinates(range: &SourceRange) -> [Coordinate; 2] {
+    [range.start, range.end].map(|(x, y)| Coordinate { x, y, script: AsString(range.script) })
 }
 
-/// Whether drawing a lineage of this size is refused.
-pub(super) fn exceeds(view: &View<'_>, limit: Option<usize>) -> bool {
-    limit.is_some_and(|limit| view.relations.len() > limit)
+/// Returns `true` if a lineage has too many relationships to be drawn.
+pub(super) fn exceeds(view: &LineageView<'_>, limit: Option<usize>) -> bool {
+    limit.is_some_and(|limit| view.relationships.len() > limit)
 }
 
-/// The name of a database or schema, or what stands for one without a name.
-pub(super) fn place_name(part: Option<&String>) -> &str {
+/// Returns the name of a database or schema, or a placeholder if it has none.
+pub(super) fn namespace_part(part: Option<&String>) -> &str {
     part.map_or(UNNAMED, String::as_str)
 }
 
-/// A column and its object.
+/// Returns a column and its object.
 pub(super) fn column_of(lineage: &Lineage, index: ColumnIndex) -> (&Object, &Column) {
     (lineage.object(index.object), lineage.column(index))
 }

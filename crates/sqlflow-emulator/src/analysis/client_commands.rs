@@ -1,10 +1,10 @@
-//! Commands to a command-line client that stand between the statements of a script: `/` and `PROMPT` of SQL*Plus,
-//! `DELIMITER` of the MySQL client, `\connect` of psql. No server ever sees them, so they are blanked, and what they
-//! say about where a statement ends is said with a semicolon.
+//! Commands to a command-line client between the statements of a script: `/` and `PROMPT` of SQL*Plus, `DELIMITER` of
+//! the MySQL client, `\connect` of psql. A server never receives them, so they are blanked. Where a command ends a
+//! statement, a semicolon takes its place.
 
 use flowscope_core::Dialect;
 
-/// Commands of SQL*Plus. A statement of SQL never begins with these words.
+/// The commands of SQL*Plus. An SQL statement never begins with these words.
 const SQL_PLUS: [&str; 20] = [
     "accept",
     "clear",
@@ -28,23 +28,23 @@ const SQL_PLUS: [&str; 20] = [
     "whenever",
 ];
 
-/// The script without the commands. Every byte keeps its place, so lines and columns do too.
+/// Returns the script without the commands. Every byte keeps its position, so lines and columns do too.
 pub(super) fn without_commands(text: &str, dialect: Dialect) -> String {
-    let mut reader = Reader { dialect, within: Within::Code, between: true, terminator: None };
+    let mut reader = CommandFilter { dialect, context: LexicalContext::Code, between: true, terminator: None };
     let mut written = Vec::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         reader.line(line, &mut written);
     }
-    // Characters are only ever replaced as a whole, by as many blanks as they have bytes.
+    // A character is only replaced as a whole, by as many blanks as it has bytes.
     String::from_utf8(written).unwrap_or_else(|_| text.to_owned())
 }
 
-/// Whether there is nothing in a script but white space and comments.
+/// Returns `true` if a script contains only white space and comments.
 pub(super) fn is_blank(text: &str) -> bool {
     without_leading_comments(text).is_empty()
 }
 
-/// The text from the first that is neither white space nor comment.
+/// Returns the text from the first character that is neither white space nor part of a comment.
 pub(super) fn without_leading_comments(text: &str) -> &str {
     let mut rest = text.trim_start();
     loop {
@@ -59,26 +59,26 @@ pub(super) fn without_leading_comments(text: &str) -> &str {
     }
 }
 
-/// What encloses the place that has been read up to.
+/// The lexical context at the current position.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Within {
+enum LexicalContext {
     Code,
     Comment,
     Quotes(u8),
 }
 
-struct Reader {
+struct CommandFilter {
     dialect: Dialect,
-    within: Within,
-    /// Whether no statement is open.
+    context: LexicalContext,
+    /// `true` if no statement is open.
     between: bool,
-    /// What ends a statement instead of a semicolon.
+    /// The text that ends a statement instead of a semicolon.
     terminator: Option<Vec<u8>>,
 }
 
-impl Reader {
+impl CommandFilter {
     fn line(&mut self, line: &str, written: &mut Vec<u8>) {
-        if self.within != Within::Code {
+        if self.context != LexicalContext::Code {
             return self.code(line.as_bytes(), written);
         }
         let said = line.trim();
@@ -96,7 +96,7 @@ impl Reader {
         }
     }
 
-    /// What `DELIMITER` asks for, if the line is one.
+    /// Returns the terminator that a `DELIMITER` line sets.
     fn delimiter(&self, line: &str) -> Option<Vec<u8>> {
         let mut words = line.split_ascii_whitespace();
         let is_one = words.next()?.eq_ignore_ascii_case("delimiter")
@@ -115,7 +115,7 @@ impl Reader {
         leaves
             || match self.dialect {
                 Dialect::Oracle => {
-                    // `SET ROLE` and its like are SQL.
+                    // `SET ROLE` and similar statements are SQL.
                     let sets = first == "set"
                         && !second
                             .is_some_and(|word| matches!(word, "role" | "transaction" | "constraint" | "constraints"));
@@ -127,16 +127,16 @@ impl Reader {
             }
     }
 
-    /// Copies SQL, and puts a semicolon wherever the client was told to see the end of a statement.
+    /// Copies SQL, and replaces the client's terminator by a semicolon.
     fn code(&mut self, line: &[u8], written: &mut Vec<u8>) {
         let mut at = 0;
         while at < line.len() {
             let rest = &line[at..];
-            if self.within == Within::Code && rest.starts_with(b"--") {
+            if self.context == LexicalContext::Code && rest.starts_with(b"--") {
                 break;
             }
             let length = self.step(rest);
-            let ends = self.within == Within::Code && self.ends_statement(rest);
+            let ends = self.context == LexicalContext::Code && self.ends_statement(rest);
             match &self.terminator {
                 Some(terminator) if ends => {
                     at += terminator.len();
@@ -150,7 +150,10 @@ impl Reader {
             }
             if ends {
                 self.between = true;
-            } else if self.within != Within::Comment && !rest[0].is_ascii_whitespace() && !rest.starts_with(b"*/") {
+            } else if self.context != LexicalContext::Comment
+                && !rest[0].is_ascii_whitespace()
+                && !rest.starts_with(b"*/")
+            {
                 self.between = false;
             }
         }
@@ -164,27 +167,27 @@ impl Reader {
         }
     }
 
-    /// Enters and leaves comments and quotes, and gives the number of bytes that belong together.
+    /// Enters and leaves comments and quotes. Returns the number of bytes that belong together.
     fn step(&mut self, rest: &[u8]) -> usize {
-        match (self.within, rest[0]) {
-            (Within::Code, b'/') if rest.starts_with(b"/*") => self.enter(Within::Comment, 2),
-            (Within::Code, quote @ (b'\'' | b'"' | b'`')) => self.enter(Within::Quotes(quote), 1),
-            (Within::Comment, b'*') if rest.starts_with(b"*/") => self.enter(Within::Code, 2),
-            (Within::Quotes(_), b'\\') if self.escapes() => rest.len().min(2),
-            (Within::Quotes(quote), byte) if byte == quote => {
-                self.within = Within::Code;
+        match (self.context, rest[0]) {
+            (LexicalContext::Code, b'/') if rest.starts_with(b"/*") => self.enter(LexicalContext::Comment, 2),
+            (LexicalContext::Code, quote @ (b'\'' | b'"' | b'`')) => self.enter(LexicalContext::Quotes(quote), 1),
+            (LexicalContext::Comment, b'*') if rest.starts_with(b"*/") => self.enter(LexicalContext::Code, 2),
+            (LexicalContext::Quotes(_), b'\\') if self.escapes() => rest.len().min(2),
+            (LexicalContext::Quotes(quote), byte) if byte == quote => {
+                self.context = LexicalContext::Code;
                 1
             }
             _ => 1,
         }
     }
 
-    fn enter(&mut self, within: Within, length: usize) -> usize {
-        self.within = within;
+    fn enter(&mut self, context: LexicalContext, length: usize) -> usize {
+        self.context = context;
         length
     }
 
-    /// Whether a backslash in quotes belongs to the character after it.
+    /// Returns `true` if a backslash in quotes escapes the next character.
     fn escapes(&self) -> bool {
         matches!(
             self.dialect,
@@ -202,7 +205,7 @@ fn is_number(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Writes blanks in the place of a line that is a command, beginning with the byte given.
+/// Writes a command line as blanks, beginning with the given byte.
 fn blank(line: &str, first: u8, written: &mut Vec<u8>) {
     let from = written.len();
     written.extend(line.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { byte } else { b' ' }));
@@ -216,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_of_sql_plus_are_blanked_where_no_statement_is_open() {
+    fn sql_plus_commands_are_blanked_between_statements() {
         let sql = "PROMPT it's ä\nset define off\nselect a\nfrom t\n/\nupdate t\nset a = 1;\n@next.sql\nexit\n";
         let blanks = " ".repeat("PROMPT it's ä".len());
         let left = format!(
@@ -227,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slash_in_a_comment_or_a_string_is_left_alone() {
+    fn a_slash_in_a_comment_or_a_string_is_unchanged() {
         for sql in ["/*\n/\n*/ select 1", "select 'a\n/\nb' from t", "select a\n/ b from t"] {
             assert_eq!(without_commands(sql, Dialect::Oracle), sql);
         }

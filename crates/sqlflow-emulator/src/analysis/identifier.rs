@@ -1,60 +1,60 @@
-//! Identifiers: how they are written, how a dialect folds them, and when two of them mean the same thing.
+//! Identifiers: their text, their form after case folding, and the comparison of two identifiers.
 
 use flowscope_core::Dialect;
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 
-use super::Range;
+use super::SourceRange;
 
 /// An identifier of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Name {
-    /// As written, quotes included.
+pub(super) struct Identifier {
+    /// The text as written, including quotes.
     pub(super) written: String,
-    /// Folded to the case of the dialect, without quotes.
+    /// The text in the case that the dialect folds it to, without quotes.
     pub(super) normal: String,
-    /// Equal for two identifiers that mean the same thing.
+    /// A key that is equal for two identifiers with the same meaning.
     pub(super) key: String,
-    pub(super) at: Range,
+    pub(super) at: SourceRange,
 }
 
-/// Which case an identifier without quotes is folded to.
+/// The case to which an identifier without quotes is folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fold {
+enum CaseFolding {
     Upper,
     Lower,
     /// Identifiers are compared without regard to case, with and without quotes.
     Never,
 }
 
-fn fold(dialect: Dialect) -> Fold {
+fn fold(dialect: Dialect) -> CaseFolding {
     match dialect {
-        Dialect::Oracle | Dialect::Snowflake | Dialect::Ansi => Fold::Upper,
-        Dialect::Postgres | Dialect::Redshift => Fold::Lower,
-        _ => Fold::Never,
+        Dialect::Oracle | Dialect::Snowflake | Dialect::Ansi => CaseFolding::Upper,
+        Dialect::Postgres | Dialect::Redshift => CaseFolding::Lower,
+        _ => CaseFolding::Never,
     }
 }
 
-impl Name {
-    /// The name an identifier stands for.
-    pub(super) fn of(ident: &Ident, dialect: Dialect, at: Range) -> Self {
+impl Identifier {
+    /// Reads an identifier in a dialect.
+    pub(super) fn of(ident: &Ident, dialect: Dialect, at: SourceRange) -> Self {
         let quoted = ident.quote_style.is_some();
         let value = &ident.value;
         let (normal, key) = match fold(dialect) {
-            Fold::Never => (value.clone(), value.to_lowercase()),
+            CaseFolding::Never => (value.clone(), value.to_lowercase()),
             _ if quoted => (value.clone(), value.clone()),
-            Fold::Upper => (value.to_uppercase(), value.to_uppercase()),
-            Fold::Lower => (value.clone(), value.to_lowercase()),
+            CaseFolding::Upper => (value.to_uppercase(), value.to_uppercase()),
+            CaseFolding::Lower => (value.clone(), value.to_lowercase()),
         };
         Self { written: ident.to_string(), normal, key, at }
     }
 
-    /// A name that no statement wrote.
-    pub(super) fn made_up(text: impl Into<String>, dialect: Dialect, at: Range) -> Self {
+    /// Creates an identifier that no statement contains.
+    pub(super) fn made_up(text: impl Into<String>, dialect: Dialect, at: SourceRange) -> Self {
         Self::of(&Ident::new(text), dialect, at)
     }
 }
 
-/// The identifiers of a qualified name. Parts that are function calls have no name.
+/// Returns the identifiers of a qualified name. Parts that are function calls are left out.
 pub(super) fn parts(name: &ObjectName) -> Vec<&Ident> {
     name.0.iter().filter_map(ObjectNamePart::as_ident).collect()
 }
@@ -64,11 +64,11 @@ mod tests {
     use super::*;
 
     fn key(dialect: Dialect, ident: &Ident) -> String {
-        Name::of(ident, dialect, Range::default()).key
+        Identifier::of(ident, dialect, SourceRange::default()).key
     }
 
     #[test]
-    fn quotes_keep_an_identifier_apart_where_the_dialect_says_so() {
+    fn quotes_distinguish_identifiers_where_the_dialect_says_so() {
         let (bare, quoted) = (Ident::new("orders"), Ident::with_quote('"', "orders"));
         assert_ne!(key(Dialect::Oracle, &bare), key(Dialect::Oracle, &quoted));
         assert_eq!(key(Dialect::Oracle, &bare), key(Dialect::Oracle, &Ident::with_quote('"', "ORDERS")));

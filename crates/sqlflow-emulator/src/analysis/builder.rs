@@ -1,0 +1,228 @@
+//! The lineage under construction. Owns the ids, the object of each table and the numbering of intermediate results.
+
+mod columns;
+mod objects;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use flowscope_core::Dialect;
+use sqlparser::ast::Ident;
+use sqlparser::tokenizer::Span;
+
+use columns::PassThrough;
+
+use super::expression::DataFlow;
+use super::identifier::Identifier;
+use super::lineage::JoinCondition;
+use super::{
+    AnalysisSettings, ColumnIndex, Diagnostic, DiagnosticKind, Effect, Endpoint, Lineage, ObjectIndex, Process,
+    Relationship, RelationshipKind, SourceRange,
+};
+
+/// A lineage under construction.
+pub(super) struct LineageBuilder {
+    pub(super) settings: AnalysisSettings,
+    lineage: Lineage,
+    next_id: u32,
+    stored: HashMap<Vec<String>, ObjectIndex>,
+    columns: HashMap<(ObjectIndex, String), usize>,
+    counters: HashMap<String, usize>,
+    complete: HashSet<ObjectIndex>,
+    pass_throughs: HashMap<ObjectIndex, Vec<PassThrough>>,
+    /// The columns that are part of what a `*` of the same object stands for.
+    passed_columns: HashSet<ColumnIndex>,
+    /// The flow into every column of a function that is used as a table.
+    arguments: HashMap<ObjectIndex, DataFlow>,
+    scripts: usize,
+    scripts_with_definitions: usize,
+    /// The range of the current statement.
+    pub(super) base: SourceRange,
+    /// The process of the current statement, if the statement changes the database.
+    pub(super) process: Option<usize>,
+    /// `true` once nobody waits for the lineage any more.
+    pub(super) abandoned: Arc<AtomicBool>,
+}
+
+impl LineageBuilder {
+    pub(super) fn new(settings: AnalysisSettings) -> Self {
+        let lineage = Lineage { vendor: settings.vendor.name().to_owned(), ..Lineage::default() };
+        Self {
+            settings,
+            lineage,
+            next_id: 1,
+            stored: HashMap::new(),
+            columns: HashMap::new(),
+            counters: HashMap::new(),
+            complete: HashSet::new(),
+            pass_throughs: HashMap::new(),
+            passed_columns: HashSet::new(),
+            arguments: HashMap::new(),
+            scripts: 0,
+            scripts_with_definitions: 0,
+            base: SourceRange::default(),
+            process: None,
+            abandoned: Arc::default(),
+        }
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn finish(mut self) -> Lineage {
+        self.lineage.next_id = self.next_id;
+        self.lineage
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.settings.vendor.dialect()
+    }
+
+    /// Counts a statement as understood.
+    pub(super) fn understood(&mut self) {
+        self.lineage.statements += 1;
+    }
+
+    /// Reverts the count of one understood statement.
+    pub(super) fn not_understood(&mut self) {
+        self.lineage.statements = self.lineage.statements.saturating_sub(1);
+    }
+
+    /// Returns the number of the next script.
+    pub(super) fn next_script(&mut self) -> usize {
+        self.scripts += 1;
+        self.scripts - 1
+    }
+
+    /// Returns the number of the next script whose definitions are collected.
+    pub(super) fn next_script_of_definitions(&mut self) -> usize {
+        self.scripts_with_definitions += 1;
+        self.scripts_with_definitions - 1
+    }
+
+    pub(super) fn add_diagnostic(
+        &mut self,
+        kind: DiagnosticKind,
+        file: &str,
+        message: String,
+        at: Option<SourceRange>,
+    ) {
+        self.lineage.diagnostics.push(Diagnostic { kind, message, file: file.to_owned(), at });
+    }
+
+    /// Returns the range of a span of the current statement within its script.
+    pub(super) fn range_of(&self, span: Span) -> SourceRange {
+        if span == Span::empty() {
+            return self.base;
+        }
+        let moved = |line: u64, column: u64| {
+            let (first_line, first_column) = self.base.start;
+            if line == 1 { (first_line, first_column + column - 1) } else { (first_line + line - 1, column) }
+        };
+        SourceRange {
+            start: moved(span.start.line, span.start.column.max(1)),
+            end: moved(span.end.line, span.end.column.max(1)),
+            script: self.base.script,
+        }
+    }
+
+    pub(super) fn name(&self, ident: &Ident) -> Identifier {
+        Identifier::of(ident, self.dialect(), self.range_of(ident.span))
+    }
+
+    pub(super) fn made_up_identifier(&self, text: impl Into<String>, at: SourceRange) -> Identifier {
+        Identifier::made_up(text, self.dialect(), at)
+    }
+
+    fn id(&mut self) -> u32 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    /// Increments a counter and returns it, for example the 2 in `RS-2`.
+    pub(super) fn count(&mut self, prefix: &str) -> usize {
+        let counter = self.counters.entry(prefix.to_owned()).or_default();
+        *counter += 1;
+        *counter
+    }
+
+    /// Connects a flow to the column of a function.
+    pub(super) fn function_flow(&mut self, column: ColumnIndex, function: &str, flow: DataFlow) {
+        let parts = [
+            (RelationshipKind::Fdd, flow.values),
+            (RelationshipKind::Fdr, flow.deciding),
+            (RelationshipKind::Frd, flow.rows),
+        ];
+        for (kind, sources) in parts {
+            self.relate_by(kind, Effect::Function, column, sources, Some(function.to_owned()), None);
+        }
+    }
+
+    /// Creates an endpoint of a relationship where its column is defined.
+    pub(super) fn endpoint(&self, column: ColumnIndex) -> Endpoint {
+        Endpoint { column, clause: None, at: self.lineage.column(column).at }
+    }
+
+    /// Adds a relationship, unless it has no source.
+    pub(super) fn relate(
+        &mut self,
+        kind: RelationshipKind,
+        effect: Effect,
+        target: ColumnIndex,
+        sources: Vec<Endpoint>,
+    ) {
+        self.relate_by(kind, effect, target, sources, None, None);
+    }
+
+    pub(super) fn relate_by(
+        &mut self,
+        kind: RelationshipKind,
+        effect: Effect,
+        target: ColumnIndex,
+        sources: Vec<Endpoint>,
+        function: Option<String>,
+        join: Option<JoinCondition>,
+    ) {
+        let mut distinct: Vec<Endpoint> = Vec::with_capacity(sources.len());
+        for source in sources {
+            if !distinct.iter().any(|known| known.column == source.column && known.clause == source.clause) {
+                distinct.push(source);
+            }
+        }
+        if distinct.is_empty() {
+            return;
+        }
+        let target = self.endpoint(target);
+        // Steps inside a query are not attributed to the statement.
+        let process = self.process.filter(|_| effect.changes_the_database());
+        let id = self.id();
+        self.lineage.relationships.push(Relationship {
+            id,
+            kind,
+            effect,
+            target,
+            sources: distinct,
+            process,
+            function,
+            join,
+        });
+    }
+
+    /// Starts the process of the current statement, for example `Query Insert-1`.
+    pub(super) fn start_process(
+        &mut self,
+        routine: Option<&str>,
+        step: &str,
+        kind: &'static str,
+        query_hash: String,
+        at: SourceRange,
+    ) {
+        let prefix = format!("{} {step}", routine.unwrap_or("Query"));
+        let name = format!("{prefix}-{}", self.count(&prefix));
+        let id = self.id();
+        self.lineage.processes.push(Process { id, name, kind, routine: routine.map(str::to_owned), query_hash, at });
+        self.process = Some(self.lineage.processes.len() - 1);
+    }
+}

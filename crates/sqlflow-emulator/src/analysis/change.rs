@@ -1,0 +1,247 @@
+//! Statements that change rows: INSERT, UPDATE, DELETE and MERGE.
+
+use sqlparser::ast::{
+    Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, Merge, MergeAction, MergeInsertExpr,
+    MergeInsertKind, ObjectName, SetExpr, Spanned, TableFactor, TableObject, TableWithJoins, Update,
+    UpdateTableFromKind,
+};
+
+use super::identifier;
+use super::query::RecordSetRole;
+use super::resolution::{FromItem, NameScope};
+use super::walker::StatementWalker;
+use super::{Clause, ColumnIndex, Effect, ObjectIndex, ObjectKind, RelationshipKind};
+
+impl StatementWalker<'_> {
+    pub(super) fn insert(&mut self, insert: &Insert, text: &str) {
+        let TableObject::TableName(name) = &insert.table else {
+            return self.skip_statement("an insert into a function or a query is");
+        };
+        self.begin_statement("Insert", "sstinsert", text);
+        let table = self.builder.stored(name, ObjectKind::Table);
+        let columns: Vec<&Ident> = insert.columns.iter().chain(&insert.after_columns).collect();
+        let listed: Vec<ColumnIndex> = columns.into_iter().map(|ident| self.target_column(table, ident)).collect();
+        if let Some(source) = &insert.source {
+            let result = self.query(source, &RecordSetRole::Insert, None);
+            let literal = matches!(*source.body, SetExpr::Values(_));
+            let targets = self.insert_targets(table, listed, result, literal);
+            self.connect_columns(result, table, Effect::Insert, targets);
+        }
+        self.assign(&insert.assignments, table, table, &NameScope::within(None), Effect::Insert);
+        if insert.on.is_some() {
+            self.note_omission("the conflict clause of an insert, which may change existing rows, is");
+        }
+    }
+
+    /// Returns the columns that receive a query's columns by position: those listed, or all of a table that is known.
+    /// The columns of a `VALUES` list have no names to match.
+    fn insert_targets(
+        &mut self,
+        table: ObjectIndex,
+        listed: Vec<ColumnIndex>,
+        result: ObjectIndex,
+        literal: bool,
+    ) -> Option<Vec<ColumnIndex>> {
+        if !listed.is_empty() {
+            return Some(listed);
+        }
+        let known = self.builder.columns_of(table);
+        let fits = !self.builder.is_complete(result) || known.len() >= self.builder.columns_of(result).len();
+        if self.builder.is_complete(table) && fits { Some(known) } else { literal.then_some(known) }
+    }
+
+    pub(super) fn update(&mut self, update: &Update, text: &str) {
+        let mut scope = NameScope::within(None);
+        let mut joins = Vec::new();
+        let from = match &update.from {
+            Some(UpdateTableFromKind::BeforeSet(from) | UpdateTableFromKind::AfterSet(from)) => from.as_slice(),
+            None => &[],
+        };
+        // In `UPDATE a SET … FROM t AS a` the target is the alias, not a table named `a`.
+        let alias = self.single_name(&update.table).filter(|alias| self.names_alias(from, alias));
+        if alias.is_none() {
+            self.table_with_joins(&update.table, &mut scope, &mut joins);
+        }
+        for table in from {
+            self.table_with_joins(table, &mut scope, &mut joins);
+        }
+        let meant = |item: &&FromItem| alias.as_ref().is_none_or(|alias| item.is_qualified_by(alias));
+        let target = scope.items.iter().find(meant).map(|item| item.object);
+        let Some(target) = target else { return self.skip_statement("the target of an update is") };
+        self.begin_statement("Update", "sstupdate", text);
+        let at = self.range(update.table.span());
+        let set = self.builder.numbered(ObjectKind::UpdateSet, "UPDATE-SET", at);
+        self.assign(&update.assignments, set, target, &scope, Effect::Update);
+        self.join_conditions(&joins, set, &scope, Effect::Select);
+        if let Some(selection) = &update.selection {
+            self.filter_rows_by(selection, Clause::Where, set, &scope, Effect::Select);
+        }
+        self.inherit_rows(&scope, set);
+        self.rows_to_rows(set, target, Effect::Update);
+    }
+
+    /// Returns the name of a table if it is a single word without an alias.
+    fn single_name(&self, table: &TableWithJoins) -> Option<String> {
+        let TableFactor::Table { name, alias: None, .. } = &table.relation else { return None };
+        let [single] = identifier::parts(name)[..] else { return None };
+        Some(self.builder.name(single).key)
+    }
+
+    fn names_alias(&self, tables: &[TableWithJoins], name: &str) -> bool {
+        let factors = tables
+            .iter()
+            .flat_map(|table| std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation)));
+        let mut aliases = factors.filter_map(|factor| match factor {
+            TableFactor::Table { alias, .. } | TableFactor::Derived { alias, .. } => alias.as_ref(),
+            _ => None,
+        });
+        aliases.any(|alias| self.builder.name(&alias.name).key == name)
+    }
+
+    fn rows_to_rows(&mut self, from: ObjectIndex, to: ObjectIndex, effect: Effect) {
+        if self.builder.object(from).columns.iter().any(super::Column::is_relation_rows) {
+            let rows = self.builder.relation_rows(from);
+            let source = self.builder.endpoint(rows);
+            self.relate_rows(to, effect, vec![source]);
+        }
+    }
+
+    /// Reads `SET a = …`. The values pass through a record set, unless `set` is the target itself.
+    fn assign(
+        &mut self,
+        assignments: &[Assignment],
+        set: ObjectIndex,
+        target: ObjectIndex,
+        scope: &NameScope<'_>,
+        effect: Effect,
+    ) {
+        for assignment in assignments {
+            let names: Vec<&ObjectName> = match &assignment.target {
+                AssignmentTarget::ColumnName(name) => vec![name],
+                AssignmentTarget::Tuple(names) => names.iter().collect(),
+            };
+            let values = self.assigned(&assignment.value, names.len(), scope);
+            for (name, flow) in names.into_iter().zip(values) {
+                let Some(ident) = identifier::parts(name).last().copied() else { continue };
+                let changed = self.target_column(target, ident);
+                if set == target {
+                    self.builder.relate(RelationshipKind::Fdd, effect, changed, flow.values);
+                    continue;
+                }
+                let name = self.builder.name(ident);
+                let step = self.builder.column(set, &name);
+                self.connect_flow(step, flow);
+                let source = self.builder.endpoint(step);
+                self.builder.relate(RelationshipKind::Fdd, effect, changed, vec![source]);
+            }
+        }
+    }
+
+    /// Returns the values that are assigned to a number of columns: one for each item of a tuple or column of a
+    /// query.
+    fn assigned(&mut self, value: &Expr, width: usize, scope: &NameScope<'_>) -> Vec<super::expression::DataFlow> {
+        match value {
+            Expr::Tuple(items) if items.len() == width => {
+                items.iter().map(|item| self.expression(item, scope, Clause::SelectList)).collect()
+            }
+            Expr::Subquery(query) if width > 1 => {
+                let result = self.query(query, &RecordSetRole::Result, Some(scope));
+                let columns = self.builder.columns_of(result).into_iter().map(|column| self.builder.endpoint(column));
+                columns.map(|end| super::expression::DataFlow { values: vec![end], ..Default::default() }).collect()
+            }
+            other => vec![self.expression(other, scope, Clause::SelectList); width],
+        }
+    }
+
+    pub(super) fn delete(&mut self, delete: &Delete, text: &str) {
+        let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+        let mut scope = NameScope::within(None);
+        let mut joins = Vec::new();
+        for table in from.iter().chain(delete.using.iter().flatten()) {
+            self.table_with_joins(table, &mut scope, &mut joins);
+        }
+        let named = delete.tables.first().map(|name| {
+            let key =
+                identifier::parts(name).iter().map(|ident| self.builder.name(ident).key).collect::<Vec<_>>().join(".");
+            scope.items.iter().find(|item| item.is_qualified_by(&key)).map(|item| item.object)
+        });
+        let Some(target) = named.flatten().or_else(|| scope.items.first().map(|item| item.object)) else {
+            return self.skip_statement("the target of a delete is");
+        };
+        self.begin_statement("Delete", "sstdelete", text);
+        self.join_conditions(&joins, target, &scope, Effect::Delete);
+        if let Some(selection) = &delete.selection {
+            self.filter_rows_by(selection, Clause::Where, target, &scope, Effect::Delete);
+        }
+    }
+
+    pub(super) fn merge(&mut self, merge: &Merge, text: &str) {
+        let mut scope = NameScope::within(None);
+        let mut joins = Vec::new();
+        self.table_factor(&merge.table, &mut scope, &mut joins);
+        let Some(target) = scope.items.first().map(|item| item.object) else {
+            return self.skip_statement("the target of a merge is");
+        };
+        self.table_factor(&merge.source, &mut scope, &mut joins);
+        self.begin_statement("Merge", "sstmerge", text);
+        let at = self.range(merge.table.span());
+        for clause in &merge.clauses {
+            let (set, effect) = match &clause.action {
+                MergeAction::Update(update) => {
+                    let set = self.builder.numbered(ObjectKind::MergeUpdate, "MERGE-UPDATE", at);
+                    self.assign(&update.assignments, set, target, &scope, Effect::MergeUpdate);
+                    (set, Effect::MergeUpdate)
+                }
+                MergeAction::Insert(insert) => {
+                    let set = self.builder.numbered(ObjectKind::MergeInsert, "MERGE-INSERT", at);
+                    self.merge_insert(insert, set, target, &scope);
+                    (set, Effect::MergeInsert)
+                }
+                MergeAction::Delete { .. } => (target, Effect::Delete),
+            };
+            self.filter_rows_by(&merge.on, Clause::JoinCondition, set, &scope, Effect::Merge);
+            if let Some(predicate) = &clause.predicate {
+                self.filter_rows_by(predicate, Clause::Where, set, &scope, Effect::Merge);
+            }
+            if set != target {
+                self.rows_to_rows(set, target, effect);
+            }
+        }
+    }
+
+    fn merge_insert(&mut self, insert: &MergeInsertExpr, set: ObjectIndex, target: ObjectIndex, scope: &NameScope<'_>) {
+        let MergeInsertKind::Values(values) = &insert.kind else {
+            return self.insert_row(set, target, scope);
+        };
+        let idents: Vec<&Ident> =
+            insert.columns.iter().filter_map(|name| identifier::parts(name).last().copied()).collect();
+        let mut targets: Vec<ColumnIndex> = idents.into_iter().map(|ident| self.target_column(target, ident)).collect();
+        if targets.is_empty() {
+            targets = if self.builder.is_complete(target) { self.builder.columns_of(target) } else { Vec::new() };
+        }
+        for value in values.rows.iter().flatten().skip(targets.len()) {
+            // The columns of the table are unknown, so they are named after the values.
+            let name = self.name_of_value(value);
+            targets.push(self.builder.column(target, &name));
+        }
+        for (changed, value) in
+            values.rows.iter().flatten().enumerate().filter_map(|(i, value)| Some((*targets.get(i)?, value)))
+        {
+            let name = self.builder.name_of(changed);
+            let step = self.builder.column(set, &name);
+            let flow = self.expression(value, scope, Clause::SelectList);
+            self.connect_flow(step, flow);
+            let source = self.builder.endpoint(step);
+            self.builder.relate(RelationshipKind::Fdd, Effect::MergeInsert, changed, vec![source]);
+        }
+    }
+
+    /// Reads `INSERT ROW`: every column of the source, by name.
+    fn insert_row(&mut self, set: ObjectIndex, target: ObjectIndex, scope: &NameScope<'_>) {
+        self.builder.mark_complete(set);
+        for item in scope.items.iter().skip(1) {
+            self.all_columns(set, item.object, &[], self.builder.base);
+        }
+        self.connect_columns(set, target, Effect::MergeInsert, None);
+    }
+}

@@ -1,0 +1,188 @@
+//! Name resolution: the objects in scope, and the column that an identifier refers to.
+
+use flowscope_core::Dialect;
+use sqlparser::ast::Ident;
+use sqlparser::tokenizer::Span;
+
+use super::builder::LineageBuilder;
+use super::identifier::Identifier;
+use super::walker::StatementWalker;
+use super::{Clause, ColumnIndex, Endpoint, ObjectIndex, ObjectKind, SourceRange};
+
+/// The objects that the names in a query can refer to.
+pub(super) struct NameScope<'a> {
+    pub(super) items: Vec<FromItem>,
+    pub(super) shared: Vec<SharedColumn>,
+    pub(super) outer: Option<&'a Self>,
+}
+
+/// A column by which tables are joined, and which therefore belongs to each of them.
+pub(super) struct SharedColumn {
+    pub(super) key: String,
+    pub(super) objects: Vec<ObjectIndex>,
+}
+
+/// One entry of a FROM clause.
+pub(super) struct FromItem {
+    /// The qualifiers that refer to it.
+    pub(super) names: Vec<String>,
+    pub(super) object: ObjectIndex,
+}
+
+impl<'a> NameScope<'a> {
+    pub(super) fn within(outer: Option<&'a Self>) -> Self {
+        Self { items: Vec::new(), shared: Vec::new(), outer }
+    }
+
+    /// Returns the objects that a column belongs to, if a join by name defines it.
+    pub(super) fn tables_sharing(&self, key: &str) -> &[ObjectIndex] {
+        let shared = self.shared.iter().find(|shared| shared.key == key);
+        shared.map_or(&[], |shared| shared.objects.as_slice())
+    }
+
+    pub(super) fn item(&self, qualifier: &str) -> Option<ObjectIndex> {
+        let found = self.items.iter().find(|item| item.is_qualified_by(qualifier));
+        found.map(|item| item.object).or_else(|| self.outer.and_then(|outer| outer.item(qualifier)))
+    }
+}
+
+impl NameScope<'_> {
+    /// Returns `true` if there is no object that a column could belong to.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.outer.is_none_or(NameScope::is_empty)
+    }
+}
+
+impl FromItem {
+    /// Returns `true` if a qualifier refers to this entry.
+    pub(super) fn is_qualified_by(&self, qualifier: &str) -> bool {
+        self.names.iter().any(|name| name == qualifier)
+    }
+}
+
+impl StatementWalker<'_> {
+    /// Returns the column that an identifier refers to.
+    pub(super) fn resolve(&mut self, parts: &[Ident], scope: &NameScope<'_>) -> Option<(ColumnIndex, SourceRange)> {
+        let (last, _) = parts.split_last()?;
+        let name = self.builder.name(last);
+        let at = self.range(Span::union_iter(parts.iter().map(|part| part.span)));
+        let found =
+            if parts.len() == 1 { self.resolve_bare(&name, scope) } else { self.resolve_qualified(parts, scope) };
+        let column = match found {
+            Some(column) => column,
+            None if is_not_a_column(last, parts.len() > 1) || scope.is_empty() => return None,
+            None => self.builder.orphan(&name, self.file),
+        };
+        Some((column, at))
+    }
+
+    /// Resolves `t.c`, `s.t.c`, and `c.field` of a column with a structured type.
+    fn resolve_qualified(&mut self, parts: &[Ident], scope: &NameScope<'_>) -> Option<ColumnIndex> {
+        let idents: Vec<&Ident> = parts.iter().collect();
+        for length in (1..parts.len()).rev() {
+            let qualifier = self.joined_key(&idents[..length]);
+            if let Some(object) = scope.item(&qualifier) {
+                let name = self.builder.name(&parts[length]);
+                return self.builder.find_column(object, &name);
+            }
+        }
+        let name = self.builder.name(&parts[0]);
+        let known = scope.items.iter().find_map(|item| self.builder.existing(item.object, &name));
+        known.or_else(|| {
+            (is_structured(self.builder) && scope.items.len() == 1).then(|| self.resolve_bare(&name, scope)).flatten()
+        })
+    }
+
+    fn resolve_bare(&mut self, name: &Identifier, scope: &NameScope<'_>) -> Option<ColumnIndex> {
+        let known = scope.items.iter().find_map(|item| {
+            self.builder.existing(item.object, name).filter(|_| self.builder.is_complete(item.object))
+        });
+        if known.is_some() {
+            return known;
+        }
+        if let Some(object) = scope.tables_sharing(&name.key).first() {
+            return self.builder.find_column(*object, name);
+        }
+        if let Some(element) = scope.items.iter().find(|item| self.is_element(item, name)) {
+            return self.builder.find_column(element.object, name);
+        }
+        let open: Vec<ObjectIndex> =
+            scope.items.iter().map(|item| item.object).filter(|object| !self.builder.is_complete(*object)).collect();
+        let chosen = match open.as_slice() {
+            [] => return scope.outer.and_then(|outer| self.resolve_bare(name, outer)),
+            [single] => Some(*single),
+            several => self.owner(several, name),
+        };
+        if chosen.is_some() && is_pseudo_column(name) {
+            return None;
+        }
+        chosen.and_then(|object| self.builder.find_column(object, name))
+    }
+
+    /// Returns `true` if a name stands for the single column of a function that is used as a table.
+    fn is_element(&self, item: &FromItem, name: &Identifier) -> bool {
+        let function = self.builder.object(item.object).kind == ObjectKind::Function;
+        function && item.is_qualified_by(&name.key) && !self.builder.is_complete(item.object)
+    }
+
+    /// Finds the only table that has the column according to the graph of `flowscope-core`.
+    fn owner(&self, candidates: &[ObjectIndex], name: &Identifier) -> Option<ObjectIndex> {
+        let column = name.normal.to_lowercase();
+        let owns = |object: &&ObjectIndex| {
+            let table = self.builder.object(**object);
+            let simple = table.normal_name.rsplit('.').next().unwrap_or_default().to_lowercase();
+            [simple, table.normal_name.to_lowercase()]
+                .into_iter()
+                .any(|table| self.owners.contains(&(table, column.clone())))
+        };
+        let mut owners = candidates.iter().filter(owns);
+        let owner = owners.next().copied();
+        owner.filter(|_| owners.next().is_none())
+    }
+
+    /// Returns a column that a join by name defines, in each of the tables it belongs to. Empty for any other column.
+    pub(super) fn shared_column(&mut self, name: &Identifier, clause: Clause, scope: &NameScope<'_>) -> Vec<Endpoint> {
+        let objects = scope.tables_sharing(&name.key);
+        let columns = objects.iter().filter_map(|object| self.builder.find_column(*object, name));
+        columns.map(|column| Endpoint { column, clause: Some(clause), at: name.at }).collect()
+    }
+
+    pub(super) fn joined_key(&self, idents: &[&Ident]) -> String {
+        idents.iter().map(|ident| self.builder.name(ident).key).collect::<Vec<_>>().join(".")
+    }
+}
+
+/// Returns `true` for a word that looks like a column and is a value of the session or of a sequence.
+fn is_pseudo_column(name: &Identifier) -> bool {
+    const WORDS: [&str; 12] = [
+        "sysdate",
+        "systimestamp",
+        "current_date",
+        "current_timestamp",
+        "current_time",
+        "localtimestamp",
+        "current_user",
+        "session_user",
+        "user",
+        "rownum",
+        "level",
+        "uid",
+    ];
+    name.written.starts_with('@') || WORDS.contains(&name.written.to_lowercase().as_str())
+}
+
+fn is_not_a_column(last: &Ident, qualified: bool) -> bool {
+    let word = last.value.to_lowercase();
+    let sequence = qualified && matches!(word.as_str(), "nextval" | "currval");
+    let name =
+        Identifier { written: last.to_string(), normal: String::new(), key: String::new(), at: SourceRange::default() };
+    sequence || is_pseudo_column(&name)
+}
+
+/// Returns `true` if `a.b` may be the field of a column.
+fn is_structured(builder: &LineageBuilder) -> bool {
+    matches!(
+        builder.dialect(),
+        Dialect::Bigquery | Dialect::Databricks | Dialect::Hive | Dialect::Duckdb | Dialect::Clickhouse
+    )
+}

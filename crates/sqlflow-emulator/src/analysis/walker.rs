@@ -1,0 +1,66 @@
+//! The walker over the syntax tree of a statement: its state, the ranges of expressions, and reports of omissions.
+
+use std::collections::HashMap;
+
+use sqlparser::ast::{Expr, Spanned};
+use sqlparser::tokenizer::Span;
+
+use super::builder::LineageBuilder;
+use super::line_index::LineIndex;
+use super::script::ColumnOwners;
+use super::{DiagnosticKind, Endpoint, ObjectIndex, SourceRange};
+
+/// Walks the syntax tree of one statement.
+pub(super) struct StatementWalker<'a> {
+    pub(super) builder: &'a mut LineageBuilder,
+    pub(super) file: &'a str,
+    pub(super) owners: &'a ColumnOwners,
+    /// The index of the text that the parser's spans refer to.
+    lines: LineIndex<'a>,
+    /// The common table expressions in scope, innermost last.
+    pub(super) ctes: Vec<HashMap<String, ObjectIndex>>,
+    /// The columns that the current query groups by.
+    pub(super) grouping: Vec<Endpoint>,
+    pub(super) depth: usize,
+    /// The procedure that contains the statement.
+    pub(super) routine: Option<String>,
+}
+
+impl<'a> StatementWalker<'a> {
+    pub(super) fn new(
+        builder: &'a mut LineageBuilder,
+        file: &'a str,
+        owners: &'a ColumnOwners,
+        source: &'a str,
+    ) -> Self {
+        let lines = LineIndex::of(source, 0);
+        Self { builder, file, owners, lines, ctes: Vec::new(), grouping: Vec::new(), depth: 0, routine: None }
+    }
+
+    pub(super) fn range(&self, span: Span) -> SourceRange {
+        self.builder.range_of(span)
+    }
+
+    /// Returns the range of an expression, including its closing parentheses.
+    pub(super) fn extent(&self, expression: &Expr) -> SourceRange {
+        let span = expression.span();
+        if span == Span::empty() {
+            return self.range(span);
+        }
+        self.range(self.lines.closed(span, matches!(expression, Expr::Function(_))))
+    }
+
+    /// Reports a part of the statement that is missing from the lineage.
+    pub(super) fn report_omission(&mut self, what: &str) {
+        let (line, column) = self.builder.base.start;
+        let message = format!("{}: {what} not analysed in the statement at line {line}, column {column}", self.file);
+        self.builder.add_diagnostic(DiagnosticKind::AnalyzeError, self.file, message, Some(self.builder.base));
+    }
+
+    /// Reports a detail of the statement that is missing from the lineage without making it wrong.
+    pub(super) fn note_omission(&mut self, what: &str) {
+        let (line, column) = self.builder.base.start;
+        let message = format!("{}: {what} not analysed in the statement at line {line}, column {column}", self.file);
+        self.builder.add_diagnostic(DiagnosticKind::SyntaxHint, self.file, message, Some(self.builder.base));
+    }
+}
