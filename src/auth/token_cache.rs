@@ -273,8 +273,8 @@ mod tests {
 
     /// Tests that run tasks in every order in which they can use the cache.
     ///
-    /// A task changes the cache only in critical sections under one lock. Between two of them it is at one of the points
-    /// where these tasks yield. The orders of their steps therefore cover everything that threads can do to the cache.
+    /// A task changes the cache only in critical sections under one lock. Between two of them it is at one of the
+    /// points where these tasks yield. The orders of their steps therefore cover everything that threads can do to the cache.
     mod in_every_order {
         use std::cell::{Cell, RefCell};
         use std::pin::Pin;

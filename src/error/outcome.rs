@@ -97,9 +97,9 @@ impl Error {
 
     /// Returns `true` if the same call may succeed when it is repeated soon.
     ///
-    /// Whether repeating it is also harmless depends on [`request_outcome`](Error::request_outcome): after
-    /// [`NotExecuted`](RequestOutcome::NotExecuted) it always is; after any other outcome only for calls that change
-    /// nothing, or that may be made twice.
+    /// A repetition may still do harm, depending on [`request_outcome`](Error::request_outcome): after
+    /// [`NotExecuted`](RequestOutcome::NotExecuted) it is always harmless; after any other outcome only for calls
+    /// that change nothing, or that may be made twice.
     ///
     /// ```
     /// # async fn example(job: sqlflow_client::Job) -> sqlflow_client::Result<()> {

@@ -50,8 +50,8 @@ impl Backoff {
         Self::default()
     }
 
-    /// Sets the maximum number of attempts, including the first. The default is 6: together with the other defaults, the
-    /// pauses then take 8 seconds on average and 16 at most.
+    /// Sets the maximum number of attempts, including the first. The default is 6: together with the other defaults,
+    /// the pauses then take 8 seconds on average and 16 at most.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;

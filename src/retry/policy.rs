@@ -7,7 +7,8 @@ use crate::Error;
 
 /// Decides whether a call that failed is retried, and when.
 ///
-/// The default is [`Backoff`](super::Backoff); [`ClientBuilder::retry`](crate::ClientBuilder::retry) sets another policy.
+/// The default is [`Backoff`](super::Backoff); [`ClientBuilder::retry`](crate::ClientBuilder::retry) sets
+/// another policy.
 ///
 /// The client asks the policy only after failures that are [retryable](Error::is_retryable), and only if a retry cannot
 /// do harm. That is no matter of policy: the table of [`RequestOutcome`](crate::RequestOutcome) says after which

@@ -34,8 +34,8 @@ impl Redactor {
         clean
     }
 
-    /// Returns the error without the secrets. If the message contained one, the source is dropped too, since it is likely
-    /// to contain it as well.
+    /// Returns the error without the secrets. If the message contained one, the source is dropped too, since it is
+    /// likely to contain it as well.
     pub(crate) fn redact_error(&self, error: Error) -> Error {
         let text = error.to_string();
         match self.redact(&text) {
