@@ -56,10 +56,10 @@ struct ErrorDetails {
     attempts: u32,
     /// The time that all attempts took together.
     elapsed: Duration,
-    reached: Option<Stage>,
-    /// Set where the kind alone no longer tells the outcome of the request.
+    reached: Option<RequestStage>,
+    /// The outcome of the request, where the kind alone does not determine it.
     outcome: Option<RequestOutcome>,
-    /// `true` if a repetition cannot succeed, although the kind suggests so.
+    /// `true` if a retry cannot succeed, although the kind suggests so.
     is_permanent: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -84,7 +84,7 @@ impl StdError for ErrorDetails {
 
 /// The stage that a failed request had reached, where it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum RequestStage {
     /// The request was not sent to its end.
     RequestUnsent,
     /// The response had begun.
@@ -128,7 +128,7 @@ impl Error {
         self.0.job_name.as_deref()
     }
 
-    /// Returns the number of attempts that were made: 1 for a call that was not repeated. It is 0 for a failure that
+    /// Returns the number of attempts that were made: 1 for a call that was not retried. It is 0 for a failure that
     /// needed no request, and for one that the envelope of a response reports.
     #[must_use]
     pub fn attempts(&self) -> u32 {
@@ -158,8 +158,8 @@ impl Error {
         Self::new(ErrorKind::InvalidInput, message)
     }
 
-    /// Makes an error of a failed file operation. The reason stands in the message, not in the chain of sources: a
-    /// path without its reason helps nobody.
+    /// Creates the error of a failed file operation. The message contains the reason, and the error has no source,
+    /// because a path without the reason helps nobody.
     pub(crate) fn io(what: impl fmt::Display, error: &std::io::Error) -> Self {
         Self::new(ErrorKind::Io, format!("{what}: {error}"))
     }
@@ -236,25 +236,25 @@ impl Error {
 
     /// Notes that the request was not sent to its end, so that the server cannot have executed it.
     pub(crate) fn with_request_unsent(self) -> Self {
-        self.with(|details| details.reached = Some(Stage::RequestUnsent))
+        self.with(|details| details.reached = Some(RequestStage::RequestUnsent))
     }
 
     /// Notes that the response had begun, so that the server has executed the request.
     pub(crate) fn within_response(self) -> Self {
-        self.with(|details| details.reached = Some(Stage::Response))
+        self.with(|details| details.reached = Some(RequestStage::Response))
     }
 
-    /// Notes that a repetition cannot succeed.
+    /// Notes that a retry cannot succeed.
     pub(crate) fn permanent(self) -> Self {
         self.with(|details| details.is_permanent = true)
     }
 
     fn is_request_unsent(&self) -> bool {
-        self.0.reached == Some(Stage::RequestUnsent)
+        self.0.reached == Some(RequestStage::RequestUnsent)
     }
 
     pub(crate) fn is_within_response(&self) -> bool {
-        self.0.reached == Some(Stage::Response)
+        self.0.reached == Some(RequestStage::Response)
     }
 
     /// Returns the id of the job that the error is about, as text.
@@ -300,13 +300,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_source_can_be_downcast_to_the_type_it_is() {
+    fn the_source_can_be_downcast_to_its_own_type() {
         let error = Error::invalid("x").caused_by(std::io::Error::other("y"));
         assert!(StdError::source(&error).unwrap().is::<std::io::Error>());
     }
 
     #[test]
-    fn changing_a_clone_leaves_the_original_as_it_was() {
+    fn changing_a_clone_does_not_change_the_original() {
         let one = Error::invalid("x");
         let other = one.clone().with_code(5);
         assert_eq!((one.code(), other.code()), (None, Some(5)));

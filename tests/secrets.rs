@@ -198,7 +198,7 @@ async fn no_secret_leaves_a_form_body() {
     assert_eq!(find(&said, &secrets), None, "shown by Debug, Display or a cause");
     let log = log.text();
     assert!(log.contains("sqlflow") && log.len() > 10_000, "nothing was logged");
-    assert!(log.contains("trying again"), "no call was repeated");
+    assert!(log.contains("retrying after a failed attempt"), "no call was repeated");
     assert_eq!(find(&log, &secrets), None, "logged");
 
     let requests = tap.requests();

@@ -5,23 +5,33 @@ use std::fmt;
 use crate::wire::{ON_PREMISE_TOKEN, Secret};
 use crate::{Error, Result};
 
-/// The user of on-premise servers that ask for no account, as the vendor's own clients send it.
+/// The user id that the vendor's own clients send to self-hosted servers without accounts.
 const ON_PREMISE_USER: &str = "gudu|0123456789";
 
-/// How a client proves who it is.
+/// The credentials with which a client authenticates.
 ///
 /// | server | credentials |
 /// |---|---|
-/// | cloud, and on-premise servers with accounts | [`Credentials::secret_key`]: a token is asked for when needed, kept, and renewed shortly before it expires |
-/// | the same, with a token from elsewhere | [`Credentials::token`]: sent as it is, never renewed |
-/// | on-premise servers without accounts, or that ignore tokens | [`Credentials::on_premise`], the default |
+/// | the cloud, and self-hosted servers with accounts | [`Credentials::secret_key`]: the client requests a token when it needs one, caches it, and renews it shortly before it expires |
+/// | the same servers, with a token that the program already has | [`Credentials::token`]: sent as it is, never renewed |
+/// | self-hosted servers without accounts, or that ignore tokens | [`Credentials::on_premise`], the default |
 ///
-/// A token is renewed shortly before it ends, and once in the middle of a call when the server refuses it (code 401).
-/// All tasks that need one wait for one request. How long it lives is counted from when it was issued, so that a local
-/// clock that is wrong by hours does no harm. A secret key that is refused is an error at once.
+/// The client renews a token shortly before it expires, and once during a call if the server refuses it (code 401).
+/// All tasks that need a token share one request. The lifetime of a token is counted from the time at which it was
+/// issued, so that a local clock that is wrong by hours does no harm. If the server refuses the secret key, the call
+/// fails at once.
 ///
-/// Redactor go into form bodies and nowhere else; the exceptions are the GET operations of [`api`](crate::api), four of
-/// which take a token in the URL for want of a body, and one the user id.
+/// Secrets are sent in request bodies and nowhere else. The exceptions are GET operations of [`api`](crate::api), which
+/// have no request body: four of them send a token in the URL, and one the user id.
+///
+/// ```
+/// use sqlflow_client::{Client, Credentials};
+///
+/// let credentials = Credentials::secret_key("auth0|5fc8", "hush-hush");
+/// let sqlflow =
+///     Client::builder("https://api.gudusoft.com").credentials(credentials).build()?;
+/// # Ok::<(), sqlflow_client::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Credentials {
     user_id: String,
@@ -35,28 +45,31 @@ pub(super) enum Proof {
 }
 
 impl Credentials {
-    /// A user id and its secret key, as the account page of SQLFlow shows them.
+    /// Creates credentials from a user id and its secret key, which the account page of SQLFlow shows.
     pub fn secret_key(user_id: impl Into<String>, secret_key: impl Into<Secret>) -> Self {
         Self { user_id: user_id.into(), proof: Proof::SecretKey(secret_key.into()) }
     }
 
-    /// A user id and a token that was made for it.
+    /// Creates credentials from a user id and a token that was generated for it.
     pub fn token(user_id: impl Into<String>, token: impl Into<Secret>) -> Self {
         Self { user_id: user_id.into(), proof: Proof::Token(token.into()) }
     }
 
-    /// No account: the user and the literal token that the vendor's clients send to on-premise servers.
+    /// Creates credentials without an account: the user id and the literal token that the vendor's clients send to
+    /// self-hosted servers.
     #[must_use]
     pub fn on_premise() -> Self {
         Self::token(ON_PREMISE_USER, ON_PREMISE_TOKEN)
     }
 
-    /// From `SQLFLOW_USER_ID` with `SQLFLOW_SECRET_KEY` or `SQLFLOW_TOKEN`; without any of them,
-    /// [`Credentials::on_premise`]. A variable that is empty counts as not set. With both a secret key and a token
-    /// the key is used, since it can be renewed.
+    /// Reads credentials from the environment: `SQLFLOW_USER_ID` with `SQLFLOW_SECRET_KEY` or `SQLFLOW_TOKEN`.
+    ///
+    /// Without any of these variables, it returns [`Credentials::on_premise`]. An empty variable counts as not set. If
+    /// there is both a secret key and a token, the key is used, since the client can renew a token with it.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) names the variable that is missing or not Unicode.
+    /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) with the name of the variable that is missing or not
+    /// Unicode.
     pub fn from_env() -> Result<Self> {
         Self::from_variables(variable)
     }
@@ -82,21 +95,24 @@ impl Credentials {
         }
     }
 
-    /// The user id.
+    /// Returns the user id.
     #[must_use]
     pub fn user_id(&self) -> &str {
         &self.user_id
     }
 
+    /// Checks that neither the user id nor the secret is empty.
     pub(crate) fn check(&self) -> Result<()> {
         if self.user_id.trim().is_empty() {
-            return Err(Error::invalid("the user id is empty: a secret key or token belongs to one"));
+            return Err(Error::invalid("the user id is empty: set the one that the secret key or token belongs to"));
         }
         match &self.proof {
             Proof::SecretKey(secret) if secret.expose().is_empty() => Err(Error::invalid(
                 "the secret key is empty: use Credentials::on_premise() for a server without accounts",
             )),
-            Proof::Token(token) if token.expose().is_empty() => Err(Error::invalid("the token is empty")),
+            Proof::Token(token) if token.expose().is_empty() => {
+                Err(Error::invalid("the token is empty: use Credentials::on_premise() for a server without accounts"))
+            }
             _ => Ok(()),
         }
     }
@@ -120,7 +136,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The value of an environment variable; an empty one counts as not set.
+/// Returns the value of an environment variable. An empty one counts as not set.
 pub(crate) fn variable(name: &str) -> Result<Option<String>> {
     match std::env::var(name) {
         Ok(value) if value.trim().is_empty() => Ok(None),
@@ -160,14 +176,14 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_environment_means_on_premise() {
+    fn without_variables_the_credentials_are_those_for_servers_without_accounts() {
         let credentials = from(&[]).unwrap();
         assert_eq!(credentials.user_id(), "gudu|0123456789");
         assert!(matches!(credentials.proof, Proof::Token(token) if token.expose() == "token"));
     }
 
     #[test]
-    fn a_secret_key_is_preferred_to_a_token() {
+    fn the_environment_prefers_a_secret_key_to_a_token() {
         let all = [("SQLFLOW_USER_ID", "u"), ("SQLFLOW_SECRET_KEY", "k"), ("SQLFLOW_TOKEN", "t")];
         assert!(matches!(from(&all).unwrap().proof, Proof::SecretKey(_)));
         assert!(matches!(from(&[all[0], all[2]]).unwrap().proof, Proof::Token(_)));

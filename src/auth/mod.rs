@@ -1,6 +1,7 @@
-//! Authentication: the credentials of a user, and the token that a client gets for them.
+//! Authentication: the credentials of a user, and the cache of the token that a client gets for them.
 
 mod credentials;
+mod token;
 mod token_cache;
 
 pub use self::credentials::Credentials;

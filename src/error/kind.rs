@@ -30,7 +30,7 @@ pub enum ErrorKind {
     Protocol,
     /// An upload, a response, or an export that the server refuses to write exceeds a limit.
     TooLarge,
-    /// The job failed. The message of the server is in the text.
+    /// The job failed. The error text contains the message of the server.
     JobFailed,
     /// The job does not exist or has been deleted.
     JobNotFound,

@@ -2,9 +2,9 @@
 
 use super::{Error, ErrorKind};
 
-/// What is known about the execution of a request that failed, from [`Error::request_outcome`].
+/// The known facts about the execution of a failed request, returned by [`Error::request_outcome`].
 ///
-/// Together with [`Error::is_retryable`] it decides everything that the client repeats. *Read* stands for every
+/// Together with [`Error::is_retryable`] it decides everything that the client retries. *Read* stands for every
 /// operation whose repetition does no harm ([`Operation::repeatable`](crate::api::Operation::repeatable)), *change*
 /// for all others. A submission is a change that the client [settles](crate::job::Settling): it looks for the job
 /// before it submits again.
@@ -47,7 +47,8 @@ pub enum RequestOutcome {
     Executed,
 }
 
-/// The HTTP statuses with which gateways and CDNs speak for a server that they could not reach or that did not respond.
+/// A failure that a gateway or CDN reports, by its HTTP status, for a server that it did not reach or that did not
+/// respond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum GatewayFailure {
     /// The server was not reached, or dropped the connection.
@@ -77,7 +78,7 @@ impl Error {
             return RequestOutcome::NotExecuted;
         }
         match (GatewayFailure::of(self.status()), self.kind()) {
-            // The status counts, whatever the body next to it says: it is the gateway that speaks.
+            // The status counts, whatever the body says: it is the gateway that reports the failure.
             (Some(GatewayFailure::Timeout), _) => RequestOutcome::Incomplete,
             (Some(GatewayFailure::NoServer), _) => RequestOutcome::Unanswered,
             (None, ErrorKind::Interrupted) if self.is_within_response() => RequestOutcome::Incomplete,
@@ -96,9 +97,9 @@ impl Error {
 
     /// Returns `true` if the same call may succeed when it is repeated soon.
     ///
-    /// Whether repeating it is also harmless depends on [`request_outcome`](Error::request_outcome): after
-    /// [`NotExecuted`](RequestOutcome::NotExecuted) it always is; after any other outcome only for calls that change
-    /// nothing, or that may be made twice.
+    /// A repetition may still do harm, depending on [`request_outcome`](Error::request_outcome): after
+    /// [`NotExecuted`](RequestOutcome::NotExecuted) it is always harmless; after any other outcome only for calls
+    /// that change nothing, or that may be made twice.
     ///
     /// ```
     /// # async fn example(job: sqlflow_client::Job) -> sqlflow_client::Result<()> {
@@ -124,8 +125,8 @@ impl Error {
         }
     }
 
-    /// Returns `true` if a later poll of the same job may succeed: the failure is in the way between client and
-    /// server, or in the server, and not in the request.
+    /// Returns `true` if a later poll of the same job may succeed: the failure is in the connection to the server, or in
+    /// the server, and not in the request.
     pub(crate) fn is_transient_for_polling(&self) -> bool {
         self.is_retryable()
             || matches!(self.kind(), ErrorKind::Protocol | ErrorKind::Server)
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_was_not_sent_for_want_of_a_token_may_be_polled_again() {
+    fn a_poll_that_was_not_sent_because_there_was_no_token_may_be_repeated() {
         let error = error(ErrorKind::Protocol, None).with_request_unsent();
         assert_eq!(error.request_outcome(), RequestOutcome::NotExecuted);
         assert!(!error.is_retryable() && error.is_transient_for_polling());

@@ -90,7 +90,7 @@ impl JobService {
         if let Some(info) = list.named(name) {
             return Ok(Some(info));
         }
-        if list.is_short() {
+        if list.is_incomplete() {
             let text =
                 format!("the list of jobs is not whole by its own count, so that {name:?} may be there all the same");
             return Err(Error::new(ErrorKind::Protocol, text));

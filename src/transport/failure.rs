@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 
-use crate::wire::{EnvelopeHead, SHOWN, shortened, snippet};
+use crate::wire::{EnvelopeHead, MAX_SNIPPET, shortened, snippet};
 use crate::{Error, ErrorKind};
 
 /// A failure below HTTP. The URL is left out: that of a GET carries credentials.
@@ -68,7 +68,7 @@ pub(super) fn within_answer(error: reqwest::Error) -> Error {
 
 /// An answer in a compression that was not asked for.
 pub(super) fn packed_otherwise(encoding: &str) -> Error {
-    let encoding = shortened(encoding, SHOWN);
+    let encoding = shortened(encoding, MAX_SNIPPET);
     Error::new(ErrorKind::Protocol, format!("the answer is packed as {encoding:?}, and gzip alone was asked for"))
 }
 

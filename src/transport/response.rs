@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 
 use super::body::{ByteStream, without_mark};
 use super::{Limits, failure};
-use crate::wire::{EnvelopeHead, FromResponse, Operation, Redactor, SNIPPET};
+use crate::wire::{EnvelopeHead, FromResponse, MAX_SNIPPET_INPUT, Operation, Redactor};
 use crate::{Error, ErrorKind, Result};
 
 /// A failing envelope is short. More than this is an answer.
@@ -42,7 +42,7 @@ pub(super) async fn receive(
     let length = response.content_length();
     let mut body = ByteStream::of(response, limits.stall_timeout)?;
     if status != StatusCode::OK {
-        let (first, _) = body.peek(SNIPPET).await;
+        let (first, _) = body.peek(MAX_SNIPPET_INPUT).await;
         let text = String::from_utf8_lossy(&first);
         let error = failure::of_status(status, &headers, &secrets.redact(&text));
         return Err(secrets.redact_error(error));

@@ -1,4 +1,4 @@
-//! What answers are wrapped in. Owns the rule that the code inside decides, not the HTTP status.
+//! The envelope around every response. Owns the rule that the code inside it decides, not the HTTP status.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,97 +12,108 @@ use super::lenient::text_of;
 use super::{Redactor, excerpt};
 use crate::{Error, ErrorKind, Result};
 
-/// The codes of a success: 203 has been seen with complete data and an error text beside it.
+/// The codes of a success: 203 has been observed with complete data and an error text next to it.
 pub(super) const SUCCESS: [i64; 2] = [200, 203];
 
-/// The parts of a lineage that may stand beside the code instead of under `data`.
-const MODEL: [&str; 2] = ["dbobjs", "sqlflow"];
+/// The fields of a lineage document that may be next to the code instead of under `data`.
+const LINEAGE_FIELDS: [&str; 2] = ["dbobjs", "sqlflow"];
 
-/// What servers answer when their work queue is full.
+/// The error text of servers whose work queue is full.
 const BUSY: &str = "service is busy";
-/// What servers answer when an export has more relationships than they write.
+/// The error text of servers that are asked for an export with more relationships than they write.
 const TOO_MANY: &str = "too large to export";
 
-/// JSON that is read from an answer.
+/// A JSON type that a response is read into.
 pub(crate) trait FromResponse: DeserializeOwned {
-    /// Takes secrets out of what the server says of a failure.
+    /// Removes secrets from the texts with which the server describes a failure.
     fn clean(&mut self, secrets: &Redactor);
 }
 
-/// The answer of most operations: a code, and data of a shape that the operation decides.
+/// The response of most operations: a code, and data whose shape depends on the operation.
 ///
-/// Data is read whatever the code says, as far as it has the expected shape: servers send it beside warnings, and
-/// some operations beside errors. Fields that are not listed here are in [`other`](Envelope::other).
+/// Data of the expected shape is read whatever the code says: servers send it together with warnings, and some
+/// operations together with errors. Fields that are not listed here are in [`other`](Envelope::other).
+///
+/// ```
+/// use sqlflow_client::api::Envelope;
+///
+/// let body = r#"{"code": 203, "data": [1, 2], "error": "table t is unknown"}"#;
+/// let envelope: Envelope<Vec<u32>> = serde_json::from_str(body)?;
+/// assert_eq!(envelope.warnings().collect::<Vec<_>>(), ["table t is unknown"]);
+/// assert_eq!(envelope.into_data()?, [1, 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Envelope<T> {
-    /// 200 is success, 203 success with warnings, 4xx the caller's fault, 5xx the server's.
+    /// The code: 200 is a success, 203 a success with warnings, 4xx a fault of the caller, 5xx a fault of the server.
     pub code: i64,
-    /// The answer.
+    /// The data of the response.
     pub data: Option<T>,
-    /// What went wrong, or warnings of a success, joined by newlines.
+    /// The error, or the warnings of a success, joined by newlines.
     pub error: Option<String>,
-    /// More about the error, from newer operations.
+    /// Further details of the error, from newer operations.
     pub message: Option<String>,
-    /// Names the answer in later questions.
+    /// The id by which later requests refer to this response.
     pub session_id: Option<String>,
-    /// The job that was asked about.
+    /// The id of the job that the request was about.
     pub job_id: Option<String>,
     /// All other fields.
     pub other: Map<String, Value>,
-    /// Whether there is a `data`, be it none or an empty text.
+    /// `true` if there is a field `data`, even if it is `null` or an empty string.
     pub(crate) mentions_data: bool,
 }
 
 impl<T> Envelope<T> {
-    /// Whether the code is that of a success, with or without warnings.
+    /// Returns `true` if the code is that of a success, with or without warnings.
     #[must_use]
     pub fn is_success(&self) -> bool {
         SUCCESS.contains(&self.code)
     }
 
-    /// The error text beside a success, a line each.
+    /// Returns the warnings of a success, which are the lines of its error text. There are none for a failure.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
         let text = self.error.as_deref().filter(|_| self.is_success()).unwrap_or_default();
         text.lines().filter(|line| !line.trim().is_empty())
     }
 
-    /// The data of a success.
+    /// Returns the data of a success.
     ///
     /// # Errors
-    /// The failure that the code stands for, or [`Protocol`](ErrorKind::Protocol) for a success without data.
+    /// Returns the failure that the code stands for, or [`Protocol`](ErrorKind::Protocol) for a success without data.
     pub fn into_data(self) -> Result<T> {
         self.check()?;
         let code = self.code;
         self.data.ok_or_else(|| without_data(code))
     }
 
-    /// Whether the code stands for a success.
+    /// Checks that the code stands for a success.
     ///
     /// # Errors
-    /// The failure that the code stands for.
+    /// Returns the failure that the code stands for.
     pub fn check(&self) -> Result<()> {
         if self.is_success() {
             return Ok(());
         }
-        Err(failure(self.code, &self.text()))
+        Err(failure(self.code, &self.failure_text()))
     }
 
-    /// What it says of a failure. An anonymous call past its limit is told where to get on.
-    pub(super) fn text(&self) -> String {
+    /// Returns the description of a failure, with the URLs at which an anonymous caller over the limit can upgrade.
+    pub(super) fn failure_text(&self) -> String {
         let text = self.message.as_deref().or(self.error.as_deref()).unwrap_or_default();
-        let ways = self.other.get("upgrade").and_then(Value::as_object);
-        let urls = ways.into_iter().flatten().filter_map(|(way, at)| Some((way, at.get("url")?.as_str()?)));
-        urls.fold(text.to_owned(), |text, (way, url)| format!("{text}; {}: {url}", way.replace('_', " ")))
+        let upgrades = self.other.get("upgrade").and_then(Value::as_object);
+        let urls = upgrades.into_iter().flatten().filter_map(|(plan, entry)| Some((plan, entry.get("url")?.as_str()?)));
+        urls.fold(text.to_owned(), |text, (plan, url)| format!("{text}; {}: {url}", plan.replace('_', " ")))
     }
 }
 
+/// Returns the error of a success that came without data.
 pub(crate) fn without_data(code: i64) -> Error {
-    let text = "the answer is a success without data: the server sent an empty envelope";
+    let text = "the response is a success without data: the server sent an empty envelope";
     Error::new(ErrorKind::Protocol, text).with_code(code)
 }
 
-/// The error that a failing envelope stands for.
+/// Returns the error that the code and the text of a failure stand for.
 pub(crate) fn failure(code: i64, text: &str) -> Error {
     let text = if text.trim().is_empty() { "the server gave no reason" } else { text.trim() };
     let text = excerpt(text);
@@ -111,40 +122,46 @@ pub(crate) fn failure(code: i64, text: &str) -> Error {
         _ if text.contains(TOO_MANY) => {
             (ErrorKind::TooLarge, "narrow the export to a table, or export the full lineage instead")
         }
-        401 => (ErrorKind::Authentication, "check user id, secret key and token, and that they belong to this server"),
+        401 => (
+            ErrorKind::Authentication,
+            "check the user id, the secret key or token, and that they belong to this server",
+        ),
         429 => (ErrorKind::Busy, "try again later"),
         400..=499 => (ErrorKind::Rejected, "correct the request"),
-        _ => (ErrorKind::Server, "the server failed; its log may tell why"),
+        _ => (ErrorKind::Server, "the server failed; its log may say why"),
     };
     Error::new(kind, format!("{text} (code {code}; {next})")).with_code(code)
 }
 
-/// The code of an answer and its error text, without the rest.
+/// The code and the error text of an envelope, without its data.
 #[derive(Debug)]
 pub(crate) struct EnvelopeHead {
     pub(crate) code: i64,
-    text: String,
-    /// Whether there is anything beside the code.
+    failure_text: String,
+    /// `true` if the envelope has data, under `data` or next to the code.
     pub(crate) has_data: bool,
 }
 
 impl EnvelopeHead {
-    /// The head of a body, if it is an envelope.
+    /// Reads the head of a body. Returns `None` if the body is not an envelope.
     pub(crate) fn of(body: &[u8]) -> Option<Self> {
         let envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
-        let has_data = envelope.data.is_some() || MODEL.iter().any(|part| envelope.other.contains_key(*part));
-        Some(Self { code: envelope.code, text: envelope.text(), has_data })
+        let has_data =
+            envelope.data.is_some() || LINEAGE_FIELDS.iter().any(|field| envelope.other.contains_key(*field));
+        Some(Self { code: envelope.code, failure_text: envelope.failure_text(), has_data })
     }
 
-    /// Whether the server has too much to do for now.
+    /// Returns `true` if the server is overloaded.
     pub(crate) fn is_busy(&self) -> bool {
         self.check().is_err_and(|error| error.kind() == ErrorKind::Busy)
     }
 
+    /// Checks that the code stands for a success.
+    ///
     /// # Errors
-    /// The failure that the code stands for.
+    /// Returns the failure that the code stands for.
     pub(crate) fn check(&self) -> Result<()> {
-        if SUCCESS.contains(&self.code) { Ok(()) } else { Err(failure(self.code, &self.text)) }
+        if SUCCESS.contains(&self.code) { Ok(()) } else { Err(failure(self.code, &self.failure_text)) }
     }
 }
 
@@ -160,12 +177,12 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
     type Value = Envelope<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an envelope: an object with a code")
+        f.write_str("an envelope: an object with the field `code`")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut code = None;
-        // The code may come after the data, and decides what becomes of data that has another shape.
+        // The code may come after the data, and it decides whether data of an unexpected shape is an error.
         let mut data: Option<Box<RawValue>> = None;
         let mut envelope = Envelope {
             code: 0,
@@ -179,15 +196,15 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
         };
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
-                "code" => code = Some(map.next_value::<Code>()?.0),
+                "code" => code = Some(map.next_value::<LenientCode>()?.0),
                 "data" => {
                     data = map.next_value()?;
                     envelope.mentions_data = true;
                 }
-                "error" => envelope.error = map.next_value::<Text>()?.0,
-                "message" | "msg" => envelope.message = map.next_value::<Text>()?.0,
-                "sessionId" => envelope.session_id = map.next_value::<Text>()?.0,
-                "jobId" => envelope.job_id = map.next_value::<Text>()?.0,
+                "error" => envelope.error = map.next_value::<LenientText>()?.0,
+                "message" | "msg" => envelope.message = map.next_value::<LenientText>()?.0,
+                "sessionId" => envelope.session_id = map.next_value::<LenientText>()?.0,
+                "jobId" => envelope.job_id = map.next_value::<LenientText>()?.0,
                 _ => {
                     let value = map.next_value()?;
                     envelope.other.insert(key, value);
@@ -206,11 +223,11 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
     }
 }
 
-/// A number, or the text of one.
+/// A code, which servers write as a number or as a string.
 #[derive(Debug, Clone, Copy)]
-struct Code(i64);
+struct LenientCode(i64);
 
-impl<'de> Deserialize<'de> for Code {
+impl<'de> Deserialize<'de> for LenientCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         let code = match &value {
@@ -218,14 +235,15 @@ impl<'de> Deserialize<'de> for Code {
             Value::String(text) => text.trim().parse().ok(),
             _ => None,
         };
-        code.map(Code).ok_or_else(|| D::Error::custom("code is neither a whole number nor the text of one"))
+        code.map(LenientCode)
+            .ok_or_else(|| D::Error::custom("the code is neither an integer nor a string that contains one"))
     }
 }
 
-/// A text, or the JSON of what stands where a text should.
-struct Text(Option<String>);
+/// A text, or the JSON of another value in its place.
+struct LenientText(Option<String>);
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for LenientText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Value::deserialize(deserializer).map(|value| Self(text_of(value)))
     }
@@ -238,6 +256,7 @@ impl<T: DeserializeOwned> FromResponse for Envelope<T> {
     }
 }
 
+/// Removes secrets from a text, if there is one.
 pub(super) fn clean(text: &mut Option<String>, secrets: &Redactor) {
     if let Some(text) = text {
         *text = secrets.redact(text).into_owned();
@@ -253,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_may_be_text() {
+    fn a_code_may_be_a_string() {
         assert_eq!(read(r#"{"code":"200"}"#).code, 200);
         assert_eq!(read(r#"{"code":401}"#).code, 401);
         assert!(serde_json::from_str::<Envelope<Vec<u8>>>(r#"{"code":"fine"}"#).is_err());
@@ -266,14 +285,14 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_text_in_place_of_data_is_no_data() {
+    fn an_empty_string_in_place_of_data_counts_as_no_data() {
         let error = read(r#"{"code":500,"data":"","error":"boom"}"#).into_data().unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)));
         assert!(error.to_string().contains("boom"), "{error}");
     }
 
     #[test]
-    fn data_of_another_shape_beside_a_failure_does_not_hide_the_failure() {
+    fn data_of_an_unexpected_shape_does_not_hide_a_failure() {
         let error = read(r#"{"code":400,"data":{"a":1},"error":"no"}"#).into_data().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Rejected);
         assert!(serde_json::from_str::<Envelope<Vec<u8>>>(r#"{"code":200,"data":{"a":1}}"#).is_err());
@@ -293,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn known_messages_decide_what_to_do_next() {
+    fn known_error_texts_and_codes_decide_the_kind() {
         let kind = |code, text| failure(code, text).kind();
         assert_eq!(kind(500, "Sorry, the service is busy. Please try again later."), ErrorKind::Busy);
         assert_eq!(
@@ -307,13 +326,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_of_a_server_is_cut_at_a_letter() {
+    fn a_long_text_of_a_server_is_truncated_between_characters() {
         let text = failure(500, &"ü".repeat(5000)).to_string();
         assert!(text.chars().count() < 1100, "{}", text.chars().count());
     }
 
     #[test]
-    fn fields_without_a_name_here_are_kept() {
+    fn unknown_fields_are_kept() {
         let envelope = read(r#"{"code":200,"data":[],"upgrade":{"a":1},"error":null,"sessionId":5}"#);
         assert_eq!(envelope.other["upgrade"]["a"], 1);
         assert_eq!(envelope.session_id.as_deref(), Some("5"));

@@ -1,4 +1,4 @@
-//! A file on its way to the server: where its bytes come from, what it is called, how long it is.
+//! Files to upload: their names, contents and lengths.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,14 @@ use crate::{Error, Result};
 
 /// A file to upload, from disk or from memory.
 ///
-/// One from disk is opened when it is sent, and again for another attempt; its bytes are never all in memory.
+/// A file on disk is opened when it is sent, and again for each retry; its bytes are never all in memory.
+///
+/// ```
+/// use sqlflow_client::api::File;
+///
+/// let script = File::new("etl.sql", "insert into t select a from s");
+/// assert_eq!(script.name(), "etl.sql");
+/// ```
 #[derive(Clone)]
 pub struct File {
     name: String,
@@ -22,16 +29,16 @@ pub struct File {
 pub(crate) enum FileContent {
     Memory(Bytes),
     Disk(PathBuf),
-    /// Deleted when the last clone is dropped.
+    /// A file that is deleted when the last clone is dropped.
     Temporary(Arc<TempPath>),
 }
 
 impl File {
-    /// A file on disk, under its own name.
+    /// Creates an upload of a file on disk, which keeps its own name.
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io) if there is no such file, [`InvalidInput`](crate::ErrorKind::InvalidInput) if it
-    /// is not a file.
+    /// Returns [`Io`](crate::ErrorKind::Io) if the path cannot be read, and
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is not a file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let metadata = std::fs::metadata(path).map_err(|error| Error::unreadable(path, &error))?;
@@ -42,16 +49,17 @@ impl File {
         Ok(Self { name, content: FileContent::Disk(path.to_owned()) })
     }
 
-    /// A file in memory, under the name it shall have on the server.
+    /// Creates an upload from memory, with the name that the file gets on the server.
     pub fn new(name: impl Into<String>, content: impl Into<Bytes>) -> Self {
         Self { name: name.into(), content: FileContent::Memory(content.into()) }
     }
 
+    /// Creates an upload of a temporary file, which is deleted when the last clone of it is dropped.
     pub(crate) fn temporary(name: impl Into<String>, path: TempPath) -> Self {
         Self { name: name.into(), content: FileContent::Temporary(Arc::new(path)) }
     }
 
-    /// Its name on the server.
+    /// Returns the name of the file on the server.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -61,6 +69,7 @@ impl File {
         &self.content
     }
 
+    /// Returns the length in bytes.
     pub(crate) async fn len(&self) -> Result<u64> {
         let path: &Path = match &self.content {
             FileContent::Memory(bytes) => return Ok(bytes.len() as u64),

@@ -4,8 +4,10 @@ use serde::Serialize;
 
 use super::Operation;
 
-/// A request type of an operation that takes files.
+/// A request type of an operation that accepts files.
 pub trait MultipartForm: Serialize + Sync {
+    /// The operation that the request is sent to.
     const OPERATION: &'static Operation;
+    /// The name of the form field that contains the files.
     const FILE_FIELD: &'static str;
 }

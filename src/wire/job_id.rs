@@ -1,4 +1,4 @@
-//! The name a server gives a job.
+//! The id that a server gives to a job.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::{Error, Result};
 
-/// The id of a job: a plain text, to be stored and picked up again. An empty one is refused where it would be sent.
+/// The id of a job: a plain text that a program can store, to attach to the job later. A call with an empty id fails
+/// before anything is sent.
 ///
 /// ```
 /// # use sqlflow_client::job::JobId;
@@ -26,7 +27,8 @@ use crate::{Error, Result};
 pub struct JobId(String);
 
 impl JobId {
-    /// An id that a server gave earlier. Nothing is asked, here or when attaching to it.
+    /// Creates an id from the text that a server returned earlier. No request is sent, neither here nor when a
+    /// [`Job`](crate::Job) is attached to the id.
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
     }
@@ -34,16 +36,18 @@ impl JobId {
     #[ref_cast_custom]
     fn from_string(id: &String) -> &Self;
 
-    /// The text of the id.
+    /// Returns the text of the id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The id as it is sent. An empty one would mean the latest job of the user.
+    /// Returns the id as it is sent. Servers treat an empty one as the latest job of the user, so it is an error.
     pub(crate) fn checked(&self) -> Result<String> {
         if self.0.trim().is_empty() {
-            return Err(Error::invalid("the job id is empty, which servers take as the latest job: name the job"));
+            return Err(Error::invalid(
+                "the job id is empty, which servers treat as the latest job: give the id of a job",
+            ));
         }
         Ok(self.0.clone())
     }
@@ -57,13 +61,13 @@ impl Error {
     }
 }
 
-/// Takes a number too, which some servers write.
+/// Accepts a number too, which some servers write.
 impl<'de> Deserialize<'de> for JobId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::String(text) => Ok(Self(text)),
             Value::Number(number) => Ok(Self(number.to_string())),
-            _ => Err(D::Error::custom("a job id is a text")),
+            _ => Err(D::Error::custom("a job id must be a string or a number")),
         }
     }
 }

@@ -6,99 +6,99 @@ use serde_json::{Map, Value};
 use super::lenient::{flag, number, text, texts, values, vendor};
 use super::{JobId, JobStatus, Vendor};
 
-/// A job as its server describes it. Only the id is sure to be there.
+/// A job as its server describes it. Only the id is always present.
 ///
-/// Texts, numbers and booleans are taken in either spelling (`5`, `"5"`): versions differ, and a field that nobody
-/// asks for must not end a wait. What is not listed here is in [`other`](JobInfo::other).
+/// Texts, numbers and booleans are accepted in either spelling (`5`, `"5"`): server versions differ, and a field that
+/// the program does not need must not end a wait. Fields that are not listed here are in [`other`](JobInfo::other).
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct JobInfo {
-    /// The id.
+    /// The id of the job.
     #[serde(rename = "jobId")]
     pub id: JobId,
-    /// The name it was submitted under.
+    /// The name under which the job was submitted.
     #[serde(rename = "jobName", default, deserialize_with = "text")]
     pub name: Option<String>,
-    /// The state.
+    /// The state of the job.
     #[serde(default)]
     pub status: JobStatus,
-    /// Why it failed, or what went wrong in part.
+    /// The reason for a failure, or the errors of a partial success.
     #[serde(default, deserialize_with = "text")]
     pub error_message: Option<String>,
-    /// The dialect of its SQL.
+    /// The dialect of the SQL.
     #[serde(default, deserialize_with = "vendor")]
     pub db_vendor: Option<Vendor>,
-    /// The names of its files.
+    /// The names of the submitted files.
     #[serde(default, deserialize_with = "texts")]
     pub file_names: Vec<String>,
-    /// When it was made: `YYYY-MM-DD HH:MM:SS`, in a zone that the server does not tell.
+    /// The time of the submission: `YYYY-MM-DD HH:MM:SS`, in a time zone that the server does not state.
     #[serde(default, deserialize_with = "text")]
     pub create_time: Option<String>,
-    /// When it last ran, likewise.
+    /// The time of the last run, in the same format.
     #[serde(default, deserialize_with = "text")]
     pub last_execute_time: Option<String>,
-    /// How long it ran, as text: `0min 1sec`.
+    /// The duration of the last run, as text: `0min 1sec`.
     #[serde(default, deserialize_with = "text")]
     pub execute_time: Option<String>,
-    /// How long it ran, in milliseconds.
+    /// The duration of the last run, in milliseconds.
     #[serde(default, deserialize_with = "number")]
     pub execute_time_millis: Option<i64>,
-    /// Whose it is.
+    /// The id of the user that the job belongs to.
     #[serde(default, deserialize_with = "text")]
     pub user_id: Option<String>,
-    /// Their address.
+    /// The email address of that user.
     #[serde(default, deserialize_with = "text")]
     pub user_email: Option<String>,
-    /// Names its result in questions about it.
+    /// The id by which later requests refer to the result of the job.
     #[serde(default, deserialize_with = "text")]
     pub session_id: Option<String>,
-    /// The database it read from.
+    /// The database that the job read from.
     #[serde(default)]
     pub data_source: Option<Value>,
-    /// Database of names that carry none.
+    /// The database of identifiers that name none.
     #[serde(default, deserialize_with = "text")]
     pub default_database: Option<String>,
-    /// Schema of names that carry none.
+    /// The schema of identifiers that name none.
     #[serde(default, deserialize_with = "text")]
     pub default_schema: Option<String>,
-    /// The relation types it shows, comma-separated.
+    /// The relationship types that the result shows, separated by commas.
     #[serde(default, deserialize_with = "text")]
     pub show_relation_type: Option<String>,
-    /// Whether intermediate record sets are left out.
+    /// `true` if intermediate record sets are left out of the result.
     #[serde(default, deserialize_with = "flag")]
     pub ignore_record_set: Option<bool>,
-    /// Whether function calls are left out.
+    /// `true` if function calls are left out of the result.
     #[serde(default, deserialize_with = "flag")]
     pub ignore_function: Option<bool>,
-    /// Whether literals are shown.
+    /// `true` if the result shows literals.
     #[serde(default, deserialize_with = "flag")]
     pub show_constant_table: Option<bool>,
-    /// Whether the expressions that values pass through are shown.
+    /// `true` if the result shows the expressions that values pass through.
     #[serde(default, deserialize_with = "flag")]
     pub show_transform: Option<bool>,
-    /// What an aggregate function passes on: `direct`, …
+    /// The lineage that an aggregate function passes on: `direct`, …
     #[serde(default, deserialize_with = "text")]
     pub dataflow_of_aggregate_function: Option<String>,
-    /// Whether database metadata came with it.
+    /// `true` if database metadata was submitted with the job.
     #[serde(default, deserialize_with = "flag")]
     pub has_metadata: Option<bool>,
-    /// Whether it is kept at the top of the list.
+    /// `true` if the job is kept at the top of the list.
     #[serde(default, deserialize_with = "flag")]
     pub on_top: Option<bool>,
-    /// Whether its files are analysed in parallel.
+    /// `true` if the files are analysed in parallel.
     #[serde(default, deserialize_with = "flag")]
     pub parallel: Option<bool>,
-    /// Whether it is a regular job.
+    /// `true` if it is a regular job.
     #[serde(default, deserialize_with = "flag")]
     pub persist: Option<bool>,
-    /// Whether it takes further batches.
+    /// `true` if further batches can be added to the job.
     #[serde(default, deserialize_with = "flag")]
     pub incremental: Option<bool>,
-    /// Whether it runs by schedule.
+    /// `true` if the job runs on a schedule.
     #[serde(default, deserialize_with = "flag")]
     pub schedulable: Option<bool>,
-    /// Whether its schedule was cancelled.
+    /// `true` if the schedule of the job was cancelled.
     #[serde(default, deserialize_with = "flag")]
     pub cancel_schedule: Option<bool>,
     /// The batches of a regular job.
@@ -110,7 +110,7 @@ pub struct JobInfo {
     /// All other fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
-    /// What the server had to say beside its answer (code 203), a line each.
+    /// The warnings of the response (code 203), one per line of its error text.
     #[serde(skip)]
     pub warnings: Vec<String>,
 }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_all_that_a_job_needs() {
+    fn a_job_needs_only_an_id() {
         let job = info(json!({"jobId": "1"}));
         assert_eq!(job.id.as_str(), "1");
         assert_eq!(job.status, JobStatus::Other(String::new()));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_status_is_kept_as_text_and_still_running() {
+    fn an_unknown_status_is_kept_as_text_and_is_not_final() {
         let job = info(json!({"jobId": "1", "status": "waiting_for_slot"}));
         assert_eq!(job.status, JobStatus::Other("waiting_for_slot".to_owned()));
         assert!(!job.status.is_final());
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_another_type_does_not_hide_the_status() {
+    fn a_field_of_an_unexpected_type_does_not_hide_the_status() {
         let job = info(json!({
             "jobId": "1", "status": "success", "executeTimeMillis": "12", "onTop": "TRUE", "parallel": 1,
             "fileNames": "a.sql", "jobName": 7, "subJobs": null, "persist": {}, "dbVendor": null,
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_without_a_name_here_are_kept() {
+    fn unknown_fields_are_kept() {
         assert_eq!(info(json!({"jobId": "1", "queuePosition": 4})).other["queuePosition"], 4);
     }
 }

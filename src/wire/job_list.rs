@@ -1,4 +1,4 @@
-//! Lists of jobs: read whole for the caller, or searched without keeping the jobs that nobody asked for.
+//! Lists of jobs: read completely for the caller, or searched without keeping the jobs that are not wanted.
 
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
@@ -8,28 +8,28 @@ use serde_json::{Map, Value};
 use super::lenient::{ids, number, text};
 use super::{JobId, JobInfo};
 
-/// Every job of a user, finished ones too.
+/// The list of all jobs of a user, including finished ones.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(from = "RawJobList")]
 #[non_exhaustive]
 pub struct JobList {
-    /// How many there are.
+    /// The number of jobs.
     pub total: Option<i64>,
-    /// How many ended well.
+    /// The number of jobs that succeeded.
     pub success: Option<i64>,
-    /// How many ended well in part.
+    /// The number of jobs that succeeded in part.
     pub partial_success: Option<i64>,
-    /// How many failed.
+    /// The number of jobs that failed.
     pub fail: Option<i64>,
-    /// Their ids, where the server lists them apart.
+    /// The ids of the jobs, if the server lists them separately.
     pub job_ids: Vec<JobId>,
     /// The jobs.
     pub jobs: Vec<JobInfo>,
-    /// Entries of the list that are no jobs: they have no id.
+    /// The entries of the list that are not jobs, because they have no id.
     pub unread: Vec<Value>,
     /// All other fields.
     pub other: Map<String, Value>,
-    /// What the server had to say beside its answer (code 203), a line each.
+    /// The warnings of the response (code 203), one per line of its error text.
     pub warnings: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ impl From<RawJobList> for JobList {
         let RawJobList { total, success, partial_success, fail, job_ids, job_details, other } = list;
         let (mut jobs, mut unread) = (Vec::new(), Vec::new());
         for entry in job_details.unwrap_or_default() {
-            // One entry that is no job must not hide the others.
+            // An entry that is not a job must not hide the others.
             match JobInfo::deserialize(&entry) {
                 Ok(job) => jobs.push(job),
                 Err(_) => unread.push(entry),
@@ -67,11 +67,11 @@ impl From<RawJobList> for JobList {
     }
 }
 
-/// The answer about one job: the job itself, or a list of one from older servers.
+/// The response about one job: the job itself, or a list of one job from older servers.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct JobLookup {
-    /// The jobs that were found: one, or none.
+    /// The job that was found. Empty if there is none.
     pub jobs: Vec<JobInfo>,
 }
 
@@ -82,15 +82,15 @@ impl<'de> Deserialize<'de> for JobLookup {
         let jobs = match value {
             Value::Array(_) => Vec::deserialize(value),
             Value::Object(_) if is_job => JobInfo::deserialize(value).map(|job| vec![job]),
-            _ => JobList::deserialize(value).map(|summary| summary.jobs),
+            _ => JobList::deserialize(value).map(|list| list.jobs),
         };
         let jobs = jobs.map_err(D::Error::custom)?;
         Ok(Self { jobs })
     }
 }
 
-/// The same list for one who looks for some of its jobs: the others are not read. A user may have 100,000, and a job
-/// that is read is much larger than its text.
+/// A [`JobList`] that is searched for some of its jobs: the others stay unparsed. A user may have 100,000 jobs, and a
+/// parsed job is much larger than its text.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct JobIndex {
@@ -102,7 +102,7 @@ pub(crate) struct JobIndex {
     job_details: Option<Vec<Box<RawValue>>>,
 }
 
-/// By what a job is looked for.
+/// The fields of a job by which it is searched for.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct JobHeader {
@@ -113,30 +113,31 @@ pub(crate) struct JobHeader {
 }
 
 impl JobIndex {
-    /// The jobs that are wanted, as far as they can be read.
-    pub(crate) fn jobs(&self, wanted: impl Fn(&JobHeader) -> bool) -> Vec<JobInfo> {
+    /// Returns the jobs that match, as far as they can be read.
+    pub(crate) fn jobs(&self, is_match: impl Fn(&JobHeader) -> bool) -> Vec<JobInfo> {
         self.entries()
             .filter_map(|(entry, header)| Some((entry, header?)))
-            .filter(|(_, header)| wanted(header))
-            // One whose other fields cannot be read is there all the same.
+            .filter(|(_, header)| is_match(header))
+            // A job exists even if its other fields cannot be read.
             .map(|(entry, header)| serde_json::from_str(entry.get()).unwrap_or_else(|_| header.into()))
             .collect()
     }
 
-    /// The job of that name, the latest if there are several.
+    /// Returns the job with a name, or the latest if there are several.
     pub(crate) fn named(&self, name: &str) -> Option<JobInfo> {
         let named = self.jobs(|header| header.name.as_deref().map(str::trim) == Some(name.trim()));
-        // The first of the latest: lists begin with the newest job, and times are whole seconds.
+        // Of jobs with the latest time, take the first: lists begin with the newest, and times are whole seconds.
         named.into_iter().reduce(|one, other| if other.create_time > one.create_time { other } else { one })
     }
 
-    /// Whether it may hold more jobs than it tells of: by its own count, as an entry that is none, or as it is no list.
-    pub(crate) fn is_short(&self) -> bool {
-        let told = self.entries().filter(|(_, header)| header.is_some()).count();
+    /// Returns `true` if the list may be incomplete: it counts more jobs than it contains, it contains an entry that is
+    /// not a job, or it is not a list at all.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        let listed = self.entries().filter(|(_, header)| header.is_some()).count();
         let counted = self.total.and_then(|total| usize::try_from(total).ok()).unwrap_or_default();
-        let named = self.job_ids.as_ref().map_or(0, Vec::len);
+        let ids = self.job_ids.as_ref().map_or(0, Vec::len);
         let is_list = self.job_details.is_some() || self.total.is_some();
-        !is_list || counted.max(named).max(self.entries().count()) > told
+        !is_list || counted.max(ids).max(self.entries().count()) > listed
     }
 
     fn entries(&self) -> impl Iterator<Item = (&RawValue, Option<JobHeader>)> {
@@ -159,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_that_is_no_job_does_not_hide_the_others() {
+    fn an_entry_that_is_not_a_job_does_not_hide_the_others() {
         let list = json!({"jobDetails": [null, {"jobName": "no id"}, {"jobId": "1", "dbVendor": 5}]});
         let list: JobList = serde_json::from_value(list).unwrap();
         assert_eq!((list.jobs.len(), list.unread.len()), (1, 2));
@@ -167,22 +168,22 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_short_that_counts_more_than_it_tells() {
-        let short = |list: Value| serde_json::from_value::<JobIndex>(list).unwrap().is_short();
+    fn a_list_that_counts_more_jobs_than_it_contains_is_incomplete() {
+        let is_incomplete = |list: Value| serde_json::from_value::<JobIndex>(list).unwrap().is_incomplete();
         let job = json!({"jobId": "1", "jobName": "n"});
-        assert!(!short(json!({"total": 1, "jobIds": ["1"], "jobDetails": [job]})));
-        assert!(!short(json!({"total": 0, "jobDetails": null})));
-        assert!(short(json!({"total": null, "jobDetails": null})));
-        assert!(short(json!({"jobs": [job]})));
-        assert!(!short(json!({"jobDetails": [job, job]})));
-        assert!(short(json!({"total": 2, "jobDetails": [job]})));
-        assert!(short(json!({"jobIds": ["1", "2"], "jobDetails": [job]})));
-        assert!(short(json!({"total": "5"})));
-        assert!(short(json!({"jobDetails": [job, {"jobName": "no id"}]})));
+        assert!(!is_incomplete(json!({"total": 1, "jobIds": ["1"], "jobDetails": [job]})));
+        assert!(!is_incomplete(json!({"total": 0, "jobDetails": null})));
+        assert!(is_incomplete(json!({"total": null, "jobDetails": null})));
+        assert!(is_incomplete(json!({"jobs": [job]})));
+        assert!(!is_incomplete(json!({"jobDetails": [job, job]})));
+        assert!(is_incomplete(json!({"total": 2, "jobDetails": [job]})));
+        assert!(is_incomplete(json!({"jobIds": ["1", "2"], "jobDetails": [job]})));
+        assert!(is_incomplete(json!({"total": "5"})));
+        assert!(is_incomplete(json!({"jobDetails": [job, {"jobName": "no id"}]})));
     }
 
     #[test]
-    fn a_job_whose_other_fields_cannot_be_read_is_found_all_the_same() {
+    fn a_job_is_found_even_if_its_other_fields_cannot_be_read() {
         for odd in [r#""status": "create", "status": "fail""#, r#""errorMessage": "\ud83d""#, r#""onTop": 1e999"#] {
             let list = format!(r#"{{"total": 1, "jobDetails": [{{"jobId": "1", "jobName": "n", {odd}}}]}}"#);
             let list: JobIndex = serde_json::from_str(&list).unwrap();
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_found_by_its_name_and_the_latest_of_several() {
+    fn a_search_by_name_returns_the_latest_of_several_jobs() {
         let list: JobIndex = serde_json::from_value(json!({"jobDetails": [
             {"jobId": "1", "jobName": "n", "createTime": "2026-01-01 00:00:00"},
             {"jobId": 2, "jobName": " n ", "createTime": "2026-01-02 00:00:00"},
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn one_job_comes_bare_or_wrapped() {
+    fn a_lookup_accepts_a_bare_job_or_a_list_of_one() {
         let bare: JobLookup = serde_json::from_value(json!({"jobId": "1", "status": "success"})).unwrap();
         let wrapped: JobLookup = serde_json::from_value(json!({
             "total": 1, "success": 1, "partialSuccess": 0, "fail": 0, "jobIds": ["1"],

@@ -17,7 +17,7 @@ use super::lenient::text;
 pub enum JobStatus {
     /// `create`: taken, not begun.
     Created,
-    /// `running`: under way. Not every server tells.
+    /// `running`: the server is analysing the SQL. Not every server reports this state.
     Running,
     /// `success`: finished.
     Success,

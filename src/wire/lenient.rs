@@ -1,4 +1,4 @@
-//! Deserializers that accept a field in any spelling that server versions use: `5` or `"5"`, `true` or `"TRUE"`.
+//! Deserializers that accept a field in every spelling that server versions use: `5` or `"5"`, `true` or `"TRUE"`.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{JobId, Vendor};
 
-/// Returns the text of a value, whatever type a server wrote it in: `5` counts as `"5"`, and `null` as no text.
+/// Returns the text of a value of any type: `5` counts as `"5"`, and `null` as no text.
 pub(crate) fn text_of(value: Value) -> Option<String> {
     match value {
         Value::Null => None,
@@ -15,7 +15,7 @@ pub(crate) fn text_of(value: Value) -> Option<String> {
     }
 }
 
-/// A JSON value that may stand where a scalar is expected.
+/// A JSON value in a place where a scalar is expected.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Scalar {
@@ -62,7 +62,7 @@ pub(super) fn values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<V
 }
 
 pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    // A null in a list keeps its place.
+    // A null becomes the text "null", so that the other entries keep their positions.
     let text = |value| text_of(value).unwrap_or_else(|| Value::Null.to_string());
     Ok(values(deserializer)?.into_iter().map(text).collect())
 }

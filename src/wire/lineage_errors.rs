@@ -1,4 +1,4 @@
-//! Errors of the lineage model as errors of a call.
+//! Conversions of the errors of the lineage crate into [`Error`].
 
 use sqlflow_lineage::{LookupError, MergeError, ReadError, ReadErrorKind};
 
@@ -43,7 +43,7 @@ mod tests {
     use crate::Result;
 
     #[test]
-    fn errors_of_the_lineage_model_pass_through_a_question_mark() {
+    fn the_question_mark_operator_converts_errors_of_the_lineage_crate() {
         fn ask(body: &str, object: &str) -> Result<String> {
             let lineage = Lineage::from_slice(body.as_bytes())?;
             Ok(lineage.column(object, "A")?.qualified_name())

@@ -1,6 +1,6 @@
-//! The vocabulary that every floor above shares: ids, secrets, dialects, operations, envelopes, jobs, files, requests.
+//! The types that all modules above share: ids, secrets, dialects, operations, envelopes, jobs, files and requests.
 //!
-//! Nothing here does network I/O.
+//! Nothing in this module uses the network.
 
 pub(crate) mod envelope;
 mod excerpt;
@@ -22,7 +22,7 @@ mod vendor;
 
 pub use self::envelope::Envelope;
 pub(crate) use self::envelope::{EnvelopeHead, FromResponse, without_data};
-pub(crate) use self::excerpt::{SHOWN, SNIPPET, excerpt, shortened, snippet};
+pub(crate) use self::excerpt::{MAX_SNIPPET, MAX_SNIPPET_INPUT, excerpt, shortened, snippet};
 pub use self::file::File;
 pub(crate) use self::file::FileContent;
 pub(crate) use self::form::MultipartForm;
@@ -38,5 +38,5 @@ pub use self::syntax_check::{SyntaxCheck, SyntaxError};
 pub use self::token_envelope::TokenEnvelope;
 pub use self::vendor::Vendor;
 
-/// The literal that the vendor's clients send in place of a token to servers without accounts. It is no secret.
+/// The literal that the vendor's clients send in place of a token to servers without accounts. It is not a secret.
 pub(crate) const ON_PREMISE_TOKEN: &str = "token";

@@ -8,31 +8,38 @@ pub mod operations {
     include!(concat!(env!("OUT_DIR"), "/operations.rs"));
 }
 
-/// One operation of the API, as `swagger.yaml` has it.
+/// An operation of the API, as `swagger.yaml` describes it.
+///
+/// ```
+/// use sqlflow_client::api::operations;
+///
+/// assert_eq!(operations::DELETE_USER_JOB.path, "/sqlflow/job/deleteUserJob");
+/// assert!(!operations::DELETE_USER_JOB.repeatable);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-#[allow(clippy::struct_excessive_bools, reason = "a row of a table of yes and no")]
+#[allow(clippy::struct_excessive_bools, reason = "a row of a table with one column per property")]
 pub struct Operation {
-    /// Its name, like `submitUserJob`.
+    /// The operation id, for example `submitUserJob`.
     pub id: &'static str,
-    /// `GET` or `POST`.
+    /// The HTTP method: `GET` or `POST`.
     pub method: &'static str,
-    /// Its path under the base URL.
+    /// The path under the base URL.
     pub path: &'static str,
-    /// Whether [`Client`] has a method for it.
+    /// `true` if [`Client`](crate::api::Client) has a method for the operation.
     pub generated: bool,
-    /// Whether it takes a multipart form, through [`Client::upload`].
+    /// `true` if the request body is a multipart form, which [`Client::upload`](crate::api::Client::upload) sends.
     pub multipart: bool,
-    /// Whether the client adds the user id.
+    /// `true` if the client adds the user id to the request.
     pub user_id: bool,
-    /// Whether the client adds a token.
+    /// `true` if the client adds a token to the request.
     pub token: bool,
-    /// Whether the answer is a file, with an envelope in its place alone when there is none.
+    /// `true` if the response is a file. If there is no file, the response is an envelope instead.
     pub answers_with_file: bool,
-    /// Whether the answer holds a secret, so that no error may show any of it.
+    /// `true` if the response contains a secret, so that no error may show any part of it.
     pub answers_with_secret: bool,
-    /// Whether asking twice is as good as asking once, so that it may be asked again when it is not known whether it
-    /// was heard.
+    /// `true` if sending the request twice has the same effect as sending it once, so that the client may retry it
+    /// even when the server may have executed it.
     pub repeatable: bool,
 }
 

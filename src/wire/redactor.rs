@@ -1,5 +1,5 @@
-//! What a request carries that no error may repeat. Servers and proxies put into their error texts what they were
-//! sent, and error texts end up in logs.
+//! Removal of secrets from error texts. Servers and proxies repeat in their error texts what they were sent, and error
+//! texts end up in logs.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,22 +7,23 @@ use std::fmt;
 use super::{ON_PREMISE_TOKEN, Secret};
 use crate::Error;
 
-/// Redactor in the spellings they may come back in: as they are, as a form spells them, as JSON does.
+/// The secrets of a request, in every spelling in which a server may repeat them: plain, form-encoded, and as in JSON.
 #[derive(Clone, Default)]
 pub(crate) struct Redactor(Vec<Secret>);
 
 impl Redactor {
-    /// Shorter ones would turn every text into noise, and tell little to one who reads it.
-    const SHORTEST: usize = 4;
+    /// The minimum length of a secret in bytes. Replacing shorter ones would make every text unreadable, and seeing
+    /// them tells a reader little.
+    const MIN_LENGTH: usize = 4;
 
     pub(crate) fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
         let secrets = secrets
             .into_iter()
-            .filter(|secret| secret.expose().len() >= Self::SHORTEST && secret.expose() != ON_PREMISE_TOKEN);
+            .filter(|secret| secret.expose().len() >= Self::MIN_LENGTH && secret.expose() != ON_PREMISE_TOKEN);
         Self(secrets.flat_map(|secret| [in_form(secret.expose()), in_json(secret.expose()), secret]).collect())
     }
 
-    /// The text without them.
+    /// Returns the text without the secrets.
     pub(crate) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut clean = Cow::Borrowed(text);
         for secret in self.0.iter().map(Secret::expose) {
@@ -33,7 +34,8 @@ impl Redactor {
         clean
     }
 
-    /// An error that does not repeat them. One whose text did loses its cause too, which is likely to.
+    /// Returns the error without the secrets. If the message contained one, the source is dropped too, since it is
+    /// likely to contain it as well.
     pub(crate) fn redact_error(&self, error: Error) -> Error {
         let text = error.to_string();
         match self.redact(&text) {
@@ -43,11 +45,13 @@ impl Redactor {
     }
 }
 
+/// Returns a text as a form spells it.
 fn in_form(text: &str) -> Secret {
     let pair = serde_urlencoded::to_string([("", text)]).unwrap_or_default();
     pair.strip_prefix('=').unwrap_or(&pair).into()
 }
 
+/// Returns a text as a JSON string spells it, without the quotes.
 fn in_json(text: &str) -> Secret {
     let quoted = serde_json::Value::from(text).to_string();
     quoted[1..quoted.len() - 1].into()
@@ -72,13 +76,13 @@ mod tests {
     }
 
     #[test]
-    fn the_open_token_and_single_letters_are_left_in_texts() {
+    fn the_on_premise_token_and_single_letters_are_not_redacted() {
         let secrets = Redactor::new(["token", "a"].map(Secret::from));
         assert_eq!(secrets.redact("a bad token"), "a bad token");
     }
 
     #[test]
-    fn an_error_that_repeats_a_secret_loses_its_cause() {
+    fn an_error_that_repeats_a_secret_loses_its_source() {
         let secrets = Redactor::new([Secret::from("tiger")]);
         let error = Error::new(ErrorKind::Server, "scott/tiger").caused_by(std::io::Error::other("tiger"));
         let clean = secrets.redact_error(error);

@@ -1,4 +1,4 @@
-//! Texts that are never shown.
+//! The type of keys, tokens and passwords.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -7,15 +7,23 @@ use std::str::FromStr;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A text that is never shown: secret key, token, password.
+/// A text that is never shown: a secret key, a token or a password.
 ///
-/// `Debug` writes `[REDACTED]`, and memory is wiped when it is dropped. It serializes as plain text, because that is
-/// how it goes into a form: do not serialize it into anything else.
+/// `Debug` writes `[REDACTED]`, and the memory is wiped on drop. A secret serializes as plain text, because the client
+/// writes it into forms that way: do not serialize it into anything else.
+///
+/// ```
+/// use sqlflow_client::Secret;
+///
+/// let key = Secret::from("hush-hush");
+/// assert_eq!(format!("{key:?}"), "[REDACTED]");
+/// assert_eq!(key.expose(), "hush-hush");
+/// ```
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// The text itself.
+    /// Returns the text itself.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

@@ -3,18 +3,23 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// What a syntax check found. It comes with a failing code when there are errors, so read
-/// [`Envelope::data`] before the code.
+/// The result of a syntax check.
+///
+/// If the SQL has errors, the result comes with the code of a failure, so read [`Envelope::data`] before the code:
+/// [`Envelope::into_data`] would return the failure instead.
+///
+/// [`Envelope::data`]: crate::api::Envelope::data
+/// [`Envelope::into_data`]: crate::api::Envelope::into_data
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct SyntaxCheck {
-    /// How long it took, as the server puts it: a number, or text with a unit.
+    /// The duration of the check as the server writes it: a number, or a text with a unit.
     pub used_time: Option<Value>,
     /// The version of the server's parser.
     #[serde(rename = "gsp.version")]
     pub parser_version: Option<String>,
-    /// What is wrong with the SQL.
+    /// The errors in the SQL.
     #[serde(default, deserialize_with = "or_default")]
     pub error_infos: Vec<SyntaxError>,
     /// All other fields.
@@ -22,12 +27,12 @@ pub struct SyntaxCheck {
     pub other: Map<String, Value>,
 }
 
-/// One error in the SQL.
+/// An error in the SQL.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct SyntaxError {
-    /// What is wrong, and where.
+    /// The description of the error and its position.
     #[serde(default, deserialize_with = "or_default")]
     pub error_message: String,
     /// All other fields.
@@ -35,7 +40,7 @@ pub struct SyntaxError {
     pub other: Map<String, Value>,
 }
 
-/// `null` as the default.
+/// Reads a value, and treats `null` as the default.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
@@ -46,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_syntax_check_keeps_what_it_found() {
+    fn a_syntax_check_with_errors_is_read_from_a_failure() {
         let json = r#"{"code":500,"data":{"usedTime":3,"gsp.version":"3.0","errorInfos":[{"errorMessage":"near x","line":2}]}}"#;
         let envelope: Envelope<SyntaxCheck> = serde_json::from_str(json).unwrap();
         let check = envelope.data.unwrap();

@@ -8,17 +8,17 @@ use super::lenient::text_of;
 use super::{Redactor, Secret};
 use crate::{Error, ErrorKind, Result};
 
-/// The answer of `generateToken`, whose token stands beside the code.
+/// The response of `generateToken`, which has the token next to the code and not under `data`.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TokenEnvelope {
-    /// The code inside, which this operation sends as text.
+    /// The code, which servers send as a string in this response.
     pub code: i64,
-    /// The user the token belongs to.
+    /// The id of the user that the token belongs to.
     pub user_id: Option<String>,
     /// The token, a JWT.
     pub token: Option<Secret>,
-    /// Why there is none.
+    /// The reason why there is no token.
     pub error: Option<String>,
 }
 
@@ -27,7 +27,7 @@ impl<'de> Deserialize<'de> for TokenEnvelope {
         let mut envelope: Envelope<IgnoredAny> = Envelope::deserialize(deserializer)?;
         let mut text = |name| envelope.other.remove(name).and_then(text_of);
         let (user_id, token) = (text("userId"), text("token").map(Secret::from));
-        let error = Some(envelope.text()).filter(|text| !text.is_empty());
+        let error = Some(envelope.failure_text()).filter(|text| !text.is_empty());
         Ok(Self { code: envelope.code, user_id, token, error })
     }
 }
@@ -39,17 +39,17 @@ impl FromResponse for TokenEnvelope {
 }
 
 impl TokenEnvelope {
-    /// The token.
+    /// Returns the token.
     ///
     /// # Errors
-    /// The failure that the code stands for, or [`Protocol`](ErrorKind::Protocol) for a success without a token.
+    /// Returns the failure that the code stands for, or [`Protocol`](ErrorKind::Protocol) for a success without a token.
     pub fn into_token(self) -> Result<Secret> {
         if !SUCCESS.contains(&self.code) {
             return Err(failure(self.code, self.error.as_deref().unwrap_or_default()));
         }
-        self.token
-            .filter(|token| !token.expose().is_empty())
-            .ok_or_else(|| Error::new(ErrorKind::Protocol, "the answer to generateToken is a success without a token"))
+        self.token.filter(|token| !token.expose().is_empty()).ok_or_else(|| {
+            Error::new(ErrorKind::Protocol, "the response to generateToken is a success without a token")
+        })
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_stands_beside_a_code_that_is_text() {
+    fn a_token_is_read_next_to_a_code_that_is_a_string() {
         let read = |json| serde_json::from_str::<TokenEnvelope>(json).unwrap().into_token();
         assert_eq!(read(r#"{"code":"200","userId":"u","token":"t"}"#).unwrap().expose(), "t");
         assert_eq!(read(r#"{"code":"200","userId":12345,"token":"t"}"#).unwrap().expose(), "t");
