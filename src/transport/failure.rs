@@ -146,8 +146,9 @@ fn of_status_alone(status: StatusCode, headers: &HeaderMap, body: &str) -> Error
             let target = headers.get(LOCATION).and_then(|target| target.to_str().ok()).unwrap_or("nowhere");
             // A redirect may repeat the query, and with it a token.
             let target = target.split(['?', '#']).next().unwrap_or_default();
-            let text =
-                format!("HTTP {status}: redirected to {target}, which the client does not follow; use it as the base URL");
+            let text = format!(
+                "HTTP {status}: redirected to {target}, which the client does not follow; use it as the base URL"
+            );
             return Error::new(ErrorKind::Rejected, text);
         }
         401 => (ErrorKind::Authentication, "refused before the request reached the API, perhaps by a proxy"),
@@ -172,8 +173,7 @@ pub(crate) fn of_json(error: &serde_json::Error, body: &str) -> Error {
         return Error::new(ErrorKind::Protocol, "the response is empty, but JSON was expected");
     }
     if body.trim_start().starts_with('<') {
-        let text =
-            format!("the response is a page (from a proxy, or a login page?), but JSON was expected: {shown}");
+        let text = format!("the response is a page (from a proxy, or a login page?), but JSON was expected: {shown}");
         return Error::new(ErrorKind::Protocol, text);
     }
     if error.is_eof() {

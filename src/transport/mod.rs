@@ -74,7 +74,9 @@ impl RequestLimits {
     pub(crate) fn check(&self) -> Result<()> {
         for (timeout, name) in [(self.response_timeout, "response"), (self.stall_timeout, "stall")] {
             if timeout.is_zero() {
-                return Err(Error::invalid(format!("the {name} timeout is zero, so that every request would fail: set a longer one")));
+                return Err(Error::invalid(format!(
+                    "the {name} timeout is zero, so that every request would fail: set a longer one"
+                )));
             }
         }
         Ok(())
@@ -275,7 +277,11 @@ impl Transport {
     }
 
     /// Waits for a response while the upload makes progress, and for the response timeout after its last progress.
-    async fn with_response_timeout<T>(&self, response: impl Future<Output = T>, progress: &UploadProgress) -> Result<T> {
+    async fn with_response_timeout<T>(
+        &self,
+        response: impl Future<Output = T>,
+        progress: &UploadProgress,
+    ) -> Result<T> {
         let timeout = self.0.limits.response_timeout;
         let mut response = pin!(response);
         loop {

@@ -87,7 +87,8 @@ impl Response {
         }
         let is_object = beginning.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']));
         if is_object && self.operation.answers_with_file {
-            let error = Error::new(ErrorKind::Protocol, "the response is JSON without an error in it, but a file was expected");
+            let error =
+                Error::new(ErrorKind::Protocol, "the response is JSON without an error in it, but a file was expected");
             return Err(self.head.iter().fold(error, |error, head| error.with_code(head.code)));
         }
         Ok(self)
