@@ -1,8 +1,8 @@
 //! An async client for the REST API of SQLFlow: submit SQL as a job, wait for it, and read its data lineage.
 //!
-//! [SQLFlow](https://www.gudusoft.com) by Gudu Software analyzes SQL scripts of two dozen dialects and returns *data
-//! lineage*: which column feeds which, through every view, insert and procedure. A server runs in the vendor's cloud or
-//! self-hosted. This crate uploads the scripts, follows the job on the server, and reads the result as typed data.
+//! SQLFlow, by Gudu Software, analyzes SQL scripts in two dozen dialects and returns their *data lineage*: which column
+//! feeds which, through every view, insert and procedure. The server is the vendor's cloud or self-hosted. This crate
+//! uploads the scripts, follows the job on the server, and reads the result as typed data.
 //!
 //! # The main job
 //!
@@ -10,12 +10,12 @@
 //! use sqlflow_client::{Client, Credentials, Vendor};
 //!
 //! # async fn example() -> sqlflow_client::Result<()> {
-//! // `Credentials::from_env` reads SQLFLOW_USER_ID and SQLFLOW_SECRET_KEY.
+//! // Reads SQLFLOW_USER_ID, and SQLFLOW_SECRET_KEY or SQLFLOW_TOKEN.
 //! let sqlflow = Client::builder("https://api.gudusoft.com")
 //!     .credentials(Credentials::from_env()?)
 //!     .build()?;
 //!
-//! let job = sqlflow.submit(Vendor::Oracle).path("etl/").await?; // a file, a zip, a directory
+//! let job = sqlflow.submit(Vendor::Oracle).path("etl/").await?;
 //! let finished = job.wait().await?;
 //! for flow in finished.lineage().await?.column_flows() {
 //!     println!("{flow}"); // SALES.ORDERS.TOTAL → REPORT.REVENUE.AMOUNT
