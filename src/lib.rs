@@ -49,15 +49,16 @@
 //!
 //! - **A submission creates one job**, however the network fails. [`job::Settling`] describes how the client finds out
 //!   whether a submission whose response was lost has created a job.
-//! - **A call is retried only if that can do no harm.** The table of [`RequestOutcome`] says which failures of which calls
-//!   are retried.
-//! - **Waiting survives network failures.** A state that cannot be polled is an [event](job::JobState::trouble), not the
-//!   end of the wait.
-//! - **Secrets stay in request bodies.** They are never in a URL, in `Debug` output, in an error, or in a log. (The only
-//!   exceptions are the GET operations of [`api`], which have no body: four send a token in the URL, one the user id.)
-//! - **The body of a [`job`] call is never completely in memory** unless you ask for that. Uploads are read from disk while
-//!   they are sent, exports are written to disk as they arrive, and a lineage is parsed while it arrives. (Responses to
-//!   calls of [`api`] are read into memory.)
+//! - **A call is retried only if that can do no harm.** The table of [`RequestOutcome`] says which failures of which
+//!   calls are retried.
+//! - **Waiting survives network failures.** A state that cannot be polled is an [event](job::JobState::trouble), not
+//!   the end of the wait.
+//! - **Secrets stay in request bodies.** They are never in a URL, in `Debug` output, in an error, or in a log. (The
+//!   only exceptions are the GET operations of [`api`], which have no body: four send a token in the URL, one the user
+//!   id.)
+//! - **The body of a [`job`] call is never completely in memory** unless you ask for that. Uploads are read from disk
+//!   while they are sent, exports are written to disk as they arrive, and a lineage is parsed while it arrives.
+//!   (Responses to calls of [`api`] are read into memory.)
 //! - **Dropping a future is safe.** It cancels no job, invalidates no token, and leaves no partial file behind.
 //! - **Nothing is dropped silently.** A summary instead of a complete lineage, a partial success, warnings and unknown
 //!   fields are all available in the result.
@@ -72,10 +73,10 @@
 //! | `emulator` | | a local server that speaks the protocol, to try the client and to test programs |
 //! | `petgraph` | | lineage diagrams as graphs of petgraph 0.8 |
 //!
-//! ring was chosen because it is cheap to build: it needs a C compiler and nothing else, on every platform. A program that
-//! installs a cryptography provider for its process gets that provider instead. This crate installs no provider for
-//! reqwest itself. If nothing else does (reqwest's default features do), a program that builds its own reqwest clients has
-//! to install a provider first, or reqwest panics.
+//! ring was chosen because it is cheap to build: it needs a C compiler and nothing else, on every platform. A program
+//! that installs a cryptography provider for its process gets that provider instead. This crate installs no provider
+//! for reqwest itself. If nothing else does (reqwest's default features do), a program that builds its own reqwest
+//! clients has to install a provider first, or reqwest panics.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

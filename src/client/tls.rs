@@ -1,8 +1,9 @@
 //! TLS: the library and the root certificates. Verification is always on; no setting turns it off.
 //!
 //! With rustls, the cryptography is that of ring. It needs only a C compiler to build, on every platform on which the
-//! crate is likely to be used. aws-lc-rs (the default of rustls) compiles a far larger library, and needs `CMake` on some
-//! platforms. A program that has installed a cryptography provider for its process, for example for FIPS, gets that one.
+//! crate is likely to be used. aws-lc-rs (the default of rustls) compiles a far larger library, and needs `CMake` on
+//! some platforms. A program that has installed a cryptography provider for its process, for example for FIPS, gets
+//! that one.
 
 use reqwest::ClientBuilder;
 

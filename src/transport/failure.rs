@@ -102,8 +102,8 @@ pub(crate) fn response_too_large(limit: u64) -> Error {
 /// Returns the error for a small response that grows beyond reason when it is decompressed.
 pub(super) fn decompression_bomb(compressed: u64, decompressed: u64) -> Error {
     let text = format!(
-        "the response was abandoned: {compressed} bytes decompressed to {decompressed} and more, which no lineage does; \
-         check whether the server or a proxy in front of it sent this"
+        "the response was abandoned: {compressed} bytes decompressed to {decompressed} and more, which no lineage \
+         does; check whether the server or a proxy in front of it sent this"
     );
     Error::new(ErrorKind::TooLarge, text)
 }

@@ -70,8 +70,8 @@ async fn read_head(body: &mut ByteStream) -> Option<EnvelopeHead> {
 }
 
 impl Response {
-    /// Returns the response, or an error if its body reports a failure: an envelope with an error code, an HTML page, or
-    /// JSON from an operation that returns a file.
+    /// Returns the response, or an error if its body reports a failure: an envelope with an error code, an HTML page,
+    /// or JSON from an operation that returns a file.
     pub(crate) async fn without_failure(mut self) -> Result<Self> {
         if let Some(head) = &self.head {
             head.check().map_err(|error| {
@@ -81,8 +81,8 @@ impl Response {
         }
         let beginning = self.body.beginning().await;
         if beginning.starts_with('<') && ["<html", "<!doctype html"].iter().any(|page| beginning.contains(page)) {
-            let text = "the response is an HTML page: check that the base URL is that of a SQLFlow backend, and whether \
-                        there is a login page in front of it";
+            let text = "the response is an HTML page: check that the base URL is that of a SQLFlow backend, and \
+                        whether there is a login page in front of it";
             return Err(Error::new(ErrorKind::Protocol, text));
         }
         let is_object = beginning.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']));
