@@ -1,4 +1,4 @@
-//! The client and its builder: where the server is, who asks, how connections are made. Does no I/O when built.
+//! The client and its builder: the server, the credentials and the settings for connections. Building does no I/O.
 
 mod base_url;
 mod builder;
@@ -15,17 +15,20 @@ use crate::auth::variable;
 use crate::job::JobService;
 use crate::{Credentials, Error, Result, api};
 
-/// A client of one SQLFlow server.
+/// A client for one SQLFlow server, from [`Client::builder`] or [`Client::from_env`].
 ///
-/// Cheap to clone; clones share connections, the token, and the requests of their [watches](crate::job::Watch). Made by
-/// [`Client::builder`] or [`Client::from_env`].
+/// It is cheap to clone. Clones share connections, the token, the retry budget, and the requests that their
+/// [watches](crate::job::Watch) make.
 ///
 /// ```no_run
 /// # async fn example() -> sqlflow_client::Result<()> {
 /// use sqlflow_client::{Client, Credentials, Vendor};
 ///
-/// let sqlflow = Client::builder("https://api.gudusoft.com").credentials(Credentials::from_env()?).build()?;
-/// let lineage = sqlflow.submit(Vendor::Oracle).path("etl/").await?.wait().await?.lineage().await?;
+/// let sqlflow = Client::builder("https://api.gudusoft.com")
+///     .credentials(Credentials::from_env()?)
+///     .build()?;
+/// let job = sqlflow.submit(Vendor::Oracle).path("etl/").await?;
+/// let lineage = job.wait().await?.lineage().await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -36,42 +39,51 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server at `base_url`.
+    /// Returns a builder of a client for the server at `base_url`.
     ///
-    /// Taken are a bare host, a host with a port, and a full base URL with a path and any number of trailing slashes.
-    /// What is missing is filled in, from what the vendor documents of its deployments and, where that is silent, by
-    /// our reading:
+    /// Accepts a bare host, a host with a port, or a full base URL with a path and any number of trailing slashes:
     ///
-    /// | missing | filled in |
+    /// ```
+    /// use sqlflow_client::Client;
+    ///
+    /// let sqlflow = Client::builder("localhost:8165").build()?;
+    /// assert_eq!(sqlflow.base_url(), "http://localhost:8165/api/gspLive_backend");
+    /// # Ok::<(), sqlflow_client::Error>(())
+    /// ```
+    ///
+    /// Missing parts are filled in from the vendor's documentation of its deployments and, where that is silent, by our
+    /// reading:
+    ///
+    /// | missing part | filled in |
     /// |---|---|
-    /// | scheme | `http` for loopback and private addresses, for port 80, and for the ports 8081 and 8165 of on-premise servers; else `https` |
-    /// | path | `/gspLive_backend` in the cloud and on port 8081 (version 5), else `/api/gspLive_backend` |
+    /// | scheme | `http` for loopback and private addresses, for port 80, and for the ports 8081 and 8165 of on-premise servers; `https` for all others |
+    /// | path | `/gspLive_backend` in the cloud and on port 8081 (version 5); `/api/gspLive_backend` on all others |
     /// | path after `/api` | `/gspLive_backend` |
     ///
-    /// Plain HTTP to a host that is neither this machine nor in a private network works, and is warned of once: tokens
-    /// and SQL can be read by everyone on the way.
+    /// Plain HTTP to a host that is neither this machine nor in a private network works, but logs a warning, once for
+    /// each host: anyone on the way can read tokens and SQL.
     pub fn builder(base_url: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(base_url.into())
     }
 
-    /// A client of the server in `SQLFLOW_URL`, with the credentials of the environment.
+    /// Creates a client from environment variables: the base URL in `SQLFLOW_URL`, and the variables of
+    /// [`Credentials::from_env`].
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) names the variable that is missing or wrong. See
-    /// [`Credentials::from_env`].
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a variable is missing or invalid. The message names it.
     pub fn from_env() -> Result<Self> {
         let url = variable("SQLFLOW_URL")?
-            .ok_or_else(|| Error::invalid("SQLFLOW_URL is not set: it takes the base URL of the server"))?;
+            .ok_or_else(|| Error::invalid("SQLFLOW_URL is not set: set it to the base URL of the server"))?;
         Self::builder(url).credentials(Credentials::from_env()?).build()
     }
 
-    /// Every operation of the API, as generated from its description.
+    /// Returns the generated client with every operation of the API, for those that have no method here.
     #[must_use]
     pub fn api(&self) -> &api::Client {
         self.service.api()
     }
 
-    /// The base URL of the server, with everything filled in.
+    /// Returns the base URL of the server, with all missing parts filled in.
     #[must_use]
     pub fn base_url(&self) -> &str {
         self.service.base_url()

@@ -1,66 +1,82 @@
-//! An async client for the REST API of SQLFlow: submit SQL as a job, follow it, and read its data lineage as typed
-//! data.
+//! An async client for the REST API of SQLFlow: submit SQL as a job, wait for it, and read its data lineage.
 //!
-//! SQLFlow, by Gudu Software, reads SQL scripts of two dozen dialects and answers with *data lineage*: which column
-//! feeds which, through every view, insert and procedure.
+//! SQLFlow, by Gudu Software, analyzes SQL scripts in two dozen dialects and returns their *data lineage*: which column
+//! feeds which, through every view, insert and procedure. The server is the vendor's cloud or self-hosted. This crate
+//! uploads the scripts, follows the job on the server, and reads the result as typed data.
+//!
+//! # The main job
 //!
 //! ```no_run
 //! use sqlflow_client::{Client, Credentials, Vendor};
 //!
 //! # async fn example() -> sqlflow_client::Result<()> {
-//! let sqlflow = Client::builder("https://api.gudusoft.com").credentials(Credentials::from_env()?).build()?;
+//! // Reads SQLFLOW_USER_ID, and SQLFLOW_SECRET_KEY or SQLFLOW_TOKEN.
+//! let sqlflow = Client::builder("https://api.gudusoft.com")
+//!     .credentials(Credentials::from_env()?)
+//!     .build()?;
 //!
-//! let done = sqlflow.submit(Vendor::Oracle).path("etl/").await?.wait().await?;
-//! let lineage = done.lineage().await?;
-//! for flow in lineage.column_flows() {
-//!     println!("{flow}");
+//! let job = sqlflow.submit(Vendor::Oracle).path("etl/").await?;
+//! let finished = job.wait().await?;
+//! for flow in finished.lineage().await?.column_flows() {
+//!     println!("{flow}"); // SALES.ORDERS.TOTAL → REPORT.REVENUE.AMOUNT
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! Requests are builders: add settings, then `.await` them. A [`Client`] and a [`Job`] are cheap to clone and to share
+//! between tasks. The crate runs on tokio.
+//!
 //! # Where to go next
 //!
 //! | to | see |
 //! |---|---|
-//! | say where the server is and who asks | [`Client`], [`Credentials`] |
-//! | submit files, follow a job, pick it up again, export it | [`job`] |
-//! | run many submissions that a crash does not lose | [`job::Batch`] |
-//! | ask what feeds what, draw it, compare it | [`lineage`] |
-//! | decide when calls are made again | [`retry`] |
-//! | call an operation that has no method of its own | [`api`] |
-//! | know what to do about a failure | [`ErrorKind`] |
-#![cfg_attr(feature = "emulator", doc = "| try and test without an account | [`emulator`] |")]
-#![cfg_attr(not(feature = "emulator"), doc = "| try and test without an account | the feature `emulator` |")]
+//! | configure the server, the credentials, timeouts, TLS or a proxy | [`Client`], [`ClientBuilder`], [`Credentials`] |
+//! | submit files, watch a job, attach to it after a restart, export it | [`job`] |
+//! | run many submissions so that a crash loses none of them | [`job::Batch`] |
+//! | query lineage for what feeds a column, draw it, compare it | [`lineage`] |
+//! | decide what to do about an error | [`ErrorKind`] |
+//! | know whether the server may have executed a failed request | [`RequestOutcome`] |
+//! | change when calls are retried | [`retry`] |
+//! | call an operation of the API that has no method on [`Client`] or [`Job`] | [`api`] |
+#![cfg_attr(feature = "emulator", doc = "| try the client and test a program without an account | [`emulator`] |")]
+#![cfg_attr(
+    not(feature = "emulator"),
+    doc = "| try the client and test a program without an account | the feature `emulator` |"
+)]
 //!
 //! # What it promises
 //!
-//! - **A job is submitted once**, however the network fails: [`job::Settling`] tells how a lost answer is settled.
-//! - **Reads are repeated, changes only where that can do no harm**: the rule is a table in [`retry::RetryPolicy`].
-//! - **Waiting survives**: a state that cannot be asked for is an [event](job::JobState::poll_error), not the end.
-//! - **Secrets stay in form bodies**: never in a URL (but for the GET operations of [`api`] that leave no choice: four
-//!   with a token, one with the user id), in `Debug`, in an error, or in a log.
-//! - **A body of a [`job`] is never all in memory** unless it is asked for: uploads are read from disk while they are
-//!   sent, exports are written to disk as they come, and a lineage is read into its model while it arrives. (Answers to
-//!   calls of [`api`] are read whole.)
-//! - **Dropping a future is safe**: it cancels no job, spoils no token, and leaves no half-written file behind.
-//! - **Nothing is dropped in silence**: a summary in place of a lineage, a partial success, warnings and unknown
-//!   fields can all be asked for.
-//! - **TLS is verified**, always. There is no switch to turn it off.
+//! - **A submission creates one job**, however the network fails. [`job::Settling`] describes how the client finds out
+//!   whether a submission whose response was lost has created a job.
+//! - **A call is retried only if that can do no harm.** The table of [`RequestOutcome`] says which failures of which
+//!   calls are retried.
+//! - **Waiting survives network failures.** A state that cannot be polled is an [event](job::JobState::poll_error), not
+//!   the end of the wait.
+//! - **Secrets stay in request bodies.** They are never in a URL, in `Debug` output, in an error, or in a log. (The
+//!   only exceptions are the GET operations of [`api`], which have no body: four send a token in the URL, one the user
+//!   id.)
+//! - **The body of a [`job`] call is never completely in memory** unless you ask for that. Uploads are read from disk
+//!   while they are sent, exports are written to disk as they arrive, and a lineage is parsed while it arrives.
+//!   (Responses to calls of [`api`] are read into memory.)
+//! - **Dropping a future is safe.** It cancels no job, invalidates no token, and leaves no partial file behind.
+//! - **Nothing is dropped silently.** A summary instead of a complete lineage, a partial success, warnings and unknown
+//!   fields are all available in the result.
+//! - **TLS is always verified.** No setting turns that off.
 //!
 //! # Features
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `rustls` | yes | TLS by rustls, with the roots of the platform and the cryptography of ring |
+//! | `rustls` | yes | TLS by rustls, with the root certificates of the platform and the cryptography of ring |
 //! | `native-tls` | | TLS by the library of the platform; on Linux it needs the headers of OpenSSL |
-//! | `emulator` | | a local server that speaks the protocol, to try and to test with |
-//! | `petgraph` | | diagrams of lineage as graphs of petgraph 0.8 |
+//! | `emulator` | | a local server that speaks the protocol, to try the client and to test programs |
+//! | `petgraph` | | lineage diagrams as graphs of petgraph 0.8 |
 //!
-//! ring was chosen for what it costs to build: a C compiler and nothing more, on every platform. A program that
-//! installs a cryptography provider for its process gets that one instead. This crate brings no provider to reqwest
-//! itself: where nothing else does (reqwest's default features do), a program that builds reqwest clients of its own
-//! has to install one first, or reqwest panics.
+//! ring was chosen because it is cheap to build: it needs a C compiler and nothing else, on every platform. A program
+//! that installs a cryptography provider for its process gets that provider instead. This crate installs no provider
+//! for reqwest itself. If nothing else does (reqwest's default features do), a program that builds its own reqwest
+//! clients has to install a provider first, or reqwest panics.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -87,7 +103,7 @@ pub use sqlflow_emulator as emulator;
 pub use sqlflow_lineage as lineage;
 pub use sqlflow_lineage::Lineage;
 
-/// The code in the README compiles.
+/// Compiles the code in the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

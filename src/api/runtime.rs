@@ -1,4 +1,4 @@
-//! What generated code stands on: the names `progenitor_client` would give it, on our transport and our errors.
+//! The runtime of the generated code: the names that `progenitor_client` would provide, on our transport and errors.
 
 use std::fmt;
 use std::ops::Deref;
@@ -15,7 +15,9 @@ use crate::transport::{Payload, Transport, retry_after};
 use crate::wire::{Envelope, File, FromResponse, MultipartForm, Operation, operations, without_data};
 pub(crate) use crate::{Error, ErrorKind};
 
-/// An answer with its HTTP headers.
+/// A response of an operation: its data, and its HTTP headers.
+///
+/// It dereferences to the data, so that `response.code` works for an [`Envelope`].
 #[derive(Clone)]
 pub struct ResponseValue<T> {
     inner: T,
@@ -24,18 +26,18 @@ pub struct ResponseValue<T> {
 }
 
 impl<T> ResponseValue<T> {
-    /// The answer itself.
+    /// Returns the data without the headers.
     pub fn into_inner(self) -> T {
         self.inner
     }
 
-    /// The HTTP headers it came with.
+    /// Returns the HTTP headers of the response.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 }
 
-#[allow(private_bounds, reason = "what generated code calls on the types it names")]
+#[allow(private_bounds, reason = "generated code calls it on the types that it names")]
 impl<T: FromResponse> ResponseValue<T> {
     pub(crate) async fn from_response(response: Response) -> Result<Self, Error> {
         let (headers, operation) = (response.headers.clone(), response.operation);
@@ -50,30 +52,30 @@ impl ResponseValue<ByteStream> {
 }
 
 impl<T> ResponseValue<Envelope<T>> {
-    /// The data of a success, as [`Envelope::into_data`].
+    /// Returns the data of a success, like [`Envelope::into_data`].
     ///
     /// # Errors
-    /// The same, naming the operation.
+    /// The errors of [`Envelope::into_data`]; they name the operation.
     pub fn into_data(self) -> Result<T, Error> {
         self.check()?;
         let Envelope { code, data, .. } = self.inner;
         data.ok_or_else(|| without_data(code).in_operation(self.operation.id))
     }
 
-    /// The data of a success with its warnings.
+    /// Returns the data of a success and its warnings.
     pub(crate) fn into_data_and_warnings(self) -> Result<(T, Vec<String>), Error> {
         let warnings = self.inner.warnings().map(ToOwned::to_owned).collect();
         Ok((self.into_data()?, warnings))
     }
 
-    /// Whether the code stands for a success, as [`Envelope::check`]. Warnings of a success are logged, and are in
-    /// [`Envelope::warnings`].
+    /// Checks that the code stands for a success, like [`Envelope::check`]. Logs the warnings of a success, which are
+    /// also in [`Envelope::warnings`].
     ///
     /// # Errors
-    /// The same, naming the operation.
+    /// The errors of [`Envelope::check`]; they name the operation.
     pub fn check(&self) -> Result<(), Error> {
         for warning in self.inner.warnings() {
-            tracing::warn!(operation = self.operation.id, warning, "a success with a warning");
+            tracing::warn!(operation = self.operation.id, warning, "the server reported success with a warning");
         }
         self.inner
             .check()
@@ -95,7 +97,7 @@ impl<T: fmt::Debug> fmt::Debug for ResponseValue<T> {
     }
 }
 
-/// What an operation answers with, read from a response.
+/// A type that an operation returns, which can be read from a response.
 pub trait ReadResponse: Sized {
     #[doc(hidden)]
     fn read(response: Response) -> impl Future<Output = Result<ResponseValue<Self>, Error>> + Send;
@@ -113,26 +115,26 @@ impl ReadResponse for ByteStream {
     }
 }
 
-/// A form that takes files: the request type of an operation that can be sent as `multipart/form-data`.
+/// A form that takes files: the request type of an operation that accepts `multipart/form-data`.
 ///
-/// Implemented by generated code; [`Client::upload`] sends it.
+/// Generated code implements it, and [`Client::upload`] sends it.
 pub trait FileForm: MultipartForm {
-    /// What the operation answers with.
+    /// The type that the operation returns.
     type Response: ReadResponse;
 }
 
 impl Client {
     /// Sends a form together with files.
     ///
-    /// Files are read from disk while they are sent, and anew for every attempt. Operations with one file field
-    /// (`sqlfile`) take one file; those that submit (`sqlfiles`) take many.
+    /// Files are read from disk while they are sent, and again for every attempt. Operations with the file field
+    /// `sqlfile` take one file; those that submit a job (`sqlfiles`) take many.
     ///
-    /// Nothing here asks whether an earlier call arrived: a submit that is called again makes another job.
+    /// This does not check whether an earlier call reached the server: a second call creates a second job.
     /// [`Client::submit`](crate::Client::submit) is the safe way to submit.
     ///
     /// # Errors
-    /// [`TooLarge`](ErrorKind::TooLarge) before anything is sent when the files are over the upload limit of the
-    /// client, and as every call of the API.
+    /// [`TooLarge`](ErrorKind::TooLarge), before anything is sent, if the files are over the
+    /// [upload limit](crate::ClientBuilder::max_upload_bytes) of the client; otherwise the errors of every API call.
     pub async fn upload<F: FileForm>(
         &self,
         form: &F,
@@ -146,13 +148,13 @@ impl Client {
     }
 }
 
-/// The operation a generated method is about.
+/// The operation that a generated method calls.
 #[derive(Debug)]
 pub(crate) struct OperationInfo {
     pub(crate) operation_id: &'static str,
 }
 
-/// What is known of a generated client.
+/// The properties of a generated client.
 #[allow(dead_code, reason = "the generator implements more than it uses")]
 pub(crate) trait ClientInfo<Inner> {
     fn api_version() -> &'static str;
@@ -161,7 +163,7 @@ pub(crate) trait ClientInfo<Inner> {
     fn inner(&self) -> &Inner;
 }
 
-/// How a generated method sends its request.
+/// The steps in which a generated method sends its request.
 pub(crate) trait ClientHooks<Inner>: ClientInfo<Inner> {
     async fn pre(&self, request: &mut reqwest::Request, info: &OperationInfo) -> Result<(), Error>;
     async fn exec(&self, request: reqwest::Request, info: &OperationInfo) -> Result<Response, Error>;
@@ -170,14 +172,14 @@ pub(crate) trait ClientHooks<Inner>: ClientInfo<Inner> {
 
 impl ClientHooks<Transport> for Client {
     async fn pre(&self, request: &mut reqwest::Request, _: &OperationInfo) -> Result<(), Error> {
-        // The generator adds it to every call; the API knows no such header.
+        // The generator adds this header to every call, but the API does not know it.
         request.headers_mut().remove("api-version");
         Ok(())
     }
 
     async fn exec(&self, request: reqwest::Request, info: &OperationInfo) -> Result<Response, Error> {
         let operation = operations::of_method(info.operation_id)
-            .ok_or_else(|| Error::invalid(format!("{} is no operation of the API", info.operation_id)))?;
+            .ok_or_else(|| Error::invalid(format!("{} is not an operation of the API", info.operation_id)))?;
         self.inner().send(operation, Payload::Buffered(request)).await
     }
 
@@ -196,7 +198,7 @@ impl RequestBuilderExt for RequestBuilder {
     }
 }
 
-/// One query parameter; one without a value is left out.
+/// A query parameter. It is left out if it has no value.
 pub(crate) struct QueryParam<'a, T> {
     name: &'a str,
     value: &'a T,
@@ -216,9 +218,10 @@ impl<T: Serialize> Serialize for QueryParam<'_, T> {
     }
 }
 
-/// An answer that is not the one the API promises. The transport has made an error of it before.
+/// Returns the error for a response with an unexpected status. It is not reached: the transport has already returned an
+/// error for such a status.
 #[allow(clippy::needless_pass_by_value, reason = "called by generated code")]
 pub(crate) fn unexpected(response: Response) -> Error {
     let status = response.status().as_u16();
-    Error::new(ErrorKind::Protocol, format!("HTTP {status} was not expected")).with_status(status)
+    Error::new(ErrorKind::Protocol, format!("unexpected status: HTTP {status}")).with_status(status)
 }

@@ -1,4 +1,4 @@
-//! The base URL: every form that people write, completed to the one that operations are appended to.
+//! The base URL: completes every form that people write to the one that the paths of operations are appended to.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -10,13 +10,14 @@ use crate::sync::lock;
 use crate::{Error, Result};
 
 const CLOUD: &str = "api.gudusoft.com";
-/// The ports of on-premise servers, by the vendor's documentation: version 5 and version 6.
+/// The port of an on-premise server of version 5, by the vendor's documentation.
 const PORT_5: u16 = 8081;
+/// The port of an on-premise server of version 6, by the vendor's documentation.
 const PORT_6: u16 = 8165;
 const BACKEND: &str = "/gspLive_backend";
 const API_BACKEND: &str = "/api/gspLive_backend";
 
-/// The base URL that `text` means, without a trailing slash.
+/// Completes a base URL. The result has no trailing slash.
 pub(super) fn complete(text: &str) -> Result<String> {
     let text = text.trim();
     if text.is_empty() {
@@ -24,14 +25,14 @@ pub(super) fn complete(text: &str) -> Result<String> {
     }
     let url = parse(text)?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Error::invalid("the base URL carries a user or a password: they belong into Credentials"));
+        return Err(Error::invalid("the base URL contains a user or a password: pass them as Credentials"));
     }
     for (part, name) in [(url.query(), "query"), (url.fragment(), "fragment")] {
         if part.is_some() {
-            // Not the part itself: it may hold a token.
+            // The message leaves out the part itself, which may contain a token.
             let before = url.as_str().split(['?', '#']).next().unwrap_or_default();
             return Err(Error::invalid(format!(
-                "the base URL has a {name} after {before}, which no operation can be appended to: leave it out"
+                "the base URL has a {name} after {before}, so that no path can be appended to it: leave it out"
             )));
         }
     }
@@ -45,29 +46,33 @@ pub(super) fn complete(text: &str) -> Result<String> {
 
 fn parse(text: &str) -> Result<Url> {
     let unreadable = |error: &dyn std::fmt::Display| {
-        // Not the text itself: what cannot be read may hold a password.
+        // The message leaves out a text that may contain a password.
         let before = text.split(['?', '#']).next().unwrap_or_default();
         let shown = if before.contains('@') { "the base URL".to_owned() } else { format!("the base URL {before:?}") };
-        Error::invalid(format!("{shown} cannot be read ({error}): it takes a host, host:port, or http(s)://host/path"))
+        Error::invalid(format!("cannot read {shown} ({error}): use a host, host:port, or http(s)://host/path"))
     };
     if text.contains("://") {
         let url = Url::parse(text).map_err(|error| unreadable(&error))?;
         return match url.scheme() {
             "http" | "https" => Ok(url),
-            scheme => Err(Error::invalid(format!("the base URL has the scheme {scheme}: it takes http or https"))),
+            scheme => Err(Error::invalid(format!("the base URL has the scheme {scheme}: use http or https"))),
         };
     }
     let url = Url::parse(&format!("https://{text}")).map_err(|error| unreadable(&error))?;
-    if is_plain(&url) { Url::parse(&format!("http://{text}")).map_err(|error| unreadable(&error)) } else { Ok(url) }
+    if speaks_plain_http(&url) {
+        Url::parse(&format!("http://{text}")).map_err(|error| unreadable(&error))
+    } else {
+        Ok(url)
+    }
 }
 
-/// Whether a server given without a scheme is one that speaks plain HTTP.
-fn is_plain(url: &Url) -> bool {
-    is_near(url) || matches!(url.port(), Some(80 | PORT_5 | PORT_6))
+/// Returns `true` if a server whose URL was given without a scheme speaks plain HTTP.
+fn speaks_plain_http(url: &Url) -> bool {
+    is_local(url) || matches!(url.port(), Some(80 | PORT_5 | PORT_6))
 }
 
-/// Whether what is sent there stays on this machine or in its network, as far as an address tells.
-fn is_near(url: &Url) -> bool {
+/// Returns `true` if requests stay on this machine or in its network, as far as the address shows.
+fn is_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     match host.trim_start_matches('[').trim_end_matches(']').parse() {
         Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
@@ -78,15 +83,15 @@ fn is_near(url: &Url) -> bool {
     }
 }
 
-/// Warns, once for each host, of a server whose tokens can be read on the way. A name without a dot is taken for one of
-/// the own network.
+/// Logs a warning, once for each host, if plain HTTP exposes tokens to a public network. A host name without a dot
+/// counts as part of the local network.
 pub(super) fn warn_of_plain_http(base_url: &str) {
     static WARNED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let Ok(url) = Url::parse(base_url) else { return };
     let host = url.host_str().unwrap_or_default();
-    let is_own = is_near(&url) || !host.contains(['.', ':']);
-    if url.scheme() == "http" && !is_own && lock(&WARNED).insert(host.to_owned()) {
-        tracing::warn!(host, "plain HTTP over a public network: tokens and SQL can be read on the way, use https");
+    let is_internal = is_local(&url) || !host.contains(['.', ':']);
+    if url.scheme() == "http" && !is_internal && lock(&WARNED).insert(host.to_owned()) {
+        tracing::warn!(host, "plain HTTP over a public network exposes tokens and SQL: use https");
     }
 }
 
@@ -98,11 +103,11 @@ mod tests {
     use super::complete;
     use crate::{Client, ErrorKind};
 
-    /// What was logged.
+    /// A writer that keeps the log in memory.
     #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
+    struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Log {
+    impl Write for LogBuffer {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -112,9 +117,9 @@ mod tests {
         }
     }
 
-    /// What is logged while clients of these servers are built.
-    fn logged(servers: &[&str]) -> String {
-        let log = Log::default();
+    /// Builds clients of these servers, and returns what they log.
+    fn log_of(servers: &[&str]) -> String {
+        let log = LogBuffer::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
         tracing::subscriber::with_default(subscriber, || {
@@ -127,19 +132,19 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_over_a_public_network_is_warned_of_once_for_each_host() {
-        // Named here alone: whom a warning was given stays known as long as the process lives.
-        let log = logged(&["http://one.example.com", "http://one.example.com:9000/api", "http://203.0.113.9"]);
+    fn plain_http_over_a_public_network_logs_one_warning_for_each_host() {
+        // No other test uses these hosts, because the process remembers the hosts that it has warned about.
+        let log = log_of(&["http://one.example.com", "http://one.example.com:9000/api", "http://203.0.113.9"]);
         let warnings: Vec<_> = log.lines().filter(|line| line.contains("WARN")).collect();
         assert_eq!(warnings.len(), 2, "{log}");
         assert!(warnings[0].contains("one.example.com") && warnings[1].contains("203.0.113.9"), "{log}");
         assert!(warnings.iter().all(|warning| warning.contains("plain HTTP")), "{log}");
-        assert!(!logged(&["http://one.example.com"]).contains("plain HTTP"));
+        assert!(!log_of(&["http://one.example.com"]).contains("plain HTTP"));
     }
 
     #[test]
-    fn plain_http_to_this_machine_or_its_network_and_https_are_not_warned_of() {
-        let log = logged(&[
+    fn plain_http_to_the_local_network_and_https_log_no_warning() {
+        let log = log_of(&[
             "http://localhost:8165",
             "http://sqlflow.localhost",
             "http://127.0.0.1",
@@ -156,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_that_people_write_is_completed() {
+    fn every_form_of_a_base_url_is_completed() {
         for (text, expected) in [
             ("api.gudusoft.com", "https://api.gudusoft.com/gspLive_backend"),
             ("https://api.gudusoft.com/", "https://api.gudusoft.com/gspLive_backend"),
@@ -179,14 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn what_no_operation_can_be_appended_to_is_refused_by_name() {
+    fn an_error_names_the_fault_in_an_unusable_base_url() {
         for (text, named) in [
             ("", "empty"),
             ("http://h/p?token=1", "query"),
             ("http://h/p#top", "fragment"),
             ("ftp://h", "ftp"),
-            ("http://", "cannot be read"),
-            ("http://h:port", "cannot be read"),
+            ("http://", "cannot read"),
+            ("http://h:port", "cannot read"),
             ("http://u:hush@h", "user or a password"),
         ] {
             let error = complete(text).unwrap_err();
@@ -197,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_an_unreadable_url_is_not_shown() {
+    fn the_error_about_an_unreadable_url_shows_no_secret() {
         for text in ["http://u:hush@h:port", "http://h:port/?token=hush", "h:port#hush"] {
             let error = complete(text).unwrap_err().to_string();
             assert!(!error.contains("hush"), "{error}");

@@ -1,4 +1,4 @@
-//! The builder of a client: limits, timeouts, TLS, proxy.
+//! The builder of a client: credentials, limits, timeouts, retries, TLS and proxy.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,44 +8,61 @@ use super::{Client, TlsBackend, base_url, tls};
 use crate::auth::TokenCache;
 use crate::job::{JobService, Polling, Settling};
 use crate::retry::{Retries, RetryBudget, RetryPolicy};
-use crate::transport::{Limits, Transport};
+use crate::transport::{RequestLimits, Transport};
 use crate::{Credentials, Error, Result, api};
 
-/// What the proxy of the vendor's on-premise installation allows a server to think.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
+/// The time that the proxy in the vendor's on-premise installation gives a server to respond.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(600);
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Before servers close a connection that nobody uses, which Tomcat does after 20 seconds: a submit on a connection
-/// that is just being closed has to be settled.
-const IDLE: Duration = Duration::from_secs(15);
-const ANSWER_BYTES: u64 = 4 << 30;
-/// What the API takes in one submit.
-const UPLOAD_BYTES: u64 = 200_000_000;
+/// Shorter than the time after which servers close an idle connection (20 seconds for Tomcat): a submission on a
+/// connection that is just being closed has to be settled.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+const MAX_RESPONSE_BYTES: u64 = 4 << 30;
+/// The limit of the API for one submission.
+const MAX_UPLOAD_BYTES: u64 = 200_000_000;
 
-/// Puts a [`Client`] together.
-#[must_use = "a builder does nothing until build"]
+/// A builder of a [`Client`], from [`Client::builder`].
+///
+/// Every setting has a default, so that a base URL is enough for a self-hosted server without user accounts. Building
+/// sends nothing.
+///
+/// ```
+/// use std::time::Duration;
+/// use sqlflow_client::{Client, Credentials};
+///
+/// let sqlflow = Client::builder("sqlflow.internal:8165")
+///     .credentials(Credentials::secret_key("ann", "…"))
+///     .response_timeout(Duration::from_secs(1800))
+///     .max_upload_bytes(500_000_000)
+///     .without_proxy()
+///     .build()?;
+/// assert_eq!(sqlflow.base_url(), "http://sqlflow.internal:8165/api/gspLive_backend");
+/// # Ok::<(), sqlflow_client::Error>(())
+/// ```
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientBuilder {
     base_url: String,
     credentials: Credentials,
-    limits: Limits,
+    limits: RequestLimits,
     retries: Retries,
     polling: Polling,
     settling: Settling,
-    /// How connections are made, unless a client is given that makes them.
-    settings: Option<Settings>,
-    given: Option<reqwest::Client>,
+    /// The settings for connections, if one was set. They exclude `http_client`.
+    connection: Option<ConnectionSettings>,
+    http_client: Option<reqwest::Client>,
 }
 
 #[derive(Default)]
-struct Settings {
+struct ConnectionSettings {
     tls: TlsBackend,
     root_certificates: Vec<Vec<u8>>,
     connect_timeout: Option<Duration>,
-    proxy: Option<Proxy>,
+    proxy: Option<ProxyChoice>,
     user_agent: Option<String>,
 }
 
-enum Proxy {
+enum ProxyChoice {
     Url(String),
     None,
 }
@@ -55,152 +72,181 @@ impl ClientBuilder {
         Self {
             base_url,
             credentials: Credentials::default(),
-            limits: Limits {
-                response_timeout: ANSWER_TIMEOUT,
+            limits: RequestLimits {
+                response_timeout: RESPONSE_TIMEOUT,
                 stall_timeout: STALL_TIMEOUT,
-                max_response_bytes: ANSWER_BYTES,
-                max_upload_bytes: UPLOAD_BYTES,
+                max_response_bytes: MAX_RESPONSE_BYTES,
+                max_upload_bytes: MAX_UPLOAD_BYTES,
             },
             retries: Retries::default(),
             polling: Polling::default(),
             settling: Settling::default(),
-            settings: None,
-            given: None,
+            connection: None,
+            http_client: None,
         }
     }
 
-    /// Who asks. By default [`Credentials::on_premise`].
+    /// Sets the credentials. The default is [`Credentials::on_premise`].
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = credentials;
         self
     }
 
-    /// How long to wait for an answer after the last byte of an upload was given to the connection, which may hold some
-    /// megabytes of it back on a slow line, or, of a request without files, from
-    /// when it begins to be sent. By default 600 seconds, which is what the proxy of the vendor's on-premise
-    /// installation allows.
+    /// Sets the time to wait for the beginning of a response. The default is 600 seconds, which is what the proxy in
+    /// the vendor's on-premise installation allows.
+    ///
+    /// The time begins when the request begins to be sent, or, for an upload, when its last byte was given to the
+    /// connection, which may buffer some megabytes of it on a slow line.
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.limits.response_timeout = timeout;
         self
     }
 
-    /// How long an answer may go silent between two of its bytes. By default 30 seconds. There is no timeout in
-    /// total: large exports take their time.
+    /// Sets the time for which a response may be silent between two of its bytes. The default is 30 seconds.
+    ///
+    /// There is no timeout for a whole response, because large exports take long.
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.limits.stall_timeout = timeout;
         self
     }
 
-    /// How many bytes of an answer are read into memory, after decompression. By default 4 GiB. Streams and files
-    /// are not limited.
+    /// Sets the maximum size of a response that is read into memory, after decompression. The default is 4 GiB.
+    ///
+    /// Streams and downloads to a file have no limit.
     pub fn max_response_bytes(mut self, bytes: u64) -> Self {
         self.limits.max_response_bytes = bytes;
         self
     }
 
-    /// How many bytes of files are sent in one request. By default 200 MB (200,000,000), the limit of the API; a
-    /// server of one's own may be set up for more.
+    /// Sets the maximum total size of the files in one request. The default is 200 MB (200,000,000 bytes), the limit of
+    /// the API.
+    ///
+    /// A self-hosted server may be configured to accept more.
     pub fn max_upload_bytes(mut self, bytes: u64) -> Self {
         self.limits.max_upload_bytes = bytes;
         self
     }
 
-    /// How often jobs of this client are asked for their state.
+    /// Sets the schedule by which the client polls the states of jobs.
     pub fn polling(mut self, polling: Polling) -> Self {
         self.polling = polling;
         self
     }
 
-    /// How the outcome of a submit is found out whose answer was lost.
+    /// Configures how the client settles a submission whose response was lost.
     pub fn settling(mut self, settling: Settling) -> Self {
         self.settling = settling;
         self
     }
 
-    /// When calls that failed are made again. By default [`Backoff`](crate::retry::Backoff). What is repeated at all is
-    /// no policy: see [`RetryPolicy`].
+    /// Sets the policy for retries. The default is [`Backoff`](crate::retry::Backoff).
+    ///
+    /// The policy decides whether a retry is worthwhile, and when. It does not decide which calls may be retried at
+    /// all: see [`RetryPolicy`].
     pub fn retry(mut self, policy: impl RetryPolicy + 'static) -> Self {
         self.retries.policy = Some(Arc::new(policy));
         self
     }
 
-    /// Makes each call once. (A refused token is renewed all the same, and the outcome of a submit found out.)
+    /// Turns retries off, so that each call makes one attempt.
+    ///
+    /// The client still renews a token that the server refused, and still settles a submission whose response was lost.
     pub fn without_retries(mut self) -> Self {
         self.retries.policy = None;
         self
     }
 
-    /// What repeated calls are paid from, for all calls of this client and of others that are given a clone. By default
-    /// one of its own.
+    /// Sets the budget that limits the retries of all calls of this client. The default is a budget of its own.
+    ///
+    /// Clients that are given clones of one budget share it.
     pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
         self.retries.budget = budget;
         self
     }
 
-    /// How long connecting may take, names and TLS included. By default 10 seconds.
+    /// Sets the timeout for connecting, including name resolution and TLS. The default is 10 seconds.
     pub fn connect_timeout(self, timeout: Duration) -> Self {
-        self.own(|settings| settings.connect_timeout = Some(timeout))
+        self.set_connection(|connection| connection.connect_timeout = Some(timeout))
     }
 
-    /// Trusts the certificates in a PEM file (or one in DER) beside those of the platform, for a server whose
-    /// certificate was issued by an authority of one's own. May be called more than once.
-    pub fn root_certificate(self, certificate: impl Into<Vec<u8>>) -> Self {
-        self.own(|settings| settings.root_certificates.push(certificate.into()))
-    }
-
-    /// Which library does TLS. By default rustls, where the feature is on.
-    pub fn tls_backend(self, backend: TlsBackend) -> Self {
-        self.own(|settings| settings.tls = backend)
-    }
-
-    /// Sends everything through a proxy. By default those of the environment (`HTTPS_PROXY`, `NO_PROXY`, …) and the
-    /// platform are used.
-    pub fn proxy(self, url: impl Into<String>) -> Self {
-        self.own(|settings| settings.proxy = Some(Proxy::Url(url.into())))
-    }
-
-    /// Uses no proxy, whatever the environment says.
-    pub fn without_proxy(self) -> Self {
-        self.own(|settings| settings.proxy = Some(Proxy::None))
-    }
-
-    /// What the client calls itself. By default `sqlflow-client/` and its version.
-    pub fn user_agent(self, text: impl Into<String>) -> Self {
-        self.own(|settings| settings.user_agent = Some(text.into()))
-    }
-
-    /// Makes requests with a client that the caller has set up (reqwest 0.13). It takes the place of all settings of
-    /// connections here, which cannot be made beside it.
+    /// Trusts the certificates in the contents of a PEM file (or one certificate in DER), in addition to those of the
+    /// platform.
     ///
-    /// It should have no total timeout, which would end long exports, and no read timeout, which would end long
-    /// uploads. Whether redirects carry credentials elsewhere, and whether TLS is verified, is then its choice too. A
-    /// program whose only TLS is the rustls of this crate has to install a cryptography provider before it builds such
-    /// a client, or reqwest panics.
+    /// This is for a server whose certificate was issued by a private authority. It may be called more than once.
+    ///
+    /// ```no_run
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sqlflow_client::Client;
+    ///
+    /// let sqlflow = Client::builder("https://sqlflow.internal")
+    ///     .root_certificate(std::fs::read("company-ca.pem")?)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn root_certificate(self, certificate: impl Into<Vec<u8>>) -> Self {
+        self.set_connection(|connection| connection.root_certificates.push(certificate.into()))
+    }
+
+    /// Sets the library that does TLS. The default is rustls, if the feature `rustls` is on.
+    pub fn tls_backend(self, backend: TlsBackend) -> Self {
+        self.set_connection(|connection| connection.tls = backend)
+    }
+
+    /// Sends all requests through this proxy. The default is the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`,
+    /// …) and of the platform.
+    pub fn proxy(self, url: impl Into<String>) -> Self {
+        self.set_connection(|connection| connection.proxy = Some(ProxyChoice::Url(url.into())))
+    }
+
+    /// Uses no proxy, not even those of the environment.
+    pub fn without_proxy(self) -> Self {
+        self.set_connection(|connection| connection.proxy = Some(ProxyChoice::None))
+    }
+
+    /// Sets the `User-Agent` header. The default is `sqlflow-client/` followed by the version of this crate.
+    pub fn user_agent(self, text: impl Into<String>) -> Self {
+        self.set_connection(|connection| connection.user_agent = Some(text.into()))
+    }
+
+    /// Sends requests with an HTTP client (reqwest 0.13) that the caller has configured.
+    ///
+    /// It excludes the settings for connections: `connect_timeout`, `root_certificate`, `tls_backend`, `proxy`,
+    /// `without_proxy` and `user_agent`. Together with one of them, [`build`](ClientBuilder::build) fails.
+    ///
+    /// # Caveats
+    ///
+    /// - The client should have no total timeout, which would end long exports, and no read timeout, which would end
+    ///   long uploads.
+    /// - The client decides whether redirects carry credentials to another server, and whether TLS is verified.
+    /// - A program whose only TLS is the rustls of this crate has to install a cryptography provider before it builds
+    ///   such a client. Otherwise reqwest panics.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
-        self.given = Some(client);
+        self.http_client = Some(client);
         self
     }
 
-    /// The client.
+    /// Builds the client. This sends nothing.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) names what is wrong: a base URL with a query, an empty user
-    /// id or secret, a certificate or a proxy that cannot be read.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a setting is invalid: for example a base URL with a query,
+    /// an empty user id or secret key, a certificate or a proxy URL that cannot be read, a timeout of zero. The message
+    /// names the setting.
     pub fn build(self) -> Result<Client> {
         let base_url = base_url::complete(&self.base_url)?;
         self.credentials.check()?;
         self.polling.check()?;
         self.settling.check()?;
         self.limits.check()?;
-        let http = match (self.given, self.settings) {
+        let http = match (self.http_client, self.connection) {
             (Some(_), Some(_)) => {
                 return Err(Error::invalid(
-                    "an HTTP client is given, and settings of connections beside it, which it would not heed: make \
-                     them in that client",
+                    "an HTTP client is set together with settings for connections, which would have no effect: \
+                     configure them in that client",
                 ));
             }
             (Some(client), None) => client,
-            (None, settings) => settings.unwrap_or_default().build(base_url.starts_with("https:"))?,
+            (None, connection) => connection.unwrap_or_default().build(base_url.starts_with("https:"))?,
         };
         base_url::warn_of_plain_http(&base_url);
         let tokens = TokenCache::new(self.credentials);
@@ -209,15 +255,15 @@ impl ClientBuilder {
         Ok(Client { service: JobService::new(api, self.polling, self.settling) })
     }
 
-    fn own(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(self.settings.get_or_insert_default());
+    fn set_connection(mut self, set: impl FnOnce(&mut ConnectionSettings)) -> Self {
+        set(self.connection.get_or_insert_default());
         self
     }
 }
 
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the base URL nor the proxy: before they are checked they may hold a password.
+        // Without the base URL and the proxy: before they are checked, they may contain a password.
         f.debug_struct("ClientBuilder")
             .field("credentials", &self.credentials)
             .field("limits", &self.limits)
@@ -228,36 +274,36 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-impl Settings {
+impl ConnectionSettings {
     fn build(self, https: bool) -> Result<reqwest::Client> {
         let agent = self.user_agent.unwrap_or_else(|| concat!("sqlflow-client/", env!("CARGO_PKG_VERSION")).to_owned());
         let mut builder = reqwest::Client::builder()
             .user_agent(agent)
             .connect_timeout(self.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
-            .pool_idle_timeout(IDLE)
-            .redirect(reqwest::redirect::Policy::custom(follow))
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::custom(follow_redirect))
             .referer(false);
-        builder =
-            match self.proxy {
-                None => builder,
-                Some(Proxy::None) => builder.no_proxy(),
-                Some(Proxy::Url(url)) => builder.proxy(reqwest::Proxy::all(url).map_err(|error| {
-                    Error::invalid(format!("the proxy URL cannot be read: {}", error.without_url()))
-                })?),
-            };
+        builder = match self.proxy {
+            None => builder,
+            Some(ProxyChoice::None) => builder.no_proxy(),
+            Some(ProxyChoice::Url(url)) => builder.proxy(
+                reqwest::Proxy::all(url)
+                    .map_err(|error| Error::invalid(format!("cannot read the proxy URL: {}", error.without_url())))?,
+            ),
+        };
         builder = tls::configure(builder, self.tls, &self.root_certificates, https)?;
         builder
             .build()
-            .map_err(|error| Error::invalid(format!("the HTTP client cannot be set up: {}", error.without_url())))
+            .map_err(|error| Error::invalid(format!("cannot set up the HTTP client: {}", error.without_url())))
     }
 }
 
-/// Redirects are followed on the same server alone: a form that carries a token goes nowhere else, nor over plain HTTP.
-/// And only those that repeat the request: the others would ask the new place without the form.
-fn follow(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Action {
-    const MOST: usize = 5;
+/// Follows redirects only on the same server, so that a form with a token goes to no other server and not over plain
+/// HTTP. Follows only the statuses that repeat the request, because the others would drop the form.
+fn follow_redirect(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Action {
+    const MAX_REDIRECTS: usize = 5;
     let origin = attempt.previous().first().map(reqwest::Url::origin);
-    if attempt.previous().len() > MOST {
+    if attempt.previous().len() > MAX_REDIRECTS {
         attempt.error("too many redirects")
     } else if origin == Some(attempt.url().origin()) && matches!(attempt.status().as_u16(), 307 | 308) {
         attempt.follow()
@@ -272,7 +318,7 @@ mod tests {
     use crate::ErrorKind;
 
     #[test]
-    fn debug_shows_no_secret() {
+    fn the_debug_output_shows_no_secret() {
         let builder = Client::builder("http://user:hush@h")
             .credentials(Credentials::secret_key("ann", "hush"))
             .proxy("http://a:hush@p");
@@ -283,48 +329,48 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_is_none_is_refused() {
+    fn a_root_certificate_that_cannot_be_read_is_invalid_input() {
         let error = Client::builder("https://h").root_certificate("not a certificate").build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains("certificate"), "{error}");
     }
 
     #[test]
-    fn a_proxy_that_is_no_url_is_refused_without_being_shown() {
+    fn the_error_about_an_invalid_proxy_url_does_not_show_it() {
         let error = Client::builder("https://h").proxy("http://user:hush@ no").build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
     }
 
     #[test]
-    fn a_given_client_and_settings_it_would_not_heed_are_refused_together() {
+    fn an_http_client_together_with_settings_for_connections_is_invalid_input() {
         let given = Client::builder("http://h").build().unwrap().api().client.clone();
         let error = Client::builder("http://h").http_client(given).user_agent("x").build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
 
     #[test]
-    fn timeouts_of_no_time_are_refused_and_endless_ones_are_not() {
+    fn a_timeout_of_zero_is_invalid_input_and_an_endless_one_is_not() {
         let zero = Client::builder("http://h").response_timeout(Duration::ZERO).build().unwrap_err();
-        assert!(zero.to_string().contains("answer timeout"), "{zero}");
+        assert!(zero.to_string().contains("response timeout"), "{zero}");
         assert!(Client::builder("http://h").stall_timeout(Duration::ZERO).build().is_err());
         assert!(Client::builder("http://h").response_timeout(Duration::MAX).build().is_ok());
     }
 
     #[test]
-    fn an_empty_secret_key_is_refused_before_anything_is_sent() {
+    fn an_empty_secret_key_is_invalid_input_before_anything_is_sent() {
         let error = Client::builder("h").credentials(Credentials::secret_key("u", "")).build().unwrap_err();
         assert!(error.to_string().contains("secret key is empty"), "{error}");
     }
 
     #[test]
-    fn a_client_is_shared_between_threads() {
+    fn a_client_can_be_shared_between_threads() {
         fn shared<T: Send + Sync + Clone + 'static>() {}
         shared::<Client>();
     }
 
     #[test]
-    fn clones_share_their_watches() {
+    fn clones_of_a_client_share_their_watches() {
         let client = Client::builder("h").build().unwrap();
         assert!(Arc::ptr_eq(client.service.poll_hub(), client.clone().service.poll_hub()));
         assert!(!Arc::ptr_eq(client.service.poll_hub(), Client::builder("h").build().unwrap().service.poll_hub()));

@@ -40,7 +40,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Protocol`](crate::ErrorKind::Protocol) if the list of jobs is shorter than its own count, so that a job that
-    /// is not in it may exist all the same; otherwise the errors of every API call.
+    /// is not in it may still exist; otherwise the errors of every API call.
     pub async fn find_job(&self, name: impl AsRef<str>) -> Result<Option<Job>> {
         self.service.find_job(name.as_ref()).await
     }

@@ -1,24 +1,28 @@
-//! TLS: which library, which roots. Verification is always on; there is no switch for it.
+//! TLS: the library and the root certificates. Verification is always on; no setting turns it off.
 //!
-//! With rustls the cryptography is ring's: it builds with a C compiler alone, on every platform the crate can be
-//! expected on, where aws-lc-rs (the default of rustls) compiles a far larger library and needs `CMake` on some. A
-//! program that has installed a provider of its own for the process, for FIPS say, gets that one.
+//! With rustls, the cryptography is that of ring. It needs only a C compiler to build, on every platform on which the
+//! crate is likely to be used. aws-lc-rs (the default of rustls) compiles a far larger library, and needs `CMake` on
+//! some platforms. A program that has installed a cryptography provider for its process, for example for FIPS, gets
+//! that one.
 
 use reqwest::ClientBuilder;
 
 use crate::{Error, Result};
 
-/// Which library does TLS.
+/// The library that does TLS, for [`ClientBuilder::tls_backend`](crate::ClientBuilder::tls_backend).
+///
+/// The default is rustls if the feature `rustls` is on, else the library of the platform if the feature `native-tls` is
+/// on, else none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TlsBackend {
-    /// rustls, with the roots of the platform.
+    /// rustls, with the root certificates of the platform.
     #[cfg(feature = "rustls")]
     Rustls,
     /// The library of the platform: OpenSSL, SChannel, Secure Transport.
     #[cfg(feature = "native-tls")]
     Native,
-    /// None: the client speaks plain HTTP alone.
+    /// No TLS: the client can only use plain HTTP.
     None,
 }
 
@@ -34,14 +38,14 @@ impl Default for TlsBackend {
     }
 }
 
-/// Why a client without TLS cannot ask over HTTPS.
-const WITHOUT_TLS: &str = if cfg!(any(feature = "rustls", feature = "native-tls")) {
-    "the base URL is https, but TlsBackend::None was chosen: choose another, or an http URL"
+/// The error message for a client without TLS whose base URL is HTTPS.
+const HTTPS_WITHOUT_TLS: &str = if cfg!(any(feature = "rustls", feature = "native-tls")) {
+    "the base URL is https, but TlsBackend::None was chosen: choose another backend, or use an http URL"
 } else {
     "the base URL is https, but sqlflow-client is built without TLS: turn on its feature rustls or native-tls"
 };
 
-/// Sets TLS up for a server that is, or is not, asked over HTTPS.
+/// Configures TLS. `https` is `true` if the base URL is HTTPS.
 pub(super) fn configure(
     builder: ClientBuilder,
     backend: TlsBackend,
@@ -53,23 +57,23 @@ pub(super) fn configure(
         TlsBackend::Rustls => Ok(builder.tls_backend_preconfigured(rustls::config(certificates, https)?)),
         #[cfg(feature = "native-tls")]
         TlsBackend::Native => native::configure(builder, certificates),
-        TlsBackend::None if https => Err(Error::invalid(WITHOUT_TLS)),
+        TlsBackend::None if https => Err(Error::invalid(HTTPS_WITHOUT_TLS)),
         TlsBackend::None if !certificates.is_empty() => Err(Error::invalid(
-            "there is a root certificate, but no TLS to use it: leave it out, or choose a TLS backend",
+            "a root certificate is set, but TlsBackend::None does not use it: leave it out, or choose another backend",
         )),
-        TlsBackend::None => plain(builder),
+        TlsBackend::None => configure_plain(builder),
     }
 }
 
-/// A client that is not asked over HTTPS still needs a configuration where rustls is built in.
+/// Configures a client for plain HTTP, which still needs a TLS configuration if rustls is built in.
 #[cfg(feature = "rustls")]
-fn plain(builder: ClientBuilder) -> Result<ClientBuilder> {
+fn configure_plain(builder: ClientBuilder) -> Result<ClientBuilder> {
     Ok(builder.tls_backend_preconfigured(rustls::config(&[], false)?))
 }
 
 #[cfg(not(feature = "rustls"))]
-#[allow(clippy::unnecessary_wraps, reason = "the other one can fail")]
-fn plain(builder: ClientBuilder) -> Result<ClientBuilder> {
+#[allow(clippy::unnecessary_wraps, reason = "the variant with rustls can fail")]
+fn configure_plain(builder: ClientBuilder) -> Result<ClientBuilder> {
     Ok(builder)
 }
 
@@ -89,11 +93,11 @@ mod rustls {
         let provider = CryptoProvider::get_default()
             .cloned()
             .unwrap_or_else(|| Arc::new(::rustls::crypto::ring::default_provider()));
-        let failed = |error: ::rustls::Error| Error::invalid(format!("TLS cannot be set up: {error}"));
+        let failed = |error: ::rustls::Error| Error::invalid(format!("cannot set up TLS: {error}"));
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(failed)?;
-        let extra = read(certificates)?;
+        let extra = read_certificates(certificates)?;
         let verifier = if extra.is_empty() {
             Verifier::new(provider)
         } else {
@@ -101,10 +105,10 @@ mod rustls {
         };
         match verifier {
             Ok(verifier) => {
-                // `dangerous` is the name of every way to set a verifier; this one is the platform's.
+                // Every custom verifier is set through `dangerous`; this one is that of the platform.
                 Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
             }
-            // A machine without any roots, a small container say, can still be a client over plain HTTP.
+            // A machine without root certificates, for example a small container, can still use plain HTTP.
             Err(_) if !https => {
                 let mut roots = RootCertStore::empty();
                 roots.add_parsable_certificates(extra);
@@ -114,22 +118,23 @@ mod rustls {
         }
     }
 
-    fn read(certificates: &[Vec<u8>]) -> Result<Vec<CertificateDer<'static>>> {
+    /// Reads certificates in PEM or DER, and checks that each can be a root.
+    fn read_certificates(certificates: &[Vec<u8>]) -> Result<Vec<CertificateDer<'static>>> {
         let mut read = Vec::new();
         for bytes in certificates {
             let found: Vec<_> = if bytes.windows(11).any(|window| window == b"-----BEGIN ") {
                 let pem = CertificateDer::pem_slice_iter(bytes).collect::<Result<_, _>>();
-                pem.map_err(|error| Error::invalid(format!("a root certificate cannot be read as PEM: {error}")))?
+                pem.map_err(|error| Error::invalid(format!("cannot read a root certificate as PEM: {error}")))?
             } else {
                 vec![CertificateDer::from(bytes.clone())]
             };
             for certificate in &found {
                 RootCertStore::empty()
                     .add(certificate.clone())
-                    .map_err(|error| Error::invalid(format!("a root certificate cannot be used: {error}")))?;
+                    .map_err(|error| Error::invalid(format!("cannot use a root certificate: {error}")))?;
             }
             if found.is_empty() {
-                return Err(Error::invalid("a root certificate file holds no certificate"));
+                return Err(Error::invalid("a root certificate file contains no certificate"));
             }
             read.extend(found);
         }
@@ -150,7 +155,7 @@ mod native {
             match found {
                 Some(found) => roots.extend(found),
                 None => roots.push(Certificate::from_der(bytes).map_err(|error| {
-                    Error::invalid(format!("a root certificate cannot be read: {}", error.without_url()))
+                    Error::invalid(format!("cannot read a root certificate: {}", error.without_url()))
                 })?),
             }
         }

@@ -12,7 +12,7 @@ use tempfile::TempPath;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 
 use super::export::Format;
-use crate::transport::{ReceivedBytes, Response, over_limit};
+use crate::transport::{ReceivedBytes, Response, response_too_large};
 use crate::{ByteStream, Error, ErrorKind, Result};
 
 /// How far a download is, told to [`Export::on_progress`](super::Export::on_progress) with each piece that comes.
@@ -100,7 +100,7 @@ impl<'a> Download<'a> {
         let mut whole = Vec::new();
         while let Some(piece) = self.next().await? {
             if self.progress.unpacked > self.limit {
-                return Err(over_limit(self.limit));
+                return Err(response_too_large(self.limit));
             }
             whole.extend_from_slice(&piece);
         }

@@ -110,7 +110,7 @@ impl JobService {
         form: &impl Serialize,
         mut attempts: Attempts,
     ) -> Result<ResponseValue<Envelope<T>>> {
-        let response = self.transport().send_form(operation, form, BodyMode::Whole, &mut attempts).await?;
+        let response = self.transport().send_form(operation, form, BodyMode::Buffered, &mut attempts).await?;
         attempts.succeeded();
         Envelope::<T>::read(response).await
     }

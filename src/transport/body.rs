@@ -1,4 +1,4 @@
-//! The bytes of an answer as they come.
+//! The body of a response as a stream of bytes: stall timeout, decompression, and a look at the first bytes.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,31 +21,48 @@ use tokio_util::io::{ReaderStream, StreamReader};
 use super::failure;
 use crate::{Error, Result};
 
-/// How much is unpacked at once.
-const UNPACKED: usize = 64 * 1024;
-/// What is unpacked before the ratio is looked at.
-const HARMLESS: u64 = 64 << 20;
-/// How many times its size an answer may unpack to. gzip reaches 1000 on nothing but blanks; lineage stays far below
-/// this.
-const LARGEST_RATIO: u64 = 250;
+/// The size of the chunks that are decompressed at once.
+const DECOMPRESSED_CHUNK_BYTES: usize = 64 * 1024;
+/// The decompressed size up to which the ratio is not checked.
+const UNCHECKED_BYTES: u64 = 64 << 20;
+/// The highest ratio of the decompressed size to the compressed size. gzip reaches 1000 on nothing but blanks; lineage
+/// stays far below this.
+const MAX_DECOMPRESSION_RATIO: u64 = 250;
 
-/// The body of an answer, piece by piece.
+/// The body of a response, as a stream of chunks.
 ///
-/// A [`Stream`] of `Result<Bytes>`; [`try_next`](ByteStream::try_next) serves without its traits. It has no timeout
-/// in total. One that goes silent for the stall timeout of the client ends with an error, and so does one that breaks
-/// off: one that ends with an error is not whole. (Where a proxy cuts a body and calls it whole, only what is read of
-/// it tells.) One that was sent compressed is unpacked, and ends with an error when it unpacks to a multiple of its
-/// size that no lineage has (over 250 times, past 64 MiB).
+/// This is a [`Stream`] of `Result<Bytes>`. [`try_next`](ByteStream::try_next) reads it without the traits of
+/// `futures`:
+///
+/// ```no_run
+/// # async fn example(job: sqlflow_client::Job) -> sqlflow_client::Result<()> {
+/// let mut csv = job.export_full_lineage_as_csv().stream().await?;
+/// let mut bytes = 0;
+/// while let Some(chunk) = csv.try_next().await? {
+///     bytes += chunk.len();
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// - A stream that ends with an error is incomplete. The connection broke, or it was silent for longer than the
+///   [stall timeout](crate::ClientBuilder::stall_timeout) of the client. There is no timeout for the whole body.
+/// - If a proxy truncates a body and reports it as complete, the stream ends without an error. Only a look at the
+///   content shows that something is missing.
+/// - A compressed body is decompressed. The stream ends with an error if it decompresses to more than 64 MiB
+///   and to over 250 times its size, which no lineage does.
 pub struct ByteStream {
+    /// Chunks that were looked at and not yet taken.
     peeked: VecDeque<Bytes>,
-    rest: SyncWrapper<BoxStream<'static, Result<Bytes>>>,
+    source: SyncWrapper<BoxStream<'static, Result<Bytes>>>,
+    /// `true` if `source` has ended or failed.
     ended: bool,
-    /// What ended it while it was peeked at.
-    broken: Option<Error>,
+    /// The error that `source` ended with during a peek, for the reader who gets that far.
+    peek_error: Option<Error>,
     received: ReceivedBytes,
 }
 
-/// How many bytes came over the network, before they were unpacked.
+/// The number of bytes that came over the network, before decompression.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReceivedBytes(Arc<AtomicU64>);
 
@@ -61,67 +78,68 @@ impl ReceivedBytes {
 
 impl ByteStream {
     /// # Errors
-    /// `Protocol` for a compression that was not asked for.
-    pub(super) fn of(response: reqwest::Response, stall: Duration) -> Result<Self> {
-        let is_packed = match response.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+    /// `Protocol` for a compression that was not requested.
+    pub(super) fn of(response: reqwest::Response, stall_timeout: Duration) -> Result<Self> {
+        let is_gzip = match response.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
             None | Some(b"identity" | b"") => false,
             Some(b"gzip" | b"x-gzip") => true,
-            Some(other) => return Err(failure::packed_otherwise(&String::from_utf8_lossy(other))),
+            Some(other) => return Err(failure::unsupported_encoding(&String::from_utf8_lossy(other))),
         };
         let received = ReceivedBytes::default();
-        let pieces = pieces(response, stall, received.clone());
-        let rest = if is_packed { unpacked(pieces, received.clone()).boxed() } else { pieces.boxed() };
-        let (peeked, rest) = (VecDeque::new(), SyncWrapper::new(rest));
-        Ok(Self { peeked, rest, ended: false, broken: None, received })
+        let chunks = network_chunks(response, stall_timeout, received.clone());
+        let source = if is_gzip { decompressed(chunks, received.clone()).boxed() } else { chunks.boxed() };
+        let (peeked, source) = (VecDeque::new(), SyncWrapper::new(source));
+        Ok(Self { peeked, source, ended: false, peek_error: None, received })
     }
 
-    /// How much of it has come so far.
+    /// Returns the counter of the bytes received so far, which goes on counting while the body is read.
     pub(crate) fn received(&self) -> ReceivedBytes {
         self.received.clone()
     }
 
-    /// All that is to come, if it is here in one piece already.
-    pub(super) fn take_whole(&mut self) -> Option<Bytes> {
-        let is_whole = self.ended && self.broken.is_none() && self.peeked.len() <= 1;
-        is_whole.then(|| self.peeked.pop_front().unwrap_or_default())
+    /// Takes the rest of the body, if it has been received completely and is in one chunk.
+    pub(super) fn take_buffered(&mut self) -> Option<Bytes> {
+        let is_complete = self.ended && self.peek_error.is_none() && self.peeked.len() <= 1;
+        is_complete.then(|| self.peeked.pop_front().unwrap_or_default())
     }
 
-    /// Puts it back, to be read again.
-    pub(super) fn put_back(&mut self, whole: Bytes) {
-        self.peeked.push_front(whole);
+    /// Puts bytes in front of the rest of the body, to be read next.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        self.peeked.push_front(bytes);
     }
 
-    /// The next piece, or none at the end.
+    /// Reads the next chunk, or returns `None` at the end.
     ///
     /// # Errors
-    /// [`Interrupted`](crate::ErrorKind::Interrupted) when the connection breaks or stalls. Nothing comes after that.
+    /// [`Interrupted`](crate::ErrorKind::Interrupted) when the connection breaks or stalls. After an error the stream
+    /// has ended.
     pub async fn try_next(&mut self) -> Result<Option<Bytes>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await.transpose()
     }
 
-    /// How a text begins, in lower case, without taking it: what comes first, and more of it if it is markup.
+    /// Returns the beginning of a text in lower case, without taking it: the first chunk, or more if it is markup.
     pub(crate) async fn beginning(&mut self) -> String {
         const ENOUGH: usize = 512;
         let (mut first, _) = self.peek(1).await;
-        if without_mark(&first).starts_with(b"<") {
+        if skip_bom_and_whitespace(&first).starts_with(b"<") {
             (first, _) = self.peek(ENOUGH).await;
         }
-        let start = without_mark(&first);
+        let start = skip_bom_and_whitespace(&first);
         String::from_utf8_lossy(&start[..start.len().min(ENOUGH)]).to_lowercase()
     }
 
-    /// The first bytes without taking them: at least as many as asked for, unless the body ends before, or breaks off.
-    /// Tells whether there are no more. What goes wrong is told to the one who takes them.
+    /// Returns the first bytes without taking them, and `true` if the body has ended. There are at least
+    /// `wanted` bytes unless the body ends before that. A failure is kept for the reader who gets that far.
     pub(super) async fn peek(&mut self, wanted: usize) -> (Bytes, bool) {
         let mut length: usize = self.peeked.iter().map(Bytes::len).sum();
         while length < wanted && !self.ended {
-            match self.rest.get_mut().next().await {
+            match self.source.get_mut().next().await {
                 Some(Ok(chunk)) => {
                     length += chunk.len();
                     self.peeked.push_back(chunk);
                 }
                 Some(Err(error)) => {
-                    self.broken = Some(error);
+                    self.peek_error = Some(error);
                     self.ended = true;
                 }
                 None => self.ended = true,
@@ -136,14 +154,18 @@ impl ByteStream {
     }
 }
 
-/// The bytes as they come over the network.
-fn pieces(response: reqwest::Response, stall: Duration, received: ReceivedBytes) -> impl Stream<Item = Result<Bytes>> {
+/// Returns the chunks of a body as they come over the network.
+fn network_chunks(
+    response: reqwest::Response,
+    stall_timeout: Duration,
+    received: ReceivedBytes,
+) -> impl Stream<Item = Result<Bytes>> {
     stream::unfold(response, move |mut response| {
         let received = received.clone();
         async move {
-            match timeout(stall, response.chunk()).await {
-                Err(_) => Some((Err(failure::stalled(stall, received.bytes())), response)),
-                Ok(Err(error)) => Some((Err(failure::within_answer(error)), response)),
+            match timeout(stall_timeout, response.chunk()).await {
+                Err(_) => Some((Err(failure::stalled(stall_timeout, received.bytes())), response)),
+                Ok(Err(error)) => Some((Err(failure::truncated(error)), response)),
                 Ok(Ok(None)) => None,
                 Ok(Ok(Some(chunk))) => {
                     received.add(chunk.len());
@@ -154,27 +176,27 @@ fn pieces(response: reqwest::Response, stall: Duration, received: ReceivedBytes)
     })
 }
 
-/// The bytes that were packed by gzip.
-fn unpacked(
-    pieces: impl Stream<Item = Result<Bytes>> + Send + 'static,
+/// Decompresses a gzip body, and fails if it grows beyond [`MAX_DECOMPRESSION_RATIO`].
+fn decompressed(
+    chunks: impl Stream<Item = Result<Bytes>> + Send + 'static,
     received: ReceivedBytes,
 ) -> impl Stream<Item = Result<Bytes>> {
-    let mut decoder = GzipDecoder::new(StreamReader::new(pieces.map_err(io::Error::other).boxed()));
+    let mut decoder = GzipDecoder::new(StreamReader::new(chunks.map_err(io::Error::other).boxed()));
     decoder.multiple_members(true);
     let mut length = 0_u64;
-    ReaderStream::with_capacity(decoder, UNPACKED).map(move |piece| {
-        let piece = piece.map_err(failure::unpacking)?;
-        length += piece.len() as u64;
-        let packed = received.bytes();
-        if length > HARMLESS && length / LARGEST_RATIO > packed {
-            return Err(failure::bomb(packed, length));
+    ReaderStream::with_capacity(decoder, DECOMPRESSED_CHUNK_BYTES).map(move |chunk| {
+        let chunk = chunk.map_err(failure::of_decompression)?;
+        length += chunk.len() as u64;
+        let compressed = received.bytes();
+        if length > UNCHECKED_BYTES && length / MAX_DECOMPRESSION_RATIO > compressed {
+            return Err(failure::decompression_bomb(compressed, length));
         }
-        Ok(piece)
+        Ok(chunk)
     })
 }
 
-/// A text without its byte order mark and what is blank before it.
-pub(super) fn without_mark(text: &[u8]) -> &[u8] {
+/// Returns a text without its byte order mark and leading whitespace.
+pub(super) fn skip_bom_and_whitespace(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start()
 }
 
@@ -186,9 +208,9 @@ impl Stream for ByteStream {
             return Poll::Ready(Some(Ok(chunk)));
         }
         if self.ended {
-            return Poll::Ready(self.broken.take().map(Err));
+            return Poll::Ready(self.peek_error.take().map(Err));
         }
-        let next = self.rest.get_mut().poll_next_unpin(context);
+        let next = self.source.get_mut().poll_next_unpin(context);
         if matches!(next, Poll::Ready(None | Some(Err(_)))) {
             self.ended = true;
         }

@@ -1,4 +1,4 @@
-//! What becomes of a request that did not get its answer: which error, and what it tells.
+//! The errors of requests that failed: below HTTP, within a response, by HTTP status, or by a body that cannot be read.
 
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -9,29 +9,31 @@ use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use crate::wire::{EnvelopeHead, MAX_SNIPPET, shortened, snippet};
 use crate::{Error, ErrorKind};
 
-/// A failure below HTTP. The URL is left out: that of a GET carries credentials.
+/// Returns the error for a failure below HTTP. The message leaves out the URL, because the URL of a GET request can
+/// contain credentials.
 pub(super) fn of_connection(error: reqwest::Error, base_url: &str) -> Error {
     let error = error.without_url();
     let cause = root_cause(&error);
     let (kind, text) = if error.is_builder() {
-        (ErrorKind::InvalidInput, format!("the request cannot be built: {cause}"))
+        (ErrorKind::InvalidInput, format!("cannot build the request: {cause}"))
     } else if error.is_connect() {
-        let hint = "check the base URL and the network; nothing was sent";
-        (ErrorKind::Connect, format!("{base_url} cannot be reached: {cause} ({hint})"))
+        let hint = "nothing was sent; check the base URL and the network";
+        (ErrorKind::Connect, format!("cannot reach {base_url}: {cause} ({hint})"))
     } else if error.is_timeout() {
-        (ErrorKind::Timeout, format!("{base_url} did not answer in time: {cause}"))
+        (ErrorKind::Timeout, format!("{base_url} did not respond in time: {cause}"))
     } else if error.is_redirect() {
-        (ErrorKind::Rejected, format!("{base_url} redirects without end: is it the base URL of a SQLFlow backend?"))
+        let text = format!("{base_url} redirects too often: check that it is the base URL of a SQLFlow backend");
+        (ErrorKind::Rejected, text)
     } else {
-        (ErrorKind::Interrupted, format!("the connection to {base_url} broke before the answer: {cause}"))
+        (ErrorKind::Interrupted, format!("the connection to {base_url} broke before a response: {cause}"))
     };
     let is_untrusted = kind == ErrorKind::Connect && is_untrusted_certificate(&error);
     let error = Error::new(kind, text).caused_by(error);
     if is_untrusted { error.permanent() } else { error }
 }
 
-/// Returns `true` if the connection failed because the certificate of the server is not trusted: one that is not
-/// trusted now is not trusted in a second either. reqwest tells it nowhere but in its causes.
+/// Returns `true` if the connection failed because the certificate of the server is not trusted, which a retry does not
+/// change. reqwest reports this only in the causes of its error.
 #[cfg(feature = "rustls")]
 fn is_untrusted_certificate(error: &reqwest::Error) -> bool {
     let mut cause = std::error::Error::source(error);
@@ -39,7 +41,7 @@ fn is_untrusted_certificate(error: &reqwest::Error) -> bool {
         if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
             return true;
         }
-        // An I/O error shows what it wraps only through `get_ref`, and that may be another I/O error.
+        // An I/O error exposes the error that it wraps only through `get_ref`, and that may be another I/O error.
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         cause = match wrapped {
             Some(wrapped) => Some(wrapped),
@@ -54,140 +56,149 @@ fn is_untrusted_certificate(_: &reqwest::Error) -> bool {
     false
 }
 
-/// A request that cannot be put together. reqwest's error is no part of our interface.
+/// Returns the error for a request that cannot be built. reqwest's error is not part of our interface.
 pub(crate) fn not_built(error: reqwest::Error) -> Error {
-    Error::invalid(format!("the request cannot be built: {}", error.without_url()))
+    Error::invalid(format!("cannot build the request: {}", error.without_url()))
 }
 
-/// The connection broke, or went silent, within an answer.
-pub(super) fn within_answer(error: reqwest::Error) -> Error {
+/// Returns the error for a connection that broke within a response.
+pub(super) fn truncated(error: reqwest::Error) -> Error {
     let error = error.without_url();
     let cause = root_cause(&error);
-    Error::new(ErrorKind::Interrupted, format!("the answer broke off: {cause}")).caused_by(error)
+    Error::new(ErrorKind::Interrupted, format!("the response is truncated: {cause}")).caused_by(error)
 }
 
-/// An answer in a compression that was not asked for.
-pub(super) fn packed_otherwise(encoding: &str) -> Error {
+/// Returns the error for a response in a compression that was not requested.
+pub(super) fn unsupported_encoding(encoding: &str) -> Error {
     let encoding = shortened(encoding, MAX_SNIPPET);
-    Error::new(ErrorKind::Protocol, format!("the answer is packed as {encoding:?}, and gzip alone was asked for"))
+    let text = format!("the response is compressed as {encoding:?}, but only gzip was requested");
+    Error::new(ErrorKind::Protocol, text)
 }
 
-/// A packed answer could not be unpacked: it broke off on the way, or is damaged.
-pub(super) fn unpacking(error: io::Error) -> Error {
+/// Returns the error for a compressed response that is truncated or damaged.
+pub(super) fn of_decompression(error: io::Error) -> Error {
     match error.downcast::<Error>() {
-        Ok(before) => before,
+        Ok(network_error) => network_error,
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Error::new(ErrorKind::Interrupted, "the answer broke off: its compressed data has no end").caused_by(error)
+            let text = "the response is truncated: its compressed data has no end";
+            Error::new(ErrorKind::Interrupted, text).caused_by(error)
         }
         Err(error) => {
-            let text = format!("the answer cannot be unpacked: {error}");
+            let text = format!("cannot decompress the response: {error}");
             Error::new(ErrorKind::Interrupted, text).caused_by(error)
         }
     }
 }
 
-/// An answer that is longer than its caller may hold in memory.
-pub(crate) fn over_limit(limit: u64) -> Error {
-    let text = format!("the answer is over the limit of {limit} bytes: raise it in the builder, or export to a file");
-    Error::new(ErrorKind::TooLarge, text)
-}
-
-/// A small answer that grows beyond reason when it is unpacked.
-pub(super) fn bomb(packed: u64, unpacked: u64) -> Error {
+/// Returns the error for a response that is longer than the client may hold in memory.
+pub(crate) fn response_too_large(limit: u64) -> Error {
     let text = format!(
-        "the answer was given up: {packed} bytes unpacked to {unpacked} and more, as no lineage does; is it the server, \
-         or something before it?"
+        "the response is over the limit of {limit} bytes: raise max_response_bytes in the client builder, or export to \
+         a file"
     );
     Error::new(ErrorKind::TooLarge, text)
 }
 
-pub(super) fn no_answer(patience: Duration) -> Error {
-    Error::new(
-        ErrorKind::Timeout,
-        format!(
-            "no answer within {patience:?} of the last byte sent; a server that needs longer wants a longer answer timeout"
-        ),
-    )
+/// Returns the error for a small response that grows beyond reason when it is decompressed.
+pub(super) fn decompression_bomb(compressed: u64, decompressed: u64) -> Error {
+    let text = format!(
+        "the response was abandoned: {compressed} bytes decompressed to {decompressed} and more, which no lineage \
+         does; check whether the server or a proxy in front of it sent this"
+    );
+    Error::new(ErrorKind::TooLarge, text)
 }
 
-/// JSON that ends in the middle, although the connection says it is whole.
-pub(super) fn cut_off(length: usize) -> Error {
-    let text = format!("the answer breaks off after {length} bytes, in the middle of its JSON");
+/// Returns the error for a response that did not begin within the response timeout.
+pub(super) fn response_timed_out(timeout: Duration) -> Error {
+    let text = format!(
+        "no response within {timeout:?} after the last byte was sent; if the server needs longer, raise \
+         response_timeout in the client builder"
+    );
+    Error::new(ErrorKind::Timeout, text)
+}
+
+/// Returns the error for JSON that ends in the middle, although the connection reports it as complete.
+pub(super) fn truncated_json(length: usize) -> Error {
+    let text = format!("the response is truncated after {length} bytes, in the middle of its JSON");
     Error::new(ErrorKind::Interrupted, text)
 }
 
-pub(super) fn stalled(patience: Duration, received: u64) -> Error {
-    Error::new(
-        ErrorKind::Interrupted,
-        format!("the answer stalled: nothing came for {patience:?} after {received} bytes"),
-    )
+/// Returns the error for a response that was silent for the stall timeout.
+pub(super) fn stalled(timeout: Duration, received: u64) -> Error {
+    let text = format!("the response stalled: no data for {timeout:?} after {received} bytes");
+    Error::new(ErrorKind::Interrupted, text)
 }
 
-/// An answer whose HTTP status is not 200.
+/// Returns the error for a response whose HTTP status is not 200. If its body is an envelope, the envelope decides.
 pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &str) -> Error {
     let error = match EnvelopeHead::of(body.as_bytes()).map(|head| head.check()) {
         Some(Err(error)) => error,
-        _ => bare(status, headers, body),
+        _ => of_status_alone(status, headers, body),
     };
     error.with_status(status.as_u16()).with_retry_after(retry_after(headers))
 }
 
-fn bare(status: StatusCode, headers: &HeaderMap, body: &str) -> Error {
+/// Returns the error for a response whose body is not an envelope, so that only the status decides.
+fn of_status_alone(status: StatusCode, headers: &HeaderMap, body: &str) -> Error {
     let (kind, next) = match status.as_u16() {
-        200..=299 => (ErrorKind::Protocol, "the API promises 200 and no other success"),
+        200..=299 => (ErrorKind::Protocol, "200 is the only success status of the API"),
         300..=399 => {
             let target = headers.get(LOCATION).and_then(|target| target.to_str().ok()).unwrap_or("nowhere");
             // A redirect may repeat the query, and with it a token.
             let target = target.split(['?', '#']).next().unwrap_or_default();
-            let text = format!("HTTP {status}: redirected to {target}, which is not followed; use it as the base URL");
+            let text = format!(
+                "HTTP {status}: redirected to {target}, which the client does not follow; use it as the base URL"
+            );
             return Error::new(ErrorKind::Rejected, text);
         }
-        401 => (ErrorKind::Authentication, "refused before the API was asked, perhaps by a proxy"),
-        403 => (ErrorKind::Rejected, "refused before the API was asked, perhaps by a proxy"),
-        407 => (ErrorKind::Rejected, "a proxy asks for a user and a password: put them into its URL"),
-        404 => (ErrorKind::Rejected, "no such path: is the base URL that of a SQLFlow backend?"),
+        401 => (ErrorKind::Authentication, "refused before the request reached the API, perhaps by a proxy"),
+        403 => (ErrorKind::Rejected, "refused before the request reached the API, perhaps by a proxy"),
+        407 => (ErrorKind::Rejected, "a proxy requires a user and a password: put them into the proxy URL"),
+        404 => (ErrorKind::Rejected, "no such path: check that the base URL is that of a SQLFlow backend"),
         408 | 504 => (ErrorKind::Timeout, "the server did not finish in time"),
-        413 => (ErrorKind::TooLarge, "the upload is larger than the server or a proxy takes"),
+        413 => (ErrorKind::TooLarge, "the upload is larger than the server or a proxy accepts"),
         429 | 503 => (ErrorKind::Busy, "try again later"),
         400..=499 => (ErrorKind::Rejected, "correct the request"),
-        _ => (ErrorKind::Server, "the server or a proxy before it failed"),
+        _ => (ErrorKind::Server, "the server or a proxy in front of it failed"),
     };
     let snippet = snippet(body);
-    let said = if snippet.is_empty() { String::new() } else { format!(": {snippet}") };
-    Error::new(kind, format!("HTTP {status} ({next}){said}"))
+    let detail = if snippet.is_empty() { String::new() } else { format!(": {snippet}") };
+    Error::new(kind, format!("HTTP {status} ({next}){detail}"))
 }
 
-/// An answer that should be JSON and is not.
+/// Returns the error for a response that is not the expected JSON.
 pub(crate) fn of_json(error: &serde_json::Error, body: &str) -> Error {
     let shown = snippet(body);
     if body.trim().is_empty() {
-        return Error::new(ErrorKind::Protocol, "the answer is empty, where JSON was promised");
+        return Error::new(ErrorKind::Protocol, "the response is empty, but JSON was expected");
     }
     if body.trim_start().starts_with('<') {
-        let text = format!("the answer is a page, where JSON was promised (a proxy or a login page?): {shown}");
+        let text = format!("the response is a page (from a proxy, or a login page?), but JSON was expected: {shown}");
         return Error::new(ErrorKind::Protocol, text);
     }
     if error.is_eof() {
-        return cut_off(body.len());
+        return truncated_json(body.len());
     }
-    let what = if error.is_syntax() { "no JSON" } else { "not of the expected shape" };
-    Error::new(ErrorKind::Protocol, format!("the answer is {what} ({error}): {shown}"))
+    let fault = if error.is_syntax() { "is not JSON" } else { "does not have the expected shape" };
+    Error::new(ErrorKind::Protocol, format!("the response {fault} ({error}): {shown}"))
 }
 
-/// An answer with a secret in it that is not the JSON it should be: nothing of it is shown.
+/// Returns the error for a response that contains a secret and is not the expected JSON. The message shows nothing of
+/// the response.
 pub(super) fn of_secret_json(error: &serde_json::Error) -> Error {
-    let place = format!("line {}, column {}", error.line(), error.column());
-    Error::new(
-        ErrorKind::Protocol,
-        format!("the answer is not the JSON it should be, from {place} on; it is not shown"),
-    )
+    let (line, column) = (error.line(), error.column());
+    let text = format!(
+        "the response is not the expected JSON, from line {line}, column {column} on; it is not shown, because it may \
+         contain a secret"
+    );
+    Error::new(ErrorKind::Protocol, text)
 }
 
-/// How long the server asks to wait before the next call.
+/// Returns the delay that the server requests before the next call.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    // By the clock of the server, where it tells it: the local one may be wrong by hours.
-    let told = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-    retry_after_at(headers, told.unwrap_or_else(SystemTime::now))
+    // A date is compared with the clock of the server if the response has it: the local clock may be wrong by hours.
+    let server_time = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    retry_after_at(headers, server_time.unwrap_or_else(SystemTime::now))
 }
 
 fn retry_after_at(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
@@ -217,14 +228,14 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_a_proxy_is_shown_in_few_words() {
+    fn the_text_of_a_proxy_page_is_shown_without_its_markup() {
         let error = of(502, "<html>\n<head><title>502 Bad Gateway</title></head><body>nginx</body></html>");
         assert_eq!((error.kind(), error.status()), (ErrorKind::Server, Some(502)));
         assert!(error.to_string().ends_with(": 502 Bad Gateway nginx"), "{error}");
     }
 
     #[test]
-    fn statuses_decide_what_to_do_next() {
+    fn the_http_status_decides_the_kind_of_an_error() {
         let expected = [
             (400, ErrorKind::Rejected),
             (401, ErrorKind::Authentication),
@@ -242,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_beside_a_bad_status_is_heard() {
+    fn an_envelope_in_a_response_with_an_error_status_is_read() {
         let error = of(429, r#"{"code":429,"error":"rate_limit_exceeded","message":"50 calls a day"}"#);
         assert_eq!((error.kind(), error.code(), error.status()), (ErrorKind::Busy, Some(429), Some(429)));
         assert!(error.to_string().contains("50 calls a day"), "{error}");
@@ -257,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_seconds_or_a_date() {
+    fn retry_after_is_a_number_of_seconds_or_a_date() {
         let mut headers = HeaderMap::new();
         let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
         for (value, expected) in [
@@ -272,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_reckoned_by_the_clock_of_the_server() {
+    fn a_retry_after_date_is_compared_with_the_clock_of_the_server() {
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, HeaderValue::from_static("Sun, 06 Nov 1994 08:50:07 GMT"));
         headers.insert(DATE, HeaderValue::from_static("Sun, 06 Nov 1994 08:50:00 GMT"));
@@ -280,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn json_that_is_cut_off_is_told_from_json_that_is_wrong() {
+    fn truncated_json_is_interrupted_and_wrong_json_is_a_protocol_error() {
         let of = |body: &str| of_json(&serde_json::from_str::<Vec<u8>>(body).unwrap_err(), body);
         assert_eq!(of("[1,2").kind(), ErrorKind::Interrupted);
         assert_eq!(of("[1,}").kind(), ErrorKind::Protocol);
@@ -290,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_body_is_never_shown_whole() {
+    fn a_long_body_is_shortened_in_the_message() {
         let text = of(500, &"x".repeat(100_000)).to_string();
         assert!(text.len() < 400, "{}", text.len());
     }

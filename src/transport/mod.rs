@@ -1,11 +1,12 @@
-//! One request from its form to its answer: authentication, attempts, timeouts, the code in the envelope, tracing.
+//! One request from its form to its response: authentication, retries, timeouts, the code in the envelope, tracing.
 //!
-//! Every call of the crate goes through [`Transport::send_in`]. It knows operations, not jobs.
+//! Every call of the crate goes through [`Transport::send_in`]. The transport knows operations, not jobs.
 
 mod body;
 mod failure;
 mod payload;
 mod response;
+mod upload_progress;
 
 use std::fmt;
 use std::pin::pin;
@@ -20,31 +21,31 @@ use tracing::Instrument as _;
 
 pub use self::body::ByteStream;
 pub(crate) use self::body::ReceivedBytes;
-pub(crate) use self::failure::{not_built, over_limit, retry_after};
+pub(crate) use self::failure::{not_built, response_too_large, retry_after};
 pub(crate) use self::payload::Payload;
-use self::payload::UploadProgress;
 pub(crate) use self::response::Response;
+use self::upload_progress::UploadProgress;
 use crate::auth::{Identity, TokenCache};
 use crate::retry::{Attempts, Retries};
 use crate::wire::{File, MultipartForm, Operation, Redactor, Secret, TokenEnvelope, operations, types};
 use crate::{Error, ErrorKind, Result};
 
-/// How much of an answer belongs to the attempt that is made at it.
+/// The part of the response body that an attempt reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyMode {
-    /// All of it, in memory: one that breaks off is known while there can be another attempt.
-    Whole,
-    /// Its first bytes. The caller reads on, and asks again itself.
+    /// All of it, into memory: a truncated body is known while the attempt can be retried.
+    Buffered,
+    /// The first bytes. The caller reads the rest, and retries by itself.
     Stream,
 }
 
 impl BodyMode {
     fn of(operation: &Operation) -> Self {
-        if operation.answers_with_file { Self::Stream } else { Self::Whole }
+        if operation.answers_with_file { Self::Stream } else { Self::Buffered }
     }
 }
 
-/// The way to one server. Cheap to clone.
+/// The connection to one server: the HTTP client, the token, the limits and the retry policy. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Transport(Arc<TransportInner>);
 
@@ -52,28 +53,30 @@ struct TransportInner {
     http: reqwest::Client,
     base_url: String,
     tokens: TokenCache,
-    limits: Limits,
+    limits: RequestLimits,
     retries: Retries,
 }
 
-/// How long and how much a request may take.
+/// The limits on the time and the size of a request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// From the last byte sent to the first of the answer.
+pub(crate) struct RequestLimits {
+    /// The time from the last byte sent to the first byte of the response.
     pub(crate) response_timeout: Duration,
-    /// Between two pieces of an answer.
+    /// The time between two chunks of a response.
     pub(crate) stall_timeout: Duration,
-    /// Bytes of an answer that is read into memory.
+    /// The size of a response that is read into memory.
     pub(crate) max_response_bytes: u64,
-    /// Bytes of all files of one upload.
+    /// The size of all files of one upload.
     pub(crate) max_upload_bytes: u64,
 }
 
-impl Limits {
+impl RequestLimits {
     pub(crate) fn check(&self) -> Result<()> {
-        for (timeout, name) in [(self.response_timeout, "answer"), (self.stall_timeout, "stall")] {
+        for (timeout, name) in [(self.response_timeout, "response"), (self.stall_timeout, "stall")] {
             if timeout.is_zero() {
-                return Err(Error::invalid(format!("the {name} timeout is zero, in which nothing can happen")));
+                return Err(Error::invalid(format!(
+                    "the {name} timeout is zero, so that every request would fail: set a longer one"
+                )));
             }
         }
         Ok(())
@@ -85,7 +88,7 @@ impl Transport {
         http: reqwest::Client,
         base_url: String,
         tokens: TokenCache,
-        limits: Limits,
+        limits: RequestLimits,
         retries: Retries,
     ) -> Self {
         Self(Arc::new(TransportInner { http, base_url, tokens, limits, retries }))
@@ -99,26 +102,26 @@ impl Transport {
         self.0.tokens.user_id()
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &RequestLimits {
         &self.0.limits
     }
 
-    /// What this client proves itself with, and no text may repeat.
+    /// Returns a redactor for the secrets in the credentials of this client.
     pub(crate) fn secrets(&self) -> Redactor {
         Redactor::new(self.0.tokens.secrets())
     }
 
-    /// The attempts of a call that is repeated as the client is told to.
+    /// Returns the attempts of a call that is retried by the policy of the client.
     pub(crate) fn attempts(&self) -> Attempts {
         self.0.retries.attempts()
     }
 
-    /// The one attempt of a call whose caller asks again in its own time.
+    /// Returns the single attempt of a call that its caller repeats by its own schedule.
     pub(crate) fn single(&self) -> Attempts {
         self.0.retries.single()
     }
 
-    /// Sends a form to an operation whose answer is not read by generated code.
+    /// Sends a form to an operation whose response is not read by generated code.
     pub(crate) async fn send_form(
         &self,
         operation: &'static Operation,
@@ -149,7 +152,7 @@ impl Transport {
         self.send_in(F::OPERATION, payload, BodyMode::of(F::OPERATION), attempts).await
     }
 
-    /// Sends a request, and again as the client is told to.
+    /// Sends a request, and retries it by the policy of the client.
     pub(crate) async fn send(&self, operation: &'static Operation, payload: Payload) -> Result<Response> {
         let mut attempts = self.attempts();
         let response = self.send_in(operation, payload, BodyMode::of(operation), &mut attempts).await?;
@@ -157,11 +160,11 @@ impl Transport {
         Ok(response)
     }
 
-    /// Sends a request, with who is asking, and brings its answer as far as its caller wants it. That the call
-    /// succeeded is the caller's to say.
+    /// Adds the user id and the token to a request, sends it, and reads the response as far as `mode` says. The caller
+    /// reports to `attempts` that the call succeeded.
     ///
-    /// A token that the server refuses is renewed once: a refusal (HTTP 401, or that code in an envelope) is certain to
-    /// have changed nothing.
+    /// A token that the server refuses is renewed once. That is safe for every operation: a server that refuses a
+    /// request (HTTP 401, or that code in an envelope) has changed nothing.
     pub(crate) async fn send_in(
         &self,
         operation: &'static Operation,
@@ -173,15 +176,15 @@ impl Transport {
         let sending = async {
             let mut renewed = false;
             loop {
-                // Without a token nothing is sent.
+                // Nothing is sent without a token.
                 let identity = self.identity(operation).await.map_err(Error::with_request_unsent)?;
                 let error = match self.attempt(operation, &payload, mode, identity.as_ref()).await {
                     Ok(response) => return Ok(response),
                     Err(error) => error,
                 };
-                match self.renewable(&error, identity.as_ref()) {
+                match self.refused_token(&error, identity.as_ref()) {
                     Some(refused) if !renewed => {
-                        tracing::debug!("the token was refused; asking for a new one");
+                        tracing::debug!("the server refused the token; requesting a new one");
                         self.0.tokens.forget(refused);
                         renewed = true;
                     }
@@ -189,14 +192,15 @@ impl Transport {
                 }
             }
         };
-        let answer = sending.instrument(span).await;
-        answer
+        let result = sending.instrument(span).await;
+        result
             .map_err(|error: Error| if error.operation().is_some() { error } else { error.in_operation(operation.id) })
     }
 
-    fn renewable<'a>(&self, error: &Error, identity: Option<&'a Identity>) -> Option<&'a Secret> {
+    /// Returns the token of the request if the server refused it and a new one can be requested.
+    fn refused_token<'a>(&self, error: &Error, identity: Option<&'a Identity>) -> Option<&'a Secret> {
         let token = identity?.token.as_ref()?;
-        // A gateway that failed says nothing of tokens, whatever code stands beside its status.
+        // A gateway that failed says nothing about tokens, whatever code is in the body.
         let is_refusal = error.kind() == ErrorKind::Authentication && matches!(error.status(), None | Some(401));
         (is_refusal && self.0.tokens.renews()).then_some(token)
     }
@@ -210,18 +214,18 @@ impl Transport {
     }
 
     async fn token(&self) -> Result<Secret> {
-        let asking = self.clone();
-        self.0.tokens.token(|user_id, secret_key| asking.generate_token(user_id, secret_key)).await
+        let transport = self.clone();
+        self.0.tokens.token(|user_id, secret_key| transport.generate_token(user_id, secret_key)).await
     }
 
     async fn generate_token(self, user_id: String, secret_key: Secret) -> Result<Secret> {
         let form = types::GenerateTokenRequest::new(secret_key, user_id);
-        // Not through `send`: the compiler cannot see that an operation without a token does not come back here.
+        // Not through `send`: the compiler cannot see that an operation without a token does not get here again.
         let operation = &operations::GENERATE_TOKEN;
-        let asking = async {
+        let requesting = async {
             let (payload, mut attempts) = (self.form(operation, &form)?, self.attempts());
             let response = loop {
-                match self.attempt(operation, &payload, BodyMode::Whole, None).await {
+                match self.attempt(operation, &payload, BodyMode::Buffered, None).await {
                     Ok(response) => break response,
                     Err(error) => attempts.after(error, operation.repeatable).await?,
                 }
@@ -229,7 +233,7 @@ impl Transport {
             attempts.succeeded();
             response.json::<TokenEnvelope>().await?.into_token()
         };
-        asking.await.map_err(|error| error.in_operation(operation.id))
+        requesting.await.map_err(|error| error.in_operation(operation.id))
     }
 
     async fn attempt(
@@ -241,12 +245,12 @@ impl Transport {
     ) -> Result<Response> {
         let progress = payload.progress();
         let mut request = payload.request(&self.0.http, &self.url_of(operation), identity, &progress).await?;
-        // Not reqwest's own: what an answer unpacks to is watched here.
+        // Set here and not by reqwest, because `ByteStream` decompresses the body and watches its size.
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let answer = self.exchange(operation, request, Redactor::new(payload.secrets(identity)), mode, &progress).await;
-        answer.map_err(|error| {
-            let is_cut_short = !error.is_within_response() && progress.abandon();
-            if is_cut_short { error.with_request_unsent() } else { error }
+        let secrets = Redactor::new(payload.secrets(identity));
+        self.exchange(operation, request, secrets, mode, &progress).await.map_err(|error| {
+            let is_unsent = !error.is_within_response() && progress.abandon();
+            if is_unsent { error.with_request_unsent() } else { error }
         })
     }
 
@@ -259,31 +263,36 @@ impl Transport {
         progress: &UploadProgress,
     ) -> Result<Response> {
         let started = tokio::time::Instant::now();
-        let sent = self.patiently(self.0.http.execute(request), progress).await?;
-        let response = sent
-            .map_err(|error| progress.failure().unwrap_or_else(|| failure::of_connection(error, &self.0.base_url)))?;
-        tracing::debug!(status = response.status().as_u16(), after = ?started.elapsed(), "answered");
-        let is_answer = response.status() == StatusCode::OK;
+        let result = self.with_response_timeout(self.0.http.execute(request), progress).await?;
+        let response = result.map_err(|error| {
+            progress.take_file_error().unwrap_or_else(|| failure::of_connection(error, &self.0.base_url))
+        })?;
+        tracing::debug!(status = response.status().as_u16(), after = ?started.elapsed(), "the server responded");
+        let is_ok = response.status() == StatusCode::OK;
         let received = async {
             let response = response::receive(operation, response, &self.0.limits, secrets).await?;
-            if mode == BodyMode::Whole { response.whole().await } else { Ok(response) }
+            if mode == BodyMode::Buffered { response.buffered().await } else { Ok(response) }
         };
-        received.await.map_err(|error| if is_answer { error.within_response() } else { error })
+        received.await.map_err(|error| if is_ok { error.within_response() } else { error })
     }
 
-    /// Waits for an answer as long as the request moves, and the answer timeout from when it last did.
-    async fn patiently<T>(&self, answer: impl Future<Output = T>, progress: &UploadProgress) -> Result<T> {
-        let patience = self.0.limits.response_timeout;
-        let mut answer = pin!(answer);
+    /// Waits for a response while the upload makes progress, and for the response timeout after its last progress.
+    async fn with_response_timeout<T>(
+        &self,
+        response: impl Future<Output = T>,
+        progress: &UploadProgress,
+    ) -> Result<T> {
+        let timeout = self.0.limits.response_timeout;
+        let mut response = pin!(response);
         loop {
-            let moved = progress.last();
-            // A time too far off to be told is as good as none.
-            let Some(end) = moved.checked_add(patience) else { return Ok(answer.await) };
-            if let Ok(answer) = timeout_at(end, &mut answer).await {
-                return Ok(answer);
+            let last_activity = progress.last_activity();
+            // A timeout too long for the clock to express is no timeout.
+            let Some(end) = last_activity.checked_add(timeout) else { return Ok(response.await) };
+            if let Ok(response) = timeout_at(end, &mut response).await {
+                return Ok(response);
             }
-            if progress.last() == moved {
-                return Err(failure::no_answer(patience));
+            if progress.last_activity() == last_activity {
+                return Err(failure::response_timed_out(timeout));
             }
         }
     }
@@ -299,7 +308,7 @@ impl fmt::Debug for Transport {
     }
 }
 
-/// The error of a request that does not suit its operation; a fault of this crate, never of its user.
-fn unsuited(what: &str) -> Error {
-    Error::invalid(format!("the request cannot be sent: {what}"))
+/// Returns the error for a request that does not fit its operation, which is a fault of this crate, not of its user.
+fn unsendable(cause: &str) -> Error {
+    Error::invalid(format!("cannot send the request: {cause}"))
 }

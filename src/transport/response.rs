@@ -1,41 +1,43 @@
-//! What comes back: status and headers, the first bytes looked at, the rest as a stream.
+//! A response: its status and headers, its envelope if it is a short one, and its body as a stream or in memory.
 
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde::de::IgnoredAny;
 
-use super::body::{ByteStream, without_mark};
-use super::{Limits, failure};
-use crate::wire::{EnvelopeHead, FromResponse, MAX_SNIPPET_INPUT, Operation, Redactor};
+use super::body::{ByteStream, skip_bom_and_whitespace};
+use super::{RequestLimits, failure};
+use crate::wire::{EnvelopeHead, FromResponse, Operation, Redactor, MAX_SNIPPET_INPUT};
 use crate::{Error, ErrorKind, Result};
 
-/// A failing envelope is short. More than this is an answer.
-const LONGEST_ENVELOPE: usize = 256 * 1024;
-/// As much is set aside for an answer on the word of the server alone.
-const LARGEST_RESERVE: u64 = 1 << 20;
+/// The length up to which a body may be the envelope of a failure. A longer one is data.
+const MAX_ENVELOPE_BYTES: usize = 256 * 1024;
+/// The memory that is allocated for a body because the server announced its length.
+const MAX_PREALLOCATED_BYTES: u64 = 1 << 20;
 
-/// A successful answer, as far as HTTP and authentication go.
+/// A response that is successful as far as HTTP and authentication go.
 #[derive(Debug)]
 pub struct Response {
     pub(crate) operation: &'static Operation,
     status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: ByteStream,
-    /// The code in the envelope, where the body is a short one.
+    /// The code in the envelope, if the body is a short envelope.
     pub(crate) head: Option<EnvelopeHead>,
-    /// What the request carried that no error about the answer may repeat.
+    /// Removes the secrets of the request from errors about the response.
     pub(crate) secrets: Redactor,
-    /// Its length, if it is known.
+    /// The number of bytes that are sent over the network, if the server announced it.
     length: Option<u64>,
+    /// The number of bytes that may be read into memory.
     limit: u64,
 }
 
-/// Takes an answer in: what is a failure whatever the operation becomes an error, all else is left to the caller.
+/// Reads the beginning of a response. A failure that is one for every operation becomes an error; everything else is
+/// left to the caller.
 pub(super) async fn receive(
     operation: &'static Operation,
     response: reqwest::Response,
-    limits: &Limits,
+    limits: &RequestLimits,
     secrets: Redactor,
 ) -> Result<Response> {
     let (status, headers) = (response.status(), response.headers().clone());
@@ -47,26 +49,29 @@ pub(super) async fn receive(
         let error = failure::of_status(status, &headers, &secrets.redact(&text));
         return Err(secrets.redact_error(error));
     }
-    let head = head(&mut body).await;
+    let head = read_head(&mut body).await;
     let response =
         Response { operation, status, headers, body, head, secrets, length, limit: limits.max_response_bytes };
-    // What another attempt may mend is the transport's to know; a file has no envelope for its caller to look into.
+    // The transport has to know failures that another attempt may mend, and the caller of an operation that returns a
+    // file does not look for an envelope.
     let is_refused = response.head.as_ref().is_some_and(|head| head.code == 401 || head.is_busy());
     if is_refused || operation.answers_with_file { response.without_failure().await } else { Ok(response) }
 }
 
-/// The head of a body that is a short envelope; one that is long or no JSON object is not waited for.
-async fn head(body: &mut ByteStream) -> Option<EnvelopeHead> {
+/// Reads the head of a body that is a short envelope. A body that is long, or not a JSON object, is not read further
+/// than it takes to find out.
+async fn read_head(body: &mut ByteStream) -> Option<EnvelopeHead> {
     let (first, _) = body.peek(1).await;
-    if !without_mark(&first).starts_with(b"{") {
+    if !skip_bom_and_whitespace(&first).starts_with(b"{") {
         return None;
     }
-    let (first, ended) = body.peek(LONGEST_ENVELOPE).await;
-    if ended { EnvelopeHead::of(without_mark(&first)) } else { None }
+    let (first, ended) = body.peek(MAX_ENVELOPE_BYTES).await;
+    if ended { EnvelopeHead::of(skip_bom_and_whitespace(&first)) } else { None }
 }
 
 impl Response {
-    /// The answer, unless a failure came in its place: an envelope that says so, or a page.
+    /// Returns the response, or an error if its body reports a failure: an envelope with an error code, an HTML page,
+    /// or JSON from an operation that returns a file.
     pub(crate) async fn without_failure(mut self) -> Result<Self> {
         if let Some(head) = &self.head {
             head.check().map_err(|error| {
@@ -76,59 +81,61 @@ impl Response {
         }
         let beginning = self.body.beginning().await;
         if beginning.starts_with('<') && ["<html", "<!doctype html"].iter().any(|page| beginning.contains(page)) {
-            let text = "a page came in place of the answer: is it the base URL of a SQLFlow backend, or is there a \
-                        login before it?";
+            let text = "the response is an HTML page: check that the base URL is that of a SQLFlow backend, and \
+                        whether there is a login page in front of it";
             return Err(Error::new(ErrorKind::Protocol, text));
         }
         let is_object = beginning.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']));
         if is_object && self.operation.answers_with_file {
-            let error = Error::new(ErrorKind::Protocol, "JSON came in place of the file, and no error in it");
+            let error =
+                Error::new(ErrorKind::Protocol, "the response is JSON without an error in it, but a file was expected");
             return Err(self.head.iter().fold(error, |error, head| error.with_code(head.code)));
         }
         Ok(self)
     }
 
-    /// The body in memory, up to the limit of the client.
+    /// Reads the body into memory, up to the limit of the client.
     pub(crate) async fn bytes(mut self) -> Result<Bytes> {
-        self.read().await
+        self.read_body().await
     }
 
-    async fn read(&mut self) -> Result<Bytes> {
-        if let Some(whole) = self.body.take_whole() {
-            return if whole.len() as u64 > self.limit { Err(self.too_large()) } else { Ok(whole) };
+    async fn read_body(&mut self) -> Result<Bytes> {
+        if let Some(body) = self.body.take_buffered() {
+            return if body.len() as u64 > self.limit { Err(self.too_large()) } else { Ok(body) };
         }
         let operation = self.operation.id;
-        let expected = self.length.unwrap_or_default().min(self.limit).min(LARGEST_RESERVE);
-        let mut whole = BytesMut::with_capacity(usize::try_from(expected).unwrap_or_default());
+        let expected = self.length.unwrap_or_default().min(self.limit).min(MAX_PREALLOCATED_BYTES);
+        let mut body = BytesMut::with_capacity(usize::try_from(expected).unwrap_or_default());
         while let Some(chunk) = self.body.try_next().await.map_err(|error| error.in_operation(operation))? {
-            if (whole.len() + chunk.len()) as u64 > self.limit {
+            if (body.len() + chunk.len()) as u64 > self.limit {
                 return Err(self.too_large());
             }
-            whole.extend_from_slice(&chunk);
+            body.extend_from_slice(&chunk);
         }
-        Ok(whole.freeze())
+        Ok(body.freeze())
     }
 
-    /// The same answer with its body here: one that breaks off is known while there can be another attempt.
-    pub(super) async fn whole(mut self) -> Result<Self> {
-        let body = self.read().await?;
-        let text = without_mark(&body);
+    /// Reads the body into memory and checks that its JSON is complete, so that a truncated response is known while it
+    /// can be retried.
+    pub(super) async fn buffered(mut self) -> Result<Self> {
+        let body = self.read_body().await?;
+        let text = skip_bom_and_whitespace(&body);
         if self.head.is_none() && text.starts_with(b"{") {
             let read = serde_json::from_slice::<IgnoredAny>(text);
             if read.is_err_and(|error| error.is_eof()) {
-                return Err(failure::cut_off(body.len()));
+                return Err(failure::truncated_json(body.len()));
             }
         }
-        self.body.put_back(body);
+        self.body.unread(body);
         Ok(self)
     }
 
-    /// The body as JSON.
+    /// Reads the body as JSON.
     pub(crate) async fn json<T: FromResponse>(self) -> Result<T> {
         let (operation, secrets) = (self.operation, self.secrets.clone());
         let body = self.bytes().await?;
-        let text = without_mark(&body);
-        let mut answer: T = serde_json::from_slice(text).map_err(|error| {
+        let text = skip_bom_and_whitespace(&body);
+        let mut value: T = serde_json::from_slice(text).map_err(|error| {
             let error = if operation.answers_with_secret {
                 failure::of_secret_json(&error)
             } else {
@@ -136,24 +143,25 @@ impl Response {
             };
             secrets.redact_error(error).in_operation(operation.id).within_response()
         })?;
-        answer.clean(&secrets);
-        Ok(answer)
+        value.clean(&secrets);
+        Ok(value)
     }
 
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// How many bytes are to come over the network, if that is known.
+    /// Returns the number of bytes that are sent over the network, if the server announced it.
     pub(crate) fn length(&self) -> Option<u64> {
         self.length
     }
 
+    /// Returns the number of bytes that may be read into memory.
     pub(crate) fn limit(&self) -> u64 {
         self.limit
     }
 
     fn too_large(&self) -> Error {
-        failure::over_limit(self.limit).in_operation(self.operation.id)
+        failure::response_too_large(self.limit).in_operation(self.operation.id)
     }
 }

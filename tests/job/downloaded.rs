@@ -211,7 +211,7 @@ async fn a_bomb_is_given_up_and_leaves_nothing_behind() {
     ];
     for error in errors {
         assert_eq!((error.kind(), error.job_id()), (ErrorKind::TooLarge, Some(job.id())), "{error}");
-        assert!(error.to_string().contains("unpacked to"), "{error}");
+        assert!(error.to_string().contains("decompressed to"), "{error}");
     }
     assert_eq!(names(home.path()), [""; 0]);
     assert_eq!((requests_to(&emulator, CSV), requests_to(&emulator, JSON)), (2, 1));

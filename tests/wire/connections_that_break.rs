@@ -106,7 +106,7 @@ async fn a_body_cut_short_is_interrupted() -> Outcome {
         let server = RawServer::writing(answer).await?;
         let error = server.client().jobs().await.expect_err("it was cut short");
         assert_eq!((error.kind(), error.operation()), (ErrorKind::Interrupted, Some("displayUserJobsSummary")));
-        assert!(error.to_string().contains("broke off"), "{error}");
+        assert!(error.to_string().contains("truncated"), "{error}");
     }
     Ok(())
 }

@@ -168,7 +168,7 @@ async fn a_body_that_is_not_json_is_told_with_its_first_words() {
     let error = error_of(body(format!("Whitelabel Error {}", "x".repeat(5_000)))).await;
     assert_eq!(error.kind(), ErrorKind::Protocol);
     let text = error.to_string();
-    assert!(text.contains("no JSON") && text.contains("Whitelabel Error"), "{text}");
+    assert!(text.contains("is not JSON") && text.contains("Whitelabel Error"), "{text}");
     assert!(text.len() < 500, "{}", text.len());
 }
 
@@ -183,7 +183,7 @@ async fn an_empty_body_is_told() {
 async fn json_that_is_cut_off_is_told_with_its_length() {
     let error = error_of(body(r#"{"code":200,"data":{"total":7,"jobDet"#)).await;
     assert_eq!(error.kind(), ErrorKind::Interrupted);
-    assert!(error.to_string().contains("breaks off after 37 bytes"), "{error}");
+    assert!(error.to_string().contains("truncated after 37 bytes"), "{error}");
 }
 
 #[tokio::test]
