@@ -63,6 +63,7 @@ mod kinds;
 mod merge;
 mod model;
 mod names;
+mod open_enum;
 mod openlineage;
 mod read;
 mod view;
