@@ -146,7 +146,7 @@ impl Reader {
             (None, Problem::Syntax(reason)) => malformed(reason, json),
             (None, Problem::Refused(reason)) => malformed(&reason, json),
         }
-        .at(json.place())
+        .at(json.position())
     }
 
     fn stopped(self, stop: Stop) -> ReadError {

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use super::{Diagram, Drawing};
-use crate::names::{Part, is_default, object_parts, parts, tail_fits};
+use crate::names::{NamePart, is_default, object_parts, parts, tail_fits};
 use crate::{Object, Vertex};
 
 const HEADER: &str = "source_db,source_schema,source_table,source_column,target_db,target_schema,target_table,\
@@ -73,7 +73,7 @@ fn containers(object: Object<'_>) -> [String; 3] {
 }
 
 /// Takes the name of a container off a qualified name, if it ends with that.
-fn take_from_end(name: &mut Vec<Part<'_>>, container: &str) -> bool {
+fn take_from_end(name: &mut Vec<NamePart<'_>>, container: &str) -> bool {
     let container = parts(container);
     let ends = container.iter().all(|part| !part.written.is_empty()) && tail_fits(&container, name);
     if ends {

@@ -8,7 +8,7 @@ use crate::graph::walk::{Hop, Rules, is_stored, nodes_of_object};
 use crate::graph::{Node, node_of};
 use crate::kinds::{EffectType, RelationType};
 use crate::model::{Role, indices};
-use crate::names::{Part, object_parts};
+use crate::names::{NamePart, object_parts};
 use crate::view::{Object, Server};
 use crate::{Column, Inner};
 
@@ -190,5 +190,5 @@ impl<'a> Dataset<'a> {
 }
 
 pub(super) fn field_name(column: Column<'_>) -> String {
-    Part::new(column.name()).unquoted()
+    NamePart::new(column.name()).unquoted()
 }

@@ -176,7 +176,7 @@ impl Builder {
                 Some(code) => format!("the server answered with code {code}"),
                 None => "the server answered with an error".to_owned(),
             };
-            return Err(ReadError::new(ReadErrorKind::Failed, detail).answered(envelope.code, words));
+            return Err(ReadError::new(ReadErrorKind::Failed, detail).with_envelope(envelope.code, words));
         }
         if !envelope.is_lineage {
             return Err(no_lineage(&envelope, words));
@@ -206,7 +206,7 @@ fn no_lineage(envelope: &Envelope, words: Option<&str>) -> ReadError {
              operation?",
         )
     };
-    ReadError::new(kind, detail).answered(envelope.code, words)
+    ReadError::new(kind, detail).with_envelope(envelope.code, words)
 }
 
 /// Fills what is absent; answers whether the coordinates were taken too.

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::super::error::Place;
+use super::super::error::TextPosition;
 use super::source::Window;
 
 /// Why the JSON could not be read further.
@@ -92,8 +92,8 @@ impl<W: Window> Json<W> {
     }
 
     /// Where the parser is in the body.
-    pub(super) fn place(&self) -> Place {
-        self.window.place(self.at)
+    pub(super) fn position(&self) -> TextPosition {
+        self.window.position(self.at)
     }
 
     /// The text before the parser, as far as it is at hand, and that after it.
@@ -546,8 +546,8 @@ mod tests {
     fn parsed(window: impl Window) -> Result<(Value, u64), String> {
         let mut json = Json::new(window);
         match Value::deserialize(&mut json) {
-            Ok(value) => Ok((value, json.place().offset)),
-            Err(error) => Err(format!("{:?} {:?}", error.into_problem(), json.place())),
+            Ok(value) => Ok((value, json.position().offset)),
+            Err(error) => Err(format!("{:?} {:?}", error.into_problem(), json.position())),
         }
     }
 

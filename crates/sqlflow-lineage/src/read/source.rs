@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::str::Utf8Error;
 
-use super::super::error::Place;
+use super::super::error::TextPosition;
 
 /// How much is asked of a reader at once.
 const BUFFER: usize = 64 * 1024;
@@ -24,11 +24,11 @@ pub(super) trait Window {
     /// The bytes behind the text that are at hand and are no text.
     fn pending(&self) -> &[u8];
 
-    /// Everything from a place in the text to the body's end.
+    /// Everything from a position in the text to the body's end.
     fn rest(&mut self, from: usize) -> Result<Vec<u8>, Stop>;
 
-    /// Where in the body a place in the text is.
-    fn place(&self, at: usize) -> Place;
+    /// Where in the body a position in the text is.
+    fn position(&self, at: usize) -> TextPosition;
 }
 
 /// Why a window gave no more before the body's end.
@@ -78,10 +78,10 @@ impl Window for Whole<'_> {
         Ok(self.body.get(from..).unwrap_or_default().to_vec())
     }
 
-    fn place(&self, at: usize) -> Place {
-        let mut place = START;
-        pass(&mut place, self.body.get(..at).unwrap_or_default());
-        place
+    fn position(&self, at: usize) -> TextPosition {
+        let mut position = START;
+        pass(&mut position, self.body.get(..at).unwrap_or_default());
+        position
     }
 }
 
@@ -91,19 +91,19 @@ fn valid_text(bytes: &[u8], error: Utf8Error) -> &str {
     std::str::from_utf8(valid).unwrap_or_default()
 }
 
-const START: Place = Place { offset: 0, line: 1, column: 1 };
+const START: TextPosition = TextPosition { offset: 0, line: 1, column: 1 };
 
-/// Moves a place behind some bytes.
-fn pass(place: &mut Place, bytes: &[u8]) {
-    place.offset += bytes.len() as u64;
+/// Moves a position behind some bytes.
+fn pass(position: &mut TextPosition, bytes: &[u8]) {
+    position.offset += bytes.len() as u64;
     // In chunks that a byte can count, which is what makes it fast.
     let count = |chunk: &[u8]| chunk.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>();
     let lines: u64 = bytes.chunks(255).map(|chunk| u64::from(count(chunk))).sum();
     if lines == 0 {
-        place.column += bytes.len() as u64;
+        position.column += bytes.len() as u64;
     } else {
-        place.line += lines;
-        place.column = 1 + bytes.iter().rev().take_while(|byte| **byte != b'\n').count() as u64;
+        position.line += lines;
+        position.column = 1 + bytes.iter().rev().take_while(|byte| **byte != b'\n').count() as u64;
     }
 }
 
@@ -112,7 +112,7 @@ pub(super) struct Source<R> {
     reader: R,
     text: String,
     /// Where the text begins in the body.
-    start: Place,
+    start: TextPosition,
     buffer: Vec<u8>,
     /// How many bytes at the start of the buffer were read but are no text yet: a character that is not whole, or
     /// bytes that are no UTF-8.
@@ -221,9 +221,9 @@ impl<R: Read> Window for Source<R> {
         }
     }
 
-    fn place(&self, at: usize) -> Place {
-        let mut place = self.start;
-        pass(&mut place, self.text.as_bytes().get(..at).unwrap_or_default());
-        place
+    fn position(&self, at: usize) -> TextPosition {
+        let mut position = self.start;
+        pass(&mut position, self.text.as_bytes().get(..at).unwrap_or_default());
+        position
     }
 }

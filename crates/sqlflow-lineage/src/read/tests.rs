@@ -575,8 +575,8 @@ fn json_that_is_cut_off_anywhere_is_an_error_that_says_where() {
     }
     let body = "{\n \"dbobjs\": [";
     for error in [fails(body), Lineage::from_reader(body.as_bytes()).unwrap_err()] {
-        let place = error.place().unwrap();
-        assert_eq!((place.offset, place.line), (14, 2), "{error}");
+        let position = error.position().unwrap();
+        assert_eq!((position.offset, position.line), (14, 2), "{error}");
         assert!(error.to_string().contains("\"dbobjs\": ["), "{error}");
     }
 }
@@ -586,9 +586,9 @@ fn malformed_json_is_an_error_that_says_where() {
     let body = "{\n\"dbobjs\": [},\n\"relationships\": []}";
     for error in [fails(body), Lineage::from_reader(body.as_bytes()).unwrap_err()] {
         assert_eq!(error.kind(), ReadErrorKind::Malformed);
-        let place = error.place().unwrap();
-        assert_eq!(place.line, 2, "{error}");
-        assert!((12..=14).contains(&place.offset), "{error}");
+        let position = error.position().unwrap();
+        assert_eq!(position.line, 2, "{error}");
+        assert!((12..=14).contains(&position.offset), "{error}");
     }
     assert_eq!(fails("{\"dbobjs\": \"\u{1}\"}").kind(), ReadErrorKind::Malformed);
 }
@@ -608,8 +608,11 @@ fn bytes_that_are_no_text_are_kept_after_the_json_and_refused_before_its_end() {
         let error = Lineage::from_slice(body).unwrap_err();
         let streamed = Lineage::from_reader(OneByte(body)).unwrap_err();
         assert_eq!((error.kind(), streamed.kind()), (kind, kind), "{error}");
-        assert_eq!(error.place(), streamed.place());
-        assert!(error.place().is_none_or(|place| (place.offset, place.line, place.column) == (21, 2, 9)), "{error}");
+        assert_eq!(error.position(), streamed.position());
+        assert!(
+            error.position().is_none_or(|position| (position.offset, position.line, position.column) == (21, 2, 9)),
+            "{error}"
+        );
     }
 }
 

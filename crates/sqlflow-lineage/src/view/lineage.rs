@@ -14,7 +14,7 @@ use super::relationship::Relationship;
 use super::server::Server;
 use super::summary::Summary;
 
-/// # Records
+/// The records of the document.
 impl Lineage {
     /// Returns all objects (tables, views, intermediate results, procedures, functions, triggers, packages) in the
     /// order of the document.
@@ -113,7 +113,7 @@ impl Lineage {
     }
 }
 
-/// # The document
+/// Statements of the document about itself.
 impl Lineage {
     /// Returns the extent of the document, or `None` if it does not give one, like documents without a summary.
     #[must_use]
