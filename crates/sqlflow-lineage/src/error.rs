@@ -202,7 +202,12 @@ impl fmt::Display for Candidate {
 /// ]}"#.parse()?;
 ///
 /// let error = lineage.object("ordrs").unwrap_err();
-/// assert!(matches!(&error, LookupError::ObjectNotFound { similar, .. } if similar.len() == 2));
+/// match error {
+///     LookupError::ObjectNotFound { similar, .. } => {
+///         assert_eq!(similar, ["SALES.ORDERS", "STAGE.ORDERS"]);
+///     }
+///     other => panic!("{other}"),
+/// }
 ///
 /// // An id is unique where a name is not.
 /// let error = lineage.object("orders").unwrap_err();

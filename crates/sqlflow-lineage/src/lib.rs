@@ -143,18 +143,18 @@ use self::names::NameIndex;
 /// for endpoints whose ids resolve.
 #[derive(Clone)]
 pub struct Lineage {
-    inner: Arc<Inner>,
+    inner: Arc<LineageInner>,
 }
 
 /// The model of a lineage, and the indexes that are built when a question needs them first.
-struct Inner {
+struct LineageInner {
     model: Model,
     ids: OnceLock<Ids>,
     index: OnceLock<Index>,
     names: OnceLock<NameIndex>,
 }
 
-impl Inner {
+impl LineageInner {
     fn ids(&self) -> &Ids {
         self.ids.get_or_init(|| Ids::new(&self.model))
     }
@@ -170,7 +170,14 @@ impl Inner {
 
 impl Lineage {
     fn from_model(model: Model) -> Self {
-        Self { inner: Arc::new(Inner { model, ids: OnceLock::new(), index: OnceLock::new(), names: OnceLock::new() }) }
+        Self {
+            inner: Arc::new(LineageInner {
+                model,
+                ids: OnceLock::new(),
+                index: OnceLock::new(),
+                names: OnceLock::new(),
+            }),
+        }
     }
 
     /// Reads a document that is in memory, in any of the layouts, with or without the envelope of the server.

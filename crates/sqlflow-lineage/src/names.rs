@@ -247,13 +247,13 @@ fn identity_of(parts: &[NamePart<'_>]) -> String {
 }
 
 /// Returns `true` if a name ends in the identifiers of a query. An empty identifier, as in `db..orders`, matches any.
-pub(super) fn tail_fits(asked: &[NamePart<'_>], name: &[NamePart<'_>]) -> bool {
-    asked.len() <= name.len()
-        && asked
+pub(super) fn tail_fits(query: &[NamePart<'_>], name: &[NamePart<'_>]) -> bool {
+    query.len() <= name.len()
+        && query
             .iter()
             .rev()
             .zip(name.iter().rev())
-            .all(|(asked, part)| asked.written.is_empty() || asked.matches(*part))
+            .all(|(query, part)| query.written.is_empty() || query.matches(*part))
 }
 
 #[cfg(test)]

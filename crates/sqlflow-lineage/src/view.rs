@@ -1,6 +1,6 @@
 //! Small borrowed views of the records of a lineage, one file for each kind of record.
 
-use super::Inner;
+use super::LineageInner;
 use super::intern::Symbol;
 
 /// Defines a view that borrows a lineage and knows the index of one record.
@@ -11,7 +11,7 @@ macro_rules! indexed_view {
         $(#[$meta])*
         #[derive(Clone, Copy)]
         pub struct $view<'a> {
-            pub(crate) inner: &'a $crate::Inner,
+            pub(crate) inner: &'a $crate::LineageInner,
             pub(crate) at: u32,
         }
 
@@ -30,7 +30,7 @@ macro_rules! indexed_view {
         }
 
         impl<'a> $view<'a> {
-            pub(crate) fn new(inner: &'a $crate::Inner, at: u32) -> Self {
+            pub(crate) fn new(inner: &'a $crate::LineageInner, at: u32) -> Self {
                 Self { inner, at }
             }
 
@@ -63,7 +63,7 @@ pub use self::column::Column;
 pub(super) use self::column::is_record_set;
 pub use self::coordinate::Coordinate;
 pub use self::diagnostic::Diagnostic;
-pub use self::endpoint::{Endpoint, EndpointRole};
+pub use self::endpoint::Endpoint;
 pub use self::object::Object;
 pub(super) use self::object::{is_intermediate, is_routine};
 pub use self::process::Process;
@@ -71,7 +71,8 @@ pub use self::relationship::Relationship;
 pub use self::server::Server;
 pub use self::summary::{BusiestTable, Summary};
 pub use self::transform::Transform;
+pub use super::model::EndpointRole;
 
-fn present(inner: &Inner, symbol: Symbol) -> Option<&str> {
+fn present(inner: &LineageInner, symbol: Symbol) -> Option<&str> {
     inner.model.texts.get_present(symbol)
 }

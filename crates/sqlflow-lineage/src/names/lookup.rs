@@ -7,7 +7,7 @@ use crate::graph::Vertex;
 use crate::kinds::Mode;
 use crate::model::{Model, RawObject};
 use crate::view::{Column, Object};
-use crate::{Inner, Lineage};
+use crate::{Lineage, LineageInner};
 
 use super::suggest::{similar, similar_objects};
 use super::{NamePart, fold, object_parts, parts, tail_fits};
@@ -31,20 +31,20 @@ impl NameIndex {
 
 /// The extent to which a query covers the qualified name of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Match {
+enum MatchExtent {
     /// The query is the end of the name.
     Tail,
     /// The query is the whole name.
     Whole,
 }
 
-fn match_object(asked: &[NamePart<'_>], model: &Model, object: &RawObject) -> Option<Match> {
+fn match_object(query: &[NamePart<'_>], model: &Model, object: &RawObject) -> Option<MatchExtent> {
     let name = object_parts(model, object, false);
-    if tail_fits(asked, &name) {
-        return Some(if asked.len() == name.len() { Match::Whole } else { Match::Tail });
+    if tail_fits(query, &name) {
+        return Some(if query.len() == name.len() { MatchExtent::Whole } else { MatchExtent::Tail });
     }
     let name = object_parts(model, object, true);
-    tail_fits(asked, &name).then_some(Match::Tail)
+    tail_fits(query, &name).then_some(MatchExtent::Tail)
 }
 
 /// Lookup by name.
@@ -165,7 +165,7 @@ impl Lineage {
     }
 }
 
-fn not_found(inner: &Inner, name: &str) -> LookupError {
+fn not_found(inner: &LineageInner, name: &str) -> LookupError {
     LookupError::ObjectNotFound {
         name: name.to_owned(),
         similar: similar_objects(inner, &parts(name)),
@@ -195,7 +195,7 @@ fn column_candidate(column: Column<'_>) -> Candidate {
 }
 
 /// Returns the objects that a name can mean, narrowed down: none, one, or those that only a longer name tells apart.
-fn objects_named(inner: &Inner, name: &str) -> Vec<u32> {
+fn objects_named(inner: &LineageInner, name: &str) -> Vec<u32> {
     let mut matching = matching_objects(inner, &parts(name));
     // A name that the server invented may have dots that separate nothing.
     if matching.is_empty() {
@@ -209,8 +209,8 @@ fn objects_named(inner: &Inner, name: &str) -> Vec<u32> {
     }
 }
 
-fn matching_objects(inner: &Inner, asked: &[NamePart<'_>]) -> Vec<(Match, u32)> {
-    let Some(last) = asked.last() else {
+fn matching_objects(inner: &LineageInner, query: &[NamePart<'_>]) -> Vec<(MatchExtent, u32)> {
+    let Some(last) = query.last() else {
         return Vec::new();
     };
     let named = inner.names().objects.get(fold(last.bare).as_str());
@@ -219,16 +219,16 @@ fn matching_objects(inner: &Inner, asked: &[NamePart<'_>]) -> Vec<(Match, u32)> 
         .flatten()
         .filter_map(|&at| {
             let object = inner.model.objects.get(at as usize)?;
-            Some((match_object(asked, &inner.model, object)?, at))
+            Some((match_object(query, &inner.model, object)?, at))
         })
         .collect()
 }
 
-fn narrow(inner: &Inner, matching: Vec<(Match, u32)>) -> Vec<u32> {
+fn narrow(inner: &LineageInner, matching: Vec<(MatchExtent, u32)>) -> Vec<u32> {
     let stored = |at: &u32| !Object::new(inner, *at).is_intermediate();
     let all: Vec<u32> = matching.iter().map(|(_, at)| *at).collect();
     let whole: Vec<u32> =
-        matching.into_iter().filter(|(extent, _)| *extent == Match::Whole).map(|(_, at)| at).collect();
+        matching.into_iter().filter(|(extent, _)| *extent == MatchExtent::Whole).map(|(_, at)| at).collect();
     for choice in [whole, all.clone()] {
         let only_stored: Vec<u32> = choice.iter().copied().filter(stored).collect();
         for choice in [only_stored, choice] {
@@ -251,9 +251,9 @@ impl<'a> Object<'a> {
     ///
     /// [`LookupError::ColumnNotFound`] or [`LookupError::AmbiguousColumn`].
     pub fn column(&self, name: &str) -> Result<Column<'a>, LookupError> {
-        let asked = NamePart::new(name);
+        let query = NamePart::new(name);
         let mut found: Vec<Column<'a>> =
-            self.columns().filter(|column| asked.matches(NamePart::new(column.name()))).collect();
+            self.columns().filter(|column| query.matches(NamePart::new(column.name()))).collect();
         let exact: Vec<Column<'a>> = found.iter().copied().filter(|c| c.name() == name).collect();
         if found.len() > 1 && exact.len() == 1 {
             found = exact;
@@ -262,7 +262,7 @@ impl<'a> Object<'a> {
             [] => Err(LookupError::ColumnNotFound {
                 object: self.qualified_name(),
                 name: name.to_owned(),
-                similar: similar(asked.bare, self.columns().map(|column| column.name())),
+                similar: similar(query.bare, self.columns().map(|column| column.name())),
             }),
             [one] => Ok(*one),
             several => Err(LookupError::AmbiguousColumn {

@@ -1,6 +1,6 @@
 //! Suggestions for a name that nothing has.
 
-use crate::Inner;
+use crate::LineageInner;
 
 use super::{NamePart, fold, folded, object_name};
 
@@ -13,8 +13,8 @@ const MAX_DISTANCE: usize = 2;
 
 /// Returns the qualified names of the objects that have the same name elsewhere, or else a name that differs by a
 /// letter or two.
-pub(super) fn similar_objects(inner: &Inner, asked: &[NamePart<'_>]) -> Vec<String> {
-    let Some(last) = asked.last() else {
+pub(super) fn similar_objects(inner: &LineageInner, query: &[NamePart<'_>]) -> Vec<String> {
+    let Some(last) = query.last() else {
         return Vec::new();
     };
     let qualified = |at: &u32| {
@@ -49,13 +49,13 @@ fn bounded(name: &str) -> String {
 }
 
 /// Returns the number of letters to add, leave out, change or swap, if it is small.
-fn distance(asked: &str, other: &str) -> Option<usize> {
+fn distance(query: &str, other: &str) -> Option<usize> {
     let other = bounded(other);
-    let (length, other_length) = (asked.chars().count(), other.chars().count());
+    let (length, other_length) = (query.chars().count(), other.chars().count());
     if length.abs_diff(other_length) > MAX_DISTANCE || length.max(other_length) > MAX_COMPARED_LENGTH {
         return None;
     }
-    let distance = strsim::osa_distance(asked, &other);
+    let distance = strsim::osa_distance(query, &other);
     // A name of three letters with two of them changed is another name.
     (distance <= MAX_DISTANCE.min(length / 2)).then_some(distance)
 }

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-use crate::Inner;
+use crate::LineageInner;
 use crate::model::{RawCoordinate, Span};
 
-pub(super) fn coordinates(inner: &Inner, span: Span) -> impl ExactSizeIterator<Item = Coordinate<'_>> + Clone {
+pub(super) fn coordinates(inner: &LineageInner, span: Span) -> impl ExactSizeIterator<Item = Coordinate<'_>> + Clone {
     span.of(&inner.model.coordinates).iter().map(|raw| Coordinate { inner, raw })
 }
 
 /// A line and column in the SQL.
 #[derive(Clone, Copy)]
 pub struct Coordinate<'a> {
-    inner: &'a Inner,
+    inner: &'a LineageInner,
     raw: &'a RawCoordinate,
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Inner;
+use crate::LineageInner;
 use crate::error::shorten;
 use crate::model::RawDiagnostic;
 
@@ -12,7 +12,7 @@ use super::present;
 /// A message of the server about the SQL: an error, a warning or a hint.
 #[derive(Clone, Copy)]
 pub struct Diagnostic<'a> {
-    pub(super) inner: &'a Inner,
+    pub(super) inner: &'a LineageInner,
     pub(super) raw: &'a RawDiagnostic,
 }
 

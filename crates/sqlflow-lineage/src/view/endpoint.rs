@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use crate::Inner;
+use crate::LineageInner;
 use crate::graph::{Node, node_of};
 use crate::intern::Symbol;
 use crate::kinds::ClauseType;
-use crate::model::{EndExtra, RawEnd, Role, Span};
+use crate::model::{EndpointExtra, EndpointRole, RawEndpoint, Span};
 
 use super::column::Column;
 use super::coordinate::{Coordinate, coordinates};
@@ -15,27 +15,13 @@ use super::present;
 use super::relationship::Relationship;
 use super::transform::Transform;
 
-/// The role of an endpoint in its relationship.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum EndpointRole {
-    /// The endpoint that the relationship is about.
-    Target,
-    /// An endpoint that the relationship comes from.
-    Source,
-    /// The routine that calls.
-    Caller,
-    /// A routine that is called.
-    Callee,
-}
-
 /// An endpoint of a relationship.
 ///
 /// It refers to a column or an object by its [`id`](Self::id). The names that it repeats often differ from the names of
 /// that column or object in case or qualification.
 #[derive(Clone, Copy)]
 pub struct Endpoint<'a> {
-    pub(super) inner: &'a Inner,
+    pub(super) inner: &'a LineageInner,
     pub(super) at: u32,
     pub(super) relationship: u32,
 }
@@ -49,16 +35,16 @@ impl PartialEq for Endpoint<'_> {
 impl Eq for Endpoint<'_> {}
 
 impl<'a> Endpoint<'a> {
-    fn raw(&self) -> Option<&'a RawEnd> {
-        self.inner.model.ends.get(self.at as usize)
+    fn raw(&self) -> Option<&'a RawEndpoint> {
+        self.inner.model.endpoints.get(self.at as usize)
     }
 
-    fn field(&self, field: impl FnOnce(&RawEnd) -> Symbol) -> Option<&'a str> {
+    fn field(&self, field: impl FnOnce(&RawEndpoint) -> Symbol) -> Option<&'a str> {
         present(self.inner, field(self.raw()?))
     }
 
-    fn extra(&self, key: EndExtra) -> Option<&'a str> {
-        present(self.inner, self.inner.model.end_extras.get(self.at, key))
+    fn extra(&self, key: EndpointExtra) -> Option<&'a str> {
+        present(self.inner, self.inner.model.endpoint_extras.get(self.at, key))
     }
 
     fn node(&self) -> Option<Node> {
@@ -68,12 +54,7 @@ impl<'a> Endpoint<'a> {
     /// Returns the role of the endpoint in its relationship.
     #[must_use]
     pub fn role(&self) -> EndpointRole {
-        match self.raw().map(|raw| raw.role) {
-            Some(Role::Source) => EndpointRole::Source,
-            Some(Role::Caller) => EndpointRole::Caller,
-            Some(Role::Callee) => EndpointRole::Callee,
-            Some(Role::Target) | None => EndpointRole::Target,
-        }
+        self.raw().map_or(EndpointRole::Target, |raw| raw.role)
     }
 
     /// Returns the relationship that the endpoint belongs to.
@@ -109,13 +90,13 @@ impl<'a> Endpoint<'a> {
     /// Returns the id of the table, if the relationship connects whole tables.
     #[must_use]
     pub fn table_id(&self) -> Option<&'a str> {
-        self.extra(EndExtra::TableId)
+        self.extra(EndpointExtra::TableId)
     }
 
     /// Returns the name of the table, if the relationship connects whole tables.
     #[must_use]
     pub fn table_name(&self) -> Option<&'a str> {
-        self.extra(EndExtra::TableName)
+        self.extra(EndpointExtra::TableName)
     }
 
     /// Returns the column that the endpoint refers to.
@@ -156,19 +137,19 @@ impl<'a> Endpoint<'a> {
     /// Returns the `columnType` field, which is documented but has not been seen in documents.
     #[must_use]
     pub fn column_type(&self) -> Option<&'a str> {
-        self.extra(EndExtra::ColumnType)
+        self.extra(EndpointExtra::ColumnType)
     }
 
     /// Returns the function that the value goes through.
     #[must_use]
     pub fn function(&self) -> Option<&'a str> {
-        self.extra(EndExtra::Function)
+        self.extra(EndpointExtra::Function)
     }
 
     /// Returns the `type` field: the kind of a caller or callee.
     #[must_use]
     pub fn kind(&self) -> Option<&'a str> {
-        self.extra(EndExtra::Kind)
+        self.extra(EndpointExtra::Kind)
     }
 
     /// Returns the transformations of the value on its way from or to this endpoint.
@@ -177,8 +158,8 @@ impl<'a> Endpoint<'a> {
         let (inner, at) = (self.inner, self.at);
         let transforms = &inner.model.transforms;
         // Endpoints are read one after the other, so their transforms are sorted by endpoint.
-        let from = transforms.partition_point(|transform| transform.end < at);
-        let to = transforms.partition_point(|transform| transform.end <= at);
+        let from = transforms.partition_point(|transform| transform.endpoint < at);
+        let to = transforms.partition_point(|transform| transform.endpoint <= at);
         transforms.get(from..to).unwrap_or_default().iter().map(move |raw| Transform { inner, raw })
     }
 

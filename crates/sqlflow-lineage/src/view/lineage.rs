@@ -109,7 +109,7 @@ impl Lineage {
     /// # Ok::<(), sqlflow_lineage::ReadError>(())
     /// ```
     pub fn unresolved(&self) -> impl Iterator<Item = Endpoint<'_>> + Clone {
-        self.relationships().flat_map(|relationship| relationship.ends()).filter(|end| !end.is_resolved())
+        self.relationships().flat_map(|relationship| relationship.endpoints()).filter(|end| !end.is_resolved())
     }
 }
 

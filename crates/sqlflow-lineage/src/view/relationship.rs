@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::kinds::{EffectType, RelationType};
-use crate::model::{RawRelationship, RelationshipExtra, Span};
+use crate::model::{EndpointRole, RawRelationship, RelationshipExtra, Span};
 
-use super::endpoint::{Endpoint, EndpointRole};
+use super::endpoint::Endpoint;
 use super::present;
 use super::process::Process;
 
@@ -42,7 +42,7 @@ impl<'a> Relationship<'a> {
     }
 
     fn with_role(&self, role: EndpointRole) -> impl Iterator<Item = Endpoint<'a>> + Clone + use<'a> {
-        self.ends().filter(move |end| end.role() == role)
+        self.endpoints().filter(move |end| end.role() == role)
     }
 
     /// Returns the id; empty if the document gives none.
@@ -98,9 +98,9 @@ impl<'a> Relationship<'a> {
     }
 
     /// Returns all endpoints, whatever their role, in the order of the document.
-    pub fn ends(&self) -> impl ExactSizeIterator<Item = Endpoint<'a>> + Clone + use<'a> {
+    pub fn endpoints(&self) -> impl ExactSizeIterator<Item = Endpoint<'a>> + Clone + use<'a> {
         let (inner, relationship) = (self.inner, self.at);
-        let span = self.raw().map_or_else(Span::default, |raw| raw.ends);
+        let span = self.raw().map_or_else(Span::default, |raw| raw.endpoints);
         span.indices().map(move |at| Endpoint { inner, at, relationship })
     }
 
@@ -162,6 +162,6 @@ impl<'a> Relationship<'a> {
 
 impl fmt::Debug for Relationship<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Relationship({:?}, id {:?}, {} endpoints)", self.type_text(), self.id(), self.ends().len())
+        write!(f, "Relationship({:?}, id {:?}, {} endpoints)", self.type_text(), self.id(), self.endpoints().len())
     }
 }

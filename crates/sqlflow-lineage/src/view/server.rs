@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use crate::model::Scope;
+use crate::model::RawScope;
 
 indexed_view! {
     /// A database server, or its stand-in (`DEFAULT_SERVER`).
-    Server of Scope in scopes
+    Server of RawScope in scopes
 }
 
 impl<'a> Server<'a> {
-    pub(super) fn scope(&self) -> Option<&'a Scope> {
+    pub(super) fn scope(&self) -> Option<&'a RawScope> {
         self.raw()
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Inner;
+use crate::LineageInner;
 use crate::model::{RawBusiestTable, RawSummary};
 
 use super::present;
@@ -12,7 +12,7 @@ use super::present;
 /// The server counts in its own way: its number of tables or relationships may differ from what the document holds.
 #[derive(Clone, Copy)]
 pub struct Summary<'a> {
-    pub(super) inner: &'a Inner,
+    pub(super) inner: &'a LineageInner,
     pub(super) raw: &'a RawSummary,
 }
 
@@ -80,7 +80,7 @@ impl fmt::Debug for Summary<'_> {
 /// A table that the summary names because it has many relationships.
 #[derive(Clone, Copy)]
 pub struct BusiestTable<'a> {
-    inner: &'a Inner,
+    inner: &'a LineageInner,
     raw: &'a RawBusiestTable,
 }
 

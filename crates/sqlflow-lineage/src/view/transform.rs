@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Inner;
+use crate::LineageInner;
 use crate::model::RawTransform;
 
 use super::coordinate::{Coordinate, coordinates};
@@ -11,7 +11,7 @@ use super::present;
 /// A transformation of a value on its way; servers show transformations only on request.
 #[derive(Clone, Copy)]
 pub struct Transform<'a> {
-    pub(super) inner: &'a Inner,
+    pub(super) inner: &'a LineageInner,
     pub(super) raw: &'a RawTransform,
 }
 

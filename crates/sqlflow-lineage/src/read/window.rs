@@ -1,63 +1,63 @@
-//! Text for the parser, from memory or from any reader: never more at hand than it works on, counted and limited.
+//! The text of a document as a window that moves forward, from memory or from a reader with a limit on the size.
 
 use std::io::{self, Read};
 use std::str::Utf8Error;
 
 use super::super::error::TextPosition;
 
-/// How much is asked of a reader at once.
+/// The number of bytes that are requested from a reader at once.
 const BUFFER: usize = 64 * 1024;
-/// How much of what was parsed stays at hand, to show where an error is.
+/// The number of parsed bytes that stay in the window, to show the context of an error.
 const CONTEXT: usize = 256;
 
-/// A part of a body that can move forward.
+/// A part of a document that can move forward.
 pub(super) trait Window {
     fn text(&self) -> &str;
 
-    /// Makes the text go on, and may forget what lies before `from`: answers how many bytes were forgotten, or `None`
-    /// if there is no more.
+    /// Extends the text, and may drop what lies before `from`. Returns the number of bytes that were dropped, or `None`
+    /// if there is no more text.
     fn advance(&mut self, from: usize) -> Option<usize>;
 
-    /// Why there was no more, if not because the body ended.
-    fn take_stop(&mut self) -> Option<Stop>;
+    /// Returns the reason why there is no more text, unless the document ended.
+    fn take_stop(&mut self) -> Option<StopReason>;
 
-    /// The bytes behind the text that are at hand and are no text.
+    /// Returns the bytes after the text that are in the window and are not UTF-8.
     fn pending(&self) -> &[u8];
 
-    /// Everything from a position in the text to the body's end.
-    fn rest(&mut self, from: usize) -> Result<Vec<u8>, Stop>;
+    /// Returns everything from an index in the text to the end of the document.
+    fn rest(&mut self, from: usize) -> Result<Vec<u8>, StopReason>;
 
-    /// Where in the body a position in the text is.
+    /// Returns the position in the document of an index in the text.
     fn position(&self, at: usize) -> TextPosition;
 }
 
-/// Why a window gave no more before the body's end.
+/// The reason why a window has no more text, although the document did not end.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum StopReason {
     TooLarge,
-    NotText,
+    NotUtf8,
     Io(io::Error),
 }
 
-/// A body in memory.
-pub(super) struct Whole<'b> {
-    body: &'b [u8],
-    /// As much of it as is UTF-8: text of any encoding may come after the JSON.
+/// A document in memory.
+pub(super) struct SliceWindow<'b> {
+    document: &'b [u8],
+    /// The beginning of the document that is UTF-8: text of any encoding may come after the JSON.
     text: &'b str,
-    /// Whether it ends at bytes that are no UTF-8, and not just in the middle of a character.
+    /// `true` if the text ends at bytes that are not UTF-8, and not just in the middle of a character.
     is_broken: bool,
 }
 
-impl<'b> Whole<'b> {
-    pub(super) fn new(body: &'b [u8]) -> Self {
-        match std::str::from_utf8(body) {
-            Ok(text) => Self { body, text, is_broken: false },
-            Err(error) => Self { body, text: valid_text(body, error), is_broken: error.error_len().is_some() },
+impl<'b> SliceWindow<'b> {
+    pub(super) fn new(document: &'b [u8]) -> Self {
+        match std::str::from_utf8(document) {
+            Ok(text) => Self { document, text, is_broken: false },
+            Err(error) => Self { document, text: valid_text(document, error), is_broken: error.error_len().is_some() },
         }
     }
 }
 
-impl Window for Whole<'_> {
+impl Window for SliceWindow<'_> {
     fn text(&self) -> &str {
         self.text
     }
@@ -66,26 +66,26 @@ impl Window for Whole<'_> {
         None
     }
 
-    fn take_stop(&mut self) -> Option<Stop> {
-        self.is_broken.then_some(Stop::NotText)
+    fn take_stop(&mut self) -> Option<StopReason> {
+        self.is_broken.then_some(StopReason::NotUtf8)
     }
 
     fn pending(&self) -> &[u8] {
-        self.body.get(self.text.len()..).unwrap_or_default()
+        self.document.get(self.text.len()..).unwrap_or_default()
     }
 
-    fn rest(&mut self, from: usize) -> Result<Vec<u8>, Stop> {
-        Ok(self.body.get(from..).unwrap_or_default().to_vec())
+    fn rest(&mut self, from: usize) -> Result<Vec<u8>, StopReason> {
+        Ok(self.document.get(from..).unwrap_or_default().to_vec())
     }
 
     fn position(&self, at: usize) -> TextPosition {
         let mut position = START;
-        pass(&mut position, self.body.get(..at).unwrap_or_default());
+        pass(&mut position, self.document.get(..at).unwrap_or_default());
         position
     }
 }
 
-/// The bytes up to the first that is no UTF-8.
+/// Returns the bytes up to the first that is not UTF-8.
 fn valid_text(bytes: &[u8], error: Utf8Error) -> &str {
     let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
     std::str::from_utf8(valid).unwrap_or_default()
@@ -93,10 +93,10 @@ fn valid_text(bytes: &[u8], error: Utf8Error) -> &str {
 
 const START: TextPosition = TextPosition { offset: 0, line: 1, column: 1 };
 
-/// Moves a position behind some bytes.
+/// Moves a position past some bytes.
 fn pass(position: &mut TextPosition, bytes: &[u8]) {
     position.offset += bytes.len() as u64;
-    // In chunks that a byte can count, which is what makes it fast.
+    // The chunks are so short that a byte can count their lines, which makes this fast.
     let count = |chunk: &[u8]| chunk.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>();
     let lines: u64 = bytes.chunks(255).map(|chunk| u64::from(count(chunk))).sum();
     if lines == 0 {
@@ -107,22 +107,22 @@ fn pass(position: &mut TextPosition, bytes: &[u8]) {
     }
 }
 
-/// A body from a reader.
-pub(super) struct Source<R> {
+/// A document from a reader.
+pub(super) struct ReaderWindow<R> {
     reader: R,
     text: String,
-    /// Where the text begins in the body.
+    /// The position of the text in the document.
     start: TextPosition,
     buffer: Vec<u8>,
-    /// How many bytes at the start of the buffer were read but are no text yet: a character that is not whole, or
-    /// bytes that are no UTF-8.
+    /// The number of bytes at the start of the buffer that were read but are not in the text: an incomplete character,
+    /// or bytes that are not UTF-8.
     pending: usize,
     taken: u64,
     limit: u64,
-    stop: Option<Stop>,
+    stop: Option<StopReason>,
 }
 
-impl<R: Read> Source<R> {
+impl<R: Read> ReaderWindow<R> {
     pub(super) fn new(reader: R, limit: u64) -> Self {
         Self {
             reader,
@@ -136,24 +136,24 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// Reads into the buffer behind what is pending; answers how much came.
-    fn read(&mut self, pending: usize) -> Result<usize, Stop> {
+    /// Reads into the buffer after the pending bytes and returns the number of bytes read.
+    fn read(&mut self, pending: usize) -> Result<usize, StopReason> {
         let got = loop {
             let room = self.buffer.get_mut(pending..).unwrap_or_default();
             match self.reader.read(room) {
                 Ok(got) => break got.min(room.len()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Stop::Io(error)),
+                Err(error) => return Err(StopReason::Io(error)),
             }
         };
         self.taken += got as u64;
         if self.taken > self.limit {
-            return Err(Stop::TooLarge);
+            return Err(StopReason::TooLarge);
         }
         Ok(got)
     }
 
-    /// Makes text of the first bytes of the buffer, as far as they are text.
+    /// Moves the first bytes of the buffer to the text, as far as they are UTF-8.
     fn take_text(&mut self, len: usize) {
         let bytes = self.buffer.get(..len).unwrap_or_default();
         let valid = match std::str::from_utf8(bytes) {
@@ -162,9 +162,9 @@ impl<R: Read> Source<R> {
                 len
             }
             Err(error) => {
-                // Otherwise a character is not whole, and goes on with what comes next.
+                // Otherwise a character is incomplete, and the next bytes complete it.
                 if error.error_len().is_some() {
-                    self.stop = Some(Stop::NotText);
+                    self.stop = Some(StopReason::NotUtf8);
                 }
                 self.text.push_str(valid_text(bytes, error));
                 error.valid_up_to()
@@ -175,7 +175,7 @@ impl<R: Read> Source<R> {
     }
 }
 
-impl<R: Read> Window for Source<R> {
+impl<R: Read> Window for ReaderWindow<R> {
     fn text(&self) -> &str {
         &self.text
     }
@@ -201,7 +201,7 @@ impl<R: Read> Window for Source<R> {
         Some(forgotten)
     }
 
-    fn take_stop(&mut self) -> Option<Stop> {
+    fn take_stop(&mut self) -> Option<StopReason> {
         self.stop.take()
     }
 
@@ -209,7 +209,7 @@ impl<R: Read> Window for Source<R> {
         self.buffer.get(..self.pending).unwrap_or_default()
     }
 
-    fn rest(&mut self, from: usize) -> Result<Vec<u8>, Stop> {
+    fn rest(&mut self, from: usize) -> Result<Vec<u8>, StopReason> {
         let mut rest = self.text.as_bytes().get(from..).unwrap_or_default().to_vec();
         rest.extend_from_slice(self.pending());
         loop {
