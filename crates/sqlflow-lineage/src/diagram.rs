@@ -17,7 +17,7 @@ use super::graph::{Direction, Node, Trace, Traced, Vertex};
 use super::kinds::{EffectType, RelationType};
 use super::model::indices;
 use super::view::{Column, Object};
-use super::{Inner, Lineage};
+use super::{Lineage, LineageInner};
 
 /// A lineage, or what was [traced](Trace) in it, as a graph to draw or to hand on.
 ///
@@ -228,7 +228,7 @@ impl Pairs {
         self.labelled.insert((source, target, label));
     }
 
-    fn into_edges(self, inner: &Inner) -> Vec<Edge<'_>> {
+    fn into_edges(self, inner: &LineageInner) -> Vec<Edge<'_>> {
         let texts = &inner.model.texts;
         let mut labelled: Vec<(Node, Node, Label)> = self.labelled.into_iter().collect();
         // Names and ids may all be the same, or missing.
@@ -253,13 +253,13 @@ impl Pairs {
 
 /// The nodes that a diagram has.
 struct Shown<'a> {
-    inner: &'a Inner,
+    inner: &'a LineageInner,
     objects: HashSet<u32>,
     columns: HashSet<u32>,
 }
 
 impl<'a> Shown<'a> {
-    fn new(inner: &'a Inner) -> Self {
+    fn new(inner: &'a LineageInner) -> Self {
         Self { inner, objects: HashSet::new(), columns: HashSet::new() }
     }
 

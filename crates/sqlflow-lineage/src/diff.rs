@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::names;
 use super::view::{Column, Endpoint, EndpointRole, Object, Relationship};
-use super::{Inner, Lineage};
+use super::{Lineage, LineageInner};
 
 /// What one lineage has and another has not; made by [`Lineage::diff`].
 ///
@@ -160,7 +160,7 @@ impl Known {
         let columns: Vec<usize> = columns.collect();
         let relationships = lineage.relationships().map(|relationship| {
             let mut ends: Vec<(u8, usize)> = relationship
-                .ends()
+                .endpoints()
                 .map(|end| (end.role() as u8, end_name(lineage, end, &names, &columns, keys)))
                 .collect();
             ends.sort_unstable();
@@ -175,7 +175,7 @@ impl Known {
     }
 }
 
-fn object_identity(inner: &Inner, object: Object<'_>) -> String {
+fn object_identity(inner: &LineageInner, object: Object<'_>) -> String {
     let raw = inner.model.objects.get(object.at as usize);
     raw.map(|raw| names::identity(&inner.model, raw)).unwrap_or_default()
 }
@@ -260,7 +260,7 @@ fn write_sorted<T>(
 /// Where it comes from and where it goes: of a call, who calls whom.
 fn shown(relationship: &Relationship<'_>) -> String {
     let named = |roles: [EndpointRole; 2]| {
-        let ends = relationship.ends().filter(|end| roles.contains(&end.role()));
+        let ends = relationship.endpoints().filter(|end| roles.contains(&end.role()));
         let mut names: Vec<String> = ends.map(|end| shown_end(&end)).collect();
         names.sort_unstable();
         names.join(", ")

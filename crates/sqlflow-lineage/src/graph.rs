@@ -20,7 +20,7 @@ pub(super) use self::ids::{Ids, Node, node_of};
 pub(super) use self::index::Index;
 pub use self::trace::{Path, Paths, Trace, Traced, Vertex};
 
-use super::model::Role;
+use super::model::EndpointRole;
 
 /// Which way to walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +31,10 @@ pub(super) enum Direction {
 
 impl Direction {
     /// Whether one goes to the ends of a role. A routine that is called is downstream of the one that calls.
-    fn goes_to(self, role: Role) -> bool {
+    fn goes_to(self, role: EndpointRole) -> bool {
         match self {
-            Self::Upstream => matches!(role, Role::Source | Role::Caller),
-            Self::Downstream => matches!(role, Role::Target | Role::Callee),
+            Self::Upstream => matches!(role, EndpointRole::Source | EndpointRole::Caller),
+            Self::Downstream => matches!(role, EndpointRole::Target | EndpointRole::Callee),
         }
     }
 }

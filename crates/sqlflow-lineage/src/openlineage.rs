@@ -19,7 +19,7 @@ use self::datasets::Datasets;
 use super::graph::walk::{Rules, Stops};
 use super::graph::{Direction, Node, Trace, Traced};
 use super::kinds::RelationType;
-use super::{Inner, Lineage};
+use super::{Lineage, LineageInner};
 
 /// The types of relationships that OpenLineage has a word for.
 const TYPES: [RelationType; 5] =
@@ -203,7 +203,7 @@ impl<'a> OpenLineage<'a> {
         Err(io::Error::new(io::ErrorKind::InvalidInput, wrong))
     }
 
-    fn inner(&self) -> &'a Inner {
+    fn inner(&self) -> &'a LineageInner {
         self.rules.inner
     }
 

@@ -61,7 +61,7 @@ fn damaged_lineage_is_read_or_refused_and_can_be_asked() {
                 for flow in lineage.column_flows() {
                     assert!(!flow.to_string().is_empty());
                 }
-                let ends = lineage.relationships().flat_map(|relationship| relationship.ends());
+                let ends = lineage.relationships().flat_map(|relationship| relationship.endpoints());
                 assert!(ends.count() >= lineage.unresolved().count());
                 for object in lineage.objects() {
                     let _ = (

@@ -1,7 +1,7 @@
 //! Joins by id: which record an id means.
 
 use super::super::intern::Symbol;
-use super::super::model::{EndExtra, Model, NONE, RawEnd};
+use super::super::model::{EndpointExtra, Model, NONE, RawEndpoint};
 
 /// What each id means. Ids are symbols, so each table is as long as there are symbols.
 pub(crate) struct Ids {
@@ -90,12 +90,12 @@ impl Node {
 }
 
 /// The node that an end means; for the argument of a routine the routine.
-pub(crate) fn node_of(model: &Model, ids: &Ids, at: u32, end: &RawEnd) -> Option<Node> {
+pub(crate) fn node_of(model: &Model, ids: &Ids, at: u32, end: &RawEndpoint) -> Option<Node> {
     if let Some(column) = ids.column(end.id) {
         return Some(Node::Column(column));
     }
     let object = ids.object(end.id).or_else(|| {
-        let table = model.end_extras.get(at, EndExtra::TableId);
+        let table = model.endpoint_extras.get(at, EndpointExtra::TableId);
         ids.object(table)
     });
     let object = object.or_else(|| ids.routine_of_argument(end.id));

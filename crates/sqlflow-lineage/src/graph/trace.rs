@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-use super::super::Inner;
+use super::super::LineageInner;
 use super::super::kinds::RelationType;
 use super::super::view::{Column, Object};
 use super::components::Components;
@@ -22,7 +22,7 @@ pub enum Vertex<'a> {
 }
 
 impl<'a> Vertex<'a> {
-    pub(crate) fn new(inner: &'a Inner, node: Node) -> Self {
+    pub(crate) fn new(inner: &'a LineageInner, node: Node) -> Self {
         match node {
             Node::Column(at) => Self::Column(Column::new(inner, at)),
             Node::Object(at) => Self::Object(Object::new(inner, at)),
@@ -52,7 +52,7 @@ impl<'a> Vertex<'a> {
         }
     }
 
-    pub(crate) fn inner(self) -> &'a Inner {
+    pub(crate) fn inner(self) -> &'a LineageInner {
         match self {
             Self::Column(column) => column.inner,
             Self::Object(object) => object.inner,

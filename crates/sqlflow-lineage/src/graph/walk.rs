@@ -2,17 +2,17 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::super::Inner;
+use super::super::LineageInner;
 use super::super::intern::Symbol;
 use super::super::kinds::{ObjectKind, RelationType};
-use super::super::model::{RawEnd, RawRelationship, RelationshipExtra};
+use super::super::model::{RawEndpoint, RawRelationship, RelationshipExtra};
 use super::ids::{Node, node_of};
 use super::{Direction, Vertex};
 
 /// What a walk follows, and what it stops at.
 #[derive(Clone)]
 pub(crate) struct Rules<'a> {
-    pub(crate) inner: &'a Inner,
+    pub(crate) inner: &'a LineageInner,
     pub(crate) direction: Direction,
     /// The types of relationships that are followed, as symbols of the lineage.
     types: Vec<Symbol>,
@@ -75,7 +75,7 @@ pub(crate) struct Hop {
 #[derive(Clone, Copy)]
 enum Step<'m> {
     /// Along a relationship, to one of its ends.
-    Relationship { at: u32, relationship: &'m RawRelationship, end: &'m RawEnd },
+    Relationship { at: u32, relationship: &'m RawRelationship, end: &'m RawEndpoint },
     /// Between a column and the rows of its object.
     Rows,
 }
@@ -90,7 +90,7 @@ pub(crate) struct Edge {
 
 impl<'a> Rules<'a> {
     /// Follows `fdd`, walks through intermediate results.
-    pub(crate) fn new(inner: &'a Inner, direction: Direction) -> Self {
+    pub(crate) fn new(inner: &'a LineageInner, direction: Direction) -> Self {
         let mut rules = Self {
             inner,
             direction,
@@ -276,8 +276,8 @@ impl<'a> Rules<'a> {
             if !self.types.contains(&relationship.kind) || !enter(at) {
                 continue;
             }
-            let ends = relationship.ends;
-            for (end_at, end) in ends.indices().zip(ends.of(&model.ends)) {
+            let ends = relationship.endpoints;
+            for (end_at, end) in ends.indices().zip(ends.of(&model.endpoints)) {
                 if self.direction.goes_to(end.role)
                     && let Some(next) = node_of(model, inner.ids(), end_at, end)
                 {
@@ -342,11 +342,11 @@ impl<'a> Rules<'a> {
 }
 
 /// Whether an object is something a database stores: neither a result nor a routine.
-pub(crate) fn is_stored(inner: &Inner, object: u32) -> bool {
+pub(crate) fn is_stored(inner: &LineageInner, object: u32) -> bool {
     inner.index().is_stored(object)
 }
 
 /// The nodes of an object: its columns, and itself for relationships between whole tables.
-pub(crate) fn nodes_of_object(inner: &Inner, object: u32) -> impl Iterator<Item = Node> + '_ {
+pub(crate) fn nodes_of_object(inner: &LineageInner, object: u32) -> impl Iterator<Item = Node> + '_ {
     inner.model.columns_of(object).map(Node::Column).chain(std::iter::once(Node::Object(object)))
 }

@@ -8,7 +8,7 @@ use super::datasets::{Dataset, Datasets, field_name};
 use crate::graph::Node;
 use crate::graph::walk::{Hop, Label};
 use crate::kinds::{ClauseType, RelationType};
-use crate::{Column, Inner};
+use crate::{Column, LineageInner};
 
 const AGGREGATES: [&str; 24] = [
     "any_value",
@@ -120,7 +120,7 @@ fn leave_out_the_vague(transformations: &mut BTreeSet<Transformation<'_>>) {
 }
 
 /// The field that a node is; record sets and whole objects are none.
-fn field(inner: &Inner, node: Node) -> Option<String> {
+fn field(inner: &LineageInner, node: Node) -> Option<String> {
     match node {
         Node::Column(at) => Some(Column::new(inner, at)).filter(|column| !column.is_record_set()).map(field_name),
         Node::Object(_) => None,
@@ -132,7 +132,7 @@ fn input(datasets: &Datasets<'_, '_>, hop: &Hop) -> Option<(usize, String)> {
     Some((datasets.of_object(datasets.rules.object_of(hop.to)?)?, field))
 }
 
-fn transformation(inner: &Inner, label: Label) -> Transformation<'_> {
+fn transformation(inner: &LineageInner, label: Label) -> Transformation<'_> {
     let texts = &inner.model.texts;
     let function = texts.get_present(label.function).filter(|name| !name.is_empty());
     let called = function.map(bare_function);
@@ -158,7 +158,7 @@ fn bare_function(name: &str) -> String {
 }
 
 /// The kind of influence, as far as the clause it is in tells.
-fn clause(inner: &Inner, label: Label) -> Option<&'static str> {
+fn clause(inner: &LineageInner, label: Label) -> Option<&'static str> {
     let texts = &inner.model.texts;
     let clause = texts.get(label.clause);
     match ClauseType::from(clause) {

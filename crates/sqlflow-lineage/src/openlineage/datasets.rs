@@ -7,10 +7,10 @@ use super::namespace::{named, namespace};
 use crate::graph::walk::{Hop, Rules, is_stored, nodes_of_object};
 use crate::graph::{Node, node_of};
 use crate::kinds::{EffectType, RelationType};
-use crate::model::{Role, indices};
+use crate::model::{EndpointRole, indices};
 use crate::names::{NamePart, object_parts};
 use crate::view::{Object, Server};
-use crate::{Column, Inner};
+use crate::{Column, LineageInner};
 
 /// The datasets of an event.
 pub(super) struct Datasets<'a, 'e> {
@@ -113,7 +113,7 @@ impl<'a, 'e> Datasets<'a, 'e> {
 
 /// Whether a hop makes its target. A foreign key and a join say of stored columns how they are alike, and a step from
 /// a column to its own rows says nothing.
-fn is_flow(inner: &Inner, hop: &Hop) -> bool {
+fn is_flow(inner: &LineageInner, hop: &Hop) -> bool {
     let texts = &inner.model.texts;
     let relation = RelationType::from(texts.get(hop.label.relation));
     let effect = texts.get_present(hop.label.effect);
@@ -125,7 +125,7 @@ fn is_flow(inner: &Inner, hop: &Hop) -> bool {
 }
 
 /// By single relationships, as what is read may be stored nowhere, and what is written may come from nowhere.
-fn touched_at_all(inner: &Inner) -> Touched {
+fn touched_at_all(inner: &LineageInner) -> Touched {
     let model = &inner.model;
     let mut touched = Touched::default();
     for relationship in &model.relationships {
@@ -134,7 +134,7 @@ fn touched_at_all(inner: &Inner) -> Touched {
         if is_key || !TYPES.contains(&kind) {
             continue;
         }
-        for (at, end) in relationship.ends.indices().zip(relationship.ends.of(&model.ends)) {
+        for (at, end) in relationship.endpoints.indices().zip(relationship.endpoints.of(&model.endpoints)) {
             let object = match node_of(model, inner.ids(), at, end) {
                 Some(Node::Column(column)) => Column::new(inner, column).object().at,
                 Some(Node::Object(object)) => object,
@@ -144,7 +144,7 @@ fn touched_at_all(inner: &Inner) -> Touched {
                 continue;
             }
             match end.role {
-                Role::Target if kind != RelationType::Join => touched.written.insert(object),
+                EndpointRole::Target if kind != RelationType::Join => touched.written.insert(object),
                 _ => touched.read.insert(object),
             };
         }
@@ -153,12 +153,16 @@ fn touched_at_all(inner: &Inner) -> Touched {
 }
 
 /// The vendor of each server.
-fn vendors(inner: &Inner) -> HashMap<&str, Option<&str>> {
+fn vendors(inner: &LineageInner) -> HashMap<&str, Option<&str>> {
     let servers = indices(&inner.model.scopes).map(|at| Server::new(inner, at));
     servers.filter(|server| server.vendor().is_some()).map(|server| (server.name(), server.vendor())).collect()
 }
 
-fn vendor<'a>(inner: &'a Inner, servers: &HashMap<&str, Option<&'a str>>, object: Object<'_>) -> Option<&'a str> {
+fn vendor<'a>(
+    inner: &'a LineageInner,
+    servers: &HashMap<&str, Option<&'a str>>,
+    object: Object<'_>,
+) -> Option<&'a str> {
     let own = object.server().and_then(|server| servers.get(server).copied().flatten());
     own.or_else(|| inner.model.texts.get_present(inner.model.vendor))
 }
