@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 
 use super::body::{ByteStream, skip_bom_and_whitespace};
 use super::{RequestLimits, failure};
-use crate::wire::{EnvelopeHead, FromResponse, Operation, Redactor, MAX_SNIPPET_INPUT};
+use crate::wire::{EnvelopeHead, FromResponse, MAX_SNIPPET_INPUT, Operation, Redactor};
 use crate::{Error, ErrorKind, Result};
 
 /// The length up to which a body may be the envelope of a failure. A longer one is data.

@@ -1,77 +1,47 @@
 //! The states of a job.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
+use sqlflow_lineage::open_enum;
 
 use super::lenient::text;
 
-/// The state of a job.
-///
-/// No list of states is published, so the set is open: a state that is not listed here is
-/// [`Other`](JobStatus::Other), and *still running*.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum JobStatus {
-    /// `create`: taken, not begun.
-    Created,
-    /// `running`: the server is analysing the SQL. Not every server reports this state.
-    Running,
-    /// `success`: finished.
-    Success,
-    /// `partial_success`: finished, with errors in part of the SQL.
-    PartialSuccess,
-    /// `fail`: ended without a result; [`JobInfo::error_message`] tells why.
-    Failed,
-    /// `delete`: deleted.
-    Deleted,
-    /// Any other state, as the server spells it; empty when it names none. The job still runs.
-    Other(String),
+open_enum! {
+    /// The state of a job.
+    ///
+    /// No list of states is published, so the set is open: a state that is not listed here is
+    /// [`Other`](JobStatus::Other), and the job counts as *still running*.
+    pub enum JobStatus {
+        /// Any other state, as the server spells it; empty if the server names none. The job still runs.
+        Other(String);
+        /// The job is accepted and has not begun.
+        Created = "create",
+        /// The job is running. Not every server reports this state.
+        Running = "running",
+        /// The job is finished.
+        Success = "success",
+        /// The job is finished, with errors in part of the SQL.
+        PartialSuccess = "partial_success",
+        /// The job ended without a result; [`JobInfo::error_message`](super::JobInfo::error_message) gives the reason.
+        Failed = "fail",
+        /// The job is deleted.
+        Deleted = "delete",
+    }
+    impl FromIgnoringCase, Serialize;
 }
 
 impl JobStatus {
-    /// The state as the API spells it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Created => "create",
-            Self::Running => "running",
-            Self::Success => "success",
-            Self::PartialSuccess => "partial_success",
-            Self::Failed => "fail",
-            Self::Deleted => "delete",
-            Self::Other(text) => text,
-        }
-    }
-
-    /// Whether nothing will change any more.
+    /// Returns `true` if the state will not change any more.
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Success | Self::PartialSuccess | Self::Failed | Self::Deleted)
     }
 
-    /// Whether there is a result to export, whole or in part.
+    /// Returns `true` if there is a result to export, whole or in part.
     #[must_use]
     pub fn has_result(&self) -> bool {
         matches!(self, Self::Success | Self::PartialSuccess)
-    }
-}
-
-impl From<&str> for JobStatus {
-    fn from(text: &str) -> Self {
-        let known = [Self::Created, Self::Running, Self::Success, Self::PartialSuccess, Self::Failed, Self::Deleted];
-        let found = known.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(text));
-        found.unwrap_or_else(|| Self::Other(text.to_owned()))
-    }
-}
-
-impl FromStr for JobStatus {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(text.into())
     }
 }
 
@@ -87,12 +57,6 @@ impl fmt::Display for JobStatus {
             "" => f.pad("unknown"),
             text => f.pad(text),
         }
-    }
-}
-
-impl Serialize for JobStatus {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 

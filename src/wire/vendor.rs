@@ -1,128 +1,95 @@
-//! The SQL dialects of the API. Owns their names: as servers spell them, and as people do.
+//! The SQL dialects of the API, by the names that servers use and the names that people use.
 
-use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sqlflow_lineage::open_enum;
 
 use crate::{Error, ErrorKind};
 
-macro_rules! vendors {
-    ($($(#[$meta:meta])* $variant:ident = $text:literal),+ $(,)?) => {
-        /// A dialect of SQL, called `dbvendor` by the API.
-        ///
-        /// Servers learn dialects with their versions, so the set is open: what is not listed here is
-        /// [`Vendor::Other`], sent and shown as it was spelled.
-        ///
-        /// Parsing takes the name with or without its `dbv`, in any case, and the two aliases of the vendor's tools:
-        /// ```
-        /// # use sqlflow_client::Vendor;
-        /// assert_eq!("dbvoracle".parse::<Vendor>()?, Vendor::Oracle);
-        /// assert_eq!("SQLServer".parse::<Vendor>()?, Vendor::Mssql);
-        /// assert_eq!("dbvnew".parse::<Vendor>()?, Vendor::Other("dbvnew".to_owned()));
-        /// assert!("orcale".parse::<Vendor>().is_err());
-        /// # Ok::<(), sqlflow_client::Error>(())
-        /// ```
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[non_exhaustive]
-        pub enum Vendor {
-            $($(#[$meta])* #[doc = concat!("`", $text, "`")] $variant,)+
-            /// A dialect this version of the crate does not know, as the API spells it.
-            Other(String),
-        }
-
-        impl Vendor {
-            /// Every dialect this version of the crate knows.
-            pub const KNOWN: &'static [Vendor] = &[$(Vendor::$variant),+];
-
-            /// The name as the API spells it.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                match self {
-                    $(Vendor::$variant => $text,)+
-                    Vendor::Other(text) => text,
-                }
-            }
-
-            fn known(text: &str) -> Option<Self> {
-                match text {
-                    $($text => Some(Vendor::$variant),)+
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-vendors! {
-    /// Microsoft Access, named by the vendor's tools.
-    Access = "dbvaccess",
-    /// Standard SQL.
-    Ansi = "dbvansi",
-    /// Amazon Athena.
-    Athena = "dbvathena",
-    /// Azure, named by the vendor's tools.
-    Azure = "dbvazure",
-    /// Azure SQL Database.
-    AzureSql = "dbvazuresql",
-    /// Google BigQuery.
-    BigQuery = "dbvbigquery",
-    /// Couchbase.
-    Couchbase = "dbvcouchbase",
-    /// Data Analysis Expressions, named by the vendor's tools.
-    Dax = "dbvdax",
-    /// IBM Db2.
-    Db2 = "dbvdb2",
-    /// Huawei GaussDB.
-    GaussDb = "dbvgaussdb",
-    /// Greenplum.
-    Greenplum = "dbvgreenplum",
-    /// SAP HANA.
-    Hana = "dbvhana",
-    /// Apache Hive.
-    Hive = "dbvhive",
-    /// Apache Impala.
-    Impala = "dbvimpala",
-    /// IBM Informix.
-    Informix = "dbvinformix",
-    /// Multidimensional expressions.
-    Mdx = "dbvmdx",
-    /// Microsoft SQL Server.
-    Mssql = "dbvmssql",
-    /// MySQL.
-    MySql = "dbvmysql",
-    /// IBM Netezza.
-    Netezza = "dbvnetezza",
-    /// ODBC, named by the vendor's tools.
-    Odbc = "dbvodbc",
-    /// Progress OpenEdge.
-    OpenEdge = "dbvopenedge",
-    /// Oracle.
-    Oracle = "dbvoracle",
-    /// PostgreSQL.
-    PostgreSql = "dbvpostgresql",
-    /// Presto.
-    Presto = "dbvpresto",
-    /// Amazon Redshift.
-    Redshift = "dbvredshift",
-    /// Snowflake.
-    Snowflake = "dbvsnowflake",
-    /// Salesforce object query language, named by the vendor's tools.
-    Soql = "dbvsoql",
-    /// Spark SQL.
-    SparkSql = "dbvsparksql",
-    /// SAP (Sybase) ASE.
-    Sybase = "dbvsybase",
-    /// Teradata.
-    Teradata = "dbvteradata",
-    /// Vertica.
-    Vertica = "dbvvertica",
-}
-
-impl fmt::Display for Vendor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+open_enum! {
+    /// A dialect of SQL, called `dbvendor` by the API.
+    ///
+    /// Servers learn dialects with their versions, so the set is open: a dialect that is not listed here is
+    /// [`Vendor::Other`], which is sent and shown exactly as it was spelled.
+    ///
+    /// Parsing accepts the name with or without its prefix `dbv`, in any case, and the two aliases that the vendor's
+    /// tools use:
+    /// ```
+    /// # use sqlflow_client::Vendor;
+    /// assert_eq!("dbvoracle".parse::<Vendor>()?, Vendor::Oracle);
+    /// assert_eq!("SQLServer".parse::<Vendor>()?, Vendor::Mssql);
+    /// assert_eq!("dbvnew".parse::<Vendor>()?, Vendor::Other("dbvnew".to_owned()));
+    /// assert!("orcale".parse::<Vendor>().is_err());
+    /// # Ok::<(), sqlflow_client::Error>(())
+    /// ```
+    #[derive(PartialOrd, Ord)]
+    pub enum Vendor {
+        /// A dialect that this version of the crate does not know, as the API spells it.
+        Other(String);
+        /// Microsoft Access, named by the vendor's tools.
+        Access = "dbvaccess",
+        /// Standard SQL.
+        Ansi = "dbvansi",
+        /// Amazon Athena.
+        Athena = "dbvathena",
+        /// Azure, named by the vendor's tools.
+        Azure = "dbvazure",
+        /// Azure SQL Database.
+        AzureSql = "dbvazuresql",
+        /// Google BigQuery.
+        BigQuery = "dbvbigquery",
+        /// Couchbase.
+        Couchbase = "dbvcouchbase",
+        /// Data Analysis Expressions, named by the vendor's tools.
+        Dax = "dbvdax",
+        /// IBM Db2.
+        Db2 = "dbvdb2",
+        /// Huawei GaussDB.
+        GaussDb = "dbvgaussdb",
+        /// Greenplum.
+        Greenplum = "dbvgreenplum",
+        /// SAP HANA.
+        Hana = "dbvhana",
+        /// Apache Hive.
+        Hive = "dbvhive",
+        /// Apache Impala.
+        Impala = "dbvimpala",
+        /// IBM Informix.
+        Informix = "dbvinformix",
+        /// Multidimensional expressions.
+        Mdx = "dbvmdx",
+        /// Microsoft SQL Server.
+        Mssql = "dbvmssql",
+        /// MySQL.
+        MySql = "dbvmysql",
+        /// IBM Netezza.
+        Netezza = "dbvnetezza",
+        /// ODBC, named by the vendor's tools.
+        Odbc = "dbvodbc",
+        /// Progress OpenEdge.
+        OpenEdge = "dbvopenedge",
+        /// Oracle.
+        Oracle = "dbvoracle",
+        /// PostgreSQL.
+        PostgreSql = "dbvpostgresql",
+        /// Presto.
+        Presto = "dbvpresto",
+        /// Amazon Redshift.
+        Redshift = "dbvredshift",
+        /// Snowflake.
+        Snowflake = "dbvsnowflake",
+        /// Salesforce object query language, named by the vendor's tools.
+        Soql = "dbvsoql",
+        /// Spark SQL.
+        SparkSql = "dbvsparksql",
+        /// SAP (Sybase) ASE.
+        Sybase = "dbvsybase",
+        /// Teradata.
+        Teradata = "dbvteradata",
+        /// Vertica.
+        Vertica = "dbvvertica",
     }
+    impl Display, Serialize, Deserialize;
 }
 
 impl FromStr for Vendor {
@@ -151,19 +118,6 @@ impl FromStr for Vendor {
                 names.join(", ")
             ),
         ))
-    }
-}
-
-impl Serialize for Vendor {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Vendor {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Ok(Self::known(&text).unwrap_or(Self::Other(text)))
     }
 }
 

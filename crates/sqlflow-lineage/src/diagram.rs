@@ -19,7 +19,7 @@ use super::graph::{Direction, Node, Trace, Traced, Vertex};
 use super::kinds::{EffectType, RelationType};
 use super::model::indices;
 use super::view::{Column, Object};
-use super::{Inner, Lineage};
+use super::{Lineage, LineageInner};
 
 /// A graph of a lineage, or of a [trace](Trace) in it, to draw or to export.
 ///
@@ -282,7 +282,7 @@ impl EdgeSet {
         self.edges.insert((source, target, HopAttributes { relation, effect, ..HopAttributes::default() }));
     }
 
-    fn into_edges(self, inner: &Inner) -> Vec<Edge<'_>> {
+    fn into_edges(self, inner: &LineageInner) -> Vec<Edge<'_>> {
         let texts = &inner.model.texts;
         let mut edges: Vec<(Node, Node, HopAttributes)> = self.edges.into_iter().collect();
         // The order must not depend on the names and ids below alone: they may all be equal, or missing.
@@ -307,13 +307,13 @@ impl EdgeSet {
 
 /// The vertices of a diagram.
 struct VertexSet<'a> {
-    inner: &'a Inner,
+    inner: &'a LineageInner,
     objects: HashSet<u32>,
     columns: HashSet<u32>,
 }
 
 impl<'a> VertexSet<'a> {
-    fn new(inner: &'a Inner) -> Self {
+    fn new(inner: &'a LineageInner) -> Self {
         Self { inner, objects: HashSet::new(), columns: HashSet::new() }
     }
 

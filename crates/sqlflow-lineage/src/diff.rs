@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::names;
 use super::view::{Column, Endpoint, EndpointRole, Object, Relationship};
-use super::{Inner, Lineage};
+use super::{Lineage, LineageInner};
 
 /// The differences between two lineages; created by [`Lineage::diff`].
 ///
@@ -176,7 +176,7 @@ impl LineageIdentities {
         let columns: Vec<usize> = columns.collect();
         let relationships = lineage.relationships().map(|relationship| {
             let mut ends: Vec<(u8, usize)> = relationship
-                .ends()
+                .endpoints()
                 .map(|end| (end.role() as u8, endpoint_identity(lineage, end, &names, &columns, identities)))
                 .collect();
             ends.sort_unstable();
@@ -191,7 +191,7 @@ impl LineageIdentities {
     }
 }
 
-fn object_identity(inner: &Inner, object: Object<'_>) -> String {
+fn object_identity(inner: &LineageInner, object: Object<'_>) -> String {
     let raw = inner.model.objects.get(object.at as usize);
     raw.map(|raw| names::identity(&inner.model, raw)).unwrap_or_default()
 }
@@ -283,7 +283,7 @@ fn write_sorted<T>(
 /// Returns the names of the endpoints, as source and target. For a call, these are the caller and the callees.
 fn source_and_target(relationship: &Relationship<'_>) -> String {
     let named = |roles: [EndpointRole; 2]| {
-        let ends = relationship.ends().filter(|end| roles.contains(&end.role()));
+        let ends = relationship.endpoints().filter(|end| roles.contains(&end.role()));
         let mut names: Vec<String> = ends.map(|end| endpoint_name(&end)).collect();
         names.sort_unstable();
         names.join(", ")

@@ -1,10 +1,10 @@
-//! When two answers say the same.
+//! Equality of lineages: two documents that say the same about the SQL.
 
 use super::Lineage;
 use super::view::{Argument, Column, Coordinate, Endpoint, Object, Process, Relationship, Transform};
 
 impl PartialEq for Lineage {
-    /// See [`Lineage`] for what counts.
+    /// Returns `true` if both say the same about the SQL; see [`Lineage`] for what counts.
     fn eq(&self, other: &Self) -> bool {
         std::sync::Arc::ptr_eq(&self.inner, &other.inner)
             || (same(self.objects(), other.objects())
@@ -15,11 +15,11 @@ impl PartialEq for Lineage {
 
 impl Eq for Lineage {}
 
-/// A record that its id pairs with one of another lineage.
+/// A record that is paired with a record of another lineage by its id.
 trait Paired {
     fn key(&self) -> &str;
-    /// What tells records of one id apart, or those that have none.
-    fn word(&self) -> (&str, &str);
+    /// Returns the texts that order records with the same id, or without one.
+    fn tie_breaker(&self) -> (&str, &str);
     fn says_the_same(&self, other: &Self) -> bool;
 }
 
@@ -30,7 +30,7 @@ macro_rules! paired {
                 self.id()
             }
 
-            fn word(&self) -> (&str, &str) {
+            fn tie_breaker(&self) -> (&str, &str) {
                 (self.$first(), self.$second())
             }
 
@@ -49,14 +49,14 @@ paired!(
     Relationship by same_relationship with type_text, id;
 );
 
-/// Whether two sets of records are equal one by one, whatever their order.
+/// Returns `true` if two sets of records are equal one by one, whatever their order.
 fn same<T: Paired>(ours: impl ExactSizeIterator<Item = T>, others: impl ExactSizeIterator<Item = T>) -> bool {
     if ours.len() != others.len() {
         return false;
     }
     let mut ours: Vec<T> = ours.collect();
     let mut others: Vec<T> = others.collect();
-    let by_id = |a: &T, b: &T| a.key().cmp(b.key()).then_with(|| a.word().cmp(&b.word()));
+    let by_id = |a: &T, b: &T| a.key().cmp(b.key()).then_with(|| a.tie_breaker().cmp(&b.tie_breaker()));
     ours.sort_by(by_id);
     others.sort_by(by_id);
     ours.iter().zip(&others).all(|(a, b)| a.says_the_same(b))
@@ -70,15 +70,16 @@ fn in_order<T>(
     ours.len() == others.len() && ours.zip(others).all(|(a, b)| equal(a, b))
 }
 
-fn same_places<'a>(
+fn same_coordinates<'a>(
     ours: impl ExactSizeIterator<Item = Coordinate<'a>>,
     others: impl ExactSizeIterator<Item = Coordinate<'a>>,
 ) -> bool {
     in_order(ours, others, |a, b| a == b)
 }
 
-/// Whether an object's name is made up by the server; its type tells, so that both sides are judged alike.
-fn is_made_up(object: &Object<'_>) -> bool {
+/// Returns `true` if the server invented the name of an object. The type decides, so that the result is the same for both
+/// lineages.
+fn has_invented_name(object: &Object<'_>) -> bool {
     match object.kind_text() {
         "" => object.is_intermediate(),
         _ => object.kind().is_intermediate(),
@@ -89,8 +90,8 @@ fn same_object(a: &Object<'_>, b: &Object<'_>) -> bool {
     let identity = |o: &Object<'_>| {
         (
             o.id().to_owned(),
-            // A flat answer does not say in which schema a statement's results stand.
-            if is_made_up(o) { o.name().to_owned() } else { o.qualified_name() },
+            // A flat document does not say to which schema the results inside a statement belong.
+            if has_invented_name(o) { o.name().to_owned() } else { o.qualified_name() },
             o.kind_text().to_owned(),
         )
     };
@@ -110,7 +111,7 @@ fn same_object(a: &Object<'_>, b: &Object<'_>) -> bool {
     identity(a) == identity(b)
         && extras(a) == extras(b)
         && a.is_target() == b.is_target()
-        && same_places(a.coordinates(), b.coordinates())
+        && same_coordinates(a.coordinates(), b.coordinates())
         && same(a.columns(), b.columns())
         && same(a.arguments(), b.arguments())
 }
@@ -125,18 +126,18 @@ fn same_column(a: &Column<'_>, b: &Column<'_>) -> bool {
         && keys(a) == keys(b)
         && a.data_type() == b.data_type()
         && a.qualified_table() == b.qualified_table()
-        && same_places(a.coordinates(), b.coordinates())
+        && same_coordinates(a.coordinates(), b.coordinates())
 }
 
 fn same_argument(a: &Argument<'_>, b: &Argument<'_>) -> bool {
     (a.id(), a.name(), a.data_type(), a.inout()) == (b.id(), b.name(), b.data_type(), b.inout())
-        && same_places(a.coordinates(), b.coordinates())
+        && same_coordinates(a.coordinates(), b.coordinates())
 }
 
 fn same_process(a: &Process<'_>, b: &Process<'_>) -> bool {
     (a.id(), a.name(), a.procedure_name(), a.query_hash_id())
         == (b.id(), b.name(), b.procedure_name(), b.query_hash_id())
-        && same_places(a.coordinates(), b.coordinates())
+        && same_coordinates(a.coordinates(), b.coordinates())
 }
 
 fn same_relationship(a: &Relationship<'_>, b: &Relationship<'_>) -> bool {
@@ -154,24 +155,24 @@ fn same_relationship(a: &Relationship<'_>, b: &Relationship<'_>) -> bool {
             r.condition(),
         ]
     }
-    fields(a) == fields(b) && same_ends(a, b)
+    fields(a) == fields(b) && same_endpoints(a, b)
 }
 
-/// Ends are compared in order within each role; which role was written first says nothing.
-fn same_ends(a: &Relationship<'_>, b: &Relationship<'_>) -> bool {
+/// Compares the endpoints in order within each role. The order of the roles does not count.
+fn same_endpoints(a: &Relationship<'_>, b: &Relationship<'_>) -> bool {
     fn by_role<'a>(r: &Relationship<'a>) -> Vec<Endpoint<'a>> {
-        let mut ends: Vec<Endpoint<'a>> = r.ends().collect();
+        let mut ends: Vec<Endpoint<'a>> = r.endpoints().collect();
         ends.sort_by_key(|end| end.role() as u8);
         ends
     }
-    in_order(by_role(a).into_iter(), by_role(b).into_iter(), |a, b| same_end(&a, &b))
+    in_order(by_role(a).into_iter(), by_role(b).into_iter(), |a, b| same_endpoint(&a, &b))
 }
 
-fn same_end(a: &Endpoint<'_>, b: &Endpoint<'_>) -> bool {
+fn same_endpoint(a: &Endpoint<'_>, b: &Endpoint<'_>) -> bool {
     fn fields<'a>(end: &Endpoint<'a>) -> [Option<&'a str>; 6] {
         [Some(end.id()), end.parent_id(), end.table_id(), end.column_type(), end.function(), end.kind()]
     }
-    // What resolves has a name of its own; otherwise the name given here is all there is.
+    // An endpoint that resolves has the name of its column or object; for another one this name is all there is.
     fn names<'a>(end: &Endpoint<'a>) -> [Option<&'a str>; 3] {
         if end.is_resolved() { [None; 3] } else { [end.name(), end.parent_name(), end.table_name()] }
     }
@@ -179,25 +180,20 @@ fn same_end(a: &Endpoint<'_>, b: &Endpoint<'_>) -> bool {
         && fields(a) == fields(b)
         && names(a) == names(b)
         && a.clause_type() == b.clause_type()
-        && same_places(a.coordinates(), b.coordinates())
+        && same_coordinates(a.coordinates(), b.coordinates())
         && in_order(a.transforms(), b.transforms(), |a, b| same_transform(&a, &b))
 }
 
 fn same_transform(a: &Transform<'_>, b: &Transform<'_>) -> bool {
-    (a.kind(), a.code()) == (b.kind(), b.code()) && same_places(a.coordinates(), b.coordinates())
+    (a.kind(), a.code()) == (b.kind(), b.code()) && same_coordinates(a.coordinates(), b.coordinates())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Lineage;
-    use super::super::fixtures::{LAYOUT_A, LAYOUT_A_AS_TREE, LAYOUT_B, LAYOUT_C1, LAYOUT_C2};
-
-    fn read(body: &str) -> Lineage {
-        body.parse().unwrap()
-    }
+    use super::super::fixtures::{LAYOUT_A, LAYOUT_A_AS_TREE, LAYOUT_B, LAYOUT_C1, LAYOUT_C2, read};
 
     #[test]
-    fn flat_and_tree_answers_for_the_same_sql_are_equal() {
+    fn flat_and_tree_documents_of_the_same_sql_are_equal() {
         assert_eq!(read(LAYOUT_A), read(LAYOUT_A_AS_TREE));
         assert_eq!(read(LAYOUT_B), read(LAYOUT_C1));
         assert_eq!(read(LAYOUT_C1), read(LAYOUT_C2));
@@ -205,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_for_different_sql_differ() {
+    fn documents_of_different_sql_differ() {
         assert_ne!(read(LAYOUT_A), read(LAYOUT_B));
         for (from, to) in [
             (r#""name": "orders""#, r#""name": "order_lines""#),
@@ -232,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_resolves_is_compared_by_id_and_not_by_the_name_it_repeats() {
+    fn an_endpoint_that_resolves_is_compared_by_id_and_not_by_the_name_it_repeats() {
         let changed = LAYOUT_C1.replace("SALES.ORDERS", "orders");
         assert_ne!(changed, LAYOUT_C1);
         assert_eq!(read(LAYOUT_C1), read(&changed));

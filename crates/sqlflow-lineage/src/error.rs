@@ -1,29 +1,42 @@
-//! What can go wrong when an answer is read, or a name is looked up.
+//! Errors of reading a document and of looking up a name.
 
 use std::fmt;
 
-/// Why a body could not be read as lineage.
+/// An error from reading a lineage document.
 ///
-/// Its text says where reading stopped, what was expected and what to do next, and never repeats more than a few
-/// words of the body. Ask [`kind`](Self::kind) to tell the cases apart.
+/// Its message says where reading stopped, what was expected and what to do next. It never repeats more than a few words
+/// of the document. [`kind`](Self::kind) tells the cases apart.
+///
+/// ```
+/// use sqlflow_lineage::{Lineage, ReadErrorKind};
+///
+/// let error = Lineage::from_slice(b"{\n  \"dbobjs\": [").unwrap_err();
+/// assert_eq!(error.kind(), ReadErrorKind::Truncated);
+/// assert_eq!(error.position().map(|position| position.line), Some(2));
+///
+/// let body = br#"{"code": 401, "error": "invalid token", "data": null}"#;
+/// let error = Lineage::from_slice(body).unwrap_err();
+/// assert_eq!(error.kind(), ReadErrorKind::Failed);
+/// assert_eq!((error.code(), error.message()), (Some(401), Some("invalid token")));
+/// ```
 pub struct ReadError {
-    inner: Box<Inner>,
+    inner: Box<ReadErrorInner>,
 }
 
-struct Inner {
+struct ReadErrorInner {
     kind: ReadErrorKind,
     detail: String,
     code: Option<i64>,
     message: Option<String>,
-    place: Option<Place>,
+    position: Option<TextPosition>,
     io: Option<std::io::Error>,
 }
 
-/// Where in a body reading stopped. Lines and columns count from 1, columns in bytes.
+/// A position in a document, at which reading stopped. Lines and columns count from 1, columns in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Place {
-    /// Bytes from the start of the body.
+pub struct TextPosition {
+    /// The number of bytes from the start of the document.
     pub offset: u64,
     /// The line.
     pub line: u64,
@@ -35,49 +48,51 @@ pub struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReadErrorKind {
-    /// The body is empty.
+    /// The document is empty.
     Empty,
-    /// The body is not JSON at all: often a proxy's HTML page, or a CSV.
+    /// The document is not JSON at all: often it is the HTML page of a proxy, or a CSV file.
     NotJson,
-    /// The body ends in the middle of its JSON.
+    /// The document ends in the middle of its JSON.
     Truncated,
     /// The JSON is malformed.
     Malformed,
-    /// The body is JSON, but holds nothing that belongs to lineage.
+    /// The document is JSON, but holds nothing that belongs to lineage.
     NotLineage,
     /// The server's envelope says that the request failed: see [`ReadError::code`] and [`ReadError::message`].
     Failed,
     /// The envelope says success but holds no data.
     NoData,
-    /// The body is longer than the limit that was set.
+    /// The document is longer than the limit that was set.
     TooLarge,
     /// The JSON is nested too deeply.
     TooDeep,
-    /// There is more of something than can be counted in 32 bits.
+    /// The document holds more records of one kind than 32 bits can count.
     TooMany,
-    /// The reader that was given failed; it is the error's source.
+    /// The reader or stream that supplies the document failed; its error is the [source] of this one.
+    ///
+    /// [source]: std::error::Error::source
     Io,
 }
 
-/// The server's own words are kept up to this many characters, and shown up to [`SHOWN`].
-const KEPT: usize = 2000;
-const SHOWN: usize = 300;
+/// The message of the server is kept up to this many characters.
+const MAX_KEPT: usize = 2000;
+/// The message of the server is shown up to this many characters.
+const MAX_SHOWN: usize = 300;
 
 impl ReadError {
     pub(super) fn new(kind: ReadErrorKind, detail: impl Into<String>) -> Self {
-        Self {
-            inner: Box::new(Inner { kind, detail: detail.into(), code: None, message: None, place: None, io: None }),
-        }
+        let detail = detail.into();
+        Self { inner: Box::new(ReadErrorInner { kind, detail, code: None, message: None, position: None, io: None }) }
     }
 
-    pub(super) fn at(mut self, place: Place) -> Self {
-        self.inner.place = Some(place);
+    pub(super) fn at(mut self, position: TextPosition) -> Self {
+        self.inner.position = Some(position);
         self
     }
 
-    pub(super) fn answered(mut self, code: Option<i64>, message: Option<&str>) -> Self {
+    pub(super) fn with_envelope(mut self, code: Option<i64>, message: Option<&str>) -> Self {
         self.inner.code = code;
-        self.inner.message = message.map(|text| shorten(text, KEPT));
+        self.inner.message = message.map(|text| shorten(text, MAX_KEPT));
         self
     }
 
@@ -86,28 +101,28 @@ impl ReadError {
         self
     }
 
-    /// Which case this is.
+    /// Returns the case of the error.
     #[must_use]
     pub fn kind(&self) -> ReadErrorKind {
         self.inner.kind
     }
 
-    /// The `code` of the server's envelope, where there was one.
+    /// Returns the `code` of the server's envelope, if there was one.
     #[must_use]
     pub fn code(&self) -> Option<i64> {
         self.inner.code
     }
 
-    /// The server's own words (`error`, or else `message`), cut after 2,000 characters.
+    /// Returns the message of the server (`error`, or else `message`), truncated after 2,000 characters.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.inner.message.as_deref()
     }
 
-    /// Where reading stopped, for a body that could not be read to its end.
+    /// Returns the position at which reading stopped, if the document could not be read to its end.
     #[must_use]
-    pub fn place(&self) -> Option<Place> {
-        self.inner.place
+    pub fn position(&self) -> Option<TextPosition> {
+        self.inner.position
     }
 }
 
@@ -115,11 +130,11 @@ impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.inner;
         f.write_str(&inner.detail)?;
-        if let Some(place) = inner.place {
-            write!(f, " (byte {}, line {}, column {})", place.offset, place.line, place.column)?;
+        if let Some(position) = inner.position {
+            write!(f, " (byte {}, line {}, column {})", position.offset, position.line, position.column)?;
         }
         if let Some(message) = &inner.message {
-            write!(f, ": {}", shorten(message, SHOWN))?;
+            write!(f, ": {}", shorten(message, MAX_SHOWN))?;
         }
         Ok(())
     }
@@ -140,11 +155,11 @@ impl std::error::Error for ReadError {
     }
 }
 
-/// At most `most` characters of a text, with control characters made visible.
-pub(super) fn shorten(text: &str, most: usize) -> String {
+/// Returns at most `max` characters of a text, on one line and without control characters.
+pub(super) fn shorten(text: &str, max: usize) -> String {
     let mut short = String::new();
     let mut left = text.trim().chars();
-    for c in left.by_ref().take(most) {
+    for c in left.by_ref().take(max) {
         if c == '\n' || c == '\t' {
             short.push(' ');
         } else if !c.is_control() {
@@ -163,7 +178,7 @@ pub(super) fn shorten(text: &str, most: usize) -> String {
 pub struct Candidate {
     /// The qualified name.
     pub name: String,
-    /// The kind of object (`table`, `view`, …).
+    /// The kind of object (`table`, `view`, …), or `column`.
     pub kind: String,
     /// The id, which tells candidates of one name apart.
     pub id: String,
@@ -172,60 +187,92 @@ pub struct Candidate {
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, kind, id } = self;
-        write!(f, "{} ({kind}, id {id})", shorten(name, 100))
+        write!(f, "{} ({kind}, id {id})", shorten(name, MAX_NAME))
     }
 }
 
-/// Why a name means no object or column, or more than one.
+/// An error from looking up a name that means no object or column, or more than one.
+///
+/// ```
+/// use sqlflow_lineage::{Lineage, LookupError};
+///
+/// let lineage: Lineage = r#"{"dbobjs": [
+///     {"id": "1", "name": "ORDERS", "type": "table", "schema": "SALES"},
+///     {"id": "2", "name": "ORDERS", "type": "table", "schema": "STAGE"}
+/// ]}"#.parse()?;
+///
+/// let error = lineage.object("ordrs").unwrap_err();
+/// match error {
+///     LookupError::ObjectNotFound { similar, .. } => {
+///         assert_eq!(similar, ["SALES.ORDERS", "STAGE.ORDERS"]);
+///     }
+///     other => panic!("{other}"),
+/// }
+///
+/// // An id is unique where a name is not.
+/// let error = lineage.object("orders").unwrap_err();
+/// for candidate in error.candidates() {
+///     assert!(lineage.object_by_id(&candidate.id).is_some());
+/// }
+/// # Ok::<(), sqlflow_lineage::ReadError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
     /// No object has this name.
-    #[error("no object is named `{}`{}{}", shorten(.name, 100), offered(.similar), advice(*.in_summary))]
+    #[error("no object is named `{}`{}{}", shorten(.name, MAX_NAME), suggested(.similar), advice(*.in_summary))]
     #[non_exhaustive]
     ObjectNotFound {
         /// The name that was looked up.
         name: String,
-        /// Qualified names close to it, the closest first; empty where there are none.
+        /// The qualified names that are similar to it, the closest first; empty if there are none.
         similar: Vec<String>,
-        /// Whether the answer is a summary, which may leave objects out, and leaves out all columns.
+        /// `true` if the document is a summary, which may leave out objects and leaves out all columns.
         in_summary: bool,
     },
-    /// Several objects have this name: add the schema or database, quote it, or ask by id.
-    #[error("{} could be {}: add the schema or database, or ask by id", shorten(.name, 100), listed(.candidates))]
+    /// Several objects have this name. Add the schema or database, quote the name, or look the object up by id.
+    #[error(
+        "`{}` could mean {}; add the schema or database, or look it up by id",
+        shorten(.name, MAX_NAME),
+        listed(.candidates)
+    )]
     #[non_exhaustive]
     AmbiguousObject {
         /// The name that was looked up.
         name: String,
-        /// What it could mean.
+        /// The objects or columns that it could mean.
         candidates: Vec<Candidate>,
     },
     /// The object has no column of this name.
-    #[error("{object} has no column {}{}", shorten(.name, 100), offered(.similar))]
+    #[error("{object} has no column named `{}`{}", shorten(.name, MAX_NAME), suggested(.similar))]
     #[non_exhaustive]
     ColumnNotFound {
         /// The qualified name of the object.
         object: String,
         /// The name that was looked up.
         name: String,
-        /// Column names close to it, the closest first; empty where there are none.
+        /// The column names that are similar to it, the closest first; empty if there are none.
         similar: Vec<String>,
     },
-    /// The object has several columns of this name: quote it, or ask by id.
-    #[error("{object} has several columns {}: {}; quote the name, or ask by id", shorten(.name, 100), listed(.candidates))]
+    /// The object has several columns of this name. Quote the name, or look the column up by id.
+    #[error(
+        "{object} has several columns named `{}`: {}; quote the name, or look it up by id",
+        shorten(.name, MAX_NAME),
+        listed(.candidates)
+    )]
     #[non_exhaustive]
     AmbiguousColumn {
         /// The qualified name of the object.
         object: String,
         /// The name that was looked up.
         name: String,
-        /// What it could mean.
+        /// The columns that it could mean.
         candidates: Vec<Candidate>,
     },
 }
 
 impl LookupError {
-    /// What an ambiguous name could mean; empty if it means nothing.
+    /// Returns the objects or columns that an ambiguous name could mean; empty if the name means nothing.
     #[must_use]
     pub fn candidates(&self) -> &[Candidate] {
         match self {
@@ -235,25 +282,27 @@ impl LookupError {
     }
 }
 
-/// How many names an error shows.
-const LISTED: usize = 8;
+/// The number of names that an error shows.
+const MAX_LISTED: usize = 8;
+/// The number of characters of a name that an error shows.
+const MAX_NAME: usize = 100;
 
 fn listed(candidates: &[Candidate]) -> String {
-    let mut names: Vec<String> = candidates.iter().take(LISTED).map(ToString::to_string).collect();
-    if candidates.len() > LISTED {
-        names.push(format!("{} more", candidates.len() - LISTED));
+    let mut names: Vec<String> = candidates.iter().take(MAX_LISTED).map(ToString::to_string).collect();
+    if candidates.len() > MAX_LISTED {
+        names.push(format!("{} more", candidates.len() - MAX_LISTED));
     }
     names.join(", ")
 }
 
-fn offered(names: &[String]) -> String {
+fn suggested(names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
     }
-    let names: Vec<String> = names.iter().take(LISTED).map(|name| shorten(name, 100)).collect();
-    format!("; there is {}", names.join(", "))
+    let names: Vec<String> = names.iter().take(MAX_LISTED).map(|name| shorten(name, MAX_NAME)).collect();
+    format!("; did you mean {}?", names.join(", "))
 }
 
 fn advice(in_summary: bool) -> &'static str {
-    if in_summary { "; the answer is a summary: ask the server for the full lineage" } else { "" }
+    if in_summary { "; the document is a summary: request the full lineage" } else { "" }
 }

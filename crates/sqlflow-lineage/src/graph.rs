@@ -28,7 +28,7 @@ pub use self::paths::{Path, Paths};
 pub use self::trace::{Trace, Traced};
 pub use self::vertex::Vertex;
 
-use super::model::Role;
+use super::model::EndpointRole;
 
 /// The direction of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +40,10 @@ pub(super) enum Direction {
 impl Direction {
     /// Returns `true` if a walk in this direction goes to endpoints of this role. A routine is downstream of its
     /// callers.
-    fn goes_to(self, role: Role) -> bool {
+    fn goes_to(self, role: EndpointRole) -> bool {
         match self {
-            Self::Upstream => matches!(role, Role::Source | Role::Caller),
-            Self::Downstream => matches!(role, Role::Target | Role::Callee),
+            Self::Upstream => matches!(role, EndpointRole::Source | EndpointRole::Caller),
+            Self::Downstream => matches!(role, EndpointRole::Target | EndpointRole::Callee),
         }
     }
 }

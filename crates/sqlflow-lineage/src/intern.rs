@@ -1,12 +1,12 @@
-//! Every text of an answer once, in one buffer, known by a four-byte symbol.
+//! The texts of a document, each stored once in one buffer and known by a four-byte symbol.
 
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::model::Full;
+use super::model::ArenaFull;
 
-/// A text of one [`Texts`]; the default one stands for a field that was absent.
+/// A text in one [`Texts`]; the default symbol stands for a field that was absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Symbol(u32);
 
@@ -21,18 +21,18 @@ impl Symbol {
         self.0 as usize
     }
 
-    /// This symbol, or `other` where this one is absent.
+    /// Returns this symbol, or `other` if this one is absent.
     pub(super) fn or(self, other: Self) -> Self {
         if self.is_absent() { other } else { self }
     }
 }
 
-/// The texts themselves. Symbol `n` is the bytes between `ends[n - 1]` and `ends[n]`.
+/// The texts of a document. Symbol `n` is the bytes between `ends[n - 1]` and `ends[n]`.
 #[derive(Clone)]
 pub(super) struct Texts {
     buffer: String,
     ends: Vec<u32>,
-    // Keyed with a random seed: the texts come from outside.
+    // The seed is random because the texts come from outside and could be chosen to collide.
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -44,7 +44,7 @@ impl Default for Texts {
 }
 
 impl Texts {
-    /// The text of a symbol; an absent one reads as the empty text.
+    /// Returns the text of a symbol; empty if the symbol is absent.
     pub(super) fn get(&self, symbol: Symbol) -> &str {
         text_at(&self.buffer, &self.ends, symbol.0)
     }
@@ -53,7 +53,7 @@ impl Texts {
         (!symbol.is_absent()).then(|| self.get(symbol))
     }
 
-    /// How many symbols there are, the absent one included.
+    /// Returns the number of symbols, including the absent one.
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
@@ -63,14 +63,14 @@ impl Texts {
         self.table.find(hash, |&n| text_at(&self.buffer, &self.ends, n) == text).map(|&n| Symbol(n))
     }
 
-    pub(super) fn intern(&mut self, text: &str) -> Result<Symbol, Full> {
+    pub(super) fn intern(&mut self, text: &str) -> Result<Symbol, ArenaFull> {
         let Self { buffer, ends, table, hasher } = self;
         let hash = hasher.hash_one(text);
         if let Some(&n) = table.find(hash, |&n| text_at(buffer, ends, n) == text) {
             return Ok(Symbol(n));
         }
-        let end = u32::try_from(buffer.len() + text.len()).map_err(|_| Full("text"))?;
-        let symbol = u32::try_from(ends.len()).map_err(|_| Full("texts"))?;
+        let end = u32::try_from(buffer.len() + text.len()).map_err(|_| ArenaFull("text"))?;
+        let symbol = u32::try_from(ends.len()).map_err(|_| ArenaFull("texts"))?;
         buffer.push_str(text);
         ends.push(end);
         table.insert_unique(hash, symbol, |&n| hasher.hash_one(text_at(buffer, ends, n)));
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_seen_twice_is_stored_once() {
+    fn a_text_that_occurs_twice_is_stored_once() {
         let mut texts = Texts::default();
         let first = texts.intern("RS-1").unwrap();
         let other = texts.intern("fdd").unwrap();
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_text_is_not_an_absent_one() {
+    fn an_empty_text_differs_from_an_absent_one() {
         let mut texts = Texts::default();
         let empty = texts.intern("").unwrap();
         assert!(!empty.is_absent());

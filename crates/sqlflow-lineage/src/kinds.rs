@@ -1,82 +1,35 @@
-//! The open sets of words in an answer: what is known by name, and whatever a newer server adds.
+//! The open sets of words in a document: the words that are known, and any word that a newer server adds.
 
-use std::convert::Infallible;
-use std::fmt;
-use std::str::FromStr;
-
-macro_rules! open_enum {
-    (
-        $(#[$meta:meta])*
-        $name:ident { $( $(#[$vmeta:meta])* $variant:ident = $text:literal ),+ $(,)? }
-    ) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum $name {
-            $( $(#[$vmeta])* $variant, )+
-            /// A word this version of the library does not know, exactly as it was spelled.
-            Other(String),
-        }
-
-        impl $name {
-            /// The word as servers spell it.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                match self {
-                    $( Self::$variant => $text, )+
-                    Self::Other(text) => text,
-                }
-            }
-        }
-
-        impl From<&str> for $name {
-            fn from(text: &str) -> Self {
-                match text {
-                    $( $text => Self::$variant, )+
-                    _ => Self::Other(text.to_owned()),
-                }
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Infallible;
-
-            fn from_str(text: &str) -> Result<Self, Infallible> {
-                Ok(Self::from(text))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-    };
-}
+use crate::open_enum;
 
 open_enum! {
-    /// What a relationship says about its ends (`type`).
-    RelationType {
+    /// The meaning of a relationship for its endpoints (`type`).
+    pub enum RelationType {
+        /// A type that this version of the library does not know, exactly as the server spells it.
+        Other(String);
         /// The value flows from the source to the target.
         Fdd = "fdd",
-        /// The source's value decides the target's record set or a count over it.
+        /// The value of the source decides the record set of the target, or a count over it.
         Fdr = "fdr",
-        /// The source's record set decides the target's value.
+        /// The record set of the source decides the value of the target.
         Frd = "frd",
-        /// An indirect flow of a value.
+        /// The value flows from the source to the target indirectly.
         Fddi = "fddi",
         /// The columns are compared by a join.
         Join = "join",
-        /// A routine calls another.
+        /// A routine calls another routine.
         Call = "call",
-        /// A foreign key.
+        /// A foreign key connects the columns.
         Er = "er",
     }
+    impl From, Display;
 }
 
 open_enum! {
     /// The kind of statement or expression that made a relationship (`effectType`).
-    EffectType {
+    pub enum EffectType {
+        /// An effect type that this version of the library does not know, exactly as the server spells it.
+        Other(String);
         /// A query.
         Select = "select",
         /// A function or expression.
@@ -91,7 +44,7 @@ open_enum! {
         Update = "update",
         /// `DELETE`.
         Delete = "delete",
-        /// A cursor's fetch.
+        /// A fetch from a cursor.
         Cursor = "cursor",
         /// `MERGE`.
         Merge = "merge",
@@ -104,11 +57,14 @@ open_enum! {
         /// A join.
         Join = "join",
     }
+    impl From, Display;
 }
 
 open_enum! {
-    /// Where in its statement a source stands (`clauseType`).
-    ClauseType {
+    /// The clause of a statement that a source stands in (`clauseType`).
+    pub enum ClauseType {
+        /// A clause type that this version of the library does not know, exactly as the server spells it.
+        Other(String);
         /// The `WHERE` clause.
         Where = "where",
         /// The condition of a join.
@@ -119,17 +75,20 @@ open_enum! {
         InsertValues = "insertValues",
         /// The `ORDER BY` clause.
         OrderBy = "orderby",
-        /// The server could not tell.
+        /// The server does not know the clause.
         Unknown = "unknown",
     }
+    impl From, Display;
 }
 
 open_enum! {
-    /// What an object is (`type`).
+    /// The kind of an object (`type`).
     ///
-    /// Some kinds are [intermediate](Self::is_intermediate): results inside a statement, through which a
-    /// table-to-table answer walks.
-    ObjectKind {
+    /// Some kinds are [intermediate](Self::is_intermediate): results inside a statement, through which questions
+    /// about tables and views walk.
+    pub enum ObjectKind {
+        /// A kind that this version of the library does not know, exactly as the server spells it.
+        Other(String);
         /// A table.
         Table = "table",
         /// A view.
@@ -150,14 +109,14 @@ open_enum! {
         MergeUpdate = "merge-update",
         /// A common table expression.
         WithCte = "with_cte",
-        /// A function: a call's result inside a statement, or the routine itself
+        /// A function: the result of a call inside a statement, or the routine itself
         /// (see [`Object::is_routine`](super::Object::is_routine)).
         Function = "function",
         /// A variable or a cursor.
         Variable = "variable",
-        /// Holds columns whose table is unknown.
+        /// A stand-in for the table of columns whose table is unknown.
         PseudoTable = "pseudoTable",
-        /// Holds literals.
+        /// A stand-in for the table of literals.
         ConstantTable = "constantTable",
         /// A stored procedure.
         Procedure = "procedure",
@@ -166,13 +125,13 @@ open_enum! {
         /// A package of routines.
         Package = "package",
     }
+    impl From, Display;
 }
 
 impl ObjectKind {
-    /// Whether objects of this kind are results inside a statement and not things a database stores.
+    /// Returns `true` if objects of this kind are results inside a statement and not things that a database stores.
     ///
-    /// An unknown kind is judged by its word: `merge-…`, `insert-…`, `update-…`, `select_…`, `with_…` are
-    /// intermediate, everything else is not.
+    /// An unknown kind is intermediate if it begins with `merge-`, `insert-`, `update-`, `select_` or `with_`.
     #[must_use]
     pub fn is_intermediate(&self) -> bool {
         match self {
@@ -186,14 +145,17 @@ impl ObjectKind {
 }
 
 open_enum! {
-    /// How much an answer holds (`mode`).
-    Mode {
-        /// Everything that was asked for.
+    /// The extent of a document (`mode`).
+    pub enum Mode {
+        /// A mode that this version of the library does not know, exactly as the server spells it.
+        Other(String);
+        /// The document holds everything that was requested.
         Global = "global",
-        /// Counts and table names alone, because there were more relationships than the server's limit:
-        /// **no** columns, relationships or graph.
+        /// The document holds only counts and table names, because there are more relationships than the limit of the
+        /// server: **no** columns, relationships or graph.
         Summary = "summary",
     }
+    impl From, Display;
 }
 
 #[cfg(test)]
@@ -217,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn results_inside_statements_are_intermediate_and_stored_things_are_not() {
+    fn results_inside_a_statement_are_intermediate_and_stored_objects_are_not() {
         for text in [
             "select_list",
             "insert-select",

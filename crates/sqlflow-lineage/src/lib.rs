@@ -1,53 +1,76 @@
-//! Data lineage as the servers answer it, read into one model that a person can ask questions of.
+//! Reads the data lineage that SQLFlow servers write as JSON, and answers questions about it.
 //!
-//! Servers of different years send lineage in four layouts (flat arrays, trees of servers, databases and schemas),
-//! in four places of their answers, with fields that come and go. [`Lineage`] reads all of them in one pass, keeps
-//! what it does not understand [countable](Lineage::unknown_fields), and joins everything by id, never by name.
+//! A *lineage document* says which columns of which tables and views the values of other columns come from. Servers of
+//! different years write it in four layouts (flat arrays, or trees of servers, databases and schemas), in four places of
+//! their responses, with fields that come and go. [`Lineage`] reads all of them in one pass into one compact model,
+//! [counts what it does not understand](Lineage::unknown_fields), and connects everything by id, never by name.
+//!
+//! The crate has no HTTP and no files: it reads bytes from memory, from a reader or, with the feature `stream`, from an
+//! async stream. The crate `sqlflow-client` fetches documents from a server and uses this one to read them.
+//!
+//! # A first example
 //!
 //! ```
 //! use sqlflow_lineage::Lineage;
 //!
-//! let body = br#"{"code": 200, "data": {
+//! let document = br#"{"code": 200, "data": {
 //!     "dbobjs": [
-//!         {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
-//!         {"id": "3", "name": "RS-1", "type": "select_list", "columns": [{"id": "4", "name": "TOTAL"}]},
-//!         {"id": "5", "name": "REPORT", "type": "view", "columns": [{"id": "6", "name": "SUM"}]}
+//!         {"id": "1", "name": "ORDERS", "type": "table",
+//!          "columns": [{"id": "2", "name": "TOTAL"}]},
+//!         {"id": "3", "name": "RS-1", "type": "select_list",
+//!          "columns": [{"id": "4", "name": "TOTAL"}]},
+//!         {"id": "5", "name": "REPORT", "type": "view",
+//!          "columns": [{"id": "6", "name": "SUM"}]}
 //!     ],
 //!     "relationships": [
 //!         {"id": "7", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]},
 //!         {"id": "8", "type": "fdd", "target": {"id": "6"}, "sources": [{"id": "4"}]}
 //!     ]
 //! }}"#;
-//! let lineage = Lineage::from_slice(body)?;
+//! let lineage = Lineage::from_slice(document)?;
+//!
+//! // Every pair of columns between which a value flows.
 //! for flow in lineage.column_flows() {
 //!     assert_eq!(flow.to_string(), "ORDERS.TOTAL → REPORT.SUM");
 //! }
+//!
+//! // The origins of one column.
 //! let sum = lineage.column("report", "sum")?;
-//! let sources: Vec<String> = sum.upstream().into_iter().map(|column| column.qualified_name()).collect();
-//! assert_eq!(sources, ["ORDERS.TOTAL"]);
+//! let origins: Vec<String> =
+//!     sum.upstream().into_iter().map(|column| column.qualified_name()).collect();
+//! assert_eq!(origins, ["ORDERS.TOTAL"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is where
+//! # Where to go next
 //!
-//! | part | owns |
+//! | to | use |
 //! |---|---|
-//! | [`Lineage`] and its views [`Object`], [`Column`], [`Relationship`], [`Endpoint`], [`Process`], … | what an answer says |
-//! | [`Column::upstream`], [`Object::downstream`], … giving a [`Trace`]; [`Column::impact`], [`Object::readers`] | questions |
-//! | [`Lineage::column_flows`], [`Lineage::object_flows`] | every pair between which a value flows |
-//! | [`Diagram`], [`OpenLineage`] | pictures, and exchange with other tools |
-//! | [`Lineage::merge`], [`Lineage::diff`], [`Lineage::write_json`] | several answers as one, compared, written back |
-//! | [`Reader`] | reading, with limits |
-//! | [`ReadError`], [`LookupError`] | why a body cannot be read, why a name means nothing or too much |
-//! | [`ObjectKind`], [`RelationType`], [`EffectType`], [`ClauseType`], [`Mode`] | the open sets of words |
+//! | read a document | [`Lineage::from_slice`], [`Lineage::from_reader`], `str::parse`, serde; with options: [`Reader`] |
+//! | handle a document that cannot be read | [`ReadError`], [`ReadErrorKind`] |
+//! | find an object or a column | [`Lineage::object`], [`Lineage::column`], [`Lineage::find`], [`LookupError`] |
+//! | look at everything in the document | [`Lineage::objects`], [`Lineage::columns`], [`Lineage::relationships`], [`Lineage::processes`] |
+//! | follow values upstream or downstream | [`Column::upstream`], [`Object::downstream`], … and the [`Trace`] they return |
+//! | find out who is affected, or who reads | [`Column::impact`], [`Object::readers`] |
+//! | list all flows | [`Lineage::column_flows`], [`Lineage::object_flows`] |
+//! | check that nothing is missing | [`Lineage::is_summary`], [`Lineage::warnings`], [`Lineage::errors`], [`Lineage::unresolved`], [`Lineage::unknown_fields`] |
+//! | combine, compare, write documents | [`Lineage::merge`], [`Lineage::diff`], [`Lineage::write_json`] |
+//! | draw a diagram, or export to other tools | [`Diagram`], [`OpenLineage`] |
 //!
-//! This module knows nothing of HTTP, jobs or files, and never asks the network.
+//! The types of relationships, effects, clauses and objects are open enums ([`RelationType`], [`EffectType`],
+//! [`ClauseType`], [`ObjectKind`], [`Mode`]): a word that this version does not know is kept as `Other`.
 //!
-//! # Two kinds of objects
+//! # Intermediate objects
 //!
-//! Beside tables and views an answer holds what stands between them inside a statement: select lists, common table
-//! expressions, function results, and so on. They are objects too, [intermediate](Object::is_intermediate) ones.
-//! [`Column::upstream`] and [`Lineage::column_flows`] walk through them.
+//! In addition to tables and views, a document holds the results that exist only inside a statement: select lists,
+//! common table expressions, function results and so on. They are objects too, [intermediate](Object::is_intermediate)
+//! ones, such as `RS-1` in the example. [`Column::upstream`] and [`Lineage::column_flows`] walk through them, so that
+//! the result names only what a database stores.
+//!
+//! # Features
+//!
+//! - `stream`: reading from an async stream, on a blocking thread of a Tokio runtime.
+//! - `petgraph`: lineage diagrams as `petgraph` graphs.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -63,6 +86,7 @@ mod kinds;
 mod merge;
 mod model;
 mod names;
+mod open_enum;
 mod openlineage;
 mod read;
 mod view;
@@ -77,7 +101,7 @@ use serde::{Deserialize, Deserializer};
 
 pub use self::diagram::{Diagram, Edge};
 pub use self::diff::{Changes, Diff};
-pub use self::error::{Candidate, LookupError, Place, ReadError, ReadErrorKind};
+pub use self::error::{Candidate, LookupError, ReadError, ReadErrorKind, TextPosition};
 pub use self::graph::{ColumnFlow, Impact, ObjectFlow, Path, Paths, Trace, Traced, Vertex};
 pub use self::kinds::{ClauseType, EffectType, Mode, ObjectKind, RelationType};
 pub use self::merge::MergeError;
@@ -90,30 +114,47 @@ pub use self::view::{
 
 use self::graph::{Ids, Index};
 use self::model::Model;
-use self::names::Names;
+use self::names::NameIndex;
 
-/// One answer's lineage. Cheap to clone: clones share what was read.
+/// The lineage of one document. It is cheap to clone: clones share the model.
 ///
-/// Two lineages are equal if they say the same about the SQL, whichever layout they came in: the same objects,
-/// columns, arguments, processes and relationships, with the same ids and places. An object's database and schema
-/// count however they were given (by where it stands in a tree, by its own fields, or by a qualified name), and
-/// `DEFAULT` is the same as none. Left out is what describes the answer and not the SQL: the envelope, mode, summary,
-/// errors, vendor, graph section, names of servers, what a user interface shows or hides, the types of processes
-/// (flat answers have none), the order of records, the spelling of the record set column and of `system`, and the
-/// names that relationships repeat of ends whose ids resolve.
+/// # Reading
+///
+/// ```
+/// use sqlflow_lineage::Lineage;
+///
+/// let document = r#"{"dbobjs": [{"id": "1", "name": "ORDERS", "type": "table"}]}"#;
+/// let lineage: Lineage = document.parse()?;
+/// assert_eq!(lineage, Lineage::from_slice(document.as_bytes())?);
+/// assert_eq!(lineage, Lineage::from_reader(document.as_bytes())?);
+/// # Ok::<(), sqlflow_lineage::ReadError>(())
+/// ```
+///
+/// # Equality
+///
+/// Two lineages are equal if they say the same about the SQL, whatever their layout: the same objects, columns,
+/// arguments, processes and relationships, with the same ids and coordinates. The database and schema of an object
+/// count in whatever way the document gives them (by the place of the object in a tree, by its own fields, or by a
+/// qualified name), and `DEFAULT` is the same as none.
+///
+/// What describes the document and not the SQL does not count: the envelope, mode, summary, errors, vendor, graph
+/// section, names of servers, what a user interface shows or hides, the types of processes (flat documents have none),
+/// the order of records, the spelling of the record set column and of `system`, and the names that relationships repeat
+/// for endpoints whose ids resolve.
 #[derive(Clone)]
 pub struct Lineage {
-    inner: Arc<Inner>,
+    inner: Arc<LineageInner>,
 }
 
-struct Inner {
+/// The model of a lineage, and the indexes that are built when a question needs them first.
+struct LineageInner {
     model: Model,
     ids: OnceLock<Ids>,
     index: OnceLock<Index>,
-    names: OnceLock<Names>,
+    names: OnceLock<NameIndex>,
 }
 
-impl Inner {
+impl LineageInner {
     fn ids(&self) -> &Ids {
         self.ids.get_or_init(|| Ids::new(&self.model))
     }
@@ -122,26 +163,43 @@ impl Inner {
         self.index.get_or_init(|| Index::new(&self.model, self.ids()))
     }
 
-    fn names(&self) -> &Names {
-        self.names.get_or_init(|| Names::new(&self.model))
+    fn names(&self) -> &NameIndex {
+        self.names.get_or_init(|| NameIndex::new(&self.model))
     }
 }
 
 impl Lineage {
     fn from_model(model: Model) -> Self {
-        Self { inner: Arc::new(Inner { model, ids: OnceLock::new(), index: OnceLock::new(), names: OnceLock::new() }) }
+        Self {
+            inner: Arc::new(LineageInner {
+                model,
+                ids: OnceLock::new(),
+                index: OnceLock::new(),
+                names: OnceLock::new(),
+            }),
+        }
     }
 
-    /// Reads an answer that is in memory, in any of the layouts, with or without the server's envelope.
+    /// Reads a document that is in memory, in any of the layouts, with or without the envelope of the server.
     ///
     /// # Errors
     ///
     /// See [`ReadErrorKind`].
-    pub fn from_slice(body: &[u8]) -> Result<Self, ReadError> {
-        Reader::new().read_slice(body)
+    pub fn from_slice(document: &[u8]) -> Result<Self, ReadError> {
+        Reader::new().read_slice(document)
     }
 
-    /// Reads an answer from a reader, which needs no buffer of its own. The body is never held whole.
+    /// Reads a document from a reader, which needs no buffer of its own. The document is never held whole.
+    ///
+    /// ```no_run
+    /// use std::fs::File;
+    ///
+    /// use sqlflow_lineage::Lineage;
+    ///
+    /// let lineage = Lineage::from_reader(File::open("lineage.json")?)?;
+    /// println!("{} objects", lineage.objects().len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -150,7 +208,7 @@ impl Lineage {
         Reader::new().read(reader)
     }
 
-    /// Options for reading, such as a limit on the size.
+    /// Returns options for reading, such as a limit on the size.
     #[must_use]
     pub fn reader() -> Reader {
         Reader::new()
@@ -160,8 +218,8 @@ impl Lineage {
 impl FromStr for Lineage {
     type Err = ReadError;
 
-    fn from_str(body: &str) -> Result<Self, ReadError> {
-        Self::from_slice(body.as_bytes())
+    fn from_str(document: &str) -> Result<Self, ReadError> {
+        Self::from_slice(document.as_bytes())
     }
 }
 

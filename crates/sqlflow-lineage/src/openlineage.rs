@@ -20,7 +20,7 @@ use self::datasets::Datasets;
 use super::graph::walk::{StopAt, WalkRules};
 use super::graph::{Direction, Node, Trace, Traced};
 use super::kinds::RelationType;
-use super::{Inner, Lineage};
+use super::{Lineage, LineageInner};
 
 /// The types of relationships that OpenLineage can express.
 const EXPRESSIBLE_TYPES: [RelationType; 5] =
@@ -228,7 +228,7 @@ impl<'a> OpenLineage<'a> {
         Err(io::Error::new(io::ErrorKind::InvalidInput, problem))
     }
 
-    fn inner(&self) -> &'a Inner {
+    fn inner(&self) -> &'a LineageInner {
         self.rules.inner
     }
 

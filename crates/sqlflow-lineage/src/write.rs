@@ -1,9 +1,9 @@
-//! Writing: from a model back to the JSON that servers send, in the layout of the newest ones.
+//! Writing: from a model back to the JSON that servers send, in the layout of the newest servers.
 //!
-//! `places` decides where in the tree everything stands; what is here writes it, field by field, with nothing in
-//! between. The keys are those that `read` knows.
+//! `layout` decides where each record stands in the tree. This module writes the tree field by field, without an
+//! intermediate one, with the keys that `read` knows.
 
-mod places;
+mod layout;
 #[cfg(test)]
 mod tests;
 
@@ -12,49 +12,52 @@ use std::io::{self, BufWriter, Write};
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
-use self::places::Places;
+use self::layout::TreeLayout;
 use super::Lineage;
 use super::intern::Symbol;
 use super::kinds::ObjectKind;
 use super::model::{
-    ColumnExtra, EndExtra, Flag, Flags, Model, NONE, ObjectExtra, RawArgument, RawBusiestTable, RawColumn,
-    RawCoordinate, RawDiagnostic, RawEnd, RawProcess, RawRelationship, RawSummary, RawTransform, RelationshipExtra,
-    Role, ScopeKind, Section, Span,
+    ColumnExtra, EndpointExtra, EndpointRole, Flag, Flags, Model, NONE, ObjectExtra, RawArgument, RawBusiestTable,
+    RawColumn, RawCoordinate, RawDiagnostic, RawEndpoint, RawProcess, RawRelationship, RawSummary, RawTransform,
+    RelationshipExtra, ScopeKind, Section, Span,
 };
 
-/// Written as [`Lineage::write_json`] does, but for the text after the JSON, which has no place in it.
+/// Serializes like [`Lineage::write_json`], but without the text after the JSON.
 ///
-/// The graph section and the job are written as the JSON they are, which the serializers of `serde_json` alone can do.
+/// The graph section and the job are written as raw JSON, which only the serializers of `serde_json` can do.
 impl Serialize for Lineage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let model = &self.inner.model;
-        let places = Places::new(model);
-        let answer = Answer { model, places: &places };
-        Written { answer, record: Envelope }.serialize(serializer)
+        let layout = TreeLayout::new(model);
+        let context = WriteContext { model, layout: &layout };
+        JsonObject { context, record: EnvelopeJson }.serialize(serializer)
     }
 }
 
 impl Lineage {
-    /// Writes the lineage as compact JSON: a tree of servers, databases and schemas, as the newest servers do, whatever
-    /// the layout it came in. The text is never held whole, and the writer needs no buffer of its own.
+    /// Writes the lineage as compact JSON.
     ///
-    /// Read again it is equal, and so is what equality leaves out. These are what changes:
+    /// The JSON is a tree of servers, databases and schemas, like that of the newest servers, whatever the layout of the
+    /// document that was read. The text is never held whole, and the writer needs no buffer of its own.
     ///
-    /// - What a flat answer does not name gets a name: a server `DEFAULT_SERVER`, a database and a schema `DEFAULT`.
-    ///   A server that does not say whether it has databases and schemas has both.
-    /// - Objects come in the order of the tree, which within a section (`tables`, `views`, …) of a schema is theirs. If
-    ///   several have one id, as no server sends them, another one may be the first, which is the one it means.
-    /// - Processes without an id come after those with one, if they stand in a database or schema.
-    /// - Relationships with two targets, or with sources on both sides of a target, as no server sends them, have a key
-    ///   twice, of which other readers may see the last alone.
+    /// Reading the JSON again gives an equal lineage, in which also the details that equality ignores are the same,
+    /// except these:
+    ///
+    /// - Levels that a flat document does not name get a name: a server `DEFAULT_SERVER`, a database and a schema
+    ///   `DEFAULT`. A server that does not say whether it has databases and schemas has both.
+    /// - Objects come in the order of the tree. Within a section (`tables`, `views`, …) of a schema their order stays. If
+    ///   several objects have the same id, which no server sends, references may then mean another one of them.
+    /// - Processes without an id come after those with an id, if they belong to a database or schema.
+    /// - Relationships with two targets, or with sources on both sides of a target, which no server sends, have a key
+    ///   twice. Other readers may see only the last.
     /// - Fields that were [not understood](Self::unknown_fields) were counted, not kept, and are not written.
     ///
-    /// [Text after the JSON](Self::trailing_text) comes after the JSON, on a line of its own.
+    /// The [text after the JSON](Self::trailing_text) follows the JSON on a new line.
     ///
     /// ```
     /// use sqlflow_lineage::Lineage;
     ///
-    /// let flat = br#"{"dbobjs": [{"id": "1", "name": "ORDERS", "type": "table"}], "relationships": []}"#;
+    /// let flat = br#"{"dbobjs": [{"id": "1", "name": "ORDERS", "type": "table"}]}"#;
     /// let lineage = Lineage::from_slice(flat)?;
     /// let mut json = Vec::new();
     /// lineage.write_json(&mut json)?;
@@ -64,7 +67,7 @@ impl Lineage {
     ///
     /// # Errors
     ///
-    /// Those of the writer.
+    /// The errors of the writer.
     pub fn write_json(&self, writer: impl Write) -> io::Result<()> {
         let mut writer = BufWriter::new(writer);
         serde_json::to_writer(&mut writer, self)?;
@@ -76,52 +79,52 @@ impl Lineage {
     }
 }
 
-/// What is written, and where it stands.
+/// The model that is written, and the tree that it is written as.
 #[derive(Clone, Copy)]
-struct Answer<'m> {
+struct WriteContext<'m> {
     model: &'m Model,
-    places: &'m Places,
+    layout: &'m TreeLayout,
 }
 
-/// What is written as a JSON object.
-trait Record {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error>;
+/// A record that can be written as a JSON object.
+trait WriteFields {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error>;
 }
 
-struct Written<'m, R> {
-    answer: Answer<'m>,
+struct JsonObject<'m, R> {
+    context: WriteContext<'m>,
     record: R,
 }
 
-impl<R: Record> Serialize for Written<'_, R> {
+impl<R: WriteFields> Serialize for JsonObject<'_, R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = Fields { answer: self.answer, map: serializer.serialize_map(None)? };
-        self.record.write(&mut fields)?;
+        let mut fields = JsonFields { context: self.context, map: serializer.serialize_map(None)? };
+        self.record.write_fields(&mut fields)?;
         fields.map.end()
     }
 }
 
 /// An array of JSON objects.
-struct List<'m, I> {
-    answer: Answer<'m>,
+struct JsonArray<'m, I> {
+    context: WriteContext<'m>,
     records: I,
 }
 
-impl<I: Iterator<Item: Record> + Clone> Serialize for List<'_, I> {
+impl<I: Iterator<Item: WriteFields> + Clone> Serialize for JsonArray<'_, I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.records.clone().map(|record| Written { answer: self.answer, record }))
+        serializer.collect_seq(self.records.clone().map(|record| JsonObject { context: self.context, record }))
     }
 }
 
-/// The fields of a JSON object. What is absent is not written.
-struct Fields<'m, M> {
-    answer: Answer<'m>,
+/// The fields of a JSON object that is being written. Absent values are not written.
+struct JsonFields<'m, M> {
+    context: WriteContext<'m>,
     map: M,
 }
 
-impl<'m, M: SerializeMap> Fields<'m, M> {
+impl<'m, M: SerializeMap> JsonFields<'m, M> {
     fn model(&self) -> &'m Model {
-        self.answer.model
+        self.context.model
     }
 
     fn field(&mut self, key: &'static str, value: &(impl Serialize + ?Sized)) -> Result<(), M::Error> {
@@ -141,21 +144,25 @@ impl<'m, M: SerializeMap> Fields<'m, M> {
         self.present(key, flags.get(flag))
     }
 
-    fn record(&mut self, key: &'static str, record: impl Record) -> Result<(), M::Error> {
-        let answer = self.answer;
-        self.field(key, &Written { answer, record })
+    fn record(&mut self, key: &'static str, record: impl WriteFields) -> Result<(), M::Error> {
+        let context = self.context;
+        self.field(key, &JsonObject { context, record })
     }
 
-    /// An array, also if it is empty.
-    fn records(&mut self, key: &'static str, records: impl Iterator<Item: Record> + Clone) -> Result<(), M::Error> {
-        let answer = self.answer;
-        self.field(key, &List { answer, records })
+    /// Writes an array, even if it is empty.
+    fn records(
+        &mut self,
+        key: &'static str,
+        records: impl Iterator<Item: WriteFields> + Clone,
+    ) -> Result<(), M::Error> {
+        let context = self.context;
+        self.field(key, &JsonArray { context, records })
     }
 
     fn records_if_any(
         &mut self,
         key: &'static str,
-        records: impl Iterator<Item: Record> + Clone,
+        records: impl Iterator<Item: WriteFields> + Clone,
     ) -> Result<(), M::Error> {
         if records.clone().next().is_none() {
             return Ok(());
@@ -173,24 +180,24 @@ impl<'m, M: SerializeMap> Fields<'m, M> {
         self.records_if_any(key, span.of(&model.coordinates).iter())
     }
 
-    /// JSON that was kept as it was.
+    /// Writes JSON that was kept as text.
     fn json(&mut self, key: &'static str, json: Option<&str>) -> Result<(), M::Error> {
         let raw: Option<&RawValue> = json.map(serde_json::from_str).transpose().map_err(M::Error::custom)?;
         self.present(key, raw)
     }
 }
 
-impl<R: Record> Record for &R {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
-        R::write(self, fields)
+impl<R: WriteFields> WriteFields for &R {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
+        R::write_fields(self, fields)
     }
 }
 
-/// The answer itself, in the server's envelope if it came in one.
-struct Envelope;
+/// The document itself, in the envelope of the server if it came in one.
+struct EnvelopeJson;
 
-impl Record for Envelope {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for EnvelopeJson {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         let model = fields.model();
         let is_enveloped = model.code.is_some()
             || model.warnings.is_some()
@@ -198,54 +205,54 @@ impl Record for Envelope {
             || !model.job_id.is_absent()
             || !model.session_id.is_absent();
         if !is_enveloped {
-            return Data.write(fields);
+            return DataJson.write_fields(fields);
         }
         fields.present("code", model.code)?;
         fields.text("jobId", model.job_id)?;
-        fields.record("data", Data)?;
+        fields.record("data", DataJson)?;
         fields.present("error", model.warnings.as_deref())?;
         fields.text("sessionId", model.session_id)?;
         fields.json("job", model.job.as_deref())
     }
 }
 
-/// The model, and beside it what describes it.
-struct Data;
+/// The model, with its mode, summary and graph.
+struct DataJson;
 
-impl Record for Data {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for DataJson {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         let model = fields.model();
         if model.mode.is_none() && model.summary.is_none() && model.graph.is_none() {
-            return Sqlflow.write(fields);
+            return SqlflowJson.write_fields(fields);
         }
         fields.present("mode", model.mode.as_ref().map(super::Mode::as_str))?;
         if let Some(summary) = &model.summary {
             fields.record("summary", summary)?;
         }
-        fields.record("sqlflow", Sqlflow)?;
+        fields.record("sqlflow", SqlflowJson)?;
         fields.json("graph", model.graph.as_deref())
     }
 }
 
-struct Sqlflow;
+struct SqlflowJson;
 
-impl Record for Sqlflow {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for SqlflowJson {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         let model = fields.model();
         fields.text("dbvendor", model.vendor)?;
-        // Before the tree, which repeats some of them: the first of two gives the order.
-        let places = fields.answer.places;
+        // They come before the tree, which repeats some of them, because the first occurrence decides the order.
+        let layout = fields.context.layout;
         let first =
-            model.processes.iter().filter(|process| !process.id.is_absent() || places.base(process.scope) == NONE);
+            model.processes.iter().filter(|process| !process.id.is_absent() || layout.base(process.scope) == NONE);
         fields.records_if_any("processes", first)?;
-        fields.record("dbobjs", Tree)?;
-        fields.records("relationships", (0..).zip(&model.relationships).map(Relationship))?;
+        fields.record("dbobjs", TreeJson)?;
+        fields.records("relationships", (0..).zip(&model.relationships).map(RelationshipJson))?;
         fields.records_if_any("errors", model.diagnostics.iter())
     }
 }
 
-impl Record for RawSummary {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for RawSummary {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         fields.present("schema", self.schemas)?;
         fields.present("database", self.databases)?;
         fields.present("table", self.tables)?;
@@ -257,16 +264,16 @@ impl Record for RawSummary {
     }
 }
 
-impl Record for RawBusiestTable {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for RawBusiestTable {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         fields.text("database", self.database)?;
         fields.text("schema", self.schema)?;
         fields.text("table", self.table)
     }
 }
 
-impl Record for RawDiagnostic {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for RawDiagnostic {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         fields.text("errorMessage", self.message)?;
         fields.text("errorType", self.kind)?;
         fields.present("occurrencesNumber", self.occurrences)?;
@@ -276,38 +283,38 @@ impl Record for RawDiagnostic {
     }
 }
 
-impl Record for RawCoordinate {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for RawCoordinate {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         fields.field("x", &self.x)?;
         fields.field("y", &self.y)?;
         fields.text("hashCode", self.hash)
     }
 }
 
-struct Tree;
+struct TreeJson;
 
-impl Record for Tree {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for TreeJson {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         fields.text("createdBy", fields.model().created_by)?;
-        let servers = fields.answer.places.servers().map(Scope);
+        let servers = fields.context.layout.servers().map(ScopeJson);
         fields.records_if_any("servers", servers)
     }
 }
 
 /// A server, database or schema.
 #[derive(Clone, Copy)]
-struct Scope(u32);
+struct ScopeJson(u32);
 
-impl Record for Scope {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
-        let Answer { model, places } = fields.answer;
+impl WriteFields for ScopeJson {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
+        let WriteContext { model, layout } = fields.context;
         let at = self.0;
-        fields.present("name", places.name(model, at as usize))?;
+        fields.present("name", layout.name(model, at as usize))?;
         let scope = model.scopes.get(at as usize);
         let vendor = scope.map(|scope| scope.vendor);
-        if places.kind(at) == Some(ScopeKind::Server) {
+        if layout.kind(at) == Some(ScopeKind::Server) {
             fields.text("dbVendor", vendor.unwrap_or(model.vendor))?;
-            let (catalogs, schemas) = places.supports(model, at);
+            let (catalogs, schemas) = layout.supports(model, at);
             fields.field("supportsCatalogs", &catalogs)?;
             fields.field("supportsSchemas", &schemas)?;
         } else {
@@ -315,14 +322,14 @@ impl Record for Scope {
             fields.present("supportsCatalogs", scope.and_then(|scope| scope.supports_catalogs))?;
             fields.present("supportsSchemas", scope.and_then(|scope| scope.supports_schemas))?;
         }
-        fields.records_if_any("databases", places.children(at, ScopeKind::Database).map(Scope))?;
-        fields.records_if_any("schemas", places.children(at, ScopeKind::Schema).map(Scope))?;
+        fields.records_if_any("databases", layout.children(at, ScopeKind::Database).map(ScopeJson))?;
+        fields.records_if_any("schemas", layout.children(at, ScopeKind::Schema).map(ScopeJson))?;
         for (section, key) in SECTIONS {
-            let objects = places.objects(at).filter(|&object| section_of(model, object) == section);
-            fields.records_if_any(key, objects.map(Object))?;
+            let objects = layout.objects(at).filter(|&object| section_of(model, object) == section);
+            fields.records_if_any(key, objects.map(ObjectJson))?;
         }
-        let processes = places.processes(at).filter_map(|at| model.processes.get(at as usize));
-        // Those with an id were written before, and keep their order; so come the others after them.
+        let processes = layout.processes(at).filter_map(|at| model.processes.get(at as usize));
+        // The processes with an id were written before in their order, so the others follow them here too.
         let (again, once) = (processes.clone(), processes);
         let again = again.filter(|process| !process.id.is_absent());
         let once = once.filter(|process| process.id.is_absent());
@@ -340,8 +347,9 @@ const SECTIONS: [(Section, &str); 7] = [
     (Section::Packages, "packages"),
 ];
 
-/// The array of the tree that an object is written in: the one it came in, or that of its kind. A function of a flat
-/// answer that is none but a call's result must not become a routine by its array.
+/// Returns the array of the tree that an object is written in: the one it came in, or the one for its kind.
+///
+/// A function of a flat document that is only the result of a call must not become a routine through its array.
 fn section_of(model: &Model, at: u32) -> Section {
     let Some(object) = model.objects.get(at as usize) else {
         return Section::Others;
@@ -361,11 +369,11 @@ fn section_of(model: &Model, at: u32) -> Section {
 }
 
 #[derive(Clone, Copy)]
-struct Object(u32);
+struct ObjectJson(u32);
 
-impl Record for Object {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
-        let Answer { model, places } = fields.answer;
+impl WriteFields for ObjectJson {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
+        let WriteContext { model, layout } = fields.context;
         let at = self.0;
         let Some(object) = model.objects.get(at as usize) else {
             return Ok(());
@@ -374,7 +382,7 @@ impl Record for Object {
         fields.text("name", object.name)?;
         fields.text("displayName", object.display_name)?;
         fields.text("type", object.kind)?;
-        for (key, own) in ["server", "database", "schema"].into_iter().zip(places.own_fields(model, at)) {
+        for (key, own) in ["server", "database", "schema"].into_iter().zip(layout.location_fields(model, at)) {
             fields.present(key, own.map(|own| own.text(model)))?;
         }
         for (key, extra) in OBJECT_EXTRAS {
@@ -382,7 +390,7 @@ impl Record for Object {
         }
         fields.flag("uiVisible", object.flags, Flag::UiVisible)?;
         fields.flag("isTarget", object.flags, Flag::IsTarget)?;
-        let columns = object.columns.indices().zip(object.columns.of(&model.columns)).map(Column);
+        let columns = object.columns.indices().zip(object.columns.of(&model.columns)).map(ColumnJson);
         if matches!(section_of(model, at), Section::Tables | Section::Views | Section::Others) {
             fields.records("columns", columns)?;
         } else {
@@ -390,8 +398,8 @@ impl Record for Object {
         }
         fields.records_if_any("arguments", object.arguments.of(&model.arguments).iter())?;
         for (section, key) in [(Section::Procedures, "procedures"), (Section::Functions, "functions")] {
-            let routines = places.routines(at).filter(|&routine| section_of(model, routine) == section);
-            fields.records_if_any(key, routines.map(Object))?;
+            let routines = layout.routines(at).filter(|&routine| section_of(model, routine) == section);
+            fields.records_if_any(key, routines.map(ObjectJson))?;
         }
         fields.coordinates("coordinates", object.coordinates)
     }
@@ -409,10 +417,10 @@ const OBJECT_EXTRAS: [(&str, ObjectExtra); 9] = [
     ("parent", ObjectExtra::Parent),
 ];
 
-struct Column<'m>((u32, &'m RawColumn));
+struct ColumnJson<'m>((u32, &'m RawColumn));
 
-impl Record for Column<'_> {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for ColumnJson<'_> {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         let (at, column) = self.0;
         fields.text("id", column.id)?;
         fields.text("name", column.name)?;
@@ -422,14 +430,14 @@ impl Record for Column<'_> {
         fields.flag("uiVisible", column.flags, Flag::UiVisible)?;
         fields.flag("primaryKey", column.flags, Flag::PrimaryKey)?;
         fields.flag("foreignKey", column.flags, Flag::ForeignKey)?;
-        // As servers spell it.
+        // Servers spell it so.
         fields.flag("unqiueKey", column.flags, Flag::UniqueKey)?;
         fields.coordinates("coordinates", column.coordinates)
     }
 }
 
-impl Record for RawArgument {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for RawArgument {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         fields.text("id", self.id)?;
         fields.text("name", self.name)?;
         fields.text("dataType", self.data_type)?;
@@ -438,8 +446,8 @@ impl Record for RawArgument {
     }
 }
 
-impl Record for RawProcess {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for RawProcess {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         fields.text("id", self.id)?;
         fields.text("name", self.name)?;
         fields.text("type", self.kind)?;
@@ -451,10 +459,10 @@ impl Record for RawProcess {
     }
 }
 
-struct Relationship<'m>((u32, &'m RawRelationship));
+struct RelationshipJson<'m>((u32, &'m RawRelationship));
 
-impl Record for Relationship<'_> {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for RelationshipJson<'_> {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         let (at, relationship) = self.0;
         let model = fields.model();
         fields.text("id", relationship.id)?;
@@ -464,36 +472,36 @@ impl Record for Relationship<'_> {
         for (key, extra) in RELATIONSHIP_EXTRAS {
             fields.text(key, model.relationship_extras.get(at, extra))?;
         }
-        let ends = relationship.ends.of(&model.ends);
-        let mut left = relationship.ends.indices().zip(ends).map(End);
+        let ends = relationship.endpoints.of(&model.endpoints);
+        let mut left = relationship.endpoints.indices().zip(ends).map(EndpointJson);
         for run in ends.chunk_by(|a, b| a.role == b.role && !is_single(a.role)) {
             let ends = left.clone().take(run.len());
             match run.first().map(|end| end.role) {
-                Some(Role::Target) => each(fields, "target", ends)?,
-                Some(Role::Caller) => each(fields, "caller", ends)?,
-                Some(Role::Source) => fields.records("sources", ends)?,
-                Some(Role::Callee) => fields.records("callees", ends)?,
+                Some(EndpointRole::Target) => each(fields, "target", ends)?,
+                Some(EndpointRole::Caller) => each(fields, "caller", ends)?,
+                Some(EndpointRole::Source) => fields.records("sources", ends)?,
+                Some(EndpointRole::Callee) => fields.records("callees", ends)?,
                 None => {}
             }
             left.by_ref().take(run.len()).for_each(drop);
         }
-        let has = |role: Role| ends.iter().any(|end| end.role == role);
-        if has(Role::Target) && !has(Role::Source) {
-            fields.records("sources", std::iter::empty::<End<'_>>())?;
+        let has = |role: EndpointRole| ends.iter().any(|end| end.role == role);
+        if has(EndpointRole::Target) && !has(EndpointRole::Source) {
+            fields.records("sources", std::iter::empty::<EndpointJson<'_>>())?;
         }
         Ok(())
     }
 }
 
-/// Whether there is but one end of a role, which is written as itself and not in an array.
-fn is_single(role: Role) -> bool {
-    matches!(role, Role::Target | Role::Caller)
+/// Returns `true` if a relationship has only one endpoint of a role, which is written without an array.
+fn is_single(role: EndpointRole) -> bool {
+    matches!(role, EndpointRole::Target | EndpointRole::Caller)
 }
 
 fn each<'m, M: SerializeMap>(
-    fields: &mut Fields<'_, M>,
+    fields: &mut JsonFields<'_, M>,
     key: &'static str,
-    ends: impl Iterator<Item = End<'m>>,
+    ends: impl Iterator<Item = EndpointJson<'m>>,
 ) -> Result<(), M::Error> {
     for end in ends {
         fields.record(key, end)?;
@@ -511,20 +519,25 @@ const RELATIONSHIP_EXTRAS: [(&str, RelationshipExtra); 7] = [
     ("condition", RelationshipExtra::Condition),
 ];
 
-struct End<'m>((u32, &'m RawEnd));
+struct EndpointJson<'m>((u32, &'m RawEndpoint));
 
-impl Record for End<'_> {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for EndpointJson<'_> {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         let (at, end) = self.0;
-        let extra = |key| fields.answer.model.end_extras.get(at, key);
-        let [table_id, table_name, column_type, function, kind] =
-            [EndExtra::TableId, EndExtra::TableName, EndExtra::ColumnType, EndExtra::Function, EndExtra::Kind]
-                .map(extra);
+        let extra = |key| fields.context.model.endpoint_extras.get(at, key);
+        let [table_id, table_name, column_type, function, kind] = [
+            EndpointExtra::TableId,
+            EndpointExtra::TableName,
+            EndpointExtra::ColumnType,
+            EndpointExtra::Function,
+            EndpointExtra::Kind,
+        ]
+        .map(extra);
         let (id_key, name_key) = match end.role {
-            Role::Target => ("targetId", "targetName"),
-            Role::Source | Role::Caller | Role::Callee => ("sourceId", "sourceName"),
+            EndpointRole::Target => ("targetId", "targetName"),
+            EndpointRole::Source | EndpointRole::Caller | EndpointRole::Callee => ("sourceId", "sourceName"),
         };
-        let name = if matches!(end.role, Role::Caller | Role::Callee) { "name" } else { "column" };
+        let name = if matches!(end.role, EndpointRole::Caller | EndpointRole::Callee) { "name" } else { "column" };
         fields.text("id", end.id)?;
         fields.text(name, end.name)?;
         fields.text("type", kind)?;
@@ -542,13 +555,13 @@ impl Record for End<'_> {
 }
 
 fn transforms_of(model: &Model, end: u32) -> &[RawTransform] {
-    let from = model.transforms.partition_point(|transform| transform.end < end);
-    let to = model.transforms.partition_point(|transform| transform.end <= end);
+    let from = model.transforms.partition_point(|transform| transform.endpoint < end);
+    let to = model.transforms.partition_point(|transform| transform.endpoint <= end);
     model.transforms.get(from..to).unwrap_or_default()
 }
 
-impl Record for RawTransform {
-    fn write<M: SerializeMap>(&self, fields: &mut Fields<'_, M>) -> Result<(), M::Error> {
+impl WriteFields for RawTransform {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         fields.text("type", self.kind)?;
         fields.text("code", self.code)?;
         fields.coordinates_if_any("coordinates", self.coordinates)

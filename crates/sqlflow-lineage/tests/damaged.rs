@@ -61,7 +61,7 @@ fn a_damaged_document_is_refused_or_gives_a_lineage_that_answers_questions() {
                 for flow in lineage.column_flows() {
                     assert!(!flow.to_string().is_empty());
                 }
-                let ends = lineage.relationships().flat_map(|relationship| relationship.ends());
+                let ends = lineage.relationships().flat_map(|relationship| relationship.endpoints());
                 assert!(ends.count() >= lineage.unresolved().count());
                 for object in lineage.objects() {
                     let _ = (

@@ -247,7 +247,7 @@ fn details(lineage: &Lineage) -> String {
         .collect();
     let ends: BTreeSet<_> = lineage
         .relationships()
-        .flat_map(|relationship| relationship.ends())
+        .flat_map(|relationship| relationship.endpoints())
         .map(|end| format!("{} {:?} {} {:?}", end.id(), end.name(), end.is_resolved(), end.parent_name()))
         .collect();
     let errors: Vec<_> = lineage.errors().map(|error| error.message().to_owned()).collect();

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use super::{Diagram, DiagramContent};
-use crate::names::{Part, is_default, object_parts, parts, tail_fits};
+use crate::names::{NamePart, is_default, object_parts, parts, tail_fits};
 use crate::{Object, Vertex};
 
 const HEADER: &str = "source_db,source_schema,source_table,source_column,target_db,target_schema,target_table,\
@@ -86,7 +86,7 @@ fn database_schema_table(object: Object<'_>) -> [String; 3] {
 }
 
 /// Removes the name of a container from the end of a qualified name. Returns `true` if the name ended with it.
-fn remove_suffix(name: &mut Vec<Part<'_>>, container: &str) -> bool {
+fn remove_suffix(name: &mut Vec<NamePart<'_>>, container: &str) -> bool {
     let container = parts(container);
     let ends = container.iter().all(|part| !part.written.is_empty()) && tail_fits(&container, name);
     if ends {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::super::Inner;
+use super::super::LineageInner;
 use super::super::kinds::{EffectType, RelationType};
 use super::super::view::{Column, Object, Process, Relationship};
 use super::walk::{StopAt, WalkRules, nodes_of_object};
@@ -113,7 +113,7 @@ pub struct Impact<'a> {
 }
 
 /// Returns the processes of the relationships between some nodes and the nearest stored objects.
-fn processes(inner: &Inner, nodes: impl IntoIterator<Item = Node>, direction: Direction) -> Vec<Process<'_>> {
+fn processes(inner: &LineageInner, nodes: impl IntoIterator<Item = Node>, direction: Direction) -> Vec<Process<'_>> {
     let mut rules = WalkRules::new(inner, direction);
     rules.follow(DEPENDENCIES);
     rules.stop_at = StopAt::StoredColumnsAndRecordSets;

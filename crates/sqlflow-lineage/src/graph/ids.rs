@@ -1,7 +1,7 @@
 //! The record that an id belongs to.
 
 use super::super::intern::Symbol;
-use super::super::model::{EndExtra, Model, NONE, RawEnd};
+use super::super::model::{EndpointExtra, Model, NONE, RawEndpoint};
 
 /// The records of all ids. Ids are symbols, so each table has an entry for every symbol.
 pub(crate) struct Ids {
@@ -90,12 +90,12 @@ impl Node {
 }
 
 /// Returns the node of an endpoint. For the argument of a routine, it is the routine.
-pub(crate) fn node_of(model: &Model, ids: &Ids, at: u32, end: &RawEnd) -> Option<Node> {
+pub(crate) fn node_of(model: &Model, ids: &Ids, at: u32, end: &RawEndpoint) -> Option<Node> {
     if let Some(column) = ids.column(end.id) {
         return Some(Node::Column(column));
     }
     let object = ids.object(end.id).or_else(|| {
-        let table = model.end_extras.get(at, EndExtra::TableId);
+        let table = model.endpoint_extras.get(at, EndpointExtra::TableId);
         ids.object(table)
     });
     let object = object.or_else(|| ids.routine_of_argument(end.id));

@@ -97,8 +97,8 @@ impl Adjacency {
 
 fn each_node(model: &Model, ids: &Ids, direction: Direction, mut visit: impl FnMut(usize, u32)) {
     for (at, relationship) in (0..).zip(&model.relationships) {
-        let ends = relationship.ends;
-        for (end_at, end) in ends.indices().zip(ends.of(&model.ends)) {
+        let ends = relationship.endpoints;
+        for (end_at, end) in ends.indices().zip(ends.of(&model.endpoints)) {
             if direction.goes_to(end.role)
                 && let Some(node) = node_of(model, ids, end_at, end)
             {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::super::Inner;
+use super::super::LineageInner;
 use super::super::view::{Column, Object};
 use super::Node;
 use super::walk::nodes_of_object;
@@ -17,7 +17,7 @@ pub enum Vertex<'a> {
 }
 
 impl<'a> Vertex<'a> {
-    pub(crate) fn new(inner: &'a Inner, node: Node) -> Self {
+    pub(crate) fn new(inner: &'a LineageInner, node: Node) -> Self {
         match node {
             Node::Column(at) => Self::Column(Column::new(inner, at)),
             Node::Object(at) => Self::Object(Object::new(inner, at)),
@@ -47,7 +47,7 @@ impl<'a> Vertex<'a> {
         }
     }
 
-    pub(crate) fn inner(self) -> &'a Inner {
+    pub(crate) fn inner(self) -> &'a LineageInner {
         match self {
             Self::Column(column) => column.inner,
             Self::Object(object) => object.inner,

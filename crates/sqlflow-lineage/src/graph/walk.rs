@@ -2,17 +2,17 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::super::Inner;
+use super::super::LineageInner;
 use super::super::intern::Symbol;
 use super::super::kinds::{ObjectKind, RelationType};
-use super::super::model::{RawEnd, RawRelationship, RelationshipExtra};
+use super::super::model::{RawEndpoint, RawRelationship, RelationshipExtra};
 use super::ids::{Node, node_of};
 use super::{Direction, Vertex};
 
 /// The relationships that a walk follows, and the nodes that it stops at.
 #[derive(Clone)]
 pub(crate) struct WalkRules<'a> {
-    pub(crate) inner: &'a Inner,
+    pub(crate) inner: &'a LineageInner,
     pub(crate) direction: Direction,
     /// The relation types that are followed, as symbols of the lineage.
     types: Vec<Symbol>,
@@ -75,7 +75,7 @@ pub(crate) struct Hop {
 #[derive(Clone, Copy)]
 enum Step<'m> {
     /// A step along a relationship, to one of its endpoints.
-    Relationship { at: u32, relationship: &'m RawRelationship, end: &'m RawEnd },
+    Relationship { at: u32, relationship: &'m RawRelationship, end: &'m RawEndpoint },
     /// A step between a column and the record set of its object.
     RecordSet,
 }
@@ -90,7 +90,7 @@ pub(crate) struct ExploredHop {
 
 impl<'a> WalkRules<'a> {
     /// Returns rules that follow `fdd` and walk through intermediate results.
-    pub(crate) fn new(inner: &'a Inner, direction: Direction) -> Self {
+    pub(crate) fn new(inner: &'a LineageInner, direction: Direction) -> Self {
         let mut rules = Self {
             inner,
             direction,
@@ -279,8 +279,8 @@ impl<'a> WalkRules<'a> {
             if !self.types.contains(&relationship.kind) || !enter(at) {
                 continue;
             }
-            let ends = relationship.ends;
-            for (end_at, end) in ends.indices().zip(ends.of(&model.ends)) {
+            let ends = relationship.endpoints;
+            for (end_at, end) in ends.indices().zip(ends.of(&model.endpoints)) {
                 if self.direction.goes_to(end.role)
                     && let Some(next) = node_of(model, inner.ids(), end_at, end)
                 {
@@ -346,11 +346,11 @@ impl<'a> WalkRules<'a> {
 }
 
 /// Returns `true` if a database stores an object: it is neither an intermediate result nor a routine.
-pub(crate) fn is_stored(inner: &Inner, object: u32) -> bool {
+pub(crate) fn is_stored(inner: &LineageInner, object: u32) -> bool {
     inner.index().is_stored(object)
 }
 
 /// Returns the nodes of an object: its columns, and the object itself for relationships between whole tables.
-pub(crate) fn nodes_of_object(inner: &Inner, object: u32) -> impl Iterator<Item = Node> + '_ {
+pub(crate) fn nodes_of_object(inner: &LineageInner, object: u32) -> impl Iterator<Item = Node> + '_ {
     inner.model.columns_of(object).map(Node::Column).chain(std::iter::once(Node::Object(object)))
 }

@@ -3,7 +3,7 @@ use super::super::{Lineage, Mode};
 
 fn merged(lineages: &[&Lineage]) -> Lineage {
     let merged = Lineage::merge(lineages.iter().copied()).unwrap();
-    // Its spans and ids hold together.
+    // The spans and ids of the merged lineage are consistent, or reading it again would differ.
     let mut json = Vec::new();
     merged.write_json(&mut json).unwrap();
     assert_eq!(Lineage::from_slice(&json).unwrap(), merged);
@@ -18,26 +18,26 @@ fn flows(lineage: &Lineage) -> Vec<String> {
 }
 
 #[test]
-fn none_make_an_empty_lineage_and_one_stays_as_it_is() {
+fn merging_nothing_gives_an_empty_lineage_and_merging_one_returns_it() {
     let nothing = Lineage::merge(Vec::<Lineage>::new()).unwrap();
     assert_eq!((nothing.objects().len(), nothing.relationships().len()), (0, 0));
-    for body in FIXTURES {
-        let lineage = read(body);
+    for document in FIXTURES {
+        let lineage = read(document);
         let one = Lineage::merge([&lineage]).unwrap();
         assert_eq!(one, lineage);
         assert_eq!((one.code(), one.mode()), (lineage.code(), lineage.mode()));
-        // With one that says nothing more.
+        // Merging with an empty lineage changes nothing.
         assert_eq!(merged(&[&lineage, &nothing]), lineage);
         assert_eq!(merged(&[&nothing, &lineage]), lineage);
     }
 }
 
 #[test]
-fn an_answer_merged_with_itself_has_its_stored_objects_once() {
+fn a_lineage_merged_with_itself_has_its_stored_objects_once() {
     let lineage = read(LAYOUT_C1);
     let twice = merged(&[&lineage, &lineage]);
-    let count = |lineage: &Lineage, made_up: bool| {
-        lineage.objects().filter(|object| object.is_intermediate() == made_up).count()
+    let count = |lineage: &Lineage, intermediate: bool| {
+        lineage.objects().filter(|object| object.is_intermediate() == intermediate).count()
     };
     assert_eq!(count(&twice, false), count(&lineage, false));
     assert_eq!(count(&twice, true), 2 * count(&lineage, true));
@@ -52,7 +52,7 @@ fn an_answer_merged_with_itself_has_its_stored_objects_once() {
 }
 
 #[test]
-fn a_routine_joins_the_one_of_its_package() {
+fn a_routine_is_joined_with_the_routine_of_the_same_package() {
     let lineage = read(ROUTINES);
     let twice = merged(&[&lineage, &lineage]);
     assert_eq!(twice.objects().len(), lineage.objects().len());
@@ -64,7 +64,7 @@ fn a_routine_joins_the_one_of_its_package() {
 }
 
 #[test]
-fn flows_go_through_what_two_answers_share() {
+fn values_flow_through_the_objects_that_two_lineages_share() {
     let load = read_model(
         r#"{"id": "1", "name": "A", "type": "table", "columns": [{"id": "2", "name": "X"}]},
            {"id": "3", "name": "s.B", "type": "table", "columns": [{"id": "4", "name": "Y"}]}"#,
@@ -85,7 +85,7 @@ fn flows_go_through_what_two_answers_share() {
     let second = both.relationships().nth(1).unwrap();
     assert_eq!(second.sources().next().unwrap().parent_id(), Some("3"));
     assert_eq!(second.target().unwrap().object().unwrap().name(), "c");
-    // Counted up from the largest.
+    // New ids are counted up from the largest one.
     let mut ids: Vec<&str> = both.objects().map(|object| object.id()).collect();
     ids.extend(both.columns().map(|column| column.id()));
     ids.extend(both.relationships().map(|relationship| relationship.id()));
@@ -93,7 +93,7 @@ fn flows_go_through_what_two_answers_share() {
 }
 
 #[test]
-fn objects_that_one_answer_keeps_apart_stay_apart() {
+fn objects_that_one_lineage_keeps_apart_stay_apart() {
     let table = r#"{"id": "1", "name": "t", "type": "table"}"#;
     let one = read_model(table, "");
     let two = read_model(&format!(r#"{table}, {{"id": "2", "name": "T"}}, {{"id": "3", "name": "\"Tt\""}}"#), "");
@@ -104,7 +104,7 @@ fn objects_that_one_answer_keeps_apart_stay_apart() {
 }
 
 #[test]
-fn a_reference_to_nothing_never_finds_what_another_answer_has() {
+fn an_unresolved_reference_stays_unresolved_if_another_lineage_has_its_id() {
     let table = |id: &str| format!(r#"{{"id": "{id}", "name": "t{id}", "type": "table"}}"#);
     let lost =
         |id: &str| format!(r#"{{"type": "fdd", "target": {{"id": "{id}", "parentId": "{id}0"}}, "sources": []}}"#);
@@ -117,7 +117,7 @@ fn a_reference_to_nothing_never_finds_what_another_answer_has() {
 }
 
 #[test]
-fn an_end_without_an_id_does_not_mean_a_column_without_one() {
+fn an_endpoint_without_an_id_does_not_mean_a_column_without_an_id() {
     let with = |id: &str| format!(r#"{{"id": "1", "name": "t", "type": "table", "columns": [{{{id}"name": "c"}}]}}"#);
     let one = read_model(&with(r#""id": "2", "#), "");
     let two = read_model(&with(""), r#"{"type": "fdd", "target": {"column": "c"}, "sources": []}"#);
@@ -127,7 +127,7 @@ fn an_end_without_an_id_does_not_mean_a_column_without_one() {
 }
 
 #[test]
-fn merging_is_associative_but_for_ids() {
+fn merging_is_associative_except_for_ids() {
     let bodies = [LAYOUT_B, LAYOUT_C1, ROUTINES, SUMMARY].map(read);
     for a in &bodies {
         for b in &bodies {
@@ -145,7 +145,7 @@ fn merging_is_associative_but_for_ids() {
 }
 
 #[test]
-fn what_describes_one_answer_is_left_out_and_what_holds_for_all_is_kept() {
+fn properties_of_one_document_are_dropped_and_those_of_all_are_kept() {
     let both = merged(&[&read(LAYOUT_B), &read(SUMMARY)]);
     assert_eq!(both.mode(), Some(&Mode::Summary));
     assert!(both.summary().is_none() && both.code().is_none() && both.created_by().is_none());
@@ -157,7 +157,7 @@ fn what_describes_one_answer_is_left_out_and_what_holds_for_all_is_kept() {
 }
 
 #[test]
-fn coordinates_of_all_answers_come_one_after_the_other() {
+fn the_coordinates_of_all_lineages_are_kept_in_order() {
     let at = |line: u32| {
         read_model(
             &format!(

@@ -8,7 +8,7 @@ use super::datasets::{Dataset, Datasets, field_name};
 use crate::graph::Node;
 use crate::graph::walk::{Hop, HopAttributes};
 use crate::kinds::{ClauseType, RelationType};
-use crate::{Column, Inner};
+use crate::{Column, LineageInner};
 
 const AGGREGATES: [&str; 24] = [
     "any_value",
@@ -120,7 +120,7 @@ fn drop_unspecified_influences(transformations: &mut BTreeSet<Transformation<'_>
 }
 
 /// Returns the field of a node. Record sets and whole objects are not fields.
-fn field(inner: &Inner, node: Node) -> Option<String> {
+fn field(inner: &LineageInner, node: Node) -> Option<String> {
     match node {
         Node::Column(at) => Some(Column::new(inner, at)).filter(|column| !column.is_record_set()).map(field_name),
         Node::Object(_) => None,
@@ -132,7 +132,7 @@ fn input(datasets: &Datasets<'_, '_>, hop: &Hop) -> Option<(usize, String)> {
     Some((datasets.index_of_object(datasets.rules.object_of(hop.to)?)?, field))
 }
 
-fn transformation(inner: &Inner, attributes: HopAttributes) -> Transformation<'_> {
+fn transformation(inner: &LineageInner, attributes: HopAttributes) -> Transformation<'_> {
     let texts = &inner.model.texts;
     let function = texts.get_present(attributes.function).filter(|name| !name.is_empty());
     let called = function.map(bare_function);
@@ -163,7 +163,7 @@ fn bare_function(name: &str) -> String {
 }
 
 /// Returns the subtype of an influence, as far as its clause determines it.
-fn subtype_of_clause(inner: &Inner, attributes: HopAttributes) -> Option<&'static str> {
+fn subtype_of_clause(inner: &LineageInner, attributes: HopAttributes) -> Option<&'static str> {
     let texts = &inner.model.texts;
     let clause = texts.get(attributes.clause);
     match ClauseType::from(clause) {

@@ -7,10 +7,10 @@ use super::namespace::{namespace, server_name};
 use crate::graph::walk::{Hop, WalkRules, is_stored, nodes_of_object};
 use crate::graph::{Node, node_of};
 use crate::kinds::{EffectType, RelationType};
-use crate::model::{Role, indices};
-use crate::names::{Part, object_parts};
+use crate::model::{EndpointRole, indices};
+use crate::names::{NamePart, object_parts};
 use crate::view::{Object, Server};
-use crate::{Column, Inner};
+use crate::{Column, LineageInner};
 
 /// The datasets of an event.
 pub(super) struct Datasets<'a, 'e> {
@@ -117,7 +117,7 @@ impl<'a, 'e> Datasets<'a, 'e> {
 
 /// Returns `true` if a hop contributes to its target. A foreign key or a join between stored columns only compares
 /// them, and a step from a column to the record set of its own object contributes nothing.
-fn is_flow(inner: &Inner, hop: &Hop) -> bool {
+fn is_flow(inner: &LineageInner, hop: &Hop) -> bool {
     let texts = &inner.model.texts;
     let relation = RelationType::from(texts.get(hop.attributes.relation));
     let effect = texts.get_present(hop.attributes.effect);
@@ -130,7 +130,7 @@ fn is_flow(inner: &Inner, hop: &Hop) -> bool {
 
 /// Returns the objects of every single relationship, because what a query reads may be stored nowhere, and what is
 /// written may come from no stored object.
-fn accessed_by_relationships(inner: &Inner) -> AccessedObjects {
+fn accessed_by_relationships(inner: &LineageInner) -> AccessedObjects {
     let model = &inner.model;
     let mut accessed = AccessedObjects::default();
     for relationship in &model.relationships {
@@ -139,7 +139,7 @@ fn accessed_by_relationships(inner: &Inner) -> AccessedObjects {
         if is_foreign_key || !EXPRESSIBLE_TYPES.contains(&kind) {
             continue;
         }
-        for (at, end) in relationship.ends.indices().zip(relationship.ends.of(&model.ends)) {
+        for (at, end) in relationship.endpoints.indices().zip(relationship.endpoints.of(&model.endpoints)) {
             let object = match node_of(model, inner.ids(), at, end) {
                 Some(Node::Column(column)) => Column::new(inner, column).object().at,
                 Some(Node::Object(object)) => object,
@@ -149,7 +149,7 @@ fn accessed_by_relationships(inner: &Inner) -> AccessedObjects {
                 continue;
             }
             match end.role {
-                Role::Target if kind != RelationType::Join => accessed.written.insert(object),
+                EndpointRole::Target if kind != RelationType::Join => accessed.written.insert(object),
                 _ => accessed.read.insert(object),
             };
         }
@@ -158,12 +158,16 @@ fn accessed_by_relationships(inner: &Inner) -> AccessedObjects {
 }
 
 /// Returns the vendor of each server.
-fn vendors(inner: &Inner) -> HashMap<&str, Option<&str>> {
+fn vendors(inner: &LineageInner) -> HashMap<&str, Option<&str>> {
     let servers = indices(&inner.model.scopes).map(|at| Server::new(inner, at));
     servers.filter(|server| server.vendor().is_some()).map(|server| (server.name(), server.vendor())).collect()
 }
 
-fn vendor<'a>(inner: &'a Inner, servers: &HashMap<&str, Option<&'a str>>, object: Object<'_>) -> Option<&'a str> {
+fn vendor<'a>(
+    inner: &'a LineageInner,
+    servers: &HashMap<&str, Option<&'a str>>,
+    object: Object<'_>,
+) -> Option<&'a str> {
     let own = object.server().and_then(|server| servers.get(server).copied().flatten());
     own.or_else(|| inner.model.texts.get_present(inner.model.vendor))
 }
@@ -195,5 +199,5 @@ impl<'a> Dataset<'a> {
 }
 
 pub(super) fn field_name(column: Column<'_>) -> String {
-    Part::new(column.name()).unquoted()
+    NamePart::new(column.name()).unquoted()
 }

@@ -1,4 +1,4 @@
-//! What every part of the reader writes into.
+//! The model under construction, which every part of the reader writes into.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,34 +8,34 @@ use serde::de;
 use super::super::Lineage;
 use super::super::error::{ReadError, ReadErrorKind};
 use super::super::intern::Symbol;
-use super::super::model::{Full, Model, NONE, RawBusiestTable, RawProcess, Scope, ScopeKind, Span, push};
-use super::record::Path;
+use super::super::model::{ArenaFull, Model, NONE, RawBusiestTable, RawProcess, RawScope, ScopeKind, Span, push};
+use super::fields::JsonPath;
 
-/// Why reading had to stop, beside the JSON itself.
+/// A limit of the model that ends reading, although the JSON is sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    Full(&'static str),
+pub(super) enum LimitExceeded {
+    TooMany(&'static str),
     TooDeep,
 }
 
-impl From<Full> for Fault {
-    fn from(Full(what): Full) -> Self {
-        Self::Full(what)
+impl From<ArenaFull> for LimitExceeded {
+    fn from(ArenaFull(what): ArenaFull) -> Self {
+        Self::TooMany(what)
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full(what) => write!(f, "more {what} than 32 bits can count"),
+            Self::TooMany(what) => write!(f, "more {what} than 32 bits can count"),
             Self::TooDeep => f.write_str("nested too deeply"),
         }
     }
 }
 
-/// What `data` was, at the top of an envelope.
+/// The shape of `data` at the top of an envelope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Data {
+pub(super) enum DataShape {
     #[default]
     Absent,
     Null,
@@ -43,52 +43,52 @@ pub(super) enum Data {
     Other,
 }
 
-/// What the envelope said; what it means is decided when all of it was read, as keys come in any order.
+/// The content of the envelope. It is interpreted when all of it is read, because keys come in any order.
 #[derive(Default)]
-pub(super) struct Envelope {
+pub(super) struct EnvelopeState {
     pub(super) code: Option<i64>,
     pub(super) error: Option<String>,
     pub(super) message: Option<String>,
-    pub(super) data: Data,
-    /// Something that only lineage has was seen.
+    pub(super) data: DataShape,
+    /// `true` if the document has something that only lineage has.
     pub(super) is_lineage: bool,
 }
 
-/// Past this many different paths, unknown fields are counted under one entry: a hostile body must not make
-/// the list of what was not understood longer than the body.
-const UNKNOWN_PATHS: usize = 1000;
+/// Beyond this many different paths, unknown fields are counted under one entry, so that the list for a hostile document
+/// does not become longer than the document.
+const MAX_UNKNOWN_PATHS: usize = 1000;
 const OTHER_PATHS: &str = "…";
 
 #[derive(Default)]
 pub(super) struct Builder {
     pub(super) model: Model,
-    pub(super) envelope: Envelope,
-    /// The hash codes of neighbouring coordinates are mostly the same.
+    pub(super) envelope: EnvelopeState,
+    /// The hash code of the previous coordinate, because neighbours mostly have the same.
     pub(super) last_hash: Symbol,
-    /// The tables of the summary that is being read.
+    /// The busiest tables of the summary that is being read.
     pub(super) busiest: Vec<RawBusiestTable>,
-    fault: Option<Fault>,
+    fault: Option<LimitExceeded>,
     processes: HashMap<Symbol, u32>,
     scopes: HashMap<(u32, ScopeKind, Symbol), u32>,
 }
 
 impl Builder {
-    pub(super) fn fault(&self) -> Option<Fault> {
+    pub(super) fn fault(&self) -> Option<LimitExceeded> {
         self.fault
     }
 
-    /// Remembers why reading stops and makes the parser stop.
-    pub(super) fn fail<E: de::Error>(&mut self, fault: impl Into<Fault>) -> E {
+    /// Records the limit that was exceeded and returns an error that stops the parser.
+    pub(super) fn fail<E: de::Error>(&mut self, fault: impl Into<LimitExceeded>) -> E {
         let fault = fault.into();
         self.fault = Some(fault);
         E::custom(fault)
     }
 
-    /// Counts something that was not understood.
-    pub(super) fn note(&mut self, path: &Path<'_>) {
+    /// Counts a field or value that was not understood.
+    pub(super) fn note(&mut self, path: &JsonPath<'_>) {
         let mut path = path.to_string();
         let unknown = &mut self.model.unknown;
-        if unknown.len() >= UNKNOWN_PATHS && !unknown.contains_key(&path) {
+        if unknown.len() >= MAX_UNKNOWN_PATHS && !unknown.contains_key(&path) {
             OTHER_PATHS.clone_into(&mut path);
         }
         *unknown.entry(path).or_default() += 1;
@@ -110,8 +110,8 @@ impl Builder {
         }
     }
 
-    pub(super) fn open_scope(&mut self, kind: ScopeKind, parent: u32) -> Result<u32, Full> {
-        let scope = Scope {
+    pub(super) fn open_scope(&mut self, kind: ScopeKind, parent: u32) -> Result<u32, ArenaFull> {
+        let scope = RawScope {
             kind,
             name: Symbol::ABSENT,
             parent,
@@ -122,8 +122,8 @@ impl Builder {
         push(&mut self.model.scopes, scope, "scopes")
     }
 
-    /// The scope that a flat object names in its own fields, made if it is the first one there.
-    pub(super) fn named_scope(&mut self, parent: u32, kind: ScopeKind, name: Symbol) -> Result<u32, Full> {
+    /// Returns the scope that a flat object names in its own fields, and adds it if it is new.
+    pub(super) fn named_scope(&mut self, parent: u32, kind: ScopeKind, name: Symbol) -> Result<u32, ArenaFull> {
         if name.is_absent() {
             return Ok(parent);
         }
@@ -138,8 +138,8 @@ impl Builder {
         Ok(scope)
     }
 
-    /// Adds a process; one whose id was seen before (they come in up to three places) only fills what was absent.
-    pub(super) fn add_process(&mut self, process: RawProcess) -> Result<(), Full> {
+    /// Adds a process. If its id is known (documents list a process in up to three places), only absent fields are filled.
+    pub(super) fn add_process(&mut self, process: RawProcess) -> Result<(), ArenaFull> {
         let known = self.processes.get(&process.id).and_then(|&at| self.model.processes.get_mut(at as usize));
         if let Some(known) = known {
             let kept = fill(known, process);
@@ -155,7 +155,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Gives back the room of coordinates that nothing names, if they are the last ones.
+    /// Removes coordinates that nothing refers to, if they are the last ones.
     fn forget_last_coordinates(&mut self, span: Span) {
         let coordinates = &mut self.model.coordinates;
         if span.indices().end as usize == coordinates.len() {
@@ -163,20 +163,20 @@ impl Builder {
         }
     }
 
-    /// Decides what the answer was, now that all of it is known.
+    /// Returns the lineage, or the error that the envelope reports, now that the whole document is read.
     pub(super) fn finish(mut self) -> Result<Lineage, ReadError> {
         let envelope = std::mem::take(&mut self.envelope);
         let words = envelope.error.as_deref().or(envelope.message.as_deref());
         let failed = match envelope.code {
             Some(code) => !(200..300).contains(&code),
-            None => !envelope.is_lineage && words.is_some() && envelope.data != Data::Object,
+            None => !envelope.is_lineage && words.is_some() && envelope.data != DataShape::Object,
         };
         if failed {
             let detail = match envelope.code {
-                Some(code) => format!("the server answered with code {code}"),
-                None => "the server answered with an error".to_owned(),
+                Some(code) => format!("the server responded with code {code}"),
+                None => "the server responded with an error".to_owned(),
             };
-            return Err(ReadError::new(ReadErrorKind::Failed, detail).answered(envelope.code, words));
+            return Err(ReadError::new(ReadErrorKind::Failed, detail).with_envelope(envelope.code, words));
         }
         if !envelope.is_lineage {
             return Err(no_lineage(&envelope, words));
@@ -184,32 +184,33 @@ impl Builder {
         self.model.code = envelope.code;
         self.model.warnings = envelope.error;
         if envelope.message.is_some() {
-            // Only failures were seen with a message; beside data it may say no more than "success".
-            self.note(&Path::ROOT.then("message"));
+            // Only failures have been seen with a message; together with data it may say no more than "success".
+            self.note(&JsonPath::ROOT.then("message"));
         }
         self.model.settle();
         Ok(Lineage::from_model(self.model))
     }
 }
 
-fn no_lineage(envelope: &Envelope, words: Option<&str>) -> ReadError {
-    let nothing = matches!(envelope.data, Data::Null) || (envelope.data == Data::Absent && envelope.code.is_some());
+fn no_lineage(envelope: &EnvelopeState, words: Option<&str>) -> ReadError {
+    let nothing =
+        matches!(envelope.data, DataShape::Null) || (envelope.data == DataShape::Absent && envelope.code.is_some());
     let (kind, detail) = if nothing {
         (
             ReadErrorKind::NoData,
-            "the server's envelope says success but holds no data; has the job finished, and does it exist?",
+            "the response says success but holds no data; check that the job exists and has finished",
         )
     } else {
         (
             ReadErrorKind::NotLineage,
-            "the JSON holds none of `dbobjs`, `relationships`, `sqlflow` or `summary`; is this the answer of another \
-             operation?",
+            "the JSON holds none of `dbobjs`, `relationships`, `sqlflow` or `summary`; check that it is the response of \
+             a lineage operation",
         )
     };
-    ReadError::new(kind, detail).answered(envelope.code, words)
+    ReadError::new(kind, detail).with_envelope(envelope.code, words)
 }
 
-/// Fills what is absent; answers whether the coordinates were taken too.
+/// Fills absent fields and returns `true` if the coordinates were used too.
 fn fill(known: &mut RawProcess, more: RawProcess) -> bool {
     known.name = known.name.or(more.name);
     known.kind = known.kind.or(more.kind);

@@ -1,4 +1,4 @@
-//! Places in the SQL: `[{"x":1,"y":8,"hashCode":"0"}, …]`, `[[1,8,"0"], …]`, or the text `"[1,8,0],[1,13,0]"`.
+//! Coordinates in the SQL: `[{"x":1,"y":8,"hashCode":"0"}, …]`, `[[1,8,"0"], …]`, or the text `"[1,8,0],[1,13,0]"`.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::super::intern::Symbol;
 use super::super::model::{RawCoordinate, Span, index_of_next, push};
-use super::builder::{Builder, Fault};
-use super::record::{Path, Record, Value, fields, read_fields};
+use super::builder::{Builder, LimitExceeded};
+use super::fields::{FieldValue, JsonPath, RecordReader, fields, read_fields};
 use super::value::Skip;
 
 fields!(CoordinateField {
@@ -16,25 +16,25 @@ fields!(CoordinateField {
     HashCode = "hashCode",
 });
 
-/// A number that is not there, as servers write it.
+/// The number that servers write if they do not know a line or column.
 const NOWHERE: i32 = -1;
 
-struct Coordinate(RawCoordinate);
+struct CoordinateReader(RawCoordinate);
 
-impl Coordinate {
+impl CoordinateReader {
     fn new() -> Self {
         Self(RawCoordinate { x: NOWHERE, y: NOWHERE, hash: Symbol::ABSENT })
     }
 }
 
-impl Record for Coordinate {
+impl RecordReader for CoordinateReader {
     type Field = CoordinateField;
 
     #[inline]
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
         field: CoordinateField,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         match field {
@@ -45,7 +45,7 @@ impl Record for Coordinate {
         Ok(())
     }
 
-    fn close(self, builder: &mut Builder) -> Result<(), Fault> {
+    fn close(self, builder: &mut Builder) -> Result<(), LimitExceeded> {
         push(&mut builder.model.coordinates, self.0, "coordinates")?;
         Ok(())
     }
@@ -54,11 +54,11 @@ impl Record for Coordinate {
 /// Reads a list of coordinates straight into their arena.
 pub(super) struct CoordinatesSeed<'b> {
     builder: &'b mut Builder,
-    path: &'b Path<'b>,
+    path: &'b JsonPath<'b>,
 }
 
 impl<'b> CoordinatesSeed<'b> {
-    pub(super) fn new(builder: &'b mut Builder, path: &'b Path<'b>) -> Self {
+    pub(super) fn new(builder: &'b mut Builder, path: &'b JsonPath<'b>) -> Self {
         Self { builder, path }
     }
 
@@ -70,7 +70,7 @@ impl<'b> CoordinatesSeed<'b> {
     fn read<E, F>(self, read: F) -> Result<Span, E>
     where
         E: serde::de::Error,
-        F: FnOnce(&mut Builder, &Path<'_>) -> Result<(), E>,
+        F: FnOnce(&mut Builder, &JsonPath<'_>) -> Result<(), E>,
     {
         let Self { builder, path } = self;
         let start = index_of_next(&builder.model.coordinates, "coordinates").map_err(|full| builder.fail::<E>(full))?;
@@ -98,8 +98,9 @@ impl<'de> Visitor<'de> for CoordinatesSeed<'_> {
         self.read(|builder, path| {
             let path = &path.element();
             while let Some(part) = seq.next_element_seed(ElementSeed { builder, path, depth: 0 })? {
-                // A list of three bare numbers would be one coordinate without brackets around it; none was seen.
-                if matches!(part, Part::Scalar(_)) {
+                // A list of three bare numbers would be one coordinate without brackets around it; no server has been seen
+                // writing that.
+                if matches!(part, ListElement::Scalar(_)) {
                     builder.note(path);
                 }
             }
@@ -154,10 +155,10 @@ impl<'de> Visitor<'de> for CoordinatesSeed<'_> {
 
 fn read_coordinate<'de, A: MapAccess<'de>>(
     builder: &mut Builder,
-    path: &Path<'_>,
+    path: &JsonPath<'_>,
     map: &mut A,
 ) -> Result<(), A::Error> {
-    let mut coordinate = Coordinate::new();
+    let mut coordinate = CoordinateReader::new();
     read_fields(&mut coordinate, builder, path, map)?;
     coordinate.close(builder).map_err(|fault| builder.fail(fault))
 }
@@ -169,7 +170,7 @@ fn add<E: serde::de::Error>(builder: &mut Builder, x: i32, y: i32, hash: &str) -
         .map_err(|full| builder.fail(full))
 }
 
-/// The `[x,y,hash]` groups of a text; `None` for what is none.
+/// Returns the `[x,y,hash]` groups of a text; `None` for a group that is malformed.
 fn written_coordinates(text: &str) -> impl Iterator<Item = Option<(i32, i32, &str)>> {
     text.split(']')
         .map(|group| group.trim_matches(|c: char| c == ',' || c == '[' || c.is_whitespace()))
@@ -185,32 +186,34 @@ fn written_coordinate(group: &str) -> Option<(i32, i32, &str)> {
     Some((x, y, hash.trim_matches(|c: char| c == '"' || c.is_whitespace())))
 }
 
-/// What one element of a list was.
-enum Part {
+/// An element of a list, after it was read.
+enum ListElement {
+    /// A scalar, which may be a part of a coordinate.
     Scalar(Symbol),
+    /// Anything else, which is already in the model.
     Read,
 }
 
 struct ElementSeed<'b> {
     builder: &'b mut Builder,
-    path: &'b Path<'b>,
+    path: &'b JsonPath<'b>,
     depth: u8,
 }
 
-/// Lists in lists are taken apart to this depth; none deeper was seen than one.
-const DEEPEST: u8 = 4;
+/// Lists in lists are read to this depth; no server has been seen writing more than one level.
+const MAX_DEPTH: u8 = 4;
 
 impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
-    type Value = Part;
+    type Value = ListElement;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Part, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ListElement, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl ElementSeed<'_> {
-    fn scalar<E: serde::de::Error>(self, text: &str) -> Result<Part, E> {
-        self.builder.intern(text).map(Part::Scalar)
+    fn scalar<E: serde::de::Error>(self, text: &str) -> Result<ListElement, E> {
+        self.builder.intern(text).map(ListElement::Scalar)
     }
 
     fn finish_list<E: serde::de::Error>(self, parts: &[Symbol]) -> Result<(), E> {
@@ -234,68 +237,68 @@ impl ElementSeed<'_> {
 }
 
 impl<'de> Visitor<'de> for ElementSeed<'_> {
-    type Value = Part;
+    type Value = ListElement;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a coordinate")
     }
 
     #[inline]
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Part, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ListElement, A::Error> {
         read_coordinate(self.builder, self.path, &mut map)?;
-        Ok(Part::Read)
+        Ok(ListElement::Read)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Part, A::Error> {
-        if self.depth >= DEEPEST {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<ListElement, A::Error> {
+        if self.depth >= MAX_DEPTH {
             Skip::new(self.builder).visit_seq(seq)?;
             self.builder.note(self.path);
-            return Ok(Part::Read);
+            return Ok(ListElement::Read);
         }
         let mut parts = Vec::new();
         while let Some(part) =
             seq.next_element_seed(ElementSeed { builder: self.builder, path: self.path, depth: self.depth + 1 })?
         {
-            // One more than a coordinate has is enough to tell that it is none.
-            if let Part::Scalar(part) = part
+            // One part more than a coordinate has is enough to see that the list is no coordinate.
+            if let ListElement::Scalar(part) = part
                 && parts.len() <= 3
             {
                 parts.push(part);
             }
         }
         self.finish_list(&parts)?;
-        Ok(Part::Read)
+        Ok(ListElement::Read)
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Part, E> {
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ListElement, E> {
         self.scalar(text)
     }
 
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Part, E> {
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<ListElement, E> {
         self.scalar(&number.to_string())
     }
 
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Part, E> {
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<ListElement, E> {
         self.scalar(&number.to_string())
     }
 
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Part, E> {
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<ListElement, E> {
         self.scalar(&number.to_string())
     }
 
-    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Part, E> {
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<ListElement, E> {
         self.scalar(&value.to_string())
     }
 
-    fn visit_unit<E>(self) -> Result<Part, E> {
-        Ok(Part::Read)
+    fn visit_unit<E>(self) -> Result<ListElement, E> {
+        Ok(ListElement::Read)
     }
 
-    fn visit_none<E>(self) -> Result<Part, E> {
-        Ok(Part::Read)
+    fn visit_none<E>(self) -> Result<ListElement, E> {
+        Ok(ListElement::Read)
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Part, D::Error> {
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<ListElement, D::Error> {
         self.deserialize(deserializer)
     }
 }

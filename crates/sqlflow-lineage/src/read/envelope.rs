@@ -1,27 +1,26 @@
-//! What surrounds the model: the server's envelope, the four places the model sits in, the summary, errors and
-//! messages.
+//! The envelope of the server, the four places in which the model can be, the summary, errors and messages.
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess};
 
 use super::super::kinds::Mode;
 use super::super::model::{NONE, RawBusiestTable, RawDiagnostic, RawSummary, push};
-use super::builder::{Builder, Data, Fault};
-use super::flow::Relationship;
-use super::record::{Record, Shape, Value, fields, read_root};
-use super::tree::{Object, Process, Tree};
+use super::builder::{Builder, DataShape, LimitExceeded};
+use super::fields::{FieldValue, RecordReader, Shape, fields, read_root};
+use super::flow::RelationshipReader;
+use super::tree::{ObjectReader, ProcessReader, TreeReader};
 
-/// The seed of a whole answer.
-pub(super) struct Root<'b>(pub(super) &'b mut Builder);
+/// The seed of a whole document.
+pub(super) struct RootSeed<'b>(pub(super) &'b mut Builder);
 
-impl<'de> DeserializeSeed<'de> for Root<'_> {
+impl<'de> DeserializeSeed<'de> for RootSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        read_root(self.0, |_| Ok(Frame { depth: 0 }), deserializer)
+        read_root(self.0, |_| Ok(ContainerReader { depth: 0 }), deserializer)
     }
 }
 
-fields!(FrameField {
+fields!(ContainerField {
     Code = "code",
     Data = "data",
     Error = "error",
@@ -41,71 +40,76 @@ fields!(FrameField {
     Errors = "errors",
 });
 
-/// An object the model may sit in: the envelope, its `data`, or `sqlflow`. As the model is found in each of them, they
-/// are read as one kind of object that may hold another.
-struct Frame {
+/// A JSON object that may hold the model: the envelope, its `data`, or `sqlflow`.
+///
+/// The model can be in each of them, so they are read as one kind of object that may hold another of its kind.
+struct ContainerReader {
     depth: u8,
 }
 
-impl Frame {
+impl ContainerReader {
     /// `sqlflow` in `data` in the envelope.
-    const DEEPEST: u8 = 2;
+    const MAX_DEPTH: u8 = 2;
 
-    fn nested<'de, A: MapAccess<'de>>(&self, value: Value<'_, A>, builder: &mut Builder) -> Result<Shape, A::Error> {
+    fn nested<'de, A: MapAccess<'de>>(
+        &self,
+        value: FieldValue<'_, A>,
+        builder: &mut Builder,
+    ) -> Result<Shape, A::Error> {
         let depth = self.depth + 1;
-        if depth > Self::DEEPEST {
+        if depth > Self::MAX_DEPTH {
             value.unknown(builder)?;
             return Ok(Shape::Other);
         }
-        value.record(builder, move |_| Ok(Frame { depth }))
+        value.record(builder, move |_| Ok(ContainerReader { depth }))
     }
 }
 
-impl Record for Frame {
-    type Field = FrameField;
+impl RecordReader for ContainerReader {
+    type Field = ContainerField;
 
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
-        field: FrameField,
-        value: Value<'_, A>,
+        field: ContainerField,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         match field {
-            FrameField::Code if self.depth == 0 => {
+            ContainerField::Code if self.depth == 0 => {
                 builder.envelope.code = value.number(builder)?;
             }
-            FrameField::Data if self.depth == 0 => {
+            ContainerField::Data if self.depth == 0 => {
                 builder.envelope.data = match self.nested(value, builder)? {
-                    Shape::Null => Data::Null,
-                    Shape::Expected => Data::Object,
-                    Shape::Other => Data::Other,
+                    Shape::Null => DataShape::Null,
+                    Shape::Expected => DataShape::Object,
+                    Shape::Other => DataShape::Other,
                 };
             }
-            FrameField::Code | FrameField::Data => value.unknown(builder)?,
-            FrameField::Sqlflow => {
+            ContainerField::Code | ContainerField::Data => value.unknown(builder)?,
+            ContainerField::Sqlflow => {
                 if self.nested(value, builder)? == Shape::Expected {
                     builder.envelope.is_lineage = true;
                 }
             }
-            FrameField::Error => add_words(&mut value.words(builder)?, |b| &mut b.envelope.error, builder),
-            FrameField::Message => {
+            ContainerField::Error => add_words(&mut value.words(builder)?, |b| &mut b.envelope.error, builder),
+            ContainerField::Message => {
                 add_words(&mut value.words(builder)?, |b| &mut b.envelope.message, builder);
             }
-            FrameField::SessionId => {
+            ContainerField::SessionId => {
                 let id = value.text(builder)?;
                 builder.model.session_id = builder.model.session_id.or(id);
             }
-            FrameField::JobId => {
+            ContainerField::JobId => {
                 let id = value.text(builder)?;
                 builder.model.job_id = builder.model.job_id.or(id);
             }
-            FrameField::Job => keep(&mut value.json(builder)?, |b| &mut b.model.job, builder),
-            FrameField::Graph => keep(&mut value.json(builder)?, |b| &mut b.model.graph, builder),
-            FrameField::Vendor => {
+            ContainerField::Job => keep(&mut value.json(builder)?, |b| &mut b.model.job, builder),
+            ContainerField::Graph => keep(&mut value.json(builder)?, |b| &mut b.model.graph, builder),
+            ContainerField::Vendor => {
                 let vendor = value.text(builder)?;
                 builder.model.vendor = vendor.or(builder.model.vendor);
             }
-            FrameField::Mode => {
+            ContainerField::Mode => {
                 let mode = value.text(builder)?;
                 if let Some(mode) = builder.model.texts.get_present(mode) {
                     builder.model.mode = Some(Mode::from(mode));
@@ -117,25 +121,25 @@ impl Record for Frame {
         Ok(())
     }
 
-    fn close(self, _: &mut Builder) -> Result<(), Fault> {
+    fn close(self, _: &mut Builder) -> Result<(), LimitExceeded> {
         Ok(())
     }
 }
 
-/// The parts of the model itself.
+/// Reads a field of the model itself.
 fn model_field<'de, A: MapAccess<'de>>(
-    field: FrameField,
-    value: Value<'_, A>,
+    field: ContainerField,
+    value: FieldValue<'_, A>,
     builder: &mut Builder,
 ) -> Result<(), A::Error> {
     let shape = match field {
-        FrameField::Dbobjs => value.records_or_record(builder, Object::open_flat, |_| Ok(Tree))?,
-        FrameField::Relationships => value.records(builder, Relationship::open)?,
-        FrameField::Processes => value.records(builder, |_| Ok(Process::new(NONE)))?,
-        FrameField::Summary => value.record(builder, |_| Ok(Summary::default()))?,
-        // Errors alone do not make an answer lineage: other operations have them too.
-        FrameField::Errors | FrameField::Messages => {
-            value.records(builder, |_| Ok(Diagnostic::default()))?;
+        ContainerField::Dbobjs => value.records_or_record(builder, ObjectReader::open_flat, |_| Ok(TreeReader))?,
+        ContainerField::Relationships => value.records(builder, RelationshipReader::open)?,
+        ContainerField::Processes => value.records(builder, |_| Ok(ProcessReader::new(NONE)))?,
+        ContainerField::Summary => value.record(builder, |_| Ok(SummaryReader::default()))?,
+        // Errors alone do not make a document lineage: the responses of other operations have them too.
+        ContainerField::Errors | ContainerField::Messages => {
+            value.records(builder, |_| Ok(DiagnosticReader::default()))?;
             return Ok(());
         }
         _ => return value.unknown(builder),
@@ -146,7 +150,7 @@ fn model_field<'de, A: MapAccess<'de>>(
     Ok(())
 }
 
-/// Keeps the first of what may be found in several places.
+/// Keeps the first of several values that may be in several places.
 fn keep(found: &mut Option<String>, place: impl FnOnce(&mut Builder) -> &mut Option<String>, builder: &mut Builder) {
     let place = place(builder);
     if place.is_none() {
@@ -154,7 +158,7 @@ fn keep(found: &mut Option<String>, place: impl FnOnce(&mut Builder) -> &mut Opt
     }
 }
 
-/// Adds a line to words that may be found in several places.
+/// Appends a line to a message that may be in several places.
 fn add_words(
     found: &mut Option<String>,
     place: impl FnOnce(&mut Builder) -> &mut Option<String>,
@@ -183,15 +187,15 @@ fields!(SummaryField {
 });
 
 #[derive(Default)]
-struct Summary(RawSummary);
+struct SummaryReader(RawSummary);
 
-impl Record for Summary {
+impl RecordReader for SummaryReader {
     type Field = SummaryField;
 
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
         field: SummaryField,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         let summary = &mut self.0;
@@ -205,14 +209,14 @@ impl Record for Summary {
             SummaryField::Relationship => summary.relationships = value.number(builder)?,
             SummaryField::Busiest => {
                 builder.busiest.clear();
-                value.records(builder, |_| Ok(BusiestTable::default()))?;
+                value.records(builder, |_| Ok(BusiestTableReader::default()))?;
                 summary.busiest = std::mem::take(&mut builder.busiest);
             }
         }
         Ok(())
     }
 
-    fn close(self, builder: &mut Builder) -> Result<(), Fault> {
+    fn close(self, builder: &mut Builder) -> Result<(), LimitExceeded> {
         builder.model.summary = Some(self.0);
         Ok(())
     }
@@ -225,15 +229,15 @@ fields!(BusiestTableField {
 });
 
 #[derive(Default)]
-struct BusiestTable(RawBusiestTable);
+struct BusiestTableReader(RawBusiestTable);
 
-impl Record for BusiestTable {
+impl RecordReader for BusiestTableReader {
     type Field = BusiestTableField;
 
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
         field: BusiestTableField,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         match field {
@@ -244,7 +248,7 @@ impl Record for BusiestTable {
         Ok(())
     }
 
-    fn close(self, builder: &mut Builder) -> Result<(), Fault> {
+    fn close(self, builder: &mut Builder) -> Result<(), LimitExceeded> {
         builder.busiest.push(self.0);
         Ok(())
     }
@@ -260,15 +264,15 @@ fields!(DiagnosticField {
 });
 
 #[derive(Default)]
-struct Diagnostic(RawDiagnostic);
+struct DiagnosticReader(RawDiagnostic);
 
-impl Record for Diagnostic {
+impl RecordReader for DiagnosticReader {
     type Field = DiagnosticField;
 
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
         field: DiagnosticField,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         let diagnostic = &mut self.0;
@@ -287,7 +291,7 @@ impl Record for Diagnostic {
         Ok(())
     }
 
-    fn close(self, builder: &mut Builder) -> Result<(), Fault> {
+    fn close(self, builder: &mut Builder) -> Result<(), LimitExceeded> {
         push(&mut builder.model.diagnostics, self.0, "errors")?;
         Ok(())
     }

@@ -1,13 +1,14 @@
-//! Relationships and their ends.
+//! Relationships and their endpoints.
 
 use serde::de::MapAccess;
 
 use super::super::intern::Symbol;
 use super::super::model::{
-    EndExtra, RawEnd, RawRelationship, RawTransform, RelationshipExtra, Role, Span, index_of_next, push,
+    EndpointExtra, EndpointRole, RawEndpoint, RawRelationship, RawTransform, RelationshipExtra, Span, index_of_next,
+    push,
 };
-use super::builder::{Builder, Fault};
-use super::record::{Record, Value, fields};
+use super::builder::{Builder, LimitExceeded};
+use super::fields::{FieldValue, RecordReader, fields};
 
 fields!(RelationshipField {
     Id = "id",
@@ -27,20 +28,20 @@ fields!(RelationshipField {
     Condition = "condition",
 });
 
-pub(super) struct Relationship {
-    /// The index it will have.
+pub(super) struct RelationshipReader {
+    /// The index that the record will have.
     at: u32,
-    ends_from: u32,
+    endpoints_from: u32,
     raw: RawRelationship,
-    /// Types repeat from one relationship to the next.
+    /// The previous relationship, because types repeat from one relationship to the next.
     likely: RawRelationship,
 }
 
-impl Relationship {
-    pub(super) fn open(builder: &mut Builder) -> Result<Self, Fault> {
+impl RelationshipReader {
+    pub(super) fn open(builder: &mut Builder) -> Result<Self, LimitExceeded> {
         Ok(Self {
             at: index_of_next(&builder.model.relationships, "relationships")?,
-            ends_from: index_of_next(&builder.model.ends, "ends")?,
+            endpoints_from: index_of_next(&builder.model.endpoints, "endpoints")?,
             raw: RawRelationship::default(),
             likely: builder.model.relationships.last().copied().unwrap_or_default(),
         })
@@ -49,7 +50,7 @@ impl Relationship {
     fn extra<'de, A: MapAccess<'de>>(
         &self,
         key: RelationshipExtra,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         let text = value.text(builder)?;
@@ -58,13 +59,13 @@ impl Relationship {
     }
 }
 
-impl Record for Relationship {
+impl RecordReader for RelationshipReader {
     type Field = RelationshipField;
 
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
         field: RelationshipField,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         use RelationshipExtra as Extra;
@@ -74,16 +75,16 @@ impl Record for Relationship {
             RelationshipField::Effect => self.raw.effect = value.text_like(builder, self.likely.effect)?,
             RelationshipField::ProcessId => self.raw.process_id = value.text(builder)?,
             RelationshipField::Target => {
-                value.record(builder, |b| End::open(b, Role::Target))?;
+                value.record(builder, |b| EndpointReader::open(b, EndpointRole::Target))?;
             }
             RelationshipField::Sources => {
-                value.records(builder, |b| End::open(b, Role::Source))?;
+                value.records(builder, |b| EndpointReader::open(b, EndpointRole::Source))?;
             }
             RelationshipField::Caller => {
-                value.record(builder, |b| End::open(b, Role::Caller))?;
+                value.record(builder, |b| EndpointReader::open(b, EndpointRole::Caller))?;
             }
             RelationshipField::Callees => {
-                value.records(builder, |b| End::open(b, Role::Callee))?;
+                value.records(builder, |b| EndpointReader::open(b, EndpointRole::Callee))?;
             }
             RelationshipField::ProcessType => self.extra(Extra::ProcessType, value, builder)?,
             RelationshipField::Function => self.extra(Extra::Function, value, builder)?,
@@ -96,14 +97,14 @@ impl Record for Relationship {
         Ok(())
     }
 
-    fn close(mut self, builder: &mut Builder) -> Result<(), Fault> {
-        self.raw.ends = Span::since(self.ends_from, &builder.model.ends, "ends")?;
+    fn close(mut self, builder: &mut Builder) -> Result<(), LimitExceeded> {
+        self.raw.endpoints = Span::since(self.endpoints_from, &builder.model.endpoints, "endpoints")?;
         push(&mut builder.model.relationships, self.raw, "relationships")?;
         Ok(())
     }
 }
 
-fields!(EndField {
+fields!(EndpointField {
     Id = "id",
     Name = "column" | "name",
     ParentId = "parentId",
@@ -118,17 +119,17 @@ fields!(EndField {
     Transforms = "transforms",
 });
 
-struct End {
-    /// The index it will have.
+struct EndpointReader {
+    /// The index that the record will have.
     at: u32,
-    raw: RawEnd,
+    raw: RawEndpoint,
 }
 
-impl End {
-    fn open(builder: &mut Builder, role: Role) -> Result<Self, Fault> {
+impl EndpointReader {
+    fn open(builder: &mut Builder, role: EndpointRole) -> Result<Self, LimitExceeded> {
         Ok(Self {
-            at: index_of_next(&builder.model.ends, "ends")?,
-            raw: RawEnd {
+            at: index_of_next(&builder.model.endpoints, "endpoints")?,
+            raw: RawEndpoint {
                 id: Symbol::ABSENT,
                 name: Symbol::ABSENT,
                 parent_id: Symbol::ABSENT,
@@ -142,63 +143,65 @@ impl End {
 
     fn extra<'de, A: MapAccess<'de>>(
         &self,
-        key: EndExtra,
-        value: Value<'_, A>,
+        key: EndpointExtra,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         let text = value.text(builder)?;
-        builder.model.end_extras.add(self.at, key, text);
+        builder.model.endpoint_extras.add(self.at, key, text);
         Ok(())
     }
 
-    /// A source is often called as the target is, and parents repeat from one end to the next.
-    fn previous(builder: &Builder) -> Option<&RawEnd> {
-        builder.model.ends.last()
+    /// Returns the previous endpoint: a source often has the name of its target, and parents repeat from one endpoint to
+    /// the next.
+    fn previous(builder: &Builder) -> Option<&RawEndpoint> {
+        builder.model.endpoints.last()
     }
 }
 
-impl Record for End {
-    type Field = EndField;
+impl RecordReader for EndpointReader {
+    type Field = EndpointField;
 
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
-        field: EndField,
-        value: Value<'_, A>,
+        field: EndpointField,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         match field {
-            EndField::Id => self.raw.id = value.text(builder)?,
-            EndField::Name => {
+            EndpointField::Id => self.raw.id = value.text(builder)?,
+            EndpointField::Name => {
                 let likely = Self::previous(builder).map_or(Symbol::ABSENT, |end| end.name);
                 self.raw.name = value.text_like(builder, likely)?;
             }
-            EndField::ParentId => {
+            EndpointField::ParentId => {
                 let likely = Self::previous(builder).map_or(Symbol::ABSENT, |end| end.parent_id);
                 self.raw.parent_id = value.text_like(builder, likely)?;
             }
-            EndField::ParentName => {
+            EndpointField::ParentName => {
                 let likely = Self::previous(builder).map_or(Symbol::ABSENT, |end| end.parent_name);
                 self.raw.parent_name = value.text_like(builder, likely)?;
             }
-            EndField::Coordinates => {
+            EndpointField::Coordinates => {
                 self.raw.coordinates = value.coordinates(builder)?.or(self.raw.coordinates);
             }
-            EndField::ClauseType => self.raw.clause = value.text(builder)?,
-            EndField::TableId => self.extra(EndExtra::TableId, value, builder)?,
-            EndField::TableName => self.extra(EndExtra::TableName, value, builder)?,
-            EndField::ColumnType => self.extra(EndExtra::ColumnType, value, builder)?,
-            EndField::Function => self.extra(EndExtra::Function, value, builder)?,
-            EndField::Kind => self.extra(EndExtra::Kind, value, builder)?,
-            EndField::Transforms => {
-                let end = self.at;
-                value.records(builder, |_| Ok(Transform(RawTransform { end, ..RawTransform::default() })))?;
+            EndpointField::ClauseType => self.raw.clause = value.text(builder)?,
+            EndpointField::TableId => self.extra(EndpointExtra::TableId, value, builder)?,
+            EndpointField::TableName => self.extra(EndpointExtra::TableName, value, builder)?,
+            EndpointField::ColumnType => self.extra(EndpointExtra::ColumnType, value, builder)?,
+            EndpointField::Function => self.extra(EndpointExtra::Function, value, builder)?,
+            EndpointField::Kind => self.extra(EndpointExtra::Kind, value, builder)?,
+            EndpointField::Transforms => {
+                let endpoint = self.at;
+                value
+                    .records(builder, |_| Ok(TransformReader(RawTransform { endpoint, ..RawTransform::default() })))?;
             }
         }
         Ok(())
     }
 
-    fn close(self, builder: &mut Builder) -> Result<(), Fault> {
-        push(&mut builder.model.ends, self.raw, "ends")?;
+    fn close(self, builder: &mut Builder) -> Result<(), LimitExceeded> {
+        push(&mut builder.model.endpoints, self.raw, "endpoints")?;
         Ok(())
     }
 }
@@ -209,15 +212,15 @@ fields!(TransformField {
     Coordinates = "coordinates" | "coordinate",
 });
 
-struct Transform(RawTransform);
+struct TransformReader(RawTransform);
 
-impl Record for Transform {
+impl RecordReader for TransformReader {
     type Field = TransformField;
 
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
         field: TransformField,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         match field {
@@ -230,7 +233,7 @@ impl Record for Transform {
         Ok(())
     }
 
-    fn close(self, builder: &mut Builder) -> Result<(), Fault> {
+    fn close(self, builder: &mut Builder) -> Result<(), LimitExceeded> {
         push(&mut builder.model.transforms, self.0, "transforms")?;
         Ok(())
     }

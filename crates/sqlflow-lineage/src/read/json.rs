@@ -1,84 +1,84 @@
-//! A JSON parser that serde drives, over a [`Window`] of the body.
+//! A JSON parser that serde drives, over a [`Window`] of the document.
 //!
-//! It is here because reading lineage is little else than parsing JSON: `serde_json` takes a stream byte by byte, which
-//! makes reading four times slower than with this, and checks each short string of a slice for UTF-8 on its own, which
-//! makes it slower by a third. This accepts what `serde_json` accepts, to the same depth; tests hold it to that over
-//! damaged answers.
+//! Reading lineage is little else than parsing JSON, and `serde_json` is slower at it: it reads a stream byte by byte,
+//! which takes four times as long, and it checks each short string of a slice for UTF-8 on its own, which takes a third
+//! longer. This parser accepts the same JSON as `serde_json`, to the same depth; tests compare the two on damaged
+//! documents.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::super::error::Place;
-use super::source::Window;
+use super::super::error::TextPosition;
+use super::window::Window;
 
-/// Why the JSON could not be read further.
+/// The reason why the JSON cannot be read further.
 #[derive(Debug)]
-pub(super) enum Problem {
-    /// The text ended in the middle.
+pub(super) enum JsonErrorKind {
+    /// The text ends in the middle of a value.
     End,
     TooDeep,
     Syntax(&'static str),
-    /// The words of a visitor.
+    /// A visitor refused a value, in these words.
     Refused(String),
 }
 
-/// Boxed, as every call of the parser returns one or a value.
+/// An error of the parser. It is boxed because every call of the parser returns an error or a value.
 #[derive(Debug)]
-pub(super) struct Error(Box<Problem>);
+pub(super) struct JsonError(Box<JsonErrorKind>);
 
-impl Error {
-    pub(super) fn into_problem(self) -> Problem {
+impl JsonError {
+    pub(super) fn into_kind(self) -> JsonErrorKind {
         *self.0
     }
 }
 
-impl From<Problem> for Error {
+impl From<JsonErrorKind> for JsonError {
     #[cold]
-    fn from(problem: Problem) -> Self {
-        Self(Box::new(problem))
+    fn from(kind: JsonErrorKind) -> Self {
+        Self(Box::new(kind))
     }
 }
 
-impl serde::de::Error for Error {
+impl serde::de::Error for JsonError {
     fn custom<T: fmt::Display>(words: T) -> Self {
-        Problem::Refused(words.to_string()).into()
+        JsonErrorKind::Refused(words.to_string()).into()
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for JsonError {}
 
-impl fmt::Display for Error {
+impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Problem::End => f.write_str("the JSON ends in the middle"),
-            Problem::TooDeep => f.write_str("the JSON is nested too deeply"),
-            Problem::Syntax(expected) => f.write_str(expected),
-            Problem::Refused(words) => f.write_str(words),
+            JsonErrorKind::End => f.write_str("the JSON ends in the middle"),
+            JsonErrorKind::TooDeep => f.write_str("the JSON is nested too deeply"),
+            JsonErrorKind::Syntax(expected) => f.write_str(expected),
+            JsonErrorKind::Refused(words) => f.write_str(words),
         }
     }
 }
 
-type Result<T> = std::result::Result<T, Error>;
+type Result<T> = std::result::Result<T, JsonError>;
 
 fn syntax<T>(expected: &'static str) -> Result<T> {
-    Err(Problem::Syntax(expected).into())
+    Err(JsonErrorKind::Syntax(expected).into())
 }
 
-/// As deep as `serde_json` goes.
-const DEEPEST: u8 = 127;
+/// The depth to which `serde_json` reads.
+const MAX_DEPTH: u8 = 127;
 
-pub(super) struct Json<W> {
+pub(super) struct JsonParser<W> {
     window: W,
-    /// The next byte of the window's text.
+    /// The index of the next byte in the text of the window.
     at: usize,
     depth: u8,
-    /// A string with escapes, unescaped.
+    /// The last string that had escapes, without them.
     unescaped: String,
 }
 
-impl<W: Window> Json<W> {
+impl<W: Window> JsonParser<W> {
     pub(super) fn new(window: W) -> Self {
         Self { window, at: 0, depth: 0, unescaped: String::new() }
     }
@@ -91,18 +91,18 @@ impl<W: Window> Json<W> {
         self.at
     }
 
-    /// Where the parser is in the body.
-    pub(super) fn place(&self) -> Place {
-        self.window.place(self.at)
+    /// Returns the position of the parser in the document.
+    pub(super) fn position(&self) -> TextPosition {
+        self.window.position(self.at)
     }
 
-    /// The text before the parser, as far as it is at hand, and that after it.
+    /// Returns the text before and after the parser, as far as the window holds it.
     pub(super) fn around(&self) -> (&[u8], &[u8]) {
         let bytes = self.window.text().as_bytes();
         bytes.split_at_checked(self.at).unwrap_or((bytes, &[]))
     }
 
-    /// The next byte that is no white space, which is not consumed.
+    /// Returns the next byte that is no white space, without consuming it.
     pub(super) fn peek(&mut self) -> Option<u8> {
         loop {
             let bytes = self.window.text().as_bytes();
@@ -116,15 +116,15 @@ impl<W: Window> Json<W> {
         }
     }
 
-    /// Passes a byte order mark.
-    pub(super) fn pass_mark(&mut self) {
+    /// Skips a byte order mark.
+    pub(super) fn skip_mark(&mut self) {
         const MARK: char = '\u{feff}';
         if self.peek().is_some() && self.window.text().get(self.at..).is_some_and(|text| text.starts_with(MARK)) {
             self.at += MARK.len_utf8();
         }
     }
 
-    /// Gets more text; answers how far what was at hand moved.
+    /// Gets more text and returns the number of bytes that the window dropped at its start.
     #[cold]
     fn advance(&mut self) -> Option<usize> {
         let forgotten = self.window.advance(self.at)?;
@@ -133,10 +133,10 @@ impl<W: Window> Json<W> {
     }
 
     fn value_start(&mut self) -> Result<u8> {
-        self.peek().ok_or_else(|| Problem::End.into())
+        self.peek().ok_or_else(|| JsonErrorKind::End.into())
     }
 
-    /// The next byte, whatever it is.
+    /// Consumes the next byte.
     fn next(&mut self) -> Result<u8> {
         loop {
             if let Some(&byte) = self.window.text().as_bytes().get(self.at) {
@@ -144,12 +144,12 @@ impl<W: Window> Json<W> {
                 return Ok(byte);
             }
             if self.advance().is_none() {
-                return Err(Problem::End.into());
+                return Err(JsonErrorKind::End.into());
             }
         }
     }
 
-    /// Passes a word whose first byte was seen.
+    /// Consumes a word whose first byte is known.
     fn word(&mut self, word: &'static [u8]) -> Result<()> {
         for &expected in word {
             if self.next()? != expected {
@@ -160,7 +160,7 @@ impl<W: Window> Json<W> {
         Ok(())
     }
 
-    /// Passes a string whose opening quote was seen, and shows its text.
+    /// Consumes a string whose opening quote is next, and passes its text to `visit`.
     #[inline]
     fn string<T>(&mut self, visit: impl FnOnce(&str) -> Result<T>) -> Result<T> {
         self.at += 1;
@@ -184,7 +184,7 @@ impl<W: Window> Json<W> {
                 None => {
                     let Some(forgotten) = self.advance() else {
                         self.at = end;
-                        return Err(Problem::End.into());
+                        return Err(JsonErrorKind::End.into());
                     };
                     end -= forgotten;
                 }
@@ -192,7 +192,7 @@ impl<W: Window> Json<W> {
         }
     }
 
-    /// Passes the rest of a string that has escapes.
+    /// Consumes the rest of a string that has escapes.
     #[cold]
     fn unescape(&mut self) -> Result<()> {
         self.unescaped.clear();
@@ -211,7 +211,7 @@ impl<W: Window> Json<W> {
                     self.at -= 1;
                     return control_character();
                 }
-                // The window ended within the string, and goes on with this byte.
+                // The window ended within the string, which continues with this byte.
                 _ => self.at -= 1,
             }
         }
@@ -233,7 +233,7 @@ impl<W: Window> Json<W> {
         })
     }
 
-    /// A character outside the first 65,536 is written as two units.
+    /// Reads an escaped character; one outside the first 65,536 is written as two units.
     fn escaped_unit(&mut self) -> Result<char> {
         let mut units = [self.unit()?, 0];
         let mut len = 1;
@@ -276,7 +276,7 @@ impl<W: Window> Json<W> {
         self.any_number(visitor)
     }
 
-    /// A number with a sign, a fraction, an exponent, more than seven digits, or the end of the window near it.
+    /// Reads a number that has a sign, a fraction, an exponent or more than seven digits, or is near the end of the window.
     #[cold]
     fn any_number<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
         let mut end = self.at;
@@ -292,19 +292,19 @@ impl<W: Window> Json<W> {
         }
         let is_last = self.window.text().len() == end;
         let text = self.window.text().get(self.at..end).unwrap_or_default();
-        let Some(number) = Number::parse(text) else {
-            // What is cut off may have been going to be a number.
-            return if is_last { Err(Problem::End.into()) } else { syntax("expected a number") };
+        let Some(number) = JsonNumber::parse(text) else {
+            // If the text is truncated here, the rest could have completed the number.
+            return if is_last { Err(JsonErrorKind::End.into()) } else { syntax("expected a number") };
         };
         self.at = end;
         match number {
-            Number::Positive(number) => visitor.visit_u64(number),
-            Number::Negative(number) => visitor.visit_i64(number),
-            Number::Float(number) => visitor.visit_f64(number),
+            JsonNumber::Positive(number) => visitor.visit_u64(number),
+            JsonNumber::Negative(number) => visitor.visit_i64(number),
+            JsonNumber::Float(number) => visitor.visit_f64(number),
         }
     }
 
-    /// Whether another element or member comes; passes the comma before it.
+    /// Returns `true` if another element or member follows, and consumes the comma before it.
     #[inline]
     fn has_next(&mut self, is_first: &mut bool, close: u8) -> Result<bool> {
         let byte = self.value_start()?;
@@ -324,12 +324,12 @@ impl<W: Window> Json<W> {
         Ok(true)
     }
 
-    /// Passes one array or object, with its opening byte just ahead.
+    /// Consumes one array or object, whose opening byte is next.
     #[inline]
     fn nested<T>(&mut self, close: u8, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.at += 1;
-        if self.depth >= DEEPEST {
-            return Err(Problem::TooDeep.into());
+        if self.depth >= MAX_DEPTH {
+            return Err(JsonErrorKind::TooDeep.into());
         }
         self.depth += 1;
         let value = read(self)?;
@@ -342,8 +342,10 @@ impl<W: Window> Json<W> {
     }
 }
 
-/// A whole number of up to seven digits and how many they are, or `None` if it is another. All digits at once: numbers
-/// of a digit more or less follow each other in no order, and a loop over digits would be guessed wrong each time.
+/// Returns a whole number of up to seven digits and the number of its digits, or `None` for any other number.
+///
+/// All digits are read at once: the lengths of successive numbers vary, so that the branch predictor would guess the end
+/// of a loop over digits wrong each time.
 #[inline]
 fn short_number(bytes: [u8; 8]) -> Option<(u64, usize)> {
     const ONES: u64 = u64::MAX / 255;
@@ -356,8 +358,8 @@ fn short_number(bytes: [u8; 8]) -> Option<(u64, usize)> {
     if len == 0 || has_leading_zero || matches!(after, b'.' | b'e' | b'E') {
         return None;
     }
-    // Zeros come before the digits, and what came after them is gone. Then neighbours are joined: digits to pairs,
-    // pairs to fours, fours to the number.
+    // The shift puts zeros before the digits and removes what came after them. Then neighbours are combined: digits to
+    // pairs, pairs to fours, fours to the number.
     let digits = digits << (64 - 8 * len);
     let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
@@ -375,13 +377,13 @@ fn lone_surrogate<T>() -> Result<T> {
     syntax("an escape is half of a character")
 }
 
-/// Where in `bytes`, from `at` on, the first quote, backslash or control character is, or the end: eight bytes at a
-/// time.
+/// Returns the index of the first quote, backslash or control character in `bytes` from `at` on, or the end. It looks at
+/// eight bytes at a time.
 #[inline]
 fn end_of_plain(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
-    // The high bit of every byte that was zero. Those above the first such byte may be wrong.
+    // The high bit of every byte that was zero. The bits above the first such byte may be wrong.
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
@@ -400,14 +402,14 @@ fn end_of_plain(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-enum Number {
+enum JsonNumber {
     Positive(u64),
     Negative(i64),
     Float(f64),
 }
 
-impl Number {
-    /// `None` if JSON has no such number, or no float is as large.
+impl JsonNumber {
+    /// Returns `None` if the text is no JSON number, or is too large for a float.
     fn parse(text: &str) -> Option<Self> {
         let (is_negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
         let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
@@ -428,7 +430,7 @@ impl Number {
             if !is_negative && let Ok(number) = text.parse() {
                 return Some(Self::Positive(number));
             }
-            // There is no negative zero but as a float.
+            // Only a float can be a negative zero.
             if is_negative && let Ok(number @ ..0) = text.parse() {
                 return Some(Self::Negative(number));
             }
@@ -438,16 +440,16 @@ impl Number {
     }
 }
 
-impl<'de, W: Window> Deserializer<'de> for &mut Json<W> {
-    type Error = Error;
+impl<'de, W: Window> Deserializer<'de> for &mut JsonParser<W> {
+    type Error = JsonError;
 
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.value_start()? {
             b'"' => self.string(|text| visitor.visit_str(text)),
             b'0'..=b'9' | b'-' => self.number(visitor),
-            b'{' => self.nested(b'}', |json| visitor.visit_map(Parts::new(json))),
-            b'[' => self.nested(b']', |json| visitor.visit_seq(Parts::new(json))),
+            b'{' => self.nested(b'}', |json| visitor.visit_map(JsonItems::new(json))),
+            b'[' => self.nested(b']', |json| visitor.visit_seq(JsonItems::new(json))),
             b't' => {
                 self.word(b"true")?;
                 visitor.visit_bool(true)
@@ -471,19 +473,19 @@ impl<'de, W: Window> Deserializer<'de> for &mut Json<W> {
 }
 
 /// The elements of an array or the members of an object.
-struct Parts<'p, W> {
-    json: &'p mut Json<W>,
+struct JsonItems<'j, W> {
+    json: &'j mut JsonParser<W>,
     is_first: bool,
 }
 
-impl<'p, W> Parts<'p, W> {
-    fn new(json: &'p mut Json<W>) -> Self {
+impl<'j, W> JsonItems<'j, W> {
+    fn new(json: &'j mut JsonParser<W>) -> Self {
         Self { json, is_first: true }
     }
 }
 
-impl<'de, W: Window> SeqAccess<'de> for Parts<'_, W> {
-    type Error = Error;
+impl<'de, W: Window> SeqAccess<'de> for JsonItems<'_, W> {
+    type Error = JsonError;
 
     #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
@@ -494,8 +496,8 @@ impl<'de, W: Window> SeqAccess<'de> for Parts<'_, W> {
     }
 }
 
-impl<'de, W: Window> MapAccess<'de> for Parts<'_, W> {
-    type Error = Error;
+impl<'de, W: Window> MapAccess<'de> for JsonItems<'_, W> {
+    type Error = JsonError;
 
     #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
@@ -526,10 +528,10 @@ mod tests {
     use serde_json::Value;
 
     use super::super::super::fixtures::{LAYOUT_B, LAYOUT_C2, ROUTINES};
-    use super::super::source::{Source, Whole, Window};
-    use super::{Json, Problem};
+    use super::super::window::{ReaderWindow, SliceWindow, Window};
+    use super::{JsonErrorKind, JsonParser};
 
-    /// Gives a few bytes at a time, so that every token meets the end of a window.
+    /// Supplies a few bytes at a time, so that every token meets the end of a window.
     struct Drops<'b>(&'b [u8], usize);
 
     impl Read for Drops<'_> {
@@ -542,29 +544,34 @@ mod tests {
         }
     }
 
-    /// The first value and how much of the body it took, or what is wrong with it.
+    /// Returns the first value and its length in the document, or the error.
     fn parsed(window: impl Window) -> Result<(Value, u64), String> {
-        let mut json = Json::new(window);
+        let mut json = JsonParser::new(window);
         match Value::deserialize(&mut json) {
-            Ok(value) => Ok((value, json.place().offset)),
-            Err(error) => Err(format!("{:?} {:?}", error.into_problem(), json.place())),
+            Ok(value) => Ok((value, json.position().offset)),
+            Err(error) => Err(format!("{:?} {:?}", error.into_kind(), json.position())),
         }
     }
 
-    /// Reads a body from memory and in drops, which must agree, and as `serde_json` does, which must accept the same.
-    fn agreed(body: &[u8], drop: usize) -> Option<Value> {
-        let whole = parsed(Whole::new(body));
-        assert_eq!(parsed(Source::new(Drops(body, drop), u64::MAX)), whole, "{}", String::from_utf8_lossy(body));
-        let mut values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
+    /// Reads a document from memory, in drops and with `serde_json`, which must all agree.
+    fn agreed(document: &[u8], drop: usize) -> Option<Value> {
+        let whole = parsed(SliceWindow::new(document));
+        assert_eq!(
+            parsed(ReaderWindow::new(Drops(document, drop), u64::MAX)),
+            whole,
+            "{}",
+            String::from_utf8_lossy(document)
+        );
+        let mut values = serde_json::Deserializer::from_slice(document).into_iter::<Value>();
         let peer = values.next().unwrap_or_else(|| serde_json::from_str(""));
         match (whole, peer) {
             (Ok((value, offset)), Ok(peer)) => {
-                assert_eq!(value, peer, "{}", String::from_utf8_lossy(body));
+                assert_eq!(value, peer, "{}", String::from_utf8_lossy(document));
                 assert_eq!(offset, values.byte_offset() as u64);
                 Some(value)
             }
             (Err(_), Err(_)) => None,
-            (whole, peer) => panic!("{whole:?} but {peer:?} for {}", String::from_utf8_lossy(body)),
+            (whole, peer) => panic!("{whole:?} but {peer:?} for {}", String::from_utf8_lossy(document)),
         }
     }
 
@@ -600,15 +607,15 @@ mod tests {
         for len in 1..20 {
             for digits in ["1234567890".repeat(3), "9".repeat(30), "1".to_owned() + &"0".repeat(30)] {
                 let number = &digits[..len];
-                let body = format!("[{number},-{number} ,{number}]");
-                assert!(agreed(body.as_bytes(), 1).is_some(), "{body}");
+                let document = format!("[{number},-{number} ,{number}]");
+                assert!(agreed(document.as_bytes(), 1).is_some(), "{document}");
             }
         }
     }
 
     #[test]
-    fn what_is_no_json_is_refused_as_by_serde_json() {
-        for body in [
+    fn whatever_serde_json_refuses_is_refused() {
+        for document in [
             "",
             " ",
             "tru",
@@ -655,50 +662,50 @@ mod tests {
             "'a'",
             "\u{feff}1",
         ] {
-            assert_eq!(agreed(body.as_bytes(), 1), None, "{body}");
+            assert_eq!(agreed(document.as_bytes(), 1), None, "{document}");
         }
     }
 
     #[test]
-    fn arrays_are_nested_as_deeply_as_serde_json_takes_them() {
+    fn arrays_are_read_to_the_same_depth_as_by_serde_json() {
         for (depth, is_read) in [(127, true), (128, false), (100_000, false)] {
-            let body = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-            assert_eq!(agreed(body.as_bytes(), 1).is_some(), is_read, "{depth}");
+            let document = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+            assert_eq!(agreed(document.as_bytes(), 1).is_some(), is_read, "{depth}");
         }
     }
 
     #[test]
-    fn bytes_that_are_no_text_end_the_text() {
-        for (body, is_end) in [(&b"[\"a\xff\"]"[..], true), (b"[1, \xff]", true), (b"[1, 2] \xff", false)] {
-            assert_eq!(agreed(body, 1).is_none(), is_end);
-            let mut json = Json::new(Whole::new(body));
+    fn bytes_that_are_not_utf8_end_the_text() {
+        for (document, is_end) in [(&b"[\"a\xff\"]"[..], true), (b"[1, \xff]", true), (b"[1, 2] \xff", false)] {
+            assert_eq!(agreed(document, 1).is_none(), is_end);
+            let mut json = JsonParser::new(SliceWindow::new(document));
             if let Err(error) = Value::deserialize(&mut json) {
-                assert!(matches!(error.into_problem(), Problem::End));
+                assert!(matches!(error.into_kind(), JsonErrorKind::End));
                 assert!(json.window().take_stop().is_some());
             }
         }
     }
 
     #[test]
-    fn damaged_answers_are_read_or_refused_as_by_serde_json() {
-        const PIECES: [&str; 16] =
+    fn damaged_documents_are_read_or_refused_as_by_serde_json() {
+        const FRAGMENTS: [&str; 16] =
             ["{", "}", "[", "]", ",", ":", "\"", "\\", "null", "-", "1e5", "0", "\\u00", "é", "\u{0}", " "];
         let mut random = fastrand::Rng::with_seed(5);
         let (mut read, mut refused) = (0, 0);
         for sound in [LAYOUT_B, LAYOUT_C2, ROUTINES] {
             let compact = serde_json::from_str::<Value>(sound).unwrap().to_string();
             for _ in 0..500 {
-                let mut body = compact.as_bytes().to_vec();
+                let mut document = compact.as_bytes().to_vec();
                 for _ in 0..random.usize(1..3) {
-                    let at = random.usize(..body.len());
-                    let end = (at + random.usize(..4)).min(body.len());
+                    let at = random.usize(..document.len());
+                    let end = (at + random.usize(..4)).min(document.len());
                     if random.bool() {
-                        body.drain(at..end);
+                        document.drain(at..end);
                     } else {
-                        body.splice(at..end, PIECES[random.usize(..PIECES.len())].bytes());
+                        document.splice(at..end, FRAGMENTS[random.usize(..FRAGMENTS.len())].bytes());
                     }
                 }
-                if agreed(&body, random.usize(20..80)).is_some() { read += 1 } else { refused += 1 }
+                if agreed(&document, random.usize(20..80)).is_some() { read += 1 } else { refused += 1 }
             }
         }
         assert!(read > 100 && refused > 300, "{read} read, {refused} refused");

@@ -1,5 +1,6 @@
-//! Reading a body that comes piece by piece, on a thread of its own: the parser waits for bytes, and an async task must
-//! not.
+//! Reading of a document that comes in chunks from an async stream.
+//!
+//! The parser runs on a blocking thread, because it waits for bytes and an async task must not.
 
 use std::error::Error;
 use std::future::poll_fn;
@@ -14,24 +15,25 @@ use super::super::Lineage;
 use super::super::error::{ReadError, ReadErrorKind};
 use super::Reader;
 
-/// How many pieces may wait to be parsed.
-const WAITING: usize = 8;
+/// The number of chunks that may wait to be parsed.
+const MAX_WAITING: usize = 8;
 
 impl Reader {
-    /// Reads an answer from a stream of its pieces, as HTTP clients give it. The body is never held whole: pieces are
-    /// parsed on a blocking thread of the Tokio runtime while the next ones come, and the stream is not asked for more
-    /// than a few that wait for it.
+    /// Reads a document from a stream of chunks, such as the response document of an HTTP client.
     ///
-    /// Dropping the future ends the thread at its next piece, or within 64 KiB of a long one.
+    /// The document is never held whole: chunks are parsed on a blocking thread of the Tokio runtime while the next ones
+    /// arrive, and the stream is polled only while few chunks wait to be parsed.
+    ///
+    /// Dropping the future ends the thread at its next chunk, or within 64 KiB of a long one.
     ///
     /// ```
     /// use futures_util::stream;
     /// use sqlflow_lineage::Lineage;
     ///
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-    /// let pieces = [r#"{"dbobjs": [], "rel"#, r#"ationships": []}"#];
-    /// let pieces = stream::iter(pieces.map(Ok::<_, std::io::Error>));
-    /// let lineage = Lineage::reader().max_bytes(1 << 20).read_stream(pieces).await?;
+    /// let chunks = [r#"{"dbobjs": [], "rel"#, r#"ationships": []}"#];
+    /// let chunks = stream::iter(chunks.map(Ok::<_, std::io::Error>));
+    /// let lineage = Lineage::reader().max_bytes(1 << 20).read_stream(chunks).await?;
     /// assert_eq!(lineage.objects().len(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # })?;
@@ -40,45 +42,46 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read); [`ReadErrorKind::Io`] if the stream fails, with an [`io::Error`] around its error as
-    /// source. The same kind says that there is no Tokio runtime, or that it ended.
+    /// The errors of [`read`](Self::read). [`ReadErrorKind::Io`] reports a stream that fails, with an [`io::Error`] around
+    /// its error as the source. The same kind reports that there is no Tokio runtime, or that it has shut down.
     pub async fn read_stream<S, B, E>(&self, stream: S) -> Result<Lineage, ReadError>
     where
         S: Stream<Item = Result<B, E>>,
         B: AsRef<[u8]> + Send + 'static,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let runtime =
-            Handle::try_current().map_err(|error| not_read("there is no Tokio runtime to read it on", error))?;
+        let runtime = Handle::try_current()
+            .map_err(|error| not_read("there is no Tokio runtime to read it on; call this within one", error))?;
         let reader = *self;
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let pieces = Pieces { receiver, current: None, taken: 0, has_ended: false };
-        let reading = runtime.spawn_blocking(move || reader.read(pieces));
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
+        let chunks = ChunkReader { receiver, current: None, taken: 0, has_ended: false };
+        let reading = runtime.spawn_blocking(move || reader.read(chunks));
         let mut stream = pin!(stream);
         loop {
             let (message, is_last) = match poll_fn(|context| stream.as_mut().poll_next(context)).await {
-                Some(Ok(piece)) => (Ok(Some(piece)), false),
+                Some(Ok(chunk)) => (Ok(Some(chunk)), false),
                 Some(Err(error)) => (Err(io::Error::other(error)), true),
                 None => (Ok(None), true),
             };
-            // A reader that takes no more has seen enough, and says why.
+            // A reader that accepts no more has finished or failed, which its result says.
             if sender.send(message).await.is_err() || is_last {
                 break;
             }
         }
-        // Only now may the sender go: to the thread that means that nobody waits for it.
+        // The sender lives until now, because the thread takes its end for a dropped future.
         let read = reading.await;
         drop(sender);
-        read.unwrap_or_else(|error| Err(not_read("the thread that read it ended early", error)))
+        read.unwrap_or_else(|error| Err(not_read("the thread that was reading it ended early", error)))
     }
 }
 
 impl Lineage {
-    /// Reads an answer from a stream of its pieces, as HTTP clients give it; see [`Reader::read_stream`].
+    /// Reads a document from a stream of chunks, such as the response document of an HTTP client; see
+    /// [`Reader::read_stream`].
     ///
     /// # Errors
     ///
-    /// As [`Reader::read_stream`].
+    /// The errors of [`Reader::read_stream`].
     pub async fn from_stream<S, B, E>(stream: S) -> Result<Self, ReadError>
     where
         S: Stream<Item = Result<B, E>>,
@@ -90,26 +93,26 @@ impl Lineage {
 }
 
 fn not_read(why: &str, error: impl Error + Send + Sync + 'static) -> ReadError {
-    ReadError::new(ReadErrorKind::Io, format!("the body could not be read: {why}")).caused_by(io::Error::other(error))
+    ReadError::new(ReadErrorKind::Io, format!("cannot read the document: {why}")).caused_by(io::Error::other(error))
 }
 
-/// The pieces of a body as something to read from; `None` is the end.
-struct Pieces<B> {
+/// A reader over the chunks of a document; the chunk `None` is the end.
+struct ChunkReader<B> {
     receiver: mpsc::Receiver<io::Result<Option<B>>>,
     current: Option<B>,
     taken: usize,
     has_ended: bool,
 }
 
-impl<B: AsRef<[u8]>> Read for Pieces<B> {
+impl<B: AsRef<[u8]>> Read for ChunkReader<B> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !self.has_ended {
-            // Whatever waits is of no use to anybody.
+            // The future was dropped, so nothing needs the chunks that still wait.
             if self.receiver.is_closed() {
                 return Err(abandoned());
             }
-            if let Some(piece) = &self.current {
-                let left = piece.as_ref().get(self.taken..).unwrap_or_default();
+            if let Some(chunk) = &self.current {
+                let left = chunk.as_ref().get(self.taken..).unwrap_or_default();
                 let length = left.len().min(buffer.len());
                 if let (Some(to), Some(from)) = (buffer.get_mut(..length), left.get(..length)) {
                     to.copy_from_slice(from);
@@ -119,7 +122,7 @@ impl<B: AsRef<[u8]>> Read for Pieces<B> {
                     return Ok(length);
                 }
             }
-            // Nothing comes after an error either: whoever asks again must not wait for it.
+            // Nothing comes after an error either, so another call must not wait for it.
             self.has_ended = true;
             (self.current, self.taken) = (self.receiver.blocking_recv().ok_or_else(abandoned)??, 0);
             self.has_ended = self.current.is_none();
@@ -129,7 +132,7 @@ impl<B: AsRef<[u8]>> Read for Pieces<B> {
 }
 
 fn abandoned() -> io::Error {
-    io::Error::new(io::ErrorKind::BrokenPipe, "nobody waits for the lineage any more")
+    io::Error::new(io::ErrorKind::BrokenPipe, "the future that waited for the lineage was dropped")
 }
 
 #[cfg(test)]
@@ -146,93 +149,94 @@ mod tests {
     use super::super::super::fixtures::{FIXTURES, LAYOUT_B, read};
     use super::*;
 
-    fn pieces(body: &[u8], size: usize) -> Vec<io::Result<Vec<u8>>> {
-        body.chunks(size).map(|piece| Ok(piece.to_vec())).collect()
+    fn chunks(document: &[u8], size: usize) -> Vec<io::Result<Vec<u8>>> {
+        document.chunks(size).map(|chunk| Ok(chunk.to_vec())).collect()
     }
 
     #[tokio::test]
-    async fn pieces_of_any_size_make_the_same_lineage() {
-        for body in FIXTURES {
+    async fn the_size_of_the_chunks_does_not_change_the_lineage() {
+        for document in FIXTURES {
             for size in [1, 7, 4096, 1 << 20] {
-                let streamed = Lineage::from_stream(stream::iter(pieces(body.as_bytes(), size))).await.unwrap();
-                assert_eq!(streamed, read(body));
+                let streamed = Lineage::from_stream(stream::iter(chunks(document.as_bytes(), size))).await.unwrap();
+                assert_eq!(streamed, read(document));
             }
         }
     }
 
     #[tokio::test]
-    async fn empty_pieces_are_no_end() {
+    async fn empty_chunks_do_not_end_the_document() {
         let (start, end) = LAYOUT_B.split_at(100);
-        let pieces = ["", start, "", "", end, ""].map(Ok::<_, io::Error>);
-        assert_eq!(Lineage::from_stream(stream::iter(pieces)).await.unwrap(), read(LAYOUT_B));
+        let chunks = ["", start, "", "", end, ""].map(Ok::<_, io::Error>);
+        assert_eq!(Lineage::from_stream(stream::iter(chunks)).await.unwrap(), read(LAYOUT_B));
         let nothing = stream::iter([Ok::<_, io::Error>("")]);
         assert_eq!(Lineage::from_stream(nothing).await.unwrap_err().kind(), ReadErrorKind::Empty);
     }
 
     #[tokio::test]
     async fn text_after_the_json_is_kept() {
-        let pieces = [Ok::<_, io::Error>(LAYOUT_B), Ok("\nError log:"), Ok(" none")];
-        let lineage = Lineage::from_stream(stream::iter(pieces)).await.unwrap();
+        let chunks = [Ok::<_, io::Error>(LAYOUT_B), Ok("\nError log:"), Ok(" none")];
+        let lineage = Lineage::from_stream(stream::iter(chunks)).await.unwrap();
         assert_eq!(lineage.trailing_text(), Some("Error log: none"));
     }
 
     #[derive(Debug, thiserror::Error)]
-    #[error("the line is down")]
-    struct Down;
+    #[error("connection reset")]
+    struct ConnectionReset;
 
     #[tokio::test]
-    async fn the_error_of_a_stream_is_told_with_its_cause() {
+    async fn the_error_of_the_stream_is_the_source_of_the_read_error() {
         for start in ["", "{", LAYOUT_B] {
-            let error = Lineage::from_stream(stream::iter([Ok(start), Err(Down)])).await.unwrap_err();
+            let error = Lineage::from_stream(stream::iter([Ok(start), Err(ConnectionReset)])).await.unwrap_err();
             assert_eq!(error.kind(), ReadErrorKind::Io);
-            assert!(error.to_string().contains("the line is down"), "{error}");
+            assert!(error.to_string().contains("connection reset"), "{error}");
             let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).unwrap();
-            assert!(cause.get_ref().and_then(|cause| cause.downcast_ref::<Down>()).is_some());
+            assert!(cause.get_ref().and_then(|cause| cause.downcast_ref::<ConnectionReset>()).is_some());
         }
     }
 
     #[tokio::test]
-    async fn a_stream_that_ends_in_the_middle_is_cut_off() {
-        let error = Lineage::from_stream(stream::iter([Ok::<_, Down>(r#"{"dbobjs": ["#)])).await.unwrap_err();
+    async fn a_stream_that_ends_in_the_middle_is_truncated() {
+        let error =
+            Lineage::from_stream(stream::iter([Ok::<_, ConnectionReset>(r#"{"dbobjs": ["#)])).await.unwrap_err();
         assert_eq!(error.kind(), ReadErrorKind::Truncated);
     }
 
     #[tokio::test]
-    async fn a_stream_past_the_limit_or_of_no_json_is_not_read_to_its_end() {
-        let asked = &AtomicUsize::new(0);
-        let endless = |piece: &'static str| {
+    async fn a_stream_that_is_too_long_or_not_json_is_not_read_to_its_end() {
+        let polled = &AtomicUsize::new(0);
+        let endless = |chunk: &'static str| {
             stream::repeat_with(move || {
-                asked.fetch_add(1, Ordering::Relaxed);
-                Ok::<_, Down>(piece)
+                polled.fetch_add(1, Ordering::Relaxed);
+                Ok::<_, ConnectionReset>(chunk)
             })
         };
         let error = Lineage::reader().max_bytes(1000).read_stream(endless("   ")).await.unwrap_err();
         assert_eq!(error.kind(), ReadErrorKind::TooLarge);
         let error = Lineage::from_stream(endless("<html>")).await.unwrap_err();
         assert_eq!(error.kind(), ReadErrorKind::NotJson);
-        assert!(asked.load(Ordering::Relaxed) < 1000);
+        assert!(polled.load(Ordering::Relaxed) < 1000);
     }
 
-    /// A stream that gives a little and then nothing.
-    fn stuck() -> impl Stream<Item = Result<&'static str, Down>> {
+    /// Returns a stream that yields one chunk and then stays pending.
+    fn stuck() -> impl Stream<Item = Result<&'static str, ConnectionReset>> {
         stream::iter([Ok("{")]).chain(stream::pending())
     }
 
     #[test]
-    fn a_dropped_future_frees_its_thread() {
+    fn dropping_the_future_frees_its_thread() {
         let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_time().build();
         runtime.unwrap().block_on(async {
             let dropped = tokio::time::timeout(Duration::from_millis(20), Lineage::from_stream(stuck())).await;
             assert!(dropped.is_err());
-            // There is but one thread for both.
-            let next = Lineage::from_stream(stream::iter([Ok::<_, Down>(LAYOUT_B)]));
+            // Both readings share one thread.
+            let next = Lineage::from_stream(stream::iter([Ok::<_, ConnectionReset>(LAYOUT_B)]));
             let next = tokio::time::timeout(Duration::from_secs(20), next).await.expect("the thread is free");
             assert_eq!(next.unwrap(), read(LAYOUT_B));
         });
     }
 
     #[test]
-    fn a_runtime_that_ends_does_not_wait_for_a_stream() {
+    fn shutting_down_the_runtime_does_not_wait_for_the_stream() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
         let is_done = Arc::new(AtomicBool::new(false));
         let done = is_done.clone();
@@ -241,13 +245,13 @@ mod tests {
             done.store(true, Ordering::Relaxed);
         });
         runtime.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await });
-        // Would not come back if the thread waited for the stream.
+        // This would not return if the thread waited for the stream.
         drop(runtime);
         assert!(!is_done.load(Ordering::Relaxed));
     }
 
     #[test]
-    fn without_a_runtime_there_is_an_error_and_no_panic() {
+    fn reading_without_a_runtime_is_an_error_and_no_panic() {
         let mut reading = pin!(Lineage::from_stream(stuck()));
         let mut context = Context::from_waker(std::task::Waker::noop());
         let Poll::Ready(read) = Pin::new(&mut reading).poll(&mut context) else {

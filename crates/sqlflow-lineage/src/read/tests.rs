@@ -1,4 +1,4 @@
-//! One test for each thing that real answers do.
+//! Tests of reading, one for each thing that real documents do.
 
 use std::io::{self, Read};
 
@@ -7,9 +7,9 @@ use super::super::{
     ClauseType, EffectType, EndpointRole, Lineage, Mode, ObjectKind, ReadError, ReadErrorKind, RelationType,
 };
 
-fn fails(body: &str) -> ReadError {
-    let error = Lineage::from_slice(body.as_bytes()).unwrap_err();
-    let streamed = Lineage::from_reader(body.as_bytes()).unwrap_err();
+fn fails(document: &str) -> ReadError {
+    let error = Lineage::from_slice(document.as_bytes()).unwrap_err();
+    let streamed = Lineage::from_reader(document.as_bytes()).unwrap_err();
     assert_eq!(error.kind(), streamed.kind(), "slice and reader agree");
     assert_eq!(error.code(), streamed.code());
     assert!(error.to_string().chars().count() < 600, "{error}");
@@ -21,11 +21,11 @@ fn unknown(lineage: &Lineage) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn every_layout_is_read_whole_and_understood() {
-    for (body, objects, columns, processes, relationships) in
+fn every_layout_is_read_completely_and_understood() {
+    for (document, objects, columns, processes, relationships) in
         [(LAYOUT_A, 2, 4, 0, 2), (LAYOUT_B, 5, 11, 1, 7), (LAYOUT_C1, 5, 11, 1, 7), (LAYOUT_C2, 5, 11, 1, 7)]
     {
-        let lineage = read(body);
+        let lineage = read(document);
         assert_eq!(lineage.objects().len(), objects);
         assert_eq!(lineage.columns().len(), columns);
         assert_eq!(lineage.processes().len(), processes);
@@ -36,18 +36,18 @@ fn every_layout_is_read_whole_and_understood() {
 }
 
 #[test]
-fn slice_reader_and_value_give_equal_models() {
-    for body in [LAYOUT_A, LAYOUT_B, LAYOUT_C1, LAYOUT_C2, ROUTINES, SUMMARY] {
-        let lineage = read(body);
-        assert_eq!(lineage, Lineage::from_reader(body.as_bytes()).unwrap());
-        assert_eq!(lineage, Lineage::from_reader(OneByte(body.as_bytes())).unwrap());
-        let value: serde_json::Value = serde_json::from_str(body).unwrap();
+fn a_slice_a_reader_and_a_json_value_give_equal_lineages() {
+    for document in [LAYOUT_A, LAYOUT_B, LAYOUT_C1, LAYOUT_C2, ROUTINES, SUMMARY] {
+        let lineage = read(document);
+        assert_eq!(lineage, Lineage::from_reader(document.as_bytes()).unwrap());
+        assert_eq!(lineage, Lineage::from_reader(OneByte(document.as_bytes())).unwrap());
+        let value: serde_json::Value = serde_json::from_str(document).unwrap();
         assert_eq!(lineage, serde_json::from_value::<Lineage>(value).unwrap());
     }
 }
 
 #[test]
-fn a_lineage_sits_inside_another_type() {
+fn a_lineage_can_be_a_field_of_another_type() {
     #[derive(serde::Deserialize)]
     struct Kept {
         name: String,
@@ -63,26 +63,26 @@ fn a_lineage_sits_inside_another_type() {
 #[test]
 fn the_model_is_found_in_all_four_places() {
     let model = r#"{"dbobjs": [{"id": "1", "name": "t", "type": "table"}], "relationships": []}"#;
-    for body in [
+    for document in [
         model.to_owned(),
         format!(r#"{{"code": 200, "data": {model}}}"#),
         format!(r#"{{"code": 200, "data": {{"sqlflow": {model}, "graph": {{}}}}}}"#),
         format!(r#"{{"mode": "global", "summary": {{}}, "sqlflow": {model}, "graph": {{}}}}"#),
     ] {
-        assert_eq!(read(&body), read(model), "{body}");
+        assert_eq!(read(&document), read(model), "{document}");
     }
 }
 
 #[test]
 fn keys_come_in_any_order() {
-    let body = r#"{"msg": [{"errorType": "SyntaxError", "errorMessage": "m"}], "data": {"graph": {"a": 1}, "sqlflow": {
+    let document = r#"{"msg": [{"errorType": "SyntaxError", "errorMessage": "m"}], "data": {"graph": {"a": 1}, "sqlflow": {
         "relationships": [{"sources": [{"coordinates": [], "id": "2"}], "target": {"id": "4"}, "type": "fdd", "id": "5"}],
         "dbobjs": [{"columns": [{"name": "x", "id": "2"}], "name": "s", "type": "table", "id": "1"},
                    {"columns": [{"name": "x", "id": "4"}], "type": "table", "id": "3", "name": "t"}]}}, "code": 200}"#;
-    let lineage = read(body);
+    let lineage = read(document);
     assert_eq!(lineage.column_flows().len(), 1);
     assert_eq!(lineage.errors().len(), 1);
-    let roles: Vec<EndpointRole> = lineage.relationships().flat_map(|r| r.ends()).map(|end| end.role()).collect();
+    let roles: Vec<EndpointRole> = lineage.relationships().flat_map(|r| r.endpoints()).map(|end| end.role()).collect();
     assert_eq!(roles, [EndpointRole::Source, EndpointRole::Target]);
 }
 
@@ -183,7 +183,7 @@ fn every_field_of_a_relationship_can_be_reached() {
 }
 
 #[test]
-fn fields_that_are_only_documented_are_understood() {
+fn fields_that_are_documented_but_unseen_are_understood() {
     let lineage = read_model(
         "",
         r#"{"id": "1", "type": "frd", "timestampMin": 1, "timestampMax": 2, "target": {"id": "2", "targetId": "5", "targetName": "t"},
@@ -200,7 +200,7 @@ fn fields_that_are_only_documented_are_understood() {
 }
 
 #[test]
-fn a_call_has_a_caller_and_callees_and_neither_target_nor_sources() {
+fn a_call_has_a_caller_and_callees_but_no_target_and_no_sources() {
     let lineage = read(ROUTINES);
     let call = lineage.relationships().next().unwrap();
     assert_eq!(call.relation_type(), RelationType::Call);
@@ -212,7 +212,7 @@ fn a_call_has_a_caller_and_callees_and_neither_target_nor_sources() {
 }
 
 #[test]
-fn an_end_whose_id_is_nowhere_is_kept_and_counted() {
+fn an_endpoint_whose_id_is_unknown_is_kept_and_listed() {
     let lineage = read(ROUTINES);
     let lost: Vec<&str> = lineage.unresolved().map(|end| end.id()).collect();
     assert_eq!(lost, ["99_0"]);
@@ -233,7 +233,7 @@ fn a_package_holds_its_routines() {
 }
 
 #[test]
-fn a_function_of_a_flat_answer_is_a_routine_if_it_has_arguments() {
+fn a_function_of_a_flat_document_is_a_routine_if_it_has_arguments() {
     let lineage = read_model(
         r#"{"id": 1, "name": "sum", "type": "function"},
            {"id": 2, "name": "net", "type": "function", "arguments": [{"id": 3, "name": "gross"}]}"#,
@@ -246,7 +246,7 @@ fn a_function_of_a_flat_answer_is_a_routine_if_it_has_arguments() {
 }
 
 #[test]
-fn an_object_without_a_type_is_judged_by_its_name() {
+fn the_name_decides_whether_an_object_without_a_type_is_intermediate() {
     let lineage =
         read_model(r#"{"id": 1, "name": "RS-1"}, {"id": 2, "name": "RESULT_OF_x-1"}, {"id": 3, "name": "t"}"#, "");
     let intermediate: Vec<bool> = lineage.objects().map(|o| o.is_intermediate()).collect();
@@ -254,7 +254,7 @@ fn an_object_without_a_type_is_judged_by_its_name() {
 }
 
 #[test]
-fn ids_may_be_texts_integers_and_no_numbers() {
+fn ids_may_be_integers_or_texts_that_are_not_numbers() {
     let lineage = read_model(
         r#"{"id": 7, "name": "t", "type": "table", "columns": [{"id": "99_0", "name": "*"}]}"#,
         r#"{"id": 8, "type": "fdd", "target": {"id": "7"}, "sources": [{"id": "99_0"}]}"#,
@@ -293,7 +293,7 @@ fn coordinates_are_objects_arrays_or_text() {
 }
 
 #[test]
-fn a_coordinate_that_makes_no_sense_is_counted_as_not_understood() {
+fn a_malformed_coordinate_is_counted_as_not_understood() {
     let lineage = read_model(
         r#"{"id": 1, "coordinates": [{"x": 99999999999, "y": 1}, 7, [1]], "columns": [{"id": 2, "coordinate": "[x]"}]}"#,
         "",
@@ -305,7 +305,7 @@ fn a_coordinate_that_makes_no_sense_is_counted_as_not_understood() {
 }
 
 #[test]
-fn a_process_written_in_three_places_is_one_process_with_all_its_fields() {
+fn a_process_that_is_listed_in_three_places_is_one_process_with_all_its_fields() {
     let lineage = read(LAYOUT_C2);
     assert_eq!(lineage.processes().len(), 1);
     let process = lineage.process_by_id("60").unwrap();
@@ -319,7 +319,7 @@ fn a_process_written_in_three_places_is_one_process_with_all_its_fields() {
 }
 
 #[test]
-fn a_process_among_flat_objects_is_no_object() {
+fn a_process_among_the_objects_of_a_flat_document_is_not_an_object() {
     let lineage = read(LAYOUT_B);
     assert!(lineage.object_by_id("60").is_none());
     let process = lineage.process_by_id("60").unwrap();
@@ -329,16 +329,16 @@ fn a_process_among_flat_objects_is_no_object() {
 }
 
 #[test]
-fn the_record_set_column_is_known_by_name_and_source_whatever_their_case() {
-    for body in [LAYOUT_A, LAYOUT_B, LAYOUT_C1] {
-        let lineage = read(body);
+fn the_record_set_column_is_recognised_by_name_and_source_in_any_case() {
+    for document in [LAYOUT_A, LAYOUT_B, LAYOUT_C1] {
+        let lineage = read(document);
         assert!(lineage.column_by_id("43").unwrap().is_record_set());
         assert!(!lineage.column_by_id("41").unwrap().is_record_set());
     }
 }
 
 #[test]
-fn a_column_name_may_be_a_star_a_number_or_lines_of_sql() {
+fn a_column_name_may_be_a_star_a_number_or_several_lines_of_sql() {
     let lineage = read_model(
         r#"{"id": 1, "name": "t", "columns": [{"id": 2, "name": "*"}, {"id": 3, "name": 1}, {"id": 4, "name": "case\n when a"}]}"#,
         "",
@@ -348,7 +348,7 @@ fn a_column_name_may_be_a_star_a_number_or_lines_of_sql() {
 }
 
 #[test]
-fn a_summary_is_told_from_a_whole_answer() {
+fn a_summary_is_recognised() {
     let lineage = read(SUMMARY);
     assert!(lineage.is_summary());
     assert_eq!(lineage.mode(), Some(&Mode::Summary));
@@ -381,8 +381,8 @@ fn errors_and_messages_are_kept() {
 
 #[test]
 fn the_error_text_of_a_partial_success_is_kept_as_warnings() {
-    let body = LAYOUT_B.replace(r#""code": 200"#, r#""code": 203"#);
-    let lineage = read(&body);
+    let document = LAYOUT_B.replace(r#""code": 200"#, r#""code": 203"#);
+    let lineage = read(&document);
     assert_eq!(lineage.code(), Some(203));
     let warnings: Vec<&str> = lineage.warnings().collect();
     assert_eq!(warnings, ["1 column is looked up by position", "second thought"]);
@@ -392,14 +392,14 @@ fn the_error_text_of_a_partial_success_is_kept_as_warnings() {
 }
 
 #[test]
-fn a_message_beside_data_is_counted_and_no_warning() {
+fn a_message_in_a_successful_response_is_counted_and_is_not_a_warning() {
     let lineage = read(r#"{"code": 200, "message": "success", "data": {"dbobjs": []}}"#);
     assert_eq!(lineage.warnings().count(), 0);
     assert_eq!(unknown(&lineage), [("message".to_owned(), 1)]);
 }
 
 #[test]
-fn a_number_the_server_could_not_write_is_no_place() {
+fn a_coordinate_that_the_server_could_not_write_is_unknown() {
     let lineage =
         read_model(r#"{"id": 1, "coordinates": [{"x": {"infinite": false, "naN": false}, "y": {"odd": 1}}]}"#, "");
     let object = lineage.objects().next().unwrap();
@@ -409,7 +409,7 @@ fn a_number_the_server_could_not_write_is_no_place() {
 }
 
 #[test]
-fn a_process_that_comes_again_takes_no_room_twice() {
+fn a_process_that_is_listed_twice_takes_memory_once() {
     let process = r#"{"id": "1", "name": "p", "coordinates": [{"x": 1, "y": 1, "hashCode": "0"}]}"#;
     let once = read(&format!(r#"{{"dbobjs": {{}}, "processes": [{process}]}}"#));
     let twice = read(&format!(r#"{{"dbobjs": {{"processes": [{process}]}}, "processes": [{process}]}}"#));
@@ -418,7 +418,7 @@ fn a_process_that_comes_again_takes_no_room_twice() {
 }
 
 #[test]
-fn a_field_that_only_objects_have_is_not_lost_in_silence_when_a_process_has_it() {
+fn an_object_field_of_a_process_is_counted_as_not_understood() {
     let lineage = read_model(r#"{"id": 1, "type": "process", "alias": "a"}"#, "");
     assert_eq!(lineage.processes().len(), 1);
     assert_eq!(lineage.unknown_fields().len(), 1);
@@ -436,7 +436,7 @@ fn the_graph_section_is_kept_as_json() {
 }
 
 #[test]
-fn a_job_beside_the_data_is_kept() {
+fn a_job_next_to_the_data_is_kept() {
     let lineage = read(r#"{"data": {"dbobjs": []}, "job": {"jobId": "j", "subJobs": [ ]}, "code": 200}"#);
     assert_eq!(lineage.job_json(), Some(r#"{"jobId":"j","subJobs":[]}"#));
 }
@@ -444,11 +444,11 @@ fn a_job_beside_the_data_is_kept() {
 #[test]
 fn text_after_the_json_is_kept() {
     for between in ["", "\n\n", " "] {
-        let body = format!("{LAYOUT_A}{between}Error log: \n find orphan column {{x}}\n");
+        let document = format!("{LAYOUT_A}{between}Error log: \n find orphan column {{x}}\n");
         let expected = Some("Error log: \n find orphan column {x}");
-        let lineage = Lineage::from_slice(body.as_bytes()).unwrap();
+        let lineage = Lineage::from_slice(document.as_bytes()).unwrap();
         assert_eq!(lineage.trailing_text(), expected);
-        let lineage = Lineage::from_reader(body.as_bytes()).unwrap();
+        let lineage = Lineage::from_reader(document.as_bytes()).unwrap();
         assert_eq!(lineage.trailing_text(), expected);
     }
     assert_eq!(read(LAYOUT_A).trailing_text(), None);
@@ -457,7 +457,7 @@ fn text_after_the_json_is_kept() {
 }
 
 #[test]
-fn what_is_not_understood_is_counted_by_path() {
+fn fields_that_are_not_understood_are_counted_by_path() {
     let lineage = read(
         r#"{"code": 200, "newest": 1, "data": {"dbobjs": {"servers": [{"name": "s", "schemas": [{"stages": [1, 2],
             "tables": [{"id": 1, "shape": {"a": [1]}, "columns": [{"id": 2, "shape": 1}, {"id": 3, "shape": 2}]}]}]}]},
@@ -478,7 +478,7 @@ fn what_is_not_understood_is_counted_by_path() {
 }
 
 #[test]
-fn a_great_many_unknown_fields_are_counted_without_being_listed() {
+fn beyond_a_limit_unknown_fields_are_counted_without_their_paths() {
     let fields: Vec<String> = (0..5000).map(|n| format!(r#""field{n}": {n}"#)).collect();
     let lineage = read(&format!(r#"{{"dbobjs": [], {}}}"#, fields.join(",")));
     assert_eq!(lineage.unknown_fields().len(), 1001);
@@ -496,12 +496,12 @@ fn absent_and_null_fields_are_the_same() {
     let object = lineage.objects().next().unwrap();
     assert_eq!((object.name(), object.alias()), ("", None));
     assert_eq!(object.columns().len() + object.coordinates().len(), 0);
-    assert_eq!(lineage.relationships().next().unwrap().ends().len(), 0);
+    assert_eq!(lineage.relationships().next().unwrap().endpoints().len(), 0);
     assert!(lineage.graph_json().is_none() && lineage.summary().is_none());
 }
 
 #[test]
-fn an_envelope_that_says_failure_is_an_error_with_its_code_and_words() {
+fn an_envelope_that_reports_a_failure_is_an_error_with_its_code_and_message() {
     let error = fails(r#"{"code": 401, "error": "Invalid user or token, access deny.", "data": null}"#);
     assert_eq!(error.kind(), ReadErrorKind::Failed);
     assert_eq!(error.code(), Some(401));
@@ -520,25 +520,25 @@ fn an_envelope_that_says_failure_is_an_error_with_its_code_and_words() {
 }
 
 #[test]
-fn a_code_may_be_text() {
+fn a_code_may_be_a_text() {
     let lineage = read(r#"{"code": "200", "data": {"dbobjs": []}}"#);
     assert_eq!(lineage.code(), Some(200));
 }
 
 #[test]
-fn an_envelope_without_data_says_so() {
-    for body in [
+fn an_envelope_without_data_is_an_error_of_its_own_kind() {
+    for document in [
         r#"{"code": 200, "data": null}"#,
         r#"{"code": 200}"#,
         r#"{"code": 200, "sessionId": "s", "error": "job is gone"}"#,
     ] {
-        assert_eq!(fails(body).kind(), ReadErrorKind::NoData, "{body}");
+        assert_eq!(fails(document).kind(), ReadErrorKind::NoData, "{document}");
     }
 }
 
 #[test]
-fn json_of_something_else_says_so() {
-    for body in [
+fn json_that_is_not_lineage_is_an_error_of_its_own_kind() {
+    for document in [
         "{}",
         "[]",
         "[1, 2]",
@@ -548,14 +548,14 @@ fn json_of_something_else_says_so() {
         r#"{"code": 200, "data": "text"}"#,
         r#"{"code": 200, "data": {"errors": []}}"#,
     ] {
-        assert_eq!(fails(body).kind(), ReadErrorKind::NotLineage, "{body}");
+        assert_eq!(fails(document).kind(), ReadErrorKind::NotLineage, "{document}");
     }
     serde_json::from_str::<Lineage>("[]").unwrap_err();
     serde_json::from_str::<Lineage>("{}").unwrap_err();
 }
 
 #[test]
-fn a_body_that_is_no_json_is_shown_by_its_first_words_alone() {
+fn the_error_for_a_document_that_is_not_json_shows_only_its_beginning() {
     let page = format!("<html><h1>502 Bad Gateway</h1>{}</html>", "x".repeat(5000));
     let error = fails(&page);
     assert_eq!(error.kind(), ReadErrorKind::NotJson);
@@ -568,57 +568,60 @@ fn a_body_that_is_no_json_is_shown_by_its_first_words_alone() {
 }
 
 #[test]
-fn json_that_is_cut_off_anywhere_is_an_error_that_says_where() {
+fn json_that_is_truncated_anywhere_is_an_error_with_its_position() {
     for end in 1..LAYOUT_A.trim_end().len() {
         let error = fails(&LAYOUT_A[..end]);
         assert_eq!(error.kind(), ReadErrorKind::Truncated, "{end}");
     }
-    let body = "{\n \"dbobjs\": [";
-    for error in [fails(body), Lineage::from_reader(body.as_bytes()).unwrap_err()] {
-        let place = error.place().unwrap();
-        assert_eq!((place.offset, place.line), (14, 2), "{error}");
+    let document = "{\n \"dbobjs\": [";
+    for error in [fails(document), Lineage::from_reader(document.as_bytes()).unwrap_err()] {
+        let position = error.position().unwrap();
+        assert_eq!((position.offset, position.line), (14, 2), "{error}");
         assert!(error.to_string().contains("\"dbobjs\": ["), "{error}");
     }
 }
 
 #[test]
-fn malformed_json_is_an_error_that_says_where() {
-    let body = "{\n\"dbobjs\": [},\n\"relationships\": []}";
-    for error in [fails(body), Lineage::from_reader(body.as_bytes()).unwrap_err()] {
+fn malformed_json_is_an_error_with_its_position() {
+    let document = "{\n\"dbobjs\": [},\n\"relationships\": []}";
+    for error in [fails(document), Lineage::from_reader(document.as_bytes()).unwrap_err()] {
         assert_eq!(error.kind(), ReadErrorKind::Malformed);
-        let place = error.place().unwrap();
-        assert_eq!(place.line, 2, "{error}");
-        assert!((12..=14).contains(&place.offset), "{error}");
+        let position = error.position().unwrap();
+        assert_eq!(position.line, 2, "{error}");
+        assert!((12..=14).contains(&position.offset), "{error}");
     }
     assert_eq!(fails("{\"dbobjs\": \"\u{1}\"}").kind(), ReadErrorKind::Malformed);
 }
 
 #[test]
-fn bytes_that_are_no_text_are_kept_after_the_json_and_refused_before_its_end() {
-    let body = [LAYOUT_A.as_bytes(), b"Error log: \xff \xc3"].concat();
-    for lineage in [Lineage::from_slice(&body).unwrap(), Lineage::from_reader(OneByte(&body)).unwrap()] {
+fn bytes_that_are_not_utf8_are_kept_after_the_json_and_refused_inside_it() {
+    let document = [LAYOUT_A.as_bytes(), b"Error log: \xff \xc3"].concat();
+    for lineage in [Lineage::from_slice(&document).unwrap(), Lineage::from_reader(OneByte(&document)).unwrap()] {
         assert_eq!(lineage.trailing_text(), Some("Error log: \u{fffd} \u{fffd}"));
     }
-    for (body, kind) in [
+    for (document, kind) in [
         (&b"{\"dbobjs\": [\n{\"id\": \"\xff\"}]}"[..], ReadErrorKind::Malformed),
         (b"{\"dbobjs\": [\n{\"id\": \"\xc3", ReadErrorKind::Truncated),
         (b"\xff\xfe{", ReadErrorKind::NotJson),
         (b"\xc3", ReadErrorKind::NotJson),
     ] {
-        let error = Lineage::from_slice(body).unwrap_err();
-        let streamed = Lineage::from_reader(OneByte(body)).unwrap_err();
+        let error = Lineage::from_slice(document).unwrap_err();
+        let streamed = Lineage::from_reader(OneByte(document)).unwrap_err();
         assert_eq!((error.kind(), streamed.kind()), (kind, kind), "{error}");
-        assert_eq!(error.place(), streamed.place());
-        assert!(error.place().is_none_or(|place| (place.offset, place.line, place.column) == (21, 2, 9)), "{error}");
+        assert_eq!(error.position(), streamed.position());
+        assert!(
+            error.position().is_none_or(|position| (position.offset, position.line, position.column) == (21, 2, 9)),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn a_byte_order_mark_and_white_space_before_the_json_are_skipped() {
     for before in ["\u{feff}", " \r\n", "\u{feff}\n "] {
-        let body = format!("{before}{LAYOUT_A}");
-        assert_eq!(read(&body), read(LAYOUT_A));
-        assert_eq!(Lineage::from_reader(body.as_bytes()).unwrap(), read(LAYOUT_A));
+        let document = format!("{before}{LAYOUT_A}");
+        assert_eq!(read(&document), read(LAYOUT_A));
+        assert_eq!(Lineage::from_reader(document.as_bytes()).unwrap(), read(LAYOUT_A));
     }
 }
 
@@ -626,12 +629,12 @@ fn a_byte_order_mark_and_white_space_before_the_json_are_skipped() {
 fn deep_nesting_is_refused() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let bomb = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
-        for body in [
+        for document in [
             format!(r#"{{"unknown": {bomb}}}"#),
             format!(r#"{{"graph": {bomb}}}"#),
             format!(r#"{{"dbobjs": [{{"coordinates": {bomb}}}]}}"#),
         ] {
-            assert_eq!(fails(&body).kind(), ReadErrorKind::TooDeep);
+            assert_eq!(fails(&document).kind(), ReadErrorKind::TooDeep);
         }
     }
     let frames = format!("{}1{}", r#"{"data":"#.repeat(50), "}".repeat(50));
@@ -639,7 +642,7 @@ fn deep_nesting_is_refused() {
 }
 
 #[test]
-fn a_body_past_the_limit_is_refused() {
+fn a_document_that_exceeds_the_limit_is_refused() {
     let reader = Lineage::reader().max_bytes(LAYOUT_A.len() as u64);
     assert!(reader.read_slice(LAYOUT_A.as_bytes()).is_ok());
     assert!(reader.read(LAYOUT_A.as_bytes()).is_ok());
@@ -647,7 +650,7 @@ fn a_body_past_the_limit_is_refused() {
     for result in [reader.read_slice(longer.as_bytes()), reader.read(longer.as_bytes())] {
         assert_eq!(result.unwrap_err().kind(), ReadErrorKind::TooLarge);
     }
-    // An endless body stops at the limit.
+    // Reading of an endless document stops at the limit.
     let endless = br#"{"dbobjs": ["#.chain(io::repeat(b' '));
     let result = Lineage::reader().max_bytes(1 << 20).read(endless);
     assert_eq!(result.unwrap_err().kind(), ReadErrorKind::TooLarge);
@@ -669,7 +672,7 @@ fn a_reader_that_fails_is_the_source_of_the_error() {
 }
 
 #[test]
-fn any_value_in_any_place_is_read_or_refused_but_never_a_panic() {
+fn any_value_of_any_field_is_read_or_refused_without_a_panic() {
     let values = [
         "null",
         "true",
@@ -685,26 +688,26 @@ fn any_value_in_any_place_is_read_or_refused_but_never_a_panic() {
         r#"[{"id": 1}]"#,
         r#"{"id": [1]}"#,
     ];
-    for body in [LAYOUT_B, LAYOUT_C1, LAYOUT_C2, ROUTINES] {
-        let keys: Vec<usize> = body.match_indices("\": ").map(|(at, _)| at + 3).collect();
+    for document in [LAYOUT_B, LAYOUT_C1, LAYOUT_C2, ROUTINES] {
+        let keys: Vec<usize> = document.match_indices("\": ").map(|(at, _)| at + 3).collect();
         for at in keys.into_iter().step_by(13) {
-            let rest = &body[at..];
+            let rest = &document[at..];
             let mut values_there = serde_json::Deserializer::from_str(rest).into_iter::<serde::de::IgnoredAny>();
             assert!(values_there.next().unwrap().is_ok());
             let after = values_there.byte_offset();
             for value in values {
-                let changed = format!("{}{value}{}", &body[..at], &rest[after..]);
+                let changed = format!("{}{value}{}", &document[..at], &rest[after..]);
                 ask_everything(&changed);
             }
         }
     }
 }
 
-fn ask_everything(body: &str) {
-    let Ok(lineage) = Lineage::from_slice(body.as_bytes()) else {
+fn ask_everything(document: &str) {
+    let Ok(lineage) = Lineage::from_slice(document.as_bytes()) else {
         return;
     };
-    assert_eq!(lineage, Lineage::from_reader(body.as_bytes()).unwrap());
+    assert_eq!(lineage, Lineage::from_reader(document.as_bytes()).unwrap());
     for object in lineage.objects() {
         let _ = (object.upstream(), object.downstream(), format!("{object:?}"));
         let _ = lineage.object(&object.qualified_name());
@@ -734,7 +737,7 @@ fn everything_can_be_shared_between_threads() {
     shared(&fails("x"));
 }
 
-/// Gives one byte at a time, so that every token meets the end of a buffer.
+/// Supplies one byte at a time, so that every token meets the end of a buffer.
 struct OneByte<'a>(&'a [u8]);
 
 impl Read for OneByte<'_> {

@@ -1,14 +1,14 @@
-//! What has a name: servers, databases, schemas, objects, columns, arguments, processes; as a tree or as a flat array.
+//! Servers, databases, schemas, objects, columns, arguments and processes, in a tree or in a flat array.
 
 use serde::de::MapAccess;
 
 use super::super::intern::Symbol;
 use super::super::model::{
-    ColumnExtra, Flag, Flags, NONE, ObjectExtra, RawArgument, RawColumn, RawObject, RawProcess, ScopeKind, Section,
-    Span, index_of_next, push,
+    ColumnExtra, Flag, Flags, NONE, ObjectExtra, RawArgument, RawColumn, RawObject, RawProcess, RawScope, ScopeKind,
+    Section, Span, index_of_next, push,
 };
-use super::builder::{Builder, Fault};
-use super::record::{Path, Record, Value, fields};
+use super::builder::{Builder, LimitExceeded};
+use super::fields::{FieldValue, JsonPath, RecordReader, fields};
 
 fields!(TreeField {
     CreatedBy = "createdBy",
@@ -16,31 +16,31 @@ fields!(TreeField {
     Processes = "processes",
 });
 
-/// `dbobjs` of a tree answer. `servers` is missing if nothing could be parsed.
-pub(super) struct Tree;
+/// The field `dbobjs` of a tree document. Its `servers` are missing if the server could not parse anything.
+pub(super) struct TreeReader;
 
-impl Record for Tree {
+impl RecordReader for TreeReader {
     type Field = TreeField;
 
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
         field: TreeField,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         match field {
             TreeField::CreatedBy => builder.model.created_by = value.text(builder)?,
             TreeField::Servers => {
-                value.records(builder, |b| Scope::open(b, ScopeKind::Server, NONE))?;
+                value.records(builder, |b| ScopeReader::open(b, ScopeKind::Server, NONE))?;
             }
             TreeField::Processes => {
-                value.records(builder, |_| Ok(Process::new(NONE)))?;
+                value.records(builder, |_| Ok(ProcessReader::new(NONE)))?;
             }
         }
         Ok(())
     }
 
-    fn close(self, _: &mut Builder) -> Result<(), Fault> {
+    fn close(self, _: &mut Builder) -> Result<(), LimitExceeded> {
         Ok(())
     }
 }
@@ -62,14 +62,14 @@ fields!(ScopeField {
     Processes = "processes",
 });
 
-/// A server, database or schema. Which of them hold objects differs by vendor, so any may.
-struct Scope {
+/// A server, database or schema. Each of them may hold objects, because the levels differ by vendor.
+struct ScopeReader {
     at: u32,
     kind: ScopeKind,
 }
 
-impl Scope {
-    fn open(builder: &mut Builder, kind: ScopeKind, parent: u32) -> Result<Self, Fault> {
+impl ScopeReader {
+    fn open(builder: &mut Builder, kind: ScopeKind, parent: u32) -> Result<Self, LimitExceeded> {
         let at = builder.open_scope(kind, parent)?;
         Ok(Self { at, kind })
     }
@@ -77,37 +77,37 @@ impl Scope {
     fn objects<'de, A: MapAccess<'de>>(
         &self,
         section: Section,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         let scope = self.at;
-        value.records(builder, |b| Object::open(b, section, scope, NONE))?;
+        value.records(builder, |b| ObjectReader::open(b, section, scope, NONE))?;
         Ok(())
     }
 
     fn scopes<'de, A: MapAccess<'de>>(
         &self,
         kind: ScopeKind,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
-        // A schema in a schema would be a tree of any depth, and means nothing that is known.
+        // A schema in a schema would make a tree of any depth, and has no known meaning.
         if kind <= self.kind {
             return value.unknown(builder);
         }
         let parent = self.at;
-        value.records(builder, |b| Scope::open(b, kind, parent))?;
+        value.records(builder, |b| ScopeReader::open(b, kind, parent))?;
         Ok(())
     }
 }
 
-impl Record for Scope {
+impl RecordReader for ScopeReader {
     type Field = ScopeField;
 
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
         field: ScopeField,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         match field {
@@ -139,19 +139,19 @@ impl Record for Scope {
             ScopeField::Packages => self.objects(Section::Packages, value, builder)?,
             ScopeField::Processes => {
                 let scope = self.at;
-                value.records(builder, |_| Ok(Process::new(scope)))?;
+                value.records(builder, |_| Ok(ProcessReader::new(scope)))?;
             }
         }
         Ok(())
     }
 
-    fn close(self, _: &mut Builder) -> Result<(), Fault> {
+    fn close(self, _: &mut Builder) -> Result<(), LimitExceeded> {
         Ok(())
     }
 }
 
-impl Scope {
-    fn update(&self, builder: &mut Builder, change: impl FnOnce(&mut super::super::model::Scope)) {
+impl ScopeReader {
+    fn update(&self, builder: &mut Builder, change: impl FnOnce(&mut RawScope)) {
         if let Some(scope) = builder.model.scopes.get_mut(self.at as usize) {
             change(scope);
         }
@@ -184,11 +184,12 @@ fields!(ObjectField {
     Functions = "functions",
 });
 
-/// The `type` that marks an entry of a flat answer as a process.
+/// The `type` that marks an entry of a flat document as a process.
 const PROCESS: &str = "process";
 
-/// A table, view, intermediate result, routine or package; in a flat answer also what turns out to be a process.
-pub(super) struct Object {
+/// A table, view, intermediate result, routine or package; in a flat document also an entry that turns out to be a
+/// process.
+pub(super) struct ObjectReader {
     at: u32,
     raw: RawObject,
     server: Symbol,
@@ -197,13 +198,13 @@ pub(super) struct Object {
     extras_from: usize,
 }
 
-impl Object {
-    pub(super) fn open_flat(builder: &mut Builder) -> Result<Self, Fault> {
+impl ObjectReader {
+    pub(super) fn open_flat(builder: &mut Builder) -> Result<Self, LimitExceeded> {
         Self::open(builder, Section::Flat, NONE, NONE)
     }
 
-    /// Takes the object's place at once, as its columns name it before its own fields are known.
-    fn open(builder: &mut Builder, section: Section, scope: u32, within: u32) -> Result<Self, Fault> {
+    /// Adds the object at once, because its columns refer to it before its own fields are known.
+    fn open(builder: &mut Builder, section: Section, scope: u32, within: u32) -> Result<Self, LimitExceeded> {
         let raw = RawObject {
             id: Symbol::ABSENT,
             name: Symbol::ABSENT,
@@ -230,7 +231,7 @@ impl Object {
     fn extra<'de, A: MapAccess<'de>>(
         &self,
         key: ObjectExtra,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         let text = value.text(builder)?;
@@ -238,14 +239,18 @@ impl Object {
         Ok(())
     }
 
-    fn columns<'de, A: MapAccess<'de>>(&mut self, value: Value<'_, A>, builder: &mut Builder) -> Result<(), A::Error> {
+    fn columns<'de, A: MapAccess<'de>>(
+        &mut self,
+        value: FieldValue<'_, A>,
+        builder: &mut Builder,
+    ) -> Result<(), A::Error> {
         if !self.raw.columns.is_empty() {
-            // A key given twice; the columns of one object are neighbours.
+            // The key occurs twice, but the columns of one object must be neighbours.
             return value.unknown(builder);
         }
         let start = index_of_next(&builder.model.columns, "columns").map_err(|full| builder.fail::<A::Error>(full))?;
         let object = self.at;
-        value.records(builder, |b| Column::open(b, object))?;
+        value.records(builder, |b| ColumnReader::open(b, object))?;
         self.raw.columns =
             Span::since(start, &builder.model.columns, "columns").map_err(|full| builder.fail::<A::Error>(full))?;
         Ok(())
@@ -253,7 +258,7 @@ impl Object {
 
     fn arguments<'de, A: MapAccess<'de>>(
         &mut self,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         if !self.raw.arguments.is_empty() {
@@ -261,24 +266,24 @@ impl Object {
         }
         let start =
             index_of_next(&builder.model.arguments, "arguments").map_err(|full| builder.fail::<A::Error>(full))?;
-        value.records(builder, |_| Ok(Argument::default()))?;
+        value.records(builder, |_| Ok(ArgumentReader::default()))?;
         self.raw.arguments =
             Span::since(start, &builder.model.arguments, "arguments").map_err(|full| builder.fail::<A::Error>(full))?;
         Ok(())
     }
 
-    /// The routines of a package. A package in a package is not known.
+    /// Reads the routines of a package. A package in a package has no known meaning.
     fn routines<'de, A: MapAccess<'de>>(
         &self,
         section: Section,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         if self.raw.within != NONE {
             return value.unknown(builder);
         }
         let (scope, within) = (self.raw.scope, self.at);
-        value.records(builder, |b| Object::open(b, section, scope, within))?;
+        value.records(builder, |b| ObjectReader::open(b, section, scope, within))?;
         Ok(())
     }
 
@@ -287,12 +292,12 @@ impl Object {
             && builder.model.texts.get(self.raw.kind) == PROCESS
             && self.raw.columns.is_empty()
             && self.raw.arguments.is_empty()
-            // Nothing that stands in it took a place after it.
+            // No routine of it was added after it.
             && builder.model.objects.len() == self.at as usize + 1
     }
 
-    /// The scope of a flat object follows from its own fields.
-    fn settle_scope(&mut self, builder: &mut Builder) -> Result<(), Fault> {
+    /// Finds the scope of an object that names it in its own fields.
+    fn settle_scope(&mut self, builder: &mut Builder) -> Result<(), LimitExceeded> {
         let server = builder.named_scope(self.raw.scope, ScopeKind::Server, self.server)?;
         let database = builder.named_scope(server, ScopeKind::Database, self.database)?;
         self.raw.scope = builder.named_scope(database, ScopeKind::Schema, self.schema)?;
@@ -303,9 +308,9 @@ impl Object {
         !self.raw.display_name.is_absent() && self.raw.display_name != self.raw.name
     }
 
-    fn into_process(self, builder: &mut Builder) -> Result<(), Fault> {
+    fn into_process(self, builder: &mut Builder) -> Result<(), LimitExceeded> {
         builder.model.objects.pop();
-        let mut process = Process::new(self.raw.scope).0;
+        let mut process = ProcessReader::new(self.raw.scope).0;
         process.id = self.raw.id;
         process.name = self.raw.name;
         process.coordinates = self.raw.coordinates;
@@ -320,20 +325,20 @@ impl Object {
             }
         }
         if has_more {
-            builder.note(&Path::ROOT.then("dbobjs").element().then("(fields of a process that only objects have)"));
+            builder.note(&JsonPath::ROOT.then("dbobjs").element().then("(fields of a process that only objects have)"));
         }
         builder.add_process(process)?;
         Ok(())
     }
 }
 
-impl Record for Object {
+impl RecordReader for ObjectReader {
     type Field = ObjectField;
 
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
         field: ObjectField,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         use ObjectExtra as Extra;
@@ -373,7 +378,7 @@ impl Record for Object {
         Ok(())
     }
 
-    fn close(mut self, builder: &mut Builder) -> Result<(), Fault> {
+    fn close(mut self, builder: &mut Builder) -> Result<(), LimitExceeded> {
         self.settle_scope(builder)?;
         if self.is_process(builder) {
             return self.into_process(builder);
@@ -394,19 +399,19 @@ fields!(ColumnField {
     UiVisible = "uiVisible",
     PrimaryKey = "primaryKey",
     ForeignKey = "foreignKey",
-    // The first is how servers spell it.
+    // Servers use the first spelling.
     UniqueKey = "unqiueKey" | "uniqueKey",
     QualifiedTable = "qualifiedTable",
 });
 
-struct Column {
-    /// The index it will have.
+struct ColumnReader {
+    /// The index that the record will have.
     at: u32,
     raw: RawColumn,
 }
 
-impl Column {
-    fn open(builder: &mut Builder, object: u32) -> Result<Self, Fault> {
+impl ColumnReader {
+    fn open(builder: &mut Builder, object: u32) -> Result<Self, LimitExceeded> {
         Ok(Self {
             at: index_of_next(&builder.model.columns, "columns")?,
             raw: RawColumn { object, ..RawColumn::default() },
@@ -416,7 +421,7 @@ impl Column {
     fn flag<'de, A: MapAccess<'de>>(
         &mut self,
         flag: Flag,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         let set = value.flag(builder)?;
@@ -425,13 +430,13 @@ impl Column {
     }
 }
 
-impl Record for Column {
+impl RecordReader for ColumnReader {
     type Field = ColumnField;
 
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
         field: ColumnField,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         match field {
@@ -457,7 +462,7 @@ impl Record for Column {
         Ok(())
     }
 
-    fn close(self, builder: &mut Builder) -> Result<(), Fault> {
+    fn close(self, builder: &mut Builder) -> Result<(), LimitExceeded> {
         push(&mut builder.model.columns, self.raw, "columns")?;
         Ok(())
     }
@@ -472,15 +477,15 @@ fields!(ArgumentField {
 });
 
 #[derive(Default)]
-struct Argument(RawArgument);
+struct ArgumentReader(RawArgument);
 
-impl Record for Argument {
+impl RecordReader for ArgumentReader {
     type Field = ArgumentField;
 
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
         field: ArgumentField,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         match field {
@@ -495,7 +500,7 @@ impl Record for Argument {
         Ok(())
     }
 
-    fn close(self, builder: &mut Builder) -> Result<(), Fault> {
+    fn close(self, builder: &mut Builder) -> Result<(), LimitExceeded> {
         push(&mut builder.model.arguments, self.0, "arguments")?;
         Ok(())
     }
@@ -512,10 +517,10 @@ fields!(ProcessField {
     UiVisible = "uiVisible",
 });
 
-/// A statement that ran.
-pub(super) struct Process(RawProcess);
+/// A statement that makes relationships.
+pub(super) struct ProcessReader(RawProcess);
 
-impl Process {
+impl ProcessReader {
     pub(super) fn new(scope: u32) -> Self {
         Self(RawProcess {
             id: Symbol::ABSENT,
@@ -531,13 +536,13 @@ impl Process {
     }
 }
 
-impl Record for Process {
+impl RecordReader for ProcessReader {
     type Field = ProcessField;
 
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
         field: ProcessField,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error> {
         match field {
@@ -558,7 +563,7 @@ impl Record for Process {
         Ok(())
     }
 
-    fn close(self, builder: &mut Builder) -> Result<(), Fault> {
+    fn close(self, builder: &mut Builder) -> Result<(), LimitExceeded> {
         builder.add_process(self.0)?;
         Ok(())
     }

@@ -1,19 +1,18 @@
-//! The shapes a single value comes in: texts that may be numbers, numbers that may be texts or objects, and anything
-//! at all kept as JSON.
+//! Reading of single values: texts that may be numbers, numbers that may be texts or objects, and any value as JSON.
 
 use std::fmt::{self, Write as _};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::super::intern::Symbol;
-use super::builder::{Builder, Fault};
-use super::record::Path;
+use super::builder::{Builder, LimitExceeded};
+use super::fields::JsonPath;
 
-/// `serde_json` with its `arbitrary_precision` feature, which any crate of a build can turn on, gives a number as an
-/// object with this one key.
+/// The only key of the object that `serde_json` makes of a number with its feature `arbitrary_precision`, which any crate
+/// of a build can turn on.
 const EXACT_NUMBER: &str = "$serde_json::private::Number";
 
-/// The digits of such a number; `None` for any other object, which is read to its end.
+/// Returns the digits of such a number, or `None` for any other object, whose first value is consumed.
 fn exact_number<'de, A: MapAccess<'de>>(builder: &mut Builder, map: &mut A) -> Result<Option<String>, A::Error> {
     match map.next_key::<String>()? {
         Some(key) if key == EXACT_NUMBER => map.next_value::<String>().map(Some),
@@ -27,7 +26,7 @@ fn exact_number<'de, A: MapAccess<'de>>(builder: &mut Builder, map: &mut A) -> R
 
 pub(super) struct TextSeed<'b> {
     pub(super) builder: &'b mut Builder,
-    pub(super) path: &'b Path<'b>,
+    pub(super) path: &'b JsonPath<'b>,
     pub(super) likely: Symbol,
 }
 
@@ -106,7 +105,7 @@ impl<'de> Visitor<'de> for TextSeed<'_> {
 
 pub(super) struct NumberSeed<'b> {
     pub(super) builder: &'b mut Builder,
-    pub(super) path: &'b Path<'b>,
+    pub(super) path: &'b JsonPath<'b>,
 }
 
 impl NumberSeed<'_> {
@@ -122,7 +121,7 @@ impl NumberSeed<'_> {
         }
     }
 
-    /// A float is taken where it is a whole number that a float holds exactly.
+    /// Accepts a float if it is a whole number that a float holds exactly.
     fn float(self, number: f64) -> Option<i64> {
         const EXACT: f64 = 9_007_199_254_740_992.0;
         if number.fract() == 0.0 && number.abs() <= EXACT {
@@ -190,7 +189,7 @@ impl<'de> Visitor<'de> for NumberSeed<'_> {
         Ok(self.other())
     }
 
-    /// `{"infinite":false,"naN":false}` stands for a number that the server could not write.
+    /// Accepts `{"infinite":false,"naN":false}`, which stands for a number that the server could not write.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<i64>, A::Error> {
         let mut is_unwritten = true;
         while let Some(key) = map.next_key::<String>()? {
@@ -207,7 +206,7 @@ impl<'de> Visitor<'de> for NumberSeed<'_> {
 
 pub(super) struct FlagSeed<'b> {
     pub(super) builder: &'b mut Builder,
-    pub(super) path: &'b Path<'b>,
+    pub(super) path: &'b JsonPath<'b>,
 }
 
 impl FlagSeed<'_> {
@@ -279,7 +278,7 @@ impl<'de> Visitor<'de> for FlagSeed<'_> {
     }
 }
 
-/// Reads any value without keeping it. Other than serde's own `IgnoredAny` it bounds the depth.
+/// Reads any value without keeping it. Unlike `IgnoredAny` of serde it limits the depth.
 pub(super) struct Skip<'b> {
     builder: &'b mut Builder,
     depth: u8,
@@ -299,8 +298,8 @@ impl<'de> DeserializeSeed<'de> for Skip<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.depth >= DEEPEST {
-            return Err(self.builder.fail(Fault::TooDeep));
+        if self.depth >= MAX_DEPTH {
+            return Err(self.builder.fail(LimitExceeded::TooDeep));
         }
         deserializer.deserialize_any(self)
     }
@@ -365,11 +364,11 @@ pub(super) struct JsonText<'b> {
     depth: u8,
 }
 
-/// JSON parsers bound the depth themselves; other formats that serde reads may not.
-const DEEPEST: u8 = 128;
+/// JSON parsers limit the depth themselves; other formats that serde reads may not.
+const MAX_DEPTH: u8 = 128;
 
-/// What is kept leaves room for where it is written again, which may be deeper than where it was read.
-const DEEPEST_KEPT: u8 = 100;
+/// The depth to which JSON is kept. It is smaller because the JSON may be written at a deeper level than it was read.
+const MAX_KEPT_DEPTH: u8 = 100;
 
 impl<'b> JsonText<'b> {
     pub(super) fn new(builder: &'b mut Builder, out: &'b mut String) -> Self {
@@ -381,7 +380,7 @@ impl<'b> JsonText<'b> {
     }
 
     fn display(self, value: impl fmt::Display) {
-        // Writing into a String never fails.
+        // Writing to a `String` never fails.
         let _ = write!(self.out, "{value}");
     }
 
@@ -396,8 +395,8 @@ impl<'de> DeserializeSeed<'de> for JsonText<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.depth >= DEEPEST_KEPT {
-            return Err(self.builder.fail(Fault::TooDeep));
+        if self.depth >= MAX_KEPT_DEPTH {
+            return Err(self.builder.fail(LimitExceeded::TooDeep));
         }
         deserializer.deserialize_any(self)
     }

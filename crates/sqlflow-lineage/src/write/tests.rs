@@ -10,12 +10,12 @@ fn written(lineage: &Lineage) -> String {
     String::from_utf8(json).unwrap()
 }
 
-/// `DEFAULT` is the same as none.
+/// Removes the name `DEFAULT`, which is the same as none.
 fn named(name: Option<&str>) -> Option<&str> {
     name.filter(|name| *name != "DEFAULT")
 }
 
-/// What equality leaves out, and the order of what has one.
+/// Returns the details that equality ignores, and the order of records.
 fn details(lineage: &Lineage) -> Vec<String> {
     let summary = lineage.summary().map(|s| {
         let counts = [s.schemas(), s.databases(), s.tables(), s.views(), s.columns(), s.processes(), s.relationships()];
@@ -34,7 +34,7 @@ fn details(lineage: &Lineage) -> Vec<String> {
         lines.push(format!("{error} {:?} {places:?} {origins:?}", error.occurrences()));
     }
     let mut objects: Vec<Object<'_>> = lineage.objects().collect();
-    // They may have come in other arrays.
+    // The arrays that listed the objects may differ.
     objects.sort_by(|a, b| (a.is_routine(), a.kind_text(), a.id()).cmp(&(b.is_routine(), b.kind_text(), b.id())));
     for object in objects {
         lines.push(format!(
@@ -63,7 +63,7 @@ fn details(lineage: &Lineage) -> Vec<String> {
     }
     for relationship in lineage.relationships() {
         lines.push(format!("{relationship:?} {:?}", relationship.process_type()));
-        for end in relationship.ends() {
+        for end in relationship.endpoints() {
             let names = [end.name(), end.parent_id(), end.parent_name(), end.table_id(), end.table_name(), end.kind()];
             lines.push(format!("{end:?} {names:?} {}", end.is_resolved()));
         }
@@ -78,7 +78,7 @@ fn servers(lineage: &Lineage) -> Vec<String> {
         .collect()
 }
 
-/// Writes and reads it, and checks that nothing is lost.
+/// Writes a lineage and reads it again, and checks that nothing is lost.
 fn survives(lineage: &Lineage) -> Lineage {
     let json = written(lineage);
     let again = Lineage::from_slice(json.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{json}"));
@@ -93,22 +93,22 @@ fn survives(lineage: &Lineage) -> Lineage {
 }
 
 #[test]
-fn every_layout_survives_being_written() {
-    for body in FIXTURES {
-        survives(&read(body));
+fn every_layout_survives_writing() {
+    for document in FIXTURES {
+        survives(&read(document));
     }
 }
 
 #[test]
-fn servers_of_a_tree_stay_as_they_are() {
-    for body in [LAYOUT_A_AS_TREE, LAYOUT_C1, LAYOUT_C2, ROUTINES] {
-        let lineage = read(body);
+fn the_servers_of_a_tree_stay_as_they_are() {
+    for document in [LAYOUT_A_AS_TREE, LAYOUT_C1, LAYOUT_C2, ROUTINES] {
+        let lineage = read(document);
         assert_eq!(servers(&lineage), servers(&survives(&lineage)));
     }
 }
 
 #[test]
-fn what_a_flat_answer_does_not_name_is_named_default() {
+fn levels_that_a_flat_document_does_not_name_are_named_default() {
     let lineage = read_model(r#"{"id": "1", "name": "t", "type": "table"}"#, "");
     let again = survives(&lineage);
     let object = again.object("t").unwrap();
@@ -124,7 +124,7 @@ fn what_a_flat_answer_does_not_name_is_named_default() {
 }
 
 #[test]
-fn scopes_that_skip_a_level_are_written_where_others_look_for_them() {
+fn a_scope_that_skips_a_level_is_written_with_the_missing_level() {
     let lineage = read_model(
         r#"{"id": "1", "name": "a", "type": "table", "schema": "s"},
            {"id": "2", "name": "b", "type": "table", "server": "x", "schema": "s"},
@@ -152,7 +152,7 @@ fn scopes_that_skip_a_level_are_written_where_others_look_for_them() {
 }
 
 #[test]
-fn levels_that_a_server_does_not_have_are_not_made_up() {
+fn levels_that_a_server_does_not_have_are_not_added() {
     let tree = r#"{"dbobjs": {"servers": [
         {"name": "m", "supportsCatalogs": true, "supportsSchemas": false, "databases": [
             {"name": "shop", "tables": [{"id": "1", "name": "a"}]}, {"name": "empty"}]},
@@ -173,7 +173,7 @@ fn levels_that_a_server_does_not_have_are_not_made_up() {
 }
 
 #[test]
-fn a_flat_object_stays_the_routine_or_the_result_it_was() {
+fn an_object_of_a_flat_document_stays_a_routine_or_a_result() {
     let lineage = read_model(
         r#"{"id": "1", "name": "f", "type": "function"},
            {"id": "2", "name": "g", "type": "function", "arguments": [{"id": "3", "name": "x"}]},
@@ -200,7 +200,7 @@ fn a_flat_object_stays_the_routine_or_the_result_it_was() {
 fn routines_stay_in_their_packages() {
     let again = survives(&read(ROUTINES));
     assert_eq!(again.object_by_id("2").and_then(|run| run.package()).map(|package| package.id()), Some("1"));
-    // A flat answer does not say of what stands in a package in which schema it is.
+    // A flat document does not give the schema of the routines in a package.
     let flat = read_model(
         r#"{"id": "1", "name": "k", "type": "package", "schema": "s", "database": "d",
             "functions": [{"id": "2", "name": "f"}, {"id": "3", "name": "g", "schema": "other"}]},
@@ -212,7 +212,7 @@ fn routines_stay_in_their_packages() {
 }
 
 #[test]
-fn objects_of_a_tree_that_say_themselves_where_they_stand_still_do() {
+fn objects_of_a_tree_that_name_their_own_scope_keep_it() {
     let tree = r#"{"dbobjs": {"servers": [{"name": "x", "supportsCatalogs": true, "supportsSchemas": true, "databases": [
         {"name": "d", "schemas": [{"name": "s", "tables": [
             {"id": "1", "name": "a", "schema": "s"},
@@ -233,7 +233,7 @@ fn objects_of_a_tree_that_say_themselves_where_they_stand_still_do() {
 }
 
 #[test]
-fn strange_relationships_survive() {
+fn unusual_relationships_survive_writing() {
     let lineage = read_model(
         r#"{"id": "1", "name": "a", "type": "table", "columns": [{"id": "2", "name": "*"}, {"id": "2", "name": "twice"}]}"#,
         r#"{"id": "10", "type": "fdd", "target": {"id": "2"}, "sources": [{"id": "404", "column": "gone"}]},
@@ -250,7 +250,7 @@ fn strange_relationships_survive() {
             "sources": [{"id": "2", "clauseType": "where", "transforms": [{"code": "d"}]}]}"#,
     );
     let again = survives(&lineage);
-    assert_eq!(again.relationships().nth(2).map(|both| both.ends().len()), Some(2));
+    assert_eq!(again.relationships().nth(2).map(|both| both.endpoints().len()), Some(2));
     assert_eq!(again.unresolved().count(), lineage.unresolved().count());
 }
 
@@ -271,7 +271,7 @@ fn processes_keep_their_order_and_their_scope() {
 }
 
 #[test]
-fn what_surrounds_the_model_is_kept() {
+fn the_envelope_summary_graph_and_trailing_text_are_kept() {
     let lineage = read(
         r#"{"code": "203", "jobId": "j", "sessionId": 7, "error": "one\ntwo",
             "job": {"a": [1.50, 12345678901234567890, -0.0, "\u00e9\n"]},
@@ -288,7 +288,7 @@ fn what_surrounds_the_model_is_kept() {
 }
 
 #[test]
-fn other_serializers_of_json_are_served_too() {
+fn other_json_serializers_write_the_same_lineage() {
     let lineage = read(SUMMARY);
     let value = serde_json::to_value(&lineage).unwrap();
     assert_eq!(value["data"]["summary"]["relationship"], 1734);
@@ -298,7 +298,7 @@ fn other_serializers_of_json_are_served_too() {
 }
 
 #[test]
-fn a_writer_that_fails_is_told() {
+fn the_error_of_the_writer_is_returned() {
     struct Full;
     impl std::io::Write for Full {
         fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {

@@ -1,7 +1,7 @@
-//! Reading a JSON object field by field, in whatever order its keys come.
+//! Reading of JSON objects field by field, in whatever order their keys come.
 //!
-//! Nothing that a server sends in a known place is an error: a value of a shape that is not known there is counted
-//! as not understood, like a field that is not known at all.
+//! No value of a known field is an error: a value of an unexpected shape is counted as not understood, like an unknown
+//! field.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,36 +10,36 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 
 use super::super::intern::Symbol;
 use super::super::model::Span;
-use super::builder::{Builder, Fault};
+use super::builder::{Builder, LimitExceeded};
 use super::coordinates::CoordinatesSeed;
 use super::value::{FlagSeed, JsonText, NumberSeed, Skip, TextSeed};
 
-/// Where in the JSON the reader is: a list on the stack, turned into text only when there is something to note.
+/// The path of the value that is being read: a list on the stack, which becomes text only if there is something to note.
 #[derive(Clone, Copy)]
-pub(super) struct Path<'p> {
-    parent: Option<&'p Path<'p>>,
+pub(super) struct JsonPath<'p> {
+    parent: Option<&'p JsonPath<'p>>,
     step: &'p str,
 }
 
 /// The step into an array.
 const ELEMENT: &str = "[]";
 
-/// How much of an unknown field's name goes into a path.
-const LONGEST_STEP: usize = 100;
+/// The number of characters of the name of an unknown field that go into a path.
+const MAX_STEP_LENGTH: usize = 100;
 
-impl Path<'_> {
-    pub(super) const ROOT: Path<'static> = Path { parent: None, step: "" };
+impl JsonPath<'_> {
+    pub(super) const ROOT: JsonPath<'static> = JsonPath { parent: None, step: "" };
 
-    pub(super) fn then<'p>(&'p self, step: &'p str) -> Path<'p> {
-        Path { parent: Some(self), step }
+    pub(super) fn then<'p>(&'p self, step: &'p str) -> JsonPath<'p> {
+        JsonPath { parent: Some(self), step }
     }
 
-    pub(super) fn element(&self) -> Path<'_> {
+    pub(super) fn element(&self) -> JsonPath<'_> {
         self.then(ELEMENT)
     }
 }
 
-impl fmt::Display for Path<'_> {
+impl fmt::Display for JsonPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(parent) = self.parent else {
             return Ok(());
@@ -48,13 +48,13 @@ impl fmt::Display for Path<'_> {
         if self.step != ELEMENT && parent.parent.is_some() {
             f.write_str(".")?;
         }
-        let end = self.step.char_indices().nth(LONGEST_STEP).map_or(self.step.len(), |(at, _)| at);
+        let end = self.step.char_indices().nth(MAX_STEP_LENGTH).map_or(self.step.len(), |(at, _)| at);
         f.write_str(self.step.get(..end).unwrap_or_default())
     }
 }
 
-/// The fields one kind of JSON object may have.
-pub(super) trait Field: Copy {
+/// The fields that one kind of JSON object may have.
+pub(super) trait FieldName: Copy {
     fn parse(name: &str) -> Option<Self>;
     fn name(self) -> &'static str;
 }
@@ -64,7 +64,7 @@ macro_rules! fields {
         #[derive(Clone, Copy)]
         pub(super) enum $name { $( $variant ),+ }
 
-        impl $crate::read::record::Field for $name {
+        impl $crate::read::fields::FieldName for $name {
             fn parse(name: &str) -> Option<Self> {
                 match name {
                     $( $text $(| $alias)* => Some(Self::$variant), )+
@@ -82,41 +82,41 @@ macro_rules! fields {
 }
 pub(super) use fields;
 
-/// A JSON object while it is read.
-pub(super) trait Record: Sized {
-    type Field: Field;
+/// A record that is being read from a JSON object.
+pub(super) trait RecordReader: Sized {
+    type Field: FieldName;
 
     /// Reads the value of one field.
     fn read<'de, A: MapAccess<'de>>(
         &mut self,
         field: Self::Field,
-        value: Value<'_, A>,
+        value: FieldValue<'_, A>,
         builder: &mut Builder,
     ) -> Result<(), A::Error>;
 
-    /// Puts what was read into the model, once every field is known.
-    fn close(self, builder: &mut Builder) -> Result<(), Fault>;
+    /// Adds the record to the model, once every field is known.
+    fn close(self, builder: &mut Builder) -> Result<(), LimitExceeded>;
 }
 
-/// The value of a field that has not been read yet. Every method reads it, so it is read exactly once.
-pub(super) struct Value<'v, A> {
+/// The value of a field that has not been read yet. Every method consumes it, so it is read exactly once.
+pub(super) struct FieldValue<'v, A> {
     map: &'v mut A,
-    path: &'v Path<'v>,
+    path: &'v JsonPath<'v>,
 }
 
-impl<'de, A: MapAccess<'de>> Value<'_, A> {
-    /// A text, a number or a boolean, as text. Absent if `null`.
+impl<'de, A: MapAccess<'de>> FieldValue<'_, A> {
+    /// Reads a text, a number or a boolean, as text. `null` is absent.
     pub(super) fn text(self, builder: &mut Builder) -> Result<Symbol, A::Error> {
         self.text_like(builder, Symbol::ABSENT)
     }
 
-    /// As [`Self::text`], where the text is likely to be `likely`.
+    /// Reads like [`Self::text`], and is faster if the text is `likely`.
     pub(super) fn text_like(self, builder: &mut Builder, likely: Symbol) -> Result<Symbol, A::Error> {
         let Self { map, path } = self;
         map.next_value_seed(TextSeed { builder, path, likely })
     }
 
-    /// A hash code of a coordinate.
+    /// Reads the hash code of a coordinate.
     pub(super) fn hash(self, builder: &mut Builder) -> Result<Symbol, A::Error> {
         let Self { map, path } = self;
         let likely = builder.last_hash;
@@ -130,7 +130,7 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
         map.next_value_seed(NumberSeed { builder, path })
     }
 
-    /// A line or column; one that no file has is counted as not understood.
+    /// Reads a line or column. One that no file has is counted as not understood.
     #[inline]
     pub(super) fn position(self, builder: &mut Builder) -> Result<Option<i32>, A::Error> {
         let Self { map, path } = self;
@@ -152,7 +152,7 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
         map.next_value_seed(CoordinatesSeed::new(builder, path))
     }
 
-    /// Anything, as compact JSON. `None` if `null`.
+    /// Reads any value as compact JSON. `null` is `None`.
     pub(super) fn json(self, builder: &mut Builder) -> Result<Option<String>, A::Error> {
         let Self { map, .. } = self;
         let mut out = String::new();
@@ -160,7 +160,7 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
         Ok((out != "null").then_some(out))
     }
 
-    /// As [`Self::json`], but a text is given as itself.
+    /// Reads like [`Self::json`], but returns a text as itself.
     pub(super) fn words(self, builder: &mut Builder) -> Result<Option<String>, A::Error> {
         let json = self.json(builder)?;
         Ok(json.and_then(|json| {
@@ -169,32 +169,32 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
         }))
     }
 
-    /// One JSON object; answers whether there was one.
-    pub(super) fn record<R: Record>(
+    /// Reads one JSON object and returns the shape of the value.
+    pub(super) fn record<R: RecordReader>(
         self,
         builder: &mut Builder,
-        open: impl FnMut(&mut Builder) -> Result<R, Fault>,
+        open: impl FnMut(&mut Builder) -> Result<R, LimitExceeded>,
     ) -> Result<Shape, A::Error> {
         let Self { map, path } = self;
         map.next_value_seed(RecordSeed { builder, path, open, kind: PhantomData })
     }
 
-    /// An array of JSON objects of one kind.
-    pub(super) fn records<R: Record>(
+    /// Reads an array of JSON objects of one kind.
+    pub(super) fn records<R: RecordReader>(
         self,
         builder: &mut Builder,
-        open: impl FnMut(&mut Builder) -> Result<R, Fault>,
+        open: impl FnMut(&mut Builder) -> Result<R, LimitExceeded>,
     ) -> Result<Shape, A::Error> {
         let Self { map, path } = self;
         map.next_value_seed(ListSeed { builder, path, open, kind: PhantomData })
     }
 
-    /// An array of JSON objects of one kind, or one JSON object of another.
-    pub(super) fn records_or_record<L: Record, R: Record>(
+    /// Reads an array of JSON objects of one kind, or one JSON object of another kind.
+    pub(super) fn records_or_record<L: RecordReader, R: RecordReader>(
         self,
         builder: &mut Builder,
-        each: impl FnMut(&mut Builder) -> Result<L, Fault>,
-        one: impl FnMut(&mut Builder) -> Result<R, Fault>,
+        each: impl FnMut(&mut Builder) -> Result<L, LimitExceeded>,
+        one: impl FnMut(&mut Builder) -> Result<R, LimitExceeded>,
     ) -> Result<Shape, A::Error> {
         let Self { map, path } = self;
         map.next_value_seed(EitherSeed { builder, path, each, one, kinds: PhantomData })
@@ -207,58 +207,58 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
     }
 }
 
-/// What a value turned out to be.
+/// The shape of a value, after it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     Null,
     Expected,
-    /// Something else, which was noted and skipped.
+    /// Another shape, which was noted and skipped.
     Other,
 }
 
-enum Key<F> {
+enum FieldKey<F> {
     Known(F),
     Unknown(Box<str>),
 }
 
 struct KeySeed<F>(PhantomData<F>);
 
-impl<'de, F: Field> DeserializeSeed<'de> for KeySeed<F> {
-    type Value = Key<F>;
+impl<'de, F: FieldName> DeserializeSeed<'de> for KeySeed<F> {
+    type Value = FieldKey<F>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key<F>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<FieldKey<F>, D::Error> {
         deserializer.deserialize_identifier(self)
     }
 }
 
-impl<F: Field> Visitor<'_> for KeySeed<F> {
-    type Value = Key<F>;
+impl<F: FieldName> Visitor<'_> for KeySeed<F> {
+    type Value = FieldKey<F>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the name of a field")
     }
 
     #[inline]
-    fn visit_str<E>(self, name: &str) -> Result<Key<F>, E> {
-        Ok(F::parse(name).map_or_else(|| Key::Unknown(name.into()), Key::Known))
+    fn visit_str<E>(self, name: &str) -> Result<FieldKey<F>, E> {
+        Ok(F::parse(name).map_or_else(|| FieldKey::Unknown(name.into()), FieldKey::Known))
     }
 }
 
 /// Reads all fields of an object into a record.
 #[inline]
-pub(super) fn read_fields<'de, R: Record, A: MapAccess<'de>>(
+pub(super) fn read_fields<'de, R: RecordReader, A: MapAccess<'de>>(
     record: &mut R,
     builder: &mut Builder,
-    path: &Path<'_>,
+    path: &JsonPath<'_>,
     map: &mut A,
 ) -> Result<(), A::Error> {
     while let Some(key) = map.next_key_seed(KeySeed::<R::Field>(PhantomData))? {
         match key {
-            Key::Known(field) => {
+            FieldKey::Known(field) => {
                 let path = &path.then(field.name());
-                record.read(field, Value { map, path }, builder)?;
+                record.read(field, FieldValue { map, path }, builder)?;
             }
-            Key::Unknown(name) => {
+            FieldKey::Unknown(name) => {
                 builder.note(&path.then(&name));
                 map.next_value_seed(Skip::new(builder))?;
             }
@@ -267,10 +267,10 @@ pub(super) fn read_fields<'de, R: Record, A: MapAccess<'de>>(
     Ok(())
 }
 
-fn read_record<'de, R: Record, A: MapAccess<'de>>(
-    open: &mut impl FnMut(&mut Builder) -> Result<R, Fault>,
+fn read_record<'de, R: RecordReader, A: MapAccess<'de>>(
+    open: &mut impl FnMut(&mut Builder) -> Result<R, LimitExceeded>,
     builder: &mut Builder,
-    path: &Path<'_>,
+    path: &JsonPath<'_>,
     mut map: A,
 ) -> Result<(), A::Error> {
     let mut record = open(builder).map_err(|fault| builder.fail::<A::Error>(fault))?;
@@ -278,7 +278,7 @@ fn read_record<'de, R: Record, A: MapAccess<'de>>(
     record.close(builder).map_err(|fault| builder.fail::<A::Error>(fault))
 }
 
-/// The visits of values whose shape is not known in some place: each is noted and counts as [`Shape::Other`].
+/// Defines the visits of values of an unexpected shape: each is noted and counts as [`Shape::Other`].
 macro_rules! note_scalars {
     () => {
         fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
@@ -317,7 +317,7 @@ macro_rules! note_scalars {
 
 struct RecordSeed<'b, R, F> {
     builder: &'b mut Builder,
-    path: &'b Path<'b>,
+    path: &'b JsonPath<'b>,
     open: F,
     kind: PhantomData<R>,
 }
@@ -331,8 +331,8 @@ impl<R, F> RecordSeed<'_, R, F> {
 
 impl<'de, R, F> DeserializeSeed<'de> for RecordSeed<'_, R, F>
 where
-    R: Record,
-    F: FnMut(&mut Builder) -> Result<R, Fault>,
+    R: RecordReader,
+    F: FnMut(&mut Builder) -> Result<R, LimitExceeded>,
 {
     type Value = Shape;
 
@@ -343,8 +343,8 @@ where
 
 impl<'de, R, F> Visitor<'de> for RecordSeed<'_, R, F>
 where
-    R: Record,
-    F: FnMut(&mut Builder) -> Result<R, Fault>,
+    R: RecordReader,
+    F: FnMut(&mut Builder) -> Result<R, LimitExceeded>,
 {
     type Value = Shape;
 
@@ -367,7 +367,7 @@ where
 
 struct ListSeed<'b, R, F> {
     builder: &'b mut Builder,
-    path: &'b Path<'b>,
+    path: &'b JsonPath<'b>,
     open: F,
     kind: PhantomData<R>,
 }
@@ -381,8 +381,8 @@ impl<R, F> ListSeed<'_, R, F> {
 
 impl<'de, R, F> DeserializeSeed<'de> for ListSeed<'_, R, F>
 where
-    R: Record,
-    F: FnMut(&mut Builder) -> Result<R, Fault>,
+    R: RecordReader,
+    F: FnMut(&mut Builder) -> Result<R, LimitExceeded>,
 {
     type Value = Shape;
 
@@ -393,8 +393,8 @@ where
 
 impl<'de, R, F> Visitor<'de> for ListSeed<'_, R, F>
 where
-    R: Record,
-    F: FnMut(&mut Builder) -> Result<R, Fault>,
+    R: RecordReader,
+    F: FnMut(&mut Builder) -> Result<R, LimitExceeded>,
 {
     type Value = Shape;
 
@@ -421,7 +421,7 @@ where
 
 struct EitherSeed<'b, L, R, F, G> {
     builder: &'b mut Builder,
-    path: &'b Path<'b>,
+    path: &'b JsonPath<'b>,
     each: F,
     one: G,
     kinds: PhantomData<(L, R)>,
@@ -436,10 +436,10 @@ impl<L, R, F, G> EitherSeed<'_, L, R, F, G> {
 
 impl<'de, L, R, F, G> DeserializeSeed<'de> for EitherSeed<'_, L, R, F, G>
 where
-    L: Record,
-    R: Record,
-    F: FnMut(&mut Builder) -> Result<L, Fault>,
-    G: FnMut(&mut Builder) -> Result<R, Fault>,
+    L: RecordReader,
+    R: RecordReader,
+    F: FnMut(&mut Builder) -> Result<L, LimitExceeded>,
+    G: FnMut(&mut Builder) -> Result<R, LimitExceeded>,
 {
     type Value = Shape;
 
@@ -450,10 +450,10 @@ where
 
 impl<'de, L, R, F, G> Visitor<'de> for EitherSeed<'_, L, R, F, G>
 where
-    L: Record,
-    R: Record,
-    F: FnMut(&mut Builder) -> Result<L, Fault>,
-    G: FnMut(&mut Builder) -> Result<R, Fault>,
+    L: RecordReader,
+    R: RecordReader,
+    F: FnMut(&mut Builder) -> Result<L, LimitExceeded>,
+    G: FnMut(&mut Builder) -> Result<R, LimitExceeded>,
 {
     type Value = Shape;
 
@@ -473,17 +473,17 @@ where
     }
 }
 
-/// Reads the whole answer, which must be one JSON object.
+/// Reads the whole document, which must be one JSON object.
 pub(super) fn read_root<'de, R, D>(
     builder: &mut Builder,
-    open: impl FnMut(&mut Builder) -> Result<R, Fault>,
+    open: impl FnMut(&mut Builder) -> Result<R, LimitExceeded>,
     deserializer: D,
 ) -> Result<(), D::Error>
 where
-    R: Record,
+    R: RecordReader,
     D: Deserializer<'de>,
 {
-    let seed = RecordSeed { builder, path: &Path::ROOT, open, kind: PhantomData };
+    let seed = RecordSeed { builder, path: &JsonPath::ROOT, open, kind: PhantomData };
     match seed.deserialize(deserializer)? {
         Shape::Expected => Ok(()),
         Shape::Null | Shape::Other => Err(D::Error::custom("expected a JSON object that holds lineage")),

@@ -1,5 +1,5 @@
-//! Where in a tree everything stands: which scope each object, process and scope is written in, and which levels have
-//! to be made up because a flat answer left them out.
+//! The layout of the tree that is written: the scope of each object, process and scope, and the levels that are added
+//! because a flat document does not name them.
 
 use std::collections::HashMap;
 
@@ -9,20 +9,23 @@ use super::super::model::{Model, NONE, ScopeKind};
 const DEFAULT: &str = "DEFAULT";
 const DEFAULT_SERVER: &str = "DEFAULT_SERVER";
 
-/// A server, database or schema of the tree: one of the model's, with the same index, or a made-up one after those.
+/// A server, database or schema of the tree: a scope of the model, with the same index, or one of the scopes that are
+/// added after those.
 #[derive(Clone, Copy)]
-struct Place {
+struct TreeNode {
     kind: ScopeKind,
     parent: u32,
 }
 
-/// The tree. A scope that an object of a tree names in its own fields, out of the order of levels, is no place: the
-/// object stands in the scope's base and names the rest again.
-pub(super) struct Places {
-    all: Vec<Place>,
-    /// For each scope of the model the place that what is in it stands in.
+/// The layout of the tree.
+///
+/// A scope that an object of a tree document names in its own fields, out of the order of levels, is no node: the object
+/// is written in the base of the scope and names the rest again.
+pub(super) struct TreeLayout {
+    nodes: Vec<TreeNode>,
+    /// The base of each scope of the model: the node that its content is written in.
     bases: Vec<u32>,
-    /// Those that stand for one that was not named, by what they stand in.
+    /// The nodes for scopes that were not named, by kind and parent.
     defaults: HashMap<(ScopeKind, u32), u32>,
     children: Groups,
     objects: Groups,
@@ -30,10 +33,10 @@ pub(super) struct Places {
     processes: Groups,
 }
 
-impl Places {
+impl TreeLayout {
     pub(super) fn new(model: &Model) -> Self {
-        let mut places = Self {
-            all: Vec::with_capacity(model.scopes.len()),
+        let mut layout = Self {
+            nodes: Vec::with_capacity(model.scopes.len()),
             bases: Vec::with_capacity(model.scopes.len()),
             defaults: HashMap::new(),
             children: Groups::default(),
@@ -41,28 +44,28 @@ impl Places {
             routines: Groups::default(),
             processes: Groups::default(),
         };
-        places.find_bases(model);
+        layout.find_bases(model);
         for kind in [ScopeKind::Server, ScopeKind::Database, ScopeKind::Schema] {
-            places.settle(model, kind);
+            layout.settle(model, kind);
         }
         let mut deepest: HashMap<u32, u32> = HashMap::new();
-        let mut standing = Vec::with_capacity(model.objects.len());
+        let mut nodes_of_objects = Vec::with_capacity(model.objects.len());
         for (at, object) in (0..).zip(&model.objects) {
             if is_within(model, at) {
-                standing.push(NONE);
+                nodes_of_objects.push(NONE);
             } else {
-                let base = places.base(object.scope);
-                standing.push(*deepest.entry(base).or_insert_with(|| places.deepest(model, base)));
+                let base = layout.base(object.scope);
+                nodes_of_objects.push(*deepest.entry(base).or_insert_with(|| layout.deepest(model, base)));
             }
         }
         let routines = (0..).zip(&model.objects).map(|(at, o)| if is_within(model, at) { o.within } else { NONE });
-        let count = places.all.len();
-        places.objects = Groups::new(count, standing.iter().copied());
-        places.routines = Groups::new(model.objects.len(), routines);
-        places.processes = Groups::new(count, model.processes.iter().map(|process| places.base(process.scope)));
-        let parents = (0..count).map(|at| if places.is_place(at) { places.parent_group(at) } else { NONE });
-        places.children = Groups::new(count + 1, parents);
-        places
+        let count = layout.nodes.len();
+        layout.objects = Groups::new(count, nodes_of_objects.iter().copied());
+        layout.routines = Groups::new(model.objects.len(), routines);
+        layout.processes = Groups::new(count, model.processes.iter().map(|process| layout.base(process.scope)));
+        let parents = (0..count).map(|at| if layout.is_node(at) { layout.parent_group(at) } else { NONE });
+        layout.children = Groups::new(count + 1, parents);
+        layout
     }
 
     fn find_bases(&mut self, model: &Model) {
@@ -71,70 +74,70 @@ impl Places {
             let base_above = self.base(scope.parent);
             let is_out_of_order = above.is_some_and(|above| scope.kind <= above.kind);
             let base = if above.is_some() && (is_out_of_order || base_above != scope.parent) { base_above } else { at };
-            self.all.push(Place { kind: scope.kind, parent: if above.is_some() { scope.parent } else { NONE } });
+            self.nodes.push(TreeNode { kind: scope.kind, parent: if above.is_some() { scope.parent } else { NONE } });
             self.bases.push(base);
         }
     }
 
-    /// Gives the scopes of one kind that skip a level one to stand in. Those above them are settled.
+    /// Gives a parent to the scopes of one kind that skip a level. The kinds above must be settled.
     fn settle(&mut self, model: &Model, kind: ScopeKind) {
         for (at, scope) in (0..).zip(&model.scopes) {
-            if scope.kind != kind || !self.is_place(at as usize) {
+            if scope.kind != kind || !self.is_node(at as usize) {
                 continue;
             }
-            let parent = self.all.get(at as usize).map_or(NONE, |place| place.parent);
+            let parent = self.nodes.get(at as usize).map_or(NONE, |node| node.parent);
             let parent = match kind {
                 ScopeKind::Server => parent,
                 ScopeKind::Database => self.server_over(parent),
                 ScopeKind::Schema => self.database_over(model, parent),
             };
-            if let Some(place) = self.all.get_mut(at as usize) {
-                place.parent = parent;
+            if let Some(node) = self.nodes.get_mut(at as usize) {
+                node.parent = parent;
             }
-            if self.name(model, at as usize) == Some(name_of_none(kind)) {
+            if self.name(model, at as usize) == Some(default_name(kind)) {
                 self.defaults.entry((kind, parent)).or_insert(at);
             }
         }
     }
 
     fn server_over(&mut self, parent: u32) -> u32 {
-        if parent == NONE { self.default_place(ScopeKind::Server, NONE) } else { parent }
+        if parent == NONE { self.default_node(ScopeKind::Server, NONE) } else { parent }
     }
 
-    /// A database, or a server that has none.
+    /// Returns the database at or above a node, or the server if it has no databases.
     fn database_over(&mut self, model: &Model, parent: u32) -> u32 {
         let at = self.server_over(parent);
         let (catalogs, _) = self.supports(model, at);
         if catalogs && self.kind(at) == Some(ScopeKind::Server) {
-            return self.default_place(ScopeKind::Database, at);
+            return self.default_node(ScopeKind::Database, at);
         }
         at
     }
 
-    /// The place as deep as its server has levels.
-    fn deepest(&mut self, model: &Model, place: u32) -> u32 {
-        let at = self.database_over(model, place);
+    /// Returns the node at or below `node` that is as deep as the levels of its server.
+    fn deepest(&mut self, model: &Model, node: u32) -> u32 {
+        let at = self.database_over(model, node);
         let (_, schemas) = self.supports(model, at);
         if schemas && self.kind(at) != Some(ScopeKind::Schema) {
-            return self.default_place(ScopeKind::Schema, at);
+            return self.default_node(ScopeKind::Schema, at);
         }
         at
     }
 
-    /// The scope that stands for one that was not named; made up if the answer has none.
-    fn default_place(&mut self, kind: ScopeKind, parent: u32) -> u32 {
-        let next = u32::try_from(self.all.len()).unwrap_or(NONE);
+    /// Returns the node for a scope that was not named, and adds it if there is none.
+    fn default_node(&mut self, kind: ScopeKind, parent: u32) -> u32 {
+        let next = u32::try_from(self.nodes.len()).unwrap_or(NONE);
         let at = *self.defaults.entry((kind, parent)).or_insert(next);
         if at == next {
-            self.all.push(Place { kind, parent });
+            self.nodes.push(TreeNode { kind, parent });
         }
         at
     }
 
-    /// Whether the server at or above a place has databases, and schemas.
-    pub(super) fn supports(&self, model: &Model, place: u32) -> (bool, bool) {
-        let mut at = place;
-        while let Some(found) = self.all.get(at as usize) {
+    /// Returns two flags: `true` if the server at or above a node has databases, and if it has schemas.
+    pub(super) fn supports(&self, model: &Model, node: u32) -> (bool, bool) {
+        let mut at = node;
+        while let Some(found) = self.nodes.get(at as usize) {
             if found.kind == ScopeKind::Server {
                 break;
             }
@@ -145,57 +148,57 @@ impl Places {
         scope.map_or((true, true), |scope| (known(scope.supports_catalogs), known(scope.supports_schemas)))
     }
 
-    pub(super) fn kind(&self, place: u32) -> Option<ScopeKind> {
-        self.all.get(place as usize).map(|place| place.kind)
+    pub(super) fn kind(&self, node: u32) -> Option<ScopeKind> {
+        self.nodes.get(node as usize).map(|node| node.kind)
     }
 
-    /// Whether a scope stands in the tree itself; those that were made up do.
-    fn is_place(&self, at: usize) -> bool {
+    /// Returns `true` if a scope is a node of the tree, as all added scopes are.
+    fn is_node(&self, at: usize) -> bool {
         self.bases.get(at).is_none_or(|&base| base as usize == at)
     }
 
-    /// Places without one above are children of a group after all others.
+    /// Returns the group that a node is a child of. Nodes without a parent are children of a group after all others.
     fn parent_group(&self, at: usize) -> u32 {
-        let parent = self.all.get(at).map_or(NONE, |place| place.parent);
-        if parent == NONE { u32::try_from(self.all.len()).unwrap_or(NONE) } else { parent }
+        let parent = self.nodes.get(at).map_or(NONE, |node| node.parent);
+        if parent == NONE { u32::try_from(self.nodes.len()).unwrap_or(NONE) } else { parent }
     }
 
-    /// The place that what is in a scope stands in.
+    /// Returns the node that the content of a scope is written in.
     pub(super) fn base(&self, scope: u32) -> u32 {
         self.bases.get(scope as usize).copied().unwrap_or(NONE)
     }
 
-    /// Its name; a place without one has none to write.
+    /// Returns the name of a node, if it has one.
     pub(super) fn name<'m>(&self, model: &'m Model, at: usize) -> Option<&'m str> {
         match model.scopes.get(at) {
             Some(scope) => model.texts.get_present(scope.name),
-            None => self.all.get(at).map(|place| name_of_none(place.kind)),
+            None => self.nodes.get(at).map(|node| default_name(node.kind)),
         }
     }
 
     pub(super) fn servers(&self) -> impl Iterator<Item = u32> + Clone + '_ {
-        self.children.of(u32::try_from(self.all.len()).unwrap_or(NONE))
+        self.children.of(u32::try_from(self.nodes.len()).unwrap_or(NONE))
     }
 
-    pub(super) fn children(&self, place: u32, kind: ScopeKind) -> impl Iterator<Item = u32> + Clone + '_ {
-        self.children.of(place).filter(move |&at| self.kind(at) == Some(kind))
+    pub(super) fn children(&self, node: u32, kind: ScopeKind) -> impl Iterator<Item = u32> + Clone + '_ {
+        self.children.of(node).filter(move |&at| self.kind(at) == Some(kind))
     }
 
-    pub(super) fn objects(&self, place: u32) -> impl Iterator<Item = u32> + Clone + '_ {
-        self.objects.of(place)
+    pub(super) fn objects(&self, node: u32) -> impl Iterator<Item = u32> + Clone + '_ {
+        self.objects.of(node)
     }
 
-    /// What stands in a package.
+    /// Returns the routines of a package.
     pub(super) fn routines(&self, package: u32) -> impl Iterator<Item = u32> + Clone + '_ {
         self.routines.of(package)
     }
 
-    pub(super) fn processes(&self, place: u32) -> impl Iterator<Item = u32> + Clone + '_ {
-        self.processes.of(place)
+    pub(super) fn processes(&self, node: u32) -> impl Iterator<Item = u32> + Clone + '_ {
+        self.processes.of(node)
     }
 
-    /// What an object has to say itself of where it stands: the names of a server, a database and a schema.
-    pub(super) fn own_fields(&self, model: &Model, at: u32) -> [Option<OwnField>; 3] {
+    /// Returns the fields by which an object gives its own location: the names of a server, a database and a schema.
+    pub(super) fn location_fields(&self, model: &Model, at: u32) -> [Option<LocationField>; 3] {
         const KINDS: [ScopeKind; 3] = [ScopeKind::Server, ScopeKind::Database, ScopeKind::Schema];
         let Some(object) = model.objects.get(at as usize) else {
             return [None; 3];
@@ -203,13 +206,13 @@ impl Places {
         let base = self.base(object.scope);
         let package = model.objects.get(object.within as usize).filter(|_| is_within(model, at));
         if package.is_some_and(|package| self.base(package.scope) != base) {
-            // Read again, it will stand where its package does unless it says otherwise.
+            // A reader gives it the location of its package, unless it names another one.
             return KINDS.map(|kind| {
                 let name = model.scope_name(object.scope, kind);
                 match kind {
-                    _ if !name.is_absent() => Some(OwnField::Named(name)),
+                    _ if !name.is_absent() => Some(LocationField::Named(name)),
                     ScopeKind::Server => None,
-                    ScopeKind::Database | ScopeKind::Schema => Some(OwnField::Default),
+                    ScopeKind::Database | ScopeKind::Schema => Some(LocationField::Default),
                 }
             });
         }
@@ -218,7 +221,7 @@ impl Places {
             while at != base {
                 let scope = model.scopes.get(at as usize)?;
                 if scope.kind == kind {
-                    return Some(OwnField::Named(scope.name));
+                    return Some(LocationField::Named(scope.name));
                 }
                 at = scope.parent;
             }
@@ -227,14 +230,14 @@ impl Places {
     }
 }
 
-/// A field by which an object says where it stands.
+/// A field by which an object gives its location.
 #[derive(Clone, Copy)]
-pub(super) enum OwnField {
+pub(super) enum LocationField {
     Named(Symbol),
     Default,
 }
 
-impl OwnField {
+impl LocationField {
     pub(super) fn text(self, model: &Model) -> &str {
         match self {
             Self::Named(name) => model.texts.get(name),
@@ -243,19 +246,19 @@ impl OwnField {
     }
 }
 
-fn name_of_none(kind: ScopeKind) -> &'static str {
+fn default_name(kind: ScopeKind) -> &'static str {
     match kind {
         ScopeKind::Server => DEFAULT_SERVER,
         ScopeKind::Database | ScopeKind::Schema => DEFAULT,
     }
 }
 
-/// Whether an object stands in another one that comes before it.
+/// Returns `true` if an object belongs to a package that comes before it.
 fn is_within(model: &Model, at: u32) -> bool {
     model.objects.get(at as usize).is_some_and(|object| object.within < at)
 }
 
-/// The members of each group, in order, as one array with a start for each group.
+/// The members of groups, in order, as one array with a start for each group.
 #[derive(Default)]
 struct Groups {
     starts: Vec<u32>,
@@ -263,7 +266,7 @@ struct Groups {
 }
 
 impl Groups {
-    /// `groups` says of each member which group it is in, or `NONE`.
+    /// Creates the groups from the group of each member, which may be `NONE`.
     fn new(count: usize, groups: impl Iterator<Item = u32> + Clone) -> Self {
         let mut starts = vec![0_u32; count + 1];
         for group in groups.clone().filter(|&group| group != NONE) {
@@ -281,9 +284,9 @@ impl Groups {
         for (member, group) in (0..).zip(groups) {
             if let Some(next) = next.get_mut(group as usize)
                 && group != NONE
-                && let Some(place) = members.get_mut(*next as usize)
+                && let Some(node) = members.get_mut(*next as usize)
             {
-                *place = member;
+                *node = member;
                 *next += 1;
             }
         }

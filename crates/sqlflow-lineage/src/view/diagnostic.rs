@@ -1,0 +1,75 @@
+//! Messages of the server about the SQL.
+
+use std::fmt;
+
+use crate::LineageInner;
+use crate::error::shorten;
+use crate::model::RawDiagnostic;
+
+use super::coordinate::{Coordinate, coordinates};
+use super::present;
+
+/// A message of the server about the SQL: an error, a warning or a hint.
+#[derive(Clone, Copy)]
+pub struct Diagnostic<'a> {
+    pub(super) inner: &'a LineageInner,
+    pub(super) raw: &'a RawDiagnostic,
+}
+
+impl<'a> Diagnostic<'a> {
+    /// Returns the text of the message.
+    #[must_use]
+    pub fn message(&self) -> &'a str {
+        present(self.inner, self.raw.message).unwrap_or_default()
+    }
+
+    /// Returns the kind: `SyntaxHint`, `SyntaxError`, `AnalyzeError`, `LinkOrphanColumn`, ….
+    #[must_use]
+    pub fn kind(&self) -> Option<&'a str> {
+        present(self.inner, self.raw.kind)
+    }
+
+    /// Returns the number of occurrences, if the server counts them.
+    #[must_use]
+    pub fn occurrences(&self) -> Option<i64> {
+        self.raw.occurrences
+    }
+
+    /// Returns the file that the message is about.
+    #[must_use]
+    pub fn file(&self) -> Option<&'a str> {
+        present(self.inner, self.raw.file)
+    }
+
+    /// Returns the coordinates in the SQL as the server analysed it.
+    #[must_use]
+    pub fn coordinates(&self) -> impl ExactSizeIterator<Item = Coordinate<'a>> + Clone + use<'a> {
+        coordinates(self.inner, self.raw.coordinates)
+    }
+
+    /// Returns the coordinates in the SQL as it was sent, before the server prepared it.
+    #[must_use]
+    pub fn origin_coordinates(&self) -> impl ExactSizeIterator<Item = Coordinate<'a>> + Clone + use<'a> {
+        coordinates(self.inner, self.raw.origin_coordinates)
+    }
+}
+
+impl fmt::Display for Diagnostic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(kind) = self.kind() {
+            write!(f, "{kind}: ")?;
+        }
+        f.write_str(self.message())?;
+        match self.file() {
+            Some(file) => write!(f, " ({file})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Diagnostic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = shorten(self.message(), 80);
+        write!(f, "Diagnostic({:?}, {message:?})", self.kind().unwrap_or_default())
+    }
+}

@@ -1,0 +1,177 @@
+//! Endpoints of relationships.
+
+use std::fmt;
+
+use crate::LineageInner;
+use crate::graph::{Node, node_of};
+use crate::intern::Symbol;
+use crate::kinds::ClauseType;
+use crate::model::{EndpointExtra, EndpointRole, RawEndpoint, Span};
+
+use super::column::Column;
+use super::coordinate::{Coordinate, coordinates};
+use super::object::Object;
+use super::present;
+use super::relationship::Relationship;
+use super::transform::Transform;
+
+/// An endpoint of a relationship.
+///
+/// It refers to a column or an object by its [`id`](Self::id). The names that it repeats often differ from the names of
+/// that column or object in case or qualification.
+#[derive(Clone, Copy)]
+pub struct Endpoint<'a> {
+    pub(super) inner: &'a LineageInner,
+    pub(super) at: u32,
+    pub(super) relationship: u32,
+}
+
+impl PartialEq for Endpoint<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.inner, other.inner) && self.at == other.at
+    }
+}
+
+impl Eq for Endpoint<'_> {}
+
+impl<'a> Endpoint<'a> {
+    fn raw(&self) -> Option<&'a RawEndpoint> {
+        self.inner.model.endpoints.get(self.at as usize)
+    }
+
+    fn field(&self, field: impl FnOnce(&RawEndpoint) -> Symbol) -> Option<&'a str> {
+        present(self.inner, field(self.raw()?))
+    }
+
+    fn extra(&self, key: EndpointExtra) -> Option<&'a str> {
+        present(self.inner, self.inner.model.endpoint_extras.get(self.at, key))
+    }
+
+    fn node(&self) -> Option<Node> {
+        node_of(&self.inner.model, self.inner.ids(), self.at, self.raw()?)
+    }
+
+    /// Returns the role of the endpoint in its relationship.
+    #[must_use]
+    pub fn role(&self) -> EndpointRole {
+        self.raw().map_or(EndpointRole::Target, |raw| raw.role)
+    }
+
+    /// Returns the relationship that the endpoint belongs to.
+    #[must_use]
+    pub fn relationship(&self) -> Relationship<'a> {
+        Relationship::new(self.inner, self.relationship)
+    }
+
+    /// Returns the id of the column or object that the endpoint refers to; empty if the document gives none.
+    #[must_use]
+    pub fn id(&self) -> &'a str {
+        self.field(|raw| raw.id).unwrap_or_default()
+    }
+
+    /// Returns the name that the endpoint repeats: of a column, or of a routine if the relationship is a `call`.
+    #[must_use]
+    pub fn name(&self) -> Option<&'a str> {
+        self.field(|raw| raw.name)
+    }
+
+    /// Returns the `parentId` field: the id of the object that the column belongs to.
+    #[must_use]
+    pub fn parent_id(&self) -> Option<&'a str> {
+        self.field(|raw| raw.parent_id)
+    }
+
+    /// Returns the `parentName` field: the name of the object that the column belongs to.
+    #[must_use]
+    pub fn parent_name(&self) -> Option<&'a str> {
+        self.field(|raw| raw.parent_name)
+    }
+
+    /// Returns the id of the table, if the relationship connects whole tables.
+    #[must_use]
+    pub fn table_id(&self) -> Option<&'a str> {
+        self.extra(EndpointExtra::TableId)
+    }
+
+    /// Returns the name of the table, if the relationship connects whole tables.
+    #[must_use]
+    pub fn table_name(&self) -> Option<&'a str> {
+        self.extra(EndpointExtra::TableName)
+    }
+
+    /// Returns the column that the endpoint refers to.
+    #[must_use]
+    pub fn column(&self) -> Option<Column<'a>> {
+        match self.node()? {
+            Node::Column(at) => Some(Column::new(self.inner, at)),
+            Node::Object(_) => None,
+        }
+    }
+
+    /// Returns the object that the endpoint refers to, or the object of the column that it refers to.
+    #[must_use]
+    pub fn object(&self) -> Option<Object<'a>> {
+        match self.node() {
+            Some(Node::Column(at)) => Some(Column::new(self.inner, at).object()),
+            Some(Node::Object(at)) => Some(Object::new(self.inner, at)),
+            None => {
+                let at = self.inner.ids().object(self.raw()?.parent_id)?;
+                Some(Object::new(self.inner, at))
+            }
+        }
+    }
+
+    /// Returns `true` if the id belongs to something in the document. An endpoint without an id is resolved if the id
+    /// of its table is.
+    #[must_use]
+    pub fn is_resolved(&self) -> bool {
+        self.raw().is_some_and(|raw| self.inner.ids().is_known(raw.id) || (raw.id.is_absent() && self.node().is_some()))
+    }
+
+    /// Returns the clause of the statement that the endpoint stands in.
+    #[must_use]
+    pub fn clause_type(&self) -> Option<ClauseType> {
+        self.field(|raw| raw.clause).map(ClauseType::from)
+    }
+
+    /// Returns the `columnType` field, which is documented but has not been seen in documents.
+    #[must_use]
+    pub fn column_type(&self) -> Option<&'a str> {
+        self.extra(EndpointExtra::ColumnType)
+    }
+
+    /// Returns the function that the value goes through.
+    #[must_use]
+    pub fn function(&self) -> Option<&'a str> {
+        self.extra(EndpointExtra::Function)
+    }
+
+    /// Returns the `type` field: the kind of a caller or callee.
+    #[must_use]
+    pub fn kind(&self) -> Option<&'a str> {
+        self.extra(EndpointExtra::Kind)
+    }
+
+    /// Returns the transformations of the value on its way from or to this endpoint.
+    #[must_use]
+    pub fn transforms(&self) -> impl ExactSizeIterator<Item = Transform<'a>> + Clone + use<'a> {
+        let (inner, at) = (self.inner, self.at);
+        let transforms = &inner.model.transforms;
+        // Endpoints are read one after the other, so their transforms are sorted by endpoint.
+        let from = transforms.partition_point(|transform| transform.endpoint < at);
+        let to = transforms.partition_point(|transform| transform.endpoint <= at);
+        transforms.get(from..to).unwrap_or_default().iter().map(move |raw| Transform { inner, raw })
+    }
+
+    /// Returns the coordinates of the endpoint in the SQL, usually its start and its end.
+    pub fn coordinates(&self) -> impl ExactSizeIterator<Item = Coordinate<'a>> + Clone + use<'a> {
+        let span = self.raw().map_or_else(Span::default, |raw| raw.coordinates);
+        coordinates(self.inner, span)
+    }
+}
+
+impl fmt::Debug for Endpoint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({:?}, id {:?})", self.role(), self.id())
+    }
+}
