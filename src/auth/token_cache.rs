@@ -1,11 +1,13 @@
 //! The cache of a client's token, which all tasks share and which renews the token.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
+use tokio::runtime::{self, Handle};
 use tokio::time::timeout;
 
 use super::credentials::{Credentials, Proof};
@@ -37,8 +39,9 @@ pub(crate) struct TokenCache {
 #[derive(Default)]
 struct CacheState {
     token: Option<CachedToken>,
-    /// The request for a token that is in flight, as long as a task waits for it.
-    renewal: Option<WeakShared<BoxFuture<'static, Result<Secret>>>>,
+    /// The requests for a token that are in flight, as long as a task waits for them: one for each runtime. A task must
+    /// not wait for a request of another runtime, since its timers and connections stop when that runtime ends.
+    renewals: HashMap<Option<runtime::Id>, WeakShared<BoxFuture<'static, Result<Secret>>>>,
 }
 
 /// A request for a token, shared by all tasks that need one. Each task that is polled drives the request, so that a
@@ -100,16 +103,18 @@ impl TokenCache {
         if let Some(token) = state.token.as_ref().filter(|token| token.is_fresh()) {
             return Ok(token.text.clone());
         }
-        if let Some(renewal) = state.renewal.as_ref().and_then(WeakShared::upgrade) {
+        let runtime = Handle::try_current().ok().map(|handle| handle.id());
+        if let Some(renewal) = state.renewals.get(&runtime).and_then(WeakShared::upgrade) {
             return Err(renewal);
         }
         let (request, shared) = (request(self.credentials.user_id().to_owned(), key), Arc::clone(&self.state));
         let renewal = async move {
             let result = request.await;
-            lock(&shared).finish_renewal(result)
+            lock(&shared).finish_renewal(runtime, result)
         };
         let renewal = renewal.boxed().shared();
-        state.renewal = renewal.downgrade();
+        state.renewals.retain(|_, renewal| renewal.upgrade().is_some());
+        state.renewals.extend(renewal.downgrade().map(|renewal| (runtime, renewal)));
         Err(renewal)
     }
 
@@ -129,8 +134,8 @@ impl CacheState {
     }
 
     /// Stores the result of a request for a token. If the request failed, the old token is kept while it is valid.
-    fn finish_renewal(&mut self, result: Result<Secret>) -> Result<Secret> {
-        self.renewal = None;
+    fn finish_renewal(&mut self, runtime: Option<runtime::Id>, result: Result<Secret>) -> Result<Secret> {
+        self.renewals.remove(&runtime);
         match (result, self.valid_token()) {
             (Ok(text), _) => {
                 self.token = Some(CachedToken::new(text.clone()));
@@ -154,7 +159,9 @@ impl fmt::Debug for TokenCache {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Poll;
 
     use tokio::time::Instant;
 
@@ -255,7 +262,7 @@ mod tests {
         assert_eq!(hangs().await.unwrap().expose(), long);
         assert_eq!(start.elapsed(), RENEWAL_TIMEOUT, "the renewal is not postponed");
         assert!(
-            lock(&cache.state).renewal.as_ref().and_then(WeakShared::upgrade).is_none(),
+            lock(&cache.state).renewals.values().all(|renewal| renewal.upgrade().is_none()),
             "the renewal is left behind"
         );
     }
@@ -463,5 +470,29 @@ mod tests {
             });
             assert!(runs > 100, "{runs}");
         }
+    }
+
+    #[test]
+    fn a_task_does_not_wait_for_the_request_of_another_runtime() {
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (one, other) = (runtime(), runtime());
+        let cache = TokenCache::new(Credentials::secret_key("u", "k"));
+        // A request that waits for a timer of a runtime that nobody drives any more.
+        let mut stuck = Box::pin(cache.token(|_, _| async {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            Ok(Secret::from("never"))
+        }));
+        one.block_on(poll_fn(|context| {
+            assert!(stuck.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        }));
+        let token = other.block_on(async {
+            let token = cache.token(|_, _| async { Ok(Secret::from("t")) });
+            timeout(Duration::from_secs(30), token).await.expect("it waits for the other runtime")
+        });
+        assert_eq!(token.unwrap().expose(), "t");
+        drop(one);
+        drop(stuck);
+        assert!(lock(&cache.state).renewals.values().all(|renewal| renewal.upgrade().is_none()));
     }
 }

@@ -1,8 +1,8 @@
-//! The kinds of errors, told apart by what a caller does next.
+//! The kinds of errors: one for each thing that a caller can do next.
 
 use std::fmt;
 
-/// The kind of an [`Error`](crate::Error), told apart by what the caller does next.
+/// The kind of an [`Error`](crate::Error): one for each thing that a caller can do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
