@@ -201,7 +201,7 @@ impl Lineage {
     /// array, and the number of its occurrences.
     ///
     /// The list is empty unless the server is newer than this library, or does something that no server has been seen
-    /// doing. At most about 1,000 paths are told apart; the others are counted under `…`.
+    /// doing. At most about 1,000 paths are counted separately; the others are counted under `…`.
     ///
     /// ```
     /// use sqlflow_lineage::Lineage;
