@@ -130,7 +130,9 @@ impl PollHub {
         let result = change(&mut state);
         let to_wake = std::mem::take(&mut state.to_wake);
         drop(state);
-        to_wake.iter().for_each(|notify| notify.notify_one());
+        for notify in to_wake {
+            notify.notify_one();
+        }
         result
     }
 
@@ -283,14 +285,12 @@ impl HubState {
         let mut missing = Vec::new();
         for (key, subscriber) in self.subscribers.iter_mut().filter(|(_, it)| it.accepts(request)) {
             let result = match &jobs {
-                Err(error) => Err(*error),
-                Ok(jobs) => match jobs.get(subscriber.id()) {
-                    Some(info) => Ok(*info),
-                    None => {
-                        missing.push((subscriber.last_confirmation(), *key));
-                        continue;
-                    }
-                },
+                Err(error) => Some(Err(*error)),
+                Ok(jobs) => jobs.get(subscriber.id()).map(|info| Ok(*info)),
+            };
+            let Some(result) = result else {
+                missing.push((subscriber.last_confirmation(), *key));
+                continue;
             };
             if subscriber.queue(now, result) {
                 self.to_wake.push(Arc::clone(subscriber.notify()));
