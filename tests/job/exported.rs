@@ -78,7 +78,7 @@ async fn options_of_the_drawing_are_heard() {
 
 #[tokio::test]
 async fn past_the_relation_limit_a_summary_is_told_from_a_lineage() {
-    let (sqlflow, _emulator) = configured(|builder| builder.max_drawn_relationships(Some(1))).await;
+    let (sqlflow, _emulator) = configured(|builder| builder.relation_limit(Some(1))).await;
     let done = done(&sqlflow).await;
     let drawn = done.lineage().await.unwrap();
     assert!(drawn.is_summary());

@@ -42,7 +42,7 @@ struct ExportRequest {
     action: Action,
     options: ExportOptions,
     delimiter: u8,
-    max_drawn_relationships: Option<usize>,
+    relation_limit: Option<usize>,
     contain_graphml: bool,
     return_model: bool,
     pattern: Option<regex::Regex>,
@@ -54,7 +54,7 @@ impl ExportRequest {
         action: Action,
         job: &Job,
         parameters: &Parameters,
-        max_drawn_relationships: Option<usize>,
+        relation_limit: Option<usize>,
     ) -> Result<Self, Failure> {
         let options = if matches!(action, Action::ExportCsv | Action::LeftMost | Action::LeftMostCsv) {
             job_options(job, parameters)?
@@ -65,7 +65,7 @@ impl ExportRequest {
             action,
             options,
             delimiter: csv::delimiter(parameters.get("delimiter"))?,
-            max_drawn_relationships,
+            relation_limit,
             contain_graphml: parameters.flag("containGraphML", false)?,
             return_model: parameters.flag("isReturnModel", true)?,
             pattern: parameters.get("tableNamePattern").map(pattern).transpose()?,
@@ -85,7 +85,7 @@ impl ExportRequest {
             }
             Action::ExportGraphml => {
                 let view = LineageView::of(lineage, &self.options);
-                if model::exceeds(&view, self.max_drawn_relationships) {
+                if model::exceeds(&view, self.relation_limit) {
                     return Err(too_many_relationships());
                 }
                 let drawing = Drawing::of(&view, &self.options);
@@ -102,7 +102,7 @@ impl ExportRequest {
 
     fn drawn(&self, job: &Job, lineage: &Lineage) -> Result<Response, Failure> {
         let view = LineageView::of(lineage, &self.options);
-        let whole = !model::exceeds(&view, self.max_drawn_relationships);
+        let whole = !model::exceeds(&view, self.relation_limit);
         let drawing = whole.then(|| Drawing::of(&view, &self.options));
         let graphml = drawing.as_ref().filter(|_| self.contain_graphml).map(graphml::write).transpose()?;
         let mut drawn = DrawnLineage::of(&view, drawing.as_ref());

@@ -81,7 +81,7 @@
 //! # }
 //! ```
 //!
-//! Two options change responses without being faults: [`EmulatorBuilder::max_drawn_relationships`] causes responses in
+//! Two options change responses without being faults: [`EmulatorBuilder::relation_limit`] causes responses in
 //! `summary` mode, which have counts instead of lineage, and [`EmulatorBuilder::gzip`] compresses responses.
 //!
 //! # Details of the responses
@@ -345,9 +345,9 @@ impl EmulatorBuilder {
     /// Sets the maximum number of relationships up to which lineage is drawn. Beyond it, exports of the drawn lineage
     /// respond in `summary` mode, with counts and tables but neither columns nor relationships nor graph.
     ///
-    /// There is no limit by default. The default of a real server is 1000.
+    /// There is no limit by default. Real servers call this setting `relation_limit`; their default is 1000.
     #[must_use]
-    pub fn max_drawn_relationships(mut self, limit: Option<usize>) -> Self {
+    pub fn relation_limit(mut self, limit: Option<usize>) -> Self {
         self.settings.relations = limit;
         self
     }

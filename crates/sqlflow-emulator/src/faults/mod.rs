@@ -81,7 +81,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// In a status or a URL, a comma and a backslash are escaped with a backslash.
 ///
 /// A response in `summary` mode is not a fault; see
-/// [`max_drawn_relationships`](super::EmulatorBuilder::max_drawn_relationships).
+/// [`relation_limit`](super::EmulatorBuilder::relation_limit).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     kind: FaultKind,

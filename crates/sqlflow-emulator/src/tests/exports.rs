@@ -158,7 +158,7 @@ async fn constants_are_shown_on_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lineage_above_the_limit_is_only_outlined() {
-    let server = server(Emulator::builder().max_drawn_relationships(Some(1)));
+    let server = server(Emulator::builder().relation_limit(Some(1)));
     let (token, id) = server.job_on(INSERT).await;
     let data = server.export("exportLineageAsJson", &token, &id, &[]).await.json()["data"].clone();
     assert_eq!(data["mode"], "summary");
