@@ -57,6 +57,10 @@ pub enum ReadErrorKind {
     TooMany,
     /// The reader that was given failed; it is the error's source.
     Io,
+    /// The Tokio runtime shut down while the document was being read from a stream.
+    Cancelled,
+    /// The thread that read the document from a stream panicked.
+    Panicked,
 }
 
 /// The server's own words are kept up to this many characters, and shown up to [`SHOWN`].

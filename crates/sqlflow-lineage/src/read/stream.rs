@@ -7,8 +7,9 @@ use std::io::{self, Read};
 use std::pin::pin;
 
 use futures_core::Stream;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, TryCurrentError};
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 
 use super::super::Lineage;
 use super::super::error::{ReadError, ReadErrorKind};
@@ -41,15 +42,15 @@ impl Reader {
     /// # Errors
     ///
     /// As [`read`](Self::read); [`ReadErrorKind::Io`] if the stream fails, with an [`io::Error`] around its error as
-    /// source. The same kind says that there is no Tokio runtime, or that it ended.
+    /// source, or if there is no Tokio runtime; [`ReadErrorKind::Cancelled`] if the runtime shuts down before the
+    /// document is read; [`ReadErrorKind::Panicked`] if reading panics.
     pub async fn read_stream<S, B, E>(&self, stream: S) -> Result<Lineage, ReadError>
     where
         S: Stream<Item = Result<B, E>>,
         B: AsRef<[u8]> + Send + 'static,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let runtime =
-            Handle::try_current().map_err(|error| not_read("there is no Tokio runtime to read it on", error))?;
+        let runtime = Handle::try_current().map_err(no_runtime)?;
         let reader = *self;
         let (sender, receiver) = mpsc::channel(WAITING);
         let pieces = Pieces { receiver, current: None, taken: 0, has_ended: false };
@@ -69,7 +70,7 @@ impl Reader {
         // Only now may the sender go: to the thread that means that nobody waits for it.
         let read = reading.await;
         drop(sender);
-        read.unwrap_or_else(|error| Err(not_read("the thread that read it ended early", error)))
+        read.unwrap_or_else(|error| Err(not_finished(error)))
     }
 }
 
@@ -89,8 +90,18 @@ impl Lineage {
     }
 }
 
-fn not_read(why: &str, error: impl Error + Send + Sync + 'static) -> ReadError {
-    ReadError::new(ReadErrorKind::Io, format!("the body could not be read: {why}")).caused_by(io::Error::other(error))
+fn no_runtime(error: TryCurrentError) -> ReadError {
+    let text = "the document could not be read: there is no Tokio runtime to read it on";
+    ReadError::new(ReadErrorKind::Io, text).caused_by(io::Error::other(error))
+}
+
+fn not_finished(error: JoinError) -> ReadError {
+    let (kind, text) = if error.is_panic() {
+        (ReadErrorKind::Panicked, "the thread that read the document panicked; please report it")
+    } else {
+        (ReadErrorKind::Cancelled, "the Tokio runtime shut down while the document was being read")
+    };
+    ReadError::new(kind, text).caused_by(io::Error::other(error))
 }
 
 /// The pieces of a body as something to read from; `None` is the end.
@@ -254,5 +265,35 @@ mod tests {
             panic!("it waits for nothing");
         };
         assert_eq!(read.unwrap_err().kind(), ReadErrorKind::Io);
+    }
+
+    struct PanickingPiece;
+
+    impl AsRef<[u8]> for PanickingPiece {
+        fn as_ref(&self) -> &[u8] {
+            panic!("this piece cannot be read");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_reading_thread_is_an_error_of_its_own_kind() {
+        let pieces = stream::iter([Ok::<_, Down>(PanickingPiece)]);
+        let error = Lineage::from_stream(pieces).await.unwrap_err();
+        assert_eq!(error.kind(), ReadErrorKind::Panicked);
+        assert!(error.to_string().contains("please report it"), "{error}");
+    }
+
+    #[test]
+    fn a_runtime_that_shut_down_cancels_reading() {
+        let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let handle = other.handle().clone();
+        other.shutdown_background();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let error = runtime.block_on(async {
+            let _entered = handle.enter();
+            Lineage::from_stream(stream::iter([Ok::<_, Down>(LAYOUT_B)])).await.unwrap_err()
+        });
+        assert_eq!(error.kind(), ReadErrorKind::Cancelled);
+        assert!(error.to_string().contains("shut down"), "{error}");
     }
 }
