@@ -1,4 +1,4 @@
-//! An export on its way into memory or to a file: how far it is, whether it is whole, where it is put meanwhile.
+//! Downloading an export into memory or to a file: its progress, its completeness, and the temporary file.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -11,11 +11,12 @@ use bytes::Bytes;
 use tempfile::TempPath;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 
-use super::export::Format;
+use super::export::ExportSyntax;
 use crate::transport::{ReceivedBytes, Response, response_too_large};
 use crate::{ByteStream, Error, ErrorKind, Result};
 
-/// How far a download is, told to [`Export::on_progress`](super::Export::on_progress) with each piece that comes.
+/// The progress of a download, passed to the function of [`Export::on_progress`](super::Export::on_progress) each time
+/// a chunk arrives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -26,25 +27,26 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Which attempt it is, from 1 on. Each begins at the start.
+    /// Returns the number of the attempt, starting at 1. Each attempt downloads the export from the start.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// How many bytes came over the network.
+    /// Returns the number of bytes received over the network.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.received
     }
 
-    /// How many will come, where the server said so.
+    /// Returns the number of bytes that the server announced, if it did.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         self.total
     }
 
-    /// How many bytes they are unpacked: the same, unless the server packs its answers.
+    /// Returns the number of received bytes after decompression: the same as [`received`](Progress::received), unless
+    /// the server compresses its responses.
     #[must_use]
     pub fn unpacked(&self) -> u64 {
         self.unpacked
@@ -60,98 +62,107 @@ impl fmt::Display for Progress {
     }
 }
 
-/// Who wants to know how far a download is.
-pub(super) type Watcher = Arc<dyn Fn(&Progress) + Send + Sync>;
+/// A function that receives the progress of a download.
+pub(super) type ProgressCallback = Arc<dyn Fn(&Progress) + Send + Sync>;
 
-/// One attempt at a body, piece by piece, looked at on the way.
+/// One attempt to download a body, chunk by chunk.
 pub(super) struct Download<'a> {
     body: ByteStream,
     received: ReceivedBytes,
     progress: Progress,
-    watcher: Option<&'a Watcher>,
-    ending: Ending,
+    on_progress: Option<&'a ProgressCallback>,
+    completeness: CompletenessCheck,
     limit: u64,
 }
 
 impl<'a> Download<'a> {
-    pub(super) fn new(response: Response, format: Format, attempt: u32, watcher: Option<&'a Watcher>) -> Self {
+    pub(super) fn new(
+        response: Response,
+        syntax: ExportSyntax,
+        attempt: u32,
+        on_progress: Option<&'a ProgressCallback>,
+    ) -> Self {
         let (total, limit, body) = (response.length(), response.limit(), response.body);
         let progress = Progress { attempt, received: 0, total, unpacked: 0 };
-        Self { received: body.received(), body, progress, watcher, ending: Ending::of(format), limit }
+        let completeness = CompletenessCheck::new(syntax);
+        Self { received: body.received(), body, progress, on_progress, completeness, limit }
     }
 
-    /// The next piece. None comes at the end of a body that is whole.
+    /// Returns the next chunk, or `None` at the end of a complete body.
+    ///
+    /// # Errors
+    /// `Interrupted` if the body ends too early, and the errors of the connection.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>> {
-        let Some(piece) = self.body.try_next().await? else {
-            self.ending.check(self.progress.unpacked)?;
+        let Some(chunk) = self.body.try_next().await? else {
+            self.completeness.check(self.progress.unpacked)?;
             return Ok(None);
         };
-        self.ending.look_at(&piece);
+        self.completeness.update(&chunk);
         self.progress.received = self.received.bytes();
-        self.progress.unpacked += piece.len() as u64;
-        if let Some(watcher) = self.watcher {
-            watcher(&self.progress);
+        self.progress.unpacked += chunk.len() as u64;
+        if let Some(on_progress) = self.on_progress {
+            on_progress(&self.progress);
         }
-        Ok(Some(piece))
+        Ok(Some(chunk))
     }
 
-    /// All of it in memory.
+    /// Reads the whole body into memory.
     pub(super) async fn bytes(mut self) -> Result<Bytes> {
-        let mut whole = Vec::new();
-        while let Some(piece) = self.next().await? {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.next().await? {
             if self.progress.unpacked > self.limit {
                 return Err(response_too_large(self.limit));
             }
-            whole.extend_from_slice(&piece);
+            body.extend_from_slice(&chunk);
         }
-        Ok(whole.into())
+        Ok(body.into())
     }
 }
 
-/// Whether a file ends where it should. A proxy that cuts an answer may say that it is whole.
-enum Ending {
-    /// The brackets of JSON, outside its texts.
-    Json { depth: u64, text: bool, escaped: bool, closed: bool },
-    /// The last bytes of a document.
+/// Checks that a file ends where its syntax allows it. A proxy may truncate a response and declare it complete.
+enum CompletenessCheck {
+    /// The open brackets of JSON, outside its strings.
+    Json { depth: u64, in_string: bool, is_escaped: bool, is_closed: bool },
+    /// The last bytes of an XML document.
     Xml { tail: Vec<u8> },
-    /// A table may end after any row.
-    Open,
+    /// A CSV file may end after any row.
+    Csv,
 }
 
-impl Ending {
-    /// More than a closing tag is long, or an only one with its namespaces.
-    const TAIL: usize = 1024;
+impl CompletenessCheck {
+    /// Longer than a closing tag, and than a single empty root element with its namespaces.
+    const MAX_TAIL: usize = 1024;
 
-    fn of(format: Format) -> Self {
-        match format {
-            Format::Json => Self::Json { depth: 0, text: false, escaped: false, closed: false },
-            Format::Xml => Self::Xml { tail: Vec::new() },
-            Format::Csv => Self::Open,
+    fn new(syntax: ExportSyntax) -> Self {
+        match syntax {
+            ExportSyntax::Json => Self::Json { depth: 0, in_string: false, is_escaped: false, is_closed: false },
+            ExportSyntax::Xml => Self::Xml { tail: Vec::new() },
+            ExportSyntax::Csv => Self::Csv,
         }
     }
 
-    fn look_at(&mut self, piece: &[u8]) {
+    fn update(&mut self, chunk: &[u8]) {
         match self {
-            Self::Open => {}
+            Self::Csv => {}
             Self::Xml { tail } => {
-                // Blanks may follow a document, as many as they like.
-                let piece = piece.trim_ascii_end();
-                tail.extend_from_slice(&piece[piece.len().saturating_sub(Self::TAIL)..]);
-                tail.drain(..tail.len().saturating_sub(Self::TAIL));
+                // Any amount of whitespace may follow a document.
+                let chunk = chunk.trim_ascii_end();
+                tail.extend_from_slice(&chunk[chunk.len().saturating_sub(Self::MAX_TAIL)..]);
+                tail.drain(..tail.len().saturating_sub(Self::MAX_TAIL));
             }
-            Self::Json { depth, text, escaped, closed } => {
-                for byte in piece {
+            Self::Json { depth, in_string, is_escaped, is_closed } => {
+                for byte in chunk {
                     match byte {
-                        // What follows the value is no part of it: some servers write more.
-                        _ if *closed => break,
-                        _ if *escaped => *escaped = false,
-                        b'\\' if *text => *escaped = true,
-                        b'"' => *text = !*text,
-                        _ if *text => {}
+                        // Some servers write text after the JSON value.
+                        _ if *is_closed => break,
+                        _ if *is_escaped => *is_escaped = false,
+                        b'\\' if *in_string => *is_escaped = true,
+                        b'"' => *in_string = !*in_string,
+                        _ if *in_string => {}
                         b'{' | b'[' => *depth += 1,
                         b'}' | b']' => {
                             *depth = depth.saturating_sub(1);
-                            *closed = *depth == 0;
+                            *is_closed = *depth == 0;
                         }
                         _ => {}
                     }
@@ -161,60 +172,62 @@ impl Ending {
     }
 
     /// # Errors
-    /// `Interrupted` when the end is missing.
+    /// `Interrupted` if the end is missing.
     fn check(&self, length: u64) -> Result<()> {
-        let is_whole = match self {
-            Self::Open => true,
-            Self::Json { closed, .. } => *closed,
+        let is_complete = match self {
+            Self::Csv => true,
+            Self::Json { is_closed, .. } => *is_closed,
             Self::Xml { tail } => {
                 let last_tag = tail.iter().rposition(|byte| *byte == b'<').map_or(&[][..], |start| &tail[start..]);
                 let is_empty = || tail.ends_with(b"/>") && last_tag.starts_with(b"<graphml");
                 tail.ends_with(b"graphml>") || is_empty()
             }
         };
-        if is_whole {
+        if is_complete {
             return Ok(());
         }
-        let text = format!("the file breaks off after {length} bytes, although its server called it whole");
+        let text = format!("the export breaks off after {length} bytes, although the server sent it as complete");
         Err(Error::new(ErrorKind::Interrupted, text))
     }
 }
 
-/// A file under a temporary name, beside the place where it will be.
-pub(super) struct Target {
+/// A temporary file in the directory of the final file, which takes the final name once it is complete.
+pub(super) struct PartialFile {
     path: PathBuf,
-    /// One handle for all attempts: what is still being written of one that failed is done before the next begins.
+    /// One handle for all attempts, so that a pending write of a failed attempt ends before the next attempt begins.
     file: tokio::fs::File,
     temporary: TempPath,
 }
 
-impl Target {
-    pub(super) async fn beside(path: &Path) -> Result<Self> {
+impl PartialFile {
+    /// Creates the temporary file for a final `path`.
+    pub(super) async fn next_to(path: &Path) -> Result<Self> {
         let path = path.to_owned();
         blocking(move || {
             let failed = |error: io::Error| unwritable(&path, &error);
-            // A link stays, and what it leads to is replaced.
-            let place = match fs::symlink_metadata(&path) {
-                Ok(there) if there.is_symlink() => fs::canonicalize(&path).map_err(failed)?,
+            // A link is kept, and the file that it points to is replaced.
+            let target = match fs::symlink_metadata(&path) {
+                Ok(existing) if existing.is_symlink() => fs::canonicalize(&path).map_err(failed)?,
                 _ => path.clone(),
             };
-            let there = fs::metadata(&place).ok();
-            if there.as_ref().is_some_and(|there| !there.is_file()) {
-                return Err(Error::invalid(format!("{} is there and is no file to replace", path.display())));
+            let existing = fs::metadata(&target).ok();
+            if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
+                let text = format!("cannot write {}: it exists and is not a regular file", path.display());
+                return Err(Error::invalid(text));
             }
-            let name = place
-                .file_name()
-                .ok_or_else(|| Error::invalid(format!("{} names no file to write", path.display())))?;
-            let directory = place.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let name = target.file_name().ok_or_else(|| {
+                Error::invalid(format!("cannot write {:?}: the path has no file name", path.display().to_string()))
+            })?;
+            let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty());
             let mut prefix = OsString::from(".");
             prefix.push(name);
             prefix.push(".");
             let mut builder = tempfile::Builder::new();
             builder.prefix(&prefix).suffix(".part");
-            let permissions = there.map(|there| there.permissions());
+            let permissions = existing.map(|existing| existing.permissions());
             #[cfg(unix)]
             if permissions.is_none() {
-                // As the user's mask has it, not as for a secret.
+                // The umask of the user applies, instead of the mode that `tempfile` chooses for secrets.
                 use std::os::unix::fs::PermissionsExt as _;
                 builder.permissions(fs::Permissions::from_mode(0o666));
             }
@@ -223,37 +236,37 @@ impl Target {
                 file.as_file().set_permissions(permissions).map_err(failed)?;
             }
             let (file, temporary) = file.into_parts();
-            Ok(Self { path: place, file: tokio::fs::File::from_std(file), temporary })
+            Ok(Self { path: target, file: tokio::fs::File::from_std(file), temporary })
         })
         .await
     }
 
-    /// Writes a body into it, from the start. Gives its length.
-    pub(super) async fn fill(&mut self, mut download: Download<'_>) -> Result<u64> {
+    /// Writes a download to the file, from its start, and returns the length.
+    pub(super) async fn write(&mut self, mut download: Download<'_>) -> Result<u64> {
         let Self { path, file, .. } = self;
         let failed = |error: io::Error| unwritable(path, &error);
         file.set_len(0).await.map_err(failed)?;
         file.rewind().await.map_err(failed)?;
         let mut length = 0;
-        while let Some(piece) = download.next().await? {
-            file.write_all(&piece).await.map_err(failed)?;
-            length += piece.len() as u64;
+        while let Some(chunk) = download.next().await? {
+            file.write_all(&chunk).await.map_err(failed)?;
+            length += chunk.len() as u64;
         }
-        // What went wrong with the last write is told by a flush, and by no sync.
+        // Only a flush reports an error of the last write; a sync does not.
         file.flush().await.map_err(failed)?;
-        // Not before the bytes are safe does the name appear.
+        // The bytes have to be on disk before the file gets its final name.
         file.sync_all().await.map_err(failed)?;
         Ok(length)
     }
 
-    /// Gives it its name.
-    pub(super) async fn appear(self) -> Result<()> {
+    /// Gives the file its final name.
+    pub(super) async fn persist(self) -> Result<()> {
         let Self { path, file, temporary } = self;
         drop(file);
         blocking(move || {
             let failed = |error: &io::Error| unwritable(&path, error);
             temporary.persist(&path).map_err(|error| failed(&error.error))?;
-            // A name is in its directory, and there it must outlive a power cut.
+            // The name is stored in the directory, which has to survive a power failure too.
             #[cfg(unix)]
             if let Some(directory) = path.parent() {
                 let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
@@ -270,5 +283,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Error {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::io("a file operation ended early", &error.into()))?
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::io("a file operation did not finish", &error.into()))?
 }

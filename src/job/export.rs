@@ -1,8 +1,7 @@
-//! Exports of a job: typed, as bytes, as a stream, to a file.
+//! Exports of a job: as a lineage, as bytes, as a stream, or to a file.
 
 use std::fmt;
 use std::future::IntoFuture;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use futures_util::{FutureExt as _, TryStreamExt as _};
 use serde::Serialize;
 
 use super::Job;
-use super::download::{Download, Progress, Target, Watcher};
+use super::download::{Download, PartialFile, Progress, ProgressCallback};
 use super::submit::comma_separated;
 use crate::api::{Operation, operations, types};
 use crate::lineage::{Lineage, ReadError, ReadErrorKind, RelationType};
@@ -21,56 +20,88 @@ use crate::transport::{BodyMode, Response};
 use crate::wire::snippet;
 use crate::{ByteStream, Error, ErrorKind, Result};
 
-/// An export of a job, before it is asked for.
+/// A request for an export of a job, from the `export_…` methods of [`Job`].
 ///
-/// Set options, then take it [as bytes](Export::bytes), [as a stream](Export::stream) or
-/// [to a file](Export::to_file); JSON also as a [`Lineage`]. Awaited as it is, JSON gives a lineage and the others
-/// bytes. The id of the job is always sent. Options that are not set are not, and the server's defaults hold.
+/// Set options, then read the export [as bytes](Export::bytes), [as a stream](Export::stream) or
+/// [to a file](Export::to_file), or a JSON export as a [`Lineage`]. Awaiting the request itself returns a lineage for
+/// JSON exports, and bytes for the others. The id of the job is always sent. Options that are not set are not sent, so
+/// that the defaults of the server apply.
+///
+/// ```no_run
+/// # async fn example(job: sqlflow_client::Job) -> sqlflow_client::Result<()> {
+/// use sqlflow_client::lineage::RelationType;
+///
+/// // Read the full lineage as data.
+/// let lineage = job
+///     .export_full_lineage_as_json()
+///     .relation_types([RelationType::Fdd, RelationType::Fdr])
+///     .await?;
+/// println!("{} relationships", lineage.relationships().len());
+///
+/// // Write it to disk in constant memory.
+/// let export = job.export_full_lineage_as_csv().delimiter(";");
+/// let length = export.to_file("lineage.csv").await?;
+/// println!("{length} bytes");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
-#[must_use = "asks when it is awaited"]
+#[must_use = "an export is requested when it is awaited"]
 pub struct Export<F> {
     job: Job,
     form: F,
-    watcher: Option<Watcher>,
+    on_progress: Option<ProgressCallback>,
 }
 
-/// The lineage as drawn; a summary of it past the relation limit of the server.
+/// An export of the lineage as drawn in the web interface of SQLFlow.
+///
+/// Servers cut it to a summary if it has more than 1,000 relationships (by default).
 pub type ExportLineageAsJson = Export<types::ExportLineageAsJsonRequest>;
-/// The full lineage as JSON.
+/// An export of the full lineage as JSON. It is never cut to a summary.
 pub type ExportFullLineageAsJson = Export<types::ExportFullLineageAsJsonRequest>;
-/// The full lineage as CSV.
+/// An export of the full lineage as CSV.
 pub type ExportFullLineageAsCsv = Export<types::ExportFullLineageAsCsvRequest>;
-/// The lineage as GraphML for yEd.
+/// An export of the lineage as drawn, as GraphML for the editor yEd.
 pub type ExportLineageAsGraphml = Export<types::ExportLineageAsGraphmlRequest>;
 
-/// A form that asks for an export. Implemented here alone.
-pub trait ExportForm: sealed::Form {}
+/// A request body for an export. This trait is sealed.
+pub trait ExportForm: sealed::ExportRequest {}
 
-impl<F: sealed::Form> ExportForm for F {}
+impl<F: sealed::ExportRequest> ExportForm for F {}
 
 mod sealed {
-    use super::{Format, Operation, Serialize};
+    use super::{ExportSyntax, Operation, Serialize};
 
-    pub trait Form: Serialize + Clone + Send + Sync + 'static {
+    pub trait ExportRequest: Serialize + Clone + Send + Sync + 'static {
         const OPERATION: &'static Operation;
-        const FORMAT: Format;
+        const SYNTAX: ExportSyntax;
         fn set_job(&mut self, id: String);
     }
 }
 
-/// What an export should look like.
+/// The syntax of an exported file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum ExportSyntax {
     Json,
     Csv,
     Xml,
 }
 
+impl fmt::Display for ExportSyntax {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Json => "JSON",
+            Self::Csv => "CSV",
+            Self::Xml => "XML",
+        })
+    }
+}
+
 macro_rules! export_forms {
-    ($($form:ident: $operation:ident, $format:ident;)+) => {
-        $(impl sealed::Form for types::$form {
+    ($($form:ident: $operation:ident, $syntax:ident;)+) => {
+        $(impl sealed::ExportRequest for types::$form {
             const OPERATION: &'static Operation = &operations::$operation;
-            const FORMAT: Format = Format::$format;
+            const SYNTAX: ExportSyntax = ExportSyntax::$syntax;
 
             fn set_job(&mut self, id: String) {
                 self.job_id = Some(id);
@@ -88,65 +119,90 @@ export_forms! {
 
 impl<F: ExportForm> Export<F> {
     pub(super) fn new(job: Job, form: F) -> Self {
-        Self { job, form, watcher: None }
+        Self { job, form, on_progress: None }
     }
 
-    /// Tells how far a download is, with each piece that comes: [`bytes`](Export::bytes) and
-    /// [`to_file`](Export::to_file) do.
-    pub fn on_progress(mut self, watcher: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
-        self.watcher = Some(Arc::new(watcher));
+    /// Sets a function that [`bytes`](Export::bytes) and [`to_file`](Export::to_file) call with the progress of the
+    /// download, each time a chunk arrives.
+    ///
+    /// ```no_run
+    /// # async fn example(job: sqlflow_client::Job) -> sqlflow_client::Result<()> {
+    /// let export = job.export_full_lineage_as_csv();
+    /// export.on_progress(|progress| eprint!("\r{progress}")).to_file("lineage.csv").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_progress(mut self, callback: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+        self.on_progress = Some(Arc::new(callback));
         self
     }
 
-    /// All of it in memory, up to the [answer limit](crate::ClientBuilder::max_response_bytes) of the client.
+    /// Reads the export into memory, up to the [response limit](crate::ClientBuilder::max_response_bytes) of the
+    /// client.
     ///
-    /// An attempt that breaks off, stalls, or ends in the middle of its JSON or XML is made again from the start, as
-    /// the client [repeats calls](crate::retry::RetryPolicy).
+    /// A download that breaks off, stalls, or ends in the middle of its JSON or XML is retried from the start, within
+    /// the [retry policy](crate::retry::RetryPolicy) of the client.
     ///
     /// # Errors
-    /// [`JobNotFound`](ErrorKind::JobNotFound) if the server knows no such job; else as every call of the API. A
-    /// failure that the server writes in place of the file is one of these errors too.
+    /// [`JobNotFound`](ErrorKind::JobNotFound) if the server does not know the job; otherwise the errors of every API
+    /// call. A failure that the server sends instead of the file is also reported as one of these errors.
     pub async fn bytes(self) -> Result<Bytes> {
         let mut attempts = self.attempts();
         loop {
             let download = self.download(&mut attempts).await?;
-            if let Some(bytes) = self.unless_again(download.bytes().await, &mut attempts).await? {
+            if let Some(bytes) = self.unless_retried(download.bytes().await, &mut attempts).await? {
                 return Ok(bytes);
             }
         }
     }
 
-    /// Piece by piece, as it comes. It is asked for again as the client repeats calls; what breaks off later is told by
-    /// the stream, and the caller's to ask for again.
+    /// Requests the export and returns its body as a stream of chunks.
+    ///
+    /// The request is retried within the retry policy of the client. If the body breaks off later, the stream yields an
+    /// error, and it is up to the caller to export again.
+    ///
+    /// ```no_run
+    /// # async fn example(job: sqlflow_client::Job) -> sqlflow_client::Result<()> {
+    /// let mut body = job.export_full_lineage_as_csv().stream().await?;
+    /// while let Some(chunk) = body.try_next().await? {
+    ///     println!("{} bytes", chunk.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// As [`bytes`](Export::bytes), and later from the stream.
+    /// The errors of [`bytes`](Export::bytes). The stream yields them too.
     pub async fn stream(self) -> Result<ByteStream> {
         let mut attempts = self.attempts();
-        let response = self.ask(&mut attempts).await?;
+        let response = self.request(&mut attempts).await?;
         attempts.succeeded();
         Ok(response.body)
     }
 
-    /// To a file, which appears whole or not at all: it is written under a temporary name beside the place, synced,
-    /// then renamed. A file that is there already is replaced, with its permissions kept. Gives its length in bytes.
+    /// Writes the export to a file, and returns its length in bytes.
     ///
-    /// There is no timeout in total. One that goes silent for the [stall
-    /// timeout](crate::ClientBuilder::stall_timeout), breaks off, or ends in the middle of its JSON or XML is made
-    /// again from the start, as the client [repeats calls](crate::retry::RetryPolicy). A CSV may end after any row
-    /// and hold any text, so that one which is cut off or garbled by a proxy that calls it whole is not found out. When
-    /// the process is killed, the temporary file may stay (`.NAME.….part`), and never the file itself.
+    /// The file appears when it is complete, or not at all: it is written to a temporary file in the same directory,
+    /// synced, and then renamed. An existing file is replaced and its permissions are kept.
+    ///
+    /// There is no total timeout. A download that is silent for the
+    /// [stall timeout](crate::ClientBuilder::stall_timeout), breaks off, or ends in the middle of its JSON or XML is
+    /// retried from the start, within the [retry policy](crate::retry::RetryPolicy) of the client. A CSV file may end
+    /// after any row and contain any text, so that the client cannot detect one that a proxy truncated or garbled and
+    /// passed on as complete. If the process is killed, the temporary file (`.NAME.….part`) may be left behind, but
+    /// never an incomplete file of the final name.
     ///
     /// # Errors
-    /// [`Io`](ErrorKind::Io), or [`InvalidInput`](ErrorKind::InvalidInput) for what is there and no file, names the
-    /// path, before anything is asked where that is possible; else as [`bytes`](Export::bytes). Nothing is left behind.
+    /// [`Io`](ErrorKind::Io) if the file cannot be written, and [`InvalidInput`](ErrorKind::InvalidInput) if the path
+    /// exists and is not a file; both name the path and, where possible, come before anything is sent. Otherwise the
+    /// errors of [`bytes`](Export::bytes). After an error no file is left behind.
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<u64> {
-        let mut target = Target::beside(path.as_ref()).await?;
+        let mut file = PartialFile::next_to(path.as_ref()).await?;
         let mut attempts = self.attempts();
         loop {
             let download = self.download(&mut attempts).await?;
-            if let Some(length) = self.unless_again(target.fill(download).await, &mut attempts).await? {
-                target.appear().await.map_err(self.about())?;
+            if let Some(length) = self.unless_retried(file.write(download).await, &mut attempts).await? {
+                file.persist().await.map_err(self.context())?;
                 return Ok(length);
             }
         }
@@ -157,48 +213,48 @@ impl<F: ExportForm> Export<F> {
     }
 
     async fn download(&self, attempts: &mut Attempts) -> Result<Download<'_>> {
-        let response = self.ask(attempts).await?;
-        Ok(Download::new(response, F::FORMAT, attempts.number(), self.watcher.as_ref()))
+        let response = self.request(attempts).await?;
+        Ok(Download::new(response, F::SYNTAX, attempts.number(), self.on_progress.as_ref()))
     }
 
-    /// What was taken of an answer, unless it broke off and is to be asked for again.
-    async fn unless_again<T>(&self, taken: Result<T>, attempts: &mut Attempts) -> Result<Option<T>> {
-        match taken {
-            Ok(taken) => {
+    /// Returns what was read of a response, or `None` if reading failed and the export is to be requested again.
+    async fn unless_retried<T>(&self, read: Result<T>, attempts: &mut Attempts) -> Result<Option<T>> {
+        match read {
+            Ok(read) => {
                 attempts.succeeded();
-                Ok(Some(taken))
+                Ok(Some(read))
             }
             Err(error) => {
-                attempts.after(error, F::OPERATION.repeatable).await.map_err(self.about())?;
+                attempts.after(error, F::OPERATION.repeatable).await.map_err(self.context())?;
                 Ok(None)
             }
         }
     }
 
-    async fn ask(&self, attempts: &mut Attempts) -> Result<Response> {
+    async fn request(&self, attempts: &mut Attempts) -> Result<Response> {
         let mut form = self.form.clone();
-        form.set_job(self.job.id().checked().map_err(self.about())?);
+        form.set_job(self.job.id().checked().map_err(self.context())?);
         loop {
             let transport = self.job.service().transport();
             let response = transport.send_form(F::OPERATION, &form, BodyMode::Stream, attempts).await;
-            match check(response.map_err(self.about())?, F::FORMAT).await {
+            match check_beginning(response.map_err(self.context())?, F::SYNTAX).await {
                 Ok(response) => return Ok(response),
-                Err(error) => attempts.after(error, F::OPERATION.repeatable).await.map_err(self.about())?,
+                Err(error) => attempts.after(error, F::OPERATION.repeatable).await.map_err(self.context())?,
             }
         }
     }
 
-    /// What errors of this export are about.
-    fn about(&self) -> impl FnOnce(Error) -> Error + use<F> {
+    /// Returns a function that adds the operation and the job to an error.
+    fn context(&self) -> impl FnOnce(Error) -> Error + use<F> {
         let id = self.job.id().clone();
-        move |error| super::about(&id, error.in_operation(F::OPERATION.id))
+        move |error| super::with_job(&id, error.in_operation(F::OPERATION.id))
     }
 
-    async fn read(self) -> Result<Lineage> {
+    async fn read_lineage(self) -> Result<Lineage> {
         let mut attempts = self.attempts();
         loop {
-            let response = self.ask(&mut attempts).await?;
-            if let Some(lineage) = self.unless_again(read(response).await, &mut attempts).await? {
+            let response = self.request(&mut attempts).await?;
+            if let Some(lineage) = self.unless_retried(read_lineage(response).await, &mut attempts).await? {
                 return Ok(lineage);
             }
         }
@@ -206,28 +262,30 @@ impl<F: ExportForm> Export<F> {
 }
 
 impl Export<types::ExportLineageAsJsonRequest> {
-    /// Read into a model while it comes; the text is never held whole.
+    /// Reads the export as a lineage. It is parsed while it arrives, so that the JSON is never completely in memory.
     ///
-    /// Past the relation limit of the server (1000 by default) the answer is a
-    /// [summary](Lineage::is_summary): counts, and no relationships.
+    /// Servers cut the lineage as drawn to a [summary](Lineage::is_summary) if it has more than 1,000 relationships (by
+    /// default). A summary has counts and no relationships. [`ExportFullLineageAsJson`] is never cut.
     ///
     /// # Errors
-    /// [`Protocol`](ErrorKind::Protocol) when the answer is no lineage; else as [`bytes`](Export::bytes).
+    /// [`Protocol`](ErrorKind::Protocol) if the response is not a lineage; otherwise the errors of
+    /// [`bytes`](Export::bytes).
     pub async fn lineage(self) -> Result<Lineage> {
-        self.read().await
+        self.read_lineage().await
     }
 }
 
 impl Export<types::ExportFullLineageAsJsonRequest> {
-    /// Read into a model while it comes; the text is never held whole.
+    /// Reads the export as a lineage. It is parsed while it arrives, so that the JSON is never completely in memory.
     ///
     /// # Errors
-    /// [`Protocol`](ErrorKind::Protocol) when the answer is no lineage; else as [`bytes`](Export::bytes).
+    /// [`Protocol`](ErrorKind::Protocol) if the response is not a lineage; otherwise the errors of
+    /// [`bytes`](Export::bytes).
     pub async fn lineage(self) -> Result<Lineage> {
-        self.read().await
+        self.read_lineage().await
     }
 
-    /// Which relationships to export. Server default: fdd alone.
+    /// Sets the types of relationships to export. Server default: `fdd` only.
     pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
         self.form.show_relation_type = Some(comma_separated(relation_types));
         self
@@ -235,96 +293,96 @@ impl Export<types::ExportFullLineageAsJsonRequest> {
 }
 
 impl Export<types::ExportFullLineageAsCsvRequest> {
-    /// What stands between two values. Server default: a comma.
+    /// Sets the delimiter between two values. Server default: a comma.
     pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
         self.form.delimiter = Some(delimiter.into());
         self
     }
 
-    /// Relationships between tables only. Server default: false.
+    /// Sets whether only relationships between tables are exported. Server default: `false`.
     pub fn table_to_table(mut self, only: bool) -> Self {
         self.form.table_to_table = Some(only);
         self
     }
 }
 
-/// The options that the drawn lineage has as JSON and as GraphML alike.
+/// The options of both exports of the lineage as drawn, JSON and GraphML.
 macro_rules! drawing_options {
     ($form:ident) => {
         impl Export<types::$form> {
-            /// Keeps only what touches this database.
+            /// Limits the export to what involves this database.
             pub fn database(mut self, name: impl Into<String>) -> Self {
                 self.form.database = Some(name.into());
                 self
             }
 
-            /// Keeps only what touches this schema.
+            /// Limits the export to what involves this schema.
             pub fn schema(mut self, name: impl Into<String>) -> Self {
                 self.form.schema = Some(name.into());
                 self
             }
 
-            /// Keeps only what touches this table.
+            /// Limits the export to what involves this table.
             pub fn table(mut self, name: impl Into<String>) -> Self {
                 self.form.table = Some(name.into());
                 self
             }
 
-            /// Keeps only what touches this column.
+            /// Limits the export to what involves this column.
             pub fn column(mut self, name: impl Into<String>) -> Self {
                 self.form.column = Some(name.into());
                 self
             }
 
-            /// Relationships between tables only. Server default: false.
+            /// Sets whether only relationships between tables are exported. Server default: `false`.
             pub fn table_to_table(mut self, only: bool) -> Self {
                 self.form.table_to_table = Some(only);
                 self
             }
 
-            /// Which relationships to show. Server default: fdd alone.
+            /// Sets the types of relationships to show. Server default: `fdd` only.
             pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
                 self.form.show_relation_type = Some(comma_separated(relation_types));
                 self
             }
 
-            /// Leaves intermediate results out. Server default: false.
+            /// Sets whether intermediate results are left out. Server default: `false`.
             pub fn simple_output(mut self, simple: bool) -> Self {
                 self.form.simple_output = Some(simple);
                 self
             }
 
-            /// Leaves intermediate record sets out. Server default: false.
+            /// Sets whether intermediate record sets are left out. Server default: `false`.
             pub fn ignore_record_set(mut self, ignore: bool) -> Self {
                 self.form.ignore_record_set = Some(ignore);
                 self
             }
 
-            /// Leaves function calls out. Server default: false.
+            /// Sets whether function calls are left out. Server default: `false`.
             pub fn ignore_function(mut self, ignore: bool) -> Self {
                 self.form.ignore_function = Some(ignore);
                 self
             }
 
-            /// Shows literals as the columns of a constant table. Server default: false.
+            /// Sets whether literals are shown as the columns of a constant table. Server default: `false`.
             pub fn show_constant_table(mut self, show: bool) -> Self {
                 self.form.show_constant_table = Some(show);
                 self
             }
 
-            /// Shows only columns that take part in a relationship. Server default: true.
+            /// Sets whether only columns that take part in a relationship are shown. Server default: `true`.
             pub fn show_link_only(mut self, only: bool) -> Self {
                 self.form.show_link_only = Some(only);
                 self
             }
 
-            /// Shows the expressions that values pass through. Server default: false.
+            /// Sets whether the expressions that values pass through are shown. Server default: `false`.
             pub fn show_transform(mut self, show: bool) -> Self {
                 self.form.show_transform = Some(show);
                 self
             }
 
-            /// Counts what COUNT takes as a direct source. Server default: false.
+            /// Sets whether the arguments of `COUNT` count as direct sources. Server default: `false`.
             pub fn treat_arguments_in_count_function_as_direct_dataflow(mut self, direct: bool) -> Self {
                 self.form.treat_arguments_in_count_function_as_direct_dataflow = Some(direct);
                 self
@@ -336,8 +394,8 @@ macro_rules! drawing_options {
 drawing_options!(ExportLineageAsJsonRequest);
 drawing_options!(ExportLineageAsGraphmlRequest);
 
-/// What awaiting an export gives.
-macro_rules! awaited {
+/// The output of an export that is awaited.
+macro_rules! into_future {
     ($form:ident, $output:ty, $method:ident) => {
         impl IntoFuture for Export<types::$form> {
             type Output = Result<$output>;
@@ -350,10 +408,10 @@ macro_rules! awaited {
     };
 }
 
-awaited!(ExportLineageAsJsonRequest, Lineage, lineage);
-awaited!(ExportFullLineageAsJsonRequest, Lineage, lineage);
-awaited!(ExportFullLineageAsCsvRequest, Bytes, bytes);
-awaited!(ExportLineageAsGraphmlRequest, Bytes, bytes);
+into_future!(ExportLineageAsJsonRequest, Lineage, lineage);
+into_future!(ExportFullLineageAsJsonRequest, Lineage, lineage);
+into_future!(ExportFullLineageAsCsvRequest, Bytes, bytes);
+into_future!(ExportLineageAsGraphmlRequest, Bytes, bytes);
 
 impl<F: fmt::Debug> fmt::Debug for Export<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -361,37 +419,37 @@ impl<F: fmt::Debug> fmt::Debug for Export<F> {
     }
 }
 
-/// Whether the answer is what was asked for, as far as its beginning tells.
-async fn check(response: Response, format: Format) -> Result<Response> {
+/// Returns the response if its beginning shows the expected syntax and no failure.
+async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Response> {
     let mut response = response.without_failure().await?;
     let protocol = |text: &str| Error::new(ErrorKind::Protocol, text);
     if let Some(head) = response.head.as_ref().filter(|head| !head.has_data) {
-        return Err(protocol("an envelope without data came in place of the file").with_code(head.code));
+        return Err(protocol("the response is an envelope without data, but a file was expected").with_code(head.code));
     }
     let beginning = response.body.beginning().await;
-    let expected: &[char] = match format {
-        Format::Json => &['{', '['],
-        Format::Csv => &[],
-        Format::Xml => &['<'],
+    let expected: &[char] = match syntax {
+        ExportSyntax::Json => &['{', '['],
+        ExportSyntax::Csv => &[],
+        ExportSyntax::Xml => &['<'],
     };
     if beginning.is_empty() || expected.is_empty() || beginning.starts_with(expected) {
         return Ok(response);
     }
     let shown = snippet(&response.secrets.redact(&beginning));
-    Err(protocol(&format!("what came in place of the file is no {format:?}: {shown}")))
+    Err(protocol(&format!("the response is not {syntax}, although the export is: {shown}")))
 }
 
-/// Reads a lineage as its text comes.
-async fn read(response: Response) -> Result<Lineage> {
+/// Reads a lineage while its JSON arrives.
+async fn read_lineage(response: Response) -> Result<Lineage> {
     let (limit, secrets) = (response.limit(), response.secrets.clone());
-    let mut broken = None;
+    let mut failure = None;
     let body = response.body.map_err(|error| {
-        // Kept aside, as it says more than an error that a text could not be read.
-        broken = Some(error);
-        "the body broke off"
+        // Kept for later, because it says more than the error of the parser that lacks input.
+        failure = Some(error);
+        "the response was cut off"
     });
     let read = Lineage::reader().max_bytes(limit).read_stream(body).await;
-    match broken {
+    match failure {
         Some(error) => Err(error),
         None => read.map_err(|error| secrets.redact_error(unreadable(error))),
     }
@@ -399,23 +457,8 @@ async fn read(response: Response) -> Result<Lineage> {
 
 fn unreadable(error: ReadError) -> Error {
     if error.kind() == ReadErrorKind::TooLarge {
-        let text = "the lineage is over the answer limit of the client: raise it in the builder";
+        let text = "the lineage is over the response limit: raise max_response_bytes in the client builder";
         return Error::new(ErrorKind::TooLarge, text).caused_by(error);
     }
-    match ended_early(&error) {
-        Some(true) => {
-            Error::new(ErrorKind::Protocol, "reading the lineage ended in a panic; please report it").caused_by(error)
-        }
-        Some(false) => {
-            Error::new(ErrorKind::Interrupted, "the runtime ended while the lineage was read").caused_by(error)
-        }
-        None => error.into(),
-    }
-}
-
-/// Whether the thread that read a lineage ended in a panic, if it ended early.
-fn ended_early(error: &ReadError) -> Option<bool> {
-    let cause = std::error::Error::source(error)?.downcast_ref::<io::Error>()?;
-    let ended = cause.get_ref()?.downcast_ref::<tokio::task::JoinError>()?;
-    Some(ended.is_panic())
+    error.into()
 }

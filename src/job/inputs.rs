@@ -1,7 +1,7 @@
-//! What to submit: files, SQL from memory, directories that are zipped on the way.
+//! The inputs of a submission: files, SQL in memory, and directories, which are zipped.
 //!
-//! All is checked before anything is sent. A directory is packed into a temporary file, one file at a time and in
-//! pieces, so that the upload has a known length and memory stays small.
+//! All inputs are checked before anything is sent. A directory is packed into a temporary zip file, one member at a
+//! time and in chunks, so that the length of the upload is known and memory use stays low.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,15 +15,16 @@ use zip::write::SimpleFileOptions;
 use crate::api::File;
 use crate::{Error, ErrorKind, Result};
 
-/// What a job is called that has no files to be named after.
-const UNNAMED: &str = "sqlflow-client";
+/// The name of a job that has no input to be named after.
+const DEFAULT_NAME: &str = "sqlflow-client";
 
+/// The inputs of a submission, in the order in which they were added.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Inputs(Vec<Input>);
 
 #[derive(Debug, Clone)]
 enum Input {
-    /// A file or a directory, as it turns out.
+    /// A file or a directory; which of them is found out when the input is prepared.
     Path(PathBuf),
     File(PathBuf),
     Directory(PathBuf),
@@ -53,7 +54,7 @@ impl Inputs {
     }
 
     /// # Errors
-    /// `InvalidInput` when there is nothing to analyse.
+    /// `InvalidInput` if there is nothing to analyse.
     pub(super) fn check(&self, reads_database: bool) -> Result<()> {
         if self.0.is_empty() && !reads_database {
             return Err(Error::invalid("there is nothing to submit: add a file, a directory or SQL"));
@@ -61,19 +62,19 @@ impl Inputs {
         Ok(())
     }
 
-    /// A name for the job: that of the first input.
+    /// Returns a name for the job: the name of the first input.
     pub(super) fn name(&self) -> String {
         match self.0.first() {
-            None => UNNAMED.to_owned(),
+            None => DEFAULT_NAME.to_owned(),
             Some(Input::Memory(file)) => file.name().to_owned(),
             Some(Input::Path(path) | Input::File(path) | Input::Directory(path) | Input::Zip(path)) => name_of(path),
         }
     }
 
-    /// The files to send, in the order they were added.
+    /// Returns the files to send, in the order in which they were added.
     ///
     /// # Errors
-    /// `InvalidInput`, `Io` and `TooLarge`, naming the path.
+    /// `InvalidInput`, `Io` and `TooLarge`, each with the path in the message.
     pub(super) async fn into_files(self, limit: u64) -> Result<Vec<File>> {
         let into_files = move || self.0.into_iter().map(|input| input.into_file(limit)).collect::<Result<Vec<_>>>();
         let files = tokio::task::spawn_blocking(into_files).await;
@@ -81,10 +82,10 @@ impl Inputs {
         let mut names = HashSet::new();
         match files.iter().find(|file| !names.insert(file.name())) {
             None => Ok(files),
-            Some(twice) => Err(Error::invalid(format!(
-                "two files are called {:?}, and a server tells them apart by name: submit their directory, which keeps \
-                 their paths",
-                twice.name()
+            Some(duplicate) => Err(Error::invalid(format!(
+                "two files have the name {:?}, which servers need to tell files apart: submit their directory, which \
+                 keeps their paths",
+                duplicate.name()
             ))),
         }
     }
@@ -94,63 +95,63 @@ impl Input {
     fn into_file(self, limit: u64) -> Result<File> {
         match self {
             Self::Memory(file) if file.name().trim().is_empty() => {
-                Err(Error::invalid("SQL from memory has an empty file name: name it, like query.sql"))
+                Err(Error::invalid("SQL in memory has an empty file name: give one, such as query.sql"))
             }
             Self::Memory(file) => Ok(file),
             Self::File(path) => File::open(path),
-            Self::Zip(path) => zip_at(&path),
-            Self::Directory(path) => packed(&path, limit),
+            Self::Zip(path) => open_zip(&path),
+            Self::Directory(path) => zip_directory(&path, limit),
             Self::Path(path) => {
                 let metadata = fs::metadata(&path).map_err(|error| Error::unreadable(&path, &error))?;
-                if metadata.is_dir() { packed(&path, limit) } else { File::open(path) }
+                if metadata.is_dir() { zip_directory(&path, limit) } else { File::open(path) }
             }
         }
     }
 }
 
-/// The name of a file or directory, of `.` and the like too.
+/// Returns the name of a file or directory, even for paths such as `.`.
 fn name_of(path: &Path) -> String {
     let named = path.file_name().map(ToOwned::to_owned);
     let named = named.or_else(|| path.canonicalize().ok()?.file_name().map(ToOwned::to_owned));
-    named.map_or_else(|| UNNAMED.to_owned(), |name| name.to_string_lossy().into_owned())
+    named.map_or_else(|| DEFAULT_NAME.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-fn zip_at(path: &Path) -> Result<File> {
+fn open_zip(path: &Path) -> Result<File> {
     let file = File::open(path)?;
     let mut start = [0; 4];
     let opened = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
     match opened {
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(Error::unreadable(path, &error)),
-        // A zip starts with its first file, or with its end when it is empty.
+        // A zip file starts with its first member or, if it is empty, with its end record.
         Ok(()) if start == *b"PK\x03\x04" || start == *b"PK\x05\x06" => Ok(file),
-        _ => Err(Error::invalid(format!("{} is no zip", path.display()))),
+        _ => Err(Error::invalid(format!("{} is not a zip file", path.display()))),
     }
 }
 
-/// A directory as one zip.
-fn packed(directory: &Path, limit: u64) -> Result<File> {
+/// Packs a directory into one zip file.
+fn zip_directory(directory: &Path, limit: u64) -> Result<File> {
     let failed = |path: &Path, error: &io::Error| match error.kind() {
         io::ErrorKind::FileTooLarge => over_limit(directory, limit),
         _ => Error::io(format_args!("cannot zip {}", path.display()), error),
     };
     let mut members = Vec::new();
-    collect(directory, directory, &mut members)?;
+    collect_members(directory, directory, &mut members)?;
     if members.is_empty() {
-        return Err(Error::invalid(format!("{} holds no files to submit", directory.display())));
+        return Err(Error::invalid(format!("{} contains no files to submit", directory.display())));
     }
     members.sort();
     let target = NamedTempFile::new().map_err(|error| failed(directory, &error))?;
-    let mut zip = ZipWriter::new(Metered { target, written: 0, limit });
+    let mut zip = ZipWriter::new(LimitedFile { target, written: 0, limit });
     for (name, path) in &members {
-        pack(&mut zip, name, path).map_err(|error| failed(path, &error))?;
+        add_member(&mut zip, name, path).map_err(|error| failed(path, &error))?;
     }
     let mut written = zip.finish().map_err(|error| failed(directory, &error.into()))?;
     written.target.flush().map_err(|error| failed(directory, &error))?;
     Ok(File::temporary(format!("{}.zip", name_of(directory)), written.target.into_temp_path()))
 }
 
-/// Every file below a directory with its name in the zip, hidden ones left out.
-fn collect(root: &Path, directory: &Path, members: &mut Vec<(String, PathBuf)>) -> Result<()> {
+/// Finds all files below a directory except hidden ones, each with its name in the zip file.
+fn collect_members(root: &Path, directory: &Path, members: &mut Vec<(String, PathBuf)>) -> Result<()> {
     let failed = |error| Error::unreadable(directory, &error);
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -165,30 +166,30 @@ fn collect(root: &Path, directory: &Path, members: &mut Vec<(String, PathBuf)>) 
             let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
             members.push((parts.join("/"), path));
         } else if metadata.is_dir() && !is_link {
-            // A link may lead back up, and round for ever.
-            collect(root, &path, members)?;
+            // Links are not followed, because a link to a parent directory would never end.
+            collect_members(root, &path, members)?;
         }
     }
     Ok(())
 }
 
-fn pack(zip: &mut ZipWriter<Metered>, name: &str, path: &Path) -> io::Result<()> {
+fn add_member(zip: &mut ZipWriter<LimitedFile>, name: &str, path: &Path) -> io::Result<()> {
     let mut file = fs::File::open(path)?;
     let is_huge = file.metadata()?.len() >= u64::from(u32::MAX);
     zip.start_file(name, SimpleFileOptions::default().large_file(is_huge))?;
     io::copy(&mut file, zip).map(drop)
 }
 
-/// A temporary file that stops at the upload limit, instead of filling the disk with what cannot be sent.
+/// A temporary file that stops at the upload limit, so that a zip file that cannot be sent does not fill the disk.
 ///
-/// Past the limit it says so once and then takes everything in silence: a zip is closed when it is dropped.
-struct Metered {
+/// The write that exceeds the limit fails. Later ones are ignored, because `ZipWriter` writes again when it is dropped.
+struct LimitedFile {
     target: NamedTempFile,
     written: u64,
     limit: u64,
 }
 
-impl io::Write for Metered {
+impl io::Write for LimitedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.written > self.limit {
             return Ok(bytes.len());
@@ -203,15 +204,17 @@ impl io::Write for Metered {
     }
 }
 
-impl io::Seek for Metered {
+impl io::Seek for LimitedFile {
     fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
         self.target.seek(to)
     }
 }
 
 fn over_limit(directory: &Path, limit: u64) -> Error {
-    let text =
-        format!("{} is over the upload limit of {limit} bytes even as a zip: submit parts of it", directory.display());
+    let text = format!(
+        "{} is over the upload limit of {limit} bytes even as a zip file: submit parts of it",
+        directory.display()
+    );
     Error::new(ErrorKind::TooLarge, text)
 }
 
@@ -229,7 +232,7 @@ mod tests {
     }
 
     fn contents(file: &File) -> Vec<(String, Vec<u8>)> {
-        let crate::wire::FileContent::Temporary(path) = file.content() else { panic!("{file:?} is no zip of ours") };
+        let crate::wire::FileContent::Temporary(path) = file.content() else { panic!("{file:?} is not temporary") };
         let mut zip = zip::ZipArchive::new(fs::File::open(path.to_path_buf()).unwrap()).unwrap();
         (0..zip.len())
             .map(|index| {
@@ -242,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_becomes_one_zip_with_its_paths_and_without_hidden_files() {
+    fn a_directory_becomes_one_zip_file_with_relative_paths_and_without_hidden_files() {
         let home = tempfile::tempdir().unwrap();
         let etl = home.path().join("etl");
         fs::create_dir_all(etl.join("views/.git")).unwrap();
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_temporary_zip_is_deleted_with_its_last_handle() {
+    fn the_temporary_zip_file_is_deleted_with_its_last_handle() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("a.sql"), "select 1").unwrap();
         let files = files(one(Input::Directory(home.path().to_owned())), 1 << 20).unwrap();
@@ -269,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_directory_is_refused_by_name() {
+    fn an_empty_directory_is_refused_and_named() {
         let home = tempfile::tempdir().unwrap();
         let error = files(one(Input::Path(home.path().to_owned())), 100).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -277,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_not_there_is_named() {
+    fn a_missing_path_is_named() {
         for input in [Input::Path("no/such".into()), Input::File("no/such".into()), Input::Directory("no/such".into())]
         {
             let error = files(one(input), 100).unwrap_err();
@@ -287,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_over_the_limit_is_refused_before_it_is_all_packed() {
+    fn a_directory_over_the_limit_is_refused_before_all_of_it_is_packed() {
         let home = tempfile::tempdir().unwrap();
         let noise: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(1 << 16).collect();
         fs::write(home.path().join("a.sql"), &noise).unwrap();
@@ -296,18 +299,18 @@ mod tests {
     }
 
     #[test]
-    fn a_zip_that_is_none_is_refused_by_name() {
+    fn a_file_that_is_not_a_zip_file_is_refused_and_named() {
         let home = tempfile::tempdir().unwrap();
         for content in ["select 1", ""] {
             let path = home.path().join("x.zip");
             fs::write(&path, content).unwrap();
             let error = files(one(Input::Zip(path)), 100).unwrap_err();
-            assert!(error.to_string().contains("x.zip is no zip"), "{error}");
+            assert!(error.to_string().contains("x.zip is not a zip file"), "{error}");
         }
     }
 
     #[test]
-    fn two_files_of_one_name_are_refused() {
+    fn two_files_with_the_same_name_are_refused() {
         let inputs = Inputs(vec![Input::Memory(File::new("a.sql", "1")), Input::Memory(File::new("a.sql", "2"))]);
         let error = files(inputs, 100).unwrap_err();
         assert!(error.to_string().contains("\"a.sql\""), "{error}");

@@ -1,40 +1,71 @@
-//! The life of a job, from files to exports.
+//! Jobs: submit SQL, follow the job on the server, and export its lineage.
 //!
 //! ```no_run
 //! # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {
-//! //! use sqlflow_client::{JobId, Vendor};
+//! use std::time::Duration;
 //!
-//! // Submit files, directories, SQL in memory.
-//! let job = sqlflow.submit(Vendor::Oracle).name("nightly").path("etl/").sql("fix.sql", "insert …").await?;
+//! use sqlflow_client::{JobId, Vendor};
 //!
-//! // Follow it. The first state comes at once.
+//! // Submit files, directories, and SQL in memory.
+//! let submit = sqlflow.submit(Vendor::Oracle).name("nightly").path("etl/");
+//! let job = submit.sql("fix.sql", "insert into t select a from s").await?;
+//!
+//! // Follow the job. The stream yields the current state at once.
 //! let mut states = job.watch();
 //! while let Some(state) = states.try_next().await? {
 //!     println!("{state}");
 //! }
 //!
-//! // Or pick it up again after a restart: an id is a text, and attaching asks nothing.
+//! // Or attach to it after a restart: an id is a string, and attaching sends nothing.
 //! let job = sqlflow.job(JobId::new("c359aef4bd9641d697732422debd8055"));
-//! let done = job.wait().deadline(Duration::from_secs(3600)).await?;
+//! let finished = job.wait().deadline(Duration::from_secs(3600)).await?;
 //!
-//! // To disk, in constant memory, whole or not at all.
-//! done.job().export_full_lineage_as_csv().to_file("lineage.csv").await?;
+//! // Read the lineage as data.
+//! for flow in finished.lineage().await?.column_flows() {
+//!     println!("{flow}");
+//! }
+//!
+//! // Write an export to disk in constant memory. The file appears complete or not at all.
+//! finished.export_full_lineage_as_csv().to_file("lineage.csv").await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Nothing cancels a job that runs, so dropping a future or a stream of this module changes nothing on the server.
+//! # The steps
 //!
-//! # What holds on a bad network
+//! | to | call | which returns |
+//! |---|---|---|
+//! | submit SQL as a job | [`Client::submit`] | [`Submit`], then [`Job`] |
+//! | submit a regular job in batches | [`Client::submit_persist`] | [`SubmitPersist`], then [`Job`] |
+//! | attach to a job by its id | [`Client::job`] | [`Job`] |
+//! | find a job by its name, or list all | [`Client::find_job`], [`Client::jobs`] | [`Job`], [`JobList`] |
+//! | follow the states of a job | [`Job::watch`] | [`Watch`], a stream of [`JobState`] |
+//! | wait for the end of a job | [`Job::wait`] | [`Wait`], then [`FinishedJob`] |
+//! | read the lineage as drawn | [`Job::lineage`] | [`Lineage`] |
+//! | read or write other exports | [`Job::export_full_lineage_as_csv`] and similar | [`Export`] |
+//! | run many submissions so that a crash loses none of them | [`Client::batch`] | [`Batch`], then [`BatchRun`] |
 //!
-//! - **One submit makes one job.** How a submit whose answer was lost is settled: [`Settling`].
-//! - **Waiting goes on.** A state that cannot be asked for is an event: [`JobState::poll_error`]. A
-//!   [deadline](Wait::deadline) covers all of a wait, and its error carries the id of the job, which still runs.
-//! - **Many watches are one request**, however many they are: [`Watch`].
-//! - **A file is whole or not there.** What stalls or breaks off is asked for again: [`Export::to_file`].
-//! - **A batch outlives its process**: [`Batch`].
+//! Requests are builders: set options, then `.await` them. The API has no call that cancels a running job, so dropping
+//! a future or a stream of this module changes nothing on the server.
 //!
-//! All other calls are repeated by the rule of [`RetryPolicy`](crate::retry::RetryPolicy).
+//! # On an unreliable network
+//!
+//! - **A submission creates one job.** [`Settling`] describes how the client finds out whether a submission whose
+//!   response was lost has created a job.
+//! - **Waiting goes on.** A state that cannot be polled is an event and not the end: [`JobState::poll_error`]. A
+//!   [deadline](Wait::deadline) covers the whole wait, and its error carries the id of the job, which still runs.
+//! - **Many watches share one request**, however many there are: [`Watch`].
+//! - **A file is complete or does not exist.** A download that stalls or breaks off is retried: [`Export::to_file`].
+//! - **A batch survives its process**: [`Batch`].
+//!
+//! All other calls are retried according to the [`RetryPolicy`](crate::retry::RetryPolicy).
+//!
+//! [`Client::submit`]: crate::Client::submit
+//! [`Client::submit_persist`]: crate::Client::submit_persist
+//! [`Client::job`]: crate::Client::job
+//! [`Client::find_job`]: crate::Client::find_job
+//! [`Client::jobs`]: crate::Client::jobs
+//! [`Client::batch`]: crate::Client::batch
 
 mod batch;
 mod download;
@@ -42,6 +73,7 @@ mod export;
 mod inputs;
 mod service;
 mod settle;
+mod submission;
 mod submit;
 mod wait;
 mod watch;
@@ -65,17 +97,17 @@ pub use crate::wire::{JobId, JobInfo, JobList, JobLookup, JobStatus};
 use crate::wire::{Redactor, operations, types, without_data};
 use crate::{Error, ErrorKind, Result, Secret};
 
-/// One job of a server.
+/// A handle for a job on the server.
 ///
-/// Made by submitting, or by [`Client::job`] from an id. Cheap to clone, and nothing but a handle: dropping it changes
-/// nothing on the server.
+/// Returned by a submission, or by [`Client::job`](crate::Client::job) for an id. It is cheap to clone, and dropping it
+/// changes nothing on the server.
 #[derive(Clone)]
 pub struct Job {
     service: JobService,
     id: JobId,
-    /// What the server told when it took the job.
+    /// The response of the server to the submission, if the job was submitted through this handle.
     submitted: Option<JobInfo>,
-    /// What was submitted with it that no error may repeat: a failed job's message may.
+    /// Removes the secrets of the submission from errors: the message of a failed job may repeat them.
     secrets: Redactor,
 }
 
@@ -88,116 +120,134 @@ impl Job {
         Self { service, id: info.id.clone(), submitted: Some(info), secrets: Redactor::new(password) }
     }
 
-    /// Its id: a plain text, to be stored and picked up again.
+    /// Returns the id: plain text that a program can store, to attach to the job later with
+    /// [`Client::job`](crate::Client::job).
     #[must_use]
     pub fn id(&self) -> &JobId {
         &self.id
     }
 
-    /// What the server tells of it now.
+    /// Returns the job as the server describes it now.
     ///
     /// # Errors
-    /// [`JobNotFound`](ErrorKind::JobNotFound) if the server knows no such job; else as every call of the API.
+    /// [`JobNotFound`](ErrorKind::JobNotFound) if the server does not know the job; otherwise the errors of every API
+    /// call.
     pub async fn info(&self) -> Result<JobInfo> {
-        self.ask(self.service.transport().attempts()).await
+        self.fetch_info(self.service.transport().attempts()).await
     }
 
-    async fn ask(&self, attempts: Attempts) -> Result<JobInfo> {
+    async fn fetch_info(&self, attempts: Attempts) -> Result<JobInfo> {
         let form = types::DisplayUserJobSummaryRequest { job_id: Some(self.id.checked()?), job_name: None };
-        let asking = self.service.asked::<JobLookup>(&operations::DISPLAY_USER_JOB_SUMMARY, &form, attempts);
-        let answer = self.about(asking.await)?;
-        self.about(answer.check())?;
-        let answer = answer.into_inner();
-        if !answer.mentions_data {
-            return self.about(Err(without_data(answer.code)));
+        let response = self.service.request::<JobLookup>(&operations::DISPLAY_USER_JOB_SUMMARY, &form, attempts).await;
+        let envelope = self.in_context(response)?;
+        self.in_context(envelope.check())?;
+        let envelope = envelope.into_inner();
+        if !envelope.mentions_data {
+            return self.in_context(Err(without_data(envelope.code)));
         }
-        let warnings = answer.warnings().map(ToOwned::to_owned).collect();
-        let jobs = answer.data.map(|summary| summary.jobs).unwrap_or_default();
+        let warnings = envelope.warnings().map(ToOwned::to_owned).collect();
+        let jobs = envelope.data.map(|summary| summary.jobs).unwrap_or_default();
         let found = jobs.into_iter().find(|job| job.id == self.id);
-        found.map(|job| JobInfo { warnings, ..job }).ok_or_else(|| self.not_there())
+        found.map(|job| JobInfo { warnings, ..job }).ok_or_else(|| self.not_found())
     }
 
-    fn not_there(&self) -> Error {
-        Error::new(ErrorKind::JobNotFound, unknown_to_server(&self.id)).with_job(&self.id)
+    fn not_found(&self) -> Error {
+        Error::new(ErrorKind::JobNotFound, not_found_text(&self.id)).with_job(&self.id)
     }
 
-    /// Follows it: a stream of its states, the first at once.
+    /// Follows the job: returns a stream of its states, which yields the current one at once.
     ///
-    /// Any number of jobs may be followed at the same time: more than four of a client share one request for the list
-    /// of jobs, as [`Watch`] explains.
-    #[must_use = "asks when it is polled"]
+    /// A program can follow any number of jobs at the same time. If a client follows more than four, they share one
+    /// request for the list of jobs, as [`Watch`] explains.
+    #[must_use = "a watch polls the server when it is polled itself"]
     pub fn watch(&self) -> Watch {
         self.states(self.service.polling())
     }
 
-    /// Waits for its end. Await it, or set a deadline first.
+    /// Waits for the end of the job. Await it, or set a deadline first.
     ///
     /// # Errors
     /// [`JobFailed`](ErrorKind::JobFailed), [`JobNotFound`](ErrorKind::JobNotFound) or
-    /// [`Deadline`](ErrorKind::Deadline), each with the id; else what ends a [`Watch`].
+    /// [`Deadline`](ErrorKind::Deadline), each with the id of the job; otherwise the errors that end a [`Watch`].
     pub fn wait(&self) -> Wait {
         Wait::new(self.clone())
     }
 
-    /// Its lineage as drawn, with the server's default options.
+    /// Reads the lineage as drawn, with the default options of the server.
     ///
-    /// The answer is read while it comes and never held whole, on a thread of the runtime's pool for blocking work.
+    /// Servers cut it to a [summary](Lineage::is_summary), which has no relationships, if there are more than 1,000 (by
+    /// default). [`export_full_lineage_as_json`](Job::export_full_lineage_as_json) is never cut.
+    ///
+    /// The response is parsed while it arrives and is never completely in memory. Parsing runs on the thread pool of
+    /// the runtime for blocking work.
+    ///
+    /// ```no_run
+    /// # async fn example(job: sqlflow_client::Job) -> sqlflow_client::Result<()> {
+    /// let lineage = job.lineage().await?;
+    /// if lineage.is_summary() {
+    ///     eprintln!("too large to draw");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// As [`Export::lineage`].
+    /// The errors of [`Export::lineage`].
     pub async fn lineage(&self) -> Result<Lineage> {
         self.export_lineage_as_json().await
     }
 
-    /// Exports its lineage as drawn: JSON, read into a [`Lineage`] or taken as it is.
+    /// Starts an export of the lineage as drawn, as JSON that is read into a [`Lineage`] or returned unchanged.
+    ///
+    /// Servers cut it to a summary if it has more than 1,000 relationships (by default).
     pub fn export_lineage_as_json(&self) -> ExportLineageAsJson {
         Export::new(self.clone(), types::ExportLineageAsJsonRequest::new())
     }
 
-    /// Exports its full lineage as JSON. It is not cut down to a summary when it is large.
+    /// Starts an export of the full lineage as JSON. It is never cut to a summary.
     pub fn export_full_lineage_as_json(&self) -> ExportFullLineageAsJson {
         Export::new(self.clone(), types::ExportFullLineageAsJsonRequest::new())
     }
 
-    /// Exports its full lineage as CSV.
+    /// Starts an export of the full lineage as CSV.
     pub fn export_full_lineage_as_csv(&self) -> ExportFullLineageAsCsv {
         Export::new(self.clone(), types::ExportFullLineageAsCsvRequest::new())
     }
 
-    /// Exports its lineage as GraphML for yEd.
+    /// Starts an export of the lineage as drawn, as GraphML for the editor yEd.
     pub fn export_lineage_as_graphml(&self) -> ExportLineageAsGraphml {
         Export::new(self.clone(), types::ExportLineageAsGraphmlRequest::new())
     }
 
-    /// Deletes it on the server.
+    /// Deletes the job on the server.
     ///
     /// # Errors
-    /// As [`info`](Job::info).
+    /// The errors of [`info`](Job::info).
     pub async fn delete(&self) -> Result<()> {
         let form = types::DeleteUserJobRequest { job_id: Some(self.id.checked()?) };
-        self.about(self.service.api().delete_user_job(&form).await.and_then(|answer| answer.check()))
+        self.in_context(self.service.api().delete_user_job(&form).await.and_then(|response| response.check()))
     }
 
-    /// Runs it again. Its state starts over, so follow it anew.
+    /// Runs the job again. Its state starts over, so watch or wait for it again.
     ///
     /// # Errors
-    /// As [`info`](Job::info).
+    /// The errors of [`info`](Job::info).
     pub async fn rerun(&self) -> Result<()> {
         let form = types::RerunJobRequest { job_id: Some(self.id.checked()?), job_name: None };
-        self.about(self.service.api().rerun_job(&form).await.and_then(|answer| answer.check()))
+        self.in_context(self.service.api().rerun_job(&form).await.and_then(|response| response.check()))
     }
 
-    /// Keeps it at the top of the user's list, or lets it sink.
+    /// Sets whether the job is kept at the top of the user's list.
     ///
     /// # Errors
-    /// As [`info`](Job::info).
+    /// The errors of [`info`](Job::info).
     pub async fn set_on_top(&self, on_top: bool) -> Result<()> {
         let form = types::SetJobOnTopRequest::new(self.id.checked()?, on_top);
-        self.about(self.service.api().set_job_on_top(&form).await.and_then(|answer| answer.check()))
+        self.in_context(self.service.api().set_job_on_top(&form).await.and_then(|response| response.check()))
     }
 
-    fn about<T>(&self, result: Result<T>) -> Result<T> {
-        result.map_err(|error| about(&self.id, error))
+    fn in_context<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| with_job(&self.id, error))
     }
 
     fn states(&self, polling: Polling) -> Watch {
@@ -206,16 +256,17 @@ impl Job {
     }
 }
 
-/// An error of a call that is about this job alone. Code 404 in its envelope means the job; HTTP status 404 the path.
-fn about(id: &JobId, error: Error) -> Error {
+/// Adds the job to the error of a call that concerns this job only. Code 404 in the envelope then means that the job
+/// does not exist, whereas HTTP status 404 means the path.
+fn with_job(id: &JobId, error: Error) -> Error {
     if (error.code(), error.status()) == (Some(404), None) {
-        return error.into_job_not_found(id, unknown_to_server(id));
+        return error.into_job_not_found(id, not_found_text(id));
     }
     error.with_job(id)
 }
 
-fn unknown_to_server(id: &JobId) -> String {
-    format!("the server knows no job {id}: it may have been deleted, or belong to another user")
+fn not_found_text(id: &JobId) -> String {
+    format!("the server does not know job {id}: it may have been deleted, or belong to another user")
 }
 
 impl fmt::Debug for Job {

@@ -1,4 +1,4 @@
-//! What jobs need of a client: the transport, the settings of polling and settling, and the questions about all jobs.
+//! The services of a client that jobs use: the transport, the settings of polling and settling, and the list of jobs.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -17,8 +17,8 @@ use crate::transport::{BodyMode, Transport};
 use crate::wire::{Envelope, JobId, JobIndex, JobInfo, JobList, Operation, Redactor, operations, types};
 use crate::{Error, ErrorKind, Result};
 
-/// How long a list of jobs is waited for: it may hold 100,000 and come over a slow line.
-pub(super) const LONGEST_LIST: Duration = Duration::from_secs(300);
+/// The time allowed for a listing, which may contain 100,000 jobs and arrive over a slow connection.
+pub(super) const LIST_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl fmt::Debug for JobService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,42 +69,45 @@ impl JobService {
     }
 
     pub(crate) async fn find_job(&self, name: &str) -> Result<Option<Job>> {
-        Ok(self.look_for(name, self.transport().attempts()).await?.map(|info| self.job(info.id)))
+        Ok(self.find_info(name, self.transport().attempts()).await?.map(|info| self.job(info.id)))
     }
 
     pub(crate) async fn jobs(&self) -> Result<JobList> {
         let form = types::DisplayUserJobsSummaryRequest::new();
         let attempts = self.transport().attempts();
-        let response = self.asked::<JobList>(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await?;
+        let response = self.request::<JobList>(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await?;
         let (mut jobs, warnings) = response.into_data_and_warnings()?;
         jobs.warnings = warnings;
         Ok(jobs)
     }
 
-    /// The job of that name, the latest if there are several.
+    /// Returns the job with this name, the latest one if there are several.
     ///
     /// # Errors
-    /// Also when the list is not whole, so that a job that is not in it may be there all the same.
-    pub(super) async fn look_for(&self, name: &str, attempts: Attempts) -> Result<Option<JobInfo>> {
-        let list = self.index(attempts).await?;
+    /// `Protocol` if the listing is incomplete, so that a job that is not in it may exist all the same, and the errors
+    /// of every API call.
+    pub(super) async fn find_info(&self, name: &str, attempts: Attempts) -> Result<Option<JobInfo>> {
+        let list = self.list_index(attempts).await?;
         if let Some(info) = list.named(name) {
             return Ok(Some(info));
         }
         if list.is_incomplete() {
             let text =
-                format!("the list of jobs is not whole by its own count, so that {name:?} may be there all the same");
+                format!("the list of jobs is shorter than its own count, so the job {name:?} may exist all the same");
             return Err(Error::new(ErrorKind::Protocol, text));
         }
         Ok(None)
     }
 
-    async fn index(&self, attempts: Attempts) -> Result<JobIndex> {
+    /// Lists the jobs as an index, which can be searched without parsing every job.
+    async fn list_index(&self, attempts: Attempts) -> Result<JobIndex> {
         let form = types::DisplayUserJobsSummaryRequest::new();
-        let answer = self.asked::<JobIndex>(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await?;
-        answer.into_data()
+        let envelope = self.request::<JobIndex>(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await?;
+        envelope.into_data()
     }
 
-    pub(super) async fn asked<T: DeserializeOwned + Send>(
+    /// Sends a request and reads the envelope of its response.
+    pub(super) async fn request<T: DeserializeOwned + Send>(
         &self,
         operation: &'static Operation,
         form: &impl Serialize,
@@ -120,10 +123,10 @@ impl JobService {
 /// failure at once.
 impl JobSource for JobService {
     async fn job(&self, id: &JobId) -> Result<JobInfo> {
-        JobService::job(self, id).ask(self.transport().single()).await
+        JobService::job(self, id).fetch_info(self.transport().single()).await
     }
 
     async fn list(&self, wanted: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
-        Ok(self.index(self.transport().single()).await?.jobs(|header| wanted.contains(&header.id)))
+        Ok(self.list_index(self.transport().single()).await?.jobs(|header| wanted.contains(&header.id)))
     }
 }

@@ -13,18 +13,34 @@ use super::{Job, JobId, JobInfo, JobState, JobStatus, Polling};
 use crate::lineage::Lineage;
 use crate::{Error, ErrorKind, Result};
 
-/// Waits for the end of a job, made by [`Job::wait`].
+/// A wait for the end of a job, from [`Job::wait`].
 ///
-/// Await it. Dropping it does nothing to the job.
+/// Await it. Dropping it does not affect the job.
+///
+/// ```no_run
+/// # async fn example(job: sqlflow_client::Job) -> sqlflow_client::Result<()> {
+/// use std::time::Duration;
+///
+/// use sqlflow_client::ErrorKind;
+///
+/// match job.wait().deadline(Duration::from_secs(3600)).await {
+///     Ok(finished) => println!("finished: {}", finished.info().status),
+///     Err(error) if error.kind() == ErrorKind::Deadline => println!("still running"),
+///     Err(error) => return Err(error),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
-#[must_use = "waits when it is awaited"]
+#[must_use = "a wait begins when it is awaited"]
 pub struct Wait {
     job: Job,
     polling: Polling,
     deadline: Option<Duration>,
 }
 
-/// Long enough for a warehouse, short enough for a script to be found stuck on the next day.
+/// The default deadline: long enough for the SQL of a data warehouse, and short enough that a stuck script is noticed
+/// on the next day.
 pub(super) const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Wait {
@@ -33,22 +49,22 @@ impl Wait {
         Self { job, polling, deadline: Some(DEADLINE) }
     }
 
-    /// How long to wait in all, whatever happens on the way. By default 24 hours.
+    /// Sets the deadline for the whole wait, whatever happens in the meantime. The default is 24 hours.
     ///
-    /// When it passes, the error is [`Deadline`](ErrorKind::Deadline): the job still runs, and
-    /// [`Error::job_id`](crate::Error::job_id) attaches to it again.
+    /// When it passes, the error is [`Deadline`](ErrorKind::Deadline). The job still runs, and
+    /// [`Error::job_id`](crate::Error::job_id) is the id to attach to it again.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// Waits for as long as it takes, and as the server can be asked: see [`Polling::max_outage`].
+    /// Waits without a deadline, for as long as the job can be polled: see [`Polling::max_outage`].
     pub fn without_deadline(mut self) -> Self {
         self.deadline = None;
         self
     }
 
-    /// How often to ask, in place of the client's setting.
+    /// Sets the polling intervals of this wait, instead of those of the client.
     pub fn polling(mut self, polling: Polling) -> Self {
         self.polling = polling;
         self
@@ -60,13 +76,13 @@ impl Wait {
         let id = self.job.id().clone();
         let mut last = None;
         let ended = within(deadline, finish(self.job, self.polling, &mut last)).await;
-        ended.unwrap_or_else(|| Err(too_late(&id, deadline, last.as_ref())))
+        ended.unwrap_or_else(|| Err(deadline_passed(&id, deadline, last.as_ref())))
     }
 }
 
-fn too_late(id: &JobId, deadline: Duration, last: Option<&JobState>) -> Error {
+fn deadline_passed(id: &JobId, deadline: Duration, last: Option<&JobState>) -> Error {
     let seen = match last {
-        None => "as far as is known: its state was not told in that time".to_owned(),
+        None => "as far as is known: its state could not be polled".to_owned(),
         Some(state) => format!("last seen: {}", state.status()),
     };
     let text = format!("job {id} is still running after {deadline:?} ({seen}); attach to it again with Client::job");
@@ -87,8 +103,9 @@ async fn finish(job: Job, polling: Polling, last: &mut Option<JobState>) -> Resu
             return FinishedJob::new(job, info);
         }
     }
-    // The stream ends after a final state alone, and that has returned.
-    Err(Error::new(ErrorKind::Protocol, format!("job {} was not followed to its end", job.id())).with_job(job.id()))
+    // Unreachable: the stream ends only after a final state, which has returned above.
+    Err(Error::new(ErrorKind::Protocol, format!("the states of job {} ended before the job did", job.id()))
+        .with_job(job.id()))
 }
 
 impl IntoFuture for Wait {
@@ -100,7 +117,7 @@ impl IntoFuture for Wait {
     }
 }
 
-/// A job that ended with a result, whole or in part.
+/// A job that finished with a complete or partial result.
 #[derive(Clone)]
 pub struct FinishedJob {
     job: Job,
@@ -126,61 +143,61 @@ impl FinishedJob {
         }
     }
 
-    /// Its id.
+    /// Returns the id of the job.
     #[must_use]
     pub fn id(&self) -> &JobId {
         self.job.id()
     }
 
-    /// The job, for all that can be done with one.
+    /// Returns the job, for everything that a [`Job`] can do.
     #[must_use]
     pub fn job(&self) -> &Job {
         &self.job
     }
 
-    /// What the server tells of it.
+    /// Returns the job as the server describes it.
     #[must_use]
     pub fn info(&self) -> &JobInfo {
         &self.info
     }
 
-    /// Whether part of the SQL was not understood; [`warnings`](FinishedJob::warnings) tells which.
+    /// Returns `true` if the server could not analyse part of the SQL; [`warnings`](FinishedJob::warnings) says which.
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.info.status == JobStatus::PartialSuccess
     }
 
-    /// What the server has to say of its success, a line each.
+    /// Returns the messages of the server about a successful job, one per line.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
         let text = self.info.error_message.as_deref().unwrap_or_default();
-        let beside = self.info.warnings.iter().map(String::as_str);
-        text.lines().filter(|line| !line.trim().is_empty()).chain(beside)
+        let warnings = self.info.warnings.iter().map(String::as_str);
+        text.lines().filter(|line| !line.trim().is_empty()).chain(warnings)
     }
 
-    /// Its lineage, with the server's default options.
+    /// Reads the lineage as drawn, like [`Job::lineage`].
     ///
     /// # Errors
-    /// As [`Job::lineage`].
+    /// The errors of [`Job::lineage`].
     pub async fn lineage(&self) -> Result<Lineage> {
         self.job.lineage().await
     }
 
-    /// As [`Job::export_lineage_as_json`].
+    /// Starts an export of the lineage as drawn, like [`Job::export_lineage_as_json`].
     pub fn export_lineage_as_json(&self) -> ExportLineageAsJson {
         self.job.export_lineage_as_json()
     }
 
-    /// As [`Job::export_full_lineage_as_json`].
+    /// Starts an export of the full lineage as JSON, like [`Job::export_full_lineage_as_json`].
     pub fn export_full_lineage_as_json(&self) -> ExportFullLineageAsJson {
         self.job.export_full_lineage_as_json()
     }
 
-    /// As [`Job::export_full_lineage_as_csv`].
+    /// Starts an export of the full lineage as CSV, like [`Job::export_full_lineage_as_csv`].
     pub fn export_full_lineage_as_csv(&self) -> ExportFullLineageAsCsv {
         self.job.export_full_lineage_as_csv()
     }
 
-    /// As [`Job::export_lineage_as_graphml`].
+    /// Starts an export of the lineage as drawn, as GraphML, like [`Job::export_lineage_as_graphml`].
     pub fn export_lineage_as_graphml(&self) -> ExportLineageAsGraphml {
         self.job.export_lineage_as_graphml()
     }

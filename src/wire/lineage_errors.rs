@@ -12,7 +12,7 @@ impl From<ReadError> for Error {
             ReadErrorKind::Failed => {
                 return failure(error.code().unwrap_or_default(), error.message().unwrap_or_default());
             }
-            ReadErrorKind::Truncated => ErrorKind::Interrupted,
+            ReadErrorKind::Truncated | ReadErrorKind::Cancelled => ErrorKind::Interrupted,
             ReadErrorKind::TooLarge => ErrorKind::TooLarge,
             ReadErrorKind::Io => ErrorKind::Io,
             _ => ErrorKind::Protocol,

@@ -154,7 +154,7 @@ async fn bad_input_is_named_and_never_reaches_the_server() {
         (submit().name("").sql("a.sql", INSERT), ErrorKind::InvalidInput, "job name is empty"),
         (submit().sql("", INSERT), ErrorKind::InvalidInput, "empty file name"),
         (submit().path("no/such/file.sql"), ErrorKind::Io, "no/such/file.sql"),
-        (submit().path(empty.path()), ErrorKind::InvalidInput, "holds no files"),
+        (submit().path(empty.path()), ErrorKind::InvalidInput, "contains no files"),
         (submit().file(empty.path()), ErrorKind::InvalidInput, "is not a file"),
     ] {
         let error = submit.await.unwrap_err();

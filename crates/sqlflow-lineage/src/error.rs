@@ -72,6 +72,10 @@ pub enum ReadErrorKind {
     ///
     /// [source]: std::error::Error::source
     Io,
+    /// The Tokio runtime shut down while the document was being read from a stream.
+    Cancelled,
+    /// The thread that read the document from a stream panicked.
+    Panicked,
 }
 
 /// The message of the server is kept up to this many characters.

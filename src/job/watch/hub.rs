@@ -19,7 +19,7 @@ use super::runtime_bound::current_runtime;
 use super::subscriber::{PollUpdate, Subscriber};
 use super::subscription::Subscription;
 use super::{JobSource, Polling};
-use crate::job::service::LONGEST_LIST;
+use crate::job::service::LIST_TIMEOUT;
 use crate::job::{JobId, JobInfo};
 use crate::sync::lock;
 use crate::{Error, Result};
@@ -276,7 +276,7 @@ impl HubState {
         let now = Instant::now();
         let rest = (now - start).saturating_mul(REST_FACTOR);
         let rest = result.err().map_or(rest, |error| {
-            let retry_after = error.retry_after().unwrap_or_default().min(LONGEST_LIST);
+            let retry_after = error.retry_after().unwrap_or_default().min(LIST_TIMEOUT);
             rest.min(MAX_REST_AFTER_FAILURE).max(retry_after)
         });
         (self.last_list, self.rest_until) = (Some(start), now.checked_add(rest));

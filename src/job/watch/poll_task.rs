@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::JobSource;
 use super::hub::{NextRequest, PollHub};
-use crate::job::service::LONGEST_LIST;
+use crate::job::service::LIST_TIMEOUT;
 use crate::job::{JobId, JobInfo};
 use crate::{Error, ErrorKind, Result};
 
@@ -87,7 +87,7 @@ async fn answer_probes(hub: &PollHub, task: u64, mut changes: watch::Receiver<()
 
 async fn request_list(source: &impl JobSource, wanted: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
     let start = Instant::now();
-    let result = limited(LONGEST_LIST, "list of jobs", source.list(wanted)).await;
+    let result = limited(LIST_TIMEOUT, "list of jobs", source.list(wanted)).await;
     match &result {
         Ok(jobs) => tracing::debug!(jobs = jobs.len(), took = ?start.elapsed(), "listed the watched jobs"),
         Err(error) => tracing::warn!(%error, "cannot list the watched jobs"),

@@ -8,8 +8,9 @@ use std::io::{self, Read};
 use std::pin::pin;
 
 use futures_core::Stream;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, TryCurrentError};
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 
 use super::super::Lineage;
 use super::super::error::{ReadError, ReadErrorKind};
@@ -43,15 +44,15 @@ impl Reader {
     /// # Errors
     ///
     /// The errors of [`read`](Self::read). [`ReadErrorKind::Io`] reports a stream that fails, with an [`io::Error`] around
-    /// its error as the source. The same kind reports that there is no Tokio runtime, or that it has shut down.
+    /// its error as the source, or that there is no Tokio runtime. [`ReadErrorKind::Cancelled`] reports that the runtime
+    /// shut down before the document was read, and [`ReadErrorKind::Panicked`] that reading panicked.
     pub async fn read_stream<S, B, E>(&self, stream: S) -> Result<Lineage, ReadError>
     where
         S: Stream<Item = Result<B, E>>,
         B: AsRef<[u8]> + Send + 'static,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let runtime = Handle::try_current()
-            .map_err(|error| not_read("there is no Tokio runtime to read it on; call this within one", error))?;
+        let runtime = Handle::try_current().map_err(no_runtime)?;
         let reader = *self;
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
         let chunks = ChunkReader { receiver, current: None, taken: 0, has_ended: false };
@@ -71,7 +72,7 @@ impl Reader {
         // The sender lives until now, because the thread takes its end for a dropped future.
         let read = reading.await;
         drop(sender);
-        read.unwrap_or_else(|error| Err(not_read("the thread that was reading it ended early", error)))
+        read.unwrap_or_else(|error| Err(not_finished(error)))
     }
 }
 
@@ -92,8 +93,18 @@ impl Lineage {
     }
 }
 
-fn not_read(why: &str, error: impl Error + Send + Sync + 'static) -> ReadError {
-    ReadError::new(ReadErrorKind::Io, format!("cannot read the document: {why}")).caused_by(io::Error::other(error))
+fn no_runtime(error: TryCurrentError) -> ReadError {
+    let text = "cannot read the document: there is no Tokio runtime to read it on; call this within one";
+    ReadError::new(ReadErrorKind::Io, text).caused_by(io::Error::other(error))
+}
+
+fn not_finished(error: JoinError) -> ReadError {
+    let (kind, text) = if error.is_panic() {
+        (ReadErrorKind::Panicked, "the thread that read the document panicked; please report it")
+    } else {
+        (ReadErrorKind::Cancelled, "the Tokio runtime shut down while the document was being read")
+    };
+    ReadError::new(kind, text).caused_by(io::Error::other(error))
 }
 
 /// A reader over the chunks of a document; the chunk `None` is the end.

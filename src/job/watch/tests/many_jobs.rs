@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::job::service::LONGEST_LIST;
+use crate::job::service::LIST_TIMEOUT;
 use crate::job::watch::hub::{MAX_CONFIRMATIONS, MAX_REST_AFTER_FAILURE, MAX_SEPARATE_WATCHES};
 use crate::job::watch::{JobSource, PollHub, Polling, Watch};
 use crate::job::{JobId, JobInfo, JobStatus};
@@ -453,7 +453,7 @@ async fn a_list_that_hangs_is_requested_again() {
     let server = Server::new(Settings { jobs: 6, list_takes: SECOND * 3600, ..Settings::default() });
     let all = join_all(server.watches(&Arc::default()).into_iter().map(seen)).await;
     assert_eq!(all[5][0], "unknown (not confirmed: the server did not send the list of jobs within 300s)");
-    assert!(server.lists()[1] - server.lists()[0] <= LONGEST_LIST + MAX_REST_AFTER_FAILURE);
+    assert!(server.lists()[1] - server.lists()[0] <= LIST_TIMEOUT + MAX_REST_AFTER_FAILURE);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,173 @@
+//! Sending a submission, and resolving it when its response is lost.
+
+use super::inputs::Inputs;
+use super::{Job, JobId, JobInfo, JobService};
+use crate::api::runtime::ReadResponse;
+use crate::api::{Envelope, File, FileForm};
+use crate::retry::Attempts;
+use crate::wire::Redactor;
+use crate::{Error, RequestOutcome, Result, Secret};
+
+/// A form with its files, on its way to becoming a job.
+pub(super) struct Submission<F> {
+    pub(super) service: JobService,
+    pub(super) form: F,
+    pub(super) password: Option<Secret>,
+    pub(super) name: String,
+    pub(super) target: SubmissionTarget,
+}
+
+impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
+    /// Sends the submission until it is known whether there is a job, or until that cannot be found out.
+    pub(super) async fn run(self, inputs: Inputs) -> Result<Job> {
+        let limit = self.service.transport().limits().max_upload_bytes;
+        let files = inputs.into_files(limit).await?;
+        let mut attempts = self.service.transport().attempts();
+        tracing::debug!(name = self.name, files = files.len(), "submitting");
+        loop {
+            let error = match self.send(&files, &mut attempts).await {
+                Ok(job) => {
+                    attempts.succeeded();
+                    return Ok(job);
+                }
+                Err(error) => error,
+            };
+            let next = AfterFailure::of(&error);
+            if next == AfterFailure::Fail {
+                return Err(error);
+            }
+            tracing::warn!(%error, name = self.name, "it is unknown whether the submission created a job");
+            if let Some(job) = self.settle(next, &error).await? {
+                attempts.succeeded();
+                return Ok(job);
+            }
+            attempts.after_settling(error).await.map_err(|error| self.unknown(error))?;
+        }
+    }
+
+    async fn send(&self, files: &[File], attempts: &mut Attempts) -> Result<Job> {
+        let transport = self.service.transport();
+        let response = transport.send_files(&self.form, files.to_vec(), attempts).await?;
+        let envelope = <F::Response as ReadResponse>::read(response).await?;
+        let (info, warnings) = envelope.into_data_and_warnings()?;
+        Ok(Job::submitted(self.service.clone(), JobInfo { warnings, ..info }, self.password.clone()))
+    }
+
+    /// Finds out whether a submission that failed with `error` created a job. Returns `None` if it did not and may be
+    /// sent again.
+    async fn settle(&self, next: AfterFailure, error: &Error) -> Result<Option<Job>> {
+        let unknown = || self.unknown(error.clone());
+        if self.target != SubmissionTarget::UniqueName {
+            return Err(unknown());
+        }
+        let settling = self.service.settling();
+        let found = settling.find(&self.service, &self.name).await.map_err(|_| unknown())?;
+        match (found, next) {
+            (Some(job), _) => Ok(Some(Job { secrets: Redactor::new(self.password.clone()), ..job })),
+            (None, AfterFailure::SearchThenSendAgain) if settling.sends_again() => Ok(None),
+            (None, AfterFailure::SearchThenFail) => Err(error.clone()),
+            (None, _) => Err(unknown()),
+        }
+    }
+
+    fn unknown(&self, why: Error) -> Error {
+        self.target.unknown(&self.name, why)
+    }
+}
+
+/// The job that a submission is to create or to extend. It decides whether a search can resolve the submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum SubmissionTarget {
+    /// A new job whose name no other job has.
+    UniqueName,
+    /// A new job whose name other jobs may have.
+    SharedName,
+    /// An existing job, to which a batch is added.
+    ExistingJob(JobId),
+}
+
+impl SubmissionTarget {
+    /// Returns the error that says that the outcome of a submission is unknown because of the failure `why`.
+    pub(super) fn unknown(&self, name: &str, why: Error) -> Error {
+        match self {
+            Self::UniqueName => {
+                let text = format!(
+                    "it is unknown whether the server created the job {name:?}; look for it with Client::find_job \
+                     before submitting again: {why}"
+                );
+                why.into_submit_unknown(text).with_job_name(name)
+            }
+            Self::SharedName => {
+                let text = format!(
+                    "it is unknown whether the server created the job {name:?}, and other jobs may have that name; \
+                     compare the creation times of those in Client::jobs before submitting again: {why}"
+                );
+                why.into_submit_unknown(text).with_job_name(name)
+            }
+            Self::ExistingJob(id) => {
+                let text = format!("it is unknown whether job {id} has this batch; only its lineage shows that: {why}");
+                why.into_submit_unknown(text).with_job(id)
+            }
+        }
+    }
+}
+
+/// The reaction to a failed submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AfterFailure {
+    /// Fail with the error: there is no job, and there will be none.
+    Fail,
+    /// Search for the job; if it is not there, fail with the error.
+    SearchThenFail,
+    /// Search for the job; if it is not there, the submission may be sent again.
+    SearchThenSendAgain,
+    /// Search for the job; if it is not there, the outcome is unknown.
+    SearchThenGiveUp,
+}
+
+impl AfterFailure {
+    fn of(error: &Error) -> Self {
+        match error.request_outcome() {
+            RequestOutcome::NotExecuted | RequestOutcome::Executed => Self::Fail,
+            RequestOutcome::Unanswered => Self::SearchThenSendAgain,
+            RequestOutcome::Incomplete | RequestOutcome::Unreadable => Self::SearchThenGiveUp,
+            RequestOutcome::ServerFailed => Self::SearchThenFail,
+        }
+    }
+}
+
+/// The length of the random suffix of a job name. It has 50 bits, so that among a million jobs of one name, the chance
+/// that any two have the same suffix is 1 in 2000.
+const SUFFIX_LENGTH: usize = 10;
+
+/// Returns a name that no other job has. A long name is cut before its suffix, because a server might cut it there.
+pub(super) fn unique_name(name: &str) -> String {
+    const LETTERS: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    const MAX_PREFIX_LENGTH: usize = 80;
+    let suffix: String = (0..SUFFIX_LENGTH).map(|_| char::from(LETTERS[fastrand::usize(..LETTERS.len())])).collect();
+    let prefix = name.trim().chars().take(MAX_PREFIX_LENGTH);
+    let prefix: String = prefix.map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    format!("{prefix}-{suffix}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_is_unique() {
+        let names: HashSet<_> = (0..10_000).map(|_| unique_name("nightly")).collect();
+        assert_eq!(names.len(), 10_000);
+        let length = "nightly-".len() + SUFFIX_LENGTH;
+        assert!(names.iter().all(|name| name.len() == length && name.starts_with("nightly-")));
+    }
+
+    #[test]
+    fn a_long_name_is_cut_before_its_suffix() {
+        let name = unique_name(&"ä\n".repeat(500));
+        assert_eq!(name.chars().count(), 80 + 1 + SUFFIX_LENGTH);
+        assert!(!name.contains('\n'));
+    }
+}
