@@ -86,7 +86,7 @@ impl Server {
         Self { child, asking, told, url }
     }
 
-    /// How many requests it had, of which operation, and what they met.
+    /// The requests of each operation, and the faults that they met.
     fn requests(&mut self) -> Vec<String> {
         writeln!(self.asking).expect("the server listens");
         self.told.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).collect()
@@ -198,7 +198,7 @@ async fn on_the_server(client: &Client) -> (HashSet<JobId>, HashMap<String, usiz
     (list.jobs.into_iter().map(|job| job.id).collect(), names)
 }
 
-/// What the system says of the memory of this process.
+/// Reads the peak memory of this process from the system.
 fn memory(line: &str) -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));

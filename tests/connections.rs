@@ -1,4 +1,4 @@
-//! How connections are made: TLS with the authorities of the platform or one's own, a proxy, a caller's own client.
+//! Connections: TLS with the certificates of the platform or a private authority, a proxy, a client of the caller.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ async fn server_of_a_private_authority() -> (String, String) {
     (url, authority)
 }
 
-/// The same with an answer of one's own. Also gives how many connections there were.
+/// Responds with the given response, and counts the connections.
 async fn counting_server_of_a_private_authority(says: &str) -> (String, String, Arc<AtomicUsize>) {
     let connections = Arc::<AtomicUsize>::default();
     let mut authority = CertificateParams::default();

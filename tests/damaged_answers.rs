@@ -12,7 +12,7 @@ const ENVELOPES: [&str; 6] = [
     r#"{"code":429,"error":"rate","message":"m","upgrade":{"personal_key":{"url":"https://x"}}}"#,
 ];
 
-/// What is put in place of some bytes, or between two.
+/// The texts that replace some bytes, or are inserted between two.
 const PIECES: [&str; 20] = [
     "{",
     "}",

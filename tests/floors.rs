@@ -185,12 +185,7 @@ fn the_crates_have_walls() {
                 || section.starts_with("dev-dependencies]")
                 || section.starts_with("build-")
         });
-        sections
-            .flat_map(str::lines)
-            .skip(1)
-            .map(|line| identifier_with_dashes(line))
-            .filter(|name| !name.is_empty())
-            .collect()
+        sections.flat_map(str::lines).skip(1).map(identifier_with_dashes).filter(|name| !name.is_empty()).collect()
     };
     let lineage = dependencies("crates/sqlflow-lineage/Cargo.toml");
     let emulator = dependencies("crates/sqlflow-emulator/Cargo.toml");

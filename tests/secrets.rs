@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 const SECRET_KEY: &str = "k3y-0f-the-k1ngd0m/+=";
 const PASSWORD: &str = r#"p4"ss\of the d4tab4se&"#;
 
-/// What the client sent, one entry a connection.
+/// The bytes that the client sent, one entry for each connection.
 #[derive(Clone, Default)]
 struct Tap(Arc<Mutex<Vec<Vec<u8>>>>);
 
@@ -145,7 +145,7 @@ fn said_by(error: &Error) -> String {
     text
 }
 
-/// Stands for the whole request in the answer of a server, as it came and decoded.
+/// A placeholder in the response of a server for the whole request, as it came and decoded.
 const REQUEST: &str = "{request}";
 
 /// A server that answers everything with the same text, then closes.
@@ -253,7 +253,7 @@ fn hurried(url: &str) -> ClientBuilder {
         .settling(Settling::new().window(Duration::from_millis(5)).max_lookups(2))
 }
 
-/// What goes wrong with servers that fail in every way, some repeating what they were sent. Gives what was said.
+/// Meets servers that fail in every way, some of which repeat what they were sent. Returns the texts of all errors.
 async fn failures(token: &str) -> String {
     let mut said = String::new();
     let envelope = format!(r#"{{"code":500,"error":"cannot serve {REQUEST}"}}"#);
@@ -289,7 +289,7 @@ async fn failures(token: &str) -> String {
     said
 }
 
-/// What a program says that unwraps an error.
+/// Returns the text that a program prints when it unwraps an error.
 fn panic_over(error: Error) -> String {
     let unwrapped = |failed: Result<(), Error>| failed.unwrap();
     let panic = std::panic::catch_unwind(AssertUnwindSafe(|| unwrapped(Err(error)))).unwrap_err();

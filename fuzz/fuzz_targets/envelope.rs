@@ -45,7 +45,7 @@ fuzz_target!(|body: &[u8]| {
     }
 });
 
-/// What a client does with an answer.
+/// Does with a response what a client does.
 fn read<T: DeserializeOwned + Debug + Clone>(body: &[u8]) -> Option<T> {
     let envelope: Envelope<T> = serde_json::from_slice(body).ok()?;
     assert!(!format!("{envelope:?}").is_empty());
@@ -80,7 +80,7 @@ fn survives(job: &JobInfo) {
     assert!(again == *job || !kept.all(is_exact), "what was written is read as another job: {again:?} {job:?}");
 }
 
-/// Whether there is no fraction in it: `serde_json` reads those fast, and may be off by their last digit.
+/// Returns `true` if the value contains no fraction: `serde_json` reads fractions fast, and may be off by a digit.
 fn is_exact(value: &Value) -> bool {
     match value {
         Value::Number(number) => !number.is_f64(),

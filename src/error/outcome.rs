@@ -77,21 +77,22 @@ impl Error {
         if self.is_request_unsent() {
             return RequestOutcome::NotExecuted;
         }
-        match (GatewayFailure::of(self.status()), self.kind()) {
-            // The status counts, whatever the body says: it is the gateway that reports the failure.
-            (Some(GatewayFailure::Timeout), _) => RequestOutcome::Incomplete,
-            (Some(GatewayFailure::NoServer), _) => RequestOutcome::Unanswered,
-            (None, ErrorKind::Interrupted) if self.is_within_response() => RequestOutcome::Incomplete,
-            (None, ErrorKind::Interrupted | ErrorKind::SubmitUnknown) => RequestOutcome::Unanswered,
-            (None, ErrorKind::Timeout) => RequestOutcome::Incomplete,
-            (None, ErrorKind::Protocol) => RequestOutcome::Unreadable,
+        // The status counts, whatever the body next to it says: it is the gateway that speaks.
+        match GatewayFailure::of(self.status()) {
+            Some(GatewayFailure::Timeout) => return RequestOutcome::Incomplete,
+            Some(GatewayFailure::NoServer) => return RequestOutcome::Unanswered,
+            None => {}
+        }
+        match self.kind() {
+            ErrorKind::Interrupted if !self.is_within_response() => RequestOutcome::Unanswered,
+            ErrorKind::SubmitUnknown => RequestOutcome::Unanswered,
+            ErrorKind::Interrupted | ErrorKind::Timeout => RequestOutcome::Incomplete,
+            ErrorKind::Protocol => RequestOutcome::Unreadable,
             // Our own limit on a response; the limits of servers come with a code or a status.
-            (None, ErrorKind::TooLarge) if self.is_within_response() && self.code().is_none() => {
-                RequestOutcome::Unreadable
-            }
-            (None, ErrorKind::Server) => RequestOutcome::ServerFailed,
-            (None, ErrorKind::JobFailed | ErrorKind::Deadline) => RequestOutcome::Executed,
-            (None, _) => RequestOutcome::NotExecuted,
+            ErrorKind::TooLarge if self.is_within_response() && self.code().is_none() => RequestOutcome::Unreadable,
+            ErrorKind::Server => RequestOutcome::ServerFailed,
+            ErrorKind::JobFailed | ErrorKind::Deadline => RequestOutcome::Executed,
+            _ => RequestOutcome::NotExecuted,
         }
     }
 

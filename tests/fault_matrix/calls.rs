@@ -32,10 +32,10 @@ pub(crate) enum Call {
     Rerun,
 }
 
-/// What a call promises to be.
+/// The promise that a call makes about repetition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nature {
-    /// Its repetition is as good as one.
+    /// Repeating it does no harm.
     Read,
     /// It asks again in its own time.
     Watch,
@@ -47,13 +47,13 @@ pub(crate) enum Nature {
     BlindSubmit,
 }
 
-/// What a call gave.
+/// The result of a call.
 #[derive(Debug)]
 pub(crate) enum Taken {
     Nothing,
     /// A job that was made.
     Job(JobId),
-    /// Whether the job was in a list.
+    /// `true` if the job was in a list.
     Listed(bool),
     Bytes(Bytes),
     Lineage(Box<Lineage>),
@@ -61,7 +61,7 @@ pub(crate) enum Taken {
 
 /// The name of the job that is there before a call.
 const NAME: &str = "nightly";
-/// What a file holds before an export replaces it.
+/// The content of a file before an export replaces it.
 pub(crate) const OLD: &str = "as it was";
 /// The name of a file that is exported to.
 pub(crate) const FILE: &str = "lineage";
@@ -148,7 +148,7 @@ impl Call {
         matches!(self.nature(), Nature::Submit | Nature::BlindSubmit)
     }
 
-    /// Whether something is another on the server afterwards.
+    /// Returns `true` if the call changes something on the server.
     pub(crate) fn changes(self) -> bool {
         self.submits() || matches!(self, Self::Delete | Self::Rerun | Self::SetOnTop)
     }
@@ -157,12 +157,12 @@ impl Call {
         self.submits() && self != Self::BatchOf
     }
 
-    /// Whether there is a job before it.
+    /// Returns `true` if a job must exist before it.
     pub(crate) fn needs_a_job(self) -> bool {
         !self.makes_a_job() && self != Self::Analysis
     }
 
-    /// Whether that job has to have ended.
+    /// Returns `true` if that job must have ended.
     pub(crate) fn needs_an_ended_job(self) -> bool {
         self.exports() || matches!(self, Self::BatchOf | Self::Delete | Self::Rerun)
     }
@@ -174,12 +174,12 @@ impl Call {
         )
     }
 
-    /// Whether its answer is something to compare with the truth.
+    /// Returns `true` if its result can be compared with the truth.
     pub(crate) fn takes_lineage(self) -> bool {
         self.exports() || self == Self::Analysis
     }
 
-    /// Whether a fault can befall it, and be itself.
+    /// Returns `true` if a fault can apply to the call and still be that fault.
     pub(crate) fn can_meet(self, trouble: Trouble) -> bool {
         match trouble {
             Trouble::ResetUpload => self.submits(),
@@ -247,7 +247,7 @@ fn written(file: &Path) -> Taken {
     Taken::Bytes(std::fs::read(file).expect("a file that was exported to is there").into())
 }
 
-/// What a submit sends.
+/// The SQL of a submission.
 #[derive(Debug, Clone)]
 pub(crate) struct Upload {
     name: &'static str,

@@ -14,7 +14,7 @@ use crate::calls::{self, Call, FILE, OLD, Taken, Upload};
 use crate::faults::{ANSWER_TIMEOUT, LONG_UPLOAD, Trouble, Turns};
 use crate::promise::{ATTEMPTS, Promise};
 
-/// How a call ended.
+/// The end of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// With what is true.
@@ -28,17 +28,17 @@ pub(crate) enum Outcome {
     Failed(ErrorKind),
 }
 
-/// What became of a call.
+/// The observations about a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Observation {
     pub(crate) outcome: Outcome,
-    /// How many requests of its operation reached the server.
+    /// The number of requests of its operation that reached the server.
     pub(crate) requests: usize,
-    /// How often it was done there.
+    /// The number of times that the server executed it.
     pub(crate) done: u64,
-    /// How many tokens were asked for.
+    /// The number of tokens that were requested.
     tokens: usize,
-    /// How many requests there were beside: questions for the list of jobs.
+    /// The number of other requests: for the list of jobs.
     lists: usize,
     /// All else that must not be.
     violations: Vec<String>,
@@ -128,7 +128,7 @@ impl Cell {
         builder.gzip(self.trouble == Trouble::Gzip).start().await.expect("an emulator")
     }
 
-    /// Where nobody listens, a token would be asked for in vain before the call itself.
+    /// If nobody listens, a token would be requested in vain before the call itself.
     fn credentials(self) -> Credentials {
         if self.needs_no_token() { Credentials::on_premise() } else { Credentials::secret_key("ann", "any key") }
     }
@@ -189,7 +189,7 @@ impl Cell {
         builder.build().expect("a client")
     }
 
-    /// How often the server did what it was asked to.
+    /// Returns the number of times that the server did what it was asked to.
     async fn times_done(self, emulator: &Emulator) -> u64 {
         let times = || {
             let jobs = emulator.jobs();
@@ -250,7 +250,7 @@ impl Cell {
         (is_old != should_be).then(|| format!("the file that was there was {}kept", if is_old { "" } else { "not " }))
     }
 
-    /// How many tokens the client asks for: one at first, and one when the first is refused.
+    /// Returns the number of tokens that the client requests: one at first, and one when the first is refused.
     fn tokens_promised(self, requests: usize) -> usize {
         match (self.call, self.trouble) {
             (Call::Token, _) => requests,
@@ -260,7 +260,7 @@ impl Cell {
         }
     }
 
-    /// How the promise was broken, if it was.
+    /// Returns how the promise was broken, if it was.
     pub(crate) fn broken(self, promise: Promise, observed: &Observation) -> Option<String> {
         let asks_lists = matches!(self.call, Call::FindJob | Call::Jobs | Call::Token);
         let kept = observed.outcome == promise.outcome

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use sqlflow_client::ErrorKind;
 use sqlflow_client::emulator::Fault;
 
-/// What goes wrong.
+/// A fault of the emulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
     Gzip,
@@ -44,7 +44,7 @@ pub(crate) enum Turns {
     Always,
 }
 
-/// What it does to a call, which is all that the promises speak of.
+/// The effect of a fault on a call, which is all that the promises speak of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// None: the answer is sound, though late, in pieces, packed, or with a status that is new.
@@ -75,7 +75,7 @@ pub(crate) enum Effect {
     Gone,
 }
 
-/// How long the client waits for an answer, where one never comes.
+/// The time for which the client waits for a response that never comes.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// More than connections hold on their way, so that the client cannot have sent all of it when the server stops

@@ -1,5 +1,5 @@
-//! What the docs promise of each call that meets a fault: the table of `RetryPolicy`, that of `Settling`, and the docs
-//! of `Submit`, `Watch` and `Export`, as one function.
+//! The promises of the docs for each call that meets a fault, as one function: the tables of `RequestOutcome` and
+//! `Settling`, and the docs of `Submit`, `Watch` and `Export`.
 
 use sqlflow_client::ErrorKind;
 
@@ -7,18 +7,18 @@ use crate::calls::{Call, Nature};
 use crate::cell::Outcome;
 use crate::faults::{Effect, Trouble, Turns};
 
-/// How often the client of the matrix makes a call.
+/// The number of attempts that the client of the matrix makes.
 pub(crate) const ATTEMPTS: u32 = 4;
 
-/// What is promised.
+/// A promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Promise {
     pub(crate) outcome: Outcome,
-    /// How many requests of its operation reach the server. None where that is a matter of time.
+    /// The number of requests of its operation that reach the server, or `None` if that is a matter of time.
     pub(crate) requests: Option<u32>,
-    /// Whether it was done. It is never done twice.
+    /// `true` if the server executes it. It never does so twice.
     pub(crate) done: bool,
-    /// Whether the list of jobs is asked what became of it.
+    /// `true` if the client looks into the list of jobs.
     pub(crate) settled: bool,
 }
 
@@ -115,7 +115,7 @@ fn read(call: Call, effect: Effect, turns: Turns) -> Promise {
         }
         Effect::Unreadable(kind) => Promise::failed(kind, 1).if_done(done),
         Effect::Failure { handled } => Promise::failed(ErrorKind::Server, 1).if_done(done && handled),
-        _ => unreachable!("{effect:?} is promised alike for all calls, or befalls uploads alone"),
+        _ => unreachable!("{effect:?} is promised for all calls in the same way, or applies only to uploads"),
     }
 }
 
@@ -141,7 +141,7 @@ fn watch(effect: Effect, turns: Turns) -> Promise {
         Effect::TooLate { .. } => passing(ErrorKind::Timeout),
         Effect::BreaksOff { .. } => passing(ErrorKind::Interrupted),
         Effect::Failure { .. } => passing(ErrorKind::Server),
-        _ => unreachable!("{effect:?} is promised alike for all calls, or befalls uploads alone"),
+        _ => unreachable!("{effect:?} is promised for all calls in the same way, or applies only to uploads"),
     }
 }
 

@@ -67,7 +67,7 @@ fn names(directory: &Path) -> Vec<String> {
     entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// Lets a fault befall one export of each form, each of which then has to be as it would have been.
+/// Applies a fault to one export of each form, whose result must be the same as without the fault.
 async fn is_mended(fault: &Fault, operation: &str) {
     let (emulator, job) = started().await;
     let whole = bytes(&job, operation).await.unwrap();
@@ -275,10 +275,11 @@ mod in_a_process_of_its_own {
 
     use super::*;
 
-    /// Where the process downloads from, which job, and where to.
+    /// The server, the job and the file of the download in the child process.
     const PLACE: [&str; 3] = ["SQLFLOW_TEST_URL", "SQLFLOW_TEST_JOB", "SQLFLOW_TEST_PATH"];
 
-    /// What the process does. It is begun as the first of the tests below, and told by its environment that it is one.
+    /// The work of the child process, which is started as the first of the tests below and learns that from its
+    /// environment.
     async fn download() {
         let [url, job, path] = PLACE.map(|name| std::env::var(name).unwrap());
         let client = builder(&url).build().unwrap();

@@ -32,7 +32,7 @@ fn client_of(emulator: &Emulator, credentials: Credentials) -> Client {
     Client::builder(emulator.url()).credentials(credentials).polling(polling).build().unwrap()
 }
 
-/// How many requests an operation has had.
+/// Returns the number of requests to an operation.
 fn requests_to(emulator: &Emulator, operation: &str) -> usize {
     emulator.requests().iter().filter(|request| request.operation == Some(operation)).count()
 }

@@ -1,4 +1,4 @@
-//! What is submitted: files, directories, zips, SQL in memory, batches.
+//! Submissions of files, directories, zips, SQL in memory, and batches.
 
 use std::fs;
 

@@ -18,7 +18,7 @@ const SUBMIT: &str = "submitUserJob";
 const PERSIST: &str = "submitPersistJob";
 const LIST: &str = "displayUserJobsSummary";
 
-/// What goes wrong with the first submit.
+/// The fault that meets the first submission.
 fn once(fault: Fault) -> Fault {
     fault.on(SUBMIT).times(1)
 }

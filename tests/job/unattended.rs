@@ -1,4 +1,4 @@
-//! What scripts that run at night meet: deadlines, tokens that end, futures that are dropped.
+//! Situations of scripts that run at night: deadlines, tokens that expire, futures that are dropped.
 
 use std::time::Duration;
 

@@ -10,9 +10,9 @@ use crate::raw_server::{CHUNKED, RawServer, chunk, closed_port, head};
 
 const NO_JOBS: &str = r#"{"code":200,"data":{"total":0,"jobDetails":[]}}"#;
 
-/// What stands for not at all, in a test.
+/// A time that stands for never in a test.
 const SOON: Duration = Duration::from_millis(100);
-/// What takes this long has gone wrong.
+/// A time after which something has gone wrong.
 const TOO_LONG: Duration = Duration::from_secs(10);
 
 #[tokio::test]

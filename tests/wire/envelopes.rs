@@ -12,7 +12,7 @@ use wiremock::ResponseTemplate;
 use crate::Outcome;
 use crate::mock::{JOBS, SUMMARY, Server, answer, body, failure, job, page, success};
 
-/// What becomes of a list of jobs that is answered like this.
+/// Returns the error of a list of jobs with this response.
 async fn error_of(answer: ResponseTemplate) -> Error {
     let server = Server::answering(JOBS, answer).await;
     server.client().jobs().await.expect_err("the answer is a failure")

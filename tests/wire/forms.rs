@@ -1,4 +1,4 @@
-//! What a form holds: every option under the name of the API, and nothing that was not set.
+//! Forms contain every option under the name of the API, and nothing that was not set.
 
 use sqlflow_client::job::Job;
 use sqlflow_client::lineage::RelationType;

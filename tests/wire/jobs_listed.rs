@@ -1,4 +1,4 @@
-//! What servers tell of jobs, in both forms.
+//! Descriptions of jobs, in both forms that servers send.
 
 use serde_json::json;
 use sqlflow_client::job::JobStatus;

@@ -1,5 +1,4 @@
-//! What goes over the wire and what comes back: one test a fact of the protocol, each against a server of its own on
-//! loopback.
+//! Requests and responses on the wire: one test for each fact of the protocol, each against its own server on loopback.
 //!
 //! `mock` stands for a server that speaks HTTP as it should, `raw_server` for one that does not, and `sent` reads what
 //! the client sent to either.
@@ -26,5 +25,5 @@ mod upload_limit;
 mod uploads;
 mod waiting;
 
-/// How a test ends: what is not what it is about goes up as it is.
+/// The result of a test: errors that the test is not about are returned.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

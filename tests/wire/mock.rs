@@ -11,7 +11,7 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::sent::Sent;
 
-/// Where a version 6 server has its API.
+/// The path of the API on a server of version 6.
 pub(crate) const BACKEND: &str = "/api/gspLive_backend";
 
 pub(crate) const GENERATE_TOKEN: &str = "/user/generateToken";

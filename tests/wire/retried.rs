@@ -1,4 +1,4 @@
-//! Which calls are made again after which failure, how often, and how much later.
+//! Retries: which calls are repeated after which failure, how often, and how much later.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! What is over the upload limit is refused before anything is sent.
+//! Uploads over the limit are refused before anything is sent.
 
 use std::fs::File;
 

@@ -14,7 +14,7 @@ use crate::raw_server::RawServer;
 /// Longer than any test: what waits for it never ends.
 const EVER: Duration = Duration::from_secs(3600);
 
-/// What takes this long has gone wrong.
+/// A time after which something has gone wrong.
 const TOO_LONG: Duration = Duration::from_secs(10);
 
 async fn server<const N: usize>(answers: [ResponseTemplate; N]) -> Server {

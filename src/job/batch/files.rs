@@ -1,4 +1,4 @@
-//! Where exports go: formats, file names made of keys, and what a killed run left beside them.
+//! The files of exports: formats, names made of keys, and the partial files that a killed run left behind.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -28,13 +28,13 @@ pub enum ExportFormat {
     Graphml,
 }
 
-/// What the name of a file may be as long as, on the file systems there are, with what is added while it is written.
+/// The maximum length of a file name, which leaves room on common file systems for what is added while it is written.
 const LONGEST: usize = 200;
-/// What a file that is written is called beside its name: `.name.a1B2c3.part`.
+/// The pattern of the name of a partial file: `.name.a1B2c3.part`.
 const RANDOM: usize = ".a1B2c3".len();
 
 impl ExportFormat {
-    /// What its files end with, without the dot.
+    /// The extension of its files, without the dot.
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
@@ -90,20 +90,20 @@ pub(super) fn name_of(key: &str) -> Result<String> {
     }
 }
 
-/// A place to export to.
+/// A directory to export to, with the format of its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ExportTarget {
     pub(super) format: ExportFormat,
     pub(super) directory: PathBuf,
 }
 
-impl Place {
+impl ExportTarget {
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.directory.join(format!("{name}.{}", self.format.extension()))
     }
 }
 
-/// Whether a file of this length is there.
+/// Returns `true` if a file of this length exists.
 pub(super) async fn is_there(path: &Path, bytes: u64) -> bool {
     tokio::fs::metadata(path).await.is_ok_and(|there| there.is_file() && there.len() == bytes)
 }
@@ -113,14 +113,14 @@ pub(super) async fn is_there(path: &Path, bytes: u64) -> bool {
 /// Looked for once, when a run begins, and deleted where this run writes the same file again: whatever else is in the
 /// directory may belong to another program.
 #[derive(Debug, Default)]
-pub(super) struct Parts(Mutex<HashMap<PathBuf, Vec<PathBuf>>>);
+pub(super) struct PartialFiles(Mutex<HashMap<PathBuf, Vec<PathBuf>>>);
 
-impl Parts {
+impl PartialFiles {
     /// Makes the directories and looks through them. Blocks.
-    pub(super) fn in_directories(places: &[Place]) -> Result<Self> {
+    pub(super) fn in_directories(export_targets: &[ExportTarget]) -> Result<Self> {
         let mut found: HashMap<PathBuf, Vec<PathBuf>> = HashMap::new();
-        for (index, Place { directory, .. }) in places.iter().enumerate() {
-            if places[..index].iter().any(|earlier| earlier.directory == *directory) {
+        for (index, ExportTarget { directory, .. }) in export_targets.iter().enumerate() {
+            if export_targets[..index].iter().any(|earlier| earlier.directory == *directory) {
                 continue;
             }
             let failed = |error: io::Error| Error::io(format_args!("cannot export to {}", directory.display()), &error);
@@ -136,8 +136,8 @@ impl Parts {
     }
 
     pub(super) async fn delete(&self, file: &Path) {
-        let parts = lock(&self.0).remove(file);
-        for part in parts.unwrap_or_default() {
+        let partial_files = lock(&self.0).remove(file);
+        for part in partial_files.unwrap_or_default() {
             if let Err(error) = tokio::fs::remove_file(&part).await {
                 tracing::warn!(part = %part.display(), %error, "what an earlier run left cannot be deleted");
             }
@@ -145,7 +145,7 @@ impl Parts {
     }
 }
 
-/// What file a part was to become.
+/// Returns the file that a partial file was to become.
 fn whole_of(part: &OsStr) -> Option<OsString> {
     let named = part.to_str()?.strip_prefix('.')?.strip_suffix(".part")?;
     let (whole, random) = named.split_at_checked(named.len().checked_sub(RANDOM)?)?;
@@ -192,12 +192,12 @@ mod tests {
         }
         keys.remove("");
         let formats = [ExportFormat::Json, ExportFormat::FullJson, ExportFormat::Csv, ExportFormat::Graphml];
-        let places = formats.map(|format| Place { format, directory: PathBuf::new() });
+        let export_targets = formats.map(|format| ExportTarget { format, directory: PathBuf::new() });
         let mut files = HashSet::new();
         for key in &keys {
             let name = name_of(key).unwrap();
-            for place in &places {
-                assert!(files.insert(place.file(&name)), "{key:?} has the file of another");
+            for export_target in &export_targets {
+                assert!(files.insert(export_target.file(&name)), "{key:?} has the file of another");
             }
         }
     }
@@ -219,9 +219,9 @@ mod tests {
         for name in mine.iter().chain(&not) {
             fs::write(home.path().join(name), "").unwrap();
         }
-        let place = Place { format: ExportFormat::Csv, directory: home.path().to_owned() };
-        let parts = Parts::in_directories(&[place.clone(), place]).unwrap();
-        parts.delete(&home.path().join("a.csv")).await;
+        let export_target = ExportTarget { format: ExportFormat::Csv, directory: home.path().to_owned() };
+        let partial_files = PartialFiles::in_directories(&[export_target.clone(), export_target]).unwrap();
+        partial_files.delete(&home.path().join("a.csv")).await;
         for name in mine {
             assert!(!home.path().join(name).exists(), "{name}");
         }

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use fs4::TryLockError;
 use serde::de::IgnoredAny;
 
-use super::record::{BEGINNING, Entries, Entry, Event, Header, Line, written};
+use super::event::{BEGINNING, Entries, Entry, Header, JournalEvent, JournalLine, written};
 use super::writer::Writer;
 use crate::job::JobService;
 use crate::{Error, Result};
 
-/// How long a lock is waited for: a run of this process that was dropped lets go of it a moment later.
+/// The maximum time to wait for the lock: a run of this process that was dropped releases it a moment later.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
-/// What may be left of a header that was torn is shorter than this.
+/// The maximum length of what is left of a truncated header.
 const TORN_HEADER: u64 = 1 << 16;
 
 /// A journal that is open, and locked against other processes until it is dropped.
@@ -34,10 +34,10 @@ impl Journal {
             File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
         lock(&file, path)?;
         let header = Header::of(service);
-        let (entries, whole) = Reading::of(&file, path, &header)?;
+        let (entries, whole) = JournalReader::of(&file, path, &header)?;
         cut_off(&mut file, whole, path)?;
         if whole == 0 {
-            begin(&mut file, &header, path).map_err(failed)?;
+            start(&mut file, &header, path).map_err(failed)?;
         }
         let writer = Writer::start(file, format!("the journal {}", path.display()))?;
         Ok((Self(writer), entries))
@@ -47,8 +47,8 @@ impl Journal {
     ///
     /// # Errors
     /// `Io`, then and ever after.
-    pub(super) async fn note(&self, key: &str, event: Event) -> Result<()> {
-        let line = written(&Line::now(key, event)).map_err(|error| Error::io("cannot note", &error.into()))?;
+    pub(super) async fn note(&self, key: &str, event: JournalEvent) -> Result<()> {
+        let line = written(&JournalLine::now(key, event)).map_err(|error| Error::io("cannot note", &error.into()))?;
         self.0.append(line).await
     }
 }
@@ -89,7 +89,7 @@ fn cut_off(file: &mut File, whole: u64, path: &Path) -> Result<()> {
 }
 
 /// Writes the header, and sees to it that the file itself is there after a power cut.
-fn begin(file: &mut File, header: &Header, path: &Path) -> io::Result<()> {
+fn start(file: &mut File, header: &Header, path: &Path) -> io::Result<()> {
     file.write_all(&written(header)?)?;
     file.sync_all()?;
     // Elsewhere a directory cannot be opened, nor needs it.
@@ -98,18 +98,18 @@ fn begin(file: &mut File, header: &Header, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-struct Reading<'a> {
+struct JournalReader<'a> {
     path: &'a Path,
     header: &'a Header,
     entries: Entries,
-    /// How many bytes are whole lines.
+    /// The number of bytes that are complete lines.
     whole: u64,
-    /// How many lines were read.
+    /// The number of lines that were read.
     number: u64,
 }
 
-impl<'a> Reading<'a> {
-    /// What a journal says, and how many of its bytes are whole lines.
+impl<'a> JournalReader<'a> {
+    /// Reads a journal. Returns its entries and the number of its bytes that are complete lines.
     fn of(file: &File, path: &'a Path, header: &'a Header) -> Result<(Entries, u64)> {
         let mut reading = Self { path, header, entries: Entries::new(), whole: 0, number: 0 };
         reading.read(file)?;
@@ -154,7 +154,7 @@ impl<'a> Reading<'a> {
 
     fn take(&mut self, line: &[u8]) -> Result<()> {
         if self.number > 1 {
-            let line: Line = serde_json::from_slice(line).map_err(|error| self.damaged(&error))?;
+            let line: JournalLine = serde_json::from_slice(line).map_err(|error| self.damaged(&error))?;
             return Entry::heed(&mut self.entries, line).map_err(|reason| self.damaged(&reason));
         }
         let header: Header = serde_json::from_slice(line).map_err(|error| self.damaged(&error))?;
@@ -181,7 +181,7 @@ fn beginning(mut file: &File) -> io::Result<Vec<u8>> {
     Ok(beginning)
 }
 
-/// Whether a last line was not written to its end. What a file system left of it may be NUL bytes.
+/// Returns `true` if the last line is truncated. A file system may have left NUL bytes of it.
 fn is_torn(line: &[u8]) -> bool {
     line.last() != Some(&b'\n') || serde_json::from_slice::<IgnoredAny>(line).is_err()
 }
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
     use crate::Client;
     use crate::job::batch::ExportFormat;
-    use crate::job::batch::record::{Exported, Stage};
+    use crate::job::batch::event::{Exported, Stage};
     use crate::{Credentials, ErrorKind};
 
     fn client() -> JobService {
@@ -211,35 +211,36 @@ mod tests {
             .clone()
     }
 
-    fn events() -> Vec<(&'static str, Event)> {
-        let submitting = |name: &str| Event::Submitting { name: name.into() };
-        let submitted = |job: &str| Event::Submitted { job: job.into() };
-        let finished = || Event::Finished { status: "success".into() };
-        let exported = |file: &str, bytes| Event::Exported { format: ExportFormat::FullJson, file: file.into(), bytes };
+    fn events() -> Vec<(&'static str, JournalEvent)> {
+        let submitting = |name: &str| JournalEvent::Submitting { name: name.into() };
+        let submitted = |job: &str| JournalEvent::Submitted { job: job.into() };
+        let finished = || JournalEvent::Finished { status: "success".into() };
+        let exported =
+            |file: &str, bytes| JournalEvent::Exported { format: ExportFormat::FullJson, file: file.into(), bytes };
         vec![
             ("a", submitting("a 1")),
             ("b \"ü\"\n", submitting("b\u{2028} 1")),
             ("a", submitted("17")),
             ("c", submitting("c 1")),
-            ("b \"ü\"\n", Event::Refused { kind: "Rejected".into() }),
+            ("b \"ü\"\n", JournalEvent::Refused { kind: "Rejected".into() }),
             ("a", finished()),
             ("a", exported("out/a.full.json", u64::MAX)),
             ("c", submitted("18")),
-            ("c", Event::Failed { kind: "JobFailed".into(), text: "job 18 failed:\nno".into() }),
+            ("c", JournalEvent::Failed { kind: "JobFailed".into(), text: "job 18 failed:\nno".into() }),
             ("a", exported("out/a.full.json", 12)),
             ("b \"ü\"\n", submitting("b 2")),
         ]
     }
 
-    fn known_after(events: &[(&str, Event)]) -> Entries {
+    fn known_after(events: &[(&str, JournalEvent)]) -> Entries {
         let mut known = Entries::new();
         for (key, event) in events {
-            Entry::heed(&mut known, Line::now(key, event.clone())).unwrap();
+            Entry::heed(&mut known, JournalLine::now(key, event.clone())).unwrap();
         }
         known
     }
 
-    async fn note_all(journal: &Journal, events: &[(&str, Event)]) {
+    async fn note_all(journal: &Journal, events: &[(&str, JournalEvent)]) {
         for (key, event) in events {
             journal.note(key, event.clone()).await.unwrap();
         }
@@ -310,7 +311,7 @@ mod tests {
                 // No journal begins with a line of NUL.
                 if cut >= ends[0] || !tail.ends_with(b"\n") {
                     fs::write(&path, [&bytes[..cut], tail].concat()).unwrap();
-                    let (known, length) = Reading::of(&File::open(&path).unwrap(), &path, &header).unwrap();
+                    let (known, length) = JournalReader::of(&File::open(&path).unwrap(), &path, &header).unwrap();
                     assert_eq!(known, expected, "cut at {cut}");
                     assert_eq!(length, ends[..whole].last().map_or(0, |end| *end as u64));
                 }
@@ -322,9 +323,9 @@ mod tests {
             let (journal, known) = Journal::open(&path, &client()).unwrap();
             assert_eq!(known, expected, "cut at {cut}");
             // It goes on where it was cut.
-            journal.note("new", Event::Submitting { name: "n".into() }).await.unwrap();
+            journal.note("new", JournalEvent::Submitting { name: "n".into() }).await.unwrap();
             drop(journal);
-            let (known, length) = Reading::of(&File::open(&path).unwrap(), &path, &header).unwrap();
+            let (known, length) = JournalReader::of(&File::open(&path).unwrap(), &path, &header).unwrap();
             assert_eq!((known.len(), length), (expected.len() + 1, fs::metadata(&path).unwrap().len()));
         }
     }

@@ -1,11 +1,11 @@
 //! Batches: any number of submissions, a few at a time, and a journal to go on from after a crash.
 
+mod event;
 mod files;
 mod journal;
-mod patience;
-mod piece;
-mod record;
+mod outage;
 mod run;
+mod work_item;
 mod writer;
 
 use std::path::PathBuf;
@@ -14,9 +14,9 @@ use std::time::Duration;
 pub use self::files::ExportFormat;
 pub use self::run::BatchRun;
 
-use self::files::{Parts, Place};
+use self::files::{ExportTarget, PartialFiles};
 use self::journal::Journal;
-use self::piece::Shared;
+use self::work_item::RunContext;
 use super::{JobId, Polling, Submit, wait};
 use crate::job::JobService;
 use crate::{Error, Result};
@@ -24,18 +24,19 @@ use crate::{Error, Result};
 const IN_FLIGHT: usize = 8;
 const MAX_OUTAGE: Duration = Duration::from_secs(600);
 
-/// Submits any number of jobs, a few at a time, follows each to its end, and exports it. Made by [`Client::batch`].
+/// A batch of submissions: submits any number of jobs, a few at a time, follows each to its end, and exports it. Created
+/// by [`Client::batch`](crate::Client::batch).
 ///
-/// Every step that matters is noted in a journal. Killed at any point, by a crash or a power cut too, and run again
-/// with the same journal, it goes on where it was:
+/// Every step that matters is recorded in a journal. If the process is killed at any point, by a crash or a power
+/// failure too, and run again with the same journal, it continues where it was:
 ///
-/// - **Nothing is submitted twice.** The name of a job is on disk before its submission is sent. Where no note tells
-///   what became of one, the server is asked for a job of that name, and only if there is none is it sent, under the
-///   same name.
-/// - **Nothing is lost.** Whatever has no note of its end is taken up again: jobs are attached to, waited for,
-///   exported. So are those of earlier runs that a later one is not given.
-/// - **Exports are whole or not there.** A file that is missing, or is not as long as was noted, is exported again;
-///   nothing else is.
+/// - **Nothing is submitted twice.** The name of a job is on disk before its submission is sent. If the journal does
+///   not say what became of a submission, the server is asked for a job of that name, and only if there is none is the
+///   submission sent again, under the same name.
+/// - **Nothing is lost.** Everything that the journal does not record as finished is taken up again: jobs are attached
+///   to, waited for and exported. This includes submissions of earlier runs that a later run is not given.
+/// - **Exports are complete or absent.** A file that is missing, or whose length is not the recorded one, is exported
+///   again. Nothing else is.
 ///
 /// ```no_run
 /// # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {
@@ -59,52 +60,51 @@ const MAX_OUTAGE: Duration = Duration::from_secs(600);
 /// ```
 ///
 /// # Keys
-/// A key is what the caller calls a piece of work, and by which a later run knows it again: the same key means the same
-/// work, whatever is submitted under it. Work that has changed wants another key, or another journal. Files are named
-/// after keys. Letters, digits, `.`, `_` and `-` stay as they are, all else is percent-encoded, and so are a dot at the
-/// beginning and that of a `.full` at the end; the result may have 200 bytes. No two keys share a file, except where a
-/// file system takes `A` for `a`.
+/// A key is the name that the caller gives a submission, and by which a later run recognizes it: the same key means the
+/// same work, whatever is submitted under it. Work that has changed needs another key, or another journal. Files are
+/// named after keys. Letters, digits, `.`, `_` and `-` are kept; everything else is percent-encoded, and so are a dot at
+/// the beginning and the dot of a `.full` at the end. The result may have 200 bytes. No two keys share a file, except on
+/// file systems that do not distinguish `A` from `a`.
 ///
 /// # Failures
-/// A submission that is refused, a job that fails, an export that cannot be written: each is a
-/// [`BatchOutcome`] with an error, and the others go on. What happens to it in a later run depends on how it ended:
+/// A submission that is refused, a job that fails, an export that cannot be written: each is a [`BatchOutcome`] with an
+/// error, and the others go on. A later run continues according to how the submission ended:
 ///
 /// | it ended with | a later run |
 /// |---|---|
-/// | all files | looks whether the files are there |
-/// | no job: refused, not reached, wrong input | submits it, under a new name |
-/// | [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown), a failure of the server at the submit, or a refusal after either | finds out whether there is a job, and submits it if not, under the same name |
-/// | [`JobFailed`](crate::ErrorKind::JobFailed) | says so again, unless told to [retry](Batch::retry_failed) |
-/// | [`JobNotFound`](crate::ErrorKind::JobNotFound) with the id of a job | asks again, and gives up as before, unless told to [retry](Batch::retry_failed) |
-/// | `JobNotFound` without one, as its submission was not given | submits it when it is given |
-/// | anything else | goes on with the job |
+/// | all files | checks whether the files exist |
+/// | no job: refused, server not reached, invalid input | submits it, under a new name |
+/// | [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown), a failure of the server at the submission, or a refusal after either | finds out whether there is a job, and if not submits it, under the same name |
+/// | [`JobFailed`](crate::ErrorKind::JobFailed) | reports it again, unless told to [retry](Batch::retry_failed) |
+/// | [`JobNotFound`](crate::ErrorKind::JobNotFound) with the id of a job | asks again, and fails as before, unless told to [retry](Batch::retry_failed) |
+/// | `JobNotFound` without one, because its submission was not given | submits it when it is given |
+/// | anything else | continues with the job |
 ///
-/// What was being submitted when a run ended early is looked for under its name, for the window of
+/// A submission that was in flight when a run ended early is looked for by its name, for the window of
 /// [`Settling`](crate::job::Settling) from the start of the next run, before it is sent again. A server that takes
-/// longer than that from the last byte of an upload to its list wants a longer window; with
-/// [`send_again(false)`](crate::job::Settling::send_again) nothing depends on it: then what is not found ends as
-/// `SubmitUnknown` in every run, until it is found or given under another key.
+/// longer than that from the last byte of an upload until the job is listed needs a longer window. With
+/// [`send_again(false)`](crate::job::Settling::send_again), nothing depends on the window: a job that is not found then
+/// ends as `SubmitUnknown` in every run, until it is found or submitted under another key.
 ///
 /// # The journal
-/// One line of JSON for each step, after a first one with the server and the user: a journal is of one server, one user
-/// and one run at a time, and locked while it runs. A line that a crash has torn is the last, and is cut off. Any other
-/// damage is an error. It holds keys, names and ids of jobs, paths of exports, and what the server said of jobs that
-/// failed, which may quote their SQL; never credentials, or a password of a submission. Deleting it makes all work new.
-/// Names of jobs always have a suffix, whatever the submission says of its name.
+/// The first line contains the server and the user, and each step adds one line of JSON. A journal belongs to one
+/// server, one user and one run at a time, and is locked while it runs. If a crash truncated a line, it is the last one
+/// and is removed; any other damage is an error. The journal contains keys, names and ids of jobs, paths of exports,
+/// and the messages of jobs that failed, which may quote their SQL; it never contains credentials, or a password of a
+/// submission. If it is deleted, all work is new. Names of jobs always get a suffix, whatever the submission says.
 ///
 /// # Errors
-/// [`BatchRun`] ends with an error only when nothing can be noted, or before anything is submitted:
-/// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a journal that is in use by another process, damaged, no
-/// journal, or of another server, user or version, and for a setting that cannot be;
-/// [`Io`](crate::ErrorKind::Io) for one that cannot be opened, read or written, and for a directory that cannot be
-/// made.
+/// [`BatchRun`] ends with an error only if the journal cannot be written, or before anything is submitted:
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a journal that is used by another process, is damaged, is not a
+/// journal, or belongs to another server, user or version, and for an invalid setting; [`Io`](crate::ErrorKind::Io) for
+/// a journal that cannot be opened, read or written, and for a directory that cannot be created.
 #[derive(Debug, Clone)]
 #[must_use = "does nothing until it is run"]
 pub struct Batch {
     service: JobService,
     journal: PathBuf,
     in_flight: usize,
-    places: Vec<Place>,
+    export_targets: Vec<ExportTarget>,
     deadline: Option<Duration>,
     polling: Option<Polling>,
     max_outage: Duration,
@@ -117,7 +117,7 @@ impl Batch {
             service,
             journal,
             in_flight: IN_FLIGHT,
-            places: Vec::new(),
+            export_targets: Vec::new(),
             deadline: Some(wait::DEADLINE),
             polling: None,
             max_outage: MAX_OUTAGE,
@@ -125,28 +125,28 @@ impl Batch {
         }
     }
 
-    /// How many pieces of work are under way at once, each from its submission to its last export. By default 8.
+    /// Sets the maximum number of submissions in flight, each from its submission to its last export. By default 8.
     pub fn max_in_flight(mut self, jobs: usize) -> Self {
         self.in_flight = jobs;
         self
     }
 
-    /// Exports every job in this format, to `directory/key.extension`. May be called more than once. The directory is
-    /// made if it is not there.
+    /// Exports every job in this format, to `directory/key.extension`. It can be called more than once. The directory is
+    /// created if it does not exist.
     ///
-    /// Files appear whole or not at all, as with [`Export::to_file`](super::Export::to_file). What a killed run has
-    /// left of a file under a temporary name is deleted when that file is exported. Without any export a piece of work
-    /// ends with its job.
+    /// Files appear complete or not at all, as with [`Export::to_file`](super::Export::to_file). A partial file that a
+    /// killed run left under a temporary name is deleted when that file is exported. Without any export, a submission
+    /// is done when its job has ended.
     pub fn export(mut self, format: ExportFormat, directory: impl Into<PathBuf>) -> Self {
-        let place = Place { format, directory: directory.into() };
-        if !self.places.contains(&place) {
-            self.places.push(place);
+        let export_target = ExportTarget { format, directory: directory.into() };
+        if !self.export_targets.contains(&export_target) {
+            self.export_targets.push(export_target);
         }
         self
     }
 
-    /// How long to wait for each job, as [`Wait::deadline`](super::Wait::deadline). By default 24 hours, in each run
-    /// anew.
+    /// Sets the deadline of each job, as [`Wait::deadline`](super::Wait::deadline). By default 24 hours, counted anew in
+    /// each run.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
@@ -158,26 +158,25 @@ impl Batch {
         self
     }
 
-    /// How often to ask for the state of a job, in place of the client's setting.
+    /// Sets how often to poll the state of a job, in place of the client's setting.
     pub fn polling(mut self, polling: Polling) -> Self {
         self.polling = Some(polling);
         self
     }
 
-    /// How long a step (submitting, waiting, one export) is tried again while the server cannot be reached, is busy, or
-    /// breaks off, counted from when the client itself first gave up. By default 10 minutes. Then the piece of work is
-    /// given up for this run.
+    /// Sets the maximum time for which a step (submitting, waiting, one export) is retried while the server cannot be
+    /// reached, is busy, or breaks connections, counted from when the client itself first gave up. By default 10
+    /// minutes. After that, the submission fails for this run.
     ///
-    /// Pauses grow to 30 seconds and vary at random; a server that says how long to wait is heeded. A submission of
-    /// which nobody knows whether it arrived is looked for before it is sent again, and one that the server may still
-    /// be at is only looked for.
+    /// Pauses grow to 30 seconds and vary at random; `Retry-After` is respected. A submission that may have arrived is
+    /// looked for before it is sent again; while the server may still be processing it, it is only looked for.
     pub fn max_outage(mut self, max_outage: Duration) -> Self {
         self.max_outage = max_outage;
         self
     }
 
-    /// Whether what failed in an earlier run is submitted anew, under a new name: jobs that ended as failed, and jobs
-    /// that the server no longer knows. By default not.
+    /// Sets whether work that failed in an earlier run is submitted again, under a new name: jobs that failed, and jobs
+    /// that no longer exist on the server. By default it is not.
     pub fn retry_failed(mut self, retry: bool) -> Self {
         self.retry_failed = retry;
         self
@@ -185,9 +184,9 @@ impl Batch {
 
     /// Runs it, while the result is polled: nothing has happened yet when this returns.
     ///
-    /// Submissions are taken one by one, as there is room for them, so there may be any number; an iterator that
-    /// blocks blocks the run. They have to come from a client of the same server and user. Of each key
-    /// some hundred bytes are kept in memory. After the last of them comes what earlier runs have left undone.
+    /// Submissions are taken one by one as slots become free, so there may be any number of them; an iterator that
+    /// blocks blocks the run. They must come from a client of the same server and user. Each key takes some hundred
+    /// bytes of memory. After the last submission come those that earlier runs left unfinished.
     pub fn run<K, I>(self, submissions: I) -> BatchRun
     where
         K: Into<String>,
@@ -204,12 +203,12 @@ impl Batch {
         self.polling.map_or(Ok(()), |polling| polling.check())
     }
 
-    fn shared(self, journal: Journal, parts: Parts) -> Shared {
-        Shared {
+    fn context(self, journal: Journal, partial_files: PartialFiles) -> RunContext {
+        RunContext {
             service: self.service,
             journal,
-            parts,
-            places: self.places,
+            partial_files,
+            export_targets: self.export_targets,
             deadline: self.deadline,
             polling: self.polling,
             max_outage: self.max_outage,
@@ -218,7 +217,7 @@ impl Batch {
     }
 }
 
-/// What became of a piece of work in this run.
+/// The outcome of one submission in this run.
 #[derive(Debug, Clone)]
 #[must_use = "it may have failed"]
 pub struct BatchOutcome {
@@ -231,43 +230,43 @@ pub struct BatchOutcome {
 }
 
 impl BatchOutcome {
-    /// What the caller calls it.
+    /// Returns the key that the caller gave it.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The name that was chosen for its job, whether or not there is one of that name on the server.
+    /// Returns the name that was chosen for its job, whether or not the server has a job of that name.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The id of its job, if it has one.
+    /// Returns the id of its job, if it has one.
     #[must_use]
     pub fn job_id(&self) -> Option<&JobId> {
         self.job.as_ref()
     }
 
-    /// The exports that are there, in the order they were asked for.
+    /// Returns the exported files that exist, in the order in which they were requested.
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
 
-    /// Why it is not done, if it is not.
+    /// Returns the error, if the submission is not done.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {
         self.error.as_ref()
     }
 
-    /// Whether the job ended with a result, and all exports are there.
+    /// Returns `true` if the job ended with a result and all exports are written.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.error.is_none()
     }
 
-    /// Whether an earlier run had brought it to this end, so that nothing was left to do.
+    /// Returns `true` if an earlier run had brought it to this end, so that nothing was left to do.
     #[must_use]
     pub fn resumed(&self) -> bool {
         self.is_resumed

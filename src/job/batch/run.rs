@@ -1,4 +1,4 @@
-//! A batch that runs: which pieces there are, how many are under way, what becomes of them.
+//! The run of a batch: its work items, how many are in flight, and their outcomes.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,22 +11,22 @@ use futures_util::future::{BoxFuture, poll_fn};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use sync_wrapper::SyncWrapper;
 
-use super::files::Parts;
+use super::event::{Entries, Entry};
+use super::files::PartialFiles;
 use super::journal::Journal;
-use super::piece::{Piece, Shared};
-use super::record::{Entries, Entry};
+use super::work_item::{RunContext, WorkItem};
 use super::{Batch, BatchOutcome, ExportFormat};
 use crate::job::Submit;
 use crate::{Error, Result};
 
-/// A batch under way, made by [`Batch::run`].
+/// A running batch, created by [`Batch::run`].
 ///
-/// A [`Stream`] of results, one for each piece of work, as they end; [`try_next`](BatchRun::try_next) serves without
-/// its traits. It works while it is polled, and only then: one who does much with an outcome should do it in another
-/// task. An error ends it, see [`Batch`].
+/// It is a [`Stream`] of results, one for each submission, in the order in which they end; use
+/// [`try_next`](BatchRun::try_next) if you do not need the traits of streams. It makes progress only while it is
+/// polled, so do long work with an outcome in another task. An error ends it, see [`Batch`].
 ///
-/// Dropping it stops the work, wherever it is, and unlocks the journal (for which it may wait as long as one write to
-/// disk takes). Jobs on the server go on, and the next run picks them up, as after a crash.
+/// Dropping it stops the work and unlocks the journal, which may take as long as one write to disk. Jobs on the server
+/// continue, and the next run picks them up, as after a crash.
 #[must_use = "works while it is polled"]
 pub struct BatchRun(SyncWrapper<State>);
 
@@ -46,23 +46,23 @@ impl BatchRun {
     {
         let opening = async move {
             let in_flight = batch.in_flight;
-            let (shared, known) = open(batch).await?;
-            let shared = Arc::new(shared);
-            let formats = shared.places.iter().map(|place| place.format).collect();
+            let (context, known) = open(batch).await?;
+            let context = Arc::new(context);
+            let formats = context.export_targets.iter().map(|export_target| export_target.format).collect();
             let given = submissions.map(|(key, submit)| (key.into(), submit));
             let known = known.into_iter().map(|(key, entry)| (key, Some(entry))).collect();
             let tasks = Tasks { given: Some(given), known, formats, left_over: Vec::new() };
-            let outcomes = stream::iter(tasks).map(move |task| task.run(&shared)).buffer_unordered(in_flight);
+            let outcomes = stream::iter(tasks).map(move |task| task.run(&context)).buffer_unordered(in_flight);
             Ok(outcomes.boxed())
         };
         Self(SyncWrapper::new(State::Opening(opening.boxed())))
     }
 
-    /// The next piece of work that ended, well or not, or none after the last.
+    /// Returns the outcome of the next submission that ended, or `None` after the last one.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) and [`Io`](crate::ErrorKind::Io), as [`Batch`] tells. An error
-    /// is the end. What was noted until then is not lost.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) and [`Io`](crate::ErrorKind::Io), as documented at [`Batch`]. The
+    /// run ends with an error. Everything that was recorded until then is kept.
     pub async fn try_next(&mut self) -> Result<Option<BatchOutcome>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await.transpose()
     }
@@ -101,12 +101,12 @@ impl fmt::Debug for BatchRun {
 }
 
 /// Makes everything ready before anything is submitted.
-async fn open(batch: Batch) -> Result<(Shared, Entries)> {
+async fn open(batch: Batch) -> Result<(RunContext, Entries)> {
     batch.check()?;
     let opening = move || {
         let (journal, known) = Journal::open(&batch.journal, &batch.service)?;
-        let parts = Parts::in_directories(&batch.places)?;
-        Ok((batch.shared(journal, parts), known))
+        let partial_files = PartialFiles::in_directories(&batch.export_targets)?;
+        Ok((batch.context(journal, partial_files), known))
     };
     let opened = tokio::task::spawn_blocking(opening).await;
     opened.map_err(|error| Error::io("opening the journal ended early", &error.into()))?
@@ -119,20 +119,20 @@ enum Task {
 }
 
 impl Task {
-    fn run(self, shared: &Arc<Shared>) -> BoxFuture<'static, Result<BatchOutcome>> {
+    fn run(self, context: &Arc<RunContext>) -> BoxFuture<'static, Result<BatchOutcome>> {
         match self {
-            Self::Given { key, submit, entry } => Piece::new(shared, key, Some(*submit)).run(entry).boxed(),
-            Self::LeftOver { key, entry } => Piece::new(shared, key, None).run(Some(entry)).boxed(),
+            Self::Given { key, submit, entry } => WorkItem::new(context, key, Some(*submit)).run(entry).boxed(),
+            Self::LeftOver { key, entry } => WorkItem::new(context, key, None).run(Some(entry)).boxed(),
             Self::Twice { key } => {
                 let text = format!("the key {key:?} was given twice in one run: give other work another key");
-                let outcome = Piece::new(shared, key, None).outcome(Some(Error::invalid(text)));
+                let outcome = WorkItem::new(context, key, None).outcome(Some(Error::invalid(text)));
                 std::future::ready(Ok(outcome)).boxed()
             }
         }
     }
 }
 
-/// What is given, and then what earlier runs have left undone.
+/// The submissions that are given, and then the keys that earlier runs left unfinished.
 struct Tasks<I> {
     given: Option<I>,
     /// Every key of the journal and of this run. Nothing for those that this run was given.

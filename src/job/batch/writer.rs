@@ -25,11 +25,11 @@ impl Durable for File {
 /// Writes to a file that it holds open, and with it the lock, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Writer {
-    lines: Option<Sender<Waiting>>,
+    lines: Option<Sender<QueuedWrite>>,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Waiting {
+struct QueuedWrite {
     line: Vec<u8>,
     written: oneshot::Sender<Result<()>>,
 }
@@ -51,7 +51,7 @@ impl Writer {
     /// Once a line could not be written, for that one and for every later one.
     pub(super) async fn append(&self, line: Vec<u8>) -> Result<()> {
         let (written, answer) = oneshot::channel();
-        let sent = self.lines.as_ref().is_some_and(|lines| lines.send(Waiting { line, written }).is_ok());
+        let sent = self.lines.as_ref().is_some_and(|lines| lines.send(QueuedWrite { line, written }).is_ok());
         let ended = || Error::io("the journal", &io::Error::other("the thread that writes it has ended"));
         if sent { answer.await.map_err(|_| ended())? } else { Err(ended()) }
     }
@@ -68,7 +68,7 @@ impl Drop for Writer {
     }
 }
 
-fn write_what_waits(mut file: impl Durable, name: &str, waiting: &Receiver<Waiting>) {
+fn write_what_waits(mut file: impl Durable, name: &str, waiting: &Receiver<QueuedWrite>) {
     let mut outcome = Ok(());
     while let Ok(first) = waiting.recv() {
         let group: Vec<_> = std::iter::once(first).chain(waiting.try_iter()).collect();

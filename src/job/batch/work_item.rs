@@ -1,4 +1,4 @@
-//! One piece of work of a batch, from where an earlier run left it to its last export.
+//! One item of work of a batch, from where an earlier run left it to its last export.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,64 +6,64 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::files::{Parts, Place, is_there, name_of};
+use super::event::{Entry, Exported, JournalEvent, Stage};
+use super::files::{ExportTarget, PartialFiles, is_there, name_of};
 use super::journal::Journal;
-use super::patience::Patience;
-use super::record::{Entry, Event, Exported, Stage};
+use super::outage::OutageRetry;
 use super::{BatchOutcome, ExportFormat};
 use crate::job::JobService;
 use crate::job::{FinishedJob, Job, JobId, Polling, Submit};
 use crate::{Error, ErrorKind, RequestOutcome, Result};
 
-/// What all pieces of a run share.
+/// The state that all submissions of a run share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct RunContext {
     pub(super) service: JobService,
     pub(super) journal: Journal,
-    pub(super) parts: Parts,
-    pub(super) places: Vec<Place>,
+    pub(super) partial_files: PartialFiles,
+    pub(super) export_targets: Vec<ExportTarget>,
     pub(super) deadline: Option<Duration>,
     pub(super) polling: Option<Polling>,
     pub(super) max_outage: Duration,
     pub(super) retry_failed: bool,
 }
 
-/// One piece of work, and how far it got.
-pub(super) struct Piece {
-    shared: Arc<Shared>,
+/// One submission, and how far it got.
+pub(super) struct WorkItem {
+    context: Arc<RunContext>,
     key: String,
     /// Nothing for work of an earlier run that this one is not given.
     submit: Option<Submit>,
     name: Option<String>,
     job: Option<JobId>,
-    targets: Vec<Target>,
+    targets: Vec<ExportFile>,
     is_resumed: bool,
 }
 
 /// A file to export to.
-struct Target {
+struct ExportFile {
     format: ExportFormat,
     file: PathBuf,
     is_there: bool,
 }
 
-/// Why a piece ends early.
-enum Halt {
+/// The reason for which a submission ends early.
+enum StopReason {
     /// Nothing can be noted any more, which is the end of the run.
     Journal(Error),
-    Piece(Error),
+    WorkItem(Error),
 }
 
-impl From<Error> for Halt {
+impl From<Error> for StopReason {
     fn from(error: Error) -> Self {
-        Self::Piece(error)
+        Self::WorkItem(error)
     }
 }
 
-impl Piece {
-    pub(super) fn new(shared: &Arc<Shared>, key: String, submit: Option<Submit>) -> Self {
-        let shared = Arc::clone(shared);
-        Self { shared, key, submit, name: None, job: None, targets: Vec::new(), is_resumed: false }
+impl WorkItem {
+    pub(super) fn new(context: &Arc<RunContext>, key: String, submit: Option<Submit>) -> Self {
+        let context = Arc::clone(context);
+        Self { context, key, submit, name: None, job: None, targets: Vec::new(), is_resumed: false }
     }
 
     /// Does what is left to do.
@@ -73,8 +73,8 @@ impl Piece {
     pub(super) async fn run(mut self, entry: Option<Entry>) -> Result<BatchOutcome> {
         match self.work(entry).await {
             Ok(()) => Ok(self.outcome(None)),
-            Err(Halt::Piece(error)) => Ok(self.outcome(Some(error))),
-            Err(Halt::Journal(error)) => Err(error),
+            Err(StopReason::WorkItem(error)) => Ok(self.outcome(Some(error))),
+            Err(StopReason::Journal(error)) => Err(error),
         }
     }
 
@@ -91,12 +91,12 @@ impl Piece {
         }
     }
 
-    async fn work(&mut self, entry: Option<Entry>) -> Result<(), Halt> {
+    async fn work(&mut self, entry: Option<Entry>) -> Result<(), StopReason> {
         self.check()?;
-        let Some(Entry { name, stage, exported }) = entry else { return self.begin().await };
+        let Some(Entry { name, stage, exported }) = entry else { return self.start().await };
         match stage {
-            Stage::Refused => self.begin().await,
-            Stage::Failed { .. } if self.begins_again() => self.begin().await,
+            Stage::Refused => self.start().await,
+            Stage::Failed { .. } if self.starts_over() => self.start().await,
             Stage::Failed { job, text } => {
                 self.is_resumed = true;
                 (self.name, self.job) = (Some(name), Some(job.clone()));
@@ -111,15 +111,15 @@ impl Piece {
                 self.name = Some(name);
                 let job = self.attach(id);
                 let done = self.wait_and_export(&job).await;
-                self.or_begin_again(done).await
+                self.or_start_over(done).await
             }
             Stage::Finished(id) => {
                 self.name = Some(name);
                 let job = self.attach(id);
-                self.look_for(&exported).await;
+                self.find_exported(&exported).await;
                 self.is_resumed = self.targets.iter().all(|target| target.is_there);
                 let done = self.export(&job).await;
-                self.or_begin_again(done).await
+                self.or_start_over(done).await
             }
         }
     }
@@ -127,11 +127,15 @@ impl Piece {
     /// Checks what is given, and works out which files are to be made.
     fn check(&mut self) -> Result<()> {
         let name = name_of(&self.key)?;
-        let target = |place: &Place| Target { format: place.format, file: place.file(&name), is_there: false };
-        self.targets = self.shared.places.iter().map(target).collect();
+        let target = |export_target: &ExportTarget| ExportFile {
+            format: export_target.format,
+            file: export_target.file(&name),
+            is_there: false,
+        };
+        self.targets = self.context.export_targets.iter().map(target).collect();
         let Some(submit) = &self.submit else { return Ok(()) };
         let who = |service: &JobService| (service.base_url().to_owned(), service.transport().user_id().to_owned());
-        if who(submit.service()) == who(&self.shared.service) {
+        if who(submit.service()) == who(&self.context.service) {
             return Ok(());
         }
         Err(Error::invalid(format!(
@@ -140,8 +144,9 @@ impl Piece {
         )))
     }
 
-    /// Which files an earlier run has made. Of work that is not given again, those of another directory will do.
-    async fn look_for(&mut self, exported: &[Exported]) {
+    /// Finds the files that an earlier run wrote. For work that is not given again, files in another directory count
+    /// too.
+    async fn find_exported(&mut self, exported: &[Exported]) {
         for target in &mut self.targets {
             let is_known = |known: &&Exported| known.file == target.file.to_string_lossy();
             let elsewhere = |known: &&Exported| self.submit.is_none() && known.format == target.format;
@@ -155,41 +160,41 @@ impl Piece {
         }
     }
 
-    fn begins_again(&self) -> bool {
-        self.shared.retry_failed && self.submit.is_some()
+    fn starts_over(&self) -> bool {
+        self.context.retry_failed && self.submit.is_some()
     }
 
     /// Begins again if the job of an earlier run is gone and that is wished.
-    async fn or_begin_again(&mut self, done: Result<(), Halt>) -> Result<(), Halt> {
+    async fn or_start_over(&mut self, done: Result<(), StopReason>) -> Result<(), StopReason> {
         match done {
-            Err(Halt::Piece(error)) if is_gone(&error) && self.begins_again() => self.begin().await,
+            Err(StopReason::WorkItem(error)) if is_gone(&error) && self.starts_over() => self.start().await,
             done => done,
         }
     }
 
     /// Everything, from a new name on.
-    async fn begin(&mut self) -> Result<(), Halt> {
+    async fn start(&mut self) -> Result<(), StopReason> {
         let Some(mut submit) = self.submit.clone() else { return Err(self.submission_needed().into()) };
         let name = submit.choose_name()?;
         (self.name, self.job) = (Some(name.clone()), None);
         self.targets.iter_mut().for_each(|target| target.is_there = false);
-        self.note(Event::Submitting { name: name.clone() }).await?;
+        self.note(JournalEvent::Submitting { name: name.clone() }).await?;
         let job = self.submit(submit, name, false).await?;
         self.wait_and_export(&job).await
     }
 
     /// The job that an earlier run may have submitted.
-    async fn settle(&mut self) -> Result<Job, Halt> {
+    async fn settle(&mut self) -> Result<Job, StopReason> {
         let name = self.name.clone().unwrap_or_default();
         if let Some(submit) = self.submit.clone() {
             return self.submit(submit, name, true).await;
         }
-        let mut patience = Patience::new(self.shared.max_outage);
+        let mut retry = OutageRetry::new(self.context.max_outage);
         loop {
-            match self.shared.service.find_job(&name).await {
+            match self.context.service.find_job(&name).await {
                 Ok(Some(job)) => return self.submitted(job).await,
                 Ok(None) => return Err(self.submission_needed().into()),
-                Err(error) if !patience.bears(&error, &self.key).await => return Err(error.into()),
+                Err(error) if !retry.waits_after(&error, &self.key).await => return Err(error.into()),
                 Err(_) => {}
             }
         }
@@ -205,15 +210,15 @@ impl Piece {
         Error::new(ErrorKind::JobNotFound, text).with_job_name(name)
     }
 
-    async fn submit(&mut self, submit: Submit, name: String, mut may_be_there: bool) -> Result<Job, Halt> {
-        let mut patience = Patience::new(self.shared.max_outage);
+    async fn submit(&mut self, submit: Submit, name: String, mut may_be_there: bool) -> Result<Job, StopReason> {
+        let mut retry = OutageRetry::new(self.context.max_outage);
         let error = loop {
             match submit.clone().run_as(name.clone(), may_be_there).await {
                 Ok(job) => return self.submitted(job).await,
-                Err(error) if may_be_in_progress(&error) => return self.look_out(&submit, &name, error).await,
+                Err(error) if may_be_in_progress(&error) => return self.watch_for_job(&submit, &name, error).await,
                 Err(error) => {
                     may_be_there |= !certainly_created_no_job(&error);
-                    if !patience.bears(&error, &self.key).await {
+                    if !retry.waits_after(&error, &self.key).await {
                         break error;
                     }
                 }
@@ -221,16 +226,16 @@ impl Piece {
         };
         if !may_be_there {
             // Not the text: what a server says of a request may repeat it.
-            self.note(Event::Refused { kind: format!("{:?}", error.kind()) }).await?;
+            self.note(JournalEvent::Refused { kind: format!("{:?}", error.kind()) }).await?;
         }
         Err(error.into())
     }
 
     /// Looks for a job that its server may still be about to make. In this run it is not sent again.
-    async fn look_out(&mut self, submit: &Submit, name: &str, error: Error) -> Result<Job, Halt> {
-        let mut patience = Patience::new(self.shared.max_outage);
-        while patience.bears(&error, &self.key).await {
-            match self.shared.service.find_job(name).await {
+    async fn watch_for_job(&mut self, submit: &Submit, name: &str, error: Error) -> Result<Job, StopReason> {
+        let mut retry = OutageRetry::new(self.context.max_outage);
+        while retry.waits_after(&error, &self.key).await {
+            match self.context.service.find_job(name).await {
                 Ok(Some(job)) => return self.submitted(submit.attached_to(job.id().clone())).await,
                 Ok(None) => {}
                 Err(error) => tracing::warn!(key = self.key, %error, "the list of jobs could not be asked"),
@@ -239,9 +244,9 @@ impl Piece {
         Err(error.into())
     }
 
-    async fn submitted(&mut self, job: Job) -> Result<Job, Halt> {
+    async fn submitted(&mut self, job: Job) -> Result<Job, StopReason> {
         self.job = Some(job.id().clone());
-        self.note(Event::Submitted { job: job.id().clone() }).await?;
+        self.note(JournalEvent::Submitted { job: job.id().clone() }).await?;
         Ok(job)
     }
 
@@ -249,28 +254,29 @@ impl Piece {
         self.job = Some(id.clone());
         match &self.submit {
             Some(submit) => submit.attached_to(id),
-            None => self.shared.service.job(id),
+            None => self.context.service.job(id),
         }
     }
 
-    async fn wait_and_export(&mut self, job: &Job) -> Result<(), Halt> {
+    async fn wait_and_export(&mut self, job: &Job) -> Result<(), StopReason> {
         match self.wait(job).await {
             Ok(done) => {
                 let status = done.info().status.to_string();
-                self.note(Event::Finished { status }).await?;
+                self.note(JournalEvent::Finished { status }).await?;
                 self.export(job).await
             }
             Err(error) => {
                 if error.kind() == ErrorKind::JobFailed {
                     let text = self.what_failed(&error, job.id());
-                    self.note(Event::Failed { kind: format!("{:?}", error.kind()), text }).await?;
+                    self.note(JournalEvent::Failed { kind: format!("{:?}", error.kind()), text }).await?;
                 }
                 Err(error.into())
             }
         }
     }
 
-    /// What is noted of a failure. The text of a server may repeat a password, and only a submission knows which.
+    /// Returns the text that the journal records of a failure. A server may repeat a password, which only a submission
+    /// knows.
     fn what_failed(&self, error: &Error, id: &JobId) -> String {
         match self.submit {
             Some(_) => error.to_string(),
@@ -279,7 +285,7 @@ impl Piece {
     }
 
     async fn wait(&self, job: &Job) -> Result<FinishedJob> {
-        let Some(deadline) = self.shared.deadline else { return self.wait_on(job).await };
+        let Some(deadline) = self.context.deadline else { return self.wait_on(job).await };
         timeout(deadline, self.wait_on(job)).await.unwrap_or_else(|_| {
             let id = job.id();
             let text =
@@ -289,48 +295,49 @@ impl Piece {
     }
 
     async fn wait_on(&self, job: &Job) -> Result<FinishedJob> {
-        let polling = self.shared.polling.unwrap_or_else(|| self.shared.service.polling());
-        let mut patience = Patience::new(self.shared.max_outage).with_one_that_bears(polling.max_outage);
+        let polling = self.context.polling.unwrap_or_else(|| self.context.service.polling());
+        let mut retry = OutageRetry::new(self.context.max_outage).for_step_that_tolerates(polling.max_outage);
         loop {
             match job.wait().polling(polling).without_deadline().await {
-                Err(error) if patience.bears(&error, &self.key).await => {}
+                Err(error) if retry.waits_after(&error, &self.key).await => {}
                 ended => return ended,
             }
         }
     }
 
     /// Makes the files that are not there.
-    async fn export(&mut self, job: &Job) -> Result<(), Halt> {
+    async fn export(&mut self, job: &Job) -> Result<(), StopReason> {
         for index in 0..self.targets.len() {
-            let Target { format, file, is_there } = &self.targets[index];
+            let ExportFile { format, file, is_there } = &self.targets[index];
             if *is_there {
                 continue;
             }
             let bytes = self.write(job, *format, file).await?;
             let (format, file) = (*format, file.to_string_lossy().into_owned());
-            self.note(Event::Exported { format, file, bytes }).await?;
+            self.note(JournalEvent::Exported { format, file, bytes }).await?;
             self.targets[index].is_there = true;
         }
         Ok(())
     }
 
     async fn write(&self, job: &Job, format: ExportFormat, file: &Path) -> Result<u64> {
-        self.shared.parts.delete(file).await;
-        let mut patience = Patience::new(self.shared.max_outage);
+        self.context.partial_files.delete(file).await;
+        let mut retry = OutageRetry::new(self.context.max_outage);
         loop {
             match format.write(job, file).await {
-                Err(error) if patience.bears(&error, &self.key).await => {}
+                Err(error) if retry.waits_after(&error, &self.key).await => {}
                 written => return written,
             }
         }
     }
 
-    async fn note(&self, event: Event) -> Result<(), Halt> {
-        self.shared.journal.note(&self.key, event).await.map_err(Halt::Journal)
+    async fn note(&self, event: JournalEvent) -> Result<(), StopReason> {
+        self.context.journal.note(&self.key, event).await.map_err(StopReason::Journal)
     }
 }
 
-/// Whether a job is not there any more. What code says so is not published; 404 can hardly mean anything else.
+/// Returns `true` if a job no longer exists. The vendor does not publish the code for that; 404 can hardly mean
+/// anything else.
 fn is_gone(error: &Error) -> bool {
     error.kind() == ErrorKind::JobNotFound || error.code() == Some(404)
 }

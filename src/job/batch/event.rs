@@ -1,4 +1,4 @@
-//! What a journal says: its lines, and what they add up to for each key.
+//! The lines of a journal, and the state of each key that they add up to.
 
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use super::ExportFormat;
 use crate::JobId;
 use crate::job::JobService;
 
-/// What every journal begins with, so that no other file is taken for one.
+/// The beginning of every journal, so that no other file is taken for one.
 pub(super) const BEGINNING: &[u8] = br#"{"journal":"sqlflow-client","#;
 const JOURNAL: &str = "sqlflow-client";
 const VERSION: u32 = 1;
@@ -35,7 +35,7 @@ impl Header {
         }
     }
 
-    /// Why a batch with this header cannot go on with a journal that has another.
+    /// Returns the reason for which a batch with this header cannot continue a journal with another.
     pub(super) fn refuses(&self, other: &Self) -> Option<String> {
         let Self { version, server, user, .. } = other;
         if *version != VERSION {
@@ -57,17 +57,17 @@ impl Header {
 
 /// Every other line: what happened to a key, and when in seconds since 1970.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Line {
+pub(super) struct JournalLine {
     key: String,
     #[serde(flatten)]
-    event: Event,
+    event: JournalEvent,
     #[serde(default)]
     at: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub(super) enum Event {
+pub(super) enum JournalEvent {
     /// Is about to be sent under this name.
     Submitting { name: String },
     /// The server has taken it.
@@ -82,8 +82,8 @@ pub(super) enum Event {
     Exported { format: ExportFormat, file: String, bytes: u64 },
 }
 
-impl Line {
-    pub(super) fn now(key: &str, event: Event) -> Self {
+impl JournalLine {
+    pub(super) fn now(key: &str, event: JournalEvent) -> Self {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Self { key: key.to_owned(), event, at }
     }
@@ -96,10 +96,10 @@ pub(super) fn written(line: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// What is known of each key.
+/// The entries of all keys.
 pub(super) type Entries = HashMap<String, Entry>;
 
-/// What is known of a key.
+/// The entry of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     /// The name of its job.
@@ -108,7 +108,7 @@ pub(super) struct Entry {
     pub(super) exported: Vec<Exported>,
 }
 
-/// How far a key got.
+/// The stage that a key has reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stage {
     /// It may have been sent or not.
@@ -135,9 +135,9 @@ impl Entry {
     ///
     /// # Errors
     /// Tells what the line cannot follow.
-    pub(super) fn heed(entries: &mut Entries, line: Line) -> Result<(), &'static str> {
-        let Line { key, event, .. } = line;
-        if let Event::Submitting { name } = event {
+    pub(super) fn heed(entries: &mut Entries, line: JournalLine) -> Result<(), &'static str> {
+        let JournalLine { key, event, .. } = line;
+        if let JournalEvent::Submitting { name } = event {
             // A new job: what is known of an older one of this key no longer counts.
             entries.insert(key, Self { name, stage: Stage::Submitting, exported: Vec::new() });
             return Ok(());
@@ -145,31 +145,31 @@ impl Entry {
         entries.get_mut(&key).ok_or("it tells of a key that was never submitted")?.go_on(event)
     }
 
-    fn go_on(&mut self, event: Event) -> Result<(), &'static str> {
+    fn go_on(&mut self, event: JournalEvent) -> Result<(), &'static str> {
         let job = match &self.stage {
             Stage::Submitted(job) | Stage::Finished(job) => Some(job.clone()),
             Stage::Submitting | Stage::Refused | Stage::Failed { .. } => None,
         };
         self.stage = match (event, job) {
-            (Event::Submitted { job }, _) => Stage::Submitted(job),
-            (Event::Refused { .. }, None) => Stage::Refused,
-            (Event::Finished { .. }, Some(job)) => Stage::Finished(job),
-            (Event::Failed { text, .. }, Some(job)) => Stage::Failed { job, text },
-            (Event::Exported { format, file, bytes }, Some(job)) => {
+            (JournalEvent::Submitted { job }, _) => Stage::Submitted(job),
+            (JournalEvent::Refused { .. }, None) => Stage::Refused,
+            (JournalEvent::Finished { .. }, Some(job)) => Stage::Finished(job),
+            (JournalEvent::Failed { text, .. }, Some(job)) => Stage::Failed { job, text },
+            (JournalEvent::Exported { format, file, bytes }, Some(job)) => {
                 self.exported.retain(|known| known.file != file);
                 self.exported.push(Exported { format, file, bytes });
                 Stage::Finished(job)
             }
-            (Event::Submitting { .. }, _) => return Err("it tells of a submission twice"),
-            (Event::Refused { .. }, Some(_)) => return Err("it tells that a job was refused which was taken"),
-            (Event::Finished { .. } | Event::Failed { .. } | Event::Exported { .. }, None) => {
+            (JournalEvent::Submitting { .. }, _) => return Err("it tells of a submission twice"),
+            (JournalEvent::Refused { .. }, Some(_)) => return Err("it tells that a job was refused which was taken"),
+            (JournalEvent::Finished { .. } | JournalEvent::Failed { .. } | JournalEvent::Exported { .. }, None) => {
                 return Err("it tells of a job that was not taken");
             }
         };
         Ok(())
     }
 
-    /// Whether a run that is not given this key has to see to it.
+    /// Returns `true` if a run that is not given this key has to finish it.
     pub(super) fn is_unfinished(&self, formats: &[ExportFormat]) -> bool {
         match self.stage {
             Stage::Submitting | Stage::Submitted(_) => true,
@@ -178,7 +178,7 @@ impl Entry {
         }
     }
 
-    /// Whether it was ever exported in this format.
+    /// Returns `true` if it was ever exported in this format.
     pub(super) fn has(&self, format: ExportFormat) -> bool {
         self.exported.iter().any(|exported| exported.format == format)
     }

@@ -1,4 +1,4 @@
-//! How long a step is tried again while its server cannot be reached or is busy.
+//! Retries of a step while its server cannot be reached or is busy.
 
 use std::time::Duration;
 
@@ -7,32 +7,32 @@ use tokio::time::{Instant, sleep};
 use crate::{Error, ErrorKind};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// The patience with one step.
+/// The retries of one step during an outage of the server.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct OutageRetry {
     limit: Duration,
-    /// A step that went on for longer than this has left the trouble before it behind.
+    /// A step that ran for longer than this since its last failure is not in the same outage any more.
     healthy_after: Duration,
     failing_since: Option<Instant>,
     last: Option<Instant>,
     tries: u32,
 }
 
-impl Patience {
+impl OutageRetry {
     pub(super) fn new(limit: Duration) -> Self {
         Self { limit, healthy_after: Duration::MAX, failing_since: None, last: None, tries: 0 }
     }
 
-    /// With a step that bears trouble for so long by itself before it fails: one that goes on for longer than that was
-    /// well in between.
-    pub(super) fn with_one_that_bears(self, by_itself: Duration) -> Self {
-        Self { healthy_after: by_itself.saturating_add(LONGEST_PAUSE), ..self }
+    /// Adapts the retries to a step that tolerates an outage of this length by itself before it fails: if it ran for
+    /// longer than that, the server was available in between.
+    pub(super) fn for_step_that_tolerates(self, by_itself: Duration) -> Self {
+        Self { healthy_after: by_itself.saturating_add(MAX_PAUSE), ..self }
     }
 
-    /// Whether the step should be tried again. Waits before it says so.
-    pub(super) async fn bears(&mut self, error: &Error, key: &str) -> bool {
+    /// Waits for the next try, and returns `true` if the step should be tried again.
+    pub(super) async fn waits_after(&mut self, error: &Error, key: &str) -> bool {
         if !may_succeed_later(error) {
             return false;
         }
@@ -45,16 +45,17 @@ impl Patience {
             return false;
         }
         self.tries += 1;
-        tracing::warn!(key, %error, ?pause, "will be tried again");
+        tracing::warn!(key, %error, ?pause, "the step is retried after a pause");
         sleep(pause).await;
         self.last = Some(Instant::now());
         true
     }
 
-    /// From half of a pause to all of it, by a random number from 0 to 1: what failed together comes back apart.
+    /// Returns a pause between half of the full pause and all of it, by a random number from 0 to 1, so that steps that
+    /// failed together do not come back together.
     fn pause(&self, random: f64) -> Duration {
         let grown = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.tries));
-        grown.min(LONGEST_PAUSE).mul_f64(0.5 + random / 2.0)
+        grown.min(MAX_PAUSE).mul_f64(0.5 + random / 2.0)
     }
 }
 
@@ -71,32 +72,32 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn trouble_that_is_long_over_is_forgotten() {
         let lost = Error::new(ErrorKind::Interrupted, "lost");
-        let mut patience = Patience::new(Duration::from_secs(60)).with_one_that_bears(Duration::from_secs(300));
+        let mut retry = OutageRetry::new(Duration::from_secs(60)).for_step_that_tolerates(Duration::from_secs(300));
         for _ in 0..3 {
-            assert!(patience.bears(&lost, "k").await);
+            assert!(retry.waits_after(&lost, "k").await);
             tokio::time::advance(Duration::from_secs(3600)).await;
         }
-        while patience.bears(&lost, "k").await {}
+        while retry.waits_after(&lost, "k").await {}
         // Nor does trouble that goes on for as long as a step bears it make it endless.
         tokio::time::advance(Duration::from_secs(320)).await;
-        assert!(!patience.bears(&lost, "k").await);
+        assert!(!retry.waits_after(&lost, "k").await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn pauses_grow_to_half_a_minute_until_the_patience_is_over() {
         let start = Instant::now();
-        let mut patience = Patience::new(Duration::from_secs(600));
+        let mut retry = OutageRetry::new(Duration::from_secs(600));
         let lost = Error::new(ErrorKind::Connect, "lost");
         let mut pauses = Vec::new();
         loop {
             let before = Instant::now();
-            if !patience.bears(&lost, "k").await {
+            if !retry.waits_after(&lost, "k").await {
                 break;
             }
             pauses.push(before.elapsed());
         }
         assert!(pauses[0] <= FIRST_PAUSE && pauses[3] > FIRST_PAUSE, "{pauses:?}");
-        assert!(pauses.iter().all(|pause| *pause <= LONGEST_PAUSE + Duration::from_millis(1)), "{pauses:?}");
+        assert!(pauses.iter().all(|pause| *pause <= MAX_PAUSE + Duration::from_millis(1)), "{pauses:?}");
         assert!(pauses.len() > 20, "{pauses:?}");
         let waited = start.elapsed();
         assert!(waited <= Duration::from_secs(600) && waited > Duration::from_secs(560), "{waited:?}");
@@ -105,22 +106,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_will_not_pass_is_not_waited_for() {
         let start = Instant::now();
-        let mut patience = Patience::new(Duration::MAX);
+        let mut retry = OutageRetry::new(Duration::MAX);
         for kind in [ErrorKind::Rejected, ErrorKind::Authentication, ErrorKind::JobFailed, ErrorKind::Server] {
-            assert!(!patience.bears(&Error::new(kind, "no"), "k").await, "{kind}");
+            assert!(!retry.waits_after(&Error::new(kind, "no"), "k").await, "{kind}");
         }
-        assert!(!Patience::new(Duration::ZERO).bears(&Error::new(ErrorKind::Busy, "no"), "k").await);
+        assert!(!OutageRetry::new(Duration::ZERO).waits_after(&Error::new(ErrorKind::Busy, "no"), "k").await);
         assert_eq!(start.elapsed(), Duration::ZERO);
-        assert!(patience.bears(&Error::new(ErrorKind::Server, "gone").with_status(502), "k").await);
+        assert!(retry.waits_after(&Error::new(ErrorKind::Server, "gone").with_status(502), "k").await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_says_when_is_heeded() {
         let busy = |seconds| Error::new(ErrorKind::Busy, "busy").with_retry_after(Some(Duration::from_secs(seconds)));
         let start = Instant::now();
-        let mut patience = Patience::new(Duration::from_secs(600));
-        assert!(patience.bears(&busy(100), "k").await);
+        let mut retry = OutageRetry::new(Duration::from_secs(600));
+        assert!(retry.waits_after(&busy(100), "k").await);
         assert!(start.elapsed() >= Duration::from_secs(100));
-        assert!(!patience.bears(&busy(u64::MAX), "k").await);
+        assert!(!retry.waits_after(&busy(u64::MAX), "k").await);
     }
 }
