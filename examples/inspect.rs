@@ -181,7 +181,7 @@ fn run(lineage: &Lineage, arguments: &Arguments, out: &mut impl Write) -> Result
     }
     match (arguments.format, arguments.output) {
         (Some(format), _) => {
-            write_in_format(format, &with_options(lineage.diagram(), arguments), &lineage.openlineage(), out)?
+            write_in_format(format, &with_options(lineage.diagram(), arguments), &lineage.openlineage(), out)?;
         }
         (None, OutputKind::Json) => {
             serde_json::to_writer_pretty(&mut *out, &LineageCounts::of(lineage))?;
