@@ -148,7 +148,9 @@ fn generated_code_imports_only_from_its_own_floor_and_below() {
     let generated = fs::read_to_string(root().join("build.rs")).unwrap();
     let build = root().join("build");
     let modules = if build.is_dir() { sources(&build) } else { Vec::new() };
-    let all = modules.iter().map(|path| fs::read_to_string(path).unwrap()).fold(generated, |all, text| all + &text);
+    // Documentation may link up.
+    let code_modules = modules.iter().filter(|path| !path.ends_with("docs.rs"));
+    let all = code_modules.map(|path| fs::read_to_string(path).unwrap()).fold(generated, |all, text| all + &text);
     let highest = height("api").unwrap();
     // In the build script, `crate::` also stands for the build script itself.
     let own: Vec<_> = modules.iter().filter_map(|path| path.file_stem()?.to_str()).collect();

@@ -157,11 +157,11 @@ async fn an_empty_body_is_no_lineage() {
 }
 
 #[tokio::test]
-async fn a_lineage_whose_json_ends_in_the_middle_is_cut_off() {
+async fn a_lineage_whose_json_ends_in_the_middle_is_an_error() {
     let server = Server::answering(LINEAGE, body(r#"{"code":200,"data":{"sqlflow":{"dbobjs":[{"id":"1","#)).await;
-    let error = server.client().job("j1").lineage().await.expect_err("cut off");
+    let error = server.client().job("j1").lineage().await.expect_err("the JSON is truncated");
     assert_eq!(error.kind(), ErrorKind::Interrupted);
-    assert!(error.to_string().contains("cut off"), "{error}");
+    assert!(error.to_string().contains("truncated"), "{error}");
 }
 
 #[tokio::test]
