@@ -124,7 +124,7 @@ pub(crate) fn failure(code: i64, text: &str) -> Error {
         }
         401 => (
             ErrorKind::Authentication,
-            "check the user id, the secret key or token, and that they belong to this server",
+            "check that user id, secret key and token are right and belong to this server",
         ),
         429 => (ErrorKind::Busy, "try again later"),
         400..=499 => (ErrorKind::Rejected, "correct the request"),
