@@ -122,10 +122,9 @@ pub(crate) fn failure(code: i64, text: &str) -> Error {
         _ if text.contains(TOO_MANY) => {
             (ErrorKind::TooLarge, "narrow the export to a table, or export the full lineage instead")
         }
-        401 => (
-            ErrorKind::Authentication,
-            "check that user id, secret key and token are right and belong to this server",
-        ),
+        401 => {
+            (ErrorKind::Authentication, "check that user id, secret key and token are right and belong to this server")
+        }
         429 => (ErrorKind::Busy, "try again later"),
         400..=499 => (ErrorKind::Rejected, "correct the request"),
         _ => (ErrorKind::Server, "the server failed; its log may say why"),
