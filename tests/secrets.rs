@@ -1,7 +1,7 @@
-//! Every byte the client sends and everything it prints, searched for what is secret.
+//! Searches every byte that the client sends and everything it prints for secrets.
 //!
-//! The client talks to an emulator through a wire tap. Everything else it can be made to say is said here too: `Debug`
-//! of all that holds a secret, errors with their causes, and the log of the whole process at its lowest level.
+//! The client talks to an emulator through a wire tap. The tests also provoke all other output: `Debug` of all types
+//! that hold a secret, errors with their causes, and the log of the whole process at its lowest level.
 
 #![allow(clippy::format_push_string, reason = "what was said is gathered in one text")]
 
@@ -23,12 +23,12 @@ use tokio::net::{TcpListener, TcpStream};
 const SECRET_KEY: &str = "k3y-0f-the-k1ngd0m/+=";
 const PASSWORD: &str = r#"p4"ss\of the d4tab4se&"#;
 
-/// What the client sent, one entry a connection.
+/// The bytes that the client sent, with one entry per connection.
 #[derive(Clone, Default)]
 struct Tap(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Tap {
-    /// Passes connections on to a server and keeps what is sent to it.
+    /// Forwards connections to a server and records everything that is sent to it.
     async fn before(&self, server: String) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -63,7 +63,7 @@ impl Tap {
         Ok(())
     }
 
-    /// Every request: its head, and its body.
+    /// Returns the head and body of every request.
     fn requests(&self) -> Vec<(String, Vec<u8>)> {
         let sent = self.0.lock().unwrap().clone();
         sent.into_iter().flat_map(|bytes| requests(&bytes)).collect()
@@ -116,7 +116,7 @@ impl io::Write for Log {
     }
 }
 
-/// The ways a text can be written.
+/// Returns the encodings in which a text can appear.
 fn spellings(secret: &str) -> Vec<String> {
     let encoded = serde_urlencoded::to_string([("", secret)]).unwrap();
     vec![
@@ -145,10 +145,10 @@ fn said_by(error: &Error) -> String {
     text
 }
 
-/// Stands for the whole request in the answer of a server, as it came and decoded.
+/// A placeholder for the whole request in a response, both as received and decoded.
 const REQUEST: &str = "{request}";
 
-/// A server that answers everything with the same text, then closes.
+/// Starts a server that sends the same response to every request, then closes the connection.
 async fn server_that_says(answer: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -162,7 +162,7 @@ async fn server_that_says(answer: String) -> String {
                 .nth(1)
                 .and_then(|body| serde_urlencoded::from_str(body).ok())
                 .unwrap_or_default();
-            // The fields first: what is far behind in an answer is not shown anyway.
+            // The fields come first, because errors do not show the end of a long response anyway.
             let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let repeated =
                 format!("{} {}", fields.join(" "), request.rsplit("name=\"password\"").next().unwrap_or_default());
@@ -214,7 +214,7 @@ async fn no_secret_leaves_a_form_body() {
     assert!(bodies_with_token > 5 && requests.len() > 5, "the tap saw too little: {}", requests.len());
 }
 
-/// The main job and everything around it. Gives what it printed.
+/// Makes the most common calls for a job. Returns everything they printed.
 async fn main_job(client: &Client) -> String {
     let submit = client
         .submit(Vendor::Oracle)
@@ -246,14 +246,15 @@ async fn main_job(client: &Client) -> String {
     said
 }
 
-/// A builder whose clients repeat calls, and look for lost submits, without long pauses.
+/// Returns a builder whose clients retry calls, and look for lost submissions, without long pauses.
 fn hurried(url: &str) -> ClientBuilder {
     Client::builder(url)
         .retry(Backoff::new().max_attempts(3).base_delay(Duration::from_millis(1)))
         .settling(Settling::new().window(Duration::from_millis(5)).max_lookups(2))
 }
 
-/// What goes wrong with servers that fail in every way, some repeating what they were sent. Gives what was said.
+/// Makes calls to servers that fail in every way, some of which repeat the request. Returns everything that was
+/// printed.
 async fn failures(token: &str) -> String {
     let mut said = String::new();
     let envelope = format!(r#"{{"code":500,"error":"cannot serve {REQUEST}"}}"#);
@@ -278,7 +279,7 @@ async fn failures(token: &str) -> String {
             }
         }
     }
-    // Nobody listens here: the port was free a moment ago.
+    // Nothing listens on this port: it was free a moment ago.
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
     let client = hurried(&url).credentials(Credentials::token("ann", token)).build().unwrap();
@@ -289,7 +290,7 @@ async fn failures(token: &str) -> String {
     said
 }
 
-/// What a program says that unwraps an error.
+/// Returns the panic message of a program that unwraps an error.
 fn panic_over(error: Error) -> String {
     let unwrapped = |failed: Result<(), Error>| failed.unwrap();
     let panic = std::panic::catch_unwind(AssertUnwindSafe(|| unwrapped(Err(error)))).unwrap_err();
@@ -306,7 +307,7 @@ async fn every_kind_of_call(client: &Client) -> Vec<Error> {
         client.job("1").info().await.unwrap_err(),
         client.job("1").lineage().await.unwrap_err(),
         client.job("1").export_full_lineage_as_json().lineage().await.unwrap_err(),
-        // Those that carry a token in their URL, for want of a body.
+        // These carry a token in their URL because they have no body.
         api.download_parquet("1", None, None).await.err().unwrap_or_else(nothing),
         api.download_sub_job_file("1", "a.sql", None, None).await.err().unwrap_or_else(nothing),
         api.generate_token(&form)
@@ -318,7 +319,7 @@ async fn every_kind_of_call(client: &Client) -> Vec<Error> {
     ]
 }
 
-/// Stands for the error of a call that had none to give.
+/// Replaces the error of a call that succeeded.
 fn nothing() -> Error {
     "".parse::<Vendor>().unwrap_err()
 }
@@ -362,7 +363,7 @@ async fn data_is_never_changed_for_looking_like_a_secret() {
     assert_eq!(job.info().await.unwrap().name.as_deref(), Some("analytics nightly"));
 }
 
-/// `Debug` of the requests that hold secrets.
+/// Returns the `Debug` output of the requests that hold secrets.
 fn requests_shown(token: &str) -> String {
     let mut submit = types::SubmitUserJobRequest::new(Vendor::Oracle, "n");
     submit.password = Some(PASSWORD.into());
@@ -377,7 +378,7 @@ fn requests_shown(token: &str) -> String {
     format!("{submit:?} {persist:?} {key:?} {secrets:?} {credentials:?} {credentials:#?} {answer:?} {file:?}")
 }
 
-/// The token that was sent.
+/// Returns the token that was sent.
 fn token_of(tap: &Tap) -> String {
     let requests = tap.requests();
     let forms = requests.iter().filter(|(head, _)| head.to_lowercase().contains("x-www-form-urlencoded"));

@@ -1,4 +1,4 @@
-//! The columns: every call of the client that asks its server something.
+//! The columns: every call of the client that sends a request.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use sqlflow_client::{Client, JobId, Lineage, Result, Vendor};
 
 use crate::faults::Trouble;
 
-/// A call.
+/// A call of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Call {
     Submit,
@@ -32,38 +32,38 @@ pub(crate) enum Call {
     Rerun,
 }
 
-/// What a call promises to be.
+/// The class of a call, which decides what the docs promise for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nature {
-    /// Its repetition is as good as one.
+    /// Repeating the call has the same effect as making it once.
     Read,
-    /// It asks again in its own time.
+    /// The call polls at its own pace.
     Watch,
-    /// It changes something, and each time anew.
+    /// The call changes something on the server, each time again.
     Change,
-    /// It makes a job that can be looked for by its name.
+    /// The call makes a job that can be found by its name.
     Submit,
-    /// It submits what cannot be looked for.
+    /// The call makes a submission that cannot be found by a name.
     BlindSubmit,
 }
 
-/// What a call gave.
+/// The value that a call returned.
 #[derive(Debug)]
 pub(crate) enum Taken {
     Nothing,
-    /// A job that was made.
+    /// A job that the call made.
     Job(JobId),
-    /// Whether the job was in a list.
+    /// `true` if the list contained the job.
     Listed(bool),
     Bytes(Bytes),
     Lineage(Box<Lineage>),
 }
 
-/// The name of the job that is there before a call.
+/// The name of the job that exists before a call.
 const NAME: &str = "nightly";
-/// What a file holds before an export replaces it.
+/// The content of a file before an export replaces it.
 pub(crate) const OLD: &str = "as it was";
-/// The name of a file that is exported to.
+/// The name of the file that an export writes.
 pub(crate) const FILE: &str = "lineage";
 const SQL: &str = "create view v as select a, b from t; insert into r select sum(a) from v";
 
@@ -90,7 +90,7 @@ impl Call {
         Self::Token,
     ];
 
-    /// As callers write it.
+    /// Returns the call as callers write it.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Submit => "`submit`",
@@ -115,7 +115,7 @@ impl Call {
         }
     }
 
-    /// The operation it is about, as the emulator calls it.
+    /// Returns the name that the emulator gives to the operation of the call.
     pub(crate) fn operation(self) -> &'static str {
         match self {
             Self::Submit | Self::WithoutSuffix => "submitUserJob",
@@ -148,7 +148,7 @@ impl Call {
         matches!(self.nature(), Nature::Submit | Nature::BlindSubmit)
     }
 
-    /// Whether something is another on the server afterwards.
+    /// Returns `true` if the call changes something on the server.
     pub(crate) fn changes(self) -> bool {
         self.submits() || matches!(self, Self::Delete | Self::Rerun | Self::SetOnTop)
     }
@@ -157,12 +157,12 @@ impl Call {
         self.submits() && self != Self::BatchOf
     }
 
-    /// Whether there is a job before it.
+    /// Returns `true` if a job has to exist before the call.
     pub(crate) fn needs_a_job(self) -> bool {
         !self.makes_a_job() && self != Self::Analysis
     }
 
-    /// Whether that job has to have ended.
+    /// Returns `true` if that job has to have ended.
     pub(crate) fn needs_an_ended_job(self) -> bool {
         self.exports() || matches!(self, Self::BatchOf | Self::Delete | Self::Rerun)
     }
@@ -174,12 +174,12 @@ impl Call {
         )
     }
 
-    /// Whether its answer is something to compare with the truth.
+    /// Returns `true` if the call returns lineage, which can be compared with the expected one.
     pub(crate) fn takes_lineage(self) -> bool {
         self.exports() || self == Self::Analysis
     }
 
-    /// Whether a fault can befall it, and be itself.
+    /// Returns `true` if a fault can apply to the call and has its proper effect there.
     pub(crate) fn can_meet(self, trouble: Trouble) -> bool {
         match trouble {
             Trouble::ResetUpload => self.submits(),
@@ -196,7 +196,7 @@ impl Call {
         }
     }
 
-    /// Makes it. `upload` is what submits send.
+    /// Makes the call. `upload` is the input of submissions.
     pub(crate) async fn make(self, client: &Client, job: &JobId, upload: Upload, directory: &Path) -> Result<Taken> {
         let (file, job) = (directory.join(FILE), client.job(job.clone()));
         let Upload { name, bytes } = upload;
@@ -237,7 +237,7 @@ impl Call {
                 form.sqltext = Some(SQL.to_owned());
                 Taken::Lineage(Box::new(client.api().generate_sqlflow(&form).await?.into_data()?))
             }
-            // Whatever needs one.
+            // Any call that needs a token does.
             Self::Token => client.jobs().await.map(|_| Taken::Nothing)?,
         })
     }
@@ -247,7 +247,7 @@ fn written(file: &Path) -> Taken {
     Taken::Bytes(std::fs::read(file).expect("a file that was exported to is there").into())
 }
 
-/// What a submit sends.
+/// The input of a submission.
 #[derive(Debug, Clone)]
 pub(crate) struct Upload {
     name: &'static str,
@@ -259,13 +259,13 @@ impl Upload {
         Self { name: "a.sql", bytes: Bytes::from_static(SQL.as_bytes()) }
     }
 
-    /// One that is no SQL, as nobody waits for its job.
+    /// Creates an input that is not SQL, which is fine because nothing waits for its job.
     pub(crate) fn long(bytes: usize) -> Self {
         Self { name: "a.zip", bytes: vec![b'x'; bytes].into() }
     }
 }
 
-/// Makes the job that is there before a call.
+/// Makes the job that exists before a call.
 pub(crate) async fn prepare(client: &Client) -> Result<sqlflow_client::Job> {
     let Upload { name, bytes } = Upload::small();
     client.submit(Vendor::PostgreSql).name(NAME).without_suffix().sql(name, bytes).await

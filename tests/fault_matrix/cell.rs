@@ -1,4 +1,4 @@
-//! One cell: a call that meets a fault, and what became of it, as the caller and as the server saw it.
+//! One cell: a call with a fault, and its result as the caller and the server saw it.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -14,50 +14,50 @@ use crate::calls::{self, Call, FILE, OLD, Taken, Upload};
 use crate::faults::{ANSWER_TIMEOUT, LONG_UPLOAD, Trouble, Turns};
 use crate::promise::{ATTEMPTS, Promise};
 
-/// How a call ended.
+/// The result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// With what is true.
+    /// The expected value.
     Ok,
-    /// With a list that the job is not in.
+    /// A list without the job.
     Without,
-    /// With the beginning of what is true.
+    /// The beginning of the expected value.
     Cut,
-    /// With something else.
+    /// A value other than the expected one.
     Garbled,
     Failed(ErrorKind),
 }
 
-/// What became of a call.
+/// The result of a call and its traces on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Observation {
     pub(crate) outcome: Outcome,
-    /// How many requests of its operation reached the server.
+    /// The number of requests for the operation of the call that reached the server.
     pub(crate) requests: usize,
-    /// How often it was done there.
+    /// The number of times that the server carried out the operation.
     pub(crate) done: u64,
-    /// How many tokens were asked for.
+    /// The number of requests for a token.
     tokens: usize,
-    /// How many requests there were beside: questions for the list of jobs.
+    /// The number of requests for the list of jobs.
     lists: usize,
-    /// All else that must not be.
+    /// Everything else that must not happen.
     violations: Vec<String>,
 }
 
-/// The connections of all clients. Each client of its own would read the certificates of the platform again, which
-/// takes longer than the cell. As every cell has a server of its own, the first call to it finds no connection there
-/// all the same.
+/// The connections of all measured clients. If each client had its own, it would read the certificates of the platform
+/// again, which takes longer than the cell. Since every cell has its own server, the first call still finds no open
+/// connection.
 static MEASURED: LazyLock<reqwest::Client> = LazyLock::new(connections);
-/// Those of what is done beside the calls.
+/// The connections for the calls that are not measured.
 static BESIDE: LazyLock<reqwest::Client> = LazyLock::new(connections);
 
 fn connections() -> reqwest::Client {
-    // It fails where the other client has done it.
+    // It fails if the other client has installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::new()
 }
 
-/// A call and the fault that it meets.
+/// A call with a fault.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cell {
     pub(crate) call: Call,
@@ -103,7 +103,7 @@ impl Cell {
             violations: Vec::new(),
         };
         if self.call == Call::SetOnTop {
-            // The only way to know is to ask.
+            // The emulator does not record this, so it has to be queried.
             emulator.clear_faults();
             let info = other.job(job).info().await;
             observation.done = u64::from(info.is_ok_and(|info| info.on_top == Some(true)));
@@ -120,7 +120,7 @@ impl Cell {
     async fn emulator(self) -> Emulator {
         let running = match self.call {
             Call::Wait => Duration::from_millis(100),
-            // To see one that has not ended.
+            // The test needs a job that has not ended.
             Call::FindJob | Call::Jobs | Call::Info | Call::SetOnTop => Duration::from_secs(3600),
             _ => Duration::from_millis(1),
         };
@@ -128,7 +128,7 @@ impl Cell {
         builder.gzip(self.trouble == Trouble::Gzip).start().await.expect("an emulator")
     }
 
-    /// Where nobody listens, a token would be asked for in vain before the call itself.
+    /// Returns credentials. If connections are refused, requesting a token would fail before the call itself.
     fn credentials(self) -> Credentials {
         if self.needs_no_token() { Credentials::on_premise() } else { Credentials::secret_key("ann", "any key") }
     }
@@ -137,7 +137,7 @@ impl Cell {
         self.trouble == Trouble::Refuse && self.call != Call::Token
     }
 
-    /// The job that is there before the call.
+    /// Makes the job that exists before the call, if the call needs one.
     async fn prepared(self, client: &Client) -> JobId {
         if !self.call.needs_a_job() {
             return JobId::new("none");
@@ -152,7 +152,7 @@ impl Cell {
     fn inject(self, emulator: &Emulator, elsewhere: &TcpListener) {
         let elsewhere = format!("http://{}/", elsewhere.local_addr().expect("an address"));
         let fault = match (self.trouble, self.call, self.turns) {
-            // Waits ask no policy, which would otherwise end it.
+            // A wait consults no retry policy, which would otherwise end the fault.
             (Trouble::Refuse, Call::Wait, Turns::Once) => Some(Fault::refuse(Duration::from_millis(30))),
             _ => self.trouble.fault(&elsewhere),
         };
@@ -161,8 +161,8 @@ impl Cell {
         emulator.inject(if self.turns == Turns::Once { fault.times(1) } else { fault });
     }
 
-    /// A client that has asked nothing yet, and is quick. Short timeouts are for cells in which they pass: in all
-    /// others a busy machine must not make them.
+    /// Creates a client that has sent nothing yet and retries quickly. Timeouts are short only in cells that need them
+    /// to expire: in all others, a slow machine must not make them expire.
     fn client(self, emulator: &Arc<Emulator>) -> Client {
         let polling = Polling::every(Duration::from_millis(5)).max_outage(Duration::from_millis(400));
         let window = Duration::from_millis(if self.trouble == Trouble::Late { 800 } else { 150 });
@@ -177,7 +177,7 @@ impl Cell {
             _ => builder.retry(backoff),
         };
         let builder = match self.trouble {
-            // Whether redirects are followed is the choice of the client itself.
+            // Only the client's own HTTP client decides about redirects.
             Trouble::Redirect => builder,
             _ => builder.http_client(MEASURED.clone()),
         };
@@ -189,7 +189,7 @@ impl Cell {
         builder.build().expect("a client")
     }
 
-    /// How often the server did what it was asked to.
+    /// Returns the number of times that the server carried out the operation.
     async fn times_done(self, emulator: &Emulator) -> u64 {
         let times = || {
             let jobs = emulator.jobs();
@@ -207,7 +207,7 @@ impl Cell {
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            // A second one may still be on its way.
+            // A second execution may still be under way.
             tokio::time::sleep(Duration::from_millis(40)).await;
         }
         times()
@@ -220,7 +220,7 @@ impl Cell {
             (Ok(Taken::Listed(false)), _) => Outcome::Without,
             (Ok(Taken::Lineage(taken)), Taken::Lineage(truth)) if taken != truth => Outcome::Garbled,
             (Ok(Taken::Bytes(taken)), Taken::Bytes(truth)) => {
-                // What unpacks to more has blanks at its end.
+                // A response that decompresses to more than expected ends with spaces.
                 let taken = if self.trouble == Trouble::SmallBomb { taken.trim_ascii_end() } else { taken };
                 let truth = if self.trouble == Trouble::SmallBomb { truth.trim_ascii_end() } else { truth };
                 match (taken == truth, truth.starts_with(taken)) {
@@ -233,7 +233,7 @@ impl Cell {
         }
     }
 
-    /// A file is there whole or as it was before, and nothing beside it.
+    /// Checks that the file is complete or unchanged, and that no other file is left.
     fn wrong_files(self, home: &Path, taken: &Result<Taken, Error>) -> Option<String> {
         let entries = std::fs::read_dir(home).expect("a directory");
         let names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
@@ -250,7 +250,7 @@ impl Cell {
         (is_old != should_be).then(|| format!("the file that was there was {}kept", if is_old { "" } else { "not " }))
     }
 
-    /// How many tokens the client asks for: one at first, and one when the first is refused.
+    /// Returns the number of tokens that the client should request: one, and another if the first is refused.
     fn tokens_promised(self, requests: usize) -> usize {
         match (self.call, self.trouble) {
             (Call::Token, _) => requests,
@@ -260,7 +260,7 @@ impl Cell {
         }
     }
 
-    /// How the promise was broken, if it was.
+    /// Returns a description of the broken promise, if it was broken.
     pub(crate) fn broken(self, promise: Promise, observed: &Observation) -> Option<String> {
         let asks_lists = matches!(self.call, Call::FindJob | Call::Jobs | Call::Token);
         let kept = observed.outcome == promise.outcome
@@ -274,8 +274,8 @@ impl Cell {
     }
 }
 
-/// An error tells how often a call was tried, and the name to look for where a submit is open. One that was to be added
-/// to a job has no name of its own.
+/// Checks that an error reports the number of attempts and, if the outcome of a submission is unknown, the name to look
+/// for. A batch that was to be added to a job has no name of its own.
 fn wrong_error(call: Call, error: &Error) -> Option<String> {
     if error.attempts() > ATTEMPTS {
         return Some(format!("it tells of {} attempts", error.attempts()));
@@ -284,7 +284,7 @@ fn wrong_error(call: Call, error: &Error) -> Option<String> {
     (is_unknown != error.job_name().is_some()).then(|| format!("it names the job {:?}", error.job_name()))
 }
 
-/// Has somebody listen again after the first failure, whenever that is.
+/// A retry policy that makes the server accept connections after the first failure.
 #[derive(Debug)]
 struct Listening(Arc<Emulator>);
 

@@ -1,11 +1,11 @@
-//! The rows: what goes wrong, for how long, and what that does to a call.
+//! The rows: each fault, how long it lasts, and its effect on a call.
 
 use std::time::{Duration, SystemTime};
 
 use sqlflow_client::ErrorKind;
 use sqlflow_client::emulator::Fault;
 
-/// What goes wrong.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
     Gzip,
@@ -37,56 +37,56 @@ pub(crate) enum Trouble {
     Vanish,
 }
 
-/// For how long.
+/// The requests that a fault affects: the first one or all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turns {
     Once,
     Always,
 }
 
-/// What it does to a call, which is all that the promises speak of.
+/// The effect of a fault on a call. The promises depend on nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// None: the answer is sound, though late, in pieces, packed, or with a status that is new.
+    /// No effect: the response is valid, even if it is slow, in pieces, compressed, or has an unknown status.
     Harmless,
-    /// No connection.
+    /// There is no connection.
     Unreached,
-    /// The request was turned away for now, and not acted on.
+    /// The server turned the request away for now and did not process it.
     TurnedAway,
-    /// The same, for longer than the client waits.
+    /// The same, with a longer delay than the client accepts.
     TurnedAwayForLong,
-    /// The connection broke before the request was sent to its end.
+    /// The connection broke before the whole request was sent.
     CutShort,
-    /// There is no answer, or that of a proxy which knows no more: this kind of error.
+    /// There is no response, or one of a proxy that does not know the outcome. The call fails with this kind of error.
     Lost { kind: ErrorKind, handled: bool },
-    /// There was no answer in time, by the clock of the client or of a proxy.
+    /// No response arrived before a timeout of the client or a proxy.
     TooLate { handled: bool },
-    /// The answer breaks off. One that looks whole does so although its server calls it whole.
+    /// The response is truncated. It looks complete if HTTP declares it complete.
     BreaksOff { looks_whole: bool },
-    /// The answer came and is nothing that can be read: this kind of error.
+    /// The response arrived and cannot be read. The call fails with this kind of error.
     Unreadable(ErrorKind),
-    /// The server says that it failed.
+    /// The server reports a failure.
     Failure { handled: bool },
-    /// The request was refused for good: this kind of error.
+    /// The server refused the request for good. The call fails with this kind of error.
     Refused(ErrorKind),
-    /// The token was refused.
+    /// The server refused the token.
     TokenRefused,
-    /// The job is gone.
+    /// The job has been deleted.
     Gone,
 }
 
-/// How long the client waits for an answer, where one never comes.
+/// The response timeout of the client, for cells in which no response arrives.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// More than connections hold on their way, so that the client cannot have sent all of it when the server stops
-/// reading.
+/// The size of an upload that exceeds all socket buffers, so that the client cannot have sent all of it when the server
+/// stops reading.
 pub(crate) const LONG_UPLOAD: usize = 16 << 20;
 
-/// Long after the end of the test.
+/// A delay that outlasts the test.
 const AGES: Duration = Duration::from_secs(3600);
 
 impl Trouble {
-    /// The rows of the table, with once before always.
+    /// Returns the rows of the table, with `Once` before `Always`.
     pub(crate) fn rows() -> Vec<(Self, Turns)> {
         let lasting = [Self::Gzip, Self::Latency, Self::Drip, Self::SmallBomb, Self::UnknownStatus];
         let others = [
@@ -125,14 +125,14 @@ impl Trouble {
             Self::Vanish,
         ];
         let both = |trouble: Self| {
-            // Four waits of a second each would tell nothing that one does not.
+            // Four waits of one second each would show nothing that one does not show.
             let lasts = trouble != Self::TooMany(1);
             [Some((trouble, Turns::Once)), lasts.then_some((trouble, Turns::Always))].into_iter().flatten()
         };
         lasting.map(|trouble| (trouble, Turns::Always)).into_iter().chain(others.into_iter().flat_map(both)).collect()
     }
 
-    /// In words.
+    /// Describes the fault in the table.
     pub(crate) fn words(self) -> String {
         match self {
             Self::Gzip => "answers are compressed".into(),
@@ -167,7 +167,7 @@ impl Trouble {
         }
     }
 
-    /// As the emulator spells it.
+    /// Returns the fault in the notation of the emulator.
     pub(crate) fn code(self) -> String {
         match self {
             Self::Gzip => "gzip".into(),
@@ -177,7 +177,7 @@ impl Trouble {
         }
     }
 
-    /// The fault of the emulator. `elsewhere` is a URL that belongs to somebody else.
+    /// Returns the fault for the emulator. `elsewhere` is a URL on another host.
     pub(crate) fn fault(self, elsewhere: &str) -> Option<Fault> {
         Some(match self {
             Self::Gzip => return None,

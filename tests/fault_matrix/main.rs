@@ -1,5 +1,5 @@
-//! Every fault of the emulator on every call of the client, held against what the docs promise, and written down as
-//! `docs/fault-matrix.md`.
+//! Combines every fault of the emulator with every call of the client, checks the results against the promises of the
+//! docs, and writes them to `docs/fault-matrix.md`.
 
 mod calls;
 mod cell;
@@ -17,10 +17,10 @@ use crate::faults::Trouble;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/fault-matrix.md");
 
-/// Many, as most of them wait for time to pass.
+/// The number of cells that run at the same time. It is high because most of them only wait.
 const AT_THE_SAME_TIME: usize = 16;
 
-/// Far more than any cell takes.
+/// The time limit of a cell, far more than any cell takes.
 const LONGEST: Duration = Duration::from_secs(60);
 
 async fn observed(cell: Cell) -> Observation {

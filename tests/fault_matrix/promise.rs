@@ -1,5 +1,5 @@
-//! What the docs promise of each call that meets a fault: the table of `RetryPolicy`, that of `Settling`, and the docs
-//! of `Submit`, `Watch` and `Export`, as one function.
+//! The promises of the docs for each call with a fault, as one function: the table of `RetryPolicy`, the table of
+//! `Settling`, and the docs of `Submit`, `Watch` and `Export`.
 
 use sqlflow_client::ErrorKind;
 
@@ -7,18 +7,18 @@ use crate::calls::{Call, Nature};
 use crate::cell::Outcome;
 use crate::faults::{Effect, Trouble, Turns};
 
-/// How often the client of the matrix makes a call.
+/// The maximum number of attempts of a call in the matrix.
 pub(crate) const ATTEMPTS: u32 = 4;
 
-/// What is promised.
+/// The promised result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Promise {
     pub(crate) outcome: Outcome,
-    /// How many requests of its operation reach the server. None where that is a matter of time.
+    /// The number of requests for its operation that reach the server. `None` if it depends on timing.
     pub(crate) requests: Option<u32>,
-    /// Whether it was done. It is never done twice.
+    /// `true` if the server carries out the operation. It never does so twice.
     pub(crate) done: bool,
-    /// Whether the list of jobs is asked what became of it.
+    /// `true` if the client looks for the job in the list of jobs.
     pub(crate) settled: bool,
 }
 
@@ -31,12 +31,12 @@ impl Promise {
         Self { outcome: Outcome::Failed(kind), requests: Some(requests), done: false, settled: false }
     }
 
-    /// A request that was sent, and the server did it or not.
+    /// Sets whether the server carried out the request that was sent.
     fn if_done(self, done: bool) -> Self {
         Self { done, ..self }
     }
 
-    /// The list of jobs was asked.
+    /// Adds that the client requests the list of jobs.
     fn settled(self) -> Self {
         Self { settled: true, ..self }
     }
@@ -44,7 +44,7 @@ impl Promise {
 
 pub(crate) fn promised(call: Call, trouble: Trouble, turns: Turns) -> Promise {
     match (trouble.effect(), turns) {
-        // What concerns all calls alike, as the request was certainly not acted on.
+        // These effects are the same for all calls, because the server certainly did not act on the request.
         (Effect::Harmless, _) => return without_count(call, Promise::ok(1)),
         (Effect::TokenRefused, Turns::Once) => return without_count(call, Promise::ok(2)),
         (Effect::TokenRefused, Turns::Always) => return Promise::failed(ErrorKind::Authentication, 2),
@@ -61,24 +61,24 @@ pub(crate) fn promised(call: Call, trouble: Trouble, turns: Turns) -> Promise {
     }
 }
 
-/// Waits ask as often as time makes them.
+/// Removes the number of requests from the promise of a wait, where it depends on timing.
 fn without_count(call: Call, promise: Promise) -> Promise {
     let requests = promise.requests.filter(|_| call.nature() != Nature::Watch);
     Promise { requests, ..promise }
 }
 
-/// A list goes on without the job. To all that is about this job alone, it is not there.
+/// Returns the promise for a deleted job. A list succeeds without it; calls about this job alone fail as not found.
 fn gone(call: Call) -> Promise {
     match call {
         Call::FindJob | Call::Jobs => Promise { outcome: Outcome::Without, ..Promise::ok(1) },
-        // That it is gone was not its doing, and is so all the same.
+        // The job has been deleted, though not by this call.
         Call::Delete => Promise::failed(ErrorKind::JobNotFound, 1).if_done(true),
         _ => Promise::failed(ErrorKind::JobNotFound, 1),
     }
 }
 
-/// Not acted on, or not known to be: made again, once if it passes, and until there are no more attempts if it
-/// does not.
+/// Returns the promise for a request that is retried: it succeeds if the fault passes, and otherwise fails when no
+/// attempts are left.
 fn again(kind: ErrorKind, turns: Turns) -> Promise {
     match turns {
         Turns::Once => Promise::ok(2),
@@ -93,7 +93,7 @@ fn unreached(turns: Turns) -> Promise {
     }
 }
 
-/// The rows of `RetryPolicy`, first column.
+/// Returns the promise for a read: the first column of the table of `RetryPolicy`.
 fn read(call: Call, effect: Effect, turns: Turns) -> Promise {
     let done = call == Call::SetOnTop;
     match effect {
@@ -102,14 +102,14 @@ fn read(call: Call, effect: Effect, turns: Turns) -> Promise {
         Effect::TurnedAwayForLong => Promise::failed(ErrorKind::Busy, 1),
         Effect::Lost { kind, handled } => again_or_done(again(kind, turns), done && handled),
         Effect::TooLate { handled } => again_or_done(again(ErrorKind::Timeout, turns), done && handled),
-        // Nothing tells that the end is missing: a table may end anywhere, and a stream is not looked into.
+        // Nothing shows that the end is missing: CSV may end anywhere, and a stream is not parsed.
         Effect::BreaksOff { looks_whole: true } if is_unchecked(call) || call == Call::Stream => {
             Promise { outcome: Outcome::Cut, ..Promise::ok(1) }
         }
-        // A stream that has begun is its caller's to ask for again.
+        // Once a stream has begun, retrying is up to its caller.
         Effect::BreaksOff { .. } if call == Call::Stream => Promise::failed(ErrorKind::Interrupted, 1),
         Effect::BreaksOff { .. } => again_or_done(again(ErrorKind::Interrupted, turns), done),
-        // Any bytes are a table.
+        // Any bytes are valid CSV.
         Effect::Unreadable(ErrorKind::Protocol) if is_unchecked(call) => {
             Promise { outcome: Outcome::Garbled, ..Promise::ok(1) }
         }
@@ -127,7 +127,8 @@ fn is_unchecked(call: Call) -> bool {
     matches!(call, Call::CsvBytes | Call::CsvFile)
 }
 
-/// Asks again in its own time, until trouble outlasts its patience. Only what asking again cannot mend ends it at once.
+/// Returns the promise for a wait, which keeps polling until the fault lasts longer than `max_outage`. It ends at once
+/// only after errors that polling again cannot resolve.
 fn watch(effect: Effect, turns: Turns) -> Promise {
     let passing = |kind| match turns {
         Turns::Once => Promise { requests: None, ..Promise::ok(0) },
@@ -136,7 +137,7 @@ fn watch(effect: Effect, turns: Turns) -> Promise {
     match effect {
         Effect::Unreached => passing(ErrorKind::Connect),
         Effect::TurnedAway | Effect::TurnedAwayForLong => passing(ErrorKind::Busy),
-        // What cannot be read is a page, say, that stands in for the server for a while.
+        // An unreadable response may be, for example, the page of a proxy while the server is down.
         Effect::Lost { kind, .. } | Effect::Unreadable(kind) => passing(kind),
         Effect::TooLate { .. } => passing(ErrorKind::Timeout),
         Effect::BreaksOff { .. } => passing(ErrorKind::Interrupted),
@@ -145,7 +146,7 @@ fn watch(effect: Effect, turns: Turns) -> Promise {
     }
 }
 
-/// The rows of `RetryPolicy`, second column.
+/// Returns the promise for a change: the second column of the table of `RetryPolicy`.
 fn change(effect: Effect, turns: Turns) -> Promise {
     match effect {
         Effect::Unreached => unreached(turns),
@@ -161,10 +162,10 @@ fn change(effect: Effect, turns: Turns) -> Promise {
     }
 }
 
-/// The rows of `Settling`.
+/// Returns the promise for a submission: the table of `Settling`.
 fn submit(effect: Effect, turns: Turns) -> Promise {
     match effect {
-        // It was made, so the list has it, and it is not sent again.
+        // The job was made, so the list contains it, and it is not submitted again.
         Effect::Lost { handled: true, .. }
         | Effect::TooLate { handled: true }
         | Effect::BreaksOff { .. }
@@ -177,7 +178,7 @@ fn submit(effect: Effect, turns: Turns) -> Promise {
     }
 }
 
-/// Without a name to look for, whatever leaves it open ends it at once.
+/// Returns the promise for a submission without a name to look for: if the outcome is unknown, it fails at once.
 fn blind_submit(effect: Effect, turns: Turns) -> Promise {
     let unknown = Promise::failed(ErrorKind::SubmitUnknown, 1);
     match effect {

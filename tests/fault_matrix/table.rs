@@ -8,14 +8,14 @@ use crate::faults::{Trouble, Turns};
 
 const HEAD: &str = include_str!("head.md");
 
-/// A row before it is written: its fault, for how long, and a text for each call.
+/// A row before it is written: its fault, how long it lasts, and a text for each call.
 struct Row {
     trouble: Trouble,
     turns: &'static str,
     cells: Vec<String>,
 }
 
-/// The whole page. `observed` has what became of each call of a row.
+/// Returns the whole page. `observed` holds the observation of each call of a row.
 pub(crate) fn page(rows: Vec<(Trouble, Turns, Vec<Option<Observation>>)>) -> String {
     let mut written: Vec<Row> = Vec::new();
     for (trouble, turns, observed) in rows {
@@ -40,7 +40,7 @@ pub(crate) fn page(rows: Vec<(Trouble, Turns, Vec<Option<Observation>>)>) -> Str
     page
 }
 
-/// Calls to which all faults do the same share a column.
+/// Groups the calls into columns: calls with the same result for every fault share one.
 fn columns(rows: &[Row]) -> Vec<Vec<Call>> {
     let alike = |one: Call, other: Call| rows.iter().all(|row| row.cells[place(one)] == row.cells[place(other)]);
     let mut columns: Vec<Vec<Call>> = Vec::new();
@@ -66,7 +66,7 @@ fn cell(call: Call, observed: Option<&Observation>) -> String {
         Outcome::Garbled => "**garbled**".to_owned(),
         Outcome::Failed(kind) => format!("{kind:?}"),
     };
-    // How often a wait asks is a matter of time.
+    // The number of requests of a wait depends on timing.
     if call.nature() != Nature::Watch {
         let _ = write!(text, ", {}", observed.requests);
     }
@@ -84,7 +84,7 @@ fn line(page: &mut String, cells: impl Iterator<Item = String>) {
     page.push('\n');
 }
 
-/// The lines in which two pages differ.
+/// Returns the lines in which two pages differ.
 pub(crate) fn difference(old: &str, new: &str) -> String {
     let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
     let gone = old.iter().filter(|line| !new.contains(line)).map(|line| format!("- {line}\n"));

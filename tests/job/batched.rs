@@ -1,4 +1,4 @@
-//! Batches: a few jobs at a time, and a journal from which a later run goes on.
+//! Batches: a few jobs at a time, and a journal that a later run continues from.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -26,7 +26,7 @@ async fn configured(change: impl FnOnce(EmulatorBuilder) -> EmulatorBuilder) -> 
     (client_of(&emulator, Credentials::secret_key("ann", "any key")), emulator)
 }
 
-/// A client that finds out soon what became of a submission.
+/// Creates a client that quickly resolves submissions whose response was lost.
 fn client_of(emulator: &Emulator, credentials: Credentials) -> Client {
     Client::builder(emulator.url())
         .credentials(credentials)
@@ -36,7 +36,7 @@ fn client_of(emulator: &Emulator, credentials: Credentials) -> Client {
         .unwrap()
 }
 
-/// A directory with a journal and exports in two formats.
+/// A temporary directory for a journal and exports in two formats.
 struct Home(tempfile::TempDir);
 
 impl Home {
@@ -60,7 +60,7 @@ impl Home {
             .max_outage(Duration::from_secs(2))
     }
 
-    /// The lines of the journal that tell of an event.
+    /// Returns the number of journal lines about an event.
     fn noted(&self, event: &str) -> usize {
         let event = format!(r#""event":"{event}""#);
         fs::read_to_string(self.journal()).unwrap().lines().filter(|line| line.contains(&event)).count()
@@ -84,7 +84,7 @@ fn submissions(sqlflow: &Client, count: usize) -> impl Iterator<Item = (String, 
     (0..count).map(move |number| (key(number), submit(&sqlflow, number)))
 }
 
-/// The outcomes of a whole run, by key.
+/// Returns the outcomes of a whole run, by key.
 async fn outcomes<K, I>(batch: Batch, submissions: I) -> BTreeMap<String, BatchOutcome>
 where
     K: Into<String>,
@@ -105,7 +105,7 @@ fn one(outcomes: &BTreeMap<String, BatchOutcome>) -> &BatchOutcome {
     outcomes.values().next().unwrap()
 }
 
-/// Every export of every key is there, as the server gives it, and nothing beside it.
+/// Asserts that every export of every key equals the one of the server, and that there are no other files.
 async fn assert_exported(sqlflow: &Client, home: &Home, outcomes: &BTreeMap<String, BatchOutcome>) {
     for (key, outcome) in outcomes {
         assert!(outcome.is_done(), "{outcome:?}");
@@ -138,7 +138,7 @@ async fn thirty_submissions_are_thirty_jobs_with_their_exports_and_no_more_in_fl
     while let Some(outcome) = run.try_next().await.unwrap() {
         assert!(!outcome.resumed());
         ended.insert(outcome.key().to_owned(), outcome);
-        // Only what is pulled can be in flight, and each piece is pulled when there is room for it.
+        // Only submissions that were pulled can be in flight, and each is pulled when there is room for it.
         let pulled = pulled.load(Ordering::SeqCst);
         assert!(pulled - ended.len() < 4, "{pulled} of which {} ended", ended.len());
         assert!(emulator.jobs().len() <= pulled);
@@ -174,7 +174,8 @@ async fn a_run_dropped_anywhere_is_gone_on_with_and_submits_nothing_twice() {
             let mut run = home.batch(&sqlflow).max_in_flight(3).run(submissions(&sqlflow, PIECES));
             for _ in 0..polls {
                 let next = std::pin::pin!(run.try_next());
-                // As far as it goes without waiting, then for a moment: each time it is somewhere else.
+                // The run goes as far as it can without waiting, then continues for a moment:
+            // each time it stops somewhere else.
                 let _waiting = tokio::time::timeout(Duration::from_millis(polls % 7), next).await;
             }
         }
@@ -265,7 +266,7 @@ async fn a_job_that_was_deleted_is_told_of_and_submitted_anew_only_when_wished()
     fs::remove_dir_all(home.exports()).unwrap();
     let text = fs::read_to_string(home.journal()).unwrap();
     let lines: Vec<_> = text.lines().take(3).collect();
-    // As it is after a crash before the end of the job.
+    // This is the state after a crash before the end of the job.
     fs::write(home.journal(), lines.join("\n") + "\n").unwrap();
     for _ in 0..2 {
         let ended = outcomes(home.batch(&sqlflow), submissions(&sqlflow, 1)).await;
@@ -312,7 +313,7 @@ async fn a_submission_of_which_nothing_is_known_is_looked_for_by_its_name() {
     let never_sent = r#"{"key":"never sent","event":"submitting","name":"never sent 0","at":1}"#;
     let journal = format!("{}{never_sent}\n", submitting.concat());
     fs::write(home.journal(), &journal).unwrap();
-    // One is given again, one is not, and one was killed before it was sent.
+    // One is submitted again, one is not, and one run was killed before it was sent.
     let ended = outcomes(home.batch(&sqlflow), submissions(&sqlflow, 1)).await;
     assert!(ended["piece-0"].is_done() && ended["piece-1"].is_done(), "{ended:?}");
     let error = ended["never sent"].error().unwrap();
@@ -386,7 +387,7 @@ async fn no_secret_reaches_the_journal() {
     let sqlflow = client_of(&emulator, Credentials::secret_key("ann", KEY));
     let home = Home::new();
     let with_password = |sql: String| sqlflow.submit(Vendor::PostgreSql).password(PASSWORD).sql("a.sql", sql);
-    // What fails repeats the name of its file, which here is the password.
+    // A failure repeats the name of its file, which is the password here.
     let telling = sqlflow.submit(Vendor::PostgreSql).name("telling").password(PASSWORD).sql(PASSWORD, FAILING);
     let given = vec![("good", with_password(sql(1))), ("bad", with_password(FAILING.into())), ("telling", telling)];
     let ended = outcomes(home.batch(&sqlflow), given).await;
@@ -428,7 +429,7 @@ async fn a_server_that_stays_away_costs_the_patience_and_no_job() {
     assert_eq!(home.noted("refused"), 3);
 }
 
-/// Passes connections on to the emulator, and keeps back the answer to the first submit.
+/// Forwards connections to the emulator, and withholds the response to the first submission.
 async fn without_first_answer(emulator: &Emulator, then_closes: bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -517,7 +518,7 @@ async fn one_run_at_a_time_has_the_journal() {
     let error = other.try_next().await.unwrap_err();
     assert!(error.kind() == ErrorKind::InvalidInput && error.to_string().contains("in use"), "{error}");
     while one.try_next().await.unwrap().is_some() {}
-    // Its end unlocks the journal, though it is still there.
+    // The end of the run unlocks the journal, although the file still exists.
     outcomes(home.batch(&sqlflow), submissions(&sqlflow, 3)).await;
     assert_one_job_each(&emulator, 3);
 }

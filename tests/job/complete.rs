@@ -1,4 +1,4 @@
-//! The emulator knows every operation that `swagger.yaml` describes, if only to say that it does not implement it.
+//! The emulator knows every operation in `swagger.yaml`, even if it only reports that it does not implement it.
 
 use sqlflow_client::api::operations;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -25,7 +25,7 @@ fn builder(url: &str) -> ClientBuilder {
         .retry(Backoff::new().base_delay(Duration::from_millis(1)))
 }
 
-/// A job whose exports are some 10 KB each.
+/// Makes a job whose exports have about 10 KB each.
 async fn job(emulator: &Emulator) -> Job {
     let columns: Vec<_> = (0..60).map(|number| format!("t.c{number}")).collect();
     let sql = format!("create view v as select {} from t", columns.join(", "));
@@ -61,13 +61,13 @@ async fn lineage(job: &Job, operation: &str) -> Result<Lineage> {
     if operation == JSON { job.lineage().await } else { job.export_full_lineage_as_json().lineage().await }
 }
 
-/// The names of all that is in a directory.
+/// Returns the names of all entries of a directory.
 fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).unwrap();
     entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// Lets a fault befall one export of each form, each of which then has to be as it would have been.
+/// Applies a fault to one export of each form, and checks that each retry returns the same as without the fault.
 async fn is_mended(fault: &Fault, operation: &str) {
     let (emulator, job) = started().await;
     let whole = bytes(&job, operation).await.unwrap();
@@ -135,7 +135,7 @@ async fn a_download_in_whose_place_something_else_came_is_made_again() {
     }
 }
 
-/// A watcher, and what it was told.
+/// Returns a progress callback and the reports that it has received.
 fn watcher() -> (Arc<Mutex<Vec<Progress>>>, impl Fn(&Progress) + Send + Sync + 'static) {
     let told = Arc::<Mutex<Vec<Progress>>>::default();
     let heard = Arc::clone(&told);
@@ -275,10 +275,11 @@ mod in_a_process_of_its_own {
 
     use super::*;
 
-    /// Where the process downloads from, which job, and where to.
+    /// The server to download from, the job, and the target path of the child process.
     const PLACE: [&str; 3] = ["SQLFLOW_TEST_URL", "SQLFLOW_TEST_JOB", "SQLFLOW_TEST_PATH"];
 
-    /// What the process does. It is begun as the first of the tests below, and told by its environment that it is one.
+    /// The download of the child process. It runs as the first of the tests below, which detects by its environment
+    /// that it is the child.
     async fn download() {
         let [url, job, path] = PLACE.map(|name| std::env::var(name).unwrap());
         let client = builder(&url).build().unwrap();
@@ -289,7 +290,7 @@ mod in_a_process_of_its_own {
         }
     }
 
-    /// The process, after what a shell does first.
+    /// Returns the command for the child process, which runs after a shell command.
     fn process(first: &str, job: &Job, path: &Path) -> Command {
         let mut command = Command::new("sh");
         let test = concat!(module_path!(), "::a_disk_that_is_full_is_told_with_the_path_and_leaves_nothing_behind");
@@ -307,7 +308,7 @@ mod in_a_process_of_its_own {
             return download().await;
         }
         let (emulator, job) = started().await;
-        // In one piece, so that it is the last one that fails, and in many.
+        // The first two downloads arrive in one piece, so that the last write fails; the others arrive in many pieces.
         emulator.inject(Fault::drip(100, Duration::from_millis(1)).on(CSV).skip(2));
         for older in [None, Some("older"), None, Some("older")] {
             let home = tempfile::tempdir().unwrap();
@@ -315,7 +316,7 @@ mod in_a_process_of_its_own {
             if let Some(older) = older {
                 std::fs::write(&path, older).unwrap();
             }
-            // A limit of the process ends a write as a full disk does.
+            // A file size limit of the process ends a write as a full disk does.
             let output = process("trap '' XFSZ; ulimit -f 2;", &job, &path).output().unwrap();
             let said = String::from_utf8_lossy(&output.stdout);
             assert!(said.contains("Io: ") && said.contains(&path.display().to_string()), "{said} {output:?}");

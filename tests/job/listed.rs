@@ -1,4 +1,4 @@
-//! Jobs as a server lists them, and what is done to them.
+//! Jobs as a server lists them, and changes to them.
 
 use sqlflow_client::{ErrorKind, Vendor};
 

@@ -1,4 +1,4 @@
-//! What is submitted: files, directories, zips, SQL in memory, batches.
+//! Submissions of every kind of input: files, directories, zips, SQL in memory, batches.
 
 use std::fs;
 

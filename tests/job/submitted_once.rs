@@ -1,4 +1,4 @@
-//! However a submit fails, there is one job or none, and nobody is told otherwise.
+//! However a submission fails, it makes at most one job, and the client never reports otherwise.
 
 use std::fs;
 use std::pin::pin;
@@ -18,7 +18,7 @@ const SUBMIT: &str = "submitUserJob";
 const PERSIST: &str = "submitPersistJob";
 const LIST: &str = "displayUserJobsSummary";
 
-/// What goes wrong with the first submit.
+/// Applies a fault to the first submission.
 fn once(fault: Fault) -> Fault {
     fault.on(SUBMIT).times(1)
 }
@@ -47,7 +47,7 @@ async fn submitted(client: &Client) -> Result<Job> {
     client.submit(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT).await
 }
 
-/// That the only job on the server is this one, made of what was submitted.
+/// Asserts that this job is the only one on the server, and that it was made of the submitted SQL.
 async fn is_the_only_one(job: &Job, emulator: &Emulator) {
     let jobs = emulator.jobs();
     assert_eq!(jobs.len(), 1, "{jobs:?}");
@@ -58,7 +58,7 @@ async fn is_the_only_one(job: &Job, emulator: &Emulator) {
     assert_eq!(flows, ["sales.amount → report.total"]);
 }
 
-/// That the outcome was left open, under a name to look for.
+/// Asserts that the outcome is unknown, and returns the name to look for.
 fn is_left_open(error: &Error) -> &str {
     assert_eq!((error.kind(), error.operation()), (ErrorKind::SubmitUnknown, Some(SUBMIT)), "{error}");
     let name = error.job_name().expect("a name to look for");
@@ -66,7 +66,7 @@ fn is_left_open(error: &Error) -> &str {
     name
 }
 
-/// Looks for a job until it is there.
+/// Looks for a job until it exists.
 async fn found(client: &Client, name: &str) -> Job {
     let looking = async {
         loop {
@@ -140,7 +140,7 @@ async fn a_submit_that_is_always_lost_is_given_up_with_its_outcome_open() {
 async fn a_submit_that_a_server_may_still_be_at_is_never_sent_again() {
     for silent in [Fault::page(504), Fault::late(Duration::from_millis(500))] {
         let emulator = emulator(once(silent.clone())).await;
-        // A late job looks like none at all unless a server says that it gave up waiting.
+        // A late job looks like a missing one unless the server reports that it stopped waiting.
         let client = builder(&emulator).settling(settling().send_again(silent == Fault::page(504))).build().unwrap();
         let error = submitted(&client).await.unwrap_err();
         is_left_open(&error);
@@ -174,7 +174,7 @@ async fn a_submit_that_found_nobody_at_first_is_sent_once_somebody_listens() {
     let emulator = emulator(Fault::refuse(Duration::from_millis(100))).await;
     let short = Duration::from_millis(20);
     let retry = Backoff::new().max_attempts(90).base_delay(short).max_delay(short);
-    // No token has to be asked for, so that it is the submit that finds nobody.
+    // On-premise credentials need no token request, so the submission itself is refused.
     let client = builder(&emulator).credentials(Credentials::on_premise()).retry(retry).build().unwrap();
     let job = submitted(&client).await.unwrap();
     is_the_only_one(&job, &emulator).await;
@@ -313,7 +313,7 @@ async fn a_later_batch_whose_answer_was_lost_stays_open_at_once() {
 
 #[tokio::test]
 async fn the_password_of_a_submit_that_was_looked_for_is_not_in_the_message_of_its_job() {
-    // The emulator names the file that it cannot read.
+    // The message of the emulator names the file that it cannot read.
     for fault in [Fault::lose_answer(), Fault::busy()] {
         let emulator = emulator(once(fault)).await;
         let submit =
@@ -326,7 +326,7 @@ async fn the_password_of_a_submit_that_was_looked_for_is_not_in_the_message_of_i
     }
 }
 
-/// Polls a future so many times, then drops it. Gives what it came to, if it did.
+/// Polls a future up to a number of times, then drops it. Returns its output if it completed.
 async fn polled<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut left = times;

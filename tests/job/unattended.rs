@@ -1,4 +1,4 @@
-//! What scripts that run at night meet: deadlines, tokens that end, futures that are dropped.
+//! Situations in scripts that run unattended: deadlines, expired tokens, dropped futures.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn many_tasks_share_one_token() {
 async fn the_environment_says_where_the_server_is_and_who_asks() {
     const USER: &str = "of the environment";
     if std::env::var("SQLFLOW_USER_ID").as_deref() == Ok(USER) {
-        // This is the process that was started below.
+        // This is the child process that was started below.
         Client::from_env().unwrap().jobs().await.unwrap();
         return;
     }

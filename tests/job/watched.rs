@@ -1,4 +1,4 @@
-//! Many jobs that are waited for at the same time.
+//! Waiting for many jobs at the same time.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ async fn fifty_jobs_are_waited_for_with_few_requests() {
     let (sqlflow, emulator) = configured(|builder| builder.time_in_running(Duration::from_millis(500))).await;
     let submits = (0..50).map(|_| sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).into_future());
     let jobs = try_join_all(submits).await.unwrap();
-    // Each by a clone of its own, as tasks do it.
+    // Each wait has its own clone of the job, as separate tasks would.
     let waits = jobs.iter().map(|job| sqlflow.clone().job(job.id().clone()).wait().into_future());
     let done = try_join_all(waits).await.unwrap();
     assert!(done.iter().zip(&jobs).all(|(done, job)| done.id() == job.id()));

@@ -1,4 +1,4 @@
-//! Bad input gets a clear error that names what is at fault, before anything is sent.
+//! Bad input gets a clear error that names the fault before anything is sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn invalid(error: &Error, named: &str) {
     assert!(error.to_string().contains(named), "{error}");
 }
 
-/// Submits to a server that must not be asked.
+/// Makes a submission to a server that must not receive a request, and returns the error.
 async fn refused(submit: impl AsyncFnOnce(Client) -> Error) -> Error {
     let server = Server::start().await;
     let error = submit(server.client_with_secret_key()).await;
@@ -69,7 +69,7 @@ async fn a_file_that_is_gone_for_the_generated_client_is_named() -> Outcome {
 async fn an_empty_directory_is_named() -> Outcome {
     let home = tempfile::tempdir()?;
     let etl = home.path().join("etl");
-    // Empty directories in it, and hidden files, are nothing to submit either.
+    // Empty subdirectories and hidden files are not submitted either.
     std::fs::create_dir_all(etl.join("views"))?;
     std::fs::write(etl.join(".hidden.sql"), "select 1")?;
     let error = refused(async |client| client.submit(Vendor::Oracle).path(&etl).await.expect_err("empty")).await;
@@ -209,7 +209,7 @@ async fn polling_without_a_pause_is_told_by_a_wait_too() {
     invalid(&refused(wait).await, "pause");
 }
 
-/// A resolver that knows no name, so that no name server is asked.
+/// A resolver that knows no name, so that no DNS server is queried.
 struct NoNames;
 
 impl reqwest::dns::Resolve for NoNames {
@@ -230,7 +230,7 @@ async fn an_unknown_host_is_named() -> Outcome {
     Ok(())
 }
 
-/// Roots of nobody: a client over plain HTTP needs a configuration, but no certificates.
+/// Returns a TLS configuration without root certificates. A client over plain HTTP needs one, but no certificates.
 fn no_tls() -> Result<rustls::ClientConfig, rustls::Error> {
     let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
     let roots = rustls::RootCertStore::empty();

@@ -1,6 +1,6 @@
-//! Every form of a base URL reaches the right path.
+//! Every form of a base URL leads to the right path.
 //!
-//! Ports of mocks are not those of real servers; where the port or the host matters, the mock stands in as a proxy.
+//! Mock servers do not use the ports of real servers; where the port or the host matters, the mock acts as a proxy.
 
 use sqlflow_client::Client;
 
@@ -8,7 +8,7 @@ use crate::Outcome;
 use crate::mock::{JOBS, Server, builder, no_jobs};
 use crate::raw_server::RawServer;
 
-/// Asks with a base URL, in which `HOST` stands for the mock, and tells the path that was asked.
+/// Sends a request to a base URL, in which `HOST` stands for the mock, and returns the requested path.
 async fn asked(base_url: &str) -> Result<String, Box<dyn std::error::Error>> {
     let server = Server::start().await;
     server.everywhere(no_jobs()).await;
@@ -17,7 +17,7 @@ async fn asked(base_url: &str) -> Result<String, Box<dyn std::error::Error>> {
     Ok(server.only().await.path().to_owned())
 }
 
-/// Asks with a base URL through a proxy, and tells the whole URL that was asked.
+/// Sends a request to a base URL through a proxy, and returns the whole requested URL.
 async fn asked_of_proxy(base_url: &str) -> Result<String, Box<dyn std::error::Error>> {
     let body = r#"{"code":200,"data":{"total":0}}"#;
     let proxy = RawServer::writing(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await?;

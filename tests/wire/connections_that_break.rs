@@ -1,4 +1,4 @@
-//! Connections that are refused, reset, cut short, or fall silent: which error, and that nothing is sent twice.
+//! Connections that are refused, reset, cut short or silent: the error is the right one, and nothing is sent twice.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use crate::raw_server::{CHUNKED, RawServer, chunk, closed_port, head};
 
 const NO_JOBS: &str = r#"{"code":200,"data":{"total":0,"jobDetails":[]}}"#;
 
-/// What stands for not at all, in a test.
+/// A short timeout, for servers that stay silent.
 const SOON: Duration = Duration::from_millis(100);
-/// What takes this long has gone wrong.
+/// The time after which a test counts as hung.
 const TOO_LONG: Duration = Duration::from_secs(10);
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_connection_closed_without_an_answer_is_interrupted() -> Outcome {
 #[tokio::test]
 async fn a_connection_reset_before_the_answer_is_interrupted() -> Outcome {
     let server = RawServer::start(|connection| async move {
-        // Closed with bytes unread, a connection is reset.
+        // A connection that is closed with unread bytes is reset.
         connection.stream.readable().await
     })
     .await?;
@@ -79,7 +79,7 @@ async fn a_submit_whose_answer_was_lost_is_not_sent_again() -> Outcome {
 
 #[tokio::test]
 async fn a_submit_on_a_connection_that_the_server_closed_meanwhile_is_sent_once() -> Outcome {
-    // The first answer leaves a connection to be used again, which is then closed.
+    // The first response leaves a connection open for reuse, which the server then closes.
     let kept = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{NO_JOBS}", NO_JOBS.len());
     let server = RawServer::start(move |mut connection| {
         let kept = kept.clone();

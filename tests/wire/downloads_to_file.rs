@@ -1,4 +1,4 @@
-//! A file appears whole or not at all.
+//! A downloaded file is complete or does not exist.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ fn csv() -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_raw(ROWS, "text/csv")
 }
 
-/// The names of all that is in a directory.
+/// Returns the names of all entries of a directory.
 fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).expect("the directory is there");
     entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()

@@ -1,4 +1,4 @@
-//! The code inside the envelope decides, not the HTTP status; and what is no envelope is told as what it is.
+//! The code inside the envelope decides, not the HTTP status; a response without an envelope is described in the error.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use wiremock::ResponseTemplate;
 use crate::Outcome;
 use crate::mock::{JOBS, SUMMARY, Server, answer, body, failure, job, page, success};
 
-/// What becomes of a list of jobs that is answered like this.
+/// Returns the error of a request for the list of jobs that gets this response.
 async fn error_of(answer: ResponseTemplate) -> Error {
     let server = Server::answering(JOBS, answer).await;
     server.client().jobs().await.expect_err("the answer is a failure")

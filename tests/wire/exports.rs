@@ -11,7 +11,7 @@ use crate::raw_server::{CHUNKED, RawServer, chunk};
 
 const ROWS: &str = "source_db,source_schema,source_table,source_column\nd,s,ORDERS,TOTAL\n";
 
-/// A model in which `ORDERS.TOTAL` feeds `REPORT.SUM`.
+/// Returns a model in which `ORDERS.TOTAL` feeds `REPORT.SUM`.
 fn model() -> Value {
     json!({
         "dbobjs": [

@@ -1,4 +1,4 @@
-//! A failure that comes in place of the file is an error, never a file.
+//! A failure that arrives in place of the file is an error, never a file.
 
 use serde_json::json;
 use sqlflow_client::job::Job;
@@ -11,7 +11,7 @@ use crate::mock::{CSV, GRAPHML, LINEAGE, Server, body, failure, page};
 const TOO_MANY: &str = "The number of relationships in this task is too large to export this file, please check data \
                         lineage on SQLFlow platform.";
 
-/// A job every export of which is answered like this. The server has to live as long as it.
+/// Creates a job for which every export gets this response. The server has to live as long as the job.
 async fn job(answer: ResponseTemplate) -> (Server, Job) {
     let server = Server::start().await;
     server.everywhere(answer).await;
@@ -19,7 +19,7 @@ async fn job(answer: ResponseTemplate) -> (Server, Job) {
     (server, job)
 }
 
-/// The errors of every way to take every export.
+/// Returns the errors of every export in every form.
 async fn every_error(answer: ResponseTemplate) -> Vec<Error> {
     let (_server, job) = job(answer).await;
     let directory = tempfile::tempdir().expect("a directory");
@@ -94,7 +94,7 @@ async fn a_page_in_place_of_any_file_is_told_as_a_page() {
 
 #[tokio::test]
 async fn a_page_with_an_xml_declaration_in_place_of_graphml_is_told_as_a_page() {
-    // As lighttpd writes its pages.
+    // This is the page of lighttpd.
     let html =
         "<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" \"x.dtd\">\n<html/>";
     let server = Server::answering(GRAPHML, page(200, html)).await;
@@ -166,7 +166,7 @@ async fn a_lineage_whose_json_ends_in_the_middle_is_cut_off() {
 
 #[tokio::test]
 async fn a_failure_whose_code_comes_after_a_long_text_is_heard() {
-    // The envelope is longer than what is looked at first.
+    // The envelope is longer than the beginning that the client examines first.
     let long = "relationship ".repeat(20_000);
     let server = Server::answering(LINEAGE, body(format!(r#"{{"error":"{long}","code":500}}"#))).await;
     let error = server.client().job("j1").lineage().await.expect_err("it failed");
@@ -176,7 +176,7 @@ async fn a_failure_whose_code_comes_after_a_long_text_is_heard() {
 
 #[tokio::test]
 async fn a_csv_that_is_a_long_envelope_is_an_error() {
-    // The stack trace of a server, say: it begins with a code and is over 64 KiB.
+    // A stack trace of a server, for example, begins with a code and is longer than 64 KiB.
     let long = "at com.gudusoft.Export.run(Export.java)\\n".repeat(2_000);
     let server = Server::answering(CSV, body(format!(r#"{{"code":500,"error":"{long}"}}"#))).await;
     let taken = server.client().job("j1").export_full_lineage_as_csv().await.map(|file| file.len());

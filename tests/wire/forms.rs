@@ -1,4 +1,4 @@
-//! What a form holds: every option under the name of the API, and nothing that was not set.
+//! The fields of request forms: every option has its name in the API, and options that were not set are absent.
 
 use sqlflow_client::job::Job;
 use sqlflow_client::lineage::RelationType;
@@ -20,7 +20,7 @@ fn lineage() -> ResponseTemplate {
     body(r#"{"code":200,"data":{"dbobjs":[],"relationships":[]}}"#)
 }
 
-/// A server with every export, and a job of it.
+/// Starts a server that supports every export, and creates a job on it.
 async fn exports() -> (Server, Job) {
     let server = Server::start().await;
     for operation in [LINEAGE, FULL_JSON] {

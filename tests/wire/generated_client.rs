@@ -1,4 +1,4 @@
-//! The generated client goes the same way as all other calls, and leaves the envelope to the caller.
+//! The generated client uses the same transport as all other calls, and returns the envelope to the caller.
 
 use serde_json::json;
 use sqlflow_client::api::{File, types};
@@ -17,7 +17,7 @@ const UPSTREAM_GRAPH: &str = "/sqlflow/generation/sqlflow/upstreamGraph";
 const ANONYMOUS: &str = "/api/anonymous/lineage";
 const SYNTAX: &str = "/demo/syntax/check";
 
-/// A server that gives the token `t1` and answers one operation.
+/// Starts a server that issues the token `t1` and responds to one operation.
 async fn server(operation: &str, answer: ResponseTemplate) -> Server {
     let server = Server::answering(GENERATE_TOKEN, token("t1")).await;
     server.on(operation, answer).await;

@@ -1,4 +1,4 @@
-//! Delete, rerun, set on top: what they send, and what becomes of the answer.
+//! Delete, rerun, set on top: the requests that they send, and their results.
 
 use serde_json::json;
 use sqlflow_client::{Error, ErrorKind, JobId};
@@ -14,7 +14,7 @@ const DELETE: &str = "/sqlflow/job/deleteUserJob";
 const RERUN: &str = "/sqlflow/job/rerunJob";
 const ON_TOP: &str = "/sqlflow/job/setJobOnTop";
 
-/// A server that says yes to one operation, with as little as it may.
+/// Starts a server that reports success for one operation in the shortest possible form.
 async fn agreeing(operation: &str) -> Server {
     Server::answering(operation, answer(json!({"code": 200}))).await
 }
@@ -56,7 +56,7 @@ async fn whatever_data_a_success_carries_it_is_a_success() -> Outcome {
     Ok(())
 }
 
-/// The errors of all three when they are answered like this.
+/// Returns the errors of all three calls when they get this response.
 async fn errors(answer: ResponseTemplate) -> [Error; 3] {
     let server = Server::start().await;
     server.everywhere(answer).await;

@@ -1,4 +1,4 @@
-//! What servers tell of jobs, in both forms.
+//! Descriptions of jobs from servers, in both forms.
 
 use serde_json::json;
 use sqlflow_client::job::JobStatus;
@@ -64,7 +64,7 @@ async fn every_field_of_a_job_is_read() -> Outcome {
     let server = Server::answering(SUMMARY, success(job.clone())).await;
     let info = server.client().job("j1").info().await?;
     assert!(info.other.is_empty(), "{:?}", info.other);
-    // Written again, it is what was read: no field was lost, misread or misspelled.
+    // Written again, it equals the original: no field was lost, misread or misspelled.
     assert_eq!(serde_json::to_value(&info)?, job);
     Ok(())
 }

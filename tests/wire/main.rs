@@ -1,8 +1,8 @@
-//! What goes over the wire and what comes back: one test a fact of the protocol, each against a server of its own on
-//! loopback.
+//! Requests and responses on the wire: one test per fact of the protocol, each against its own server on the loopback
+//! interface.
 //!
-//! `mock` stands for a server that speaks HTTP as it should, `raw_server` for one that does not, and `sent` reads what
-//! the client sent to either.
+//! `mock` is a server that follows HTTP, `raw_server` one that may not, and `sent` reads the requests that the client
+//! sent to either.
 
 mod mock;
 mod raw_server;
@@ -26,5 +26,5 @@ mod upload_limit;
 mod uploads;
 mod waiting;
 
-/// How a test ends: what is not what it is about goes up as it is.
+/// The result of a test, which passes unexpected errors on.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

@@ -1,4 +1,4 @@
-//! Redirects are followed on the same server alone.
+//! The client follows redirects only on the same server.
 
 use sqlflow_client::{Credentials, ErrorKind, Vendor};
 use wiremock::ResponseTemplate;
@@ -91,7 +91,7 @@ async fn a_redirect_without_a_target_is_told() {
 
 #[tokio::test]
 async fn an_upload_that_is_redirected_is_told_where_to() -> Outcome {
-    // Its body is gone by then, so it cannot be sent on; the caller can.
+    // Its body has been consumed by then, so the client cannot send it again; the caller can.
     let server = Server::answering(SUBMIT, redirect(307, "/moved")).await;
     let error = server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await.expect_err("it is redirected");
     assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(307)));
@@ -101,8 +101,8 @@ async fn an_upload_that_is_redirected_is_told_where_to() -> Outcome {
 
 #[tokio::test]
 async fn a_form_is_not_turned_into_a_request_without_parameters() {
-    // HTTP clients turn a POST that is answered with 301, 302 or 303 into a GET, which loses the form. A server asked
-    // like that would answer something about a request that nobody made.
+    // HTTP clients turn a POST that gets a 301, 302 or 303 into a GET, which loses the form. The server would then
+    // respond to a request that the caller never made.
     for status in [301, 302, 303] {
         let server = Server::answering(JOBS, redirect(status, "/moved")).await;
         server.at("/moved", no_jobs()).await;

@@ -1,4 +1,4 @@
-//! Which calls are made again after which failure, how often, and how much later.
+//! Retries: the calls and failures that are retried, the number of attempts, and the delay between them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,7 +25,7 @@ fn busy() -> ResponseTemplate {
     failure(500, "service is busy, please try later")
 }
 
-/// Failures that another attempt may mend.
+/// Returns failures that another attempt may resolve.
 fn passing() -> [ResponseTemplate; 9] {
     [
         page(502, "<html>Bad Gateway</html>"),
@@ -79,7 +79,7 @@ async fn a_read_whose_connection_was_reset_is_made_again() -> Outcome {
         let number = connections.fetch_add(1, Ordering::SeqCst);
         async move {
             if number == 0 {
-                // Closed with bytes unread, a connection is reset.
+                // A connection that is closed with unread bytes is reset.
                 return connection.stream.readable().await;
             }
             connection.request().await?;
@@ -187,10 +187,10 @@ async fn a_wrong_secret_key_is_tried_once_for_all_tasks_that_wait() {
     assert_eq!(server.sent().await.len(), 1);
 }
 
-/// The number of an attempt, how it failed, and how long the server asked to wait.
+/// The number of an attempt, the kind of its failure, and the delay that the server requested.
 type Asked = (u32, ErrorKind, Option<Duration>);
 
-/// Tries without pauses, so many times, and remembers what it was asked.
+/// A policy that retries without delays up to a number of attempts, and records the failures.
 #[derive(Debug, Clone)]
 struct Recording {
     attempts: u32,
@@ -225,7 +225,7 @@ async fn a_policy_of_ones_own_is_asked_after_each_attempt_until_it_gives_up() {
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Busy, 4));
     let asked = [ErrorKind::Server, ErrorKind::Busy, ErrorKind::Timeout, ErrorKind::Busy];
     assert_eq!(policy.asked(), (1..).zip(asked).map(|(number, kind)| (number, kind, None)).collect::<Vec<_>>());
-    // The next call begins anew.
+    // The next call starts again with the first attempt.
     client.jobs().await.expect_err("it still fails");
     assert_eq!(policy.asked()[4].0, 1);
 }
@@ -286,7 +286,7 @@ async fn a_budget_that_is_spent_ends_repetition_for_all_clients_that_share_it() 
     assert_eq!(other.jobs().await.expect_err("it fails").attempts(), 1);
     assert_eq!(one.jobs().await.expect_err("it fails").attempts(), 1);
     assert_eq!(server.sent().await.len(), 5);
-    // Calls that succeed earn it back.
+    // Successful calls refill the budget.
     for _ in 0..5 {
         other.job("j1").info().await?;
     }

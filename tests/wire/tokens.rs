@@ -1,4 +1,4 @@
-//! Tokens: asked for when needed, used by many tasks, renewed, and never asked for where nobody gives any.
+//! Tokens are requested when needed, shared by many tasks, renewed, and never requested from servers that issue none.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use crate::mock::{
 };
 use crate::sent::{Fields, fields};
 
-/// A token with these claims.
+/// Creates a token with these claims.
 fn jwt(claims: Value) -> String {
     let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.signature", encode(json!({"alg": "HS256"})), encode(claims))
@@ -25,20 +25,20 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs()
 }
 
-/// The tokens that the calls of an operation carried.
+/// Returns the tokens in the requests for an operation.
 async fn tokens_sent(server: &Server, operation: &str) -> Vec<String> {
     let sent = server.sent_to(operation).await;
     sent.iter().map(|sent| sent.field("token").unwrap_or_default()).collect()
 }
 
-/// A server that gives one token after the other, and takes any.
+/// Starts a server that issues these tokens in order, and accepts any token.
 async fn server_giving<const N: usize>(tokens: [&str; N]) -> Server {
     let server = Server::answering(GENERATE_TOKEN, in_turn(tokens.map(token))).await;
     server.on(JOBS, no_jobs()).await;
     server
 }
 
-/// Refuses one token, takes all others.
+/// Refuses one token, accepts all others.
 fn refusing(expired: &'static str) -> impl Fn(&Request) -> ResponseTemplate + Send + Sync {
     move |request: &Request| {
         let form: Fields = serde_urlencoded::from_bytes(&request.body).expect("a form");
@@ -273,7 +273,7 @@ async fn on_premise_sends_the_literal_token_without_asking_for_one() -> Outcome 
 
 #[tokio::test]
 async fn a_token_that_has_expired_is_renewed_before_it_is_used() -> Outcome {
-    // It lived for a microsecond.
+    // It was valid for a microsecond.
     let expired = jwt(json!({"iat": 0.0, "exp": 0.000_001}));
     let server = server_giving([&expired, "t2"]).await;
     let client = server.client_with_secret_key();
@@ -296,7 +296,7 @@ async fn a_token_is_kept_as_long_as_it_lives() -> Outcome {
 
 #[tokio::test]
 async fn a_token_that_has_ended_by_the_local_clock_alone_is_used_until_it_is_refused() -> Outcome {
-    // It does not tell when it was issued, and the local clock may be wrong.
+    // It does not contain the time of issue, and the local clock may be wrong.
     let ended = jwt(json!({"exp": now() - 60}));
     let server = server_giving([&ended, "t2"]).await;
     let client = server.client_with_secret_key();
@@ -349,7 +349,7 @@ async fn a_token_is_renewed_while_the_client_lives_when_its_time_has_passed() ->
 async fn a_dropped_call_leaves_the_next_one_to_ask_for_the_token() -> Outcome {
     let server = server_giving(["t1"]).await;
     let client = server.client_with_secret_key();
-    // Polled once: far enough to stand in line for the token, not far enough to have it.
+    // It is polled once: far enough to queue for the token, not far enough to obtain it.
     assert!(futures_util::FutureExt::now_or_never(client.jobs()).is_none());
     client.jobs().await?;
     assert_eq!(tokens_sent(&server, JOBS).await, ["t1"]);

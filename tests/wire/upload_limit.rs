@@ -1,4 +1,4 @@
-//! What is over the upload limit is refused before anything is sent.
+//! Uploads over the limit are refused before anything is sent.
 
 use std::fs::File;
 
@@ -20,7 +20,7 @@ async fn a_file_a_byte_over_the_default_is_refused_and_nothing_is_sent() -> Outc
     let server = Server::answering(SUBMIT, state("create")).await;
     let home = tempfile::tempdir()?;
     let path = home.path().join("huge.sql");
-    // Sparse: it takes no room on the disk.
+    // The file is sparse, so it takes no space on the disk.
     File::create(&path)?.set_len(DEFAULT + 1)?;
     let error = server.client_with_secret_key().submit(Vendor::Oracle).file(&path).await.expect_err("too large");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
@@ -49,7 +49,7 @@ async fn files_of_exactly_the_limit_are_sent() -> Outcome {
 async fn a_directory_that_is_over_the_limit_even_as_a_zip_is_refused_by_name() -> Outcome {
     let server = Server::answering(SUBMIT, state("create")).await;
     let home = tempfile::tempdir()?;
-    // What cannot be made smaller: multiples of a large prime, in eights.
+    // The content cannot be compressed: multiples of a large prime, in groups of eight bytes.
     let noise: Vec<u8> = (1..20_000_u64).flat_map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes()).collect();
     std::fs::write(home.path().join("a.sql"), noise)?;
     let error = limited(&server, 1_000).submit(Vendor::Oracle).path(home.path()).await.expect_err("too large");
@@ -81,7 +81,7 @@ async fn the_limit_holds_for_uploads_of_the_generated_client() {
 
 #[tokio::test]
 async fn the_limit_may_be_raised() -> Outcome {
-    // Nobody listens there, so a refusal can only be one of the client.
+    // Nothing listens there, so only the client itself can refuse the upload.
     let home = tempfile::tempdir()?;
     let path = home.path().join("huge.sql");
     File::create(&path)?.set_len(DEFAULT + 1)?;

@@ -1,4 +1,4 @@
-//! Files on their way to the server: their names, their parts, their length.
+//! Uploads: file names, multipart parts, and lengths.
 
 use std::io::{Cursor, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ fn file(name: &str, content: &str) -> Part {
     Part { name: "sqlfiles".to_owned(), file_name: Some(name.to_owned()), content: content.into() }
 }
 
-/// Names and contents of what is in a zip.
+/// Returns the names and contents of the entries of a zip.
 fn members(zip: &[u8]) -> zip::result::ZipResult<Vec<(String, String)>> {
     let mut archive = ZipArchive::new(Cursor::new(zip))?;
     let mut members = Vec::new();
@@ -84,7 +84,7 @@ async fn a_file_name_with_a_line_break_cannot_add_a_line_to_the_head_of_its_part
 async fn the_bytes_of_a_file_arrive_as_they_are() -> Outcome {
     let server = server().await;
     let home = tempfile::tempdir()?;
-    // Neither text, nor anything that looks like the end of a part.
+    // The bytes are neither text nor anything that looks like the end of a part.
     let content: Vec<u8> = (0..=255).chain(*b"\r\n--\r\n--x--\r\n").cycle().take(300_000).collect();
     let path = write(home.path(), "odd.sql", &content)?;
     server.client().submit(Vendor::Oracle).file(path).sql("m.sql", content.clone()).await?;
@@ -213,7 +213,7 @@ async fn a_submit_that_is_answered_without_a_job_is_told() {
 
 #[tokio::test]
 async fn a_proxy_that_refuses_an_upload_before_its_end_is_heard() -> Outcome {
-    // As nginx does past its client_max_body_size: it answers at once, and goes on reading for a while.
+    // This is what nginx does over its client_max_body_size: it responds at once, and continues to read for a while.
     let server = RawServer::start(|mut connection| async move {
         connection.head().await?;
         let html = "<html>413 Request Entity Too Large</html>";
@@ -229,12 +229,12 @@ async fn a_proxy_that_refuses_an_upload_before_its_end_is_heard() -> Outcome {
     Ok(())
 }
 
-/// Reads most of an upload slowly, so that it takes longer than [`PATIENCE`], then takes it.
+/// Reads most of an upload slowly, so that it takes longer than [`PATIENCE`], then accepts it.
 async fn read_slowly(mut connection: Connection) -> std::io::Result<()> {
     const PIECE: usize = 1 << 20;
     connection.head().await?;
     let mut piece = vec![0; PIECE];
-    // The last pieces are left to whoever closes the connection: how much came with the head is not counted.
+    // The rest is left to the code that closes the connection: the bytes that came with the head are not counted.
     for number in 0..SLOW / PIECE - 2 {
         if number < (SLOW - BUFFERED) / PIECE {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -247,10 +247,10 @@ async fn read_slowly(mut connection: Connection) -> std::io::Result<()> {
 }
 
 const SLOW: usize = 32 << 20;
-/// More than the buffers of a connection hold. What is in them counts as sent, so that it is read at once: on a busy
-/// machine the pauses between its pieces would add up to the timeout.
+/// A size that exceeds the buffers of a connection. Buffered bytes count as sent, so they are read at once: on a busy
+/// machine the pauses between the reads would add up to the timeout.
 const BUFFERED: usize = 8 << 20;
-/// Half of what the upload takes.
+/// Half of the time that the upload takes.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 #[tokio::test]
@@ -265,7 +265,7 @@ async fn a_file_from_disk_may_take_longer_to_send_than_the_answer_timeout() -> O
 
 #[tokio::test]
 async fn sql_from_memory_may_take_longer_to_send_than_the_answer_timeout() -> Outcome {
-    // The timeout counts from the last byte sent, wherever the bytes come from.
+    // The timeout starts with the last byte sent, wherever the bytes come from.
     let server = RawServer::start(read_slowly).await?;
     let client = server.builder().response_timeout(PATIENCE).build()?;
     client.submit(Vendor::Oracle).sql("large.sql", vec![b' '; SLOW]).await?;

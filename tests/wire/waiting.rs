@@ -11,17 +11,17 @@ use crate::Outcome;
 use crate::mock::{SUBMIT, SUMMARY, Server, failure, in_turn, page, state, success};
 use crate::raw_server::RawServer;
 
-/// Longer than any test: what waits for it never ends.
+/// A duration that exceeds any test and stands for *never*.
 const EVER: Duration = Duration::from_secs(3600);
 
-/// What takes this long has gone wrong.
+/// The time after which a test counts as hung.
 const TOO_LONG: Duration = Duration::from_secs(10);
 
 async fn server<const N: usize>(answers: [ResponseTemplate; N]) -> Server {
     Server::answering(SUMMARY, in_turn(answers)).await
 }
 
-/// The states that a watch gives, as text, to the end of it.
+/// Returns the statuses that a watch yields, as text, up to its end.
 async fn watched(server: &Server) -> sqlflow_client::Result<Vec<String>> {
     let mut states = server.client().job("j1").watch();
     let mut seen = Vec::new();
@@ -168,7 +168,7 @@ async fn a_deadline_carries_the_job_and_says_that_it_still_runs() -> Outcome {
     let id = error.job_id().ok_or("an id")?;
     let text = error.to_string();
     assert!(text.contains("j1") && text.contains("still running") && text.contains("last seen: running"), "{text}");
-    // With it, the job is picked up again.
+    // The ID in the error is enough to continue with the job.
     server.client().job(id.clone()).info().await?;
     Ok(())
 }
