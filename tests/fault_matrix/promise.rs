@@ -115,7 +115,7 @@ fn read(call: Call, effect: Effect, turns: Turns) -> Promise {
         }
         Effect::Unreadable(kind) => Promise::failed(kind, 1).if_done(done),
         Effect::Failure { handled } => Promise::failed(ErrorKind::Server, 1).if_done(done && handled),
-        _ => unreachable!("{effect:?} is promised alike for all calls, or befalls uploads alone"),
+        _ => unreachable!("{effect:?} has the same promise for all calls, or applies to uploads only"),
     }
 }
 
@@ -142,7 +142,7 @@ fn watch(effect: Effect, turns: Turns) -> Promise {
         Effect::TooLate { .. } => passing(ErrorKind::Timeout),
         Effect::BreaksOff { .. } => passing(ErrorKind::Interrupted),
         Effect::Failure { .. } => passing(ErrorKind::Server),
-        _ => unreachable!("{effect:?} is promised alike for all calls, or befalls uploads alone"),
+        _ => unreachable!("{effect:?} has the same promise for all calls, or applies to uploads only"),
     }
 }
 
@@ -158,7 +158,7 @@ fn change(effect: Effect, turns: Turns) -> Promise {
         Effect::BreaksOff { .. } => Promise::failed(ErrorKind::Interrupted, 1).if_done(true),
         Effect::Unreadable(kind) => Promise::failed(kind, 1).if_done(true),
         Effect::Failure { handled } => Promise::failed(ErrorKind::Server, 1).if_done(handled),
-        _ => unreachable!("{effect:?} is promised alike for all calls"),
+        _ => unreachable!("{effect:?} has the same promise for all calls"),
     }
 }
 

@@ -175,7 +175,7 @@ async fn a_run_dropped_anywhere_is_gone_on_with_and_submits_nothing_twice() {
             for _ in 0..polls {
                 let next = std::pin::pin!(run.try_next());
                 // The run goes as far as it can without waiting, then continues for a moment:
-            // each time it stops somewhere else.
+                // each time it stops somewhere else.
                 let _waiting = tokio::time::timeout(Duration::from_millis(polls % 7), next).await;
             }
         }
