@@ -84,7 +84,7 @@ async fn a_certificate_of_an_unknown_authority_is_refused_before_anything_is_sen
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_is_not_tried_again() {
+async fn an_untrusted_certificate_is_not_retried() {
     let (url, _, connections) = counting_server_of_a_private_authority(NO_JOBS).await;
     let client = Client::builder(&url).tls_backend(TlsBackend::Rustls).without_proxy().build().unwrap();
     let error = client.jobs().await.unwrap_err();
@@ -111,7 +111,7 @@ async fn a_redirect_from_tls_to_plain_http_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_authority_that_was_added_is_trusted() {
+async fn an_added_authority_is_trusted() {
     for backend in BACKENDS {
         let (url, authority) = server_of_a_private_authority().await;
         let client =
@@ -121,7 +121,7 @@ async fn an_authority_that_was_added_is_trusted() {
 }
 
 #[tokio::test]
-async fn another_authority_does_not_vouch_for_the_server() {
+async fn an_unrelated_authority_does_not_make_the_server_trusted() {
     for backend in BACKENDS {
         let (url, _) = server_of_a_private_authority().await;
         let (_, other) = server_of_a_private_authority().await;
@@ -132,7 +132,7 @@ async fn another_authority_does_not_vouch_for_the_server() {
 }
 
 #[tokio::test]
-async fn a_host_without_tls_is_told_from_one_that_is_down() {
+async fn a_host_without_tls_is_distinguished_from_one_that_is_down() {
     let client = Client::builder("https://127.0.0.1").tls_backend(TlsBackend::None).build();
     assert_eq!(client.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
@@ -149,7 +149,7 @@ async fn plain_server() -> (String, tokio::task::JoinHandle<String>) {
 }
 
 #[tokio::test]
-async fn a_proxy_is_asked_in_place_of_the_server() {
+async fn a_proxy_receives_the_requests_for_the_server() {
     let (proxy, asked) = plain_server().await;
     let client = Client::builder("http://sqlflow.invalid:8165").proxy(format!("http://{proxy}")).build().unwrap();
     client.jobs().await.unwrap();

@@ -36,7 +36,7 @@ async fn a_batch_that_is_killed_a_hundred_times_submits_nothing_twice_and_loses_
     let home = tempfile::tempdir().unwrap();
     let mut kills = 0;
     while kills < KILLS {
-        let status = killed_soon(&emulator, home.path()).await;
+        let status = run_until_killed(&emulator, home.path()).await;
         assert!(status.signal() == Some(SIGKILL) || status.success(), "a child failed by itself: {status}");
         assert!(status.signal() == Some(SIGKILL), "all was done after {kills} kills: {PIECES} pieces are too few");
         kills += 1;
@@ -100,7 +100,7 @@ fn child(emulator: &Emulator, home: &Path) -> Child {
 ///
 /// In every other run, requests for the list of jobs are not counted: a run begins with them, and would otherwise get
 /// no further.
-async fn killed_soon(emulator: &Emulator, home: &Path) -> ExitStatus {
+async fn run_until_killed(emulator: &Emulator, home: &Path) -> ExitStatus {
     let lists_count = fastrand::bool();
     let counted = || {
         let counts = |operation| lists_count || operation != Some("displayUserJobsSummary");

@@ -25,9 +25,9 @@ const PASSWORD: &str = r#"p4"ss\of the d4tab4se&"#;
 
 /// The bytes that the client sent, with one entry per connection.
 #[derive(Clone, Default)]
-struct Tap(Arc<Mutex<Vec<Vec<u8>>>>);
+struct WireTap(Arc<Mutex<Vec<Vec<u8>>>>);
 
-impl Tap {
+impl WireTap {
     /// Forwards connections to a server and records everything that is sent to it.
     async fn before(&self, server: String) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -86,9 +86,9 @@ fn requests(mut bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
 
 /// The log of the process, at its lowest level.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
-impl Log {
+impl CapturedLog {
     fn of_the_process() -> Self {
         let log = Self::default();
         let writer = log.clone();
@@ -105,7 +105,7 @@ impl Log {
     }
 }
 
-impl io::Write for Log {
+impl io::Write for CapturedLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -149,7 +149,7 @@ fn said_by(error: &Error) -> String {
 const REQUEST: &str = "{request}";
 
 /// Starts a server that sends the same response to every request, then closes the connection.
-async fn server_that_says(answer: String) -> String {
+async fn server_responding(answer: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -180,9 +180,9 @@ fn http(status: &str, body: &str) -> String {
 
 #[tokio::test]
 async fn no_secret_leaves_a_form_body() {
-    let log = Log::of_the_process();
+    let log = CapturedLog::of_the_process();
     let emulator = Emulator::builder().account("ann", SECRET_KEY).start().await.unwrap();
-    let tap = Tap::default();
+    let tap = WireTap::default();
     let url = tap.before(emulator.addr().to_string()).await;
     let builder = Client::builder(&url).credentials(Credentials::secret_key("ann", SECRET_KEY));
     let mut said = format!("{builder:?} {builder:#?}");
@@ -270,7 +270,7 @@ async fn failures(token: &str) -> String {
         "no HTTP at all".to_owned(),
         String::new(),
     ] {
-        let url = server_that_says(answer).await;
+        let url = server_responding(answer).await;
         for credentials in [Credentials::token("ann", token), Credentials::secret_key("ann", SECRET_KEY)] {
             let builder = hurried(&url).credentials(credentials).stall_timeout(Duration::from_secs(5));
             let client = builder.build().unwrap();
@@ -285,13 +285,13 @@ async fn failures(token: &str) -> String {
     let client = hurried(&url).credentials(Credentials::token("ann", token)).build().unwrap();
     for error in every_kind_of_call(&client).await {
         said += &said_by(&error);
-        said += &panic_over(error);
+        said += &panic_message(error);
     }
     said
 }
 
 /// Returns the panic message of a program that unwraps an error.
-fn panic_over(error: Error) -> String {
+fn panic_message(error: Error) -> String {
     let unwrapped = |failed: Result<(), Error>| failed.unwrap();
     let panic = std::panic::catch_unwind(AssertUnwindSafe(|| unwrapped(Err(error)))).unwrap_err();
     panic.downcast_ref::<String>().expect("a message").clone()
@@ -327,7 +327,7 @@ fn nothing() -> Error {
 #[tokio::test]
 async fn a_failed_job_that_repeats_the_password_does_not_show_it() {
     let info = r#"{"code":200,"data":{"jobId":"1","status":"fail","errorMessage":"ORA-01017: scott/tiger refused"}}"#;
-    let client = Client::builder(server_that_says(http("200 OK", info)).await).build().unwrap();
+    let client = Client::builder(server_responding(http("200 OK", info)).await).build().unwrap();
     let job = client.submit(Vendor::Oracle).sql("a.sql", "select 1").password("tiger").await.unwrap();
     let error = job.wait().await.unwrap_err();
     assert!(error.to_string().contains("ORA-01017") && !error.to_string().contains("tiger"), "{error}");
@@ -336,18 +336,18 @@ async fn a_failed_job_that_repeats_the_password_does_not_show_it() {
 #[tokio::test]
 async fn a_failed_job_that_repeats_the_token_does_not_show_it() {
     let info = r#"{"code":200,"data":{"jobId":"1","status":"fail","errorMessage":"cannot serve token=hush-t0ken"}}"#;
-    let url = server_that_says(http("200 OK", info)).await;
+    let url = server_responding(http("200 OK", info)).await;
     let client = Client::builder(url).credentials(Credentials::token("ann", "hush-t0ken")).build().unwrap();
     let error = client.job("1").wait().await.unwrap_err();
     assert!(error.to_string().contains("cannot serve") && !said_by(&error).contains("hush"), "{error}");
 }
 
 #[tokio::test]
-async fn a_new_token_in_an_answer_that_is_not_as_it_should_be_is_not_shown() {
+async fn a_new_token_in_a_malformed_response_is_not_shown() {
     for answer in
         [r#"{"code":"200","token":"fr3sh-t0ken"} and more"#, r#"{"code":["fr3sh-t0ken"],"token":"fr3sh-t0ken"}"#]
     {
-        let url = server_that_says(http("200 OK", answer)).await;
+        let url = server_responding(http("200 OK", answer)).await;
         let client = Client::builder(url).credentials(Credentials::secret_key("ann", SECRET_KEY)).build().unwrap();
         let error = client.jobs().await.unwrap_err();
         assert!(!said_by(&error).contains("fr3sh"), "{error:?}");
@@ -355,9 +355,9 @@ async fn a_new_token_in_an_answer_that_is_not_as_it_should_be_is_not_shown() {
 }
 
 #[tokio::test]
-async fn data_is_never_changed_for_looking_like_a_secret() {
+async fn data_that_looks_like_a_secret_is_never_changed() {
     let info = r#"{"code":200,"data":{"jobId":"analytics-1","jobName":"analytics nightly","status":"create"}}"#;
-    let client = Client::builder(server_that_says(http("200 OK", info)).await).build().unwrap();
+    let client = Client::builder(server_responding(http("200 OK", info)).await).build().unwrap();
     let job = client.submit(Vendor::Oracle).sql("a.sql", "select 1").password("analytics").await.unwrap();
     assert_eq!(job.id().as_str(), "analytics-1");
     assert_eq!(job.info().await.unwrap().name.as_deref(), Some("analytics nightly"));
@@ -379,7 +379,7 @@ fn requests_shown(token: &str) -> String {
 }
 
 /// Returns the token that was sent.
-fn token_of(tap: &Tap) -> String {
+fn token_of(tap: &WireTap) -> String {
     let requests = tap.requests();
     let forms = requests.iter().filter(|(head, _)| head.to_lowercase().contains("x-www-form-urlencoded"));
     let mut fields = forms.flat_map(|(_, body)| serde_urlencoded::from_bytes::<Vec<(String, String)>>(body).unwrap());

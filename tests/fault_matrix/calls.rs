@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sqlflow_client::api::types::GenerateSqlflowRequest;
 use sqlflow_client::{Client, JobId, Lineage, Result, Vendor};
 
-use crate::faults::Trouble;
+use crate::faults::FaultKind;
 
 /// A call of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +34,7 @@ pub(crate) enum Call {
 
 /// The class of a call, which decides what the docs promise for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Nature {
+pub(crate) enum CallClass {
     /// Repeating the call has the same effect as making it once.
     Read,
     /// The call polls at its own pace.
@@ -49,7 +49,7 @@ pub(crate) enum Nature {
 
 /// The value that a call returned.
 #[derive(Debug)]
-pub(crate) enum Taken {
+pub(crate) enum CallOutput {
     Nothing,
     /// A job that the call made.
     Job(JobId),
@@ -62,7 +62,7 @@ pub(crate) enum Taken {
 /// The name of the job that exists before a call.
 const NAME: &str = "nightly";
 /// The content of a file before an export replaces it.
-pub(crate) const OLD: &str = "as it was";
+pub(crate) const OLDER: &str = "as it was";
 /// The name of the file that an export writes.
 pub(crate) const FILE: &str = "lineage";
 const SQL: &str = "create view v as select a, b from t; insert into r select sum(a) from v";
@@ -91,7 +91,7 @@ impl Call {
     ];
 
     /// Returns the call as callers write it.
-    pub(crate) fn words(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Submit => "`submit`",
             Self::WithoutSuffix => "`submit` `without_suffix`",
@@ -134,18 +134,18 @@ impl Call {
         }
     }
 
-    pub(crate) fn nature(self) -> Nature {
+    pub(crate) fn class(self) -> CallClass {
         match self {
-            Self::Submit | Self::SubmitPersist => Nature::Submit,
-            Self::WithoutSuffix | Self::BatchOf => Nature::BlindSubmit,
-            Self::Delete | Self::Rerun => Nature::Change,
-            Self::Wait => Nature::Watch,
-            _ => Nature::Read,
+            Self::Submit | Self::SubmitPersist => CallClass::Submit,
+            Self::WithoutSuffix | Self::BatchOf => CallClass::BlindSubmit,
+            Self::Delete | Self::Rerun => CallClass::Change,
+            Self::Wait => CallClass::Watch,
+            _ => CallClass::Read,
         }
     }
 
     pub(crate) fn submits(self) -> bool {
-        matches!(self.nature(), Nature::Submit | Nature::BlindSubmit)
+        matches!(self.class(), CallClass::Submit | CallClass::BlindSubmit)
     }
 
     /// Returns `true` if the call changes something on the server.
@@ -180,38 +180,46 @@ impl Call {
     }
 
     /// Returns `true` if a fault can apply to the call and has its proper effect there.
-    pub(crate) fn can_meet(self, trouble: Trouble) -> bool {
-        match trouble {
-            Trouble::ResetUpload => self.submits(),
-            Trouble::UnknownStatus => {
+    pub(crate) fn can_meet(self, fault_kind: FaultKind) -> bool {
+        match fault_kind {
+            FaultKind::ResetUpload => self.submits(),
+            FaultKind::UnknownStatus => {
                 self.submits()
                     || matches!(
                         self,
                         Self::FindJob | Self::Jobs | Self::Info | Self::Wait | Self::Rerun | Self::SetOnTop
                     )
             }
-            Trouble::Vanish => self.needs_a_job() && !matches!(self, Self::BatchOf | Self::Token),
-            Trouble::ExpireToken => self != Self::Token,
+            FaultKind::Vanish => self.needs_a_job() && !matches!(self, Self::BatchOf | Self::Token),
+            FaultKind::ExpireToken => self != Self::Token,
             _ => true,
         }
     }
 
     /// Makes the call. `upload` is the input of submissions.
-    pub(crate) async fn make(self, client: &Client, job: &JobId, upload: Upload, directory: &Path) -> Result<Taken> {
+    pub(crate) async fn make(
+        self,
+        client: &Client,
+        job: &JobId,
+        upload: Upload,
+        directory: &Path,
+    ) -> Result<CallOutput> {
         let (file, job) = (directory.join(FILE), client.job(job.clone()));
         let Upload { name, bytes } = upload;
         let submit = || client.submit(Vendor::PostgreSql).name(NAME).sql(name, bytes.clone());
         let submit_persist = || client.submit_persist(Vendor::PostgreSql).name(NAME).sql(name, bytes.clone());
         Ok(match self {
-            Self::Submit => Taken::Job(submit().await?.id().clone()),
-            Self::WithoutSuffix => Taken::Job(submit().without_suffix().await?.id().clone()),
-            Self::SubmitPersist => Taken::Job(submit_persist().await?.id().clone()),
-            Self::BatchOf => Taken::Job(submit_persist().batch_of(job.id().clone()).await?.id().clone()),
-            Self::FindJob => Taken::Listed(client.find_job(NAME).await?.is_some_and(|found| found.id() == job.id())),
-            Self::Jobs => Taken::Listed(client.jobs().await?.jobs.iter().any(|one| one.id == *job.id())),
-            Self::Info => Taken::Listed(!job.info().await?.status.is_final()),
-            Self::Wait => Taken::Listed(job.wait().await?.info().status.has_result()),
-            Self::Lineage => Taken::Lineage(Box::new(job.lineage().await?)),
+            Self::Submit => CallOutput::Job(submit().await?.id().clone()),
+            Self::WithoutSuffix => CallOutput::Job(submit().without_suffix().await?.id().clone()),
+            Self::SubmitPersist => CallOutput::Job(submit_persist().await?.id().clone()),
+            Self::BatchOf => CallOutput::Job(submit_persist().batch_of(job.id().clone()).await?.id().clone()),
+            Self::FindJob => {
+                CallOutput::Listed(client.find_job(NAME).await?.is_some_and(|found| found.id() == job.id()))
+            }
+            Self::Jobs => CallOutput::Listed(client.jobs().await?.jobs.iter().any(|one| one.id == *job.id())),
+            Self::Info => CallOutput::Listed(!job.info().await?.status.is_final()),
+            Self::Wait => CallOutput::Listed(job.wait().await?.info().status.has_result()),
+            Self::Lineage => CallOutput::Lineage(Box::new(job.lineage().await?)),
             Self::FullJsonFile => {
                 job.export_full_lineage_as_json().to_file(&file).await?;
                 written(&file)
@@ -220,31 +228,31 @@ impl Call {
                 job.export_full_lineage_as_csv().to_file(&file).await?;
                 written(&file)
             }
-            Self::CsvBytes => Taken::Bytes(job.export_full_lineage_as_csv().bytes().await?),
-            Self::Graphml => Taken::Bytes(job.export_lineage_as_graphml().bytes().await?),
+            Self::CsvBytes => CallOutput::Bytes(job.export_full_lineage_as_csv().bytes().await?),
+            Self::Graphml => CallOutput::Bytes(job.export_lineage_as_graphml().bytes().await?),
             Self::Stream => {
                 let (mut stream, mut whole) = (job.export_full_lineage_as_json().stream().await?, Vec::new());
                 while let Some(piece) = stream.try_next().await? {
                     whole.extend_from_slice(&piece);
                 }
-                Taken::Bytes(whole.into())
+                CallOutput::Bytes(whole.into())
             }
-            Self::Delete => job.delete().await.map(|()| Taken::Nothing)?,
-            Self::Rerun => job.rerun().await.map(|()| Taken::Nothing)?,
-            Self::SetOnTop => job.set_on_top(true).await.map(|()| Taken::Nothing)?,
+            Self::Delete => job.delete().await.map(|()| CallOutput::Nothing)?,
+            Self::Rerun => job.rerun().await.map(|()| CallOutput::Nothing)?,
+            Self::SetOnTop => job.set_on_top(true).await.map(|()| CallOutput::Nothing)?,
             Self::Analysis => {
                 let mut form = GenerateSqlflowRequest::new(Vendor::PostgreSql);
                 form.sqltext = Some(SQL.to_owned());
-                Taken::Lineage(Box::new(client.api().generate_sqlflow(&form).await?.into_data()?))
+                CallOutput::Lineage(Box::new(client.api().generate_sqlflow(&form).await?.into_data()?))
             }
             // Any call that needs a token does.
-            Self::Token => client.jobs().await.map(|_| Taken::Nothing)?,
+            Self::Token => client.jobs().await.map(|_| CallOutput::Nothing)?,
         })
     }
 }
 
-fn written(file: &Path) -> Taken {
-    Taken::Bytes(std::fs::read(file).expect("a file that was exported to is there").into())
+fn written(file: &Path) -> CallOutput {
+    CallOutput::Bytes(std::fs::read(file).expect("a file that was exported to is there").into())
 }
 
 /// The input of a submission.

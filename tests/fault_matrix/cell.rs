@@ -10,13 +10,13 @@ use sqlflow_client::job::{Polling, Settling};
 use sqlflow_client::retry::{Attempt, Backoff, RetryPolicy};
 use sqlflow_client::{Client, Credentials, Error, ErrorKind, JobId};
 
-use crate::calls::{self, Call, FILE, OLD, Taken, Upload};
-use crate::faults::{ANSWER_TIMEOUT, LONG_UPLOAD, Trouble, Turns};
+use crate::calls::{self, Call, CallOutput, FILE, OLDER, Upload};
+use crate::faults::{FaultKind, LONG_UPLOAD, RESPONSE_TIMEOUT, Recurrence};
 use crate::promise::{ATTEMPTS, Promise};
 
 /// The result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum CallOutcome {
     /// The expected value.
     Ok,
     /// A list without the job.
@@ -31,7 +31,7 @@ pub(crate) enum Outcome {
 /// The result of a call and its traces on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Observation {
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: CallOutcome,
     /// The number of requests for the operation of the call that reached the server.
     pub(crate) requests: usize,
     /// The number of times that the server carried out the operation.
@@ -49,7 +49,7 @@ pub(crate) struct Observation {
 /// connection.
 static MEASURED: LazyLock<reqwest::Client> = LazyLock::new(connections);
 /// The connections for the calls that are not measured.
-static BESIDE: LazyLock<reqwest::Client> = LazyLock::new(connections);
+static UNMEASURED: LazyLock<reqwest::Client> = LazyLock::new(connections);
 
 fn connections() -> reqwest::Client {
     // It fails if the other client has installed it already.
@@ -61,14 +61,14 @@ fn connections() -> reqwest::Client {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cell {
     pub(crate) call: Call,
-    pub(crate) trouble: Trouble,
-    pub(crate) turns: Turns,
+    pub(crate) fault_kind: FaultKind,
+    pub(crate) recurrence: Recurrence,
 }
 
 impl Cell {
     pub(crate) async fn observe(self) -> Observation {
         let emulator = Arc::new(self.emulator().await);
-        let other = Client::builder(emulator.url()).http_client(BESIDE.clone()).credentials(self.credentials());
+        let other = Client::builder(emulator.url()).http_client(UNMEASURED.clone()).credentials(self.credentials());
         let other = other.polling(Polling::every(Duration::from_millis(5))).build().expect("a client");
         let job = self.prepared(&other).await;
         let homes = [tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory")];
@@ -76,13 +76,13 @@ impl Cell {
         let truth = if self.call.takes_lineage() {
             self.call.make(&other, &job, Upload::small(), there).await.expect("the truth")
         } else {
-            Taken::Nothing
+            CallOutput::Nothing
         };
         if self.call == Call::CsvFile {
-            std::fs::write(here.join(FILE), OLD).expect("a file to replace");
+            std::fs::write(here.join(FILE), OLDER).expect("a file to replace");
         }
-        let upload = match self.trouble {
-            Trouble::ResetUpload => Upload::long(LONG_UPLOAD),
+        let upload = match self.fault_kind {
+            FaultKind::ResetUpload => Upload::long(LONG_UPLOAD),
             _ => Upload::small(),
         };
 
@@ -90,12 +90,12 @@ impl Cell {
         elsewhere.set_nonblocking(true).expect("not blocking");
         self.inject(&emulator, &elsewhere);
         let before = emulator.requests().len();
-        let taken = self.call.make(&self.client(&emulator), &job, upload, here).await;
+        let output = self.call.make(&self.client(&emulator), &job, upload, here).await;
         let done = self.times_done(&emulator).await;
         let requests = emulator.requests().split_off(before);
         let count = |operation| requests.iter().filter(|request| request.operation == Some(operation)).count();
         let mut observation = Observation {
-            outcome: self.outcome(&taken, &truth, &emulator),
+            outcome: self.outcome(&output, &truth, &emulator),
             requests: count(self.call.operation()),
             done,
             tokens: count("generateToken"),
@@ -110,8 +110,8 @@ impl Cell {
         }
         let violations = [
             elsewhere.accept().is_ok().then(|| "a request went to another host".to_owned()),
-            self.wrong_files(here, &taken),
-            taken.as_ref().err().and_then(|error| wrong_error(self.call, error)),
+            self.wrong_files(here, &output),
+            output.as_ref().err().and_then(|error| wrong_error(self.call, error)),
         ];
         observation.violations.extend(violations.into_iter().flatten());
         observation
@@ -125,7 +125,7 @@ impl Cell {
             _ => Duration::from_millis(1),
         };
         let builder = Emulator::builder().time_in_create(Duration::from_millis(1)).time_in_running(running);
-        builder.gzip(self.trouble == Trouble::Gzip).start().await.expect("an emulator")
+        builder.gzip(self.fault_kind == FaultKind::Gzip).start().await.expect("an emulator")
     }
 
     /// Returns credentials. If connections are refused, requesting a token would fail before the call itself.
@@ -134,7 +134,7 @@ impl Cell {
     }
 
     fn needs_no_token(self) -> bool {
-        self.trouble == Trouble::Refuse && self.call != Call::Token
+        self.fault_kind == FaultKind::Refuse && self.call != Call::Token
     }
 
     /// Makes the job that exists before the call, if the call needs one.
@@ -151,39 +151,39 @@ impl Cell {
 
     fn inject(self, emulator: &Emulator, elsewhere: &TcpListener) {
         let elsewhere = format!("http://{}/", elsewhere.local_addr().expect("an address"));
-        let fault = match (self.trouble, self.call, self.turns) {
+        let fault = match (self.fault_kind, self.call, self.recurrence) {
             // A wait consults no retry policy, which would otherwise end the fault.
-            (Trouble::Refuse, Call::Wait, Turns::Once) => Some(Fault::refuse(Duration::from_millis(30))),
-            _ => self.trouble.fault(&elsewhere),
+            (FaultKind::Refuse, Call::Wait, Recurrence::Once) => Some(Fault::refuse(Duration::from_millis(30))),
+            _ => self.fault_kind.fault(&elsewhere),
         };
         let Some(fault) = fault else { return };
         let fault = fault.on(self.call.operation());
-        emulator.inject(if self.turns == Turns::Once { fault.times(1) } else { fault });
+        emulator.inject(if self.recurrence == Recurrence::Once { fault.times(1) } else { fault });
     }
 
     /// Creates a client that has sent nothing yet and retries quickly. Timeouts are short only in cells that need them
     /// to expire: in all others, a slow machine must not make them expire.
     fn client(self, emulator: &Arc<Emulator>) -> Client {
         let polling = Polling::every(Duration::from_millis(5)).max_outage(Duration::from_millis(400));
-        let window = Duration::from_millis(if self.trouble == Trouble::Late { 800 } else { 150 });
+        let window = Duration::from_millis(if self.fault_kind == FaultKind::Late { 800 } else { 150 });
         let builder = Client::builder(emulator.url())
             .credentials(self.credentials())
             .polling(polling)
             .settling(Settling::new().window(window).max_lookups(3));
         let backoff = Backoff::new().max_attempts(ATTEMPTS).base_delay(Duration::from_millis(1));
         let backoff = backoff.max_delay(Duration::from_millis(5)).max_retry_after(Duration::from_secs(10));
-        let builder = match (self.trouble, self.turns) {
-            (Trouble::Refuse, Turns::Once) => builder.retry(Listening(Arc::clone(emulator))),
+        let builder = match (self.fault_kind, self.recurrence) {
+            (FaultKind::Refuse, Recurrence::Once) => builder.retry(RestoringPolicy(Arc::clone(emulator))),
             _ => builder.retry(backoff),
         };
-        let builder = match self.trouble {
+        let builder = match self.fault_kind {
             // Only the client's own HTTP client decides about redirects.
-            Trouble::Redirect => builder,
+            FaultKind::Redirect => builder,
             _ => builder.http_client(MEASURED.clone()),
         };
-        let builder = match self.trouble {
-            Trouble::Silence => builder.response_timeout(ANSWER_TIMEOUT),
-            Trouble::Stall(_) => builder.stall_timeout(Duration::from_millis(200)),
+        let builder = match self.fault_kind {
+            FaultKind::Silence => builder.response_timeout(RESPONSE_TIMEOUT),
+            FaultKind::Stall(_) => builder.stall_timeout(Duration::from_millis(200)),
             _ => builder,
         };
         builder.build().expect("a client")
@@ -200,7 +200,7 @@ impl Cell {
                 _ => 0,
             }
         };
-        if self.trouble == Trouble::Late && self.call.changes() {
+        if self.fault_kind == FaultKind::Late && self.call.changes() {
             for _ in 0..100 {
                 if times() > 0 {
                     break;
@@ -213,49 +213,51 @@ impl Cell {
         times()
     }
 
-    fn outcome(self, taken: &Result<Taken, Error>, truth: &Taken, emulator: &Emulator) -> Outcome {
-        match (taken, truth) {
-            (Err(error), _) => Outcome::Failed(error.kind()),
-            (Ok(Taken::Job(id)), _) if !emulator.jobs().iter().any(|job| job.id == id.as_str()) => Outcome::Garbled,
-            (Ok(Taken::Listed(false)), _) => Outcome::Without,
-            (Ok(Taken::Lineage(taken)), Taken::Lineage(truth)) if taken != truth => Outcome::Garbled,
-            (Ok(Taken::Bytes(taken)), Taken::Bytes(truth)) => {
+    fn outcome(self, output: &Result<CallOutput, Error>, truth: &CallOutput, emulator: &Emulator) -> CallOutcome {
+        match (output, truth) {
+            (Err(error), _) => CallOutcome::Failed(error.kind()),
+            (Ok(CallOutput::Job(id)), _) if !emulator.jobs().iter().any(|job| job.id == id.as_str()) => {
+                CallOutcome::Garbled
+            }
+            (Ok(CallOutput::Listed(false)), _) => CallOutcome::Without,
+            (Ok(CallOutput::Lineage(output)), CallOutput::Lineage(truth)) if output != truth => CallOutcome::Garbled,
+            (Ok(CallOutput::Bytes(output)), CallOutput::Bytes(truth)) => {
                 // A response that decompresses to more than expected ends with spaces.
-                let taken = if self.trouble == Trouble::SmallBomb { taken.trim_ascii_end() } else { taken };
-                let truth = if self.trouble == Trouble::SmallBomb { truth.trim_ascii_end() } else { truth };
-                match (taken == truth, truth.starts_with(taken)) {
-                    (true, _) => Outcome::Ok,
-                    (false, true) => Outcome::Cut,
-                    (false, false) => Outcome::Garbled,
+                let output = if self.fault_kind == FaultKind::SmallBomb { output.trim_ascii_end() } else { output };
+                let truth = if self.fault_kind == FaultKind::SmallBomb { truth.trim_ascii_end() } else { truth };
+                match (output == truth, truth.starts_with(output)) {
+                    (true, _) => CallOutcome::Ok,
+                    (false, true) => CallOutcome::Cut,
+                    (false, false) => CallOutcome::Garbled,
                 }
             }
-            _ => Outcome::Ok,
+            _ => CallOutcome::Ok,
         }
     }
 
     /// Checks that the file is complete or unchanged, and that no other file is left.
-    fn wrong_files(self, home: &Path, taken: &Result<Taken, Error>) -> Option<String> {
+    fn wrong_files(self, home: &Path, output: &Result<CallOutput, Error>) -> Option<String> {
         let entries = std::fs::read_dir(home).expect("a directory");
         let names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
         let expected = match self.call {
             Call::CsvFile => 1,
-            Call::FullJsonFile => usize::from(taken.is_ok()),
+            Call::FullJsonFile => usize::from(output.is_ok()),
             _ => 0,
         };
         if names.len() != expected || names.iter().any(|name| name != FILE) {
             return Some(format!("{names:?} are left"));
         }
-        let is_old = expected == 1 && std::fs::read(home.join(FILE)).expect("a file") == OLD.as_bytes();
-        let should_be = self.call == Call::CsvFile && taken.is_err();
+        let is_old = expected == 1 && std::fs::read(home.join(FILE)).expect("a file") == OLDER.as_bytes();
+        let should_be = self.call == Call::CsvFile && output.is_err();
         (is_old != should_be).then(|| format!("the file that was there was {}kept", if is_old { "" } else { "not " }))
     }
 
     /// Returns the number of tokens that the client should request: one, and another if the first is refused.
     fn tokens_promised(self, requests: usize) -> usize {
-        match (self.call, self.trouble) {
+        match (self.call, self.fault_kind) {
             (Call::Token, _) => requests,
             _ if self.needs_no_token() => 0,
-            (_, Trouble::ExpireToken) => 2,
+            (_, FaultKind::ExpireToken) => 2,
             _ => 1,
         }
     }
@@ -269,8 +271,10 @@ impl Cell {
             && observed.tokens == self.tokens_promised(observed.requests)
             && (asks_lists || promise.settled == (observed.lists > 0))
             && observed.violations.is_empty();
-        let Self { call, trouble, turns } = self;
-        (!kept).then(|| format!("{call:?} × {trouble:?} {turns:?}:\n  promised {promise:?}\n  observed {observed:?}"))
+        let Self { call, fault_kind, recurrence } = self;
+        (!kept).then(|| {
+            format!("{call:?} × {fault_kind:?} {recurrence:?}:\n  promised {promise:?}\n  observed {observed:?}")
+        })
     }
 }
 
@@ -286,9 +290,9 @@ fn wrong_error(call: Call, error: &Error) -> Option<String> {
 
 /// A retry policy that makes the server accept connections after the first failure.
 #[derive(Debug)]
-struct Listening(Arc<Emulator>);
+struct RestoringPolicy(Arc<Emulator>);
 
-impl RetryPolicy for Listening {
+impl RetryPolicy for RestoringPolicy {
     fn pause(&self, failed: &Attempt<'_>) -> Option<Duration> {
         self.0.clear_faults();
         (failed.number() < ATTEMPTS).then_some(Duration::from_millis(1))

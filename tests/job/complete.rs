@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use super::sqlflow;
 
 #[tokio::test]
-async fn every_operation_of_the_description_is_known_to_the_emulator() {
+async fn the_emulator_knows_every_operation_of_the_description() {
     let (_, emulator) = sqlflow().await;
     for operation in operations::ALL {
         let credentials = "userId=gudu%7C0123456789&token=token";

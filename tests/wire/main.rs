@@ -27,4 +27,4 @@ mod uploads;
 mod waiting;
 
 /// The result of a test, which passes unexpected errors on.
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+type TestResult = Result<(), Box<dyn std::error::Error>>;

@@ -9,7 +9,7 @@ use sqlflow_client::{Client, ClientBuilder, Credentials};
 use wiremock::matchers::{any, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use crate::sent::Sent;
+use crate::sent::SentRequest;
 
 /// The path of the API on a version 6 server.
 pub(crate) const BACKEND: &str = "/api/gspLive_backend";
@@ -79,18 +79,18 @@ impl Server {
     }
 
     /// Returns every request that arrived.
-    pub(crate) async fn sent(&self) -> Vec<Sent> {
-        self.0.received_requests().await.expect("requests are recorded").into_iter().map(Sent::from).collect()
+    pub(crate) async fn sent(&self) -> Vec<SentRequest> {
+        self.0.received_requests().await.expect("requests are recorded").into_iter().map(SentRequest::from).collect()
     }
 
     /// Returns every request for one operation.
-    pub(crate) async fn sent_to(&self, operation: &str) -> Vec<Sent> {
+    pub(crate) async fn sent_to(&self, operation: &str) -> Vec<SentRequest> {
         let full_path = format!("{BACKEND}{operation}");
         self.sent().await.into_iter().filter(|sent| sent.path() == full_path).collect()
     }
 
     /// Returns the only request that arrived.
-    pub(crate) async fn only(&self) -> Sent {
+    pub(crate) async fn only(&self) -> SentRequest {
         let mut sent = self.sent().await;
         assert_eq!(sent.len(), 1, "{sent:?}");
         sent.remove(0)
@@ -156,15 +156,15 @@ pub(crate) fn no_jobs() -> ResponseTemplate {
 
 /// Sends each response once, and the last one from then on.
 pub(crate) fn in_turn<const N: usize>(answers: [ResponseTemplate; N]) -> impl Respond + 'static {
-    InTurn { answers: answers.into(), next: AtomicUsize::new(0) }
+    ResponseSequence { answers: answers.into(), next: AtomicUsize::new(0) }
 }
 
-struct InTurn {
+struct ResponseSequence {
     answers: Vec<ResponseTemplate>,
     next: AtomicUsize,
 }
 
-impl Respond for InTurn {
+impl Respond for ResponseSequence {
     fn respond(&self, _: &Request) -> ResponseTemplate {
         let index = self.next.fetch_add(1, Ordering::SeqCst);
         self.answers[index.min(self.answers.len() - 1)].clone()

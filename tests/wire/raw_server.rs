@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::mock;
-use crate::sent::{Sent, find};
+use crate::sent::{SentRequest, find};
 
 pub(crate) struct RawServer {
     address: SocketAddr,
@@ -64,8 +64,8 @@ impl RawServer {
     }
 
     /// Returns every request that was read to its end.
-    pub(crate) fn sent(&self) -> Vec<Sent> {
-        self.requests.lock().expect("no test panics in here").iter().map(|bytes| Sent::parse(bytes)).collect()
+    pub(crate) fn sent(&self) -> Vec<SentRequest> {
+        self.requests.lock().expect("no test panics in here").iter().map(|bytes| SentRequest::parse(bytes)).collect()
     }
 }
 
@@ -90,7 +90,8 @@ impl Connection {
     pub(crate) async fn request(&mut self) -> io::Result<()> {
         let mut bytes = self.head().await?;
         let head_end = find(&bytes, b"\r\n\r\n").unwrap_or_default() + 4;
-        let length = Sent::parse(&bytes).header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let length =
+            SentRequest::parse(&bytes).header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
         while bytes.len() < head_end + length {
             self.more(&mut bytes).await?;
         }

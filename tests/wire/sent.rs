@@ -4,7 +4,7 @@ use wiremock::Request;
 
 /// A request as it arrived.
 #[derive(Debug)]
-pub(crate) struct Sent {
+pub(crate) struct SentRequest {
     pub(crate) method: String,
     /// The path and query.
     pub(crate) target: String,
@@ -14,7 +14,7 @@ pub(crate) struct Sent {
 
 /// A part of a multipart form.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Part {
+pub(crate) struct SentPart {
     pub(crate) name: String,
     pub(crate) file_name: Option<String>,
     pub(crate) content: Vec<u8>,
@@ -23,14 +23,14 @@ pub(crate) struct Part {
 /// Names and values, in an order that does not depend on the sender.
 pub(crate) type Fields = Vec<(String, String)>;
 
-/// Returns expected fields, to compare with [`Sent::form`] and [`Sent::fields`].
+/// Returns expected fields, to compare with [`SentRequest::form`] and [`SentRequest::fields`].
 pub(crate) fn fields<const N: usize>(expected: [(&str, &str); N]) -> Fields {
     let mut fields: Fields = expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     fields.sort();
     fields
 }
 
-impl Sent {
+impl SentRequest {
     /// Parses the bytes of a request.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
         let end = find(bytes, b"\r\n\r\n").expect("a request has a head");
@@ -77,7 +77,7 @@ impl Sent {
     }
 
     /// Returns the parts of the body, which has to be a multipart form.
-    pub(crate) fn parts(&self) -> Vec<Part> {
+    pub(crate) fn parts(&self) -> Vec<SentPart> {
         let kind = self.header("content-type").unwrap_or_default();
         let boundary = kind.strip_prefix("multipart/form-data; boundary=").expect("the body is a multipart form");
         let boundary = format!("\r\n--{boundary}");
@@ -104,12 +104,12 @@ impl Sent {
     }
 
     /// Returns the parts that are files.
-    pub(crate) fn files(&self) -> Vec<Part> {
+    pub(crate) fn files(&self) -> Vec<SentPart> {
         self.parts().into_iter().filter(|part| part.file_name.is_some()).collect()
     }
 }
 
-impl From<Request> for Sent {
+impl From<Request> for SentRequest {
     fn from(request: Request) -> Self {
         let query = request.url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let headers = request.headers.iter();
@@ -124,12 +124,12 @@ impl From<Request> for Sent {
     }
 }
 
-fn part(bytes: &[u8]) -> Part {
+fn part(bytes: &[u8]) -> SentPart {
     let end = find(bytes, b"\r\n\r\n").expect("a part has a head");
     let head = text(bytes[..end].to_vec());
     let disposition = head.lines().find_map(|line| line.strip_prefix("Content-Disposition: form-data; "));
     let disposition = disposition.expect("a part says what it is");
-    Part {
+    SentPart {
         name: quoted(disposition, "name=\"").expect("a part has a name"),
         file_name: quoted(disposition, "filename=\""),
         content: bytes[end + 4..].to_vec(),
