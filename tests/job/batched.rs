@@ -125,7 +125,7 @@ fn assert_one_job_each(emulator: &Emulator, count: usize) {
 }
 
 #[tokio::test]
-async fn thirty_submissions_are_thirty_jobs_with_their_exports_and_no_more_in_flight_than_allowed() {
+async fn thirty_submissions_make_thirty_exported_jobs_within_the_maximum_in_flight() {
     let (sqlflow, emulator) = sqlflow().await;
     let home = BatchDirectory::new();
     let pulled = Arc::new(AtomicUsize::new(0));

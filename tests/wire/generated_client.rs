@@ -63,7 +63,7 @@ async fn a_get_operation_has_its_parameters_user_and_token_in_the_query() -> Tes
 }
 
 #[tokio::test]
-async fn a_get_operation_that_answers_json_is_read() -> TestResult {
+async fn a_get_operation_with_a_json_response_is_read() -> TestResult {
     let server = server(UPSTREAM_GRAPH, empty_model()).await;
     let client = server.client_with_secret_key();
     let api = client.api();
