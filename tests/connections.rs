@@ -1,4 +1,5 @@
-//! Connections: TLS with the certificates of the platform or a private authority, a proxy, a client of the caller.
+//! Connections over TLS with the authorities of the platform or with added ones, through a proxy, and with the
+//! caller's own HTTP client.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,24 +13,24 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// Every TLS library that is built in.
+/// Every TLS library that is compiled in.
 const BACKENDS: &[TlsBackend] = &[
     TlsBackend::Rustls,
     #[cfg(feature = "native-tls")]
     TlsBackend::Native,
 ];
 
-/// A server over TLS whose certificate was issued by an authority nobody knows. Gives its URL and that authority.
+/// Starts a TLS server whose certificate was issued by a private authority. Returns its URL and that authority.
 async fn server_of_a_private_authority() -> (String, String) {
     let (url, authority, _) = counting_server_of_a_private_authority(NO_JOBS).await;
     (url, authority)
 }
 
-/// Responds with the given response, and counts the connections.
+/// Starts the same server with a given response. Also returns a counter of its connections.
 async fn counting_server_of_a_private_authority(says: &str) -> (String, String, Arc<AtomicUsize>) {
     let connections = Arc::<AtomicUsize>::default();
     let mut authority = CertificateParams::default();
-    // One name for both would make the certificate look as if it had issued itself.
+    // One name for both would make the certificate look self-signed.
     authority.distinguished_name.push(DnType::CommonName, "a private authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
@@ -58,11 +59,11 @@ async fn counting_server_of_a_private_authority(says: &str) -> (String, String, 
     (format!("https://localhost:{port}"), authority.pem(), connections)
 }
 
-/// An empty list of jobs.
+/// The body of an empty list of jobs.
 const NO_JOBS: &str =
     "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"code\":200,\"data\":{\"total\":0,\"jobDetails\":[]}}";
 
-/// Answers one request, and gives what was asked.
+/// Responds to one request, and returns the request.
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, says: &str) -> std::io::Result<String> {
     let mut request = vec![0; 1 << 16];
     let length = stream.read(&mut request).await?;
@@ -83,7 +84,7 @@ async fn a_certificate_of_an_unknown_authority_is_refused_before_anything_is_sen
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_is_not_tried_again() {
+async fn an_untrusted_certificate_is_not_retried() {
     let (url, _, connections) = counting_server_of_a_private_authority(NO_JOBS).await;
     let client = Client::builder(&url).tls_backend(TlsBackend::Rustls).without_proxy().build().unwrap();
     let error = client.jobs().await.unwrap_err();
@@ -110,7 +111,7 @@ async fn a_redirect_from_tls_to_plain_http_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_authority_that_was_added_is_trusted() {
+async fn an_added_authority_is_trusted() {
     for backend in BACKENDS {
         let (url, authority) = server_of_a_private_authority().await;
         let client =
@@ -120,7 +121,7 @@ async fn an_authority_that_was_added_is_trusted() {
 }
 
 #[tokio::test]
-async fn another_authority_does_not_vouch_for_the_server() {
+async fn an_unrelated_authority_does_not_make_the_server_trusted() {
     for backend in BACKENDS {
         let (url, _) = server_of_a_private_authority().await;
         let (_, other) = server_of_a_private_authority().await;
@@ -131,12 +132,12 @@ async fn another_authority_does_not_vouch_for_the_server() {
 }
 
 #[tokio::test]
-async fn a_host_without_tls_is_told_from_one_that_is_down() {
+async fn a_host_without_tls_is_distinguished_from_one_that_is_down() {
     let client = Client::builder("https://127.0.0.1").tls_backend(TlsBackend::None).build();
     assert_eq!(client.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
-/// A plain server for one request. Gives its address, and what it was asked.
+/// Starts a server without TLS for one request. Returns its address and the request that it receives.
 async fn plain_server() -> (String, tokio::task::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -148,7 +149,7 @@ async fn plain_server() -> (String, tokio::task::JoinHandle<String>) {
 }
 
 #[tokio::test]
-async fn a_proxy_is_asked_in_place_of_the_server() {
+async fn a_proxy_receives_the_requests_for_the_server() {
     let (proxy, asked) = plain_server().await;
     let client = Client::builder("http://sqlflow.invalid:8165").proxy(format!("http://{proxy}")).build().unwrap();
     client.jobs().await.unwrap();
@@ -159,7 +160,7 @@ async fn a_proxy_is_asked_in_place_of_the_server() {
 
 #[tokio::test]
 async fn a_client_of_the_callers_own_makes_the_requests() {
-    // The client of this crate turns reqwest's own choice of a provider off, so a caller chooses.
+    // This crate switches off the provider that reqwest would choose, so the caller has to choose one.
     let _ = ring::default_provider().install_default();
     let own = reqwest::Client::builder().user_agent("own/1").build().unwrap();
     let (address, asked) = plain_server().await;

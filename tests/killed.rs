@@ -1,6 +1,6 @@
-//! A batch whose process is killed, again and again, at any point: nothing is submitted twice, nothing is lost.
+//! A batch whose process is killed repeatedly, at any point, submits nothing twice and loses nothing.
 //!
-//! The server is an emulator in this process. The batch runs in a child, which is this test once more.
+//! The server is an emulator in this process. The batch runs in a child process, which runs this test again.
 
 #![cfg(unix)]
 
@@ -21,14 +21,14 @@ const HOME: &str = "KILLED_BATCH_HOME";
 
 const PIECES: usize = 200;
 const KILLS: usize = 100;
-/// A child is killed after fewer requests than this, so that each has a chance of getting on.
+/// The maximum number of requests before a child is killed, so that each child can make progress.
 const REQUESTS: usize = 18;
 const SIGKILL: i32 = 9;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_is_killed_a_hundred_times_submits_nothing_twice_and_loses_nothing() {
     if let (Ok(server), Ok(home)) = (std::env::var(SERVER), std::env::var(HOME)) {
-        // This is a child that was started below.
+        // This is a child process that was started below.
         return run(&client(&server), Path::new(&home)).await;
     }
     let quick = Duration::from_millis(1);
@@ -36,7 +36,7 @@ async fn a_batch_that_is_killed_a_hundred_times_submits_nothing_twice_and_loses_
     let home = tempfile::tempdir().unwrap();
     let mut kills = 0;
     while kills < KILLS {
-        let status = killed_soon(&emulator, home.path()).await;
+        let status = run_until_killed(&emulator, home.path()).await;
         assert!(status.signal() == Some(SIGKILL) || status.success(), "a child failed by itself: {status}");
         assert!(status.signal() == Some(SIGKILL), "all was done after {kills} kills: {PIECES} pieces are too few");
         kills += 1;
@@ -49,7 +49,7 @@ async fn a_batch_that_is_killed_a_hundred_times_submits_nothing_twice_and_loses_
     assert_all_is_there_once(&emulator, home.path()).await;
 }
 
-/// Runs the batch to its end, in this process.
+/// Runs the batch to its end in this process.
 async fn run(sqlflow: &Client, home: &Path) {
     let mut run = batch(sqlflow, home).run(submissions(sqlflow));
     while let Some(outcome) = run.try_next().await.unwrap() {
@@ -96,10 +96,11 @@ fn child(emulator: &Emulator, home: &Path) -> Child {
         .unwrap()
 }
 
-/// Runs a child until the server has had some number of its requests, then kills it a moment later.
+/// Runs a child until the server has received some of its requests, then kills it a moment later.
 ///
-/// Every other time, asking for the list of jobs does not count: it begins with that, and would not get further.
-async fn killed_soon(emulator: &Emulator, home: &Path) -> ExitStatus {
+/// In every other run, requests for the list of jobs are not counted: a run begins with them, and would otherwise get
+/// no further.
+async fn run_until_killed(emulator: &Emulator, home: &Path) -> ExitStatus {
     let lists_count = fastrand::bool();
     let counted = || {
         let counts = |operation| lists_count || operation != Some("displayUserJobsSummary");

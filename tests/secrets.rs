@@ -1,7 +1,7 @@
-//! Every byte the client sends and everything it prints, searched for what is secret.
+//! Searches every byte that the client sends and everything it prints for secrets.
 //!
-//! The client talks to an emulator through a wire tap. Everything else it can be made to say is said here too: `Debug`
-//! of all that holds a secret, errors with their causes, and the log of the whole process at its lowest level.
+//! The client talks to an emulator through a wire tap. The tests also provoke all other output: `Debug` of all types
+//! that hold a secret, errors with their causes, and the log of the whole process at its lowest level.
 
 #![allow(clippy::format_push_string, reason = "what was said is gathered in one text")]
 
@@ -23,12 +23,12 @@ use tokio::net::{TcpListener, TcpStream};
 const SECRET_KEY: &str = "k3y-0f-the-k1ngd0m/+=";
 const PASSWORD: &str = r#"p4"ss\of the d4tab4se&"#;
 
-/// The bytes that the client sent, one entry for each connection.
+/// The bytes that the client sent, with one entry per connection.
 #[derive(Clone, Default)]
-struct Tap(Arc<Mutex<Vec<Vec<u8>>>>);
+struct WireTap(Arc<Mutex<Vec<Vec<u8>>>>);
 
-impl Tap {
-    /// Passes connections on to a server and keeps what is sent to it.
+impl WireTap {
+    /// Forwards connections to a server and records everything that is sent to it.
     async fn before(&self, server: String) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -63,7 +63,7 @@ impl Tap {
         Ok(())
     }
 
-    /// Every request: its head, and its body.
+    /// Returns the head and body of every request.
     fn requests(&self) -> Vec<(String, Vec<u8>)> {
         let sent = self.0.lock().unwrap().clone();
         sent.into_iter().flat_map(|bytes| requests(&bytes)).collect()
@@ -86,9 +86,9 @@ fn requests(mut bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
 
 /// The log of the process, at its lowest level.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
-impl Log {
+impl CapturedLog {
     fn of_the_process() -> Self {
         let log = Self::default();
         let writer = log.clone();
@@ -105,7 +105,7 @@ impl Log {
     }
 }
 
-impl io::Write for Log {
+impl io::Write for CapturedLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -116,7 +116,7 @@ impl io::Write for Log {
     }
 }
 
-/// The ways a text can be written.
+/// Returns the encodings in which a text can appear.
 fn spellings(secret: &str) -> Vec<String> {
     let encoded = serde_urlencoded::to_string([("", secret)]).unwrap();
     vec![
@@ -145,11 +145,11 @@ fn said_by(error: &Error) -> String {
     text
 }
 
-/// A placeholder in the response of a server for the whole request, as it came and decoded.
+/// A placeholder for the whole request in a response, both as received and decoded.
 const REQUEST: &str = "{request}";
 
-/// A server that answers everything with the same text, then closes.
-async fn server_that_says(answer: String) -> String {
+/// Starts a server that sends the same response to every request, then closes the connection.
+async fn server_responding(answer: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -162,7 +162,7 @@ async fn server_that_says(answer: String) -> String {
                 .nth(1)
                 .and_then(|body| serde_urlencoded::from_str(body).ok())
                 .unwrap_or_default();
-            // The fields first: what is far behind in an answer is not shown anyway.
+            // The fields come first, because errors do not show the end of a long response anyway.
             let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let repeated =
                 format!("{} {}", fields.join(" "), request.rsplit("name=\"password\"").next().unwrap_or_default());
@@ -180,9 +180,9 @@ fn http(status: &str, body: &str) -> String {
 
 #[tokio::test]
 async fn no_secret_leaves_a_form_body() {
-    let log = Log::of_the_process();
+    let log = CapturedLog::of_the_process();
     let emulator = Emulator::builder().account("ann", SECRET_KEY).start().await.unwrap();
-    let tap = Tap::default();
+    let tap = WireTap::default();
     let url = tap.before(emulator.addr().to_string()).await;
     let builder = Client::builder(&url).credentials(Credentials::secret_key("ann", SECRET_KEY));
     let mut said = format!("{builder:?} {builder:#?}");
@@ -214,7 +214,7 @@ async fn no_secret_leaves_a_form_body() {
     assert!(bodies_with_token > 5 && requests.len() > 5, "the tap saw too little: {}", requests.len());
 }
 
-/// The main job and everything around it. Gives what it printed.
+/// Makes the most common calls for a job. Returns everything they printed.
 async fn main_job(client: &Client) -> String {
     let submit = client
         .submit(Vendor::Oracle)
@@ -246,14 +246,15 @@ async fn main_job(client: &Client) -> String {
     said
 }
 
-/// A builder whose clients repeat calls, and look for lost submits, without long pauses.
+/// Returns a builder whose clients retry calls, and look for lost submissions, without long pauses.
 fn hurried(url: &str) -> ClientBuilder {
     Client::builder(url)
         .retry(Backoff::new().max_attempts(3).base_delay(Duration::from_millis(1)))
         .settling(Settling::new().window(Duration::from_millis(5)).max_lookups(2))
 }
 
-/// Meets servers that fail in every way, some of which repeat what they were sent. Returns the texts of all errors.
+/// Makes calls to servers that fail in every way, some of which repeat the request. Returns everything that was
+/// printed.
 async fn failures(token: &str) -> String {
     let mut said = String::new();
     let envelope = format!(r#"{{"code":500,"error":"cannot serve {REQUEST}"}}"#);
@@ -269,7 +270,7 @@ async fn failures(token: &str) -> String {
         "no HTTP at all".to_owned(),
         String::new(),
     ] {
-        let url = server_that_says(answer).await;
+        let url = server_responding(answer).await;
         for credentials in [Credentials::token("ann", token), Credentials::secret_key("ann", SECRET_KEY)] {
             let builder = hurried(&url).credentials(credentials).stall_timeout(Duration::from_secs(5));
             let client = builder.build().unwrap();
@@ -278,19 +279,19 @@ async fn failures(token: &str) -> String {
             }
         }
     }
-    // Nobody listens here: the port was free a moment ago.
+    // Nothing listens on this port: it was free a moment ago.
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
     let client = hurried(&url).credentials(Credentials::token("ann", token)).build().unwrap();
     for error in every_kind_of_call(&client).await {
         said += &said_by(&error);
-        said += &panic_over(error);
+        said += &panic_message(error);
     }
     said
 }
 
-/// Returns the text that a program prints when it unwraps an error.
-fn panic_over(error: Error) -> String {
+/// Returns the panic message of a program that unwraps an error.
+fn panic_message(error: Error) -> String {
     let unwrapped = |failed: Result<(), Error>| failed.unwrap();
     let panic = std::panic::catch_unwind(AssertUnwindSafe(|| unwrapped(Err(error)))).unwrap_err();
     panic.downcast_ref::<String>().expect("a message").clone()
@@ -306,7 +307,7 @@ async fn every_kind_of_call(client: &Client) -> Vec<Error> {
         client.job("1").info().await.unwrap_err(),
         client.job("1").lineage().await.unwrap_err(),
         client.job("1").export_full_lineage_as_json().lineage().await.unwrap_err(),
-        // Those that carry a token in their URL, for want of a body.
+        // These carry a token in their URL because they have no body.
         api.download_parquet("1", None, None).await.err().unwrap_or_else(nothing),
         api.download_sub_job_file("1", "a.sql", None, None).await.err().unwrap_or_else(nothing),
         api.generate_token(&form)
@@ -318,7 +319,7 @@ async fn every_kind_of_call(client: &Client) -> Vec<Error> {
     ]
 }
 
-/// Stands for the error of a call that had none to give.
+/// Replaces the error of a call that succeeded.
 fn nothing() -> Error {
     "".parse::<Vendor>().unwrap_err()
 }
@@ -326,7 +327,7 @@ fn nothing() -> Error {
 #[tokio::test]
 async fn a_failed_job_that_repeats_the_password_does_not_show_it() {
     let info = r#"{"code":200,"data":{"jobId":"1","status":"fail","errorMessage":"ORA-01017: scott/tiger refused"}}"#;
-    let client = Client::builder(server_that_says(http("200 OK", info)).await).build().unwrap();
+    let client = Client::builder(server_responding(http("200 OK", info)).await).build().unwrap();
     let job = client.submit(Vendor::Oracle).sql("a.sql", "select 1").password("tiger").await.unwrap();
     let error = job.wait().await.unwrap_err();
     assert!(error.to_string().contains("ORA-01017") && !error.to_string().contains("tiger"), "{error}");
@@ -335,18 +336,18 @@ async fn a_failed_job_that_repeats_the_password_does_not_show_it() {
 #[tokio::test]
 async fn a_failed_job_that_repeats_the_token_does_not_show_it() {
     let info = r#"{"code":200,"data":{"jobId":"1","status":"fail","errorMessage":"cannot serve token=hush-t0ken"}}"#;
-    let url = server_that_says(http("200 OK", info)).await;
+    let url = server_responding(http("200 OK", info)).await;
     let client = Client::builder(url).credentials(Credentials::token("ann", "hush-t0ken")).build().unwrap();
     let error = client.job("1").wait().await.unwrap_err();
     assert!(error.to_string().contains("cannot serve") && !said_by(&error).contains("hush"), "{error}");
 }
 
 #[tokio::test]
-async fn a_new_token_in_an_answer_that_is_not_as_it_should_be_is_not_shown() {
+async fn a_new_token_in_a_malformed_response_is_not_shown() {
     for answer in
         [r#"{"code":"200","token":"fr3sh-t0ken"} and more"#, r#"{"code":["fr3sh-t0ken"],"token":"fr3sh-t0ken"}"#]
     {
-        let url = server_that_says(http("200 OK", answer)).await;
+        let url = server_responding(http("200 OK", answer)).await;
         let client = Client::builder(url).credentials(Credentials::secret_key("ann", SECRET_KEY)).build().unwrap();
         let error = client.jobs().await.unwrap_err();
         assert!(!said_by(&error).contains("fr3sh"), "{error:?}");
@@ -354,15 +355,15 @@ async fn a_new_token_in_an_answer_that_is_not_as_it_should_be_is_not_shown() {
 }
 
 #[tokio::test]
-async fn data_is_never_changed_for_looking_like_a_secret() {
+async fn data_that_looks_like_a_secret_is_never_changed() {
     let info = r#"{"code":200,"data":{"jobId":"analytics-1","jobName":"analytics nightly","status":"create"}}"#;
-    let client = Client::builder(server_that_says(http("200 OK", info)).await).build().unwrap();
+    let client = Client::builder(server_responding(http("200 OK", info)).await).build().unwrap();
     let job = client.submit(Vendor::Oracle).sql("a.sql", "select 1").password("analytics").await.unwrap();
     assert_eq!(job.id().as_str(), "analytics-1");
     assert_eq!(job.info().await.unwrap().name.as_deref(), Some("analytics nightly"));
 }
 
-/// `Debug` of the requests that hold secrets.
+/// Returns the `Debug` output of the requests that hold secrets.
 fn requests_shown(token: &str) -> String {
     let mut submit = types::SubmitUserJobRequest::new(Vendor::Oracle, "n");
     submit.password = Some(PASSWORD.into());
@@ -377,8 +378,8 @@ fn requests_shown(token: &str) -> String {
     format!("{submit:?} {persist:?} {key:?} {secrets:?} {credentials:?} {credentials:#?} {answer:?} {file:?}")
 }
 
-/// The token that was sent.
-fn token_of(tap: &Tap) -> String {
+/// Returns the token that was sent.
+fn token_of(tap: &WireTap) -> String {
     let requests = tap.requests();
     let forms = requests.iter().filter(|(head, _)| head.to_lowercase().contains("x-www-form-urlencoded"));
     let mut fields = forms.flat_map(|(_, body)| serde_urlencoded::from_bytes::<Vec<(String, String)>>(body).unwrap());

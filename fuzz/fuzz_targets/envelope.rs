@@ -1,5 +1,5 @@
-//! Any bytes as the answer of an operation: read or refused, never a panic or a hang, told in few words, and a job that
-//! was read is the same after a way through JSON.
+//! Reads any bytes as the response of an operation: they are read or refused, without a panic or a hang. Errors stay
+//! short, and a job that was read stays the same after a round trip through JSON.
 //!
 //! ```text
 //! mkdir -p fuzz/corpus/envelope && cd fuzz/corpus/envelope
@@ -10,7 +10,7 @@
 //! cd - && cargo +nightly fuzz run -s none envelope fuzz/corpus/envelope -- \
 //!     -dict=fuzz/envelope.dict -max_len=4096 -timeout=10 -runs=2000000
 //! ```
-//! There is no unsafe code to watch over, so that the fuzzer runs faster without a sanitizer.
+//! There is no unsafe code to check, so the fuzzer runs without a sanitizer, which is faster.
 
 #![no_main]
 
@@ -45,7 +45,7 @@ fuzz_target!(|body: &[u8]| {
     }
 });
 
-/// Does with a response what a client does.
+/// Reads a response as the client does.
 fn read<T: DeserializeOwned + Debug + Clone>(body: &[u8]) -> Option<T> {
     let envelope: Envelope<T> = serde_json::from_slice(body).ok()?;
     assert!(!format!("{envelope:?}").is_empty());
@@ -65,7 +65,7 @@ fn read<T: DeserializeOwned + Debug + Clone>(body: &[u8]) -> Option<T> {
     }
 }
 
-/// An error says what it says of a server in a few lines at most, however much the server said.
+/// Asserts that an error quotes a server in a few lines at most, however long the response was.
 fn is_short(error: &Error) {
     let text = error.to_string();
     assert!(!text.is_empty() && text.chars().count() < 1200, "{text}");
@@ -80,7 +80,8 @@ fn survives(job: &JobInfo) {
     assert!(again == *job || !kept.all(is_exact), "what was written is read as another job: {again:?} {job:?}");
 }
 
-/// Returns `true` if the value contains no fraction: `serde_json` reads fractions fast, and may be off by a digit.
+/// Returns `true` if the value contains no fraction: `serde_json` reads fractions fast, and may be off by the
+/// last digit.
 fn is_exact(value: &Value) -> bool {
     match value {
         Value::Number(number) => !number.is_f64(),

@@ -1,4 +1,4 @@
-//! The columns: every call of the client that asks its server something.
+//! The columns: every call of the client that sends a request.
 
 use std::path::Path;
 
@@ -6,9 +6,9 @@ use bytes::Bytes;
 use sqlflow_client::api::types::GenerateSqlflowRequest;
 use sqlflow_client::{Client, JobId, Lineage, Result, Vendor};
 
-use crate::faults::Trouble;
+use crate::faults::FaultKind;
 
-/// A call.
+/// A call of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Call {
     Submit,
@@ -32,38 +32,38 @@ pub(crate) enum Call {
     Rerun,
 }
 
-/// The promise that a call makes about repetition.
+/// The class of a call, which decides what the docs promise for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Nature {
-    /// Repeating it does no harm.
+pub(crate) enum CallClass {
+    /// Repeating the call has the same effect as making it once.
     Read,
-    /// It asks again in its own time.
+    /// The call polls at its own pace.
     Watch,
-    /// It changes something, and each time anew.
+    /// The call changes something on the server, each time again.
     Change,
-    /// It makes a job that can be looked for by its name.
+    /// The call makes a job that can be found by its name.
     Submit,
-    /// It submits what cannot be looked for.
+    /// The call makes a submission that cannot be found by a name.
     BlindSubmit,
 }
 
-/// The result of a call.
+/// The value that a call returned.
 #[derive(Debug)]
-pub(crate) enum Taken {
+pub(crate) enum CallOutput {
     Nothing,
-    /// A job that was made.
+    /// A job that the call made.
     Job(JobId),
-    /// `true` if the job was in a list.
+    /// `true` if the list contained the job.
     Listed(bool),
     Bytes(Bytes),
     Lineage(Box<Lineage>),
 }
 
-/// The name of the job that is there before a call.
+/// The name of the job that exists before a call.
 const NAME: &str = "nightly";
 /// The content of a file before an export replaces it.
-pub(crate) const OLD: &str = "as it was";
-/// The name of a file that is exported to.
+pub(crate) const OLDER: &str = "as it was";
+/// The name of the file that an export writes.
 pub(crate) const FILE: &str = "lineage";
 const SQL: &str = "create view v as select a, b from t; insert into r select sum(a) from v";
 
@@ -90,8 +90,8 @@ impl Call {
         Self::Token,
     ];
 
-    /// As callers write it.
-    pub(crate) fn words(self) -> &'static str {
+    /// Returns the call as callers write it.
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Submit => "`submit`",
             Self::WithoutSuffix => "`submit` `without_suffix`",
@@ -115,7 +115,7 @@ impl Call {
         }
     }
 
-    /// The operation it is about, as the emulator calls it.
+    /// Returns the name that the emulator gives to the operation of the call.
     pub(crate) fn operation(self) -> &'static str {
         match self {
             Self::Submit | Self::WithoutSuffix => "submitUserJob",
@@ -134,18 +134,18 @@ impl Call {
         }
     }
 
-    pub(crate) fn nature(self) -> Nature {
+    pub(crate) fn class(self) -> CallClass {
         match self {
-            Self::Submit | Self::SubmitPersist => Nature::Submit,
-            Self::WithoutSuffix | Self::BatchOf => Nature::BlindSubmit,
-            Self::Delete | Self::Rerun => Nature::Change,
-            Self::Wait => Nature::Watch,
-            _ => Nature::Read,
+            Self::Submit | Self::SubmitPersist => CallClass::Submit,
+            Self::WithoutSuffix | Self::BatchOf => CallClass::BlindSubmit,
+            Self::Delete | Self::Rerun => CallClass::Change,
+            Self::Wait => CallClass::Watch,
+            _ => CallClass::Read,
         }
     }
 
     pub(crate) fn submits(self) -> bool {
-        matches!(self.nature(), Nature::Submit | Nature::BlindSubmit)
+        matches!(self.class(), CallClass::Submit | CallClass::BlindSubmit)
     }
 
     /// Returns `true` if the call changes something on the server.
@@ -157,12 +157,12 @@ impl Call {
         self.submits() && self != Self::BatchOf
     }
 
-    /// Returns `true` if a job must exist before it.
+    /// Returns `true` if a job has to exist before the call.
     pub(crate) fn needs_a_job(self) -> bool {
         !self.makes_a_job() && self != Self::Analysis
     }
 
-    /// Returns `true` if that job must have ended.
+    /// Returns `true` if that job has to have ended.
     pub(crate) fn needs_an_ended_job(self) -> bool {
         self.exports() || matches!(self, Self::BatchOf | Self::Delete | Self::Rerun)
     }
@@ -174,44 +174,52 @@ impl Call {
         )
     }
 
-    /// Returns `true` if its result can be compared with the truth.
+    /// Returns `true` if the call returns lineage, which can be compared with the expected one.
     pub(crate) fn takes_lineage(self) -> bool {
         self.exports() || self == Self::Analysis
     }
 
-    /// Returns `true` if a fault can apply to the call and still be that fault.
-    pub(crate) fn can_meet(self, trouble: Trouble) -> bool {
-        match trouble {
-            Trouble::ResetUpload => self.submits(),
-            Trouble::UnknownStatus => {
+    /// Returns `true` if a fault can apply to the call and has its proper effect there.
+    pub(crate) fn can_meet(self, fault_kind: FaultKind) -> bool {
+        match fault_kind {
+            FaultKind::ResetUpload => self.submits(),
+            FaultKind::UnknownStatus => {
                 self.submits()
                     || matches!(
                         self,
                         Self::FindJob | Self::Jobs | Self::Info | Self::Wait | Self::Rerun | Self::SetOnTop
                     )
             }
-            Trouble::Vanish => self.needs_a_job() && !matches!(self, Self::BatchOf | Self::Token),
-            Trouble::ExpireToken => self != Self::Token,
+            FaultKind::Vanish => self.needs_a_job() && !matches!(self, Self::BatchOf | Self::Token),
+            FaultKind::ExpireToken => self != Self::Token,
             _ => true,
         }
     }
 
-    /// Makes it. `upload` is what submits send.
-    pub(crate) async fn make(self, client: &Client, job: &JobId, upload: Upload, directory: &Path) -> Result<Taken> {
+    /// Makes the call. `upload` is the input of submissions.
+    pub(crate) async fn make(
+        self,
+        client: &Client,
+        job: &JobId,
+        upload: Upload,
+        directory: &Path,
+    ) -> Result<CallOutput> {
         let (file, job) = (directory.join(FILE), client.job(job.clone()));
         let Upload { name, bytes } = upload;
         let submit = || client.submit(Vendor::PostgreSql).name(NAME).sql(name, bytes.clone());
         let submit_persist = || client.submit_persist(Vendor::PostgreSql).name(NAME).sql(name, bytes.clone());
         Ok(match self {
-            Self::Submit => Taken::Job(submit().await?.id().clone()),
-            Self::WithoutSuffix => Taken::Job(submit().without_suffix().await?.id().clone()),
-            Self::SubmitPersist => Taken::Job(submit_persist().await?.id().clone()),
-            Self::BatchOf => Taken::Job(submit_persist().batch_of(job.id().clone()).await?.id().clone()),
-            Self::FindJob => Taken::Listed(client.find_job(NAME).await?.is_some_and(|found| found.id() == job.id())),
-            Self::Jobs => Taken::Listed(client.jobs().await?.jobs.iter().any(|one| one.id == *job.id())),
-            Self::Info => Taken::Listed(!job.info().await?.status.is_final()),
-            Self::Wait => Taken::Listed(job.wait().await?.info().status.has_result()),
-            Self::Lineage => Taken::Lineage(Box::new(job.lineage().await?)),
+            Self::Submit => CallOutput::Job(submit().await?.id().clone()),
+            Self::WithoutSuffix => CallOutput::Job(submit().without_suffix().await?.id().clone()),
+            Self::SubmitPersist => CallOutput::Job(submit_persist().await?.id().clone()),
+            Self::BatchOf => CallOutput::Job(submit_persist().batch_of(job.id().clone()).await?.id().clone()),
+            Self::FindJob => {
+                CallOutput::Listed(client.find_job(NAME).await?.is_some_and(|found| found.id() == job.id()))
+            }
+            Self::Jobs => CallOutput::Listed(client.jobs().await?.jobs.iter().any(|one| one.id == *job.id())),
+            Self::Info => CallOutput::Listed(!job.info().await?.status.is_final()),
+            Self::Wait => CallOutput::Listed(job.wait().await?.info().status.has_result()),
+            Self::Lineage => CallOutput::Lineage(Box::new(job.lineage().await?)),
             Self::FullJsonFile => {
                 job.export_full_lineage_as_json().to_file(&file).await?;
                 written(&file)
@@ -220,34 +228,34 @@ impl Call {
                 job.export_full_lineage_as_csv().to_file(&file).await?;
                 written(&file)
             }
-            Self::CsvBytes => Taken::Bytes(job.export_full_lineage_as_csv().bytes().await?),
-            Self::Graphml => Taken::Bytes(job.export_lineage_as_graphml().bytes().await?),
+            Self::CsvBytes => CallOutput::Bytes(job.export_full_lineage_as_csv().bytes().await?),
+            Self::Graphml => CallOutput::Bytes(job.export_lineage_as_graphml().bytes().await?),
             Self::Stream => {
                 let (mut stream, mut whole) = (job.export_full_lineage_as_json().stream().await?, Vec::new());
                 while let Some(piece) = stream.try_next().await? {
                     whole.extend_from_slice(&piece);
                 }
-                Taken::Bytes(whole.into())
+                CallOutput::Bytes(whole.into())
             }
-            Self::Delete => job.delete().await.map(|()| Taken::Nothing)?,
-            Self::Rerun => job.rerun().await.map(|()| Taken::Nothing)?,
-            Self::SetOnTop => job.set_on_top(true).await.map(|()| Taken::Nothing)?,
+            Self::Delete => job.delete().await.map(|()| CallOutput::Nothing)?,
+            Self::Rerun => job.rerun().await.map(|()| CallOutput::Nothing)?,
+            Self::SetOnTop => job.set_on_top(true).await.map(|()| CallOutput::Nothing)?,
             Self::Analysis => {
                 let mut form = GenerateSqlflowRequest::new(Vendor::PostgreSql);
                 form.sqltext = Some(SQL.to_owned());
-                Taken::Lineage(Box::new(client.api().generate_sqlflow(&form).await?.into_data()?))
+                CallOutput::Lineage(Box::new(client.api().generate_sqlflow(&form).await?.into_data()?))
             }
-            // Whatever needs one.
-            Self::Token => client.jobs().await.map(|_| Taken::Nothing)?,
+            // Any call that needs a token does.
+            Self::Token => client.jobs().await.map(|_| CallOutput::Nothing)?,
         })
     }
 }
 
-fn written(file: &Path) -> Taken {
-    Taken::Bytes(std::fs::read(file).expect("a file that was exported to is there").into())
+fn written(file: &Path) -> CallOutput {
+    CallOutput::Bytes(std::fs::read(file).expect("a file that was exported to is there").into())
 }
 
-/// The SQL of a submission.
+/// The input of a submission.
 #[derive(Debug, Clone)]
 pub(crate) struct Upload {
     name: &'static str,
@@ -259,13 +267,13 @@ impl Upload {
         Self { name: "a.sql", bytes: Bytes::from_static(SQL.as_bytes()) }
     }
 
-    /// One that is no SQL, as nobody waits for its job.
+    /// Creates an input that is not SQL, which is fine because nothing waits for its job.
     pub(crate) fn long(bytes: usize) -> Self {
         Self { name: "a.zip", bytes: vec![b'x'; bytes].into() }
     }
 }
 
-/// Makes the job that is there before a call.
+/// Makes the job that exists before a call.
 pub(crate) async fn prepare(client: &Client) -> Result<sqlflow_client::Job> {
     let Upload { name, bytes } = Upload::small();
     client.submit(Vendor::PostgreSql).name(NAME).without_suffix().sql(name, bytes).await

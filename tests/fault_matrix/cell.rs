@@ -1,4 +1,4 @@
-//! One cell: a call that meets a fault, and what became of it, as the caller and as the server saw it.
+//! One cell: a call with a fault, and its result as the caller and the server saw it.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -10,65 +10,65 @@ use sqlflow_client::job::{Polling, Settling};
 use sqlflow_client::retry::{Attempt, Backoff, RetryPolicy};
 use sqlflow_client::{Client, Credentials, Error, ErrorKind, JobId};
 
-use crate::calls::{self, Call, FILE, OLD, Taken, Upload};
-use crate::faults::{ANSWER_TIMEOUT, LONG_UPLOAD, Trouble, Turns};
+use crate::calls::{self, Call, CallOutput, FILE, OLDER, Upload};
+use crate::faults::{FaultKind, LONG_UPLOAD, RESPONSE_TIMEOUT, Recurrence};
 use crate::promise::{ATTEMPTS, Promise};
 
-/// The end of a call.
+/// The result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// With what is true.
+pub(crate) enum CallOutcome {
+    /// The expected value.
     Ok,
-    /// With a list that the job is not in.
+    /// A list without the job.
     Without,
-    /// With the beginning of what is true.
+    /// The beginning of the expected value.
     Cut,
-    /// With something else.
+    /// A value other than the expected one.
     Garbled,
     Failed(ErrorKind),
 }
 
-/// The observations about a call.
+/// The result of a call and its traces on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Observation {
-    pub(crate) outcome: Outcome,
-    /// The number of requests of its operation that reached the server.
+    pub(crate) outcome: CallOutcome,
+    /// The number of requests for the operation of the call that reached the server.
     pub(crate) requests: usize,
-    /// The number of times that the server executed it.
+    /// The number of times that the server carried out the operation.
     pub(crate) done: u64,
-    /// The number of tokens that were requested.
+    /// The number of requests for a token.
     tokens: usize,
-    /// The number of other requests: for the list of jobs.
+    /// The number of requests for the list of jobs.
     lists: usize,
-    /// All else that must not be.
+    /// Everything else that must not happen.
     violations: Vec<String>,
 }
 
-/// The connections of all clients. Each client of its own would read the certificates of the platform again, which
-/// takes longer than the cell. As every cell has a server of its own, the first call to it finds no connection there
-/// all the same.
+/// The connections of all measured clients. If each client had its own, it would read the certificates of the platform
+/// again, which takes longer than the cell. Since every cell has its own server, the first call still finds no open
+/// connection.
 static MEASURED: LazyLock<reqwest::Client> = LazyLock::new(connections);
-/// Those of what is done beside the calls.
-static BESIDE: LazyLock<reqwest::Client> = LazyLock::new(connections);
+/// The connections for the calls that are not measured.
+static UNMEASURED: LazyLock<reqwest::Client> = LazyLock::new(connections);
 
 fn connections() -> reqwest::Client {
-    // It fails where the other client has done it.
+    // It fails if the other client has installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::new()
 }
 
-/// A call and the fault that it meets.
+/// A call with a fault.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cell {
     pub(crate) call: Call,
-    pub(crate) trouble: Trouble,
-    pub(crate) turns: Turns,
+    pub(crate) fault_kind: FaultKind,
+    pub(crate) recurrence: Recurrence,
 }
 
 impl Cell {
     pub(crate) async fn observe(self) -> Observation {
         let emulator = Arc::new(self.emulator().await);
-        let other = Client::builder(emulator.url()).http_client(BESIDE.clone()).credentials(self.credentials());
+        let other = Client::builder(emulator.url()).http_client(UNMEASURED.clone()).credentials(self.credentials());
         let other = other.polling(Polling::every(Duration::from_millis(5))).build().expect("a client");
         let job = self.prepared(&other).await;
         let homes = [tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory")];
@@ -76,13 +76,13 @@ impl Cell {
         let truth = if self.call.takes_lineage() {
             self.call.make(&other, &job, Upload::small(), there).await.expect("the truth")
         } else {
-            Taken::Nothing
+            CallOutput::Nothing
         };
         if self.call == Call::CsvFile {
-            std::fs::write(here.join(FILE), OLD).expect("a file to replace");
+            std::fs::write(here.join(FILE), OLDER).expect("a file to replace");
         }
-        let upload = match self.trouble {
-            Trouble::ResetUpload => Upload::long(LONG_UPLOAD),
+        let upload = match self.fault_kind {
+            FaultKind::ResetUpload => Upload::long(LONG_UPLOAD),
             _ => Upload::small(),
         };
 
@@ -90,12 +90,12 @@ impl Cell {
         elsewhere.set_nonblocking(true).expect("not blocking");
         self.inject(&emulator, &elsewhere);
         let before = emulator.requests().len();
-        let taken = self.call.make(&self.client(&emulator), &job, upload, here).await;
+        let output = self.call.make(&self.client(&emulator), &job, upload, here).await;
         let done = self.times_done(&emulator).await;
         let requests = emulator.requests().split_off(before);
         let count = |operation| requests.iter().filter(|request| request.operation == Some(operation)).count();
         let mut observation = Observation {
-            outcome: self.outcome(&taken, &truth, &emulator),
+            outcome: self.outcome(&output, &truth, &emulator),
             requests: count(self.call.operation()),
             done,
             tokens: count("generateToken"),
@@ -103,15 +103,15 @@ impl Cell {
             violations: Vec::new(),
         };
         if self.call == Call::SetOnTop {
-            // The only way to know is to ask.
+            // The emulator does not record this, so it has to be queried.
             emulator.clear_faults();
             let info = other.job(job).info().await;
             observation.done = u64::from(info.is_ok_and(|info| info.on_top == Some(true)));
         }
         let violations = [
             elsewhere.accept().is_ok().then(|| "a request went to another host".to_owned()),
-            self.wrong_files(here, &taken),
-            taken.as_ref().err().and_then(|error| wrong_error(self.call, error)),
+            self.wrong_files(here, &output),
+            output.as_ref().err().and_then(|error| wrong_error(self.call, error)),
         ];
         observation.violations.extend(violations.into_iter().flatten());
         observation
@@ -120,24 +120,24 @@ impl Cell {
     async fn emulator(self) -> Emulator {
         let running = match self.call {
             Call::Wait => Duration::from_millis(100),
-            // To see one that has not ended.
+            // The test needs a job that has not ended.
             Call::FindJob | Call::Jobs | Call::Info | Call::SetOnTop => Duration::from_secs(3600),
             _ => Duration::from_millis(1),
         };
         let builder = Emulator::builder().time_in_create(Duration::from_millis(1)).time_in_running(running);
-        builder.gzip(self.trouble == Trouble::Gzip).start().await.expect("an emulator")
+        builder.gzip(self.fault_kind == FaultKind::Gzip).start().await.expect("an emulator")
     }
 
-    /// If nobody listens, a token would be requested in vain before the call itself.
+    /// Returns credentials. If connections are refused, requesting a token would fail before the call itself.
     fn credentials(self) -> Credentials {
         if self.needs_no_token() { Credentials::on_premise() } else { Credentials::secret_key("ann", "any key") }
     }
 
     fn needs_no_token(self) -> bool {
-        self.trouble == Trouble::Refuse && self.call != Call::Token
+        self.fault_kind == FaultKind::Refuse && self.call != Call::Token
     }
 
-    /// The job that is there before the call.
+    /// Makes the job that exists before the call, if the call needs one.
     async fn prepared(self, client: &Client) -> JobId {
         if !self.call.needs_a_job() {
             return JobId::new("none");
@@ -151,45 +151,45 @@ impl Cell {
 
     fn inject(self, emulator: &Emulator, elsewhere: &TcpListener) {
         let elsewhere = format!("http://{}/", elsewhere.local_addr().expect("an address"));
-        let fault = match (self.trouble, self.call, self.turns) {
-            // Waits ask no policy, which would otherwise end it.
-            (Trouble::Refuse, Call::Wait, Turns::Once) => Some(Fault::refuse(Duration::from_millis(30))),
-            _ => self.trouble.fault(&elsewhere),
+        let fault = match (self.fault_kind, self.call, self.recurrence) {
+            // A wait consults no retry policy, which would otherwise end the fault.
+            (FaultKind::Refuse, Call::Wait, Recurrence::Once) => Some(Fault::refuse(Duration::from_millis(30))),
+            _ => self.fault_kind.fault(&elsewhere),
         };
         let Some(fault) = fault else { return };
         let fault = fault.on(self.call.operation());
-        emulator.inject(if self.turns == Turns::Once { fault.times(1) } else { fault });
+        emulator.inject(if self.recurrence == Recurrence::Once { fault.times(1) } else { fault });
     }
 
-    /// A client that has asked nothing yet, and is quick. Short timeouts are for cells in which they pass: in all
-    /// others a busy machine must not make them.
+    /// Creates a client that has sent nothing yet and retries quickly. Timeouts are short only in cells that need them
+    /// to expire: in all others, a slow machine must not make them expire.
     fn client(self, emulator: &Arc<Emulator>) -> Client {
         let polling = Polling::every(Duration::from_millis(5)).max_outage(Duration::from_millis(400));
-        let window = Duration::from_millis(if self.trouble == Trouble::Late { 800 } else { 150 });
+        let window = Duration::from_millis(if self.fault_kind == FaultKind::Late { 800 } else { 150 });
         let builder = Client::builder(emulator.url())
             .credentials(self.credentials())
             .polling(polling)
             .settling(Settling::new().window(window).max_lookups(3));
         let backoff = Backoff::new().max_attempts(ATTEMPTS).base_delay(Duration::from_millis(1));
         let backoff = backoff.max_delay(Duration::from_millis(5)).max_retry_after(Duration::from_secs(10));
-        let builder = match (self.trouble, self.turns) {
-            (Trouble::Refuse, Turns::Once) => builder.retry(Listening(Arc::clone(emulator))),
+        let builder = match (self.fault_kind, self.recurrence) {
+            (FaultKind::Refuse, Recurrence::Once) => builder.retry(RestoringPolicy(Arc::clone(emulator))),
             _ => builder.retry(backoff),
         };
-        let builder = match self.trouble {
-            // Whether redirects are followed is the choice of the client itself.
-            Trouble::Redirect => builder,
+        let builder = match self.fault_kind {
+            // Only the client's own HTTP client decides about redirects.
+            FaultKind::Redirect => builder,
             _ => builder.http_client(MEASURED.clone()),
         };
-        let builder = match self.trouble {
-            Trouble::Silence => builder.response_timeout(ANSWER_TIMEOUT),
-            Trouble::Stall(_) => builder.stall_timeout(Duration::from_millis(200)),
+        let builder = match self.fault_kind {
+            FaultKind::Silence => builder.response_timeout(RESPONSE_TIMEOUT),
+            FaultKind::Stall(_) => builder.stall_timeout(Duration::from_millis(200)),
             _ => builder,
         };
         builder.build().expect("a client")
     }
 
-    /// Returns the number of times that the server did what it was asked to.
+    /// Returns the number of times that the server carried out the operation.
     async fn times_done(self, emulator: &Emulator) -> u64 {
         let times = || {
             let jobs = emulator.jobs();
@@ -200,67 +200,69 @@ impl Cell {
                 _ => 0,
             }
         };
-        if self.trouble == Trouble::Late && self.call.changes() {
+        if self.fault_kind == FaultKind::Late && self.call.changes() {
             for _ in 0..100 {
                 if times() > 0 {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            // A second one may still be on its way.
+            // A second execution may still be under way.
             tokio::time::sleep(Duration::from_millis(40)).await;
         }
         times()
     }
 
-    fn outcome(self, taken: &Result<Taken, Error>, truth: &Taken, emulator: &Emulator) -> Outcome {
-        match (taken, truth) {
-            (Err(error), _) => Outcome::Failed(error.kind()),
-            (Ok(Taken::Job(id)), _) if !emulator.jobs().iter().any(|job| job.id == id.as_str()) => Outcome::Garbled,
-            (Ok(Taken::Listed(false)), _) => Outcome::Without,
-            (Ok(Taken::Lineage(taken)), Taken::Lineage(truth)) if taken != truth => Outcome::Garbled,
-            (Ok(Taken::Bytes(taken)), Taken::Bytes(truth)) => {
-                // What unpacks to more has blanks at its end.
-                let taken = if self.trouble == Trouble::SmallBomb { taken.trim_ascii_end() } else { taken };
-                let truth = if self.trouble == Trouble::SmallBomb { truth.trim_ascii_end() } else { truth };
-                match (taken == truth, truth.starts_with(taken)) {
-                    (true, _) => Outcome::Ok,
-                    (false, true) => Outcome::Cut,
-                    (false, false) => Outcome::Garbled,
+    fn outcome(self, output: &Result<CallOutput, Error>, truth: &CallOutput, emulator: &Emulator) -> CallOutcome {
+        match (output, truth) {
+            (Err(error), _) => CallOutcome::Failed(error.kind()),
+            (Ok(CallOutput::Job(id)), _) if !emulator.jobs().iter().any(|job| job.id == id.as_str()) => {
+                CallOutcome::Garbled
+            }
+            (Ok(CallOutput::Listed(false)), _) => CallOutcome::Without,
+            (Ok(CallOutput::Lineage(output)), CallOutput::Lineage(truth)) if output != truth => CallOutcome::Garbled,
+            (Ok(CallOutput::Bytes(output)), CallOutput::Bytes(truth)) => {
+                // A response that decompresses to more than expected ends with spaces.
+                let output = if self.fault_kind == FaultKind::SmallBomb { output.trim_ascii_end() } else { output };
+                let truth = if self.fault_kind == FaultKind::SmallBomb { truth.trim_ascii_end() } else { truth };
+                match (output == truth, truth.starts_with(output)) {
+                    (true, _) => CallOutcome::Ok,
+                    (false, true) => CallOutcome::Cut,
+                    (false, false) => CallOutcome::Garbled,
                 }
             }
-            _ => Outcome::Ok,
+            _ => CallOutcome::Ok,
         }
     }
 
-    /// A file is there whole or as it was before, and nothing beside it.
-    fn wrong_files(self, home: &Path, taken: &Result<Taken, Error>) -> Option<String> {
+    /// Checks that the file is complete or unchanged, and that no other file is left.
+    fn wrong_files(self, home: &Path, output: &Result<CallOutput, Error>) -> Option<String> {
         let entries = std::fs::read_dir(home).expect("a directory");
         let names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
         let expected = match self.call {
             Call::CsvFile => 1,
-            Call::FullJsonFile => usize::from(taken.is_ok()),
+            Call::FullJsonFile => usize::from(output.is_ok()),
             _ => 0,
         };
         if names.len() != expected || names.iter().any(|name| name != FILE) {
             return Some(format!("{names:?} are left"));
         }
-        let is_old = expected == 1 && std::fs::read(home.join(FILE)).expect("a file") == OLD.as_bytes();
-        let should_be = self.call == Call::CsvFile && taken.is_err();
+        let is_old = expected == 1 && std::fs::read(home.join(FILE)).expect("a file") == OLDER.as_bytes();
+        let should_be = self.call == Call::CsvFile && output.is_err();
         (is_old != should_be).then(|| format!("the file that was there was {}kept", if is_old { "" } else { "not " }))
     }
 
-    /// Returns the number of tokens that the client requests: one at first, and one when the first is refused.
+    /// Returns the number of tokens that the client should request: one, and another if the first is refused.
     fn tokens_promised(self, requests: usize) -> usize {
-        match (self.call, self.trouble) {
+        match (self.call, self.fault_kind) {
             (Call::Token, _) => requests,
             _ if self.needs_no_token() => 0,
-            (_, Trouble::ExpireToken) => 2,
+            (_, FaultKind::ExpireToken) => 2,
             _ => 1,
         }
     }
 
-    /// Returns how the promise was broken, if it was.
+    /// Returns a description of the broken promise, if it was broken.
     pub(crate) fn broken(self, promise: Promise, observed: &Observation) -> Option<String> {
         let asks_lists = matches!(self.call, Call::FindJob | Call::Jobs | Call::Token);
         let kept = observed.outcome == promise.outcome
@@ -269,13 +271,15 @@ impl Cell {
             && observed.tokens == self.tokens_promised(observed.requests)
             && (asks_lists || promise.settled == (observed.lists > 0))
             && observed.violations.is_empty();
-        let Self { call, trouble, turns } = self;
-        (!kept).then(|| format!("{call:?} × {trouble:?} {turns:?}:\n  promised {promise:?}\n  observed {observed:?}"))
+        let Self { call, fault_kind, recurrence } = self;
+        (!kept).then(|| {
+            format!("{call:?} × {fault_kind:?} {recurrence:?}:\n  promised {promise:?}\n  observed {observed:?}")
+        })
     }
 }
 
-/// An error tells how often a call was tried, and the name to look for where a submit is open. One that was to be added
-/// to a job has no name of its own.
+/// Checks that an error reports the number of attempts and, if the outcome of a submission is unknown, the name to look
+/// for. A batch that was to be added to a job has no name of its own.
 fn wrong_error(call: Call, error: &Error) -> Option<String> {
     if error.attempts() > ATTEMPTS {
         return Some(format!("it tells of {} attempts", error.attempts()));
@@ -284,11 +288,11 @@ fn wrong_error(call: Call, error: &Error) -> Option<String> {
     (is_unknown != error.job_name().is_some()).then(|| format!("it names the job {:?}", error.job_name()))
 }
 
-/// Has somebody listen again after the first failure, whenever that is.
+/// A retry policy that makes the server accept connections after the first failure.
 #[derive(Debug)]
-struct Listening(Arc<Emulator>);
+struct RestoringPolicy(Arc<Emulator>);
 
-impl RetryPolicy for Listening {
+impl RetryPolicy for RestoringPolicy {
     fn pause(&self, failed: &Attempt<'_>) -> Option<Duration> {
         self.0.clear_faults();
         (failed.number() < ATTEMPTS).then_some(Duration::from_millis(1))

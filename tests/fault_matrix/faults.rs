@@ -1,13 +1,13 @@
-//! The rows: what goes wrong, for how long, and what that does to a call.
+//! The rows: each fault, how long it lasts, and its effect on a call.
 
 use std::time::{Duration, SystemTime};
 
 use sqlflow_client::ErrorKind;
 use sqlflow_client::emulator::Fault;
 
-/// A fault of the emulator.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum FaultKind {
     Gzip,
     Latency,
     Drip,
@@ -37,57 +37,57 @@ pub(crate) enum Trouble {
     Vanish,
 }
 
-/// For how long.
+/// The requests that a fault affects: the first one or all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turns {
+pub(crate) enum Recurrence {
     Once,
     Always,
 }
 
-/// The effect of a fault on a call, which is all that the promises speak of.
+/// The effect of a fault on a call. The promises depend on nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// None: the answer is sound, though late, in pieces, packed, or with a status that is new.
+    /// No effect: the response is valid, even if it is slow, in pieces, compressed, or has an unknown status.
     Harmless,
-    /// No connection.
+    /// There is no connection.
     Unreached,
-    /// The request was turned away for now, and not acted on.
-    TurnedAway,
-    /// The same, for longer than the client waits.
-    TurnedAwayForLong,
-    /// The connection broke before the request was sent to its end.
+    /// The server turned the request away for now and did not process it.
+    RefusedForNow,
+    /// The same, with a longer delay than the client accepts.
+    RefusedForLong,
+    /// The connection broke before the whole request was sent.
     CutShort,
-    /// There is no answer, or that of a proxy which knows no more: this kind of error.
+    /// There is no response, or one of a proxy that does not know the outcome. The call fails with this kind of error.
     Lost { kind: ErrorKind, handled: bool },
-    /// There was no answer in time, by the clock of the client or of a proxy.
+    /// No response arrived before a timeout of the client or a proxy.
     TooLate { handled: bool },
-    /// The answer breaks off. One that looks whole does so although its server calls it whole.
-    BreaksOff { looks_whole: bool },
-    /// The answer came and is nothing that can be read: this kind of error.
+    /// The response is truncated. It looks complete if HTTP declares it complete.
+    Truncated { looks_whole: bool },
+    /// The response arrived and cannot be read. The call fails with this kind of error.
     Unreadable(ErrorKind),
-    /// The server says that it failed.
+    /// The server reports a failure.
     Failure { handled: bool },
-    /// The request was refused for good: this kind of error.
+    /// The server refused the request for good. The call fails with this kind of error.
     Refused(ErrorKind),
-    /// The token was refused.
+    /// The server refused the token.
     TokenRefused,
-    /// The job is gone.
-    Gone,
+    /// The job has been deleted.
+    JobDeleted,
 }
 
-/// The time for which the client waits for a response that never comes.
-pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_millis(300);
+/// The response timeout of the client, for cells in which no response arrives.
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// More than connections hold on their way, so that the client cannot have sent all of it when the server stops
-/// reading.
+/// The size of an upload that exceeds all socket buffers, so that the client cannot have sent all of it when the server
+/// stops reading.
 pub(crate) const LONG_UPLOAD: usize = 16 << 20;
 
-/// Long after the end of the test.
-const AGES: Duration = Duration::from_secs(3600);
+/// A delay that outlasts the test.
+const FOREVER: Duration = Duration::from_secs(3600);
 
-impl Trouble {
-    /// The rows of the table, with once before always.
-    pub(crate) fn rows() -> Vec<(Self, Turns)> {
+impl FaultKind {
+    /// Returns the rows of the table, with `Once` before `Always`.
+    pub(crate) fn rows() -> Vec<(Self, Recurrence)> {
         let lasting = [Self::Gzip, Self::Latency, Self::Drip, Self::SmallBomb, Self::UnknownStatus];
         let others = [
             Self::Refuse,
@@ -124,42 +124,48 @@ impl Trouble {
             Self::ExpireToken,
             Self::Vanish,
         ];
-        let both = |trouble: Self| {
-            // Four waits of a second each would tell nothing that one does not.
-            let lasts = trouble != Self::TooMany(1);
-            [Some((trouble, Turns::Once)), lasts.then_some((trouble, Turns::Always))].into_iter().flatten()
+        let both = |fault_kind: Self| {
+            // Four waits of one second each would show nothing that one does not show.
+            let lasts = fault_kind != Self::TooMany(1);
+            [Some((fault_kind, Recurrence::Once)), lasts.then_some((fault_kind, Recurrence::Always))]
+                .into_iter()
+                .flatten()
         };
-        lasting.map(|trouble| (trouble, Turns::Always)).into_iter().chain(others.into_iter().flat_map(both)).collect()
+        lasting
+            .map(|fault_kind| (fault_kind, Recurrence::Always))
+            .into_iter()
+            .chain(others.into_iter().flat_map(both))
+            .collect()
     }
 
-    /// In words.
-    pub(crate) fn words(self) -> String {
+    /// Describes the fault in the table.
+    pub(crate) fn label(self) -> String {
         match self {
-            Self::Gzip => "answers are compressed".into(),
-            Self::Latency => "the answer is slow".into(),
-            Self::Drip => "the answer drips".into(),
-            Self::SmallBomb => "the answer unpacks to 1 MB".into(),
-            Self::UnknownStatus => "the job has a status that is new".into(),
-            Self::Refuse => "nobody listens".into(),
-            Self::ResetUpload => "reset in the middle of the upload".into(),
-            Self::ResetReceived => "reset before an answer".into(),
-            Self::Close => "closed without an answer, nothing done".into(),
-            Self::LoseAnswer => "closed without an answer, all done".into(),
-            Self::Late => "closed without an answer, done a little later".into(),
-            Self::Silence => "no answer in time, all done".into(),
-            Self::Page(status) => format!("HTTP {status}, nothing done"),
-            Self::PageHandled(status) => format!("HTTP {status}, all done"),
-            Self::ResetSent(0) => "reset after the head of the answer".into(),
-            Self::ResetSent(_) => "reset within the answer".into(),
-            Self::Stall(0) => "the answer stalls after its head".into(),
-            Self::Stall(_) => "the answer stalls".into(),
-            Self::LengthOver => "the answer is shorter than announced".into(),
-            Self::LengthUnder => "the answer is announced shorter than it is".into(),
-            Self::Truncate => "the answer is cut and called whole".into(),
-            Self::Garbage => "the answer is garbage".into(),
-            Self::Bomb => "the answer unpacks to 100 MB of blanks".into(),
-            Self::TooMany(seconds) => format!("HTTP 429, again after {seconds} s"),
-            Self::TooManyUntilPast => "HTTP 429, again after a date in the past".into(),
+            Self::Gzip => "responses are compressed".into(),
+            Self::Latency => "the response is slow".into(),
+            Self::Drip => "the response arrives slowly in small pieces".into(),
+            Self::SmallBomb => "the response decompresses to 1 MB".into(),
+            Self::UnknownStatus => "the job has an unknown status".into(),
+            Self::Refuse => "connection refused".into(),
+            Self::ResetUpload => "reset during the upload".into(),
+            Self::ResetReceived => "reset before the response".into(),
+            Self::Close => "closed without a response, not processed".into(),
+            Self::LoseAnswer => "closed without a response, processed".into(),
+            Self::Late => "closed without a response, processed a little later".into(),
+            Self::Silence => "no response before the timeout, processed".into(),
+            Self::Page(status) => format!("HTTP {status}, not processed"),
+            Self::PageHandled(status) => format!("HTTP {status}, processed"),
+            Self::ResetSent(0) => "reset after the response headers".into(),
+            Self::ResetSent(_) => "reset within the response body".into(),
+            Self::Stall(0) => "the response stalls after its headers".into(),
+            Self::Stall(_) => "the response stalls".into(),
+            Self::LengthOver => "the response is shorter than its `Content-Length`".into(),
+            Self::LengthUnder => "the response is longer than its `Content-Length`".into(),
+            Self::Truncate => "the response is truncated and declared complete".into(),
+            Self::Garbage => "the response is garbage".into(),
+            Self::Bomb => "the response decompresses to 100 MB of spaces".into(),
+            Self::TooMany(seconds) => format!("HTTP 429, retry after {seconds} s"),
+            Self::TooManyUntilPast => "HTTP 429, retry after a date in the past".into(),
             Self::Busy => "*the service is busy*".into(),
             Self::Redirect => "redirected to another host".into(),
             Self::ExpireToken => "the token has expired".into(),
@@ -167,7 +173,7 @@ impl Trouble {
         }
     }
 
-    /// As the emulator spells it.
+    /// Returns the fault in the notation of the emulator.
     pub(crate) fn code(self) -> String {
         match self {
             Self::Gzip => "gzip".into(),
@@ -177,7 +183,7 @@ impl Trouble {
         }
     }
 
-    /// The fault of the emulator. `elsewhere` is a URL that belongs to somebody else.
+    /// Returns the fault for the emulator. `elsewhere` is a URL on another host.
     pub(crate) fn fault(self, elsewhere: &str) -> Option<Fault> {
         Some(match self {
             Self::Gzip => return None,
@@ -185,13 +191,13 @@ impl Trouble {
             Self::Drip => Fault::drip(100, Duration::from_millis(1)),
             Self::SmallBomb => Fault::bomb(1_000_000),
             Self::UnknownStatus => Fault::unknown_status("archiving"),
-            Self::Refuse => Fault::refuse(AGES),
+            Self::Refuse => Fault::refuse(FOREVER),
             Self::ResetUpload => Fault::reset_after_received(1000),
             Self::ResetReceived => Fault::reset_after_received(0),
             Self::Close => Fault::close(),
             Self::LoseAnswer => Fault::lose_response(),
             Self::Late => Fault::late(Duration::from_millis(20)),
-            Self::Silence => Fault::latency(AGES),
+            Self::Silence => Fault::latency(FOREVER),
             Self::Page(status) => Fault::page(status),
             Self::PageHandled(status) => Fault::page(status).handled(),
             Self::ResetSent(bytes) => Fault::reset_after_sent(bytes),
@@ -227,15 +233,15 @@ impl Trouble {
             Self::PageHandled(503) => lost(ErrorKind::Busy, true),
             Self::Page(_) => lost(ErrorKind::Server, false),
             Self::PageHandled(_) => lost(ErrorKind::Server, true),
-            Self::ResetSent(_) | Self::Stall(_) | Self::LengthOver => Effect::BreaksOff { looks_whole: false },
-            Self::LengthUnder | Self::Truncate => Effect::BreaksOff { looks_whole: true },
+            Self::ResetSent(_) | Self::Stall(_) | Self::LengthOver => Effect::Truncated { looks_whole: false },
+            Self::LengthUnder | Self::Truncate => Effect::Truncated { looks_whole: true },
             Self::Garbage => Effect::Unreadable(ErrorKind::Protocol),
             Self::Bomb => Effect::Unreadable(ErrorKind::TooLarge),
-            Self::TooMany(3600) => Effect::TurnedAwayForLong,
-            Self::TooMany(_) | Self::TooManyUntilPast | Self::Busy => Effect::TurnedAway,
+            Self::TooMany(3600) => Effect::RefusedForLong,
+            Self::TooMany(_) | Self::TooManyUntilPast | Self::Busy => Effect::RefusedForNow,
             Self::Redirect => Effect::Refused(ErrorKind::Rejected),
             Self::ExpireToken => Effect::TokenRefused,
-            Self::Vanish => Effect::Gone,
+            Self::Vanish => Effect::JobDeleted,
         }
     }
 }

@@ -1,121 +1,121 @@
-//! The promises of the docs for each call that meets a fault, as one function: the tables of `RequestOutcome` and
+//! The promises of the docs for each call with a fault, as one function: the table of `RetryPolicy`, the table of
 //! `Settling`, and the docs of `Submit`, `Watch` and `Export`.
 
 use sqlflow_client::ErrorKind;
 
-use crate::calls::{Call, Nature};
-use crate::cell::Outcome;
-use crate::faults::{Effect, Trouble, Turns};
+use crate::calls::{Call, CallClass};
+use crate::cell::CallOutcome;
+use crate::faults::{Effect, FaultKind, Recurrence};
 
-/// The number of attempts that the client of the matrix makes.
+/// The maximum number of attempts of a call in the matrix.
 pub(crate) const ATTEMPTS: u32 = 4;
 
-/// A promise.
+/// The promised result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Promise {
-    pub(crate) outcome: Outcome,
-    /// The number of requests of its operation that reach the server, or `None` if that is a matter of time.
+    pub(crate) outcome: CallOutcome,
+    /// The number of requests for its operation that reach the server. `None` if it depends on timing.
     pub(crate) requests: Option<u32>,
-    /// `true` if the server executes it. It never does so twice.
+    /// `true` if the server carries out the operation. It never does so twice.
     pub(crate) done: bool,
-    /// `true` if the client looks into the list of jobs.
+    /// `true` if the client looks for the job in the list of jobs.
     pub(crate) settled: bool,
 }
 
 impl Promise {
     fn ok(requests: u32) -> Self {
-        Self { outcome: Outcome::Ok, requests: Some(requests), done: true, settled: false }
+        Self { outcome: CallOutcome::Ok, requests: Some(requests), done: true, settled: false }
     }
 
     fn failed(kind: ErrorKind, requests: u32) -> Self {
-        Self { outcome: Outcome::Failed(kind), requests: Some(requests), done: false, settled: false }
+        Self { outcome: CallOutcome::Failed(kind), requests: Some(requests), done: false, settled: false }
     }
 
-    /// A request that was sent, and the server did it or not.
+    /// Sets whether the server carried out the request that was sent.
     fn if_done(self, done: bool) -> Self {
         Self { done, ..self }
     }
 
-    /// The list of jobs was asked.
+    /// Adds that the client requests the list of jobs.
     fn settled(self) -> Self {
         Self { settled: true, ..self }
     }
 }
 
-pub(crate) fn promised(call: Call, trouble: Trouble, turns: Turns) -> Promise {
-    match (trouble.effect(), turns) {
-        // What concerns all calls alike, as the request was certainly not acted on.
+pub(crate) fn promised(call: Call, fault_kind: FaultKind, recurrence: Recurrence) -> Promise {
+    match (fault_kind.effect(), recurrence) {
+        // These effects are the same for all calls, because the server certainly did not act on the request.
         (Effect::Harmless, _) => return without_count(call, Promise::ok(1)),
-        (Effect::TokenRefused, Turns::Once) => return without_count(call, Promise::ok(2)),
-        (Effect::TokenRefused, Turns::Always) => return Promise::failed(ErrorKind::Authentication, 2),
+        (Effect::TokenRefused, Recurrence::Once) => return without_count(call, Promise::ok(2)),
+        (Effect::TokenRefused, Recurrence::Always) => return Promise::failed(ErrorKind::Authentication, 2),
         (Effect::Refused(kind), _) => return Promise::failed(kind, 1),
-        (Effect::Gone, _) => return gone(call),
+        (Effect::JobDeleted, _) => return gone(call),
         _ => {}
     }
-    match call.nature() {
-        Nature::Watch => watch(trouble.effect(), turns),
-        Nature::Read => read(call, trouble.effect(), turns),
-        Nature::Change => change(trouble.effect(), turns),
-        Nature::Submit => submit(trouble.effect(), turns),
-        Nature::BlindSubmit => blind_submit(trouble.effect(), turns),
+    match call.class() {
+        CallClass::Watch => watch(fault_kind.effect(), recurrence),
+        CallClass::Read => read(call, fault_kind.effect(), recurrence),
+        CallClass::Change => change(fault_kind.effect(), recurrence),
+        CallClass::Submit => submit(fault_kind.effect(), recurrence),
+        CallClass::BlindSubmit => blind_submit(fault_kind.effect(), recurrence),
     }
 }
 
-/// Waits ask as often as time makes them.
+/// Removes the number of requests from the promise of a wait, where it depends on timing.
 fn without_count(call: Call, promise: Promise) -> Promise {
-    let requests = promise.requests.filter(|_| call.nature() != Nature::Watch);
+    let requests = promise.requests.filter(|_| call.class() != CallClass::Watch);
     Promise { requests, ..promise }
 }
 
-/// A list goes on without the job. To all that is about this job alone, it is not there.
+/// Returns the promise for a deleted job. A list succeeds without it; calls about this job alone fail as not found.
 fn gone(call: Call) -> Promise {
     match call {
-        Call::FindJob | Call::Jobs => Promise { outcome: Outcome::Without, ..Promise::ok(1) },
-        // That it is gone was not its doing, and is so all the same.
+        Call::FindJob | Call::Jobs => Promise { outcome: CallOutcome::Without, ..Promise::ok(1) },
+        // The job has been deleted, though not by this call.
         Call::Delete => Promise::failed(ErrorKind::JobNotFound, 1).if_done(true),
         _ => Promise::failed(ErrorKind::JobNotFound, 1),
     }
 }
 
-/// Not acted on, or not known to be: made again, once if it passes, and until there are no more attempts if it
-/// does not.
-fn again(kind: ErrorKind, turns: Turns) -> Promise {
-    match turns {
-        Turns::Once => Promise::ok(2),
-        Turns::Always => Promise::failed(kind, ATTEMPTS),
+/// Returns the promise for a request that is retried: it succeeds if the fault passes, and otherwise fails when no
+/// attempts are left.
+fn again(kind: ErrorKind, recurrence: Recurrence) -> Promise {
+    match recurrence {
+        Recurrence::Once => Promise::ok(2),
+        Recurrence::Always => Promise::failed(kind, ATTEMPTS),
     }
 }
 
-fn unreached(turns: Turns) -> Promise {
-    match turns {
-        Turns::Once => Promise::ok(1),
-        Turns::Always => Promise::failed(ErrorKind::Connect, 0),
+fn unreached(recurrence: Recurrence) -> Promise {
+    match recurrence {
+        Recurrence::Once => Promise::ok(1),
+        Recurrence::Always => Promise::failed(ErrorKind::Connect, 0),
     }
 }
 
-/// The rows of `RetryPolicy`, first column.
-fn read(call: Call, effect: Effect, turns: Turns) -> Promise {
+/// Returns the promise for a read: the first column of the table of `RetryPolicy`.
+fn read(call: Call, effect: Effect, recurrence: Recurrence) -> Promise {
     let done = call == Call::SetOnTop;
     match effect {
-        Effect::Unreached => unreached(turns),
-        Effect::TurnedAway => again(ErrorKind::Busy, turns),
-        Effect::TurnedAwayForLong => Promise::failed(ErrorKind::Busy, 1),
-        Effect::Lost { kind, handled } => again_or_done(again(kind, turns), done && handled),
-        Effect::TooLate { handled } => again_or_done(again(ErrorKind::Timeout, turns), done && handled),
-        // Nothing tells that the end is missing: a table may end anywhere, and a stream is not looked into.
-        Effect::BreaksOff { looks_whole: true } if is_unchecked(call) || call == Call::Stream => {
-            Promise { outcome: Outcome::Cut, ..Promise::ok(1) }
+        Effect::Unreached => unreached(recurrence),
+        Effect::RefusedForNow => again(ErrorKind::Busy, recurrence),
+        Effect::RefusedForLong => Promise::failed(ErrorKind::Busy, 1),
+        Effect::Lost { kind, handled } => again_or_done(again(kind, recurrence), done && handled),
+        Effect::TooLate { handled } => again_or_done(again(ErrorKind::Timeout, recurrence), done && handled),
+        // Nothing shows that the end is missing: CSV may end anywhere, and a stream is not parsed.
+        Effect::Truncated { looks_whole: true } if is_unchecked(call) || call == Call::Stream => {
+            Promise { outcome: CallOutcome::Cut, ..Promise::ok(1) }
         }
-        // A stream that has begun is its caller's to ask for again.
-        Effect::BreaksOff { .. } if call == Call::Stream => Promise::failed(ErrorKind::Interrupted, 1),
-        Effect::BreaksOff { .. } => again_or_done(again(ErrorKind::Interrupted, turns), done),
-        // Any bytes are a table.
+        // Once a stream has begun, retrying is up to its caller.
+        Effect::Truncated { .. } if call == Call::Stream => Promise::failed(ErrorKind::Interrupted, 1),
+        Effect::Truncated { .. } => again_or_done(again(ErrorKind::Interrupted, recurrence), done),
+        // Any bytes are valid CSV.
         Effect::Unreadable(ErrorKind::Protocol) if is_unchecked(call) => {
-            Promise { outcome: Outcome::Garbled, ..Promise::ok(1) }
+            Promise { outcome: CallOutcome::Garbled, ..Promise::ok(1) }
         }
         Effect::Unreadable(kind) => Promise::failed(kind, 1).if_done(done),
         Effect::Failure { handled } => Promise::failed(ErrorKind::Server, 1).if_done(done && handled),
-        _ => unreachable!("{effect:?} is promised for all calls in the same way, or applies only to uploads"),
+        _ => unreachable!("{effect:?} has the same promise for all calls, or applies to uploads only"),
     }
 }
 
@@ -127,64 +127,65 @@ fn is_unchecked(call: Call) -> bool {
     matches!(call, Call::CsvBytes | Call::CsvFile)
 }
 
-/// Asks again in its own time, until trouble outlasts its patience. Only what asking again cannot mend ends it at once.
-fn watch(effect: Effect, turns: Turns) -> Promise {
-    let passing = |kind| match turns {
-        Turns::Once => Promise { requests: None, ..Promise::ok(0) },
-        Turns::Always => Promise { requests: None, ..Promise::failed(kind, 0) },
+/// Returns the promise for a wait, which keeps polling until the fault lasts longer than `max_outage`. It ends at once
+/// only after errors that polling again cannot resolve.
+fn watch(effect: Effect, recurrence: Recurrence) -> Promise {
+    let passing = |kind| match recurrence {
+        Recurrence::Once => Promise { requests: None, ..Promise::ok(0) },
+        Recurrence::Always => Promise { requests: None, ..Promise::failed(kind, 0) },
     };
     match effect {
         Effect::Unreached => passing(ErrorKind::Connect),
-        Effect::TurnedAway | Effect::TurnedAwayForLong => passing(ErrorKind::Busy),
-        // What cannot be read is a page, say, that stands in for the server for a while.
+        Effect::RefusedForNow | Effect::RefusedForLong => passing(ErrorKind::Busy),
+        // An unreadable response may be, for example, the page of a proxy while the server is down.
         Effect::Lost { kind, .. } | Effect::Unreadable(kind) => passing(kind),
         Effect::TooLate { .. } => passing(ErrorKind::Timeout),
-        Effect::BreaksOff { .. } => passing(ErrorKind::Interrupted),
+        Effect::Truncated { .. } => passing(ErrorKind::Interrupted),
         Effect::Failure { .. } => passing(ErrorKind::Server),
-        _ => unreachable!("{effect:?} is promised for all calls in the same way, or applies only to uploads"),
+        _ => unreachable!("{effect:?} has the same promise for all calls, or applies to uploads only"),
     }
 }
 
-/// The rows of `RetryPolicy`, second column.
-fn change(effect: Effect, turns: Turns) -> Promise {
+/// Returns the promise for a change: the second column of the table of `RetryPolicy`.
+fn change(effect: Effect, recurrence: Recurrence) -> Promise {
     match effect {
-        Effect::Unreached => unreached(turns),
-        Effect::TurnedAway => again(ErrorKind::Busy, turns),
-        Effect::TurnedAwayForLong => Promise::failed(ErrorKind::Busy, 1),
-        Effect::CutShort => again(ErrorKind::Interrupted, turns),
+        Effect::Unreached => unreached(recurrence),
+        Effect::RefusedForNow => again(ErrorKind::Busy, recurrence),
+        Effect::RefusedForLong => Promise::failed(ErrorKind::Busy, 1),
+        Effect::CutShort => again(ErrorKind::Interrupted, recurrence),
         Effect::Lost { kind, handled } => Promise::failed(kind, 1).if_done(handled),
         Effect::TooLate { handled } => Promise::failed(ErrorKind::Timeout, 1).if_done(handled),
-        Effect::BreaksOff { .. } => Promise::failed(ErrorKind::Interrupted, 1).if_done(true),
+        Effect::Truncated { .. } => Promise::failed(ErrorKind::Interrupted, 1).if_done(true),
         Effect::Unreadable(kind) => Promise::failed(kind, 1).if_done(true),
         Effect::Failure { handled } => Promise::failed(ErrorKind::Server, 1).if_done(handled),
-        _ => unreachable!("{effect:?} is promised alike for all calls"),
+        _ => unreachable!("{effect:?} has the same promise for all calls"),
     }
 }
 
-/// The rows of `Settling`.
-fn submit(effect: Effect, turns: Turns) -> Promise {
+/// Returns the promise for a submission: the table of `Settling`.
+fn submit(effect: Effect, recurrence: Recurrence) -> Promise {
     match effect {
-        // It was made, so the list has it, and it is not sent again.
+        // The job was made, so the list contains it, and it is not submitted again.
         Effect::Lost { handled: true, .. }
         | Effect::TooLate { handled: true }
-        | Effect::BreaksOff { .. }
+        | Effect::Truncated { .. }
         | Effect::Unreadable(_)
         | Effect::Failure { handled: true } => Promise::ok(1).settled(),
-        Effect::Lost { handled: false, .. } => again(ErrorKind::SubmitUnknown, turns).settled(),
+        Effect::Lost { handled: false, .. } => again(ErrorKind::SubmitUnknown, recurrence).settled(),
         Effect::TooLate { handled: false } => Promise::failed(ErrorKind::SubmitUnknown, 1).settled(),
         Effect::Failure { handled: false } => Promise::failed(ErrorKind::Server, 1).settled(),
-        _ => change(effect, turns),
+        _ => change(effect, recurrence),
     }
 }
 
-/// Without a name to look for, whatever leaves it open ends it at once.
-fn blind_submit(effect: Effect, turns: Turns) -> Promise {
+/// Returns the promise for a submission without a name to look for: if the outcome is unknown, it fails at once.
+fn blind_submit(effect: Effect, recurrence: Recurrence) -> Promise {
     let unknown = Promise::failed(ErrorKind::SubmitUnknown, 1);
     match effect {
         Effect::Lost { handled, .. } | Effect::TooLate { handled } | Effect::Failure { handled } => {
             unknown.if_done(handled)
         }
-        Effect::BreaksOff { .. } | Effect::Unreadable(_) => unknown.if_done(true),
-        _ => change(effect, turns),
+        Effect::Truncated { .. } | Effect::Unreadable(_) => unknown.if_done(true),
+        _ => change(effect, recurrence),
     }
 }

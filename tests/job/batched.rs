@@ -1,4 +1,4 @@
-//! Batches: a few jobs at a time, and a journal from which a later run goes on.
+//! Batches: a few jobs at a time, and a journal that a later run continues from.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -26,7 +26,7 @@ async fn configured(change: impl FnOnce(EmulatorBuilder) -> EmulatorBuilder) -> 
     (client_of(&emulator, Credentials::secret_key("ann", "any key")), emulator)
 }
 
-/// A client that finds out soon what became of a submission.
+/// Creates a client that quickly resolves submissions whose response was lost.
 fn client_of(emulator: &Emulator, credentials: Credentials) -> Client {
     Client::builder(emulator.url())
         .credentials(credentials)
@@ -36,10 +36,10 @@ fn client_of(emulator: &Emulator, credentials: Credentials) -> Client {
         .unwrap()
 }
 
-/// A directory with a journal and exports in two formats.
-struct Home(tempfile::TempDir);
+/// A temporary directory for a journal and exports in two formats.
+struct BatchDirectory(tempfile::TempDir);
 
-impl Home {
+impl BatchDirectory {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -60,7 +60,7 @@ impl Home {
             .max_outage(Duration::from_secs(2))
     }
 
-    /// The lines of the journal that tell of an event.
+    /// Returns the number of journal lines about an event.
     fn noted(&self, event: &str) -> usize {
         let event = format!(r#""event":"{event}""#);
         fs::read_to_string(self.journal()).unwrap().lines().filter(|line| line.contains(&event)).count()
@@ -84,7 +84,7 @@ fn submissions(sqlflow: &Client, count: usize) -> impl Iterator<Item = (String, 
     (0..count).map(move |number| (key(number), submit(&sqlflow, number)))
 }
 
-/// The outcomes of a whole run, by key.
+/// Returns the outcomes of a whole run, by key.
 async fn outcomes<K, I>(batch: Batch, submissions: I) -> BTreeMap<String, BatchOutcome>
 where
     K: Into<String>,
@@ -105,8 +105,8 @@ fn one(outcomes: &BTreeMap<String, BatchOutcome>) -> &BatchOutcome {
     outcomes.values().next().unwrap()
 }
 
-/// Every export of every key is there, as the server gives it, and nothing beside it.
-async fn assert_exported(sqlflow: &Client, home: &Home, outcomes: &BTreeMap<String, BatchOutcome>) {
+/// Asserts that every export of every key equals the one of the server, and that there are no other files.
+async fn assert_exported(sqlflow: &Client, home: &BatchDirectory, outcomes: &BTreeMap<String, BatchOutcome>) {
     for (key, outcome) in outcomes {
         assert!(outcome.is_done(), "{outcome:?}");
         let job = sqlflow.job(outcome.job_id().unwrap());
@@ -125,9 +125,9 @@ fn assert_one_job_each(emulator: &Emulator, count: usize) {
 }
 
 #[tokio::test]
-async fn thirty_submissions_are_thirty_jobs_with_their_exports_and_no_more_in_flight_than_allowed() {
+async fn thirty_submissions_make_thirty_exported_jobs_within_the_maximum_in_flight() {
     let (sqlflow, emulator) = sqlflow().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let pulled = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&pulled);
     let given = submissions(&sqlflow, 30).inspect(move |_| {
@@ -138,7 +138,7 @@ async fn thirty_submissions_are_thirty_jobs_with_their_exports_and_no_more_in_fl
     while let Some(outcome) = run.try_next().await.unwrap() {
         assert!(!outcome.resumed());
         ended.insert(outcome.key().to_owned(), outcome);
-        // Only what is pulled can be in flight, and each piece is pulled when there is room for it.
+        // Only submissions that were pulled can be in flight, and each is pulled when there is room for it.
         let pulled = pulled.load(Ordering::SeqCst);
         assert!(pulled - ended.len() < 4, "{pulled} of which {} ended", ended.len());
         assert!(emulator.jobs().len() <= pulled);
@@ -151,9 +151,9 @@ async fn thirty_submissions_are_thirty_jobs_with_their_exports_and_no_more_in_fl
 }
 
 #[tokio::test]
-async fn what_is_done_is_not_asked_about_again() {
+async fn a_finished_submission_causes_no_more_requests() {
     let (sqlflow, emulator) = sqlflow().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let first = outcomes(home.batch(&sqlflow), submissions(&sqlflow, 5)).await;
     let requests = emulator.requests().len();
     let again = outcomes(home.batch(&sqlflow), submissions(&sqlflow, 5)).await;
@@ -165,16 +165,17 @@ async fn what_is_done_is_not_asked_about_again() {
 }
 
 #[tokio::test]
-async fn a_run_dropped_anywhere_is_gone_on_with_and_submits_nothing_twice() {
+async fn a_run_dropped_at_any_point_can_be_continued_and_submits_nothing_twice() {
     const PIECES: usize = 4;
     for polls in 0..60 {
         let (sqlflow, emulator) = sqlflow().await;
-        let home = Home::new();
+        let home = BatchDirectory::new();
         {
             let mut run = home.batch(&sqlflow).max_in_flight(3).run(submissions(&sqlflow, PIECES));
             for _ in 0..polls {
                 let next = std::pin::pin!(run.try_next());
-                // As far as it goes without waiting, then for a moment: each time it is somewhere else.
+                // The run goes as far as it can without waiting, then continues for a moment:
+                // each time it stops somewhere else.
                 let _waiting = tokio::time::timeout(Duration::from_millis(polls % 7), next).await;
             }
         }
@@ -186,9 +187,9 @@ async fn a_run_dropped_anywhere_is_gone_on_with_and_submits_nothing_twice() {
 }
 
 #[tokio::test]
-async fn a_run_dropped_after_each_outcome_is_gone_on_with() {
+async fn a_run_dropped_after_each_outcome_can_be_continued() {
     let (sqlflow, emulator) = sqlflow().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     for count in 0..12 {
         let mut run = home.batch(&sqlflow).max_in_flight(5).run(submissions(&sqlflow, 12));
         for _ in 0..count {
@@ -201,9 +202,9 @@ async fn a_run_dropped_after_each_outcome_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn exports_that_are_missing_or_cut_off_are_exported_again_and_nothing_is_submitted() {
+async fn missing_or_truncated_exports_are_exported_again_without_a_submission() {
     let (sqlflow, emulator) = sqlflow().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     outcomes(home.batch(&sqlflow), submissions(&sqlflow, 3)).await;
     fs::remove_file(home.exports().join("piece-0.csv")).unwrap();
     fs::write(home.exports().join("piece-1.full.json"), "{").unwrap();
@@ -221,9 +222,9 @@ async fn exports_that_are_missing_or_cut_off_are_exported_again_and_nothing_is_s
 }
 
 #[tokio::test]
-async fn a_format_that_is_added_later_is_all_that_is_exported() {
+async fn only_a_format_that_was_added_later_is_exported() {
     let (sqlflow, emulator) = sqlflow().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let csv = || sqlflow.batch(home.journal()).export(ExportFormat::Csv, home.exports());
     outcomes(csv(), submissions(&sqlflow, 2)).await;
     let none: Vec<(String, Submit)> = Vec::new();
@@ -237,9 +238,9 @@ async fn a_format_that_is_added_later_is_all_that_is_exported() {
 }
 
 #[tokio::test]
-async fn a_job_that_failed_is_told_again_and_submitted_anew_only_when_wished() {
+async fn a_failed_job_is_reported_again_and_resubmitted_only_on_request() {
     let (sqlflow, emulator) = sqlflow().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let given = |sql: &str| vec![("bad", sqlflow.submit(Vendor::PostgreSql).sql("bad.sql", sql.to_owned()))];
     for run in 0..3 {
         let ended = outcomes(home.batch(&sqlflow), given(FAILING)).await;
@@ -257,15 +258,15 @@ async fn a_job_that_failed_is_told_again_and_submitted_anew_only_when_wished() {
 }
 
 #[tokio::test]
-async fn a_job_that_was_deleted_is_told_of_and_submitted_anew_only_when_wished() {
+async fn a_deleted_job_is_reported_and_resubmitted_only_on_request() {
     let (sqlflow, emulator) = sqlflow().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let first = outcomes(home.batch(&sqlflow), submissions(&sqlflow, 1)).await;
     sqlflow.job(one(&first).job_id().unwrap()).delete().await.unwrap();
     fs::remove_dir_all(home.exports()).unwrap();
     let text = fs::read_to_string(home.journal()).unwrap();
     let lines: Vec<_> = text.lines().take(3).collect();
-    // As it is after a crash before the end of the job.
+    // This is the state after a crash before the end of the job.
     fs::write(home.journal(), lines.join("\n") + "\n").unwrap();
     for _ in 0..2 {
         let ended = outcomes(home.batch(&sqlflow), submissions(&sqlflow, 1)).await;
@@ -278,9 +279,9 @@ async fn a_job_that_was_deleted_is_told_of_and_submitted_anew_only_when_wished()
 }
 
 #[tokio::test]
-async fn what_an_earlier_run_began_is_finished_though_it_is_not_given_again() {
+async fn a_submission_of_an_earlier_run_is_finished_even_if_it_is_not_passed_again() {
     let (sqlflow, emulator) = configured(|builder| builder.time_in_running(Duration::from_millis(300))).await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let mut run = home.batch(&sqlflow).run(submissions(&sqlflow, 3));
     let submitted = async {
         while home.journal().metadata().is_err() || home.noted("submitted") < 3 {
@@ -299,9 +300,9 @@ async fn what_an_earlier_run_began_is_finished_though_it_is_not_given_again() {
 }
 
 #[tokio::test]
-async fn a_submission_of_which_nothing_is_known_is_looked_for_by_its_name() {
+async fn a_submission_with_an_unknown_outcome_is_looked_for_by_its_name() {
     let (sqlflow, emulator) = sqlflow().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     outcomes(sqlflow.batch(home.journal()), submissions(&sqlflow, 2)).await;
     let submitting: Vec<_> = fs::read_to_string(home.journal())
         .unwrap()
@@ -312,7 +313,7 @@ async fn a_submission_of_which_nothing_is_known_is_looked_for_by_its_name() {
     let never_sent = r#"{"key":"never sent","event":"submitting","name":"never sent 0","at":1}"#;
     let journal = format!("{}{never_sent}\n", submitting.concat());
     fs::write(home.journal(), &journal).unwrap();
-    // One is given again, one is not, and one was killed before it was sent.
+    // One is submitted again, one is not, and one run was killed before it was sent.
     let ended = outcomes(home.batch(&sqlflow), submissions(&sqlflow, 1)).await;
     assert!(ended["piece-0"].is_done() && ended["piece-1"].is_done(), "{ended:?}");
     let error = ended["never sent"].error().unwrap();
@@ -325,9 +326,9 @@ async fn a_submission_of_which_nothing_is_known_is_looked_for_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_submission_that_is_wrong_fails_alone_and_is_tried_again_by_the_next_run() {
+async fn an_invalid_submission_fails_alone_and_is_retried_by_the_next_run() {
     let (sqlflow, emulator) = sqlflow().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let missing = home.0.path().join("later.sql");
     let given = || {
         let wrong = sqlflow.submit(Vendor::PostgreSql).file(&missing);
@@ -344,9 +345,9 @@ async fn a_submission_that_is_wrong_fails_alone_and_is_tried_again_by_the_next_r
 }
 
 #[tokio::test]
-async fn a_key_that_comes_twice_is_done_once() {
+async fn a_duplicate_key_is_submitted_once() {
     let (sqlflow, emulator) = sqlflow().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let mut run = home.batch(&sqlflow).run(vec![("a", submit(&sqlflow, 1)), ("a", submit(&sqlflow, 2))]);
     let mut ended = Vec::new();
     while let Some(outcome) = run.try_next().await.unwrap() {
@@ -360,7 +361,7 @@ async fn a_key_that_comes_twice_is_done_once() {
 #[tokio::test]
 async fn keys_of_any_kind_name_files_inside_the_directory() {
     let (sqlflow, _emulator) = sqlflow().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let keys = ["../up", "a/b", ".hidden", "ünï", "a b", "x.full", "x", "%2e", "con:1"];
     let given: Vec<_> = keys.iter().enumerate().map(|(number, key)| (*key, submit(&sqlflow, number))).collect();
     let batch = sqlflow
@@ -384,9 +385,9 @@ async fn no_secret_reaches_the_journal() {
     const PASSWORD: &str = "pa55word-of-the-database";
     let (_, emulator) = configured(|builder| builder.account("ann", KEY)).await;
     let sqlflow = client_of(&emulator, Credentials::secret_key("ann", KEY));
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let with_password = |sql: String| sqlflow.submit(Vendor::PostgreSql).password(PASSWORD).sql("a.sql", sql);
-    // What fails repeats the name of its file, which here is the password.
+    // A failure repeats the name of its file, which is the password here.
     let telling = sqlflow.submit(Vendor::PostgreSql).name("telling").password(PASSWORD).sql(PASSWORD, FAILING);
     let given = vec![("good", with_password(sql(1))), ("bad", with_password(FAILING.into())), ("telling", telling)];
     let ended = outcomes(home.batch(&sqlflow), given).await;
@@ -399,12 +400,12 @@ async fn no_secret_reaches_the_journal() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_down_for_a_while_is_waited_for() {
+async fn a_batch_waits_for_a_server_that_is_down_for_a_while() {
     let (_, emulator) = sqlflow().await;
     let port = emulator.addr().port();
     let sqlflow = client_of(&emulator, Credentials::on_premise());
     emulator.shutdown().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let later = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
         let quick = Emulator::builder().port(port).time_in_create(Duration::ZERO).time_in_running(Duration::ZERO);
@@ -417,19 +418,19 @@ async fn a_server_that_is_down_for_a_while_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_server_that_stays_away_costs_the_patience_and_no_job() {
+async fn a_server_that_stays_down_ends_the_run_after_the_maximum_outage_and_loses_no_job() {
     let (_, emulator) = sqlflow().await;
     let sqlflow = client_of(&emulator, Credentials::on_premise());
     emulator.shutdown().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let ended = outcomes(home.batch(&sqlflow).max_outage(Duration::ZERO), submissions(&sqlflow, 3)).await;
     assert_eq!(ended.len(), 3);
     assert!(ended.values().all(|outcome| outcome.error().unwrap().kind() == ErrorKind::Connect), "{ended:?}");
     assert_eq!(home.noted("refused"), 3);
 }
 
-/// Passes connections on to the emulator, and keeps back the answer to the first submit.
-async fn without_first_answer(emulator: &Emulator, then_closes: bool) -> String {
+/// Forwards connections to the emulator, and withholds the response to the first submission.
+async fn server_without_first_response(emulator: &Emulator, then_closes: bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = emulator.addr();
@@ -466,16 +467,16 @@ async fn without_first_answer(emulator: &Emulator, then_closes: bool) -> String 
 }
 
 #[tokio::test]
-async fn a_submission_whose_answer_is_lost_is_one_job() {
+async fn a_submission_whose_response_was_lost_makes_one_job() {
     for then_closes in [true, false] {
         let (_, emulator) = sqlflow().await;
-        let sqlflow = Client::builder(without_first_answer(&emulator, then_closes).await)
+        let sqlflow = Client::builder(server_without_first_response(&emulator, then_closes).await)
             .polling(Polling::every(Duration::from_millis(5)))
             .settling(Settling::new().window(Duration::from_millis(100)).max_lookups(3))
             .response_timeout(Duration::from_millis(500))
             .build()
             .unwrap();
-        let home = Home::new();
+        let home = BatchDirectory::new();
         let ended = outcomes(home.batch(&sqlflow), submissions(&sqlflow, 2)).await;
         assert_exported(&sqlflow, &home, &ended).await;
         assert_one_job_each(&emulator, 2);
@@ -483,9 +484,9 @@ async fn a_submission_whose_answer_is_lost_is_one_job() {
 }
 
 #[tokio::test]
-async fn a_run_that_cannot_be_noted_ends_before_anything_is_submitted() {
+async fn a_run_whose_journal_cannot_be_written_ends_before_anything_is_submitted() {
     let (sqlflow, emulator) = sqlflow().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let error = |batch: Batch| {
         let given = submissions(&sqlflow, 1);
         async move {
@@ -508,32 +509,32 @@ async fn a_run_that_cannot_be_noted_ends_before_anything_is_submitted() {
 }
 
 #[tokio::test]
-async fn one_run_at_a_time_has_the_journal() {
+async fn only_one_run_at_a_time_can_use_the_journal() {
     let (sqlflow, emulator) = sqlflow().await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let mut one = home.batch(&sqlflow).max_in_flight(1).run(submissions(&sqlflow, 3));
     one.try_next().await.unwrap();
     let mut other = home.batch(&sqlflow).run(submissions(&sqlflow, 3));
     let error = other.try_next().await.unwrap_err();
     assert!(error.kind() == ErrorKind::InvalidInput && error.to_string().contains("in use"), "{error}");
     while one.try_next().await.unwrap().is_some() {}
-    // Its end unlocks the journal, though it is still there.
+    // The end of the run unlocks the journal, although the file still exists.
     outcomes(home.batch(&sqlflow), submissions(&sqlflow, 3)).await;
     assert_one_job_each(&emulator, 3);
 }
 
 #[tokio::test]
-async fn a_submission_of_another_server_is_not_mixed_in() {
+async fn a_submission_for_another_server_is_refused() {
     let (sqlflow, emulator) = sqlflow().await;
     let (elsewhere, other) = configured(|builder| builder).await;
-    let home = Home::new();
+    let home = BatchDirectory::new();
     let ended = outcomes(home.batch(&sqlflow), [("a", submit(&elsewhere, 1))]).await;
     assert_eq!(one(&ended).error().unwrap().kind(), ErrorKind::InvalidInput);
     assert!(emulator.jobs().is_empty() && other.jobs().is_empty());
 }
 
 #[tokio::test]
-async fn a_run_goes_to_another_task() {
+async fn a_run_can_be_moved_to_another_task() {
     fn moves<T: Send + Sync + 'static>(_: &T) {}
     let (sqlflow, _emulator) = sqlflow().await;
     let run = sqlflow.batch(Path::new("never.opened")).run(submissions(&sqlflow, 1));

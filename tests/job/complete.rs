@@ -1,4 +1,4 @@
-//! The emulator knows every operation that `swagger.yaml` describes, if only to say that it does not implement it.
+//! The emulator knows every operation in `swagger.yaml`, even if it only reports that it does not implement it.
 
 use sqlflow_client::api::operations;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use super::sqlflow;
 
 #[tokio::test]
-async fn every_operation_of_the_description_is_known_to_the_emulator() {
+async fn the_emulator_knows_every_operation_of_the_description() {
     let (_, emulator) = sqlflow().await;
     for operation in operations::ALL {
         let credentials = "userId=gudu%7C0123456789&token=token";

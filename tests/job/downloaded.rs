@@ -25,7 +25,7 @@ fn builder(url: &str) -> ClientBuilder {
         .retry(Backoff::new().base_delay(Duration::from_millis(1)))
 }
 
-/// A job whose exports are some 10 KB each.
+/// Makes a job whose exports have about 10 KB each.
 async fn job(emulator: &Emulator) -> Job {
     let columns: Vec<_> = (0..60).map(|number| format!("t.c{number}")).collect();
     let sql = format!("create view v as select {} from t", columns.join(", "));
@@ -61,14 +61,14 @@ async fn lineage(job: &Job, operation: &str) -> Result<Lineage> {
     if operation == JSON { job.lineage().await } else { job.export_full_lineage_as_json().lineage().await }
 }
 
-/// The names of all that is in a directory.
+/// Returns the names of all entries of a directory.
 fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).unwrap();
     entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// Applies a fault to one export of each form, whose result must be the same as without the fault.
-async fn is_mended(fault: &Fault, operation: &str) {
+/// Applies a fault to one export of each form, and checks that each retry returns the same as without the fault.
+async fn assert_retried(fault: &Fault, operation: &str) {
     let (emulator, job) = started().await;
     let whole = bytes(&job, operation).await.unwrap();
     assert!(whole.len() > 3000, "{operation}: {}", whole.len());
@@ -100,42 +100,42 @@ async fn is_mended(fault: &Fault, operation: &str) {
 }
 
 #[tokio::test]
-async fn a_download_that_stalls_is_made_again_from_the_start() {
+async fn a_stalled_download_is_retried_from_the_start() {
     for operation in [CSV, JSON, FULL_JSON, GRAPHML] {
-        is_mended(&Fault::stall_after(2000), operation).await;
+        assert_retried(&Fault::stall_after(2000), operation).await;
     }
 }
 
 #[tokio::test]
-async fn a_download_that_is_reset_or_ends_before_its_length_is_made_again_from_the_start() {
+async fn a_download_that_is_reset_or_shorter_than_its_length_is_retried_from_the_start() {
     for fault in [Fault::reset_after_sent(0), Fault::reset_after_sent(2000), Fault::content_length(10)] {
         for operation in [CSV, JSON, FULL_JSON, GRAPHML] {
-            is_mended(&fault, operation).await;
+            assert_retried(&fault, operation).await;
         }
     }
 }
 
 #[tokio::test]
-async fn a_download_that_breaks_off_although_http_calls_it_whole_is_made_again() {
+async fn a_truncated_download_that_http_declares_complete_is_retried() {
     for bytes in [50, 2000] {
         for operation in [JSON, FULL_JSON, GRAPHML] {
-            is_mended(&Fault::truncate(bytes), operation).await;
+            assert_retried(&Fault::truncate(bytes), operation).await;
         }
     }
 }
 
 #[tokio::test]
-async fn a_download_in_whose_place_something_else_came_is_made_again() {
+async fn a_download_that_was_replaced_by_something_else_is_retried() {
     for fault in
         [Fault::close(), Fault::page(502), Fault::page(504), Fault::busy(), Fault::too_many_requests(Duration::ZERO)]
     {
         for operation in [CSV, JSON] {
-            is_mended(&fault, operation).await;
+            assert_retried(&fault, operation).await;
         }
     }
 }
 
-/// A watcher, and what it was told.
+/// Returns a progress callback and the reports that it has received.
 fn watcher() -> (Arc<Mutex<Vec<Progress>>>, impl Fn(&Progress) + Send + Sync + 'static) {
     let told = Arc::<Mutex<Vec<Progress>>>::default();
     let heard = Arc::clone(&told);
@@ -143,7 +143,7 @@ fn watcher() -> (Arc<Mutex<Vec<Progress>>>, impl Fn(&Progress) + Send + Sync + '
 }
 
 #[tokio::test]
-async fn progress_tells_bytes_and_total_and_begins_anew_with_each_attempt() {
+async fn progress_reports_bytes_and_total_and_restarts_with_each_attempt() {
     let (emulator, job) = started().await;
     let length = bytes(&job, CSV).await.unwrap().len() as u64;
     emulator.inject(Fault::stall_after(2000).on(CSV).times(1));
@@ -164,11 +164,11 @@ async fn progress_tells_bytes_and_total_and_begins_anew_with_each_attempt() {
 }
 
 #[tokio::test]
-async fn a_packed_answer_is_unpacked_and_its_progress_is_that_of_the_network() {
+async fn a_compressed_response_is_decompressed_and_its_progress_counts_network_bytes() {
     let (_, emulator) = configured(|builder| builder.gzip(true)).await;
     let job = job(&emulator).await;
     for operation in [CSV, JSON] {
-        is_whole_though_packed(&job, operation).await;
+        assert_whole_when_compressed(&job, operation).await;
     }
     for fault in [Fault::truncate(200), Fault::reset_after_sent(200), Fault::stall_after(200)] {
         let whole = bytes(&job, CSV).await.unwrap();
@@ -177,7 +177,7 @@ async fn a_packed_answer_is_unpacked_and_its_progress_is_that_of_the_network() {
     }
 }
 
-async fn is_whole_though_packed(job: &Job, operation: &str) {
+async fn assert_whole_when_compressed(job: &Job, operation: &str) {
     let (_, plain) = configured(|builder| builder).await;
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("x");
@@ -200,7 +200,7 @@ async fn is_whole_though_packed(job: &Job, operation: &str) {
 }
 
 #[tokio::test]
-async fn a_bomb_is_given_up_and_leaves_nothing_behind() {
+async fn a_decompression_bomb_is_cancelled_and_leaves_nothing_behind() {
     let (emulator, job) = started().await;
     emulator.inject(Fault::bomb(100_000_000).on(CSV).on(JSON));
     let home = tempfile::tempdir().unwrap();
@@ -218,7 +218,7 @@ async fn a_bomb_is_given_up_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_download_that_is_given_up_leaves_the_older_file_as_it_was() {
+async fn a_failed_download_leaves_the_older_file_unchanged() {
     let (emulator, job) = started().await;
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("lineage.json");
@@ -246,7 +246,7 @@ async fn a_download_that_is_given_up_leaves_the_older_file_as_it_was() {
 }
 
 #[tokio::test]
-async fn what_is_over_the_answer_limit_is_not_held_in_memory() {
+async fn a_response_over_the_limit_is_not_held_in_memory() {
     let (emulator, done) = started().await;
     job(&emulator).await;
     job(&emulator).await;
@@ -269,17 +269,17 @@ async fn what_is_over_the_answer_limit_is_not_held_in_memory() {
 }
 
 #[cfg(unix)]
-mod in_a_process_of_its_own {
+mod in_a_child_process {
     use std::io::{BufRead as _, BufReader};
     use std::process::{Command, Stdio};
 
     use super::*;
 
-    /// The server, the job and the file of the download in the child process.
+    /// The server to download from, the job, and the target path of the child process.
     const PLACE: [&str; 3] = ["SQLFLOW_TEST_URL", "SQLFLOW_TEST_JOB", "SQLFLOW_TEST_PATH"];
 
-    /// The work of the child process, which is started as the first of the tests below and learns that from its
-    /// environment.
+    /// The download of the child process. It runs as the first of the tests below, which detects by its environment
+    /// that it is the child.
     async fn download() {
         let [url, job, path] = PLACE.map(|name| std::env::var(name).unwrap());
         let client = builder(&url).build().unwrap();
@@ -290,10 +290,10 @@ mod in_a_process_of_its_own {
         }
     }
 
-    /// The process, after what a shell does first.
+    /// Returns the command for the child process, which runs after a shell command.
     fn process(first: &str, job: &Job, path: &Path) -> Command {
         let mut command = Command::new("sh");
-        let test = concat!(module_path!(), "::a_disk_that_is_full_is_told_with_the_path_and_leaves_nothing_behind");
+        let test = concat!(module_path!(), "::a_full_disk_is_reported_with_the_path_and_leaves_nothing_behind");
         let test = test.split_once("::").unwrap().1;
         command.args(["-c", &format!("{first} exec \"$0\" \"$@\"")]).arg(std::env::current_exe().unwrap());
         command.args(["--exact", test, "--nocapture"]);
@@ -303,12 +303,12 @@ mod in_a_process_of_its_own {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_disk_that_is_full_is_told_with_the_path_and_leaves_nothing_behind() {
+    async fn a_full_disk_is_reported_with_the_path_and_leaves_nothing_behind() {
         if std::env::var_os(PLACE[0]).is_some() {
             return download().await;
         }
         let (emulator, job) = started().await;
-        // In one piece, so that it is the last one that fails, and in many.
+        // The first two downloads arrive in one piece, so that the last write fails; the others arrive in many pieces.
         emulator.inject(Fault::drip(100, Duration::from_millis(1)).on(CSV).skip(2));
         for older in [None, Some("older"), None, Some("older")] {
             let home = tempfile::tempdir().unwrap();
@@ -316,7 +316,7 @@ mod in_a_process_of_its_own {
             if let Some(older) = older {
                 std::fs::write(&path, older).unwrap();
             }
-            // A limit of the process ends a write as a full disk does.
+            // A file size limit of the process ends a write as a full disk does.
             let output = process("trap '' XFSZ; ulimit -f 2;", &job, &path).output().unwrap();
             let said = String::from_utf8_lossy(&output.stdout);
             assert!(said.contains("Io: ") && said.contains(&path.display().to_string()), "{said} {output:?}");
@@ -326,7 +326,7 @@ mod in_a_process_of_its_own {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_process_that_is_killed_in_the_middle_leaves_no_file_that_is_not_whole() {
+    async fn a_process_that_is_killed_during_a_download_leaves_no_incomplete_file() {
         let (emulator, job) = started().await;
         emulator.inject(Fault::drip(10, Duration::from_millis(20)).on(CSV));
         for older in [None, Some("older")] {

@@ -14,7 +14,7 @@ async fn done(sqlflow: &Client) -> FinishedJob {
 }
 
 #[tokio::test]
-async fn one_export_is_the_same_as_bytes_as_a_stream_and_as_a_file() {
+async fn an_export_has_the_same_bytes_in_memory_in_a_stream_and_in_a_file() {
     let (sqlflow, _emulator) = sqlflow().await;
     let done = done(&sqlflow).await;
     let export = || done.job().export_full_lineage_as_csv();
@@ -35,7 +35,7 @@ async fn one_export_is_the_same_as_bytes_as_a_stream_and_as_a_file() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_file_is_readable_as_the_mask_of_the_user_has_it() {
+async fn the_permissions_of_a_file_follow_the_umask() {
     use std::os::unix::fs::PermissionsExt as _;
     let (sqlflow, _emulator) = sqlflow().await;
     let home = tempfile::tempdir().unwrap();
@@ -46,7 +46,7 @@ async fn a_file_is_readable_as_the_mask_of_the_user_has_it() {
 }
 
 #[tokio::test]
-async fn drawn_and_full_lineage_say_the_same_of_columns() {
+async fn diagram_and_full_lineage_have_the_same_column_relationships() {
     let (sqlflow, _emulator) = sqlflow().await;
     let done = done(&sqlflow).await;
     let flows = |lineage: &Lineage| lineage.column_flows().iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -59,7 +59,7 @@ async fn drawn_and_full_lineage_say_the_same_of_columns() {
 }
 
 #[tokio::test]
-async fn options_of_the_drawing_are_heard() {
+async fn diagram_options_take_effect() {
     let (sqlflow, _emulator) = sqlflow().await;
     let done = done(&sqlflow).await;
     let has =
@@ -77,7 +77,7 @@ async fn options_of_the_drawing_are_heard() {
 }
 
 #[tokio::test]
-async fn past_the_relation_limit_a_summary_is_told_from_a_lineage() {
+async fn a_summary_over_the_relation_limit_is_distinguished_from_lineage() {
     let (sqlflow, _emulator) = configured(|builder| builder.relation_limit(Some(1))).await;
     let done = done(&sqlflow).await;
     let drawn = done.lineage().await.unwrap();
@@ -89,7 +89,7 @@ async fn past_the_relation_limit_a_summary_is_told_from_a_lineage() {
 }
 
 #[tokio::test]
-async fn an_export_of_a_job_that_is_not_there_is_an_error_in_every_form() {
+async fn an_export_of_a_missing_job_is_an_error_in_every_form() {
     let (sqlflow, _emulator) = sqlflow().await;
     let job = sqlflow.job("0123456789abcdef0123456789abcdef");
     let home = tempfile::tempdir().unwrap();
@@ -141,7 +141,7 @@ async fn direct_analysis_goes_through_the_generated_client() {
 }
 
 #[tokio::test]
-async fn what_the_emulator_does_not_implement_says_so() {
+async fn an_operation_that_the_emulator_does_not_implement_says_so() {
     let (sqlflow, _emulator) = sqlflow().await;
     let form = sqlflow_client::api::types::DisplayUserSchemaSummaryRequest::new();
     let error = sqlflow.api().display_user_schema_summary(&form).await.unwrap().into_data().unwrap_err();
@@ -149,7 +149,7 @@ async fn what_the_emulator_does_not_implement_says_so() {
 }
 
 #[tokio::test]
-async fn a_document_with_blanks_after_it_is_whole() {
+async fn a_document_with_trailing_spaces_is_complete() {
     let (sqlflow, emulator) = sqlflow().await;
     let done = done(&sqlflow).await;
     let plain = done.export_lineage_as_graphml().bytes().await.unwrap();
@@ -162,7 +162,7 @@ async fn a_document_with_blanks_after_it_is_whole() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_file_that_is_replaced_keeps_its_permissions_and_a_link_to_it_stays() {
+async fn a_replaced_file_keeps_its_permissions_and_links_to_it() {
     use std::os::unix::fs::PermissionsExt as _;
     let (sqlflow, _emulator) = sqlflow().await;
     let home = tempfile::tempdir().unwrap();
@@ -178,7 +178,7 @@ async fn a_file_that_is_replaced_keeps_its_permissions_and_a_link_to_it_stays() 
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_is_no_file_is_never_replaced() {
+async fn only_regular_files_are_replaced() {
     let (sqlflow, emulator) = sqlflow().await;
     let done = done(&sqlflow).await;
     let before = emulator.requests().len();

@@ -1,4 +1,4 @@
-//! Jobs as a server lists them, and what is done to them.
+//! Jobs as a server lists them, and changes to them.
 
 use sqlflow_client::{ErrorKind, Vendor};
 
@@ -50,7 +50,7 @@ async fn a_job_runs_again_and_is_set_on_top() {
 }
 
 #[tokio::test]
-async fn a_job_is_attached_to_by_its_id_without_a_request() {
+async fn attaching_to_a_job_by_its_id_sends_no_request() {
     let (sqlflow, emulator) = sqlflow().await;
     let submitted = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", "create view v as select x from t").await.unwrap();
     let stored = serde_json::to_string(submitted.id()).unwrap();

@@ -16,7 +16,7 @@ use sqlflow_client::job::Polling;
 use sqlflow_client::{Client, Credentials};
 use std::time::Duration;
 
-/// An emulator whose jobs end quickly, and a client that asks it often.
+/// Starts an emulator whose jobs end quickly, and a client that polls it often.
 async fn sqlflow() -> (Client, Emulator) {
     configured(|builder| builder).await
 }
@@ -32,7 +32,7 @@ fn client_of(emulator: &Emulator, credentials: Credentials) -> Client {
     Client::builder(emulator.url()).credentials(credentials).polling(polling).build().unwrap()
 }
 
-/// Returns the number of requests to an operation.
+/// Returns the number of requests for an operation.
 fn requests_to(emulator: &Emulator, operation: &str) -> usize {
     emulator.requests().iter().filter(|request| request.operation == Some(operation)).count()
 }

@@ -1,4 +1,4 @@
-//! One client that is used on several runtimes.
+//! One client on several runtimes.
 
 use std::sync::mpsc;
 use std::thread;
@@ -28,7 +28,8 @@ async fn submit(sqlflow: &Client, jobs: usize) -> Vec<Job> {
     try_join_all((0..jobs).map(submit)).await.unwrap()
 }
 
-/// Waits for jobs on a thread with its own runtime. The receivers report that all waits have begun, and their ends.
+/// Waits for jobs on a thread with its own runtime. The receivers report that all waits have begun, and the final
+/// statuses.
 fn wait_elsewhere(jobs: Vec<Job>) -> (mpsc::Receiver<()>, mpsc::Receiver<Vec<JobStatus>>) {
     let (waiting, is_waiting) = mpsc::channel();
     let (done, statuses) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! Submissions of files, directories, zips, SQL in memory, and batches.
+//! Submissions of every kind of input: files, directories, zips, SQL in memory, batches.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use super::{configured, requests_to, sqlflow};
 const INSERT: &str = "insert into report (total) select amount from sales";
 
 #[tokio::test]
-async fn sql_in_memory_passes_through_its_states_to_typed_lineage() {
+async fn sql_in_memory_passes_through_every_state_to_typed_lineage() {
     let (sqlflow, emulator) = sqlflow().await;
     let job = sqlflow.submit(Vendor::PostgreSql).name("nightly").without_suffix().sql("a.sql", INSERT).await.unwrap();
     let mut states = Vec::new();
@@ -30,7 +30,7 @@ async fn sql_in_memory_passes_through_its_states_to_typed_lineage() {
 }
 
 #[tokio::test]
-async fn a_directory_is_one_zip_and_its_files_know_each_other() {
+async fn a_directory_is_one_zip_whose_files_refer_to_each_other() {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("views")).unwrap();
     fs::write(home.path().join("1.sql"), "create table s (a int, b int)").unwrap();
@@ -43,7 +43,7 @@ async fn a_directory_is_one_zip_and_its_files_know_each_other() {
 }
 
 #[tokio::test]
-async fn files_zips_and_memory_go_together_under_names_of_any_kind() {
+async fn files_zips_and_sql_in_memory_can_be_combined_under_any_names() {
     let home = tempfile::tempdir().unwrap();
     let odd = home.path().join("a \"quoted\" ünïcode; name.sql");
     fs::write(&odd, INSERT).unwrap();
@@ -107,7 +107,7 @@ async fn sql_without_a_statement_that_parses_fails_the_job_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_vendor_the_emulator_lacks_is_read_all_the_same_and_the_job_says_so() {
+async fn a_vendor_unknown_to_the_emulator_is_parsed_anyway_and_the_job_says_so() {
     let (sqlflow, _emulator) = sqlflow().await;
     let done = sqlflow.submit(Vendor::Netezza).sql("a.sql", INSERT).await.unwrap().wait().await.unwrap();
     assert!(!done.is_partial());
@@ -116,7 +116,7 @@ async fn a_vendor_the_emulator_lacks_is_read_all_the_same_and_the_job_says_so() 
 }
 
 #[tokio::test]
-async fn a_regular_job_grows_by_batches() {
+async fn batches_are_added_to_a_regular_job() {
     let (sqlflow, emulator) = sqlflow().await;
     let first = sqlflow.submit_persist(Vendor::PostgreSql).name("daily").sql("1.sql", INSERT).await.unwrap();
     first.wait().await.unwrap();
@@ -133,7 +133,7 @@ async fn a_regular_job_grows_by_batches() {
 }
 
 #[tokio::test]
-async fn what_is_over_the_limit_never_reaches_the_server() {
+async fn an_upload_over_the_limit_never_reaches_the_server() {
     let home = tempfile::tempdir().unwrap();
     let huge = home.path().join("huge.sql");
     fs::File::create(&huge).unwrap().set_len(200_000_001).unwrap();
@@ -175,7 +175,7 @@ async fn a_wrong_secret_key_fails_at_once_with_one_request() {
 }
 
 #[tokio::test]
-async fn an_on_premise_server_takes_a_job_without_a_token_being_asked_for() {
+async fn an_on_premise_server_accepts_a_job_without_a_token_request() {
     let (_, emulator) = sqlflow().await;
     let sqlflow = super::client_of(&emulator, sqlflow_client::Credentials::on_premise());
     sqlflow.submit(Vendor::PostgreSql).sql("a.sql", INSERT).await.unwrap().wait().await.unwrap();
@@ -183,7 +183,7 @@ async fn an_on_premise_server_takes_a_job_without_a_token_being_asked_for() {
 }
 
 #[tokio::test]
-async fn a_submit_whose_answer_is_too_large_is_found_by_its_name() {
+async fn a_submission_whose_response_is_too_large_is_found_by_its_name() {
     let (sqlflow, emulator) = sqlflow().await;
     emulator.inject(Fault::bomb(100_000_000).on("submitUserJob"));
     let job = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", INSERT).await.unwrap();

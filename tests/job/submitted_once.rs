@@ -1,4 +1,4 @@
-//! However a submit fails, there is one job or none, and nobody is told otherwise.
+//! However a submission fails, it makes at most one job, and the client never reports otherwise.
 
 use std::fs;
 use std::pin::pin;
@@ -18,7 +18,7 @@ const SUBMIT: &str = "submitUserJob";
 const PERSIST: &str = "submitPersistJob";
 const LIST: &str = "displayUserJobsSummary";
 
-/// The fault that meets the first submission.
+/// Applies a fault to the first submission.
 fn once(fault: Fault) -> Fault {
     fault.on(SUBMIT).times(1)
 }
@@ -47,8 +47,8 @@ async fn submitted(client: &Client) -> Result<Job> {
     client.submit(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT).await
 }
 
-/// That the only job on the server is this one, made of what was submitted.
-async fn is_the_only_one(job: &Job, emulator: &Emulator) {
+/// Asserts that this job is the only one on the server, and that it was made of the submitted SQL.
+async fn assert_only_job(job: &Job, emulator: &Emulator) {
     let jobs = emulator.jobs();
     assert_eq!(jobs.len(), 1, "{jobs:?}");
     assert_eq!((job.id().as_str(), jobs[0].runs), (jobs[0].id.as_str(), 1));
@@ -58,15 +58,15 @@ async fn is_the_only_one(job: &Job, emulator: &Emulator) {
     assert_eq!(flows, ["sales.amount → report.total"]);
 }
 
-/// That the outcome was left open, under a name to look for.
-fn is_left_open(error: &Error) -> &str {
+/// Asserts that the outcome is unknown, and returns the name to look for.
+fn assert_unknown(error: &Error) -> &str {
     assert_eq!((error.kind(), error.operation()), (ErrorKind::SubmitUnknown, Some(SUBMIT)), "{error}");
     let name = error.job_name().expect("a name to look for");
     assert!(error.to_string().contains(name), "{error}");
     name
 }
 
-/// Looks for a job until it is there.
+/// Looks for a job until it exists.
 async fn found(client: &Client, name: &str) -> Job {
     let looking = async {
         loop {
@@ -79,7 +79,7 @@ async fn found(client: &Client, name: &str) -> Job {
 }
 
 #[tokio::test]
-async fn a_submit_whose_answer_was_lost_gives_the_job_that_it_made() {
+async fn a_submission_whose_response_was_lost_returns_the_job_that_it_made() {
     for lost in [
         Fault::lose_response(),
         Fault::reset_after_sent(0),
@@ -99,18 +99,18 @@ async fn a_submit_whose_answer_was_lost_gives_the_job_that_it_made() {
         let timeout = Duration::from_millis(200);
         let client = builder(&emulator).response_timeout(timeout).stall_timeout(timeout).build().unwrap();
         let job = submitted(&client).await.unwrap_or_else(|error| panic!("{lost}: {error}"));
-        is_the_only_one(&job, &emulator).await;
+        assert_only_job(&job, &emulator).await;
         assert_eq!(requests_to(&emulator, SUBMIT), 1, "{lost}");
         assert!(requests_to(&emulator, LIST) > 0, "{lost}");
     }
 }
 
 #[tokio::test]
-async fn a_submit_that_made_no_job_is_sent_again_whole_after_the_list_was_asked_in_vain() {
+async fn a_submission_that_made_no_job_is_resent_completely_after_it_was_not_listed() {
     for lost in [Fault::close(), Fault::page(502), Fault::page(503)] {
         let emulator = emulator(once(lost.clone())).await;
         let job = submitted(&client(&emulator)).await.unwrap_or_else(|error| panic!("{lost}: {error}"));
-        is_the_only_one(&job, &emulator).await;
+        assert_only_job(&job, &emulator).await;
         let requests = emulator.requests();
         let order: Vec<_> = requests.iter().filter_map(|request| request.operation).take(6).collect();
         assert_eq!(order, ["generateToken", SUBMIT, LIST, LIST, LIST, SUBMIT], "{lost}");
@@ -119,70 +119,70 @@ async fn a_submit_that_made_no_job_is_sent_again_whole_after_the_list_was_asked_
 }
 
 #[tokio::test]
-async fn a_submit_that_is_lost_time_and_again_is_looked_for_each_time() {
+async fn a_submission_whose_response_is_lost_repeatedly_is_looked_for_each_time() {
     let emulator = emulator(Fault::close().on(SUBMIT).times(3)).await;
     let job = submitted(&client(&emulator)).await.unwrap();
-    is_the_only_one(&job, &emulator).await;
+    assert_only_job(&job, &emulator).await;
     assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (4, 9));
 }
 
 #[tokio::test]
-async fn a_submit_that_is_always_lost_is_given_up_with_its_outcome_open() {
+async fn a_submission_whose_response_is_always_lost_fails_with_an_unknown_outcome() {
     let emulator = emulator(Fault::close().on(SUBMIT)).await;
     let retry = Backoff::new().max_attempts(3).base_delay(Duration::from_millis(1));
     let error = submitted(&builder(&emulator).retry(retry).build().unwrap()).await.unwrap_err();
-    is_left_open(&error);
+    assert_unknown(&error);
     assert!(error.to_string().contains("tried 3 times"), "{error}");
     assert_eq!((requests_to(&emulator, SUBMIT), emulator.jobs().len()), (3, 0));
 }
 
 #[tokio::test]
-async fn a_submit_that_a_server_may_still_be_at_is_never_sent_again() {
+async fn a_submission_that_the_server_may_still_process_is_never_resent() {
     for silent in [Fault::page(504), Fault::late(Duration::from_millis(500))] {
         let emulator = emulator(once(silent.clone())).await;
-        // A late job looks like none at all unless a server says that it gave up waiting.
+        // A late job looks like a missing one unless the server reports that it stopped waiting.
         let client = builder(&emulator).settling(settling().send_again(silent == Fault::page(504))).build().unwrap();
         let error = submitted(&client).await.unwrap_err();
-        is_left_open(&error);
+        assert_unknown(&error);
         assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (1, 3), "{silent}");
         assert!(emulator.jobs().is_empty(), "{silent}");
     }
 }
 
 #[tokio::test]
-async fn a_job_that_comes_after_its_submit_was_given_up_is_found_by_its_name() {
+async fn a_job_that_appears_after_its_submission_failed_is_found_by_its_name() {
     let emulator = emulator(once(Fault::late(Duration::from_millis(400)))).await;
     let client = builder(&emulator).settling(settling().send_again(false)).build().unwrap();
     let error = submitted(&client).await.unwrap_err();
-    let job = found(&client, is_left_open(&error)).await;
-    is_the_only_one(&job, &emulator).await;
+    let job = found(&client, assert_unknown(&error)).await;
+    assert_only_job(&job, &emulator).await;
     assert_eq!(requests_to(&emulator, SUBMIT), 1);
 }
 
 #[tokio::test]
-async fn a_submit_that_was_turned_away_is_sent_again_without_the_list_being_asked() {
+async fn a_submission_refused_as_busy_is_resent_without_a_request_for_the_list() {
     for away in [Fault::too_many_requests(Duration::ZERO), Fault::busy()] {
         let emulator = emulator(away.clone().on(SUBMIT).times(2)).await;
         let job = submitted(&client(&emulator)).await.unwrap_or_else(|error| panic!("{away}: {error}"));
-        is_the_only_one(&job, &emulator).await;
+        assert_only_job(&job, &emulator).await;
         assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (3, 0), "{away}");
     }
 }
 
 #[tokio::test]
-async fn a_submit_that_found_nobody_at_first_is_sent_once_somebody_listens() {
+async fn a_submission_that_cannot_connect_is_sent_once_the_server_is_up() {
     let emulator = emulator(Fault::refuse(Duration::from_millis(100))).await;
     let short = Duration::from_millis(20);
     let retry = Backoff::new().max_attempts(90).base_delay(short).max_delay(short);
-    // No token has to be asked for, so that it is the submit that finds nobody.
+    // On-premise credentials need no token request, so the submission itself is refused.
     let client = builder(&emulator).credentials(Credentials::on_premise()).retry(retry).build().unwrap();
     let job = submitted(&client).await.unwrap();
-    is_the_only_one(&job, &emulator).await;
+    assert_only_job(&job, &emulator).await;
     assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (1, 0));
 }
 
 #[tokio::test]
-async fn an_upload_that_was_reset_in_the_middle_is_sent_again_whole_without_the_list_being_asked() {
+async fn an_upload_that_was_reset_is_resent_completely_without_a_request_for_the_list() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("large.sql");
     let statements = format!("{INSERT};\n-- {}\n", "x".repeat(5_000_000));
@@ -192,7 +192,7 @@ async fn an_upload_that_was_reset_in_the_middle_is_sent_again_whole_without_the_
         let submit = client(&emulator).submit(Vendor::PostgreSql).name("nightly");
         let submit = if in_memory { submit.sql("large.sql", statements.clone()) } else { submit.file(&path) };
         let job = submit.await.unwrap();
-        is_the_only_one(&job, &emulator).await;
+        assert_only_job(&job, &emulator).await;
         let requests = emulator.requests();
         let bytes: Vec<_> = requests
             .iter()
@@ -205,29 +205,29 @@ async fn an_upload_that_was_reset_in_the_middle_is_sent_again_whole_without_the_
 }
 
 #[tokio::test]
-async fn a_lost_submit_whose_list_cannot_be_asked_stays_open_and_is_found_later() {
+async fn a_submission_stays_unknown_while_the_list_is_unavailable_and_is_found_later() {
     let emulator = emulator(once(Fault::lose_response())).await;
     emulator.inject(Fault::page(500).on(LIST));
     let client = client(&emulator);
     let error = submitted(&client).await.unwrap_err();
-    let name = is_left_open(&error);
+    let name = assert_unknown(&error);
     assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (1, 3));
     emulator.clear_faults();
     let job = client.find_job(name).await.unwrap().expect("it was made");
-    is_the_only_one(&job, &emulator).await;
+    assert_only_job(&job, &emulator).await;
 }
 
 #[tokio::test]
-async fn a_list_that_fails_at_first_is_asked_again_before_the_window_ends() {
+async fn a_failed_request_for_the_list_is_retried_before_the_window_ends() {
     let emulator = emulator(once(Fault::lose_response())).await;
     emulator.inject(Fault::page(500).on(LIST).times(2));
     let job = submitted(&client(&emulator)).await.unwrap();
-    is_the_only_one(&job, &emulator).await;
+    assert_only_job(&job, &emulator).await;
     assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (1, 3));
 }
 
 #[tokio::test]
-async fn a_token_that_cannot_be_had_is_no_lost_submit() {
+async fn a_failed_token_request_does_not_make_a_submission_unknown() {
     for fault in [Fault::close(), Fault::page(504), Fault::page(500), Fault::latency(Duration::from_secs(60))] {
         let emulator = emulator(fault.clone().on("generateToken")).await;
         let client = builder(&emulator).response_timeout(Duration::from_millis(50)).build().unwrap();
@@ -240,16 +240,16 @@ async fn a_token_that_cannot_be_had_is_no_lost_submit() {
 }
 
 #[tokio::test]
-async fn one_list_alone_does_not_tell_that_there_is_no_job() {
+async fn one_listing_alone_does_not_show_that_there_is_no_job() {
     // The server comes back just before the window ends.
     let emulator = emulator(once(Fault::close())).await;
     emulator.inject(Fault::page(500).on(LIST).times(2));
-    is_left_open(&submitted(&client(&emulator)).await.unwrap_err());
+    assert_unknown(&submitted(&client(&emulator)).await.unwrap_err());
     assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (1, 3));
 }
 
 #[tokio::test]
-async fn the_name_that_is_chosen_beforehand_is_that_of_the_job() {
+async fn the_job_has_the_name_that_was_chosen_before_the_submission() {
     let emulator = emulator(Fault::lose_response().on(SUBMIT)).await;
     let client = client(&emulator);
     let mut submit = client.submit(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT);
@@ -261,30 +261,30 @@ async fn the_name_that_is_chosen_beforehand_is_that_of_the_job() {
 }
 
 #[tokio::test]
-async fn a_lost_submit_under_a_name_that_others_may_have_stays_open_at_once() {
+async fn a_lost_submission_without_a_unique_name_is_reported_as_unknown_at_once() {
     let emulator = emulator(once(Fault::lose_response())).await;
     let submit = client(&emulator).submit(Vendor::PostgreSql).name("nightly").without_suffix().sql("a.sql", INSERT);
     let error = submit.await.unwrap_err();
-    assert_eq!(is_left_open(&error), "nightly");
+    assert_eq!(assert_unknown(&error), "nightly");
     assert_eq!((requests_to(&emulator, SUBMIT), requests_to(&emulator, LIST)), (1, 0));
     assert_eq!(emulator.jobs().len(), 1);
 }
 
 #[tokio::test]
-async fn a_lost_submit_of_a_client_that_repeats_nothing_is_looked_for_and_not_sent_again() {
+async fn a_client_without_retries_looks_for_a_lost_submission_and_does_not_resend_it() {
     for builder_of in [
         |emulator: &Emulator| builder(emulator).without_retries(),
         |emulator: &Emulator| builder(emulator).settling(settling().send_again(false)),
     ] {
         let unmade = emulator(once(Fault::close())).await;
         let error = submitted(&builder_of(&unmade).build().unwrap()).await.unwrap_err();
-        is_left_open(&error);
+        assert_unknown(&error);
         assert_eq!((requests_to(&unmade, SUBMIT), requests_to(&unmade, LIST)), (1, 3));
         assert!(unmade.jobs().is_empty());
 
         let made = emulator(once(Fault::lose_response())).await;
         let job = submitted(&builder_of(&made).build().unwrap()).await.unwrap();
-        is_the_only_one(&job, &made).await;
+        assert_only_job(&job, &made).await;
     }
 }
 
@@ -294,13 +294,13 @@ async fn the_first_batch_of_a_regular_job_is_submitted_once_too() {
         let emulator = emulator(lost.on(PERSIST).times(1)).await;
         let submit = client(&emulator).submit_persist(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT);
         let job = submit.await.unwrap();
-        is_the_only_one(&job, &emulator).await;
+        assert_only_job(&job, &emulator).await;
         assert_eq!(requests_to(&emulator, PERSIST), sent);
     }
 }
 
 #[tokio::test]
-async fn a_later_batch_whose_answer_was_lost_stays_open_at_once() {
+async fn a_later_batch_whose_response_was_lost_is_reported_as_unknown_at_once() {
     let emulator = emulator(Fault::lose_response().on(PERSIST).skip(1).times(1)).await;
     let client = client(&emulator);
     let first = client.submit_persist(Vendor::PostgreSql).name("nightly").sql("a.sql", INSERT).await.unwrap();
@@ -312,8 +312,8 @@ async fn a_later_batch_whose_answer_was_lost_stays_open_at_once() {
 }
 
 #[tokio::test]
-async fn the_password_of_a_submit_that_was_looked_for_is_not_in_the_message_of_its_job() {
-    // The emulator names the file that it cannot read.
+async fn the_password_of_a_recovered_submission_is_not_in_the_message_of_its_job() {
+    // The message of the emulator names the file that it cannot read.
     for fault in [Fault::lose_response(), Fault::busy()] {
         let emulator = emulator(once(fault)).await;
         let submit =
@@ -326,7 +326,7 @@ async fn the_password_of_a_submit_that_was_looked_for_is_not_in_the_message_of_i
     }
 }
 
-/// Polls a future so many times, then drops it. Gives what it came to, if it did.
+/// Polls a future up to a number of times, then drops it. Returns its output if it completed.
 async fn polled<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut left = times;
@@ -341,7 +341,7 @@ async fn polled<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
 }
 
 #[tokio::test]
-async fn a_submit_that_is_dropped_at_any_point_makes_one_job_at_most_and_spoils_nothing() {
+async fn a_submission_dropped_at_any_point_makes_at_most_one_job_and_breaks_nothing() {
     for fault in [None, Some(Fault::lose_response()), Some(Fault::close())] {
         let (_, emulator) = configured(|builder| builder).await;
         let mut dropped = 0;

@@ -1,4 +1,4 @@
-//! Situations of scripts that run at night: deadlines, tokens that expire, futures that are dropped.
+//! Situations in scripts that run unattended: deadlines, expired tokens, dropped futures.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{configured, requests_to, sqlflow};
 const SQL: &str = "create view v as select a from t";
 
 #[tokio::test]
-async fn a_deadline_passes_and_the_job_goes_on() {
+async fn a_job_continues_after_the_deadline_of_a_wait() {
     let (sqlflow, _emulator) = configured(|builder| builder.time_in_running(Duration::from_millis(600))).await;
     let job = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).await.unwrap();
     let error = job.wait().deadline(Duration::from_millis(20)).await.unwrap_err();
@@ -20,7 +20,7 @@ async fn a_deadline_passes_and_the_job_goes_on() {
 }
 
 #[tokio::test]
-async fn a_dropped_watch_leaves_the_job_alone() {
+async fn a_dropped_watch_does_not_affect_the_job() {
     let (sqlflow, emulator) = sqlflow().await;
     let job = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).await.unwrap();
     let mut watch = job.watch();
@@ -32,7 +32,7 @@ async fn a_dropped_watch_leaves_the_job_alone() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_while_waiting_is_renewed() {
+async fn a_token_that_expires_during_a_wait_is_renewed() {
     let lifetime = Duration::from_secs(1);
     let (sqlflow, emulator) =
         configured(|builder| builder.token_lifetime(lifetime).time_in_running(Duration::from_millis(1200))).await;
@@ -57,16 +57,16 @@ async fn many_tasks_share_one_token() {
 }
 
 #[tokio::test]
-async fn the_environment_says_where_the_server_is_and_who_asks() {
+async fn the_environment_sets_the_server_and_the_credentials() {
     const USER: &str = "of the environment";
     if std::env::var("SQLFLOW_USER_ID").as_deref() == Ok(USER) {
-        // This is the process that was started below.
+        // This is the child process that was started below.
         Client::from_env().unwrap().jobs().await.unwrap();
         return;
     }
     let (_, emulator) = configured(|builder| builder.account(USER, "its key")).await;
     let mut same_test = std::process::Command::new(std::env::current_exe().unwrap());
-    same_test.args(["--exact", "unattended::the_environment_says_where_the_server_is_and_who_asks"]).envs([
+    same_test.args(["--exact", "unattended::the_environment_sets_the_server_and_the_credentials"]).envs([
         ("SQLFLOW_URL", emulator.url().as_str()),
         ("SQLFLOW_USER_ID", USER),
         ("SQLFLOW_SECRET_KEY", "its key"),

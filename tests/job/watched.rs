@@ -1,4 +1,4 @@
-//! Many jobs that are waited for at the same time.
+//! Waiting for many jobs at the same time.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ async fn fifty_jobs_are_waited_for_with_few_requests() {
     let (sqlflow, emulator) = configured(|builder| builder.time_in_running(Duration::from_millis(500))).await;
     let submits = (0..50).map(|_| sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).into_future());
     let jobs = try_join_all(submits).await.unwrap();
-    // Each by a clone of its own, as tasks do it.
+    // Each wait has its own clone of the job, as separate tasks would.
     let waits = jobs.iter().map(|job| sqlflow.clone().job(job.id().clone()).wait().into_future());
     let done = try_join_all(waits).await.unwrap();
     assert!(done.iter().zip(&jobs).all(|(done, job)| done.id() == job.id()));
@@ -27,7 +27,7 @@ async fn fifty_jobs_are_waited_for_with_few_requests() {
 }
 
 #[tokio::test]
-async fn a_job_deleted_while_many_are_watched_is_gone_and_the_others_go_on() {
+async fn a_job_deleted_while_many_are_watched_is_not_found_and_the_others_continue() {
     let (sqlflow, _emulator) = configured(|builder| builder.time_in_running(Duration::from_millis(300))).await;
     let submits = (0..10).map(|_| sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).into_future());
     let jobs = try_join_all(submits).await.unwrap();
@@ -44,7 +44,7 @@ async fn a_job_deleted_while_many_are_watched_is_gone_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_few_jobs_are_asked_for_one_by_one() {
+async fn a_few_jobs_are_polled_one_by_one() {
     let (sqlflow, emulator) = sqlflow().await;
     let submits = (0..4).map(|_| sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).into_future());
     let jobs = try_join_all(submits).await.unwrap();

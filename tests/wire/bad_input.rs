@@ -1,4 +1,4 @@
-//! Bad input gets a clear error that names what is at fault, before anything is sent.
+//! Bad input gets a clear error that names the fault before anything is sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use sqlflow_client::api::File as Upload;
 use sqlflow_client::job::Polling;
 use sqlflow_client::{Client, Credentials, Error, ErrorKind, Vendor};
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::Server;
 
 fn invalid(error: &Error, named: &str) {
@@ -15,7 +15,7 @@ fn invalid(error: &Error, named: &str) {
     assert!(error.to_string().contains(named), "{error}");
 }
 
-/// Submits to a server that must not be asked.
+/// Makes a submission to a server that must not receive a request, and returns the error.
 async fn refused(submit: impl AsyncFnOnce(Client) -> Error) -> Error {
     let server = Server::start().await;
     let error = submit(server.client_with_secret_key()).await;
@@ -24,7 +24,7 @@ async fn refused(submit: impl AsyncFnOnce(Client) -> Error) -> Error {
 }
 
 #[tokio::test]
-async fn a_path_that_is_not_there_is_named() -> Outcome {
+async fn a_missing_path_is_named() -> TestResult {
     let home = tempfile::tempdir()?;
     let path = home.path().join("no-such.sql");
     for kind in ["path", "file", "directory", "zip"] {
@@ -46,7 +46,7 @@ async fn a_path_that_is_not_there_is_named() -> Outcome {
 }
 
 #[tokio::test]
-async fn one_of_many_paths_that_is_not_there_is_named() -> Outcome {
+async fn one_missing_path_of_many_is_named() -> TestResult {
     let home = tempfile::tempdir()?;
     std::fs::write(home.path().join("a.sql"), "select 1")?;
     let paths = ["a.sql", "gone.sql"].map(|name| home.path().join(name));
@@ -56,7 +56,7 @@ async fn one_of_many_paths_that_is_not_there_is_named() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_file_that_is_gone_for_the_generated_client_is_named() -> Outcome {
+async fn a_missing_file_for_the_generated_client_is_named() -> TestResult {
     let home = tempfile::tempdir()?;
     let error = Upload::open(home.path().join("gone.sql")).expect_err("there is none");
     assert_eq!(error.kind(), ErrorKind::Io);
@@ -66,10 +66,10 @@ async fn a_file_that_is_gone_for_the_generated_client_is_named() -> Outcome {
 }
 
 #[tokio::test]
-async fn an_empty_directory_is_named() -> Outcome {
+async fn an_empty_directory_is_named() -> TestResult {
     let home = tempfile::tempdir()?;
     let etl = home.path().join("etl");
-    // Empty directories in it, and hidden files, are nothing to submit either.
+    // Empty subdirectories and hidden files are not submitted either.
     std::fs::create_dir_all(etl.join("views"))?;
     std::fs::write(etl.join(".hidden.sql"), "select 1")?;
     let error = refused(async |client| client.submit(Vendor::Oracle).path(&etl).await.expect_err("empty")).await;
@@ -78,7 +78,7 @@ async fn an_empty_directory_is_named() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_directory_where_a_file_is_expected_is_named() -> Outcome {
+async fn a_directory_where_a_file_is_expected_is_named() -> TestResult {
     let home = tempfile::tempdir()?;
     let error =
         refused(async |client| client.submit(Vendor::Oracle).file(home.path()).await.expect_err("no file")).await;
@@ -87,7 +87,7 @@ async fn a_directory_where_a_file_is_expected_is_named() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_file_where_a_directory_is_expected_is_named() -> Outcome {
+async fn a_file_where_a_directory_is_expected_is_named() -> TestResult {
     let home = tempfile::tempdir()?;
     let path = home.path().join("a.sql");
     std::fs::write(&path, "select 1")?;
@@ -97,7 +97,7 @@ async fn a_file_where_a_directory_is_expected_is_named() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_zip_that_is_none_is_named() -> Outcome {
+async fn a_file_that_is_not_a_zip_is_named() -> TestResult {
     let home = tempfile::tempdir()?;
     let path = home.path().join("a.zip");
     std::fs::write(&path, "select 1")?;
@@ -107,7 +107,7 @@ async fn a_zip_that_is_none_is_named() -> Outcome {
 }
 
 #[tokio::test]
-async fn nothing_to_submit_is_told() {
+async fn a_submission_without_input_is_invalid() {
     let error = refused(async |client| client.submit(Vendor::Oracle).name("n").await.expect_err("nothing")).await;
     invalid(&error, "nothing to submit");
     let error = refused(async |client| client.submit_persist(Vendor::Oracle).await.expect_err("nothing")).await;
@@ -135,7 +135,7 @@ async fn an_empty_file_name_is_named() {
 }
 
 #[tokio::test]
-async fn two_files_of_one_name_are_named() {
+async fn two_files_with_the_same_name_are_named() {
     let submit = async |client: Client| {
         client.submit(Vendor::Oracle).sql("a.sql", "1").sql("a.sql", "2").await.expect_err("one name")
     };
@@ -143,7 +143,7 @@ async fn two_files_of_one_name_are_named() {
 }
 
 #[tokio::test]
-async fn a_batch_of_a_job_without_an_id_is_refused() {
+async fn a_batch_for_a_job_without_an_id_is_refused() {
     let submit = async |client: Client| {
         client.submit_persist(Vendor::Oracle).batch_of("").sql("a.sql", "select 1").await.expect_err("no id")
     };
@@ -181,7 +181,7 @@ fn a_base_url_with_a_fragment_an_odd_scheme_or_a_password_is_named() {
 }
 
 #[test]
-fn a_secret_key_or_a_token_without_a_user_id_is_told() {
+fn a_secret_key_or_a_token_without_a_user_id_is_invalid() {
     for credentials in [Credentials::secret_key("", "key"), Credentials::token(" ", "token")] {
         let error = Client::builder("h").credentials(credentials).build().expect_err("no user");
         invalid(&error, "user id is empty");
@@ -189,38 +189,38 @@ fn a_secret_key_or_a_token_without_a_user_id_is_told() {
 }
 
 #[test]
-fn an_empty_secret_key_or_token_is_told() {
+fn an_empty_secret_key_or_token_is_invalid() {
     let build = |credentials| Client::builder("h").credentials(credentials).build().expect_err("no secret");
     invalid(&build(Credentials::secret_key("ann", "")), "secret key is empty");
     invalid(&build(Credentials::token("ann", "")), "token is empty");
 }
 
 #[test]
-fn polling_without_a_pause_is_told() {
+fn polling_without_a_pause_is_invalid() {
     let error = Client::builder("h").polling(Polling::every(Duration::ZERO)).build().expect_err("no pause");
     invalid(&error, "pause");
 }
 
 #[tokio::test]
-async fn polling_without_a_pause_is_told_by_a_wait_too() {
+async fn polling_without_a_pause_is_invalid_for_a_wait_too() {
     let wait = async |client: Client| {
         client.job("j1").wait().polling(Polling::every(Duration::ZERO)).await.expect_err("no pause")
     };
     invalid(&refused(wait).await, "pause");
 }
 
-/// A resolver that knows no name, so that no name server is asked.
-struct NoNames;
+/// A resolver that knows no name, so that no DNS server is queried.
+struct EmptyResolver;
 
-impl reqwest::dns::Resolve for NoNames {
+impl reqwest::dns::Resolve for EmptyResolver {
     fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
         Box::pin(async { Err("no such host is known".into()) })
     }
 }
 
 #[tokio::test]
-async fn an_unknown_host_is_named() -> Outcome {
-    let http = reqwest::Client::builder().no_proxy().dns_resolver(Arc::new(NoNames));
+async fn an_unknown_host_is_named() -> TestResult {
+    let http = reqwest::Client::builder().no_proxy().dns_resolver(Arc::new(EmptyResolver));
     let http = http.tls_backend_preconfigured(no_tls()?).build()?;
     let client = Client::builder("http://sqlflow.invalid:8165").http_client(http).build()?;
     let error = client.jobs().await.expect_err("no such host");
@@ -230,7 +230,7 @@ async fn an_unknown_host_is_named() -> Outcome {
     Ok(())
 }
 
-/// Roots of nobody: a client over plain HTTP needs a configuration, but no certificates.
+/// Returns a TLS configuration without root certificates. A client over plain HTTP needs one, but no certificates.
 fn no_tls() -> Result<rustls::ClientConfig, rustls::Error> {
     let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
     let roots = rustls::RootCertStore::empty();

@@ -1,22 +1,22 @@
-//! Connections that are refused, reset, cut short, or fall silent: which error, and that nothing is sent twice.
+//! Connections that are refused, reset, cut short or silent: the error is the right one, and nothing is sent twice.
 
 use std::time::Duration;
 
 use sqlflow_client::{Credentials, ErrorKind, JobId, Vendor};
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::builder;
 use crate::raw_server::{CHUNKED, RawServer, chunk, closed_port, head};
 
 const NO_JOBS: &str = r#"{"code":200,"data":{"total":0,"jobDetails":[]}}"#;
 
-/// A time that stands for never in a test.
+/// A short timeout, for servers that stay silent.
 const SOON: Duration = Duration::from_millis(100);
-/// A time after which something has gone wrong.
+/// The time after which a test counts as hung.
 const TOO_LONG: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn a_refused_connection_names_the_server_and_sent_nothing() -> Outcome {
+async fn a_refused_connection_names_the_server_and_sent_nothing() -> TestResult {
     let address = format!("127.0.0.1:{}", closed_port().await?);
     let error = builder(&address).build()?.jobs().await.expect_err("nobody listens");
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Connect, Some("displayUserJobsSummary")));
@@ -26,7 +26,7 @@ async fn a_refused_connection_names_the_server_and_sent_nothing() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_refused_connection_to_ask_for_a_token_is_told_as_that() -> Outcome {
+async fn a_refused_connection_for_a_token_request_is_reported_as_such() -> TestResult {
     let address = format!("127.0.0.1:{}", closed_port().await?);
     let client = builder(&address).credentials(Credentials::secret_key("ann", "key")).build()?;
     let error = client.jobs().await.expect_err("nobody listens");
@@ -35,7 +35,7 @@ async fn a_refused_connection_to_ask_for_a_token_is_told_as_that() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_refused_connection_of_an_upload_says_that_calling_again_is_safe() -> Outcome {
+async fn a_refused_connection_for_an_upload_says_that_a_retry_is_safe() -> TestResult {
     let client = builder(&format!("127.0.0.1:{}", closed_port().await?)).build()?;
     let error = client.submit(Vendor::Oracle).sql("a.sql", "select 1").await.expect_err("nobody listens");
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Connect, Some("submitUserJob")));
@@ -43,7 +43,7 @@ async fn a_refused_connection_of_an_upload_says_that_calling_again_is_safe() -> 
 }
 
 #[tokio::test]
-async fn a_connection_closed_without_an_answer_is_interrupted() -> Outcome {
+async fn a_connection_closed_without_a_response_is_interrupted() -> TestResult {
     let server = RawServer::writing("").await?;
     let error = server.client().jobs().await.expect_err("it was closed");
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Interrupted, Some("displayUserJobsSummary")));
@@ -51,9 +51,9 @@ async fn a_connection_closed_without_an_answer_is_interrupted() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_connection_reset_before_the_answer_is_interrupted() -> Outcome {
+async fn a_connection_reset_before_the_response_is_interrupted() -> TestResult {
     let server = RawServer::start(|connection| async move {
-        // Closed with bytes unread, a connection is reset.
+        // A connection that is closed with unread bytes is reset.
         connection.stream.readable().await
     })
     .await?;
@@ -67,7 +67,7 @@ fn submits(server: &RawServer) -> usize {
 }
 
 #[tokio::test]
-async fn a_submit_whose_answer_was_lost_is_not_sent_again() -> Outcome {
+async fn a_submission_whose_response_was_lost_is_not_resent() -> TestResult {
     let server = RawServer::writing("").await?;
     let error = server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await.expect_err("lost");
     assert_eq!((error.kind(), error.operation()), (ErrorKind::SubmitUnknown, Some("submitUserJob")));
@@ -78,8 +78,8 @@ async fn a_submit_whose_answer_was_lost_is_not_sent_again() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_submit_on_a_connection_that_the_server_closed_meanwhile_is_sent_once() -> Outcome {
-    // The first answer leaves a connection to be used again, which is then closed.
+async fn a_submission_on_a_connection_that_the_server_has_closed_is_sent_once() -> TestResult {
+    // The first response leaves a connection open for reuse, which the server then closes.
     let kept = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{NO_JOBS}", NO_JOBS.len());
     let server = RawServer::start(move |mut connection| {
         let kept = kept.clone();
@@ -99,7 +99,7 @@ async fn a_submit_on_a_connection_that_the_server_closed_meanwhile_is_sent_once(
 }
 
 #[tokio::test]
-async fn a_body_cut_short_is_interrupted() -> Outcome {
+async fn a_truncated_body_is_interrupted() -> TestResult {
     let announced = format!("{}{}", head(NO_JOBS.len()), &NO_JOBS[..20]);
     let chunked = [CHUNKED.as_bytes(), &chunk(&NO_JOBS.as_bytes()[..20])].concat();
     for answer in [announced.into_bytes(), chunked] {
@@ -112,14 +112,14 @@ async fn a_body_cut_short_is_interrupted() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_body_that_is_json_already_but_shorter_than_announced_is_interrupted() -> Outcome {
+async fn valid_json_shorter_than_its_content_length_is_interrupted() -> TestResult {
     let server = RawServer::writing(format!("{}{NO_JOBS}", head(NO_JOBS.len() + 1))).await?;
     assert_eq!(server.client().jobs().await.expect_err("it was cut short").kind(), ErrorKind::Interrupted);
     Ok(())
 }
 
 #[tokio::test]
-async fn bytes_of_an_export_cut_short_name_the_operation() -> Outcome {
+async fn truncated_bytes_of_an_export_name_the_operation() -> TestResult {
     let server = RawServer::writing(head(1000) + "source_db\n").await?;
     let error = server.client().job("j1").export_full_lineage_as_csv().await.expect_err("it was cut short");
     assert_eq!(error.operation(), Some("exportFullLineageAsCsv"));
@@ -127,7 +127,7 @@ async fn bytes_of_an_export_cut_short_name_the_operation() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_stream_cut_short_ends_with_an_error_and_then_for_good() -> Outcome {
+async fn a_truncated_stream_yields_one_error_and_then_ends() -> TestResult {
     let server = RawServer::writing(head(1000) + "source_db\n").await?;
     let mut stream = server.client().job("j1").export_full_lineage_as_csv().stream().await?;
     let mut received = Vec::new();
@@ -145,7 +145,7 @@ async fn a_stream_cut_short_ends_with_an_error_and_then_for_good() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_lineage_cut_short_is_interrupted() -> Outcome {
+async fn a_truncated_lineage_is_interrupted() -> TestResult {
     let server = RawServer::writing(head(1000) + r#"{"code":200,"data":{"dbobjs":["#).await?;
     let error = server.client().job("j1").lineage().await.expect_err("it was cut short");
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Interrupted, Some("exportLineageAsJson")));
@@ -153,7 +153,7 @@ async fn a_lineage_cut_short_is_interrupted() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_lineage_that_breaks_off_past_its_first_pieces_is_interrupted() -> Outcome {
+async fn a_lineage_truncated_after_its_first_chunks_is_interrupted() -> TestResult {
     let objects = r#"{"id":"1","name":"T","type":"table"},"#.repeat(10_000);
     let start = format!(r#"{{"code":200,"data":{{"dbobjs":[{objects}"#);
     let server = RawServer::writing(head(10_000_000) + &start).await?;
@@ -163,7 +163,7 @@ async fn a_lineage_that_breaks_off_past_its_first_pieces_is_interrupted() -> Out
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_told() -> Outcome {
+async fn a_response_that_is_not_http_is_reported() -> TestResult {
     let server = RawServer::writing("SSH-2.0-OpenSSH_9.6\r\n").await?;
     let error = server.client().jobs().await.expect_err("no HTTP");
     assert!(matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::Protocol), "{error:?}");
@@ -171,7 +171,7 @@ async fn what_is_no_http_is_told() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_is_a_timeout() -> Outcome {
+async fn a_server_that_never_responds_is_a_timeout() -> TestResult {
     let server = RawServer::start(|mut connection| async move {
         connection.request().await?;
         connection.hold().await
@@ -184,7 +184,7 @@ async fn a_server_that_never_answers_is_a_timeout() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_body_that_stalls_ends_after_the_stall_timeout() -> Outcome {
+async fn a_body_that_stalls_ends_after_the_stall_timeout() -> TestResult {
     for begun in ["", "{", &NO_JOBS[..20]] {
         let start = head(NO_JOBS.len()) + begun;
         let server = RawServer::start(move |mut connection| {
@@ -205,7 +205,7 @@ async fn a_body_that_stalls_ends_after_the_stall_timeout() -> Outcome {
 }
 
 #[tokio::test]
-async fn bytes_of_an_export_that_stall_are_interrupted_and_name_the_job() -> Outcome {
+async fn stalled_bytes_of_an_export_are_interrupted_and_name_the_job() -> TestResult {
     let server = RawServer::start(|mut connection| async move {
         connection.request().await?;
         connection.send(head(1000) + "source_db\n").await?;
@@ -220,7 +220,7 @@ async fn bytes_of_an_export_that_stall_are_interrupted_and_name_the_job() -> Out
 }
 
 #[tokio::test]
-async fn a_page_of_a_proxy_that_stalls_is_still_that_failure() -> Outcome {
+async fn a_stalled_page_of_a_proxy_keeps_its_kind_of_failure() -> TestResult {
     let server = RawServer::start(|mut connection| async move {
         connection.request().await?;
         connection.send("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 1000\r\n\r\n<html>").await?;
@@ -233,7 +233,7 @@ async fn a_page_of_a_proxy_that_stalls_is_still_that_failure() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_body_that_drips_may_take_longer_than_the_stall_timeout() -> Outcome {
+async fn a_slow_steady_body_may_take_longer_than_the_stall_timeout() -> TestResult {
     let server = RawServer::start(|mut connection| async move {
         connection.request().await?;
         connection.send(CHUNKED).await?;
@@ -250,7 +250,7 @@ async fn a_body_that_drips_may_take_longer_than_the_stall_timeout() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_body_that_comes_a_byte_at_a_time_is_read() -> Outcome {
+async fn a_body_that_arrives_byte_by_byte_is_read() -> TestResult {
     let server = RawServer::start(|mut connection| async move {
         connection.stream.set_nodelay(true)?;
         connection.request().await?;

@@ -1,4 +1,4 @@
-//! A file appears whole or not at all.
+//! A downloaded file is complete or does not exist.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use sqlflow_client::{ErrorKind, JobId};
 use tokio::sync::Notify;
 use wiremock::ResponseTemplate;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{CSV, FULL_JSON, GRAPHML, LINEAGE, Server, body, failure};
 use crate::raw_server::{CHUNKED, RawServer, chunk, head};
 
@@ -18,14 +18,14 @@ fn csv() -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_raw(ROWS, "text/csv")
 }
 
-/// The names of all that is in a directory.
+/// Returns the names of all entries of a directory.
 fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).expect("the directory is there");
     entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
 }
 
 #[tokio::test]
-async fn a_file_holds_what_the_server_sent_and_its_length_is_told() -> Outcome {
+async fn a_file_holds_the_response_and_its_length_is_returned() -> TestResult {
     let server = Server::answering(CSV, csv()).await;
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("lineage.csv");
@@ -36,7 +36,7 @@ async fn a_file_holds_what_the_server_sent_and_its_length_is_told() -> Outcome {
 }
 
 #[tokio::test]
-async fn every_format_can_go_to_a_file() -> Outcome {
+async fn every_format_can_be_exported_to_a_file() -> TestResult {
     let server = Server::answering(CSV, csv()).await;
     server.on(GRAPHML, ResponseTemplate::new(200).set_body_raw("<graphml/>", "application/xml")).await;
     let json = r#"{"code":200,"data":{"dbobjs":[]}}"#;
@@ -56,7 +56,7 @@ async fn every_format_can_go_to_a_file() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_long_file_arrives_whole() -> Outcome {
+async fn a_long_file_arrives_completely() -> TestResult {
     let rows = "source,target\n".repeat(300_000);
     let server = Server::answering(CSV, ResponseTemplate::new(200).set_body_raw(rows.clone(), "text/csv")).await;
     let directory = tempfile::tempdir()?;
@@ -67,7 +67,7 @@ async fn a_long_file_arrives_whole() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_file_that_is_there_is_replaced_whole() -> Outcome {
+async fn an_existing_file_is_replaced_completely() -> TestResult {
     let server = Server::answering(CSV, csv()).await;
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("x.csv");
@@ -79,7 +79,7 @@ async fn a_file_that_is_there_is_replaced_whole() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_in_the_middle_leaves_nothing_behind() -> Outcome {
+async fn a_truncated_body_leaves_nothing_behind() -> TestResult {
     let announced = RawServer::writing(format!("{}{ROWS}", head(1000))).await?;
     let chunks = [CHUNKED.as_bytes(), &chunk(ROWS.as_bytes())].concat();
     let chunked = RawServer::writing(chunks).await?;
@@ -95,7 +95,7 @@ async fn a_body_that_breaks_off_in_the_middle_leaves_nothing_behind() -> Outcome
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_leaves_the_older_file_as_it_was() -> Outcome {
+async fn a_truncated_body_leaves_the_older_file_unchanged() -> TestResult {
     let server = RawServer::writing(format!("{}{ROWS}", head(1000))).await?;
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("x.csv");
@@ -107,7 +107,7 @@ async fn a_body_that_breaks_off_leaves_the_older_file_as_it_was() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_failure_in_place_of_the_file_leaves_the_older_file_as_it_was() -> Outcome {
+async fn a_failure_in_place_of_the_file_leaves_the_older_file_unchanged() -> TestResult {
     let server = Server::answering(CSV, failure(500, "no")).await;
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("x.csv");
@@ -119,7 +119,7 @@ async fn a_failure_in_place_of_the_file_leaves_the_older_file_as_it_was() -> Out
 }
 
 #[tokio::test]
-async fn a_body_that_stalls_in_the_middle_leaves_nothing_behind() -> Outcome {
+async fn a_stalled_body_leaves_nothing_behind() -> TestResult {
     let server = RawServer::start(|mut connection| async move {
         connection.request().await?;
         connection.send(head(1000) + ROWS).await?;
@@ -137,7 +137,7 @@ async fn a_body_that_stalls_in_the_middle_leaves_nothing_behind() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_download_that_is_dropped_in_the_middle_leaves_nothing_behind() -> Outcome {
+async fn a_dropped_download_leaves_nothing_behind() -> TestResult {
     let half_sent = Arc::new(Notify::new());
     let tell = Arc::clone(&half_sent);
     let server = RawServer::start(move |mut connection| {
@@ -161,7 +161,7 @@ async fn a_download_that_is_dropped_in_the_middle_leaves_nothing_behind() -> Out
 }
 
 #[tokio::test]
-async fn a_directory_that_is_not_there_is_named_before_anything_is_asked() -> Outcome {
+async fn a_missing_directory_is_named_before_anything_is_requested() -> TestResult {
     let server = Server::answering(CSV, csv()).await;
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("no-such-directory").join("x.csv");
@@ -174,7 +174,7 @@ async fn a_directory_that_is_not_there_is_named_before_anything_is_asked() -> Ou
 }
 
 #[tokio::test]
-async fn a_directory_in_place_of_the_file_is_named_before_anything_is_asked() -> Outcome {
+async fn a_directory_in_place_of_the_file_is_named_before_anything_is_requested() -> TestResult {
     let server = Server::answering(CSV, csv()).await;
     let directory = tempfile::tempdir()?;
     let error = server

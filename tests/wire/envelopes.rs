@@ -1,4 +1,4 @@
-//! The code inside the envelope decides, not the HTTP status; and what is no envelope is told as what it is.
+//! The code inside the envelope decides, not the HTTP status; a response without an envelope is described in the error.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,10 +9,10 @@ use sqlflow_client::api::types::DisplayUserJobsSummaryRequest;
 use sqlflow_client::{Error, ErrorKind};
 use wiremock::ResponseTemplate;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{JOBS, SUMMARY, Server, answer, body, failure, job, page, success};
 
-/// Returns the error of a list of jobs with this response.
+/// Returns the error of a request for the list of jobs that gets this response.
 async fn error_of(answer: ResponseTemplate) -> Error {
     let server = Server::answering(JOBS, answer).await;
     server.client().jobs().await.expect_err("the answer is a failure")
@@ -26,14 +26,14 @@ async fn code_401_in_http_200_is_an_authentication_error() {
 }
 
 #[tokio::test]
-async fn code_400_in_http_200_is_the_callers_fault() {
+async fn code_400_in_http_200_is_an_error_of_the_caller() {
     let error = error_of(failure(400, "jobId is wrong")).await;
     assert_eq!((error.kind(), error.code()), (ErrorKind::Rejected, Some(400)));
     assert!(error.to_string().contains("jobId is wrong"), "{error}");
 }
 
 #[tokio::test]
-async fn code_500_in_http_200_is_the_servers_fault() {
+async fn code_500_in_http_200_is_an_error_of_the_server() {
     let error = error_of(failure(500, "java.lang.NullPointerException")).await;
     assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)));
     assert!(error.to_string().contains("java.lang.NullPointerException"), "{error}");
@@ -72,13 +72,13 @@ async fn a_failure_without_a_reason_says_so() {
 }
 
 #[tokio::test]
-async fn a_long_error_text_is_cut() {
+async fn a_long_error_text_is_truncated() {
     let error = error_of(failure(500, &"long ".repeat(10_000))).await;
     assert!(error.to_string().len() < 2_000, "{}", error.to_string().len());
 }
 
 #[tokio::test]
-async fn a_code_that_is_text_is_a_code() -> Outcome {
+async fn a_code_that_is_text_is_accepted() -> TestResult {
     let server = Server::answering(JOBS, answer(json!({"code": "200", "data": {"total": 7}}))).await;
     assert_eq!(server.client().jobs().await?.total, Some(7));
     let error = error_of(answer(json!({"code": "400", "error": "no"}))).await;
@@ -87,7 +87,7 @@ async fn a_code_that_is_text_is_a_code() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_code_203_keeps_data_and_warnings() -> Outcome {
+async fn a_code_203_keeps_data_and_warnings() -> TestResult {
     let partial = json!({"code": 203, "data": {"total": 7}, "error": "a.sql: line 3\nb.sql: line 9"});
     let server = Server::answering(JOBS, answer(partial)).await;
     let client = server.client();
@@ -98,14 +98,14 @@ async fn a_code_203_keeps_data_and_warnings() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_code_203_is_a_success_of_the_typed_calls() -> Outcome {
+async fn a_code_203_is_a_success_of_the_typed_calls() -> TestResult {
     let server = Server::answering(SUMMARY, answer(json!({"code": 203, "data": job("success"), "error": "w"}))).await;
     assert_eq!(server.client().job("j1").info().await?.id.as_str(), "j1");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_code_that_comes_after_the_data_decides() -> Outcome {
+async fn a_code_that_comes_after_the_data_decides() -> TestResult {
     let server = Server::answering(JOBS, body(r#"{"data":{"total":7},"code":200}"#)).await;
     assert_eq!(server.client().jobs().await?.total, Some(7));
     let error = error_of(body(r#"{"data":{"total":7},"error":"no","code":500}"#)).await;
@@ -114,7 +114,7 @@ async fn a_code_that_comes_after_the_data_decides() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_failure_whose_data_has_another_shape_is_still_that_failure() {
+async fn a_failure_with_unexpected_data_keeps_its_kind() {
     let error = error_of(answer(json!({"code": 400, "data": [1, 2], "error": "no"}))).await;
     assert_eq!((error.kind(), error.code()), (ErrorKind::Rejected, Some(400)));
 }
@@ -127,14 +127,14 @@ async fn a_success_whose_data_is_an_empty_text_has_no_data() {
 }
 
 #[tokio::test]
-async fn a_failure_whose_data_is_an_empty_text_is_that_failure() {
+async fn a_failure_whose_data_is_an_empty_text_keeps_its_kind() {
     let error = error_of(answer(json!({"code": 500, "data": "", "error": "boom"}))).await;
     assert_eq!(error.kind(), ErrorKind::Server);
     assert!(error.to_string().contains("boom"), "{error}");
 }
 
 #[tokio::test]
-async fn a_success_without_data_is_told() {
+async fn a_success_without_data_is_an_error() {
     for envelope in [json!({"code": 200}), json!({"code": 200, "data": null})] {
         let error = error_of(answer(envelope)).await;
         assert_eq!((error.kind(), error.code()), (ErrorKind::Protocol, Some(200)));
@@ -143,28 +143,28 @@ async fn a_success_without_data_is_told() {
 }
 
 #[tokio::test]
-async fn a_success_whose_data_has_another_shape_is_told_with_what_was_expected() {
+async fn a_success_with_unexpected_data_is_an_error_that_names_the_expected_type() {
     let error = error_of(success(json!({"jobDetails": {"jobName": "no list"}}))).await;
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.to_string().contains("expected a sequence"), "{error}");
 }
 
 #[tokio::test]
-async fn json_without_a_code_is_no_envelope() {
+async fn json_without_a_code_is_not_an_envelope() {
     let error = error_of(answer(json!({"data": {"total": 7}}))).await;
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.to_string().contains("code"), "{error}");
 }
 
 #[tokio::test]
-async fn json_that_is_no_object_is_no_envelope() {
+async fn json_that_is_not_an_object_is_not_an_envelope() {
     for text in ["[]", "null", "7", "\"text\""] {
         assert_eq!(error_of(body(text)).await.kind(), ErrorKind::Protocol, "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_json_is_told_with_its_first_words() {
+async fn a_body_that_is_not_json_is_quoted_in_the_error() {
     let error = error_of(body(format!("Whitelabel Error {}", "x".repeat(5_000)))).await;
     assert_eq!(error.kind(), ErrorKind::Protocol);
     let text = error.to_string();
@@ -173,21 +173,21 @@ async fn a_body_that_is_not_json_is_told_with_its_first_words() {
 }
 
 #[tokio::test]
-async fn an_empty_body_is_told() {
+async fn an_empty_body_is_an_error() {
     let error = error_of(body("")).await;
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.to_string().contains("empty"), "{error}");
 }
 
 #[tokio::test]
-async fn json_that_is_cut_off_is_told_with_its_length() {
+async fn truncated_json_is_an_error_with_its_length() {
     let error = error_of(body(r#"{"code":200,"data":{"total":7,"jobDet"#)).await;
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert!(error.to_string().contains("truncated after 37 bytes"), "{error}");
 }
 
 #[tokio::test]
-async fn a_byte_order_mark_before_the_json_does_no_harm() -> Outcome {
+async fn a_byte_order_mark_before_the_json_is_ignored() -> TestResult {
     let server = Server::answering(JOBS, body("\u{feff}{\"code\":200,\"data\":{\"total\":7}}")).await;
     assert_eq!(server.client().jobs().await?.total, Some(7));
     let refused = error_of(body("\u{feff}{\"code\":401,\"error\":\"no\"}")).await;
@@ -196,7 +196,7 @@ async fn a_byte_order_mark_before_the_json_does_no_harm() -> Outcome {
 }
 
 #[tokio::test]
-async fn json_that_calls_itself_something_else_is_json() -> Outcome {
+async fn json_with_another_content_type_is_read() -> TestResult {
     let disguised = ResponseTemplate::new(200).set_body_raw(r#"{"code":200,"data":{"total":7}}"#, "text/html");
     let server = Server::answering(JOBS, disguised).await;
     assert_eq!(server.client().jobs().await?.total, Some(7));
@@ -204,7 +204,7 @@ async fn json_that_calls_itself_something_else_is_json() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_gzipped_answer_is_unpacked() -> Outcome {
+async fn a_gzipped_response_is_decompressed() -> TestResult {
     // {"code":200,"data":{"total":7}}
     let packed = STANDARD.decode("H4sIAAAAAAACA6tWSs5PSVWyMjIw0FFKSSxJVLKqVirJL0nMUbIyr60FAIKWljsfAAAA")?;
     let packed = ResponseTemplate::new(200).set_body_bytes(packed).insert_header("Content-Encoding", "gzip");
@@ -214,7 +214,7 @@ async fn a_gzipped_answer_is_unpacked() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_login_page_with_http_200_is_told_as_a_page() {
+async fn a_login_page_with_http_200_is_reported_as_a_page() {
     let error = error_of(page(200, "<!DOCTYPE html><html><head><title>Sign in</title></head></html>")).await;
     assert_eq!(error.kind(), ErrorKind::Protocol);
     let text = error.to_string();
@@ -250,7 +250,7 @@ async fn html_with_status_503_becomes_busy() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_not_there_points_at_the_base_url() {
+async fn a_missing_path_points_to_the_base_url() {
     let server = Server::start().await;
     let error = server.client().jobs().await.expect_err("nothing is there");
     assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(404)));
@@ -287,20 +287,20 @@ async fn retry_after_as_a_date_is_counted_from_now() {
 }
 
 #[tokio::test]
-async fn a_bad_status_with_an_envelope_is_told_by_the_envelope() {
+async fn a_bad_status_with_an_envelope_is_classified_by_the_envelope() {
     let error =
         error_of(ResponseTemplate::new(500).set_body_json(json!({"code": 400, "error": "wrong dbvendor"}))).await;
     assert_eq!((error.kind(), error.status(), error.code()), (ErrorKind::Rejected, Some(500), Some(400)));
 }
 
 #[tokio::test]
-async fn a_bad_status_with_an_envelope_of_success_is_told_by_the_status() {
+async fn a_bad_status_with_a_successful_envelope_is_classified_by_the_status() {
     let error = error_of(ResponseTemplate::new(500).set_body_json(json!({"code": 200, "data": {}}))).await;
     assert_eq!((error.kind(), error.status()), (ErrorKind::Server, Some(500)));
 }
 
 #[tokio::test]
-async fn a_bad_status_with_json_of_the_framework_is_told_by_the_status() {
+async fn a_bad_status_with_framework_json_is_classified_by_the_status() {
     let spring = json!({"timestamp": "2026-01-01", "status": 500, "error": "Internal Server Error", "path": "/x"});
     let error = error_of(ResponseTemplate::new(500).set_body_json(spring)).await;
     assert_eq!((error.kind(), error.status(), error.code()), (ErrorKind::Server, Some(500), None));
@@ -308,7 +308,7 @@ async fn a_bad_status_with_json_of_the_framework_is_told_by_the_status() {
 }
 
 #[tokio::test]
-async fn unknown_fields_of_an_envelope_are_kept() -> Outcome {
+async fn unknown_fields_of_an_envelope_are_kept() -> TestResult {
     let newer = json!({"code": 200, "data": {"total": 1}, "quota": {"left": 4}, "sessionId": "s1"});
     let server = Server::answering(JOBS, answer(newer)).await;
     let client = server.client();
@@ -322,7 +322,7 @@ async fn unknown_fields_of_an_envelope_are_kept() -> Outcome {
 const BLANKS: &str = "H4sIAAAAAAACA+3BsQnAIBAAwFXC1ykkTcBtnpguYGMn7u4aKe5uxtPbG/Uq5YyWI6POGH3kF/VeBwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAPBbawN5cxVxv4YBAA==";
 
 #[tokio::test]
-async fn an_answer_over_the_limit_is_refused_after_decompression() -> Outcome {
+async fn a_response_over_the_limit_is_refused_after_decompression() -> TestResult {
     let packed = STANDARD.decode(BLANKS)?;
     assert!(packed.len() < 1000);
     let packed = ResponseTemplate::new(200).set_body_bytes(packed).insert_header("Content-Encoding", "gzip");

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use sqlflow_client::{ErrorKind, JobId};
 use wiremock::ResponseTemplate;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{CSV, FULL_JSON, GRAPHML, LINEAGE, Server, answer, body, success};
 use crate::raw_server::{CHUNKED, RawServer, chunk};
 
 const ROWS: &str = "source_db,source_schema,source_table,source_column\nd,s,ORDERS,TOTAL\n";
 
-/// A model in which `ORDERS.TOTAL` feeds `REPORT.SUM`.
+/// Returns a model in which `ORDERS.TOTAL` feeds `REPORT.SUM`.
 fn model() -> Value {
     json!({
         "dbobjs": [
@@ -31,7 +31,7 @@ fn csv() -> ResponseTemplate {
 }
 
 #[tokio::test]
-async fn the_drawn_lineage_is_read_into_the_model() -> Outcome {
+async fn the_diagram_lineage_is_read_into_the_model() -> TestResult {
     let server = Server::answering(LINEAGE, answer(drawn("global"))).await;
     let lineage = server.client().job("j1").lineage().await?;
     assert_eq!(lineage.column("REPORT", "SUM")?.upstream().to_vec()[0].qualified_name(), "ORDERS.TOTAL");
@@ -40,7 +40,7 @@ async fn the_drawn_lineage_is_read_into_the_model() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_full_lineage_straight_in_data_is_read_into_the_model() -> Outcome {
+async fn a_full_lineage_directly_in_data_is_read_into_the_model() -> TestResult {
     let server = Server::answering(FULL_JSON, success(model())).await;
     let lineage = server.client().job("j1").export_full_lineage_as_json().await?;
     assert_eq!(lineage.column_flows().len(), 1);
@@ -48,14 +48,14 @@ async fn a_full_lineage_straight_in_data_is_read_into_the_model() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_full_lineage_without_an_envelope_is_read_into_the_model() -> Outcome {
+async fn a_full_lineage_without_an_envelope_is_read_into_the_model() -> TestResult {
     let server = Server::answering(FULL_JSON, answer(model())).await;
     assert_eq!(server.client().job("j1").export_full_lineage_as_json().await?.column_flows().len(), 1);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_summary_is_told_from_a_lineage() -> Outcome {
+async fn a_summary_is_distinguished_from_lineage() -> TestResult {
     let summary = json!({"code": 200, "data": {
         "mode": "summary",
         "summary": {"schema": 1, "table": 3, "column": 6, "relationship": 1734},
@@ -70,7 +70,7 @@ async fn a_summary_is_told_from_a_lineage() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_lineage_with_code_203_keeps_its_warnings() -> Outcome {
+async fn a_lineage_with_code_203_keeps_its_warnings() -> TestResult {
     let partial = json!({"code": 203, "data": model(), "error": "a.sql: line 3\nb.sql: line 9"});
     let server = Server::answering(LINEAGE, answer(partial)).await;
     let lineage = server.client().job("j1").lineage().await?;
@@ -81,7 +81,7 @@ async fn a_lineage_with_code_203_keeps_its_warnings() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_lineage_that_comes_a_byte_at_a_time_is_read() -> Outcome {
+async fn a_lineage_that_arrives_byte_by_byte_is_read() -> TestResult {
     let text = drawn("global").to_string();
     let server = RawServer::start(move |mut connection| {
         let text = text.clone();
@@ -101,7 +101,7 @@ async fn a_lineage_that_comes_a_byte_at_a_time_is_read() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_lineage_with_more_fields_than_known_is_read_and_counts_them() -> Outcome {
+async fn a_lineage_with_unknown_fields_is_read_and_counts_them() -> TestResult {
     let mut newer = drawn("global");
     newer["data"]["sqlflow"]["weather"] = json!("fine");
     let server = Server::answering(LINEAGE, answer(newer)).await;
@@ -113,7 +113,7 @@ async fn a_lineage_with_more_fields_than_known_is_read_and_counts_them() -> Outc
 }
 
 #[tokio::test]
-async fn json_comes_as_the_bytes_the_server_sent() -> Outcome {
+async fn json_is_returned_as_the_bytes_of_the_response() -> TestResult {
     let text = serde_json::to_string_pretty(&drawn("global"))?;
     let server = Server::answering(LINEAGE, body(text.clone())).await;
     assert_eq!(server.client().job("j1").export_lineage_as_json().bytes().await?, text);
@@ -121,14 +121,14 @@ async fn json_comes_as_the_bytes_the_server_sent() -> Outcome {
 }
 
 #[tokio::test]
-async fn csv_comes_as_bytes() -> Outcome {
+async fn csv_is_returned_as_bytes() -> TestResult {
     let server = Server::answering(CSV, csv()).await;
     assert_eq!(server.client().job("j1").export_full_lineage_as_csv().await?, ROWS);
     Ok(())
 }
 
 #[tokio::test]
-async fn csv_with_a_byte_order_mark_comes_as_it_is() -> Outcome {
+async fn csv_with_a_byte_order_mark_is_returned_unchanged() -> TestResult {
     let marked = format!("\u{feff}{ROWS}");
     let server = Server::answering(CSV, ResponseTemplate::new(200).set_body_string(marked.clone())).await;
     assert_eq!(server.client().job("j1").export_full_lineage_as_csv().await?, marked);
@@ -136,7 +136,7 @@ async fn csv_with_a_byte_order_mark_comes_as_it_is() -> Outcome {
 }
 
 #[tokio::test]
-async fn csv_whose_first_field_begins_with_a_brace_is_still_csv() -> Outcome {
+async fn csv_whose_first_field_begins_with_a_brace_is_still_csv() -> TestResult {
     let odd = "{source},{target}\n1,2\n";
     let server = Server::answering(CSV, ResponseTemplate::new(200).set_body_string(odd)).await;
     assert_eq!(server.client().job("j1").export_full_lineage_as_csv().await?, odd);
@@ -144,7 +144,7 @@ async fn csv_whose_first_field_begins_with_a_brace_is_still_csv() -> Outcome {
 }
 
 #[tokio::test]
-async fn graphml_comes_as_bytes() -> Outcome {
+async fn graphml_is_returned_as_bytes() -> TestResult {
     let graph = "<?xml version=\"1.0\"?>\n<graphml/>";
     let server = Server::answering(GRAPHML, ResponseTemplate::new(200).set_body_raw(graph, "application/xml")).await;
     assert_eq!(server.client().job("j1").export_lineage_as_graphml().await?, graph);
@@ -152,7 +152,7 @@ async fn graphml_comes_as_bytes() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_stream_gives_all_the_bytes_in_order() -> Outcome {
+async fn a_stream_yields_all_bytes_in_order() -> TestResult {
     let rows = "d,s,t,a column with a name of some length\n".repeat(50_000);
     let server = Server::answering(CSV, ResponseTemplate::new(200).set_body_raw(rows.clone(), "text/csv")).await;
     let stream = server.client().job("j1").export_full_lineage_as_csv().stream().await?;
@@ -163,7 +163,7 @@ async fn a_stream_gives_all_the_bytes_in_order() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_stream_begins_before_the_answer_has_ended() -> Outcome {
+async fn a_stream_begins_before_the_response_has_ended() -> TestResult {
     let server = RawServer::start(|mut connection| async move {
         connection.request().await?;
         connection.send(CHUNKED).await?;
@@ -177,7 +177,7 @@ async fn a_stream_begins_before_the_answer_has_ended() -> Outcome {
 }
 
 #[tokio::test]
-async fn the_answer_limit_holds_for_bytes() -> Outcome {
+async fn the_response_limit_applies_to_bytes() -> TestResult {
     let server = Server::answering(CSV, csv()).await;
     let job = server.builder().max_response_bytes(10).build()?.job("j1");
     let error = job.export_full_lineage_as_csv().await.expect_err("over the limit");
@@ -188,7 +188,7 @@ async fn the_answer_limit_holds_for_bytes() -> Outcome {
 }
 
 #[tokio::test]
-async fn an_answer_as_long_as_the_limit_is_taken() -> Outcome {
+async fn a_response_as_long_as_the_limit_is_accepted() -> TestResult {
     let server = Server::answering(CSV, csv()).await;
     let job = server.builder().max_response_bytes(ROWS.len() as u64).build()?.job("j1");
     assert_eq!(job.export_full_lineage_as_csv().await?, ROWS);
@@ -196,7 +196,7 @@ async fn an_answer_as_long_as_the_limit_is_taken() -> Outcome {
 }
 
 #[tokio::test]
-async fn the_answer_limit_holds_for_a_lineage() -> Outcome {
+async fn the_response_limit_applies_to_a_lineage() -> TestResult {
     let server = Server::answering(LINEAGE, answer(drawn("global"))).await;
     let job = server.builder().max_response_bytes(100).build()?.job("j1");
     let error = job.lineage().await.expect_err("over the limit");
@@ -205,7 +205,7 @@ async fn the_answer_limit_holds_for_a_lineage() -> Outcome {
 }
 
 #[tokio::test]
-async fn the_answer_limit_does_not_hold_for_streams_and_files() -> Outcome {
+async fn the_response_limit_does_not_apply_to_streams_and_files() -> TestResult {
     let server = Server::answering(CSV, csv()).await;
     let job = server.builder().max_response_bytes(10).build()?.job("j1");
     let pieces: Vec<_> = job.export_full_lineage_as_csv().stream().await?.try_collect().await?;

@@ -1,17 +1,17 @@
-//! A failure that comes in place of the file is an error, never a file.
+//! A failure that arrives in place of the file is an error, never a file.
 
 use serde_json::json;
 use sqlflow_client::job::Job;
 use sqlflow_client::{Error, ErrorKind, JobId};
 use wiremock::ResponseTemplate;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{CSV, GRAPHML, LINEAGE, Server, body, failure, page};
 
 const TOO_MANY: &str = "The number of relationships in this task is too large to export this file, please check data \
                         lineage on SQLFlow platform.";
 
-/// A job every export of which is answered like this. The server has to live as long as it.
+/// Creates a job for which every export gets this response. The server has to live as long as the job.
 async fn job(answer: ResponseTemplate) -> (Server, Job) {
     let server = Server::start().await;
     server.everywhere(answer).await;
@@ -19,7 +19,7 @@ async fn job(answer: ResponseTemplate) -> (Server, Job) {
     (server, job)
 }
 
-/// The errors of every way to take every export.
+/// Returns the errors of every export in every form.
 async fn every_error(answer: ResponseTemplate) -> Vec<Error> {
     let (_server, job) = job(answer).await;
     let directory = tempfile::tempdir().expect("a directory");
@@ -44,7 +44,7 @@ async fn every_error(answer: ResponseTemplate) -> Vec<Error> {
 }
 
 #[tokio::test]
-async fn an_error_envelope_in_place_of_any_file_is_that_error() {
+async fn an_error_envelope_in_place_of_any_file_is_returned_as_the_error() {
     for error in every_error(failure(500, "job is broken")).await {
         assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)), "{error:?}");
         assert_eq!(error.job_id().map(JobId::as_str), Some("j1"));
@@ -61,7 +61,7 @@ async fn an_authentication_envelope_in_place_of_any_file_is_an_authentication_er
 }
 
 #[tokio::test]
-async fn too_many_relationships_are_too_large_and_no_server_failure() {
+async fn too_many_relationships_are_too_large_and_not_a_server_failure() {
     for error in every_error(failure(500, TOO_MANY)).await {
         assert_eq!((error.kind(), error.code()), (ErrorKind::TooLarge, Some(500)), "{error:?}");
         assert!(error.to_string().contains("too large to export"), "{error}");
@@ -69,21 +69,21 @@ async fn too_many_relationships_are_too_large_and_no_server_failure() {
 }
 
 #[tokio::test]
-async fn an_envelope_whose_code_is_text_is_heard_in_place_of_any_file() {
+async fn an_envelope_whose_code_is_text_is_detected_in_place_of_any_file() {
     for error in every_error(body(r#"  {"error": "no", "code": "500"}"#)).await {
         assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)), "{error:?}");
     }
 }
 
 #[tokio::test]
-async fn an_envelope_behind_a_byte_order_mark_is_heard_in_place_of_any_file() {
+async fn an_envelope_after_a_byte_order_mark_is_detected_in_place_of_any_file() {
     for error in every_error(body("\u{feff}{\"code\":500,\"error\":\"no\"}")).await {
         assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)), "{error:?}");
     }
 }
 
 #[tokio::test]
-async fn a_page_in_place_of_any_file_is_told_as_a_page() {
+async fn a_page_in_place_of_any_file_is_reported_as_a_page() {
     for html in ["<!DOCTYPE html><html>Sign in</html>", "\n <HTML><body>Sign in</body></HTML>"] {
         for error in every_error(page(200, html)).await {
             assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
@@ -93,8 +93,8 @@ async fn a_page_in_place_of_any_file_is_told_as_a_page() {
 }
 
 #[tokio::test]
-async fn a_page_with_an_xml_declaration_in_place_of_graphml_is_told_as_a_page() {
-    // As lighttpd writes its pages.
+async fn a_page_with_an_xml_declaration_in_place_of_graphml_is_reported_as_a_page() {
+    // This is the page of lighttpd.
     let html =
         "<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" \"x.dtd\">\n<html/>";
     let server = Server::answering(GRAPHML, page(200, html)).await;
@@ -110,7 +110,7 @@ async fn a_bad_gateway_in_place_of_any_file_is_a_server_failure() {
 }
 
 #[tokio::test]
-async fn an_envelope_of_success_in_place_of_csv_is_no_csv() -> Outcome {
+async fn a_successful_envelope_in_place_of_csv_is_not_csv() -> TestResult {
     for envelope in [r#"{"code":200}"#, r#"{"code":203,"error":"w"}"#, r#"{"code":"200","data":""}"#] {
         let (_server, job) = job(body(envelope)).await;
         for error in [
@@ -125,7 +125,7 @@ async fn an_envelope_of_success_in_place_of_csv_is_no_csv() -> Outcome {
 }
 
 #[tokio::test]
-async fn an_envelope_without_data_is_no_lineage() {
+async fn an_envelope_without_data_is_not_a_lineage() {
     for envelope in [json!({"code": 200}), json!({"code": 200, "data": ""}), json!({"code": 200, "data": null})] {
         let server = Server::answering(LINEAGE, body(envelope.to_string())).await;
         let error = server.client().job("j1").lineage().await.expect_err("no lineage");
@@ -134,14 +134,14 @@ async fn an_envelope_without_data_is_no_lineage() {
 }
 
 #[tokio::test]
-async fn json_that_is_no_lineage_is_told() {
+async fn json_that_is_not_a_lineage_is_an_error() {
     let server = Server::answering(LINEAGE, body(r#"{"code":200,"data":{"jobId":"j1","status":"success"}}"#)).await;
     let error = server.client().job("j1").lineage().await.expect_err("no lineage");
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Protocol, Some("exportLineageAsJson")));
 }
 
 #[tokio::test]
-async fn a_csv_in_place_of_a_lineage_is_told() {
+async fn csv_in_place_of_a_lineage_is_an_error() {
     let server = Server::answering(LINEAGE, body("source_db,source_schema\nd,s\n")).await;
     let error = server.client().job("j1").lineage().await.expect_err("no lineage");
     assert_eq!(error.kind(), ErrorKind::Protocol);
@@ -149,7 +149,7 @@ async fn a_csv_in_place_of_a_lineage_is_told() {
 }
 
 #[tokio::test]
-async fn an_empty_body_is_no_lineage() {
+async fn an_empty_body_is_not_a_lineage() {
     let server = Server::answering(LINEAGE, body("")).await;
     let error = server.client().job("j1").lineage().await.expect_err("no lineage");
     assert_eq!(error.kind(), ErrorKind::Protocol);
@@ -157,7 +157,7 @@ async fn an_empty_body_is_no_lineage() {
 }
 
 #[tokio::test]
-async fn a_lineage_whose_json_ends_in_the_middle_is_an_error() {
+async fn a_lineage_with_incomplete_json_is_truncated() {
     let server = Server::answering(LINEAGE, body(r#"{"code":200,"data":{"sqlflow":{"dbobjs":[{"id":"1","#)).await;
     let error = server.client().job("j1").lineage().await.expect_err("the JSON is truncated");
     assert_eq!(error.kind(), ErrorKind::Interrupted);
@@ -165,8 +165,8 @@ async fn a_lineage_whose_json_ends_in_the_middle_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_failure_whose_code_comes_after_a_long_text_is_heard() {
-    // The envelope is longer than what is looked at first.
+async fn a_failure_whose_code_follows_a_long_text_is_detected() {
+    // The envelope is longer than the beginning that the client examines first.
     let long = "relationship ".repeat(20_000);
     let server = Server::answering(LINEAGE, body(format!(r#"{{"error":"{long}","code":500}}"#))).await;
     let error = server.client().job("j1").lineage().await.expect_err("it failed");
@@ -175,8 +175,8 @@ async fn a_failure_whose_code_comes_after_a_long_text_is_heard() {
 }
 
 #[tokio::test]
-async fn a_csv_that_is_a_long_envelope_is_an_error() {
-    // The stack trace of a server, say: it begins with a code and is over 64 KiB.
+async fn a_long_envelope_in_place_of_csv_is_an_error() {
+    // A stack trace of a server, for example, begins with a code and is longer than 64 KiB.
     let long = "at com.gudusoft.Export.run(Export.java)\\n".repeat(2_000);
     let server = Server::answering(CSV, body(format!(r#"{{"code":500,"error":"{long}"}}"#))).await;
     let taken = server.client().job("j1").export_full_lineage_as_csv().await.map(|file| file.len());

@@ -1,11 +1,11 @@
-//! Forms contain every option under the name of the API, and nothing that was not set.
+//! The fields of request forms: every option has its name in the API, and options that were not set are absent.
 
 use sqlflow_client::job::Job;
 use sqlflow_client::lineage::RelationType;
 use sqlflow_client::{ErrorKind, Vendor};
 use wiremock::ResponseTemplate;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{CSV, FULL_JSON, GRAPHML, LINEAGE, SUBMIT, SUBMIT_PERSIST, Server, body, state};
 use crate::sent::{Fields, fields};
 
@@ -20,7 +20,7 @@ fn lineage() -> ResponseTemplate {
     body(r#"{"code":200,"data":{"dbobjs":[],"relationships":[]}}"#)
 }
 
-/// A server with every export, and a job of it.
+/// Starts a server that supports every export, and creates a job on it.
 async fn exports() -> (Server, Job) {
     let server = Server::start().await;
     for operation in [LINEAGE, FULL_JSON] {
@@ -33,7 +33,7 @@ async fn exports() -> (Server, Job) {
 }
 
 #[tokio::test]
-async fn every_option_of_submit_user_job_arrives_under_its_name() -> Outcome {
+async fn every_option_of_submit_user_job_arrives_under_its_name() -> TestResult {
     let server = Server::answering(SUBMIT, state("create")).await;
     let submit = server.client().submit(Vendor::Mssql).name("nightly").without_suffix().sql("a.sql", "select 1");
     submit
@@ -95,7 +95,7 @@ async fn every_option_of_submit_user_job_arrives_under_its_name() -> Outcome {
 }
 
 #[tokio::test]
-async fn options_that_are_not_set_are_not_submitted() -> Outcome {
+async fn options_that_are_not_set_are_not_submitted() -> TestResult {
     let server = Server::answering(SUBMIT, state("create")).await;
     server.client().submit(Vendor::Oracle).without_suffix().sql("a.sql", "select 1").await?;
     let expected = fields([USER, TOKEN, ("dbvendor", "dbvoracle"), ("jobName", "a.sql")]);
@@ -104,7 +104,7 @@ async fn options_that_are_not_set_are_not_submitted() -> Outcome {
 }
 
 #[tokio::test]
-async fn every_option_of_submit_persist_job_arrives_under_its_name() -> Outcome {
+async fn every_option_of_submit_persist_job_arrives_under_its_name() -> TestResult {
     let server = Server::answering(SUBMIT_PERSIST, state("create")).await;
     let submit =
         server.client().submit_persist(Vendor::Snowflake).name("regular").without_suffix().sql("a.sql", "select 1");
@@ -149,7 +149,7 @@ async fn every_option_of_submit_persist_job_arrives_under_its_name() -> Outcome 
 }
 
 #[tokio::test]
-async fn the_first_batch_of_a_regular_job_goes_without_a_job_id() -> Outcome {
+async fn the_first_batch_of_a_regular_job_is_sent_without_a_job_id() -> TestResult {
     let server = Server::answering(SUBMIT_PERSIST, state("create")).await;
     server.client().submit_persist(Vendor::Oracle).without_suffix().sql("a.sql", "select 1").await?;
     let expected = fields([USER, TOKEN, ("dbvendor", "dbvoracle"), ("jobName", "a.sql"), ("firstSubmit", "true")]);
@@ -158,7 +158,7 @@ async fn the_first_batch_of_a_regular_job_goes_without_a_job_id() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_later_batch_names_the_first_and_is_incremental() -> Outcome {
+async fn a_later_batch_names_the_first_and_is_incremental() -> TestResult {
     let server = Server::answering(SUBMIT_PERSIST, state("create")).await;
     server.client().submit_persist(Vendor::Oracle).batch_of("j1").name("n").sql("b.sql", "select 2").await?;
     let expected = fields([
@@ -175,7 +175,7 @@ async fn a_later_batch_names_the_first_and_is_incremental() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_vendor_this_version_does_not_know_is_sent_as_spelled() -> Outcome {
+async fn an_unknown_vendor_is_sent_as_spelled() -> TestResult {
     let server = Server::answering(SUBMIT, state("create")).await;
     server.client().submit(Vendor::Other("dbvDuck".to_owned())).sql("a.sql", "select 1").await?;
     assert!(server.only().await.fields().contains(&("dbvendor".to_owned(), "dbvDuck".to_owned())));
@@ -183,7 +183,7 @@ async fn a_vendor_this_version_does_not_know_is_sent_as_spelled() -> Outcome {
 }
 
 #[tokio::test]
-async fn every_option_of_export_lineage_as_json_arrives_under_its_name() -> Outcome {
+async fn every_option_of_export_lineage_as_json_arrives_under_its_name() -> TestResult {
     let (server, job) = exports().await;
     let export = job.export_lineage_as_json().database("d").schema("s").table("t & u").column("ä");
     export
@@ -220,7 +220,7 @@ async fn every_option_of_export_lineage_as_json_arrives_under_its_name() -> Outc
 }
 
 #[tokio::test]
-async fn every_option_of_the_graphml_export_arrives_under_its_name() -> Outcome {
+async fn every_option_of_the_graphml_export_arrives_under_its_name() -> TestResult {
     let (server, job) = exports().await;
     let export = job.export_lineage_as_graphml().database("d").schema("s").table("t").column("c");
     export
@@ -257,7 +257,7 @@ async fn every_option_of_the_graphml_export_arrives_under_its_name() -> Outcome 
 }
 
 #[tokio::test]
-async fn every_option_of_the_csv_export_arrives_under_its_name() -> Outcome {
+async fn every_option_of_the_csv_export_arrives_under_its_name() -> TestResult {
     let (server, job) = exports().await;
     job.export_full_lineage_as_csv().delimiter("|").table_to_table(true).await?;
     let expected = fields([USER, TOKEN, ("jobId", "j1"), ("delimiter", "|"), ("tableToTable", "true")]);
@@ -266,7 +266,7 @@ async fn every_option_of_the_csv_export_arrives_under_its_name() -> Outcome {
 }
 
 #[tokio::test]
-async fn the_relation_types_of_the_full_export_arrive_comma_separated() -> Outcome {
+async fn the_relation_types_of_the_full_export_arrive_comma_separated() -> TestResult {
     let (server, job) = exports().await;
     job.export_full_lineage_as_json()
         .relation_types([RelationType::Fdr, RelationType::Other("new".to_owned())])
@@ -276,7 +276,7 @@ async fn the_relation_types_of_the_full_export_arrive_comma_separated() -> Outco
 }
 
 #[tokio::test]
-async fn an_export_without_options_sends_the_job_id_and_nothing_else() -> Outcome {
+async fn an_export_without_options_sends_the_job_id_and_nothing_else() -> TestResult {
     let (server, job) = exports().await;
     job.export_lineage_as_json().await?;
     job.export_full_lineage_as_json().await?;
@@ -292,7 +292,7 @@ async fn an_export_without_options_sends_the_job_id_and_nothing_else() -> Outcom
 }
 
 #[tokio::test]
-async fn parameters_of_a_post_are_in_the_body_and_never_in_the_url() -> Outcome {
+async fn parameters_of_a_post_are_in_the_body_and_never_in_the_url() -> TestResult {
     let (server, job) = exports().await;
     server.everywhere(state("success")).await;
     job.lineage().await?;
@@ -314,7 +314,7 @@ async fn parameters_of_a_post_are_in_the_body_and_never_in_the_url() -> Outcome 
 }
 
 #[tokio::test]
-async fn an_empty_job_id_is_never_sent_since_servers_take_it_as_the_latest_job() {
+async fn an_empty_job_id_is_never_sent_because_servers_take_it_for_the_latest_job() {
     let server = Server::start().await;
     for id in ["", "  "] {
         let job = server.client().job(id);

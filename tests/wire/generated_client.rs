@@ -1,11 +1,11 @@
-//! The generated client goes the same way as all other calls, and leaves the envelope to the caller.
+//! The generated client uses the same transport as all other calls, and returns the envelope to the caller.
 
 use serde_json::json;
 use sqlflow_client::api::{File, types};
 use sqlflow_client::{ErrorKind, Vendor};
 use wiremock::ResponseTemplate;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{GENERATE_TOKEN, JOBS, LINEAGE, Server, answer, failure, in_turn, page, success, token};
 use crate::sent::{Fields, fields};
 
@@ -17,7 +17,7 @@ const UPSTREAM_GRAPH: &str = "/sqlflow/generation/sqlflow/upstreamGraph";
 const ANONYMOUS: &str = "/api/anonymous/lineage";
 const SYNTAX: &str = "/demo/syntax/check";
 
-/// A server that gives the token `t1` and answers one operation.
+/// Starts a server that issues the token `t1` and responds to one operation.
 async fn server(operation: &str, answer: ResponseTemplate) -> Server {
     let server = Server::answering(GENERATE_TOKEN, token("t1")).await;
     server.on(operation, answer).await;
@@ -29,7 +29,7 @@ fn empty_model() -> ResponseTemplate {
 }
 
 #[tokio::test]
-async fn a_post_form_operation_sends_its_form_with_user_and_token() -> Outcome {
+async fn a_post_form_operation_sends_its_form_with_user_and_token() -> TestResult {
     let server = server(GENERATE, empty_model()).await;
     let mut form = types::GenerateSqlflowRequest::new(Vendor::Oracle);
     form.sqltext = Some("select a & b from t".to_owned());
@@ -51,7 +51,7 @@ async fn a_post_form_operation_sends_its_form_with_user_and_token() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_get_operation_has_its_parameters_user_and_token_in_the_query() -> Outcome {
+async fn a_get_operation_has_its_parameters_user_and_token_in_the_query() -> TestResult {
     let server = server(PARQUET, ResponseTemplate::new(200).set_body_bytes(*b"PAR1")).await;
     let client = server.client_with_secret_key();
     client.api().download_parquet("b 1", Some("j&1"), None).await?;
@@ -63,7 +63,7 @@ async fn a_get_operation_has_its_parameters_user_and_token_in_the_query() -> Out
 }
 
 #[tokio::test]
-async fn a_get_operation_that_answers_json_is_read() -> Outcome {
+async fn a_get_operation_with_a_json_response_is_read() -> TestResult {
     let server = server(UPSTREAM_GRAPH, empty_model()).await;
     let client = server.client_with_secret_key();
     let api = client.api();
@@ -103,7 +103,7 @@ async fn a_get_operation_that_answers_json_is_read() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_get_operation_whose_token_expired_is_repeated_with_the_new_one_alone() -> Outcome {
+async fn a_get_operation_whose_token_expired_is_retried_with_only_the_new_one() -> TestResult {
     let server = Server::answering(GENERATE_TOKEN, in_turn([token("t1"), token("t2")])).await;
     let parquet = ResponseTemplate::new(200).set_body_bytes(*b"PAR1");
     server.on(PARQUET, in_turn([failure(401, "expired"), parquet])).await;
@@ -115,7 +115,7 @@ async fn a_get_operation_whose_token_expired_is_repeated_with_the_new_one_alone(
 }
 
 #[tokio::test]
-async fn a_json_operation_gets_the_user_id_in_its_json() -> Outcome {
+async fn a_json_operation_gets_the_user_id_in_its_json() -> TestResult {
     let server = server(UPSTREAM, success(json!([]))).await;
     let mut search = types::StreamSearch::new("ORDERS");
     search.level = Some(3);
@@ -128,7 +128,7 @@ async fn a_json_operation_gets_the_user_id_in_its_json() -> Outcome {
 }
 
 #[tokio::test]
-async fn the_anonymous_operation_sends_json_without_credentials_and_asks_for_no_token() -> Outcome {
+async fn the_anonymous_operation_sends_json_without_credentials_and_requests_no_token() -> TestResult {
     let server = server(ANONYMOUS, empty_model()).await;
     let mut body = types::AnonymousLineageRequest::new(Vendor::MySql, "select 1");
     body.show_relation_type = Some("fdd".to_owned());
@@ -141,7 +141,7 @@ async fn the_anonymous_operation_sends_json_without_credentials_and_asks_for_no_
 }
 
 #[tokio::test]
-async fn the_anonymous_operation_past_its_limit_is_busy() {
+async fn the_anonymous_operation_over_its_limit_is_busy() {
     let limited = ResponseTemplate::new(429).insert_header("Retry-After", "3600").set_body_json(json!({
         "code": 429, "error": "rate_limit_exceeded", "message": "get a personal key",
         "upgrade": {"personal_key": {"url": "https://example.com"}},
@@ -155,7 +155,7 @@ async fn the_anonymous_operation_past_its_limit_is_busy() {
 }
 
 #[tokio::test]
-async fn a_byte_stream_operation_gives_the_bytes() -> Outcome {
+async fn a_byte_stream_operation_returns_the_bytes() -> TestResult {
     let picture: Vec<u8> = b"\x89PNG\r\n\x1a\n".iter().copied().chain(0..=255).collect();
     let png = ResponseTemplate::new(200).set_body_raw(picture.clone(), "image/png");
     let server = server(IMAGE, png).await;
@@ -170,7 +170,7 @@ async fn a_byte_stream_operation_gives_the_bytes() -> Outcome {
 }
 
 #[tokio::test]
-async fn an_upload_sends_the_form_with_the_file_as_multipart() -> Outcome {
+async fn an_upload_sends_the_form_with_the_file_as_multipart() -> TestResult {
     let server = server(GENERATE, empty_model()).await;
     let form = types::GenerateSqlflowRequest::new(Vendor::Oracle);
     let client = server.client_with_secret_key();
@@ -186,7 +186,7 @@ async fn an_upload_sends_the_form_with_the_file_as_multipart() -> Outcome {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_answered_with_bytes_gives_a_stream() -> Outcome {
+async fn an_upload_whose_response_is_bytes_returns_a_stream() -> TestResult {
     let server = server(IMAGE, ResponseTemplate::new(200).set_body_raw(*b"PNG", "image/png")).await;
     let form = types::GenerateSqlflowGraphImageRequest::new(Vendor::Oracle);
     let client = server.client();
@@ -196,7 +196,7 @@ async fn an_upload_that_is_answered_with_bytes_gives_a_stream() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_failing_envelope_stays_ok_and_its_data_is_the_error() -> Outcome {
+async fn a_failing_envelope_stays_ok_and_its_data_is_the_error() -> TestResult {
     let server = server(JOBS, failure(500, "no")).await;
     let client = server.client();
     let answered = client.api().display_user_jobs_summary(&types::DisplayUserJobsSummaryRequest::new()).await?;
@@ -207,7 +207,7 @@ async fn a_failing_envelope_stays_ok_and_its_data_is_the_error() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_failing_envelope_of_an_upload_stays_ok() -> Outcome {
+async fn a_failing_envelope_of_an_upload_stays_ok() -> TestResult {
     let server = server(GENERATE, failure(400, "no")).await;
     let form = types::GenerateSqlflowRequest::new(Vendor::Oracle);
     let answered = server.client().api().upload(&form, [File::new("a.sql", "select 1")]).await?.into_inner();
@@ -216,7 +216,7 @@ async fn a_failing_envelope_of_an_upload_stays_ok() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_syntax_check_gives_what_it_found_beside_its_failing_code() -> Outcome {
+async fn a_syntax_check_returns_its_findings_with_its_failing_code() -> TestResult {
     let found = json!({
         "code": 500,
         "data": {"usedTime": "3ms", "gsp.version": "3.1", "errorInfos": [{"errorMessage": "near x"}]},
@@ -235,7 +235,7 @@ async fn a_syntax_check_gives_what_it_found_beside_its_failing_code() -> Outcome
 }
 
 #[tokio::test]
-async fn code_401_is_an_error_already() {
+async fn code_401_is_returned_as_an_error() {
     let server = server(JOBS, failure(401, "no")).await;
     let asking = types::DisplayUserJobsSummaryRequest::new();
     let error = server.client().api().display_user_jobs_summary(&asking).await.expect_err("refused");
@@ -256,7 +256,7 @@ async fn a_failure_of_http_is_an_error_that_names_the_operation() {
 }
 
 #[tokio::test]
-async fn a_success_of_http_that_the_api_does_not_know_is_an_error() {
+async fn an_unknown_http_success_status_is_an_error() {
     let server = server(GENERATE, ResponseTemplate::new(204)).await;
     let form = types::GenerateSqlflowRequest::new(Vendor::Oracle);
     let error = server.client().api().generate_sqlflow(&form).await.expect_err("no content");
@@ -264,7 +264,7 @@ async fn a_success_of_http_that_the_api_does_not_know_is_an_error() {
 }
 
 #[tokio::test]
-async fn the_headers_of_an_answer_can_be_asked_for() -> Outcome {
+async fn the_headers_of_a_response_are_available() -> TestResult {
     let disposition = "attachment; filename=lineage.json";
     let file = empty_model().insert_header("Content-Disposition", disposition);
     let server = server(LINEAGE, file).await;
@@ -277,7 +277,7 @@ async fn the_headers_of_an_answer_can_be_asked_for() -> Outcome {
 }
 
 #[tokio::test]
-async fn nothing_is_added_to_a_request_that_the_api_does_not_know() -> Outcome {
+async fn a_request_has_no_headers_that_the_api_does_not_define() -> TestResult {
     let server = server(JOBS, success(json!({}))).await;
     let client = server.client();
     client.api().display_user_jobs_summary(&types::DisplayUserJobsSummaryRequest::new()).await?;
@@ -289,7 +289,7 @@ async fn nothing_is_added_to_a_request_that_the_api_does_not_know() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_secret_key_is_made_with_the_user_id_alone() -> Outcome {
+async fn a_secret_key_is_made_with_the_user_id_alone() -> TestResult {
     let server = server("/user/generateSecretKey", success(json!("new"))).await;
     let client = server.client_with_secret_key();
     client.api().generate_secret_key(&types::GenerateSecretKeyRequest::new()).await?.into_data()?;
@@ -298,7 +298,7 @@ async fn a_secret_key_is_made_with_the_user_id_alone() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_token_can_be_asked_for_by_hand() -> Outcome {
+async fn a_token_can_be_requested_explicitly() -> TestResult {
     let server = server(JOBS, success(json!({}))).await;
     let form = types::GenerateTokenRequest::new("key", "bob");
     let answered = server.client().api().generate_token(&form).await?.into_inner();
@@ -308,7 +308,7 @@ async fn a_token_can_be_asked_for_by_hand() -> Outcome {
 }
 
 #[tokio::test]
-async fn an_envelope_in_place_of_a_file_is_an_error() -> Outcome {
+async fn an_envelope_in_place_of_a_file_is_an_error() -> TestResult {
     let failed = || failure(500, "no picture today");
     let server = server(PARQUET, failed()).await;
     server.on(IMAGE, failed()).await;

@@ -1,12 +1,12 @@
-//! Delete, rerun, set on top: what they send, and what becomes of the answer.
+//! Delete, rerun, set on top: the requests that they send, and their results.
 
 use serde_json::json;
 use sqlflow_client::{Error, ErrorKind, JobId};
 use wiremock::ResponseTemplate;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{Server, answer, failure, page};
-use crate::sent::{Sent, fields};
+use crate::sent::{SentRequest, fields};
 
 const USER: (&str, &str) = ("userId", "gudu|0123456789");
 const TOKEN: (&str, &str) = ("token", "token");
@@ -14,13 +14,13 @@ const DELETE: &str = "/sqlflow/job/deleteUserJob";
 const RERUN: &str = "/sqlflow/job/rerunJob";
 const ON_TOP: &str = "/sqlflow/job/setJobOnTop";
 
-/// A server that says yes to one operation, with as little as it may.
+/// Starts a server that reports success for one operation in the shortest possible form.
 async fn agreeing(operation: &str) -> Server {
     Server::answering(operation, answer(json!({"code": 200}))).await
 }
 
 #[tokio::test]
-async fn delete_sends_the_job() -> Outcome {
+async fn delete_sends_the_job() -> TestResult {
     let server = agreeing(DELETE).await;
     server.client().job("j1").delete().await?;
     assert_eq!(server.only().await.form(), fields([USER, TOKEN, ("jobId", "j1")]));
@@ -28,7 +28,7 @@ async fn delete_sends_the_job() -> Outcome {
 }
 
 #[tokio::test]
-async fn rerun_sends_the_job() -> Outcome {
+async fn rerun_sends_the_job() -> TestResult {
     let server = agreeing(RERUN).await;
     server.client().job("j1").rerun().await?;
     assert_eq!(server.only().await.form(), fields([USER, TOKEN, ("jobId", "j1")]));
@@ -36,19 +36,19 @@ async fn rerun_sends_the_job() -> Outcome {
 }
 
 #[tokio::test]
-async fn set_on_top_sends_the_job_and_which_way() -> Outcome {
+async fn set_on_top_sends_the_job_and_the_new_value() -> TestResult {
     let server = agreeing(ON_TOP).await;
     let job = server.client().job("j1");
     job.set_on_top(true).await?;
     job.set_on_top(false).await?;
-    let sent: Vec<_> = server.sent().await.iter().map(Sent::form).collect();
+    let sent: Vec<_> = server.sent().await.iter().map(SentRequest::form).collect();
     let expected = |on_top| fields([USER, TOKEN, ("jobId", "j1"), ("onTop", on_top)]);
     assert_eq!(sent, [expected("true"), expected("false")]);
     Ok(())
 }
 
 #[tokio::test]
-async fn whatever_data_a_success_carries_it_is_a_success() -> Outcome {
+async fn a_success_may_contain_any_data() -> TestResult {
     for data in [json!(null), json!(""), json!("deleted"), json!({"jobId": "j1"}), json!(true)] {
         let server = Server::answering(DELETE, answer(json!({"code": 200, "data": data}))).await;
         server.client().job("j1").delete().await?;
@@ -56,7 +56,7 @@ async fn whatever_data_a_success_carries_it_is_a_success() -> Outcome {
     Ok(())
 }
 
-/// The errors of all three when they are answered like this.
+/// Returns the errors of all three calls when they get this response.
 async fn errors(answer: ResponseTemplate) -> [Error; 3] {
     let server = Server::start().await;
     server.everywhere(answer).await;
@@ -82,7 +82,7 @@ async fn a_failure_names_the_job() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_not_there_is_told_as_such() {
+async fn a_missing_job_is_reported_as_not_found() {
     for (error, operation) in errors(failure(404, "no such job")).await.iter().zip(OPERATIONS) {
         assert_eq!((error.kind(), error.code(), named_job(error)), (ErrorKind::JobNotFound, Some(404), Some("j1")));
         assert_eq!(error.operation(), Some(operation));

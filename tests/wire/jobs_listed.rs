@@ -1,10 +1,10 @@
-//! Descriptions of jobs, in both forms that servers send.
+//! Descriptions of jobs from servers, in both forms.
 
 use serde_json::json;
 use sqlflow_client::job::JobStatus;
 use sqlflow_client::{ErrorKind, JobId, Vendor};
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{JOBS, SUMMARY, Server, answer, failure, success};
 use crate::sent::fields;
 
@@ -12,7 +12,7 @@ const USER: (&str, &str) = ("userId", "gudu|0123456789");
 const TOKEN: (&str, &str) = ("token", "token");
 
 #[tokio::test]
-async fn a_job_is_asked_for_by_its_id() -> Outcome {
+async fn a_job_is_requested_by_its_id() -> TestResult {
     let server = Server::answering(SUMMARY, success(json!({"jobId": "j1"}))).await;
     server.client().job("j1").info().await?;
     assert_eq!(server.only().await.form(), fields([USER, TOKEN, ("jobId", "j1")]));
@@ -20,7 +20,7 @@ async fn a_job_is_asked_for_by_its_id() -> Outcome {
 }
 
 #[tokio::test]
-async fn attaching_to_a_job_asks_nothing() {
+async fn attaching_to_a_job_sends_nothing() {
     let server = Server::start().await;
     let job = server.client_with_secret_key().job("j1");
     assert_eq!(job.id().as_str(), "j1");
@@ -28,7 +28,7 @@ async fn attaching_to_a_job_asks_nothing() {
 }
 
 #[tokio::test]
-async fn a_job_that_comes_bare_is_read() -> Outcome {
+async fn a_job_without_a_wrapper_is_read() -> TestResult {
     let bare = json!({"jobId": "j1", "jobName": "nightly", "status": "success", "dbVendor": "dbvoracle"});
     let server = Server::answering(SUMMARY, success(bare)).await;
     let info = server.client().job("j1").info().await?;
@@ -38,7 +38,7 @@ async fn a_job_that_comes_bare_is_read() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_job_that_comes_wrapped_is_read() -> Outcome {
+async fn a_job_in_a_wrapper_is_read() -> TestResult {
     let wrapped = json!({
         "total": 1, "success": 1, "partialSuccess": 0, "fail": 0, "jobIds": ["j1"],
         "jobDetails": [{"jobId": "j1", "jobName": "nightly", "status": "success"}],
@@ -50,7 +50,7 @@ async fn a_job_that_comes_wrapped_is_read() -> Outcome {
 }
 
 #[tokio::test]
-async fn every_field_of_a_job_is_read() -> Outcome {
+async fn every_field_of_a_job_is_read() -> TestResult {
     let job = json!({
         "jobId": "j1", "jobName": "n", "userId": "ann", "userEmail": "ann@example.com", "dbVendor": "dbvmssql",
         "dataSource": {"type": "file"}, "defaultDatabase": "d", "defaultSchema": "s", "fileNames": ["a.sql", "b.sql"],
@@ -64,27 +64,27 @@ async fn every_field_of_a_job_is_read() -> Outcome {
     let server = Server::answering(SUMMARY, success(job.clone())).await;
     let info = server.client().job("j1").info().await?;
     assert!(info.other.is_empty(), "{:?}", info.other);
-    // Written again, it is what was read: no field was lost, misread or misspelled.
+    // Written again, it equals the original: no field was lost, misread or misspelled.
     assert_eq!(serde_json::to_value(&info)?, job);
     Ok(())
 }
 
 #[tokio::test]
-async fn unknown_fields_of_a_job_are_kept() -> Outcome {
+async fn unknown_fields_of_a_job_are_kept() -> TestResult {
     let server = Server::answering(SUMMARY, success(json!({"jobId": "j1", "queuePosition": 4}))).await;
     assert_eq!(server.client().job("j1").info().await?.other["queuePosition"], 4);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_job_with_an_id_that_is_a_number_is_read() -> Outcome {
+async fn a_job_with_an_id_that_is_a_number_is_read() -> TestResult {
     let server = Server::answering(SUMMARY, success(json!({"jobId": 17, "status": "success"}))).await;
     assert_eq!(server.client().job("17").info().await?.status, JobStatus::Success);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_vanished_job_is_not_found_in_every_form_of_an_empty_answer() {
+async fn a_deleted_job_is_not_found_with_every_form_of_empty_response() {
     for data in [
         json!(null),
         json!(""),
@@ -101,13 +101,13 @@ async fn a_vanished_job_is_not_found_in_every_form_of_an_empty_answer() {
 }
 
 #[tokio::test]
-async fn an_answer_about_another_job_is_not_taken_for_this_one() {
+async fn a_response_about_another_job_is_not_taken_for_this_one() {
     let server = Server::answering(SUMMARY, success(json!({"jobId": "latest", "status": "success"}))).await;
     assert_eq!(server.client().job("j1").info().await.expect_err("another").kind(), ErrorKind::JobNotFound);
 }
 
 #[tokio::test]
-async fn a_wrapped_answer_about_several_jobs_gives_the_one_that_was_asked_for() -> Outcome {
+async fn a_response_about_several_jobs_yields_the_requested_one() -> TestResult {
     let several = json!({"jobDetails": [{"jobId": "j0", "status": "fail"}, {"jobId": "j1", "status": "success"}]});
     let server = Server::answering(SUMMARY, success(several)).await;
     assert_eq!(server.client().job("j1").info().await?.status, JobStatus::Success);
@@ -123,7 +123,7 @@ async fn a_failure_about_a_job_names_it() {
 }
 
 #[tokio::test]
-async fn a_list_holds_every_job_with_its_state_and_the_counts() -> Outcome {
+async fn a_list_holds_every_job_with_its_state_and_the_counts() -> TestResult {
     let list = json!({
         "total": 3, "success": 1, "partialSuccess": 1, "fail": 1, "jobIds": ["a", "b", "c"],
         "jobDetails": [
@@ -143,14 +143,14 @@ async fn a_list_holds_every_job_with_its_state_and_the_counts() -> Outcome {
 }
 
 #[tokio::test]
-async fn an_empty_list_is_no_error() -> Outcome {
+async fn an_empty_list_is_not_an_error() -> TestResult {
     let server = Server::answering(JOBS, success(json!({"total": 0, "jobIds": null, "jobDetails": null}))).await;
     assert!(server.client().jobs().await?.jobs.is_empty());
     Ok(())
 }
 
 #[tokio::test]
-async fn a_list_of_an_older_server_with_texts_for_numbers_is_read() -> Outcome {
+async fn a_list_of_an_older_server_with_text_in_place_of_numbers_is_read() -> TestResult {
     let old = answer(json!({"code": "200", "data": {"total": "1", "jobDetails": [{"jobId": "a", "onTop": "true"}]}}));
     let server = Server::answering(JOBS, old).await;
     let jobs = server.client().jobs().await?;
@@ -159,7 +159,7 @@ async fn a_list_of_an_older_server_with_texts_for_numbers_is_read() -> Outcome {
 }
 
 #[tokio::test]
-async fn warnings_beside_a_job_and_a_list_are_kept() -> Outcome {
+async fn warnings_next_to_a_job_or_a_list_are_kept() -> TestResult {
     let warned = |data| answer(json!({"code": 203, "data": data, "error": "one\ntwo"}));
     let server = Server::answering(SUMMARY, warned(json!({"jobId": "j1", "status": "success"}))).await;
     server.on(JOBS, warned(json!({"jobDetails": []}))).await;

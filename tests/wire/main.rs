@@ -1,7 +1,8 @@
-//! Requests and responses on the wire: one test for each fact of the protocol, each against its own server on loopback.
+//! Requests and responses on the wire: one test per fact of the protocol, each against its own server on the loopback
+//! interface.
 //!
-//! `mock` stands for a server that speaks HTTP as it should, `raw_server` for one that does not, and `sent` reads what
-//! the client sent to either.
+//! `mock` is a server that follows HTTP, `raw_server` one that may not, and `sent` reads the requests that the client
+//! sent to either.
 
 mod mock;
 mod raw_server;
@@ -25,5 +26,5 @@ mod upload_limit;
 mod uploads;
 mod waiting;
 
-/// The result of a test: errors that the test is not about are returned.
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+/// The result of a test, which passes unexpected errors on.
+type TestResult = Result<(), Box<dyn std::error::Error>>;

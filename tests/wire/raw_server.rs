@@ -1,4 +1,4 @@
-//! A server that writes bytes, for what no HTTP library would send.
+//! A server that writes raw bytes, for responses that no HTTP library would send.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::mock;
-use crate::sent::{Sent, find};
+use crate::sent::{SentRequest, find};
 
 pub(crate) struct RawServer {
     address: SocketAddr,
@@ -19,7 +19,7 @@ pub(crate) struct RawServer {
 }
 
 impl RawServer {
-    /// Does with each connection what `handle` does.
+    /// Starts a server that calls `handle` for each connection.
     pub(crate) async fn start<F, H>(handle: F) -> io::Result<Self>
     where
         F: Fn(Connection) -> H + Send + 'static,
@@ -31,14 +31,14 @@ impl RawServer {
         let kept = Arc::clone(&requests);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // A client that goes away in the middle is what some tests are about.
+                // In some tests, the client closes the connection early, which is not an error.
                 tokio::spawn(handle(Connection { stream, requests: Arc::clone(&kept) }));
             }
         });
         Ok(Self { address, requests, accepting })
     }
 
-    /// Reads each request whole, writes these bytes, and closes the connection.
+    /// Reads each request to its end, writes these bytes, and closes the connection.
     pub(crate) async fn writing(bytes: impl Into<Vec<u8>>) -> io::Result<Self> {
         let bytes: Arc<[u8]> = bytes.into().into();
         Self::start(move |mut connection| {
@@ -63,9 +63,9 @@ impl RawServer {
         self.builder().build().expect("a client of a raw server")
     }
 
-    /// Every request that was read whole.
-    pub(crate) fn sent(&self) -> Vec<Sent> {
-        self.requests.lock().expect("no test panics in here").iter().map(|bytes| Sent::parse(bytes)).collect()
+    /// Returns every request that was read to its end.
+    pub(crate) fn sent(&self) -> Vec<SentRequest> {
+        self.requests.lock().expect("no test panics in here").iter().map(|bytes| SentRequest::parse(bytes)).collect()
     }
 }
 
@@ -75,7 +75,7 @@ impl Drop for RawServer {
     }
 }
 
-/// A port on loopback where nobody listens.
+/// Returns a port on the loopback interface on which nothing listens.
 pub(crate) async fn closed_port() -> io::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port())
 }
@@ -86,11 +86,12 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Reads one request whole.
+    /// Reads one request to its end.
     pub(crate) async fn request(&mut self) -> io::Result<()> {
         let mut bytes = self.head().await?;
         let head_end = find(&bytes, b"\r\n\r\n").unwrap_or_default() + 4;
-        let length = Sent::parse(&bytes).header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let length =
+            SentRequest::parse(&bytes).header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
         while bytes.len() < head_end + length {
             self.more(&mut bytes).await?;
         }
@@ -98,7 +99,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads as far as the end of the head, and whatever came with it.
+    /// Reads at least to the end of the head, and returns everything that has arrived.
     pub(crate) async fn head(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         while find(&bytes, b"\r\n\r\n").is_none() {
@@ -127,16 +128,16 @@ impl Connection {
     }
 }
 
-/// The head of an answer with a body of a known length.
+/// Returns the head of a response with a body of a known length.
 pub(crate) fn head(length: usize) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n")
 }
 
-/// The head of an answer whose body comes in chunks.
+/// The head of a response with a chunked body.
 pub(crate) const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-/// A chunk of such a body; an empty one ends it.
+/// Returns a chunk of such a body; an empty one ends it.
 pub(crate) fn chunk(bytes: &[u8]) -> Vec<u8> {
     [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
 }

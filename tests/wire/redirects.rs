@@ -1,9 +1,9 @@
-//! Redirects are followed on the same server alone.
+//! The client follows redirects only on the same server.
 
 use sqlflow_client::{Credentials, ErrorKind, Vendor};
 use wiremock::ResponseTemplate;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{JOBS, SUBMIT, Server, no_jobs};
 use crate::sent::fields;
 
@@ -28,7 +28,7 @@ async fn a_redirect_to_another_server_is_not_followed_and_named() {
 }
 
 #[tokio::test]
-async fn a_token_in_a_query_does_not_travel_to_another_server() -> Outcome {
+async fn a_token_in_a_query_is_not_sent_to_another_server() -> TestResult {
     let other = Server::start().await;
     other.everywhere(no_jobs()).await;
     let target = format!("{}/elsewhere?token=hush-hush", other.url());
@@ -41,7 +41,7 @@ async fn a_token_in_a_query_does_not_travel_to_another_server() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_redirect_that_keeps_the_request_is_followed_on_the_same_server() -> Outcome {
+async fn a_redirect_that_keeps_the_request_is_followed_on_the_same_server() -> TestResult {
     for status in [307, 308] {
         let server = Server::answering(JOBS, redirect(status, "/moved")).await;
         server.at("/moved", no_jobs()).await;
@@ -63,7 +63,7 @@ async fn another_port_is_another_server() {
 }
 
 #[tokio::test]
-async fn a_chain_of_redirects_that_leaves_the_server_ends_there() {
+async fn a_chain_of_redirects_ends_where_it_leaves_the_server() {
     let other = Server::start().await;
     let server = Server::answering(JOBS, redirect(307, "/second")).await;
     server.at("/second", redirect(307, &format!("{}/third", other.url()))).await;
@@ -73,7 +73,7 @@ async fn a_chain_of_redirects_that_leaves_the_server_ends_there() {
 }
 
 #[tokio::test]
-async fn a_redirect_in_a_circle_ends() {
+async fn a_circular_redirect_ends() {
     let server = Server::start().await;
     server.everywhere(redirect(307, "/round")).await;
     let error = server.client().jobs().await.expect_err("it is redirected without end");
@@ -83,15 +83,15 @@ async fn a_redirect_in_a_circle_ends() {
 }
 
 #[tokio::test]
-async fn a_redirect_without_a_target_is_told() {
+async fn a_redirect_without_a_target_is_an_error() {
     let server = Server::answering(JOBS, ResponseTemplate::new(302)).await;
     let error = server.client().jobs().await.expect_err("it is redirected nowhere");
     assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(302)));
 }
 
 #[tokio::test]
-async fn an_upload_that_is_redirected_is_told_where_to() -> Outcome {
-    // Its body is gone by then, so it cannot be sent on; the caller can.
+async fn a_redirected_upload_fails_with_the_target() -> TestResult {
+    // Its body has been consumed by then, so the client cannot send it again; the caller can.
     let server = Server::answering(SUBMIT, redirect(307, "/moved")).await;
     let error = server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await.expect_err("it is redirected");
     assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(307)));
@@ -101,8 +101,8 @@ async fn an_upload_that_is_redirected_is_told_where_to() -> Outcome {
 
 #[tokio::test]
 async fn a_form_is_not_turned_into_a_request_without_parameters() {
-    // HTTP clients turn a POST that is answered with 301, 302 or 303 into a GET, which loses the form. A server asked
-    // like that would answer something about a request that nobody made.
+    // HTTP clients turn a POST that gets a 301, 302 or 303 into a GET, which loses the form. The server would then
+    // respond to a request that the caller never made.
     for status in [301, 302, 303] {
         let server = Server::answering(JOBS, redirect(status, "/moved")).await;
         server.at("/moved", no_jobs()).await;

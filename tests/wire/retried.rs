@@ -1,4 +1,4 @@
-//! Retries: which calls are repeated after which failure, how often, and how much later.
+//! Retries: the calls and failures that are retried, the number of attempts, and the delay between them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use sqlflow_client::retry::{Attempt, Backoff, RetryBudget, RetryPolicy};
 use sqlflow_client::{Client, ClientBuilder, Credentials, Error, ErrorKind, Vendor};
 use wiremock::ResponseTemplate;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{
     CSV, GENERATE_TOKEN, JOBS, SUBMIT, SUMMARY, Server, answer, body, failure, in_turn, no_jobs, page, state, token,
 };
@@ -25,7 +25,7 @@ fn busy() -> ResponseTemplate {
     failure(500, "service is busy, please try later")
 }
 
-/// Failures that another attempt may mend.
+/// Returns failures that another attempt may resolve.
 fn passing() -> [ResponseTemplate; 9] {
     [
         page(502, "<html>Bad Gateway</html>"),
@@ -41,7 +41,7 @@ fn passing() -> [ResponseTemplate; 9] {
 }
 
 #[tokio::test]
-async fn a_read_that_failed_for_the_moment_is_made_again() {
+async fn a_read_that_failed_temporarily_is_retried() {
     for (row, failed) in passing().into_iter().enumerate() {
         let server = Server::answering(JOBS, in_turn([failed.clone(), failed, no_jobs()])).await;
         hurried(server.builder()).jobs().await.unwrap_or_else(|error| panic!("{row}: {error}"));
@@ -50,7 +50,7 @@ async fn a_read_that_failed_for_the_moment_is_made_again() {
 }
 
 #[tokio::test]
-async fn a_read_whose_connection_broke_is_made_again() -> Outcome {
+async fn a_read_whose_connection_broke_is_retried() -> TestResult {
     let announced = format!("{}{}", head(NO_JOBS.len()), &NO_JOBS[..20]);
     let chunked = [CHUNKED.as_bytes(), &chunk(&NO_JOBS.as_bytes()[..20])].concat();
     for broken in [Vec::new(), b"HTTP/1.1 2".to_vec(), announced.into_bytes(), chunked] {
@@ -73,13 +73,13 @@ async fn a_read_whose_connection_broke_is_made_again() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_read_whose_connection_was_reset_is_made_again() -> Outcome {
+async fn a_read_whose_connection_was_reset_is_retried() -> TestResult {
     let connections = Arc::new(AtomicUsize::new(0));
     let server = RawServer::start(move |mut connection| {
         let number = connections.fetch_add(1, Ordering::SeqCst);
         async move {
             if number == 0 {
-                // Closed with bytes unread, a connection is reset.
+                // A connection that is closed with unread bytes is reset.
                 return connection.stream.readable().await;
             }
             connection.request().await?;
@@ -93,7 +93,7 @@ async fn a_read_whose_connection_was_reset_is_made_again() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_failure_that_would_be_the_same_again_is_told_at_once() {
+async fn a_permanent_failure_is_returned_at_once() {
     for (row, failed) in [
         page(500, "<html>Internal Server Error</html>"),
         page(400, ""),
@@ -120,7 +120,7 @@ async fn a_failure_that_would_be_the_same_again_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_call_that_fails_again_and_again_ends_with_how_often_it_was_tried() {
+async fn the_error_of_a_call_that_keeps_failing_holds_the_number_of_attempts() {
     for (row, failed) in passing().into_iter().enumerate() {
         let server = Server::answering(JOBS, failed).await;
         let error = hurried(server.builder()).jobs().await.expect_err("it always fails");
@@ -130,7 +130,7 @@ async fn a_call_that_fails_again_and_again_ends_with_how_often_it_was_tried() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_told_so_makes_each_call_once() {
+async fn a_client_without_retries_makes_each_call_once() {
     for failed in passing() {
         let server = Server::answering(JOBS, failed).await;
         let error = server.client().jobs().await.expect_err("it fails");
@@ -139,7 +139,7 @@ async fn a_client_that_is_told_so_makes_each_call_once() {
 }
 
 #[tokio::test]
-async fn what_changes_something_is_not_made_again_once_it_was_heard() {
+async fn a_change_that_the_server_may_have_received_is_not_retried() {
     for (failed, sent) in [
         (page(502, ""), 1),
         (page(503, ""), 1),
@@ -159,7 +159,7 @@ async fn what_changes_something_is_not_made_again_once_it_was_heard() {
 }
 
 #[tokio::test]
-async fn a_setting_that_is_as_good_twice_is_made_again() -> Outcome {
+async fn an_idempotent_change_is_retried() -> TestResult {
     let server = Server::start().await;
     server.everywhere(in_turn([page(502, ""), page(504, ""), state("success")])).await;
     hurried(server.builder()).job("j1").set_on_top(true).await?;
@@ -168,7 +168,7 @@ async fn a_setting_that_is_as_good_twice_is_made_again() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_again_after_a_failure_of_the_moment() -> Outcome {
+async fn a_token_request_is_retried_after_a_temporary_failure() -> TestResult {
     let server = Server::answering(GENERATE_TOKEN, in_turn([page(502, ""), busy(), token("t1")])).await;
     server.on(JOBS, no_jobs()).await;
     let client = hurried(server.builder().credentials(Credentials::secret_key("ann", "key")));
@@ -178,7 +178,7 @@ async fn a_token_is_asked_for_again_after_a_failure_of_the_moment() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_key_is_tried_once_for_all_tasks_that_wait() {
+async fn a_wrong_secret_key_is_tried_once_for_all_waiting_tasks() {
     let refused = answer(json!({"code": "401", "error": "Invalid user or token, access deny."}));
     let server = Server::answering(GENERATE_TOKEN, refused).await;
     let client = hurried(server.builder().credentials(Credentials::secret_key("ann", "wrong")));
@@ -187,17 +187,17 @@ async fn a_wrong_secret_key_is_tried_once_for_all_tasks_that_wait() {
     assert_eq!(server.sent().await.len(), 1);
 }
 
-/// The number of an attempt, how it failed, and how long the server asked to wait.
+/// The number of an attempt, the kind of its failure, and the delay that the server requested.
 type Asked = (u32, ErrorKind, Option<Duration>);
 
-/// Tries without pauses, so many times, and remembers what it was asked.
+/// A policy that retries without delays up to a number of attempts, and records the failures.
 #[derive(Debug, Clone)]
-struct Recording {
+struct RecordingPolicy {
     attempts: u32,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
-impl Recording {
+impl RecordingPolicy {
     fn new(attempts: u32) -> Self {
         Self { attempts, asked: Arc::default() }
     }
@@ -207,7 +207,7 @@ impl Recording {
     }
 }
 
-impl RetryPolicy for Recording {
+impl RetryPolicy for RecordingPolicy {
     fn pause(&self, failed: &Attempt<'_>) -> Option<Duration> {
         let asked = (failed.number(), failed.error().kind(), failed.error().retry_after());
         self.asked.lock().expect("no test panics in here").push(asked);
@@ -216,25 +216,25 @@ impl RetryPolicy for Recording {
 }
 
 #[tokio::test]
-async fn a_policy_of_ones_own_is_asked_after_each_attempt_until_it_gives_up() {
+async fn a_custom_policy_is_consulted_after_each_attempt_until_it_stops() {
     let answers = in_turn([page(502, ""), busy(), page(504, ""), page(503, "")]);
     let server = Server::answering(JOBS, answers).await;
-    let policy = Recording::new(4);
+    let policy = RecordingPolicy::new(4);
     let client = server.builder().retry(policy.clone()).build().expect("a client");
     let error = client.jobs().await.expect_err("it always fails");
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Busy, 4));
     let asked = [ErrorKind::Server, ErrorKind::Busy, ErrorKind::Timeout, ErrorKind::Busy];
     assert_eq!(policy.asked(), (1..).zip(asked).map(|(number, kind)| (number, kind, None)).collect::<Vec<_>>());
-    // The next call begins anew.
+    // The next call starts again with the first attempt.
     client.jobs().await.expect_err("it still fails");
     assert_eq!(policy.asked()[4].0, 1);
 }
 
 #[tokio::test]
-async fn a_policy_is_not_asked_where_another_attempt_could_do_harm_or_no_good() {
+async fn a_policy_is_not_consulted_where_another_attempt_is_harmful_or_useless() {
     let server = Server::answering(SUMMARY, failure(500, "no")).await;
     server.on("/sqlflow/job/deleteUserJob", page(502, "")).await;
-    let policy = Recording::new(9);
+    let policy = RecordingPolicy::new(9);
     let job = server.builder().retry(policy.clone()).build().expect("a client").job("j1");
     job.info().await.expect_err("it fails");
     job.delete().await.expect_err("it fails");
@@ -242,11 +242,11 @@ async fn a_policy_is_not_asked_where_another_attempt_could_do_harm_or_no_good() 
 }
 
 #[tokio::test]
-async fn the_time_that_a_server_asks_for_is_told_to_the_policy_as_seconds_and_as_a_date() -> Outcome {
+async fn a_policy_receives_the_retry_delay_of_the_server_from_seconds_and_from_a_date() -> TestResult {
     let at = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(60));
     let too_many = |after: &str| page(429, "").insert_header("Retry-After", after);
     let server = Server::answering(JOBS, in_turn([too_many("7"), too_many(&at), too_many("soon"), no_jobs()])).await;
-    let policy = Recording::new(9);
+    let policy = RecordingPolicy::new(9);
     server.builder().retry(policy.clone()).build()?.jobs().await?;
     let waits: Vec<_> = policy.asked().into_iter().map(|(_, _, wait)| wait).collect();
     assert_eq!((waits[0], waits[2]), (Some(Duration::from_secs(7)), None));
@@ -256,7 +256,7 @@ async fn the_time_that_a_server_asks_for_is_told_to_the_policy_as_seconds_and_as
 }
 
 #[tokio::test]
-async fn the_time_that_a_server_asks_for_is_waited_for() -> Outcome {
+async fn the_client_waits_for_the_retry_delay_of_the_server() -> TestResult {
     let too_many = page(429, "").insert_header("Retry-After", "1");
     let server = Server::answering(JOBS, in_turn([too_many, no_jobs()])).await;
     let started = Instant::now();
@@ -266,7 +266,7 @@ async fn the_time_that_a_server_asks_for_is_waited_for() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_for_more_time_than_there_is_patience_ends_the_call_with_that_time() {
+async fn a_retry_delay_over_the_maximum_ends_the_call_with_that_delay() {
     let too_many = page(429, "").insert_header("Retry-After", "3600");
     let server = Server::answering(JOBS, too_many).await;
     let error = hurried(server.builder()).jobs().await.expect_err("it is too long");
@@ -275,7 +275,7 @@ async fn a_server_that_asks_for_more_time_than_there_is_patience_ends_the_call_w
 }
 
 #[tokio::test]
-async fn a_budget_that_is_spent_ends_repetition_for_all_clients_that_share_it() -> Outcome {
+async fn an_exhausted_budget_ends_retries_for_all_clients_that_share_it() -> TestResult {
     let server = Server::answering(JOBS, page(502, "")).await;
     server.on(SUMMARY, state("running")).await;
     let budget = RetryBudget::new(10);
@@ -286,7 +286,7 @@ async fn a_budget_that_is_spent_ends_repetition_for_all_clients_that_share_it() 
     assert_eq!(other.jobs().await.expect_err("it fails").attempts(), 1);
     assert_eq!(one.jobs().await.expect_err("it fails").attempts(), 1);
     assert_eq!(server.sent().await.len(), 5);
-    // Calls that succeed earn it back.
+    // Successful calls refill the budget.
     for _ in 0..5 {
         other.job("j1").info().await?;
     }
@@ -295,7 +295,7 @@ async fn a_budget_that_is_spent_ends_repetition_for_all_clients_that_share_it() 
 }
 
 #[tokio::test]
-async fn an_upload_is_not_sent_again_when_a_gateway_gave_up_on_it_in_json_either() {
+async fn an_upload_is_not_resent_after_a_gateway_timeout_in_json_either() {
     for (status, said) in [
         (504, json!({"code": 504, "message": "The upstream server is timing out"})),
         (408, json!({"code": 408, "message": "Request timed out"})),
@@ -311,7 +311,7 @@ async fn an_upload_is_not_sent_again_when_a_gateway_gave_up_on_it_in_json_either
 }
 
 #[tokio::test]
-async fn a_submit_whose_answer_is_over_the_limit_is_looked_for() {
+async fn a_submission_whose_response_is_over_the_limit_is_looked_for() {
     let server = Server::answering(SUBMIT, state("create")).await;
     let client = hurried(server.builder().max_response_bytes(10));
     let error = client.submit(Vendor::Oracle).sql("a.sql", "select 1").await.expect_err("the job was made");
@@ -321,7 +321,7 @@ async fn a_submit_whose_answer_is_over_the_limit_is_looked_for() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_megabyte_is_told_in_a_few_words() {
+async fn a_page_of_a_megabyte_is_quoted_in_a_few_words() {
     let text = "a page that says a great deal ".repeat(40_000);
     let html = format!("<!doctype html><html><head><title>x</title></head><body>{text}</body></html>");
     for (status, said) in [(200, &html), (502, &html), (404, &html), (500, &text), (200, &text)] {

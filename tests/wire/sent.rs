@@ -1,37 +1,37 @@
-//! Reading what the client sent: URLs, headers, forms, multipart forms.
+//! Reading the requests of the client: URLs, headers, forms, multipart forms.
 
 use wiremock::Request;
 
-/// One request as it arrived.
+/// A request as it arrived.
 #[derive(Debug)]
-pub(crate) struct Sent {
+pub(crate) struct SentRequest {
     pub(crate) method: String,
-    /// Path and query.
+    /// The path and query.
     pub(crate) target: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-/// One part of a multipart form.
+/// A part of a multipart form.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Part {
+pub(crate) struct SentPart {
     pub(crate) name: String,
     pub(crate) file_name: Option<String>,
     pub(crate) content: Vec<u8>,
 }
 
-/// Names and values, in an order that does not depend on who sent them.
+/// Names and values, in an order that does not depend on the sender.
 pub(crate) type Fields = Vec<(String, String)>;
 
-/// The fields that are expected, to compare with [`Sent::form`] and [`Sent::fields`].
+/// Returns expected fields, to compare with [`SentRequest::form`] and [`SentRequest::fields`].
 pub(crate) fn fields<const N: usize>(expected: [(&str, &str); N]) -> Fields {
     let mut fields: Fields = expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     fields.sort();
     fields
 }
 
-impl Sent {
-    /// A request from its bytes.
+impl SentRequest {
+    /// Parses the bytes of a request.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
         let end = find(bytes, b"\r\n\r\n").expect("a request has a head");
         let head = std::str::from_utf8(&bytes[..end]).expect("a head is text");
@@ -51,7 +51,7 @@ impl Sent {
         self.target.split('?').next().unwrap_or_default()
     }
 
-    /// The parameters in the URL.
+    /// Returns the parameters in the URL.
     pub(crate) fn query(&self) -> Fields {
         pairs(self.target.split_once('?').map_or("", |(_, query)| query).as_bytes())
     }
@@ -60,13 +60,13 @@ impl Sent {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The parameters in the body, which has to be an urlencoded form.
+    /// Returns the parameters in the body, which has to be an urlencoded form.
     pub(crate) fn form(&self) -> Fields {
         assert_eq!(self.header("content-type"), Some("application/x-www-form-urlencoded"));
         pairs(&self.body)
     }
 
-    /// One parameter in the body, which has to be an urlencoded form.
+    /// Returns one parameter in the body, which has to be an urlencoded form.
     pub(crate) fn field(&self, name: &str) -> Option<String> {
         self.form().into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
@@ -76,12 +76,12 @@ impl Sent {
         serde_json::from_slice(&self.body).expect("the body is JSON")
     }
 
-    /// The parts of the body, which has to be a multipart form.
-    pub(crate) fn parts(&self) -> Vec<Part> {
+    /// Returns the parts of the body, which has to be a multipart form.
+    pub(crate) fn parts(&self) -> Vec<SentPart> {
         let kind = self.header("content-type").unwrap_or_default();
         let boundary = kind.strip_prefix("multipart/form-data; boundary=").expect("the body is a multipart form");
         let boundary = format!("\r\n--{boundary}");
-        // The first boundary stands at the very start, as if a line had ended before it.
+        // The first boundary is at the very start, as if a line had ended before it.
         let mut rest = [b"\r\n", self.body.as_slice()].concat();
         let mut parts = Vec::new();
         loop {
@@ -95,7 +95,7 @@ impl Sent {
         }
     }
 
-    /// The parts that are no files.
+    /// Returns the parts that are not files.
     pub(crate) fn fields(&self) -> Fields {
         let parts = self.parts().into_iter().filter(|part| part.file_name.is_none());
         let mut fields: Fields = parts.map(|part| (part.name, text(part.content))).collect();
@@ -103,13 +103,13 @@ impl Sent {
         fields
     }
 
-    /// The parts that are files.
-    pub(crate) fn files(&self) -> Vec<Part> {
+    /// Returns the parts that are files.
+    pub(crate) fn files(&self) -> Vec<SentPart> {
         self.parts().into_iter().filter(|part| part.file_name.is_some()).collect()
     }
 }
 
-impl From<Request> for Sent {
+impl From<Request> for SentRequest {
     fn from(request: Request) -> Self {
         let query = request.url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let headers = request.headers.iter();
@@ -124,19 +124,19 @@ impl From<Request> for Sent {
     }
 }
 
-fn part(bytes: &[u8]) -> Part {
+fn part(bytes: &[u8]) -> SentPart {
     let end = find(bytes, b"\r\n\r\n").expect("a part has a head");
     let head = text(bytes[..end].to_vec());
     let disposition = head.lines().find_map(|line| line.strip_prefix("Content-Disposition: form-data; "));
     let disposition = disposition.expect("a part says what it is");
-    Part {
+    SentPart {
         name: quoted(disposition, "name=\"").expect("a part has a name"),
         file_name: quoted(disposition, "filename=\""),
         content: bytes[end + 4..].to_vec(),
     }
 }
 
-/// The quoted text after a key, without the backslashes that protect it.
+/// Returns the quoted text after a key, without the escaping backslashes.
 fn quoted(text: &str, key: &str) -> Option<String> {
     let start = text.find(&format!("; {key}")).map(|at| at + 2).or_else(|| text.starts_with(key).then_some(0))?;
     let mut value = String::new();

@@ -1,4 +1,4 @@
-//! Tokens: asked for when needed, used by many tasks, renewed, and never asked for where nobody gives any.
+//! Tokens are requested when needed, shared by many tasks, renewed, and never requested from servers that issue none.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use sqlflow_client::{Credentials, ErrorKind, Vendor};
 use wiremock::{Request, ResponseTemplate};
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{
     CSV, GENERATE_TOKEN, JOBS, SUBMIT, SUMMARY, Server, answer, body, failure, in_turn, no_jobs, page, state, token,
 };
 use crate::sent::{Fields, fields};
 
-/// A token with these claims.
+/// Creates a token with these claims.
 fn jwt(claims: Value) -> String {
     let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.signature", encode(json!({"alg": "HS256"})), encode(claims))
@@ -25,20 +25,20 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs()
 }
 
-/// The tokens that the calls of an operation carried.
+/// Returns the tokens in the requests for an operation.
 async fn tokens_sent(server: &Server, operation: &str) -> Vec<String> {
     let sent = server.sent_to(operation).await;
     sent.iter().map(|sent| sent.field("token").unwrap_or_default()).collect()
 }
 
-/// A server that gives one token after the other, and takes any.
+/// Starts a server that issues these tokens in order, and accepts any token.
 async fn server_giving<const N: usize>(tokens: [&str; N]) -> Server {
     let server = Server::answering(GENERATE_TOKEN, in_turn(tokens.map(token))).await;
     server.on(JOBS, no_jobs()).await;
     server
 }
 
-/// Refuses one token, takes all others.
+/// Refuses one token, accepts all others.
 fn refusing(expired: &'static str) -> impl Fn(&Request) -> ResponseTemplate + Send + Sync {
     move |request: &Request| {
         let form: Fields = serde_urlencoded::from_bytes(&request.body).expect("a form");
@@ -51,7 +51,7 @@ fn refusing(expired: &'static str) -> impl Fn(&Request) -> ResponseTemplate + Se
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_with_user_id_and_secret_key_in_the_body() -> Outcome {
+async fn a_token_request_has_the_user_id_and_secret_key_in_its_body() -> TestResult {
     let server = server_giving(["t1"]).await;
     server.client_with_secret_key().jobs().await?;
     let sent = server.sent_to(GENERATE_TOKEN).await;
@@ -62,7 +62,7 @@ async fn a_token_is_asked_for_with_user_id_and_secret_key_in_the_body() -> Outco
 }
 
 #[tokio::test]
-async fn the_token_travels_in_the_form_beside_the_user_id_and_the_secret_key_does_not() -> Outcome {
+async fn the_form_contains_the_token_and_the_user_id_but_not_the_secret_key() -> TestResult {
     let server = server_giving(["t&1"]).await;
     server.client_with_secret_key().jobs().await?;
     let sent = server.sent_to(JOBS).await;
@@ -73,7 +73,7 @@ async fn the_token_travels_in_the_form_beside_the_user_id_and_the_secret_key_doe
 }
 
 #[tokio::test]
-async fn one_request_for_a_token_serves_many_tasks_at_the_same_time() {
+async fn one_token_request_serves_many_concurrent_tasks() {
     let server = server_giving(["t1", "t2"]).await;
     let client = server.client_with_secret_key();
     let answers = join_all((0..50).map(|_| client.jobs())).await;
@@ -83,7 +83,7 @@ async fn one_request_for_a_token_serves_many_tasks_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn a_clone_of_the_client_uses_the_same_token() -> Outcome {
+async fn a_clone_of_the_client_uses_the_same_token() -> TestResult {
     let server = server_giving(["t1", "t2"]).await;
     let client = server.client_with_secret_key();
     client.clone().jobs().await?;
@@ -93,7 +93,7 @@ async fn a_clone_of_the_client_uses_the_same_token() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_token_that_comes_with_a_code_that_is_a_number_is_taken_too() -> Outcome {
+async fn a_token_response_with_a_numeric_code_is_accepted_too() -> TestResult {
     let server = Server::answering(GENERATE_TOKEN, answer(json!({"code": 200, "token": "t1"}))).await;
     server.on(JOBS, no_jobs()).await;
     server.client_with_secret_key().jobs().await?;
@@ -113,7 +113,7 @@ async fn a_wrong_secret_key_fails_once_with_authentication() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_key_fails_many_tasks_at_the_same_time_with_one_request() {
+async fn a_wrong_secret_key_fails_many_concurrent_tasks_with_one_request() {
     let server = Server::answering(GENERATE_TOKEN, answer(json!({"code": "401"}))).await;
     let client = server.client_with_secret_key();
     let answers = join_all((0..20).map(|_| client.jobs())).await;
@@ -122,7 +122,7 @@ async fn a_wrong_secret_key_fails_many_tasks_at_the_same_time_with_one_request()
 }
 
 #[tokio::test]
-async fn a_failed_request_for_a_token_is_not_remembered() -> Outcome {
+async fn a_failed_request_for_a_token_is_not_remembered() -> TestResult {
     let server = Server::answering(GENERATE_TOKEN, in_turn([page(502, "<html>"), token("t1")])).await;
     server.on(JOBS, no_jobs()).await;
     let client = server.client_with_secret_key();
@@ -133,7 +133,7 @@ async fn a_failed_request_for_a_token_is_not_remembered() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_success_without_a_token_is_told() {
+async fn a_success_without_a_token_is_an_error() {
     for answered in [json!({"code": "200"}), json!({"code": "200", "token": ""})] {
         let server = Server::answering(GENERATE_TOKEN, answer(answered)).await;
         let error = server.client_with_secret_key().jobs().await.expect_err("there is no token");
@@ -142,14 +142,14 @@ async fn a_success_without_a_token_is_told() {
 }
 
 #[tokio::test]
-async fn an_answer_with_a_token_that_is_cut_off_does_not_show_it() {
+async fn the_error_of_a_truncated_token_response_does_not_show_the_token() {
     let server = Server::answering(GENERATE_TOKEN, body(r#"{"code":"200","token":"hush-hush"#)).await;
     let error = server.client_with_secret_key().jobs().await.expect_err("the answer is cut off");
     assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_token_that_expires_in_mid_flight_is_renewed_once_and_the_call_repeated() -> Outcome {
+async fn a_token_that_expires_in_flight_is_renewed_once_and_the_call_retried() -> TestResult {
     let server = Server::answering(GENERATE_TOKEN, in_turn([token("t1"), token("t2")])).await;
     server.on(JOBS, refusing("t1")).await;
     server.client_with_secret_key().jobs().await?;
@@ -159,7 +159,7 @@ async fn a_token_that_expires_in_mid_flight_is_renewed_once_and_the_call_repeate
 }
 
 #[tokio::test]
-async fn a_token_that_expires_under_many_tasks_is_renewed_once() {
+async fn a_token_that_expires_for_many_tasks_is_renewed_once() {
     let server = Server::answering(GENERATE_TOKEN, in_turn([token("t1"), token("t2"), token("t3")])).await;
     server.on(JOBS, refusing("t1")).await;
     let client = server.client_with_secret_key();
@@ -169,7 +169,7 @@ async fn a_token_that_expires_under_many_tasks_is_renewed_once() {
 }
 
 #[tokio::test]
-async fn a_second_401_is_the_error() {
+async fn a_second_401_is_returned_as_the_error() {
     let server = Server::answering(GENERATE_TOKEN, in_turn([token("t1"), token("t2"), token("t3")])).await;
     server.on(JOBS, failure(401, "Invalid user or token, access deny.")).await;
     let error = server.client_with_secret_key().jobs().await.expect_err("refused twice");
@@ -178,7 +178,7 @@ async fn a_second_401_is_the_error() {
 }
 
 #[tokio::test]
-async fn a_renewal_that_is_refused_is_the_error() {
+async fn a_refused_renewal_is_returned_as_the_error() {
     let answers = in_turn([token("t1"), answer(json!({"code": "401", "error": "secret key revoked"}))]);
     let server = Server::answering(GENERATE_TOKEN, answers).await;
     server.on(JOBS, refusing("t1")).await;
@@ -188,7 +188,7 @@ async fn a_renewal_that_is_refused_is_the_error() {
 }
 
 #[tokio::test]
-async fn an_upload_whose_token_expired_is_sent_again_whole() -> Outcome {
+async fn an_upload_whose_token_expired_is_resent_completely() -> TestResult {
     let server = Server::answering(GENERATE_TOKEN, in_turn([token("t1"), token("t2")])).await;
     server.on(SUBMIT, in_turn([failure(401, "expired"), state("create")])).await;
     let directory = tempfile::tempdir()?;
@@ -205,7 +205,7 @@ async fn an_upload_whose_token_expired_is_sent_again_whole() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_in_place_of_a_csv_is_renewed() -> Outcome {
+async fn a_token_that_is_refused_for_a_csv_export_is_renewed() -> TestResult {
     let server = Server::answering(GENERATE_TOKEN, in_turn([token("t1"), token("t2")])).await;
     let csv = ResponseTemplate::new(200).set_body_raw("a,b\n", "text/csv");
     server.on(CSV, in_turn([failure(401, "expired"), csv])).await;
@@ -214,7 +214,7 @@ async fn a_token_that_is_refused_in_place_of_a_csv_is_renewed() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_token_that_expires_during_a_wait_does_not_end_it() -> Outcome {
+async fn a_token_that_expires_during_a_wait_does_not_end_it() -> TestResult {
     let server = Server::answering(GENERATE_TOKEN, in_turn([token("t1"), token("t2")])).await;
     server.on(SUMMARY, in_turn([state("running"), failure(401, "expired"), state("success")])).await;
     server.client_with_secret_key().job("j1").wait().await?;
@@ -223,7 +223,7 @@ async fn a_token_that_expires_during_a_wait_does_not_end_it() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_real_http_401_renews_the_token_too() -> Outcome {
+async fn a_real_http_401_renews_the_token_too() -> TestResult {
     let server = Server::answering(GENERATE_TOKEN, in_turn([token("t1"), token("t2")])).await;
     server.on(JOBS, in_turn([page(401, "Unauthorized"), no_jobs()])).await;
     server.client_with_secret_key().jobs().await?;
@@ -232,7 +232,7 @@ async fn a_real_http_401_renews_the_token_too() -> Outcome {
 }
 
 #[tokio::test]
-async fn no_other_failure_repeats_a_call() {
+async fn no_other_failure_causes_a_retry() {
     for answered in [failure(500, "no"), failure(403, "no"), page(403, "no"), page(502, ""), page(503, "")] {
         let server = server_giving(["t1"]).await;
         server.on(SUMMARY, answered).await;
@@ -242,7 +242,7 @@ async fn no_other_failure_repeats_a_call() {
 }
 
 #[tokio::test]
-async fn a_ready_made_token_is_sent_as_it_is() -> Outcome {
+async fn a_given_token_is_sent_unchanged() -> TestResult {
     let server = server_giving(["t1"]).await;
     let client = server.builder().credentials(Credentials::token("ann", "ready-made")).build()?;
     client.jobs().await?;
@@ -251,7 +251,7 @@ async fn a_ready_made_token_is_sent_as_it_is() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_ready_made_token_is_never_renewed() -> Outcome {
+async fn a_given_token_is_never_renewed() -> TestResult {
     let server = Server::answering(GENERATE_TOKEN, token("t1")).await;
     server.on(JOBS, failure(401, "expired")).await;
     let expired = jwt(json!({"iat": 0, "exp": 1}));
@@ -263,7 +263,7 @@ async fn a_ready_made_token_is_never_renewed() -> Outcome {
 }
 
 #[tokio::test]
-async fn on_premise_sends_the_literal_token_without_asking_for_one() -> Outcome {
+async fn on_premise_credentials_send_the_literal_token_without_a_token_request() -> TestResult {
     let server = server_giving(["t1"]).await;
     server.client().jobs().await?;
     let sent = server.only().await;
@@ -272,8 +272,8 @@ async fn on_premise_sends_the_literal_token_without_asking_for_one() -> Outcome 
 }
 
 #[tokio::test]
-async fn a_token_that_has_expired_is_renewed_before_it_is_used() -> Outcome {
-    // It lived for a microsecond.
+async fn an_expired_token_is_renewed_before_it_is_used() -> TestResult {
+    // It was valid for a microsecond.
     let expired = jwt(json!({"iat": 0.0, "exp": 0.000_001}));
     let server = server_giving([&expired, "t2"]).await;
     let client = server.client_with_secret_key();
@@ -284,7 +284,7 @@ async fn a_token_that_has_expired_is_renewed_before_it_is_used() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_token_is_kept_as_long_as_it_lives() -> Outcome {
+async fn a_token_is_kept_until_it_expires() -> TestResult {
     let long = jwt(json!({"iat": now(), "exp": now() + 86_400}));
     let server = server_giving([&long, "t2"]).await;
     let client = server.client_with_secret_key();
@@ -295,8 +295,8 @@ async fn a_token_is_kept_as_long_as_it_lives() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_token_that_has_ended_by_the_local_clock_alone_is_used_until_it_is_refused() -> Outcome {
-    // It does not tell when it was issued, and the local clock may be wrong.
+async fn a_token_that_expired_only_by_the_local_clock_is_used_until_it_is_refused() -> TestResult {
+    // It does not contain the time of issue, and the local clock may be wrong.
     let ended = jwt(json!({"exp": now() - 60}));
     let server = server_giving([&ended, "t2"]).await;
     let client = server.client_with_secret_key();
@@ -307,7 +307,7 @@ async fn a_token_that_has_ended_by_the_local_clock_alone_is_used_until_it_is_ref
 }
 
 #[tokio::test]
-async fn a_clock_that_is_wrong_by_years_does_not_spoil_a_token_that_tells_when_it_was_issued() -> Outcome {
+async fn a_token_with_a_time_of_issue_is_valid_even_if_the_local_clock_is_wrong_by_years() -> TestResult {
     let past = jwt(json!({"iat": 1_000_000, "exp": 1_086_400}));
     let server = server_giving([&past, "t2"]).await;
     let client = server.client_with_secret_key();
@@ -318,7 +318,7 @@ async fn a_clock_that_is_wrong_by_years_does_not_spoil_a_token_that_tells_when_i
 }
 
 #[tokio::test]
-async fn a_token_that_never_expires_is_kept() -> Outcome {
+async fn a_token_that_never_expires_is_kept() -> TestResult {
     for endless in [jwt(json!({"iat": 5})), jwt(json!({})), "no.jwt.at-all".to_owned(), "opaque".to_owned()] {
         let server = server_giving([&endless, "t2"]).await;
         let client = server.client_with_secret_key();
@@ -330,7 +330,7 @@ async fn a_token_that_never_expires_is_kept() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_while_the_client_lives_when_its_time_has_passed() -> Outcome {
+async fn a_token_that_expires_during_the_life_of_the_client_is_renewed() -> TestResult {
     let short = jwt(json!({"iat": 100.0, "exp": 100.2}));
     let server = server_giving([&short, "t2"]).await;
     let client = server.client_with_secret_key();
@@ -346,10 +346,10 @@ async fn a_token_is_renewed_while_the_client_lives_when_its_time_has_passed() ->
 }
 
 #[tokio::test]
-async fn a_dropped_call_leaves_the_next_one_to_ask_for_the_token() -> Outcome {
+async fn the_next_call_requests_the_token_after_a_dropped_call() -> TestResult {
     let server = server_giving(["t1"]).await;
     let client = server.client_with_secret_key();
-    // Polled once: far enough to stand in line for the token, not far enough to have it.
+    // It is polled once: far enough to queue for the token, not far enough to obtain it.
     assert!(futures_util::FutureExt::now_or_never(client.jobs()).is_none());
     client.jobs().await?;
     assert_eq!(tokens_sent(&server, JOBS).await, ["t1"]);

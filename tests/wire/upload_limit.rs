@@ -6,7 +6,7 @@ use sqlflow_client::api::File as Upload;
 use sqlflow_client::api::types::GenerateSqlflowRequest;
 use sqlflow_client::{Client, ErrorKind, Vendor};
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{SUBMIT, Server, builder, state};
 
 const DEFAULT: u64 = 200_000_000;
@@ -16,11 +16,11 @@ fn limited(server: &Server, bytes: u64) -> Client {
 }
 
 #[tokio::test]
-async fn a_file_a_byte_over_the_default_is_refused_and_nothing_is_sent() -> Outcome {
+async fn a_file_a_byte_over_the_default_is_refused_and_nothing_is_sent() -> TestResult {
     let server = Server::answering(SUBMIT, state("create")).await;
     let home = tempfile::tempdir()?;
     let path = home.path().join("huge.sql");
-    // Sparse: it takes no room on the disk.
+    // The file is sparse, so it takes no space on the disk.
     File::create(&path)?.set_len(DEFAULT + 1)?;
     let error = server.client_with_secret_key().submit(Vendor::Oracle).file(&path).await.expect_err("too large");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
@@ -38,7 +38,7 @@ async fn files_are_counted_together() {
 }
 
 #[tokio::test]
-async fn files_of_exactly_the_limit_are_sent() -> Outcome {
+async fn files_of_exactly_the_limit_are_sent() -> TestResult {
     let server = Server::answering(SUBMIT, state("create")).await;
     limited(&server, 16).submit(Vendor::Oracle).sql("a.sql", "12345678").sql("b.sql", "12345678").await?;
     assert_eq!(server.sent().await.len(), 1);
@@ -46,10 +46,10 @@ async fn files_of_exactly_the_limit_are_sent() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_directory_that_is_over_the_limit_even_as_a_zip_is_refused_by_name() -> Outcome {
+async fn a_directory_over_the_limit_even_as_a_zip_is_refused_by_name() -> TestResult {
     let server = Server::answering(SUBMIT, state("create")).await;
     let home = tempfile::tempdir()?;
-    // What cannot be made smaller: multiples of a large prime, in eights.
+    // The content cannot be compressed: multiples of a large prime, in groups of eight bytes.
     let noise: Vec<u8> = (1..20_000_u64).flat_map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes()).collect();
     std::fs::write(home.path().join("a.sql"), noise)?;
     let error = limited(&server, 1_000).submit(Vendor::Oracle).path(home.path()).await.expect_err("too large");
@@ -60,7 +60,7 @@ async fn a_directory_that_is_over_the_limit_even_as_a_zip_is_refused_by_name() -
 }
 
 #[tokio::test]
-async fn a_directory_that_fits_as_a_zip_is_sent() -> Outcome {
+async fn a_directory_that_fits_as_a_zip_is_sent() -> TestResult {
     let server = Server::answering(SUBMIT, state("create")).await;
     let home = tempfile::tempdir()?;
     std::fs::write(home.path().join("a.sql"), "select 1 from dual;\n".repeat(1_000))?;
@@ -70,7 +70,7 @@ async fn a_directory_that_fits_as_a_zip_is_sent() -> Outcome {
 }
 
 #[tokio::test]
-async fn the_limit_holds_for_uploads_of_the_generated_client() {
+async fn the_limit_applies_to_uploads_of_the_generated_client() {
     let server = Server::start().await;
     let form = GenerateSqlflowRequest::new(Vendor::Oracle);
     let client = limited(&server, 3);
@@ -80,8 +80,8 @@ async fn the_limit_holds_for_uploads_of_the_generated_client() {
 }
 
 #[tokio::test]
-async fn the_limit_may_be_raised() -> Outcome {
-    // Nobody listens there, so a refusal can only be one of the client.
+async fn the_limit_can_be_raised() -> TestResult {
+    // Nothing listens there, so only the client itself can refuse the upload.
     let home = tempfile::tempdir()?;
     let path = home.path().join("huge.sql");
     File::create(&path)?.set_len(DEFAULT + 1)?;

@@ -1,4 +1,4 @@
-//! Files on their way to the server: their names, their parts, their length.
+//! Uploads: file names, multipart parts, and lengths.
 
 use std::io::{Cursor, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use tokio::io::AsyncReadExt as _;
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{SUBMIT, Server, answer, failure, state};
 use crate::raw_server::{Connection, RawServer};
-use crate::sent::Part;
+use crate::sent::SentPart;
 
 async fn server() -> Server {
     Server::answering(SUBMIT, state("create")).await
@@ -26,11 +26,11 @@ fn write(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> std::io::Re
     Ok(path)
 }
 
-fn file(name: &str, content: &str) -> Part {
-    Part { name: "sqlfiles".to_owned(), file_name: Some(name.to_owned()), content: content.into() }
+fn file(name: &str, content: &str) -> SentPart {
+    SentPart { name: "sqlfiles".to_owned(), file_name: Some(name.to_owned()), content: content.into() }
 }
 
-/// Names and contents of what is in a zip.
+/// Returns the names and contents of the entries of a zip.
 fn members(zip: &[u8]) -> zip::result::ZipResult<Vec<(String, String)>> {
     let mut archive = ZipArchive::new(Cursor::new(zip))?;
     let mut members = Vec::new();
@@ -44,7 +44,7 @@ fn members(zip: &[u8]) -> zip::result::ZipResult<Vec<(String, String)>> {
 }
 
 #[tokio::test]
-async fn several_files_arrive_as_several_parts_of_one_name_in_their_order() -> Outcome {
+async fn several_files_arrive_as_several_parts_with_the_same_name_in_order() -> TestResult {
     let server = server().await;
     let home = tempfile::tempdir()?;
     let path = write(home.path(), "b.sql", "select 2")?;
@@ -56,7 +56,7 @@ async fn several_files_arrive_as_several_parts_of_one_name_in_their_order() -> O
 }
 
 #[tokio::test]
-async fn file_names_with_spaces_quotes_and_umlauts_arrive_as_they_are() -> Outcome {
+async fn file_names_with_spaces_quotes_and_umlauts_arrive_unchanged() -> TestResult {
     let server = server().await;
     let home = tempfile::tempdir()?;
     let names = ["two words.sql", "say \"hi\".sql", "größe.sql", "表.sql", "a;b=c.sql", "100%.sql", "it's.sql"];
@@ -71,7 +71,7 @@ async fn file_names_with_spaces_quotes_and_umlauts_arrive_as_they_are() -> Outco
 }
 
 #[tokio::test]
-async fn a_file_name_with_a_line_break_cannot_add_a_line_to_the_head_of_its_part() -> Outcome {
+async fn a_file_name_with_a_line_break_cannot_add_a_header_to_its_part() -> TestResult {
     let server = server().await;
     server.client().submit(Vendor::Oracle).name("n").sql("a\r\nX-Evil: yes\n.sql", "select 1").await?;
     let sent = server.only().await;
@@ -81,10 +81,10 @@ async fn a_file_name_with_a_line_break_cannot_add_a_line_to_the_head_of_its_part
 }
 
 #[tokio::test]
-async fn the_bytes_of_a_file_arrive_as_they_are() -> Outcome {
+async fn the_bytes_of_a_file_arrive_unchanged() -> TestResult {
     let server = server().await;
     let home = tempfile::tempdir()?;
-    // Neither text, nor anything that looks like the end of a part.
+    // The bytes are neither text nor anything that looks like the end of a part.
     let content: Vec<u8> = (0..=255).chain(*b"\r\n--\r\n--x--\r\n").cycle().take(300_000).collect();
     let path = write(home.path(), "odd.sql", &content)?;
     server.client().submit(Vendor::Oracle).file(path).sql("m.sql", content.clone()).await?;
@@ -94,7 +94,7 @@ async fn the_bytes_of_a_file_arrive_as_they_are() -> Outcome {
 }
 
 #[tokio::test]
-async fn the_length_of_an_upload_is_known() -> Outcome {
+async fn an_upload_has_a_content_length() -> TestResult {
     let server = server().await;
     let home = tempfile::tempdir()?;
     let path = write(home.path(), "a.sql", "select 1 ".repeat(50_000))?;
@@ -108,7 +108,7 @@ async fn the_length_of_an_upload_is_known() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_directory_arrives_as_one_zip_with_its_paths() -> Outcome {
+async fn a_directory_arrives_as_one_zip_with_its_paths() -> TestResult {
     let server = server().await;
     let home = tempfile::tempdir()?;
     let etl = home.path().join("etl");
@@ -127,7 +127,7 @@ async fn a_directory_arrives_as_one_zip_with_its_paths() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_ready_zip_arrives_byte_for_byte() -> Outcome {
+async fn an_existing_zip_arrives_byte_for_byte() -> TestResult {
     let server = server().await;
     let home = tempfile::tempdir()?;
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
@@ -143,7 +143,7 @@ async fn a_ready_zip_arrives_byte_for_byte() -> Outcome {
 }
 
 #[tokio::test]
-async fn an_empty_file_arrives_as_an_empty_part() -> Outcome {
+async fn an_empty_file_arrives_as_an_empty_part() -> TestResult {
     let server = server().await;
     let home = tempfile::tempdir()?;
     server.client().submit(Vendor::Oracle).file(write(home.path(), "empty.sql", "")?).await?;
@@ -152,7 +152,7 @@ async fn an_empty_file_arrives_as_an_empty_part() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_job_that_reads_a_database_needs_no_file() -> Outcome {
+async fn a_job_that_reads_a_database_needs_no_file() -> TestResult {
     let server = server().await;
     server.client().submit(Vendor::Oracle).name("n").hostname("db.example.com").await?;
     let sent = server.only().await;
@@ -162,7 +162,7 @@ async fn a_job_that_reads_a_database_needs_no_file() -> Outcome {
 }
 
 #[tokio::test]
-async fn the_answer_to_a_submit_is_the_job() -> Outcome {
+async fn the_response_to_a_submission_is_the_job() -> TestResult {
     let server = server().await;
     let job = server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await?;
     assert_eq!(job.id().as_str(), "j1");
@@ -170,7 +170,7 @@ async fn the_answer_to_a_submit_is_the_job() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_submit_that_is_a_partial_success_is_a_job() -> Outcome {
+async fn a_partially_successful_submission_is_a_job() -> TestResult {
     let partial = answer(serde_json::json!({"code": 203, "data": {"jobId": "j1"}, "error": "one file skipped"}));
     let server = Server::answering(SUBMIT, partial).await;
     assert_eq!(server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await?.id().as_str(), "j1");
@@ -178,7 +178,7 @@ async fn a_submit_that_is_a_partial_success_is_a_job() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_submit_is_asked_for_once_and_then_watched() -> Outcome {
+async fn a_submission_is_sent_once_and_then_watched() -> TestResult {
     let server = server().await;
     server.on(crate::mock::SUMMARY, state("success")).await;
     let done = server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await?.wait().await?;
@@ -188,14 +188,14 @@ async fn a_submit_is_asked_for_once_and_then_watched() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_submit_that_fails_names_its_operation() {
+async fn a_failed_submission_names_its_operation() {
     let server = Server::answering(SUBMIT, failure(500, "no")).await;
     let error = server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await.expect_err("it failed");
     assert_eq!(error.operation(), Some("submitUserJob"));
 }
 
 #[tokio::test]
-async fn a_full_work_queue_refuses_a_submit_as_busy_and_nothing_is_repeated() {
+async fn a_full_work_queue_refuses_a_submission_as_busy_without_a_retry() {
     let server = Server::answering(SUBMIT, failure(500, "Sorry, the service is busy. Please try again later.")).await;
     let error = server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await.expect_err("busy");
     assert_eq!(error.kind(), ErrorKind::Busy);
@@ -203,7 +203,7 @@ async fn a_full_work_queue_refuses_a_submit_as_busy_and_nothing_is_repeated() {
 }
 
 #[tokio::test]
-async fn a_submit_that_is_answered_without_a_job_is_told() {
+async fn a_response_to_a_submission_without_a_job_is_an_error() {
     for data in [serde_json::json!(null), serde_json::json!(""), serde_json::json!({"status": "create"})] {
         let server = Server::answering(SUBMIT, crate::mock::success(data)).await;
         let error = server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await.expect_err("no job");
@@ -212,8 +212,8 @@ async fn a_submit_that_is_answered_without_a_job_is_told() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_refuses_an_upload_before_its_end_is_heard() -> Outcome {
-    // As nginx does past its client_max_body_size: it answers at once, and goes on reading for a while.
+async fn the_response_of_a_proxy_that_refuses_an_upload_early_is_read() -> TestResult {
+    // This is what nginx does over its client_max_body_size: it responds at once, and continues to read for a while.
     let server = RawServer::start(|mut connection| async move {
         connection.head().await?;
         let html = "<html>413 Request Entity Too Large</html>";
@@ -229,12 +229,12 @@ async fn a_proxy_that_refuses_an_upload_before_its_end_is_heard() -> Outcome {
     Ok(())
 }
 
-/// Reads most of an upload slowly, so that it takes longer than [`PATIENCE`], then takes it.
+/// Reads most of an upload slowly, so that it takes longer than [`RESPONSE_TIMEOUT`], then accepts it.
 async fn read_slowly(mut connection: Connection) -> std::io::Result<()> {
     const PIECE: usize = 1 << 20;
     connection.head().await?;
     let mut piece = vec![0; PIECE];
-    // The last pieces are left to whoever closes the connection: how much came with the head is not counted.
+    // The rest is left to the code that closes the connection: the bytes that came with the head are not counted.
     for number in 0..SLOW / PIECE - 2 {
         if number < (SLOW - BUFFERED) / PIECE {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -247,27 +247,27 @@ async fn read_slowly(mut connection: Connection) -> std::io::Result<()> {
 }
 
 const SLOW: usize = 32 << 20;
-/// More than the buffers of a connection hold. What is in them counts as sent, so that it is read at once: on a busy
-/// machine the pauses between its pieces would add up to the timeout.
+/// A size that exceeds the buffers of a connection. Buffered bytes count as sent, so they are read at once: on a busy
+/// machine the pauses between the reads would add up to the timeout.
 const BUFFERED: usize = 8 << 20;
-/// Half of what the upload takes.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// Half of the time that the upload takes.
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
 
 #[tokio::test]
-async fn a_file_from_disk_may_take_longer_to_send_than_the_answer_timeout() -> Outcome {
+async fn sending_a_file_may_take_longer_than_the_response_timeout() -> TestResult {
     let server = RawServer::start(read_slowly).await?;
     let home = tempfile::tempdir()?;
     let path = write(home.path(), "large.sql", vec![b' '; SLOW])?;
-    let client = server.builder().response_timeout(PATIENCE).build()?;
+    let client = server.builder().response_timeout(RESPONSE_TIMEOUT).build()?;
     client.submit(Vendor::Oracle).file(path).await?;
     Ok(())
 }
 
 #[tokio::test]
-async fn sql_from_memory_may_take_longer_to_send_than_the_answer_timeout() -> Outcome {
-    // The timeout counts from the last byte sent, wherever the bytes come from.
+async fn sending_sql_from_memory_may_take_longer_than_the_response_timeout() -> TestResult {
+    // The timeout starts with the last byte sent, wherever the bytes come from.
     let server = RawServer::start(read_slowly).await?;
-    let client = server.builder().response_timeout(PATIENCE).build()?;
+    let client = server.builder().response_timeout(RESPONSE_TIMEOUT).build()?;
     client.submit(Vendor::Oracle).sql("large.sql", vec![b' '; SLOW]).await?;
     Ok(())
 }

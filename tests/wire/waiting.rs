@@ -7,21 +7,21 @@ use sqlflow_client::job::{JobStatus, Polling};
 use sqlflow_client::{ErrorKind, JobId, Vendor};
 use wiremock::ResponseTemplate;
 
-use crate::Outcome;
+use crate::TestResult;
 use crate::mock::{SUBMIT, SUMMARY, Server, failure, in_turn, page, state, success};
 use crate::raw_server::RawServer;
 
-/// Longer than any test: what waits for it never ends.
-const EVER: Duration = Duration::from_secs(3600);
+/// A duration that exceeds any test and stands for *never*.
+const FOREVER: Duration = Duration::from_secs(3600);
 
-/// A time after which something has gone wrong.
+/// The time after which a test counts as hung.
 const TOO_LONG: Duration = Duration::from_secs(10);
 
 async fn server<const N: usize>(answers: [ResponseTemplate; N]) -> Server {
     Server::answering(SUMMARY, in_turn(answers)).await
 }
 
-/// The states that a watch gives, as text, to the end of it.
+/// Returns the statuses that a watch yields, as text, up to its end.
 async fn watched(server: &Server) -> sqlflow_client::Result<Vec<String>> {
     let mut states = server.client().job("j1").watch();
     let mut seen = Vec::new();
@@ -36,9 +36,9 @@ async fn watched(server: &Server) -> sqlflow_client::Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn a_watch_gives_the_first_state_at_once() -> Outcome {
+async fn a_watch_yields_the_first_state_at_once() -> TestResult {
     let server = server([state("running")]).await;
-    let client = server.builder().polling(Polling::every(EVER)).build()?;
+    let client = server.builder().polling(Polling::every(FOREVER)).build()?;
     let mut states = client.job("j1").watch();
     let first = states.try_next().await?.ok_or("a state")?;
     assert_eq!(first.status(), &JobStatus::Running);
@@ -47,14 +47,14 @@ async fn a_watch_gives_the_first_state_at_once() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_watch_asks_nothing_before_it_is_polled() {
+async fn a_watch_sends_nothing_before_it_is_polled() {
     let server = server([state("running")]).await;
     let _states = server.client().job("j1").watch();
     assert!(server.sent().await.is_empty());
 }
 
 #[tokio::test]
-async fn a_watch_gives_each_state_once_and_ends_after_the_last() -> Outcome {
+async fn a_watch_yields_each_state_once_and_ends_after_the_last() -> TestResult {
     let answers = [state("create"), state("create"), state("running"), state("running"), state("success")];
     let server = server(answers).await;
     assert_eq!(watched(&server).await?, ["create", "running", "success"]);
@@ -63,7 +63,7 @@ async fn a_watch_gives_each_state_once_and_ends_after_the_last() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_watch_serves_as_a_stream() -> Outcome {
+async fn a_watch_can_be_used_as_a_stream() -> TestResult {
     let server = server([state("running"), state("success")]).await;
     let states: Vec<_> = futures_util::TryStreamExt::try_collect(server.client().job("j1").watch()).await?;
     assert_eq!(states.len(), 2);
@@ -71,21 +71,21 @@ async fn a_watch_serves_as_a_stream() -> Outcome {
 }
 
 #[tokio::test]
-async fn both_forms_of_an_answer_can_come_in_turn() -> Outcome {
+async fn both_forms_of_a_response_can_alternate() -> TestResult {
     let wrapped = success(json!({"total": 1, "jobDetails": [{"jobId": "j1", "status": "success"}]}));
     assert_eq!(watched(&server([state("create"), wrapped]).await).await?, ["create", "success"]);
     Ok(())
 }
 
 #[tokio::test]
-async fn an_unknown_status_is_still_running_and_kept_as_its_text() -> Outcome {
+async fn an_unknown_status_is_still_running_and_kept_as_its_text() -> TestResult {
     let server = server([state("queued"), state("waiting_for_slot"), state("SUCCESS?"), state("success")]).await;
     assert_eq!(watched(&server).await?, ["queued", "waiting_for_slot", "SUCCESS?", "success"]);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_job_without_a_status_is_still_running() -> Outcome {
+async fn a_job_without_a_status_is_still_running() -> TestResult {
     let silent = success(json!({"jobId": "j1"}));
     let null = success(json!({"jobId": "j1", "status": null}));
     let done = server([silent, null, state("success")]).await.client().job("j1").wait().await?;
@@ -94,7 +94,7 @@ async fn a_job_without_a_status_is_still_running() -> Outcome {
 }
 
 #[tokio::test]
-async fn create_and_running_do_not_end_a_wait() -> Outcome {
+async fn create_and_running_do_not_end_a_wait() -> TestResult {
     let server = server([state("create"), state("running"), state("success")]).await;
     server.client().job("j1").wait().await?;
     assert_eq!(server.sent().await.len(), 3);
@@ -102,7 +102,7 @@ async fn create_and_running_do_not_end_a_wait() -> Outcome {
 }
 
 #[tokio::test]
-async fn success_ends_a_wait() -> Outcome {
+async fn success_ends_a_wait() -> TestResult {
     let server = server([state("success")]).await;
     let done = server.client().job("j1").wait().await?;
     assert_eq!((done.id().as_str(), done.is_partial(), done.warnings().count()), ("j1", false, 0));
@@ -110,7 +110,7 @@ async fn success_ends_a_wait() -> Outcome {
 }
 
 #[tokio::test]
-async fn partial_success_ends_a_wait_with_its_warnings() -> Outcome {
+async fn partial_success_ends_a_wait_with_its_warnings() -> TestResult {
     let data = json!({"jobId": "j1", "status": "partial_success", "errorMessage": "a.sql: line 3\nb.sql: line 9"});
     let server = server([success(data)]).await;
     let done = server.client().job("j1").wait().await?;
@@ -137,7 +137,7 @@ async fn fail_without_a_message_says_so() {
 }
 
 #[tokio::test]
-async fn fail_is_the_last_state_of_a_watch_and_no_error() -> Outcome {
+async fn fail_is_the_last_state_of_a_watch_and_not_an_error() -> TestResult {
     assert_eq!(watched(&server([state("running"), state("fail")]).await).await?, ["running", "fail"]);
     Ok(())
 }
@@ -152,7 +152,7 @@ async fn delete_ends_a_wait_as_not_found() {
 }
 
 #[tokio::test]
-async fn a_job_that_vanishes_ends_a_wait_as_not_found() {
+async fn a_job_that_disappears_ends_a_wait_as_not_found() {
     let server = server([state("running"), success(json!({"total": 0, "jobDetails": []}))]).await;
     let error = server.client().job("j1").wait().await.expect_err("it vanished");
     assert_eq!(error.kind(), ErrorKind::JobNotFound);
@@ -160,7 +160,7 @@ async fn a_job_that_vanishes_ends_a_wait_as_not_found() {
 }
 
 #[tokio::test]
-async fn a_deadline_carries_the_job_and_says_that_it_still_runs() -> Outcome {
+async fn the_error_of_a_deadline_names_the_job_and_says_that_it_still_runs() -> TestResult {
     let server = server([state("running")]).await;
     let job = server.client().job("j1");
     let error = job.wait().deadline(Duration::from_millis(50)).await.expect_err("it does not end");
@@ -168,13 +168,13 @@ async fn a_deadline_carries_the_job_and_says_that_it_still_runs() -> Outcome {
     let id = error.job_id().ok_or("an id")?;
     let text = error.to_string();
     assert!(text.contains("j1") && text.contains("still running") && text.contains("last seen: running"), "{text}");
-    // With it, the job is picked up again.
+    // The ID in the error is enough to continue with the job.
     server.client().job(id.clone()).info().await?;
     Ok(())
 }
 
 #[tokio::test]
-async fn a_deadline_passes_while_the_server_is_silent() -> Outcome {
+async fn a_deadline_passes_while_the_server_is_silent() -> TestResult {
     let server = RawServer::start(|mut connection| async move {
         connection.request().await?;
         connection.hold().await
@@ -188,7 +188,7 @@ async fn a_deadline_passes_while_the_server_is_silent() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_failed_poll_does_not_end_a_wait() -> Outcome {
+async fn a_failed_poll_does_not_end_a_wait() -> TestResult {
     let busy = failure(500, "Sorry, the service is busy. Please try again later.");
     for trouble in [page(502, "<html>"), page(504, ""), page(503, ""), page(429, ""), failure(500, "no"), busy] {
         let server = server([state("running"), trouble, state("success")]).await;
@@ -199,7 +199,7 @@ async fn a_failed_poll_does_not_end_a_wait() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_failed_poll_is_told_by_a_watch_with_the_last_known_state() -> Outcome {
+async fn a_watch_reports_a_failed_poll_with_the_last_known_state() -> TestResult {
     let server = server([state("running"), page(502, "<html>"), state("running"), state("success")]).await;
     let mut states = server.client().job("j1").watch();
     states.try_next().await?;
@@ -212,7 +212,7 @@ async fn a_failed_poll_is_told_by_a_watch_with_the_last_known_state() -> Outcome
 }
 
 #[tokio::test]
-async fn a_lost_connection_does_not_end_a_wait() -> Outcome {
+async fn a_lost_connection_does_not_end_a_wait() -> TestResult {
     let turn = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let server = RawServer::start(move |mut connection| {
         let turn = std::sync::Arc::clone(&turn);
@@ -235,7 +235,7 @@ async fn a_lost_connection_does_not_end_a_wait() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_job_just_submitted_survives_a_failed_first_poll() -> Outcome {
+async fn a_failed_first_poll_does_not_end_the_wait_for_a_new_job() -> TestResult {
     let server = server([page(502, "<html>"), state("success")]).await;
     server.on(SUBMIT, state("create")).await;
     let job = server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await?;
@@ -244,7 +244,7 @@ async fn a_job_just_submitted_survives_a_failed_first_poll() -> Outcome {
 }
 
 #[tokio::test]
-async fn trouble_that_outlasts_the_patience_ends_a_wait_with_that_trouble() -> Outcome {
+async fn failures_over_the_maximum_outage_end_a_wait_with_the_last_failure() -> TestResult {
     let server = server([state("running"), page(502, "<html>")]).await;
     let polling = Polling::every(Duration::from_millis(1)).max_outage(Duration::from_millis(20));
     let client = server.builder().polling(polling).build()?;
@@ -265,9 +265,9 @@ async fn a_refusal_ends_a_wait_at_once() {
 }
 
 #[tokio::test]
-async fn dropping_a_wait_sends_nothing() -> Outcome {
+async fn dropping_a_wait_sends_nothing() -> TestResult {
     let server = server([state("running")]).await;
-    let wait = server.client().job("j1").wait().polling(Polling::every(EVER));
+    let wait = server.client().job("j1").wait().polling(Polling::every(FOREVER));
     let waiting = tokio::spawn(async move { wait.await.map(drop) });
     while server.sent().await.is_empty() {
         tokio::task::yield_now().await;
@@ -279,7 +279,7 @@ async fn dropping_a_wait_sends_nothing() -> Outcome {
 }
 
 #[tokio::test]
-async fn two_watches_of_one_job_do_not_disturb_each_other() -> Outcome {
+async fn two_watches_of_one_job_are_independent() -> TestResult {
     let server = server([state("success")]).await;
     let job = server.client().job("j1");
     let (mut one, mut other) = (job.watch(), job.watch());

@@ -1,4 +1,4 @@
-//! Nothing that a server sends may panic: real shapes, damaged at random, are read as something or refused.
+//! Responses must never cause a panic: randomly damaged copies of real responses are either read or refused.
 
 use sqlflow_client::api::{Envelope, SyntaxCheck, TokenEnvelope};
 use sqlflow_client::job::{JobInfo, JobList, JobLookup};
@@ -36,7 +36,7 @@ const PIECES: [&str; 20] = [
     "\u{0}",
 ];
 
-/// One to four changes at random places: bytes cut out, doubled, replaced.
+/// Makes one to four changes at random places: removes, repeats, replaces or inserts bytes.
 fn damaged(random: &mut fastrand::Rng, sound: &[u8]) -> Vec<u8> {
     let mut bytes = sound.to_vec();
     for _ in 0..random.usize(1..=4) {
