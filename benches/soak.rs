@@ -1,9 +1,9 @@
-//! Many jobs over connections that fail: none is lost, none is there twice, and the memory of the client does not grow
-//! with their number: `cargo bench --features emulator --bench soak`.
+//! Runs many jobs over connections that fail, and checks that none is lost and none exists twice. The memory of the
+//! client should not grow with their number. Run it with `cargo bench --features emulator --bench soak`.
 //!
-//! Each job is submitted, waited for, and its lineage read and looked at. One answer in twenty is faulty, each in one
-//! of several ways. The server is an emulator in a process of its own, so that what is measured is the client alone.
-//! `SQLFLOW_SOAK_JOBS` sets how many jobs there are, `SQLFLOW_SOAK_SEED` which answers are faulty.
+//! Each job is submitted and waited for, and its lineage is read and checked. One response in twenty is faulty, each in
+//! one of several ways. The server is an emulator in a separate process, so that only the client is measured.
+//! `SQLFLOW_SOAK_JOBS` sets the number of jobs, and `SQLFLOW_SOAK_SEED` selects the faulty responses.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -20,19 +20,19 @@ use sqlflow_client::{Client, Credentials, Result, Vendor};
 const IN_FLIGHT: usize = 64;
 const FAULTY: f64 = 0.05;
 
-/// Tells a process of this program to be the server.
-const SERVES: &str = "SQLFLOW_SOAK_SERVES";
+/// The environment variable that makes a process of this program the server.
+const SERVE_VARIABLE: &str = "SQLFLOW_SOAK_SERVES";
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
-    if std::env::var(SERVES).is_ok() {
+    if std::env::var(SERVE_VARIABLE).is_ok() {
         runtime.block_on(serve());
     } else {
         runtime.block_on(soak());
     }
 }
 
-/// The server: tells its URL, then of the requests it had whenever a line comes, until there are no more.
+/// Runs the server: prints its URL, and then the counts of its requests for every line of input, until the input ends.
 async fn serve() {
     let seed = setting("SQLFLOW_SOAK_SEED").unwrap_or(1);
     let faults = [
@@ -66,34 +66,34 @@ async fn serve() {
     }
 }
 
-/// The server as its parent has it.
-struct Server {
+/// The process of the server, as its parent controls it.
+struct ServerProcess {
     child: Child,
-    asking: ChildStdin,
-    told: Lines<BufReader<ChildStdout>>,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
     url: String,
 }
 
-impl Server {
+impl ServerProcess {
     fn start() -> Self {
         let program = std::env::current_exe().expect("a program knows where it is");
         let mut command = Command::new(program);
-        let pipes = command.env(SERVES, "").stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = pipes.spawn().expect("it can be started again");
-        let asking = child.stdin.take().expect("a pipe");
-        let mut told = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let url = told.next().and_then(Result::ok).expect("a server tells its URL");
-        Self { child, asking, told, url }
+        let pipes = command.env(SERVE_VARIABLE, "").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = pipes.spawn().expect("this program can be started again");
+        let input = child.stdin.take().expect("a pipe");
+        let mut output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let url = output.next().and_then(Result::ok).expect("a server prints its URL");
+        Self { child, input, output, url }
     }
 
-    /// The requests of each operation, and the faults that they met.
+    /// Returns the number of requests of each operation, and of the faults that they met.
     fn requests(&mut self) -> Vec<String> {
-        writeln!(self.asking).expect("the server listens");
-        self.told.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).collect()
+        writeln!(self.input).expect("the server reads its input");
+        self.output.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).collect()
     }
 }
 
-impl Drop for Server {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -102,7 +102,7 @@ impl Drop for Server {
 
 async fn soak() {
     let jobs = setting("SQLFLOW_SOAK_JOBS").unwrap_or(10_000);
-    let mut server = Server::start();
+    let mut server = ServerProcess::start();
     let client = Client::builder(&server.url)
         .credentials(Credentials::secret_key("ann", "any key"))
         .without_proxy()
@@ -112,18 +112,18 @@ async fn soak() {
         .stall_timeout(Duration::from_secs(10))
         .build()
         .expect("a client of the emulator");
-    println!("{jobs} jobs, {IN_FLIGHT} in flight, {:.0} % of answers faulty\n", FAULTY * 100.0);
-    let made = submitted(&client, jobs).await;
+    println!("{jobs} jobs, {IN_FLIGHT} in flight, {:.0} % of responses faulty\n", FAULTY * 100.0);
+    let made = run_jobs(&client, jobs).await;
 
     let failed: Vec<_> = made.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
     for error in failed.iter().take(10) {
         println!("failed: {error}");
     }
     let ids: HashSet<_> = made.iter().filter_map(|outcome| outcome.as_ref().ok()).cloned().collect();
-    let (there, names) = on_the_server(&client).await;
+    let (there, names) = jobs_on_the_server(&client).await;
     let twice: Vec<_> = names.iter().filter(|(_, count)| **count > 1).collect();
     for (name, count) in twice.iter().take(10) {
-        println!("there {count} times: {name}");
+        println!("exists {count} times: {name}");
     }
     println!("\nrequests");
     for line in server.requests() {
@@ -132,12 +132,16 @@ async fn soak() {
     let (lost, strange) = (ids.difference(&there).count(), there.difference(&ids).count());
     println!("\n{} jobs on the server, {} names, {} failed", there.len(), names.len(), failed.len());
     assert!(failed.is_empty(), "{} jobs failed", failed.len());
-    assert!(twice.is_empty(), "{} jobs are there more than once", twice.len());
-    assert_eq!((there.len(), names.len(), lost, strange), (jobs, jobs, 0, 0), "jobs, names, lost, never told of");
+    assert!(twice.is_empty(), "{} jobs exist more than once", twice.len());
+    assert_eq!(
+        (there.len(), names.len(), lost, strange),
+        (jobs, jobs, 0, 0),
+        "jobs, names, lost, unknown to the client"
+    );
 }
 
-/// Submits so many jobs, waits for each and looks at its lineage. Gives their ids, or what went wrong.
-async fn submitted(client: &Client, jobs: usize) -> Vec<Result<JobId, String>> {
+/// Runs this many jobs. Returns the id or the error of each.
+async fn run_jobs(client: &Client, jobs: usize) -> Vec<Result<JobId, String>> {
     let (next, outcomes) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::with_capacity(jobs))));
     let marks = [jobs / 10, jobs / 2, jobs];
     let start = Instant::now();
@@ -150,7 +154,7 @@ async fn submitted(client: &Client, jobs: usize) -> Vec<Result<JobId, String>> {
                     if number >= jobs {
                         return;
                     }
-                    let outcome = one(&client, number).await;
+                    let outcome = run_job(&client, number).await;
                     let done = {
                         let mut outcomes = outcomes.lock().expect("nothing panics in here");
                         outcomes.push(outcome);
@@ -171,8 +175,8 @@ async fn submitted(client: &Client, jobs: usize) -> Vec<Result<JobId, String>> {
     std::mem::take(&mut *outcomes.lock().expect("nothing panics in here"))
 }
 
-/// One job from its SQL to its lineage.
-async fn one(client: &Client, number: usize) -> Result<JobId, String> {
+/// Submits a job, waits for its end, and checks its lineage. Returns its id.
+async fn run_job(client: &Client, number: usize) -> Result<JobId, String> {
     let sql = format!("insert into report_{number} (total) select amount from sales_{number}");
     let of = |what: &'static str| move |error: sqlflow_client::Error| format!("{what} {number}: {error:?}");
     let submit = client.submit(Vendor::PostgreSql).name(number.to_string()).sql("a.sql", sql);
@@ -181,14 +185,14 @@ async fn one(client: &Client, number: usize) -> Result<JobId, String> {
     let lineage = job.lineage().await.map_err(of("exporting"))?;
     let flows: Vec<_> = lineage.column_flows().iter().map(ToString::to_string).collect();
     if flows != [format!("sales_{number}.amount → report_{number}.total")] {
-        return Err(format!("the lineage of {number} is another: {flows:?}"));
+        return Err(format!("the lineage of {number} is not the expected one: {flows:?}"));
     }
     Ok(job.id().clone())
 }
 
-/// The ids of all jobs, and how often there is one of each name.
-async fn on_the_server(client: &Client) -> (HashSet<JobId>, HashMap<String, usize>) {
-    let list = client.jobs().await.expect("the list can be asked");
+/// Returns the ids of all jobs, and the number of jobs with each name.
+async fn jobs_on_the_server(client: &Client) -> (HashSet<JobId>, HashMap<String, usize>) {
+    let list = client.jobs().await.expect("the jobs can be listed");
     let mut names = HashMap::new();
     for job in &list.jobs {
         let name = job.name.as_deref().unwrap_or_default();
@@ -198,7 +202,7 @@ async fn on_the_server(client: &Client) -> (HashSet<JobId>, HashMap<String, usiz
     (list.jobs.into_iter().map(|job| job.id).collect(), names)
 }
 
-/// Reads the peak memory of this process from the system.
+/// Reads a line of the memory statistics of this process, such as `VmHWM` for its peak.
 fn memory(line: &str) -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));

@@ -1,11 +1,11 @@
-//! Many scripts, each a job of its own, with a journal: killed at any moment and run again, it goes on where it was.
+//! Submits many scripts, each as a job, with a journal: if it is killed and run again, it continues where it was.
 //!
 //! ```text
 //! batch [--vendor NAME] [--journal FILE] [--out DIRECTORY] [--in-flight JOBS] [PATH…]
 //! ```
-//! Each path is a script or a directory, and becomes a job; by default those in `examples/sql`. The full lineage of
-//! each goes to the directory (`lineage` by default) as JSON and as CSV. Without `SQLFLOW_URL` it runs on an emulator
-//! of its own, which ends with it, and so does its journal.
+//! Each path is a script or a directory, and becomes a job. By default, the scripts in `examples/sql` are submitted. The
+//! full lineage of each job is written to the directory (`lineage` by default) as JSON and as CSV. If `SQLFLOW_URL` is
+//! not set, the example starts an emulator, which ends with the example, and so does the journal.
 
 mod server;
 
@@ -25,16 +25,16 @@ async fn main() -> ExitCode {
 }
 
 async fn run(parser: lexopt::Parser, out: &mut impl Write) -> Outcome {
-    let mut order = Order::from(parser)?;
+    let mut arguments = Arguments::from(parser)?;
     let (sqlflow, emulator) = server::connect().await?;
     let home = tempfile::tempdir()?;
     if emulator.is_some() {
-        order.journal = home.path().join("batch.journal");
+        arguments.journal = home.path().join("batch.journal");
     }
-    submit(&sqlflow, order, out).await
+    submit(&sqlflow, arguments, out).await
 }
 
-struct Order {
+struct Arguments {
     vendor: Vendor,
     journal: PathBuf,
     directory: PathBuf,
@@ -42,9 +42,9 @@ struct Order {
     scripts: Vec<PathBuf>,
 }
 
-impl Order {
+impl Arguments {
     fn from(mut parser: lexopt::Parser) -> Outcome<Self> {
-        let mut order = Self {
+        let mut arguments = Self {
             vendor: Vendor::PostgreSql,
             journal: "batch.journal".into(),
             directory: "lineage".into(),
@@ -53,18 +53,18 @@ impl Order {
         };
         while let Some(argument) = parser.next()? {
             match argument {
-                Long("vendor") => order.vendor = parser.value()?.string()?.parse()?,
-                Long("journal") => order.journal = parser.value()?.into(),
-                Long("out") => order.directory = parser.value()?.into(),
-                Long("in-flight") => order.in_flight = parser.value()?.parse()?,
-                Value(path) => order.scripts.push(path.into()),
+                Long("vendor") => arguments.vendor = parser.value()?.string()?.parse()?,
+                Long("journal") => arguments.journal = parser.value()?.into(),
+                Long("out") => arguments.directory = parser.value()?.into(),
+                Long("in-flight") => arguments.in_flight = parser.value()?.parse()?,
+                Value(path) => arguments.scripts.push(path.into()),
                 other => return Err(other.unexpected().into()),
             }
         }
-        if order.scripts.is_empty() {
-            order.scripts = scripts_in(Path::new(server::SQL))?;
+        if arguments.scripts.is_empty() {
+            arguments.scripts = scripts_in(Path::new(server::SQL))?;
         }
-        Ok(order)
+        Ok(arguments)
     }
 }
 
@@ -75,18 +75,18 @@ fn scripts_in(directory: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(scripts)
 }
 
-async fn submit(sqlflow: &Client, order: Order, out: &mut impl Write) -> Outcome {
-    // The path stands for the work: the same path in a later run is the same job.
-    let (client, vendor) = (sqlflow.clone(), order.vendor);
-    let submissions = order
+async fn submit(sqlflow: &Client, arguments: Arguments, out: &mut impl Write) -> Outcome {
+    // The path is the key: the same path in a later run is the same job.
+    let (client, vendor) = (sqlflow.clone(), arguments.vendor);
+    let submissions = arguments
         .scripts
         .into_iter()
         .map(move |path| (path.display().to_string(), client.submit(vendor.clone()).path(path)));
     let batch = sqlflow
-        .batch(order.journal)
-        .max_in_flight(order.in_flight)
-        .export(ExportFormat::FullJson, &order.directory)
-        .export(ExportFormat::Csv, &order.directory);
+        .batch(arguments.journal)
+        .max_in_flight(arguments.in_flight)
+        .export(ExportFormat::FullJson, &arguments.directory)
+        .export(ExportFormat::Csv, &arguments.directory);
     let mut outcomes = batch.run(submissions);
     let mut failed = 0;
     while let Some(outcome) = outcomes.try_next().await? {
@@ -99,7 +99,11 @@ async fn submit(sqlflow: &Client, order: Order, out: &mut impl Write) -> Outcome
             None => writeln!(out, "{}: done, {} files", outcome.key(), outcome.files().len())?,
         }
     }
-    if failed == 0 { Ok(()) } else { Err(format!("{failed} failed; run it again to go on").into()) }
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(format!("{failed} submissions failed: run the example again to continue").into())
+    }
 }
 
 #[cfg(test)]
@@ -107,18 +111,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_second_run_finds_all_done() {
+    async fn a_second_run_finds_all_scripts_done() {
         let home = tempfile::tempdir().unwrap();
         let (sqlflow, emulator) = server::emulated().await.unwrap();
-        let order = || {
+        let arguments = || {
             let (journal, directory) = (home.path().join("journal"), home.path().join("lineage"));
-            let arguments = ["--journal".into(), journal.into_os_string(), "--out".into(), directory.into_os_string()];
-            Order::from(lexopt::Parser::from_args(arguments)).unwrap()
+            let list = ["--journal".into(), journal.into_os_string(), "--out".into(), directory.into_os_string()];
+            Arguments::from(lexopt::Parser::from_args(list)).unwrap()
         };
-        let scripts = order().scripts.len();
+        let scripts = arguments().scripts.len();
         for expected in ["done, 2 files", "done before"] {
             let mut out = Vec::new();
-            submit(&sqlflow, order(), &mut out).await.unwrap();
+            submit(&sqlflow, arguments(), &mut out).await.unwrap();
             let out = String::from_utf8(out).unwrap();
             assert_eq!(out.matches(expected).count(), scripts, "{out}");
             assert_eq!(emulator.jobs().len(), scripts);

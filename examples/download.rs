@@ -1,9 +1,9 @@
-//! Every export of a job, each to a file that appears whole or not at all.
+//! Downloads every export of a job, each to a file that appears complete or not at all.
 //!
 //! ```text
 //! download [--job ID] [--out DIRECTORY]
 //! ```
-//! Without a job, the SQL beside this example is submitted first.
+//! Without a job, the SQL in `examples/sql` is submitted first.
 
 mod server;
 
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn every_export_arrives_as_a_file() {
+    async fn every_export_is_written_to_a_file() {
         let home = tempfile::tempdir().unwrap();
         let (sqlflow, _emulator) = server::emulated().await.unwrap();
         let mut out = Vec::new();

@@ -1,10 +1,10 @@
-//! The main job: submit SQL, follow the job, print which column feeds which.
+//! Submits SQL, follows the job, and prints the flow from column to column.
 //!
 //! ```text
 //! quickstart [--vendor NAME] [PATH…]
 //! ```
-//! Paths are SQL files, zips of them, or directories; without any, the SQL beside this example is used. The server is
-//! that of `SQLFLOW_URL` with the credentials of the environment, or an emulator when it is not set.
+//! Paths are SQL files, zip archives of them, or directories. By default, the SQL in `examples/sql` is submitted. The
+//! server is the one at `SQLFLOW_URL`, with the credentials from the environment, or an emulator if it is not set.
 
 mod server;
 
@@ -63,9 +63,9 @@ async fn run(sqlflow: &Client, arguments: Arguments, out: &mut impl Write) -> Ou
     let done = job.wait().await?;
     let lineage = done.lineage().await?;
     if lineage.is_summary() {
-        writeln!(out, "the server answers with a summary alone: there are more relationships than it draws")?;
+        writeln!(out, "the server returned only a summary, because there are more relationships than it draws")?;
     }
-    // The job and its lineage tell of the same errors.
+    // The job and its lineage report the same errors, so duplicates are removed.
     let warnings: BTreeSet<_> = done.warnings().chain(lineage.errors().map(|error| error.message())).collect();
     for warning in warnings {
         writeln!(out, "  warning: {warning}")?;
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_main_job_prints_states_and_then_columns() {
+    async fn the_states_of_the_job_are_printed_before_the_column_flows() {
         let (sqlflow, _emulator) = server::emulated().await.unwrap();
         let mut out = Vec::new();
         run(&sqlflow, arguments(lexopt::Parser::from_args::<[&str; 0]>([])).unwrap(), &mut out).await.unwrap();
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_misspelled_vendor_is_refused() {
         let parser = lexopt::Parser::from_args(["--vendor", "orcale"]);
-        let Err(error) = arguments(parser) else { panic!("it was taken") };
+        let Err(error) = arguments(parser) else { panic!("the vendor was accepted") };
         assert!(error.to_string().contains("orcale"), "{error}");
     }
 }

@@ -1,11 +1,11 @@
-//! A job outlives the program that submitted it: its id is kept in a file, and picked up from there.
+//! Resumes a job after the program that submitted it has ended: the id of the job is kept in a file.
 //!
 //! ```text
 //! resume [FILE]
 //! ```
-//! Without an id in the file (`job.json` by default) a job is submitted, its id kept, and the program ends early, as
-//! one that is killed would. Run again, it finds the id, attaches to the job and waits for its end. With an emulator of
-//! its own, which ends with the program, it does both in one run.
+//! If the file (`job.json` by default) does not exist, the example submits a job, saves its id, and ends before the job
+//! does, as a program that is killed would. The next run finds the id, attaches to the job and waits for its end. If
+//! the example uses an emulator, which ends with the program, it does both in one run.
 
 mod server;
 
@@ -29,12 +29,12 @@ async fn run(file: &Path, out: &mut impl Write) -> Outcome {
     if file.exists() {
         return resume(&sqlflow, file, out).await;
     }
-    begin(&sqlflow, file, out).await?;
+    submit(&sqlflow, file, out).await?;
     if emulator.is_some() { resume(&sqlflow, file, out).await } else { Ok(()) }
 }
 
-/// Submits a job, keeps its id, and does not wait for its end.
-async fn begin(sqlflow: &Client, file: &Path, out: &mut impl Write) -> Outcome {
+/// Submits a job, saves its id, and does not wait for its end.
+async fn submit(sqlflow: &Client, file: &Path, out: &mut impl Write) -> Outcome {
     let job = sqlflow.submit(Vendor::PostgreSql).path(server::SQL).await?;
     std::fs::write(file, serde_json::to_string(job.id())?)?;
     match job.wait().deadline(Duration::from_millis(1)).await {
@@ -45,7 +45,7 @@ async fn begin(sqlflow: &Client, file: &Path, out: &mut impl Write) -> Outcome {
     Ok(())
 }
 
-/// Attaches to the job whose id was kept, and waits for its end.
+/// Attaches to the job whose id was saved, and waits for its end.
 async fn resume(sqlflow: &Client, file: &Path, out: &mut impl Write) -> Outcome {
     let id: JobId = serde_json::from_str(&std::fs::read_to_string(file)?)?;
     let done = sqlflow.job(id).wait().await?;
@@ -66,12 +66,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_job_is_picked_up_by_its_id() {
+    async fn a_job_is_resumed_by_its_id() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("job.json");
         let (sqlflow, _emulator) = server::emulated().await.unwrap();
         let mut out = Vec::new();
-        begin(&sqlflow, &file, &mut out).await.unwrap();
+        submit(&sqlflow, &file, &mut out).await.unwrap();
         resume(&sqlflow, &file, &mut out).await.unwrap();
         let out = String::from_utf8(out).unwrap();
         assert!(out.contains("is still running") && out.contains("ended as success"), "{out}");

@@ -14,7 +14,7 @@ pub(super) const BEGINNING: &[u8] = br#"{"journal":"sqlflow-client","#;
 const JOURNAL: &str = "sqlflow-client";
 const VERSION: u32 = 1;
 
-/// The first line: whose jobs these are.
+/// The first line: the server and the user that the jobs belong to.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Header {
     journal: String,
@@ -40,14 +40,14 @@ impl Header {
         let Self { version, server, user, .. } = other;
         if *version != VERSION {
             return Some(format!(
-                "is of version {version}, and this client knows version {VERSION}: go on with the client that wrote it"
+                "has version {version}, but this client reads version {VERSION}: continue with a client of the release that wrote it"
             ));
         }
         for (name, ours, theirs) in [("server", &self.server, server), ("user", &self.user, user)] {
             if ours != theirs {
                 return Some(format!(
-                    "is of the {name} {theirs}, and this client has {ours}: use a client of that {name}, or another \
-                     journal"
+                    "belongs to the {name} {theirs}, but this client uses {ours}: use a client of that {name}, or \
+                     another journal"
                 ));
             }
         }
@@ -55,7 +55,7 @@ impl Header {
     }
 }
 
-/// Every other line: what happened to a key, and when in seconds since 1970.
+/// Every other line: an event of a key, with its time in seconds since 1970.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct JournalLine {
     key: String,
@@ -65,20 +65,21 @@ pub(super) struct JournalLine {
     at: u64,
 }
 
+/// A step in the work of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum JournalEvent {
-    /// Is about to be sent under this name.
+    /// The submission is about to be sent under this name.
     Submitting { name: String },
-    /// The server has taken it.
+    /// The server accepted the submission.
     Submitted { job: JobId },
-    /// It was certainly not taken.
+    /// The server certainly did not accept the submission.
     Refused { kind: String },
     /// The job ended with a result.
     Finished { status: String },
-    /// The job ended without one, and will not be sent again by itself.
+    /// The job ended without a result. It is not submitted again unless the caller asks for it.
     Failed { kind: String, text: String },
-    /// A file is there, whole.
+    /// A file is complete.
     Exported { format: ExportFormat, file: String, bytes: u64 },
 }
 
@@ -89,8 +90,8 @@ impl JournalLine {
     }
 }
 
-/// A header or another line, as it is written.
-pub(super) fn written(line: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+/// Returns a header or another line as the bytes of one line of JSON.
+pub(super) fn to_json_line(line: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut text = serde_json::to_vec(line)?;
     text.push(b'\n');
     Ok(text)
@@ -111,7 +112,7 @@ pub(super) struct Entry {
 /// The stage that a key has reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// It may have been sent or not.
+    /// The submission may or may not have been sent.
     Submitting,
     Refused,
     Submitted(JobId),
@@ -122,7 +123,7 @@ pub(super) enum Stage {
     },
 }
 
-/// A file that was there, whole.
+/// A file that was exported completely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Exported {
     pub(super) format: ExportFormat,
@@ -131,21 +132,21 @@ pub(super) struct Exported {
 }
 
 impl Entry {
-    /// Adds a line to what is known.
+    /// Applies a line of the journal to the entries.
     ///
     /// # Errors
-    /// Tells what the line cannot follow.
-    pub(super) fn heed(entries: &mut Entries, line: JournalLine) -> Result<(), &'static str> {
+    /// The reason for which the line cannot follow the ones before it.
+    pub(super) fn apply(entries: &mut Entries, line: JournalLine) -> Result<(), &'static str> {
         let JournalLine { key, event, .. } = line;
         if let JournalEvent::Submitting { name } = event {
-            // A new job: what is known of an older one of this key no longer counts.
+            // A new job replaces everything that is known of an older one with the same key.
             entries.insert(key, Self { name, stage: Stage::Submitting, exported: Vec::new() });
             return Ok(());
         }
-        entries.get_mut(&key).ok_or("it tells of a key that was never submitted")?.go_on(event)
+        entries.get_mut(&key).ok_or("its key was never submitted")?.advance(event)
     }
 
-    fn go_on(&mut self, event: JournalEvent) -> Result<(), &'static str> {
+    fn advance(&mut self, event: JournalEvent) -> Result<(), &'static str> {
         let job = match &self.stage {
             Stage::Submitted(job) | Stage::Finished(job) => Some(job.clone()),
             Stage::Submitting | Stage::Refused | Stage::Failed { .. } => None,
@@ -160,16 +161,16 @@ impl Entry {
                 self.exported.push(Exported { format, file, bytes });
                 Stage::Finished(job)
             }
-            (JournalEvent::Submitting { .. }, _) => return Err("it tells of a submission twice"),
-            (JournalEvent::Refused { .. }, Some(_)) => return Err("it tells that a job was refused which was taken"),
+            (JournalEvent::Submitting { .. }, _) => return Err("it records a submission twice"),
+            (JournalEvent::Refused { .. }, Some(_)) => return Err("it records that an accepted job was refused"),
             (JournalEvent::Finished { .. } | JournalEvent::Failed { .. } | JournalEvent::Exported { .. }, None) => {
-                return Err("it tells of a job that was not taken");
+                return Err("it records a step of a job that was not accepted");
             }
         };
         Ok(())
     }
 
-    /// Returns `true` if a run that is not given this key has to finish it.
+    /// Returns `true` if a run that does not receive this key again has to finish it.
     pub(super) fn is_unfinished(&self, formats: &[ExportFormat]) -> bool {
         match self.stage {
             Stage::Submitting | Stage::Submitted(_) => true,
@@ -178,7 +179,7 @@ impl Entry {
         }
     }
 
-    /// Returns `true` if it was ever exported in this format.
+    /// Returns `true` if the job was ever exported in this format.
     pub(super) fn has(&self, format: ExportFormat) -> bool {
         self.exported.iter().any(|exported| exported.format == format)
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::sync::lock;
 use crate::{Error, Job, Result};
 
-/// In what form a [`Batch`](super::Batch) exports, with the options that a server takes by default.
+/// A format in which a [`Batch`](super::Batch) exports, with the default options of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -28,13 +28,13 @@ pub enum ExportFormat {
     Graphml,
 }
 
-/// The maximum length of a file name, which leaves room on common file systems for what is added while it is written.
-const LONGEST: usize = 200;
-/// The pattern of the name of a partial file: `.name.a1B2c3.part`.
-const RANDOM: usize = ".a1B2c3".len();
+/// The maximum length of a file name. It leaves room, on common file systems, for the additions while the file is written.
+const MAX_NAME_BYTES: usize = 200;
+/// The length of the random part in the name of a partial file, `.name.a1B2c3.part`.
+const RANDOM_SUFFIX_BYTES: usize = ".a1B2c3".len();
 
 impl ExportFormat {
-    /// The extension of its files, without the dot.
+    /// Returns the extension of the files, without the dot.
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
@@ -55,19 +55,19 @@ impl ExportFormat {
     }
 }
 
-/// As its extension.
+/// Writes the extension.
 impl fmt::Display for ExportFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.extension())
     }
 }
 
-/// The name of a key as a file, without an extension. No two keys have the same.
+/// Returns the name of the files of a key, without an extension. No two keys have the same name.
 ///
 /// # Errors
 /// `InvalidInput` for a key that is empty or too long.
-pub(super) fn name_of(key: &str) -> Result<String> {
-    // Else the full lineage of `a` and the drawn one of `a.full` were one file.
+pub(super) fn file_stem(key: &str) -> Result<String> {
+    // Otherwise the full lineage of `a` and the drawn lineage of `a.full` would be the same file.
     let full = key.strip_suffix(".full").map(str::len);
     let mut name = String::new();
     for (at, byte) in key.bytes().enumerate() {
@@ -75,16 +75,16 @@ pub(super) fn name_of(key: &str) -> Result<String> {
         if !is_dot_to_hide && (byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')) {
             name.push(char::from(byte));
         } else {
-            // Writing to a text cannot fail.
+            // Writing to a string cannot fail.
             let _written = write!(name, "%{byte:02X}");
         }
     }
     match name.len() {
-        0 => Err(Error::invalid("the key is empty: files are named after it")),
-        1..=LONGEST => Ok(name),
+        0 => Err(Error::invalid("the key is empty: give a key, because files are named after it")),
+        1..=MAX_NAME_BYTES => Ok(name),
         length => Err(Error::invalid(format!(
-            "the key that begins with {:?} is too long: as the name of a file it has {length} bytes, and {LONGEST} are \
-             possible",
+            "the key that begins with {:?} is too long: as a file name it has {length} bytes, and at most {MAX_NAME_BYTES} are \
+             allowed",
             key.chars().take(40).collect::<String>()
         ))),
     }
@@ -104,19 +104,19 @@ impl ExportTarget {
 }
 
 /// Returns `true` if a file of this length exists.
-pub(super) async fn is_there(path: &Path, bytes: u64) -> bool {
+pub(super) async fn exists_with_length(path: &Path, bytes: u64) -> bool {
     tokio::fs::metadata(path).await.is_ok_and(|there| there.is_file() && there.len() == bytes)
 }
 
-/// Files that a killed run had begun to write, by the file they were to become.
+/// The partial files that a killed run left behind, by the path of the file that each would have become.
 ///
-/// Looked for once, when a run begins, and deleted where this run writes the same file again: whatever else is in the
-/// directory may belong to another program.
+/// A run looks for them once, at its start, and deletes those of a file when it writes that file again. Everything else
+/// in the directory may belong to another program.
 #[derive(Debug, Default)]
 pub(super) struct PartialFiles(Mutex<HashMap<PathBuf, Vec<PathBuf>>>);
 
 impl PartialFiles {
-    /// Makes the directories and looks through them. Blocks.
+    /// Creates the directories and lists the partial files in them. Blocks.
     pub(super) fn in_directories(export_targets: &[ExportTarget]) -> Result<Self> {
         let mut found: HashMap<PathBuf, Vec<PathBuf>> = HashMap::new();
         for (index, ExportTarget { directory, .. }) in export_targets.iter().enumerate() {
@@ -127,7 +127,7 @@ impl PartialFiles {
             fs::create_dir_all(directory).map_err(failed)?;
             for entry in fs::read_dir(directory).map_err(failed)? {
                 let name = entry.map_err(failed)?.file_name();
-                if let Some(whole) = whole_of(&name) {
+                if let Some(whole) = final_name(&name) {
                     found.entry(directory.join(whole)).or_default().push(directory.join(&name));
                 }
             }
@@ -135,20 +135,21 @@ impl PartialFiles {
         Ok(Self(Mutex::new(found)))
     }
 
+    /// Deletes the partial files of this file.
     pub(super) async fn delete(&self, file: &Path) {
         let partial_files = lock(&self.0).remove(file);
         for part in partial_files.unwrap_or_default() {
             if let Err(error) = tokio::fs::remove_file(&part).await {
-                tracing::warn!(part = %part.display(), %error, "what an earlier run left cannot be deleted");
+                tracing::warn!(part = %part.display(), %error, "cannot delete the partial file of an earlier run");
             }
         }
     }
 }
 
-/// Returns the file that a partial file was to become.
-fn whole_of(part: &OsStr) -> Option<OsString> {
+/// Returns the name of the file that a partial file would have become.
+fn final_name(part: &OsStr) -> Option<OsString> {
     let named = part.to_str()?.strip_prefix('.')?.strip_suffix(".part")?;
-    let (whole, random) = named.split_at_checked(named.len().checked_sub(RANDOM)?)?;
+    let (whole, random) = named.split_at_checked(named.len().checked_sub(RANDOM_SUFFIX_BYTES)?)?;
     let is_random = random.strip_prefix('.')?.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (is_random && !whole.is_empty()).then(|| whole.into())
 }
@@ -161,7 +162,7 @@ mod tests {
     use crate::ErrorKind;
 
     #[test]
-    fn keys_that_are_no_file_names_become_some() {
+    fn keys_are_encoded_as_file_names() {
         for (key, name) in [
             ("nightly-2024.01_x", "nightly-2024.01_x"),
             ("../../etc/passwd", "%2E.%2F..%2Fetc%2Fpasswd"),
@@ -177,7 +178,7 @@ mod tests {
             (".full", "%2Efull"),
             ("a.full.json", "a.full.json"),
         ] {
-            assert_eq!(name_of(key).unwrap(), name);
+            assert_eq!(file_stem(key).unwrap(), name);
         }
     }
 
@@ -195,23 +196,23 @@ mod tests {
         let export_targets = formats.map(|format| ExportTarget { format, directory: PathBuf::new() });
         let mut files = HashSet::new();
         for key in &keys {
-            let name = name_of(key).unwrap();
+            let name = file_stem(key).unwrap();
             for export_target in &export_targets {
-                assert!(files.insert(export_target.file(&name)), "{key:?} has the file of another");
+                assert!(files.insert(export_target.file(&name)), "{key:?} shares a file with another key");
             }
         }
     }
 
     #[test]
     fn keys_that_cannot_name_a_file_are_refused() {
-        for key in [String::new(), "x".repeat(LONGEST + 1), "/".repeat(LONGEST / 3 + 1)] {
-            assert_eq!(name_of(&key).unwrap_err().kind(), ErrorKind::InvalidInput);
+        for key in [String::new(), "x".repeat(MAX_NAME_BYTES + 1), "/".repeat(MAX_NAME_BYTES / 3 + 1)] {
+            assert_eq!(file_stem(&key).unwrap_err().kind(), ErrorKind::InvalidInput);
         }
-        assert!(name_of(&"x".repeat(LONGEST)).is_ok());
+        assert!(file_stem(&"x".repeat(MAX_NAME_BYTES)).is_ok());
     }
 
     #[tokio::test]
-    async fn parts_of_one_file_are_deleted_and_nothing_else() {
+    async fn only_the_partial_files_of_one_file_are_deleted() {
         let home = tempfile::tempdir().unwrap();
         let mine = [".a.csv.Xy12Zw.part", ".a.csv.000000.part"];
         let not =
@@ -231,8 +232,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_an_export_leaves_when_it_is_cut_off_is_known_as_a_part() {
+    async fn the_temporary_file_of_an_export_is_recognized_as_a_partial_file() {
         let part = tempfile::Builder::new().prefix(".a.full.json.").suffix(".part").tempfile().unwrap();
-        assert_eq!(whole_of(part.path().file_name().unwrap()).unwrap(), "a.full.json");
+        assert_eq!(final_name(part.path().file_name().unwrap()).unwrap(), "a.full.json");
     }
 }

@@ -1,4 +1,4 @@
-//! The journal as a file: locked, read back, repaired where it is torn, added to.
+//! The journal as a file: opened and locked, read, repaired after a crash, and appended to.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -9,46 +9,48 @@ use std::time::{Duration, Instant};
 use fs4::TryLockError;
 use serde::de::IgnoredAny;
 
-use super::event::{BEGINNING, Entries, Entry, Header, JournalEvent, JournalLine, written};
+use super::event::{BEGINNING, Entries, Entry, Header, JournalEvent, JournalLine, to_json_line};
 use super::writer::Writer;
 use crate::job::JobService;
 use crate::{Error, Result};
 
 /// The maximum time to wait for the lock: a run of this process that was dropped releases it a moment later.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
-/// The maximum length of what is left of a truncated header.
-const TORN_HEADER: u64 = 1 << 16;
+/// The maximum length of the remains of a truncated header.
+const MAX_TRUNCATED_HEADER: u64 = 1 << 16;
 
 /// A journal that is open, and locked against other processes until it is dropped.
 #[derive(Debug)]
 pub(super) struct Journal(Writer);
 
 impl Journal {
-    /// Opens a journal, or makes it. Blocks.
+    /// Opens a journal, and creates it if it does not exist. Blocks.
     ///
     /// # Errors
-    /// `InvalidInput` when it is in use, damaged, none, or not of this client; `Io` when it cannot be read or written.
+    /// `InvalidInput` if it is in use, is damaged, is not a journal, or belongs to another client; `Io` if it cannot be
+    /// read or written.
     pub(super) fn open(path: &Path, service: &JobService) -> Result<(Self, Entries)> {
         let failed = |error: io::Error| Error::io(format_args!("cannot open the journal {}", path.display()), &error);
         let mut file =
             File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
         lock(&file, path)?;
         let header = Header::of(service);
-        let (entries, whole) = JournalReader::of(&file, path, &header)?;
-        cut_off(&mut file, whole, path)?;
-        if whole == 0 {
-            start(&mut file, &header, path).map_err(failed)?;
+        let (entries, complete) = JournalReader::of(&file, path, &header)?;
+        truncate_to(&mut file, complete, path)?;
+        if complete == 0 {
+            write_header(&mut file, &header, path).map_err(failed)?;
         }
         let writer = Writer::start(file, format!("the journal {}", path.display()))?;
         Ok((Self(writer), entries))
     }
 
-    /// Notes what happened, and returns when the note would outlast a power cut.
+    /// Records an event, and returns when the record would survive a power failure.
     ///
     /// # Errors
-    /// `Io`, then and ever after.
-    pub(super) async fn note(&self, key: &str, event: JournalEvent) -> Result<()> {
-        let line = written(&JournalLine::now(key, event)).map_err(|error| Error::io("cannot note", &error.into()))?;
+    /// `Io` if the event cannot be written. Every later event then fails in the same way.
+    pub(super) async fn record(&self, key: &str, event: JournalEvent) -> Result<()> {
+        let line = to_json_line(&JournalLine::now(key, event))
+            .map_err(|error| Error::io("cannot encode a line of the journal", &error.into()))?;
         self.0.append(line).await
     }
 }
@@ -61,7 +63,7 @@ fn lock(file: &File, path: &Path) -> Result<()> {
             Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_WAIT => sleep(Duration::from_millis(10)),
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::invalid(format!(
-                    "the journal {} is in use by another process or another run: wait for its end, or take another \
+                    "the journal {} is in use by another process or another run: wait until it ends, or use another \
                      journal",
                     path.display()
                 )));
@@ -73,37 +75,39 @@ fn lock(file: &File, path: &Path) -> Result<()> {
     }
 }
 
-/// Makes the file end after its last whole line, and goes there.
-fn cut_off(file: &mut File, whole: u64, path: &Path) -> Result<()> {
+/// Truncates the file after its last complete line, and seeks to its end.
+fn truncate_to(file: &mut File, complete: u64, path: &Path) -> Result<()> {
     let cutting = |file: &mut File| {
         let length = file.metadata()?.len();
-        if length > whole {
-            tracing::warn!(journal = %path.display(), bytes = length - whole, "the torn last line is cut off");
-            file.set_len(whole)?;
+        if length > complete {
+            let bytes = length - complete;
+            tracing::warn!(journal = %path.display(), bytes, "removed the truncated last line of the journal");
+            file.set_len(complete)?;
             file.sync_all()?;
         }
-        file.seek(SeekFrom::Start(whole))
+        file.seek(SeekFrom::Start(complete))
     };
     let cut = cutting(file).map(drop);
     cut.map_err(|error| Error::io(format_args!("cannot repair the journal {}", path.display()), &error))
 }
 
-/// Writes the header, and sees to it that the file itself is there after a power cut.
-fn start(file: &mut File, header: &Header, path: &Path) -> io::Result<()> {
-    file.write_all(&written(header)?)?;
+/// Writes the header, and makes sure that the file itself survives a power failure.
+fn write_header(file: &mut File, header: &Header, path: &Path) -> io::Result<()> {
+    file.write_all(&to_json_line(header)?)?;
     file.sync_all()?;
-    // Elsewhere a directory cannot be opened, nor needs it.
+    // On other systems a directory cannot be opened, and does not need to be synced.
     #[cfg(unix)]
     File::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(())
 }
 
+/// Reads a journal line by line.
 struct JournalReader<'a> {
     path: &'a Path,
     header: &'a Header,
     entries: Entries,
     /// The number of bytes that are complete lines.
-    whole: u64,
+    complete: u64,
     /// The number of lines that were read.
     number: u64,
 }
@@ -111,16 +115,16 @@ struct JournalReader<'a> {
 impl<'a> JournalReader<'a> {
     /// Reads a journal. Returns its entries and the number of its bytes that are complete lines.
     fn of(file: &File, path: &'a Path, header: &'a Header) -> Result<(Entries, u64)> {
-        let mut reading = Self { path, header, entries: Entries::new(), whole: 0, number: 0 };
+        let mut reading = Self { path, header, entries: Entries::new(), complete: 0, number: 0 };
         reading.read(file)?;
-        Ok((reading.entries, reading.whole))
+        Ok((reading.entries, reading.complete))
     }
 
     fn read(&mut self, file: &File) -> Result<()> {
         let unreadable = |path: &Path, error: &io::Error| {
             Error::io(format_args!("cannot read the journal {}", path.display()), error)
         };
-        self.check_beginning(file)?;
+        self.check_is_journal(file)?;
         let mut input = BufReader::new(file);
         let mut line = Vec::new();
         loop {
@@ -131,31 +135,32 @@ impl<'a> JournalReader<'a> {
             }
             self.number += 1;
             let is_last = input.fill_buf().map_err(|error| unreadable(self.path, &error))?.is_empty();
-            if is_last && is_torn(&line) {
+            if is_last && is_truncated(&line) {
                 return Ok(());
             }
-            self.take(&line)?;
-            self.whole += length as u64;
+            self.read_line(&line)?;
+            self.complete += length as u64;
         }
     }
 
-    /// Whatever is no journal must not be taken for a torn one and cut off.
-    fn check_beginning(&self, file: &File) -> Result<()> {
+    /// Refuses a file that is not a journal, so that it is not repaired as if it were a truncated one.
+    fn check_is_journal(&self, file: &File) -> Result<()> {
         let failed = |error| Error::io(format_args!("cannot read the journal {}", self.path.display()), &error);
         let beginning = beginning(file).map_err(failed)?;
-        // Of a journal whose first line is torn, nothing but NUL follows what there is of it.
-        let is_torn = beginning.len() as u64 <= TORN_HEADER && BEGINNING.starts_with(without_nul(&beginning));
-        if beginning.starts_with(BEGINNING) || is_torn {
+        // In a journal whose first line is truncated, only NUL bytes follow the remains of that line.
+        let is_truncated =
+            beginning.len() as u64 <= MAX_TRUNCATED_HEADER && BEGINNING.starts_with(without_nul(&beginning));
+        if beginning.starts_with(BEGINNING) || is_truncated {
             return Ok(());
         }
         let path = self.path.display();
-        Err(Error::invalid(format!("{path} is there and is no journal of a batch: name another file")))
+        Err(Error::invalid(format!("{path} exists and is not the journal of a batch: choose another file")))
     }
 
-    fn take(&mut self, line: &[u8]) -> Result<()> {
+    fn read_line(&mut self, line: &[u8]) -> Result<()> {
         if self.number > 1 {
             let line: JournalLine = serde_json::from_slice(line).map_err(|error| self.damaged(&error))?;
-            return Entry::heed(&mut self.entries, line).map_err(|reason| self.damaged(&reason));
+            return Entry::apply(&mut self.entries, line).map_err(|reason| self.damaged(&reason));
         }
         let header: Header = serde_json::from_slice(line).map_err(|error| self.damaged(&error))?;
         match self.header.refuses(&header) {
@@ -167,25 +172,26 @@ impl<'a> JournalReader<'a> {
     fn damaged(&self, reason: &dyn std::fmt::Display) -> Error {
         let (path, number) = (self.path.display(), self.number);
         Error::invalid(format!(
-            "line {number} of the journal {path} is damaged ({reason}): nothing is guessed and nothing was submitted; \
-             correct the line, or look its jobs up on the server and take another journal"
+            "line {number} of the journal {path} is damaged ({reason}), and nothing was submitted: correct the line, \
+             or look up its jobs on the server and use another journal"
         ))
     }
 }
 
-/// As much of a file as a torn first line could be, and a byte more.
+/// Reads as much of a file as a truncated first line may have, and one byte more.
 fn beginning(mut file: &File) -> io::Result<Vec<u8>> {
     let mut beginning = Vec::new();
-    file.take(TORN_HEADER + 1).read_to_end(&mut beginning)?;
+    file.take(MAX_TRUNCATED_HEADER + 1).read_to_end(&mut beginning)?;
     file.rewind()?;
     Ok(beginning)
 }
 
-/// Returns `true` if the last line is truncated. A file system may have left NUL bytes of it.
-fn is_torn(line: &[u8]) -> bool {
+/// Returns `true` if the last line is truncated. A file system may have left NUL bytes in its place.
+fn is_truncated(line: &[u8]) -> bool {
     line.last() != Some(&b'\n') || serde_json::from_slice::<IgnoredAny>(line).is_err()
 }
 
+/// Returns the bytes without the NUL bytes at their end.
 fn without_nul(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     &bytes[..end]
@@ -235,22 +241,22 @@ mod tests {
     fn known_after(events: &[(&str, JournalEvent)]) -> Entries {
         let mut known = Entries::new();
         for (key, event) in events {
-            Entry::heed(&mut known, JournalLine::now(key, event.clone())).unwrap();
+            Entry::apply(&mut known, JournalLine::now(key, event.clone())).unwrap();
         }
         known
     }
 
-    async fn note_all(journal: &Journal, events: &[(&str, JournalEvent)]) {
+    async fn record_all(journal: &Journal, events: &[(&str, JournalEvent)]) {
         for (key, event) in events {
-            journal.note(key, event.clone()).await.unwrap();
+            journal.record(key, event.clone()).await.unwrap();
         }
     }
 
-    /// A journal with all events, and where each of its lines ends.
+    /// Writes a journal with all events, and returns the position of the end of each line.
     async fn sample(path: &Path) -> Vec<usize> {
         let (journal, known) = Journal::open(path, &client()).unwrap();
         assert!(known.is_empty());
-        note_all(&journal, &events()).await;
+        record_all(&journal, &events()).await;
         drop(journal);
         let bytes = fs::read(path).unwrap();
         (1..=bytes.len()).filter(|end| bytes[end - 1] == b'\n').collect()
@@ -263,7 +269,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_noted_is_known_when_it_is_opened_again() {
+    async fn recorded_events_are_read_when_the_journal_is_opened_again() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("j");
         sample(&path).await;
@@ -278,7 +284,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_lines_are_json_that_others_can_read() {
+    async fn every_line_is_json() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("j");
         sample(&path).await;
@@ -298,32 +304,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn torn_at_every_byte_it_is_repaired_and_nothing_before_is_lost() {
+    async fn a_journal_truncated_at_any_byte_is_repaired_and_loses_no_complete_line() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("j");
         let ends = sample(&path).await;
         let bytes = fs::read(&path).unwrap();
         let header = Header::of(&client());
         for cut in 0..=bytes.len() {
-            let whole = ends.iter().filter(|end| **end <= cut).count();
-            let expected = known_after(&events()[..whole.saturating_sub(1)]);
+            let complete = ends.iter().filter(|end| **end <= cut).count();
+            let expected = known_after(&events()[..complete.saturating_sub(1)]);
             for tail in [&b"\0"[..], b"\0\0\0\0\0\0\0\0\n", b""] {
-                // No journal begins with a line of NUL.
+                // No journal begins with a line of NUL bytes.
                 if cut >= ends[0] || !tail.ends_with(b"\n") {
                     fs::write(&path, [&bytes[..cut], tail].concat()).unwrap();
                     let (known, length) = JournalReader::of(&File::open(&path).unwrap(), &path, &header).unwrap();
                     assert_eq!(known, expected, "cut at {cut}");
-                    assert_eq!(length, ends[..whole].last().map_or(0, |end| *end as u64));
+                    assert_eq!(length, ends[..complete].last().map_or(0, |end| *end as u64));
                 }
             }
             if cut > ends[3] {
-                // Syncing takes its time, and the lines are all alike.
+                // Syncing is slow, and all lines have the same form.
                 continue;
             }
             let (journal, known) = Journal::open(&path, &client()).unwrap();
             assert_eq!(known, expected, "cut at {cut}");
-            // It goes on where it was cut.
-            journal.note("new", JournalEvent::Submitting { name: "n".into() }).await.unwrap();
+            // The next line follows the last complete one.
+            journal.record("new", JournalEvent::Submitting { name: "n".into() }).await.unwrap();
             drop(journal);
             let (known, length) = JournalReader::of(&File::open(&path).unwrap(), &path, &header).unwrap();
             assert_eq!((known.len(), length), (expected.len() + 1, fs::metadata(&path).unwrap().len()));
@@ -331,7 +337,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bad_line_before_the_last_is_named_and_nothing_is_changed() {
+    async fn a_damaged_line_before_the_last_is_reported_and_the_file_is_unchanged() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("j");
         sample(&path).await;
@@ -343,7 +349,7 @@ mod tests {
             (r#"{"key":"a","event":"forgotten"}"#, "forgotten"),
             (r#"{"event":"submitting","name":"x"}"#, "key"),
             (r#"{"key":"new","event":"finished","status":"success"}"#, "never submitted"),
-            (r#"{"key":"b \"ü\"\n","event":"finished","status":"success"}"#, "was not taken"),
+            (r#"{"key":"b \"ü\"\n","event":"finished","status":"success"}"#, "was not accepted"),
         ] {
             let mut lines: Vec<_> = text.lines().collect();
             lines[3] = bad;
@@ -356,7 +362,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_that_says_more_than_is_known_is_read() {
+    async fn unknown_fields_of_a_line_are_ignored() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("j");
         drop(Journal::open(&path, &client()).unwrap());
@@ -368,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_journal_is_left_alone() {
+    fn a_file_that_is_not_a_journal_is_refused_and_unchanged() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("j");
         let zeros = vec![0; 1 << 17];
@@ -383,7 +389,7 @@ mod tests {
             &zeros,
         ] {
             fs::write(&path, content).unwrap();
-            assert!(refusal(&path).contains("no journal"));
+            assert!(refusal(&path).contains("is not the journal of a batch"));
             assert_eq!(fs::read(&path).unwrap(), content);
         }
     }
@@ -398,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_of_another_server_user_or_version_says_what_differs() {
+    fn the_refusal_of_a_journal_of_another_server_user_or_version_says_what_differs() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("j");
         let other = |url: &str, user: &str| {
@@ -433,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_file_is_named() {
+    fn a_path_that_cannot_be_a_file_is_reported() {
         let home = tempfile::tempdir().unwrap();
         for path in [home.path().to_owned(), home.path().join("no/such/directory")] {
             let error = Journal::open(&path, &client()).unwrap_err();

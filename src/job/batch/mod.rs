@@ -1,4 +1,4 @@
-//! Batches: any number of submissions, a few at a time, and a journal to go on from after a crash.
+//! Batches: any number of submissions, a few at a time, with a journal from which a later run continues.
 
 mod event;
 mod files;
@@ -46,9 +46,11 @@ const MAX_OUTAGE: Duration = Duration::from_secs(600);
 /// let schemas = ["sales", "stock", "staff"];
 /// let client = sqlflow.clone();
 /// let submissions = schemas.into_iter().map(move |schema| {
-///     (schema, client.submit(Vendor::Oracle).name(schema).path(format!("etl/{schema}")))
+///     let submit = client.submit(Vendor::Oracle).name(schema);
+///     (schema, submit.path(format!("etl/{schema}")))
 /// });
-/// let mut run = sqlflow.batch("nightly.journal").max_in_flight(16).export(ExportFormat::Csv, "lineage").run(submissions);
+/// let batch = sqlflow.batch("nightly.journal").max_in_flight(16);
+/// let mut run = batch.export(ExportFormat::Csv, "lineage").run(submissions);
 /// while let Some(outcome) = run.try_next().await? {
 ///     match outcome.error() {
 ///         None => println!("{}: {:?}", outcome.key(), outcome.files()),
@@ -68,7 +70,7 @@ const MAX_OUTAGE: Duration = Duration::from_secs(600);
 ///
 /// # Failures
 /// A submission that is refused, a job that fails, an export that cannot be written: each is a [`BatchOutcome`] with an
-/// error, and the others go on. A later run continues according to how the submission ended:
+/// error, and the others continue. A later run continues according to how the submission ended:
 ///
 /// | it ended with | a later run |
 /// |---|---|
@@ -182,7 +184,7 @@ impl Batch {
         self
     }
 
-    /// Runs it, while the result is polled: nothing has happened yet when this returns.
+    /// Creates a run of the batch. Nothing happens until the run is polled.
     ///
     /// Submissions are taken one by one as slots become free, so there may be any number of them; an iterator that
     /// blocks blocks the run. They must come from a client of the same server and user. Each key takes some hundred
@@ -198,7 +200,7 @@ impl Batch {
 
     fn check(&self) -> Result<()> {
         if self.in_flight == 0 {
-            return Err(Error::invalid("no job may be in flight, so nothing would ever be done: allow at least 1"));
+            return Err(Error::invalid("max_in_flight is 0, so that no job could be submitted: allow at least 1"));
         }
         self.polling.map_or(Ok(()), |polling| polling.check())
     }
@@ -230,7 +232,7 @@ pub struct BatchOutcome {
 }
 
 impl BatchOutcome {
-    /// Returns the key that the caller gave it.
+    /// Returns the key that the caller gave the submission.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
@@ -242,7 +244,7 @@ impl BatchOutcome {
         self.name.as_deref()
     }
 
-    /// Returns the id of its job, if it has one.
+    /// Returns the id of the job, if there is one.
     #[must_use]
     pub fn job_id(&self) -> Option<&JobId> {
         self.job.as_ref()
@@ -266,7 +268,7 @@ impl BatchOutcome {
         self.error.is_none()
     }
 
-    /// Returns `true` if an earlier run had brought it to this end, so that nothing was left to do.
+    /// Returns `true` if an earlier run had already reached this outcome, so that nothing was left to do.
     #[must_use]
     pub fn resumed(&self) -> bool {
         self.is_resumed

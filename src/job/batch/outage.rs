@@ -13,7 +13,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct OutageRetry {
     limit: Duration,
-    /// A step that ran for longer than this since its last failure is not in the same outage any more.
+    /// The time after which a step that runs without a failure is no longer in the same outage.
     healthy_after: Duration,
     failing_since: Option<Instant>,
     last: Option<Instant>,
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn trouble_that_is_long_over_is_forgotten() {
+    async fn an_outage_that_ended_long_ago_does_not_count() {
         let lost = Error::new(ErrorKind::Interrupted, "lost");
         let mut retry = OutageRetry::new(Duration::from_secs(60)).for_step_that_tolerates(Duration::from_secs(300));
         for _ in 0..3 {
@@ -78,13 +78,13 @@ mod tests {
             tokio::time::advance(Duration::from_secs(3600)).await;
         }
         while retry.waits_after(&lost, "k").await {}
-        // Nor does trouble that goes on for as long as a step bears it make it endless.
+        // An outage as long as the step tolerates by itself does not start the count anew.
         tokio::time::advance(Duration::from_secs(320)).await;
         assert!(!retry.waits_after(&lost, "k").await);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn pauses_grow_to_half_a_minute_until_the_patience_is_over() {
+    async fn pauses_grow_to_half_a_minute_until_the_maximum_outage() {
         let start = Instant::now();
         let mut retry = OutageRetry::new(Duration::from_secs(600));
         let lost = Error::new(ErrorKind::Connect, "lost");
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_will_not_pass_is_not_waited_for() {
+    async fn a_permanent_error_is_not_retried() {
         let start = Instant::now();
         let mut retry = OutageRetry::new(Duration::MAX);
         for kind in [ErrorKind::Rejected, ErrorKind::Authentication, ErrorKind::JobFailed, ErrorKind::Server] {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_server_that_says_when_is_heeded() {
+    async fn the_retry_after_of_the_server_is_respected() {
         let busy = |seconds| Error::new(ErrorKind::Busy, "busy").with_retry_after(Some(Duration::from_secs(seconds)));
         let start = Instant::now();
         let mut retry = OutageRetry::new(Duration::from_secs(600));

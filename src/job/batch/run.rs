@@ -51,7 +51,7 @@ impl BatchRun {
             let formats = context.export_targets.iter().map(|export_target| export_target.format).collect();
             let given = submissions.map(|(key, submit)| (key.into(), submit));
             let known = known.into_iter().map(|(key, entry)| (key, Some(entry))).collect();
-            let tasks = Tasks { given: Some(given), known, formats, left_over: Vec::new() };
+            let tasks = Tasks { given: Some(given), known, formats, unfinished: Vec::new() };
             let outcomes = stream::iter(tasks).map(move |task| task.run(&context)).buffer_unordered(in_flight);
             Ok(outcomes.boxed())
         };
@@ -86,7 +86,7 @@ impl Stream for BatchRun {
                 State::Ended => None,
             };
             if !matches!(next, Some(Ok(_))) {
-                // Whatever is under way stops, and the journal is unlocked.
+                // Dropping the work in flight stops it and unlocks the journal.
                 *state = State::Ended;
             }
             return Poll::Ready(next);
@@ -100,7 +100,7 @@ impl fmt::Debug for BatchRun {
     }
 }
 
-/// Makes everything ready before anything is submitted.
+/// Opens the journal and the directories, before anything is submitted.
 async fn open(batch: Batch) -> Result<(RunContext, Entries)> {
     batch.check()?;
     let opening = move || {
@@ -112,19 +112,20 @@ async fn open(batch: Batch) -> Result<(RunContext, Entries)> {
     opened.map_err(|error| Error::io("opening the journal ended early", &error.into()))?
 }
 
+/// The next thing to do for a key.
 enum Task {
     Given { key: String, submit: Box<Submit>, entry: Option<Entry> },
-    Twice { key: String },
-    LeftOver { key: String, entry: Entry },
+    Duplicate { key: String },
+    Unfinished { key: String, entry: Entry },
 }
 
 impl Task {
     fn run(self, context: &Arc<RunContext>) -> BoxFuture<'static, Result<BatchOutcome>> {
         match self {
             Self::Given { key, submit, entry } => WorkItem::new(context, key, Some(*submit)).run(entry).boxed(),
-            Self::LeftOver { key, entry } => WorkItem::new(context, key, None).run(Some(entry)).boxed(),
-            Self::Twice { key } => {
-                let text = format!("the key {key:?} was given twice in one run: give other work another key");
+            Self::Unfinished { key, entry } => WorkItem::new(context, key, None).run(Some(entry)).boxed(),
+            Self::Duplicate { key } => {
+                let text = format!("the key {key:?} was given twice in one run: use one key for each submission");
                 let outcome = WorkItem::new(context, key, None).outcome(Some(Error::invalid(text)));
                 std::future::ready(Ok(outcome)).boxed()
             }
@@ -135,10 +136,10 @@ impl Task {
 /// The submissions that are given, and then the keys that earlier runs left unfinished.
 struct Tasks<I> {
     given: Option<I>,
-    /// Every key of the journal and of this run. Nothing for those that this run was given.
+    /// Every key of the journal and of this run. `None` for a key that this run has received.
     known: HashMap<String, Option<Entry>>,
     formats: Vec<ExportFormat>,
-    left_over: Vec<(String, Entry)>,
+    unfinished: Vec<(String, Entry)>,
 }
 
 impl<I: Iterator<Item = (String, Submit)>> Iterator for Tasks<I> {
@@ -150,17 +151,17 @@ impl<I: Iterator<Item = (String, Submit)>> Iterator for Tasks<I> {
                 return Some(self.given(key, Box::new(submit)));
             }
             self.given = None;
-            self.left_over = self.left_undone();
+            self.unfinished = self.take_unfinished();
         }
-        let (key, entry) = self.left_over.pop()?;
-        Some(Task::LeftOver { key, entry })
+        let (key, entry) = self.unfinished.pop()?;
+        Some(Task::Unfinished { key, entry })
     }
 }
 
 impl<I> Tasks<I> {
     fn given(&mut self, key: String, submit: Box<Submit>) -> Task {
         match self.known.get_mut(&key) {
-            Some(None) => Task::Twice { key },
+            Some(None) => Task::Duplicate { key },
             Some(entry) => Task::Given { key, submit, entry: entry.take() },
             None => {
                 self.known.insert(key.clone(), None);
@@ -169,11 +170,11 @@ impl<I> Tasks<I> {
         }
     }
 
-    fn left_undone(&mut self) -> Vec<(String, Entry)> {
+    fn take_unfinished(&mut self) -> Vec<(String, Entry)> {
         let known = std::mem::take(&mut self.known).into_iter();
         let known = known.filter_map(|(key, entry)| Some((key, entry?)));
         let mut undone: Vec<_> = known.filter(|(_, entry)| entry.is_unfinished(&self.formats)).collect();
-        // From the last to the first: they are taken from the end.
+        // In descending order, because they are popped from the end.
         undone.sort_by(|(one, _), (other, _)| other.cmp(one));
         undone
     }

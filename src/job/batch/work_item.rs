@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::event::{Entry, Exported, JournalEvent, Stage};
-use super::files::{ExportTarget, PartialFiles, is_there, name_of};
+use super::files::{ExportTarget, PartialFiles, exists_with_length, file_stem};
 use super::journal::Journal;
 use super::outage::OutageRetry;
 use super::{BatchOutcome, ExportFormat};
@@ -32,11 +32,11 @@ pub(super) struct RunContext {
 pub(super) struct WorkItem {
     context: Arc<RunContext>,
     key: String,
-    /// Nothing for work of an earlier run that this one is not given.
+    /// `None` for work of an earlier run whose submission this run did not receive.
     submit: Option<Submit>,
     name: Option<String>,
     job: Option<JobId>,
-    targets: Vec<ExportFile>,
+    export_files: Vec<ExportFile>,
     is_resumed: bool,
 }
 
@@ -44,13 +44,14 @@ pub(super) struct WorkItem {
 struct ExportFile {
     format: ExportFormat,
     file: PathBuf,
-    is_there: bool,
+    is_complete: bool,
 }
 
 /// The reason for which a submission ends early.
 enum StopReason {
-    /// Nothing can be noted any more, which is the end of the run.
+    /// The journal cannot be written, which ends the run.
     Journal(Error),
+    /// This submission failed. The others continue.
     WorkItem(Error),
 }
 
@@ -63,13 +64,13 @@ impl From<Error> for StopReason {
 impl WorkItem {
     pub(super) fn new(context: &Arc<RunContext>, key: String, submit: Option<Submit>) -> Self {
         let context = Arc::clone(context);
-        Self { context, key, submit, name: None, job: None, targets: Vec::new(), is_resumed: false }
+        Self { context, key, submit, name: None, job: None, export_files: Vec::new(), is_resumed: false }
     }
 
-    /// Does what is left to do.
+    /// Does the work that is left.
     ///
     /// # Errors
-    /// When it cannot be noted.
+    /// `Io` if the journal cannot be written.
     pub(super) async fn run(mut self, entry: Option<Entry>) -> Result<BatchOutcome> {
         match self.work(entry).await {
             Ok(()) => Ok(self.outcome(None)),
@@ -78,9 +79,9 @@ impl WorkItem {
         }
     }
 
-    /// Ends without any work.
+    /// Returns the outcome, without doing any work.
     pub(super) fn outcome(self, error: Option<Error>) -> BatchOutcome {
-        let there = self.targets.into_iter().filter(|target| target.is_there);
+        let there = self.export_files.into_iter().filter(|target| target.is_complete);
         BatchOutcome {
             key: self.key,
             name: self.name,
@@ -111,49 +112,49 @@ impl WorkItem {
                 self.name = Some(name);
                 let job = self.attach(id);
                 let done = self.wait_and_export(&job).await;
-                self.or_start_over(done).await
+                self.start_over_if_gone(done).await
             }
             Stage::Finished(id) => {
                 self.name = Some(name);
                 let job = self.attach(id);
                 self.find_exported(&exported).await;
-                self.is_resumed = self.targets.iter().all(|target| target.is_there);
+                self.is_resumed = self.export_files.iter().all(|target| target.is_complete);
                 let done = self.export(&job).await;
-                self.or_start_over(done).await
+                self.start_over_if_gone(done).await
             }
         }
     }
 
-    /// Checks what is given, and works out which files are to be made.
+    /// Checks the key and the submission, and determines the files to export.
     fn check(&mut self) -> Result<()> {
-        let name = name_of(&self.key)?;
+        let name = file_stem(&self.key)?;
         let target = |export_target: &ExportTarget| ExportFile {
             format: export_target.format,
             file: export_target.file(&name),
-            is_there: false,
+            is_complete: false,
         };
-        self.targets = self.context.export_targets.iter().map(target).collect();
+        self.export_files = self.context.export_targets.iter().map(target).collect();
         let Some(submit) = &self.submit else { return Ok(()) };
-        let who = |service: &JobService| (service.base_url().to_owned(), service.transport().user_id().to_owned());
-        if who(submit.service()) == who(&self.context.service) {
+        let identity = |service: &JobService| (service.base_url().to_owned(), service.transport().user_id().to_owned());
+        if identity(submit.service()) == identity(&self.context.service) {
             return Ok(());
         }
         Err(Error::invalid(format!(
-            "the submission {:?} is of another server or user than its batch: make both from one client",
+            "the submission {:?} belongs to another server or user than its batch: create both from the same client",
             self.key
         )))
     }
 
-    /// Finds the files that an earlier run wrote. For work that is not given again, files in another directory count
-    /// too.
+    /// Finds the files that an earlier run wrote. For work whose submission is not given again, files in another
+    /// directory count too.
     async fn find_exported(&mut self, exported: &[Exported]) {
-        for target in &mut self.targets {
+        for target in &mut self.export_files {
             let is_known = |known: &&Exported| known.file == target.file.to_string_lossy();
             let elsewhere = |known: &&Exported| self.submit.is_none() && known.format == target.format;
             let known = exported.iter().filter(is_known).chain(exported.iter().filter(elsewhere));
             for known in known.map(|known| (PathBuf::from(&known.file), known.bytes)).collect::<Vec<_>>() {
-                if is_there(&known.0, known.1).await {
-                    (target.file, target.is_there) = (known.0, true);
+                if exists_with_length(&known.0, known.1).await {
+                    (target.file, target.is_complete) = (known.0, true);
                     break;
                 }
             }
@@ -164,26 +165,26 @@ impl WorkItem {
         self.context.retry_failed && self.submit.is_some()
     }
 
-    /// Begins again if the job of an earlier run is gone and that is wished.
-    async fn or_start_over(&mut self, done: Result<(), StopReason>) -> Result<(), StopReason> {
+    /// Submits the work again if the job of an earlier run no longer exists and the caller asked for retries.
+    async fn start_over_if_gone(&mut self, done: Result<(), StopReason>) -> Result<(), StopReason> {
         match done {
             Err(StopReason::WorkItem(error)) if is_gone(&error) && self.starts_over() => self.start().await,
             done => done,
         }
     }
 
-    /// Everything, from a new name on.
+    /// Does all the work, under a new name.
     async fn start(&mut self) -> Result<(), StopReason> {
         let Some(mut submit) = self.submit.clone() else { return Err(self.submission_needed().into()) };
         let name = submit.choose_name()?;
         (self.name, self.job) = (Some(name.clone()), None);
-        self.targets.iter_mut().for_each(|target| target.is_there = false);
-        self.note(JournalEvent::Submitting { name: name.clone() }).await?;
+        self.export_files.iter_mut().for_each(|target| target.is_complete = false);
+        self.record(JournalEvent::Submitting { name: name.clone() }).await?;
         let job = self.submit(submit, name, false).await?;
         self.wait_and_export(&job).await
     }
 
-    /// The job that an earlier run may have submitted.
+    /// Returns the job that an earlier run may have submitted, or submits it.
     async fn settle(&mut self) -> Result<Job, StopReason> {
         let name = self.name.clone().unwrap_or_default();
         if let Some(submit) = self.submit.clone() {
@@ -203,42 +204,42 @@ impl WorkItem {
     fn submission_needed(&self) -> Error {
         let name = self.name.as_deref().unwrap_or_default();
         let text = format!(
-            "an earlier run was about to submit {:?} as {name:?}, and the server has no such job: give its submission \
-             again to have it done",
+            "an earlier run was about to submit {:?} as {name:?}, and the server has no job of that name: give its \
+             submission again to run it",
             self.key
         );
         Error::new(ErrorKind::JobNotFound, text).with_job_name(name)
     }
 
-    async fn submit(&mut self, submit: Submit, name: String, mut may_be_there: bool) -> Result<Job, StopReason> {
+    async fn submit(&mut self, submit: Submit, name: String, mut may_exist: bool) -> Result<Job, StopReason> {
         let mut retry = OutageRetry::new(self.context.max_outage);
         let error = loop {
-            match submit.clone().run_as(name.clone(), may_be_there).await {
+            match submit.clone().run_as(name.clone(), may_exist).await {
                 Ok(job) => return self.submitted(job).await,
                 Err(error) if may_be_in_progress(&error) => return self.watch_for_job(&submit, &name, error).await,
                 Err(error) => {
-                    may_be_there |= !certainly_created_no_job(&error);
+                    may_exist |= !certainly_created_no_job(&error);
                     if !retry.waits_after(&error, &self.key).await {
                         break error;
                     }
                 }
             }
         };
-        if !may_be_there {
-            // Not the text: what a server says of a request may repeat it.
-            self.note(JournalEvent::Refused { kind: format!("{:?}", error.kind()) }).await?;
+        if !may_exist {
+            // The text is left out, because the message of a server may repeat the request.
+            self.record(JournalEvent::Refused { kind: format!("{:?}", error.kind()) }).await?;
         }
         Err(error.into())
     }
 
-    /// Looks for a job that its server may still be about to make. In this run it is not sent again.
+    /// Looks for a job that the server may still be creating. This run does not submit it again.
     async fn watch_for_job(&mut self, submit: &Submit, name: &str, error: Error) -> Result<Job, StopReason> {
         let mut retry = OutageRetry::new(self.context.max_outage);
         while retry.waits_after(&error, &self.key).await {
             match self.context.service.find_job(name).await {
                 Ok(Some(job)) => return self.submitted(submit.attached_to(job.id().clone())).await,
                 Ok(None) => {}
-                Err(error) => tracing::warn!(key = self.key, %error, "the list of jobs could not be asked"),
+                Err(error) => tracing::warn!(key = self.key, %error, "cannot list the jobs"),
             }
         }
         Err(error.into())
@@ -246,7 +247,7 @@ impl WorkItem {
 
     async fn submitted(&mut self, job: Job) -> Result<Job, StopReason> {
         self.job = Some(job.id().clone());
-        self.note(JournalEvent::Submitted { job: job.id().clone() }).await?;
+        self.record(JournalEvent::Submitted { job: job.id().clone() }).await?;
         Ok(job)
     }
 
@@ -262,13 +263,13 @@ impl WorkItem {
         match self.wait(job).await {
             Ok(done) => {
                 let status = done.info().status.to_string();
-                self.note(JournalEvent::Finished { status }).await?;
+                self.record(JournalEvent::Finished { status }).await?;
                 self.export(job).await
             }
             Err(error) => {
                 if error.kind() == ErrorKind::JobFailed {
-                    let text = self.what_failed(&error, job.id());
-                    self.note(JournalEvent::Failed { kind: format!("{:?}", error.kind()), text }).await?;
+                    let text = self.failure_text(&error, job.id());
+                    self.record(JournalEvent::Failed { kind: format!("{:?}", error.kind()), text }).await?;
                 }
                 Err(error.into())
             }
@@ -277,7 +278,7 @@ impl WorkItem {
 
     /// Returns the text that the journal records of a failure. A server may repeat a password, which only a submission
     /// knows.
-    fn what_failed(&self, error: &Error, id: &JobId) -> String {
+    fn failure_text(&self, error: &Error, id: &JobId) -> String {
         match self.submit {
             Some(_) => error.to_string(),
             None => format!("job {id} failed in an earlier run; the server tells why"),
@@ -289,7 +290,7 @@ impl WorkItem {
         timeout(deadline, self.wait_on(job)).await.unwrap_or_else(|_| {
             let id = job.id();
             let text =
-                format!("job {id} did not end within {deadline:?}, and still runs as far as is known: run again");
+                format!("job {id} did not end within {deadline:?} and may still be running: run the batch again");
             Err(Error::new(ErrorKind::Deadline, text).with_job(id))
         })
     }
@@ -305,17 +306,17 @@ impl WorkItem {
         }
     }
 
-    /// Makes the files that are not there.
+    /// Exports the files that do not exist yet.
     async fn export(&mut self, job: &Job) -> Result<(), StopReason> {
-        for index in 0..self.targets.len() {
-            let ExportFile { format, file, is_there } = &self.targets[index];
-            if *is_there {
+        for index in 0..self.export_files.len() {
+            let ExportFile { format, file, is_complete } = &self.export_files[index];
+            if *is_complete {
                 continue;
             }
             let bytes = self.write(job, *format, file).await?;
             let (format, file) = (*format, file.to_string_lossy().into_owned());
-            self.note(JournalEvent::Exported { format, file, bytes }).await?;
-            self.targets[index].is_there = true;
+            self.record(JournalEvent::Exported { format, file, bytes }).await?;
+            self.export_files[index].is_complete = true;
         }
         Ok(())
     }
@@ -331,8 +332,8 @@ impl WorkItem {
         }
     }
 
-    async fn note(&self, event: JournalEvent) -> Result<(), StopReason> {
-        self.context.journal.note(&self.key, event).await.map_err(StopReason::Journal)
+    async fn record(&self, event: JournalEvent) -> Result<(), StopReason> {
+        self.context.journal.record(&self.key, event).await.map_err(StopReason::Journal)
     }
 }
 
@@ -358,7 +359,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_submission_that_its_server_may_be_at_is_told_from_one_that_was_cut_off() {
+    fn a_submission_in_progress_is_distinguished_from_one_that_was_interrupted() {
         let unknown = |cause| Error::new(cause, "lost").into_submit_unknown("?".to_owned());
         assert!(may_be_in_progress(&unknown(ErrorKind::Timeout)));
         assert!(may_be_in_progress(&unknown(ErrorKind::Protocol)));
@@ -369,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_surely_made_no_job_is_noted_as_refused() {
+    fn only_a_submission_that_certainly_created_no_job_is_recorded_as_refused() {
         for kind in [ErrorKind::SubmitUnknown, ErrorKind::Timeout, ErrorKind::Interrupted, ErrorKind::Server] {
             assert!(!certainly_created_no_job(&Error::new(kind, "?")), "{kind}");
         }

@@ -1,4 +1,4 @@
-//! The thread that writes a journal: all lines that wait go to disk together, and each is answered when it is there.
+//! The thread that writes a journal: all queued lines are written to disk together, and then each caller is notified.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -9,9 +9,9 @@ use tokio::sync::oneshot;
 
 use crate::{Error, Result};
 
-/// A file to which bytes are added, durably.
+/// A file to which bytes are appended durably.
 pub(super) trait Durable: Send + 'static {
-    /// Returns when the bytes would outlast a power cut.
+    /// Appends the bytes, and returns when they would survive a power failure.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 }
 
@@ -22,63 +22,64 @@ impl Durable for File {
     }
 }
 
-/// Writes to a file that it holds open, and with it the lock, until it is dropped.
+/// A writer that keeps the file open and locked until it is dropped.
 #[derive(Debug)]
 pub(super) struct Writer {
     lines: Option<Sender<QueuedWrite>>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// A line to write, and the channel that reports its result.
 struct QueuedWrite {
     line: Vec<u8>,
     written: oneshot::Sender<Result<()>>,
 }
 
 impl Writer {
-    /// `name` is what errors call the file.
+    /// Starts the thread. Errors refer to the file by `name`.
     pub(super) fn start(file: impl Durable, name: String) -> Result<Self> {
         let (lines, waiting) = channel();
         let thread = thread::Builder::new()
             .name("sqlflow-journal".to_owned())
-            .spawn(move || write_what_waits(file, &name, &waiting))
+            .spawn(move || write_groups(file, &name, &waiting))
             .map_err(|error| Error::io("cannot start the thread that writes the journal", &error))?;
         Ok(Self { lines: Some(lines), thread: Some(thread) })
     }
 
-    /// Returns when the line is on disk. It is written too when this is dropped before.
+    /// Appends a line, and returns when it is on disk. The line is written even if the future is dropped before that.
     ///
     /// # Errors
-    /// Once a line could not be written, for that one and for every later one.
+    /// `Io` if the line or an earlier one could not be written.
     pub(super) async fn append(&self, line: Vec<u8>) -> Result<()> {
-        let (written, answer) = oneshot::channel();
+        let (written, response) = oneshot::channel();
         let sent = self.lines.as_ref().is_some_and(|lines| lines.send(QueuedWrite { line, written }).is_ok());
-        let ended = || Error::io("the journal", &io::Error::other("the thread that writes it has ended"));
-        if sent { answer.await.map_err(|_| ended())? } else { Err(ended()) }
+        let ended = || Error::io("cannot write the journal", &io::Error::other("the thread that writes it has ended"));
+        if sent { response.await.map_err(|_| ended())? } else { Err(ended()) }
     }
 }
 
-/// Waits for the thread, for as long as one write takes: after that the lock is free.
+/// Waits for the thread, for at most the duration of one write, so that the lock is free afterwards.
 impl Drop for Writer {
     fn drop(&mut self) {
         self.lines = None;
         if let Some(thread) = self.thread.take() {
-            // One that panicked has let go of the file too.
+            // A thread that panicked has closed the file too.
             let _ended = thread.join();
         }
     }
 }
 
-fn write_what_waits(mut file: impl Durable, name: &str, waiting: &Receiver<QueuedWrite>) {
+fn write_groups(mut file: impl Durable, name: &str, waiting: &Receiver<QueuedWrite>) {
     let mut outcome = Ok(());
     while let Ok(first) = waiting.recv() {
         let group: Vec<_> = std::iter::once(first).chain(waiting.try_iter()).collect();
         if outcome.is_ok() {
             let bytes: Vec<u8> = group.iter().flat_map(|waiting| &waiting.line).copied().collect();
-            // After a failed sync nobody knows what is on disk, so this is the end.
+            // After a failed sync the contents of the disk are unknown, so nothing more is written.
             outcome = file.append(&bytes).map_err(|error| Error::io(format_args!("cannot write {name}"), &error));
         }
         for waiting in group {
-            // One that was dropped does not want to know.
+            // A caller that was dropped does not need the result.
             let _dropped = waiting.written.send(outcome.clone());
         }
     }
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
     use crate::ErrorKind;
 
-    /// Keeps what is written at once, each time when it is told to, until it fails.
+    /// A disk that records each write, and completes it when the test sends its result.
     struct Disk {
         writes: Arc<Mutex<Vec<String>>>,
         go: Receiver<io::Result<()>>,
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_that_come_while_one_is_synced_share_the_next_sync_in_their_order() {
+    async fn lines_queued_during_a_sync_share_the_next_one_in_order() {
         let (go, wait) = channel();
         let writes = Arc::new(Mutex::new(Vec::new()));
         let journal = Writer::start(Disk { writes: Arc::clone(&writes), go: wait }, "j".into()).unwrap();
@@ -116,7 +117,7 @@ mod tests {
             while writes.lock().unwrap().is_empty() {
                 tokio::task::yield_now().await;
             }
-            // The first is being synced, and by now the others wait.
+            // The first line is being synced, and the others are queued by now.
             go.send(Ok(())).unwrap();
             go.send(Ok(())).unwrap();
         };
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_one_line_that_failed_nothing_more_is_written() {
+    async fn after_a_failed_write_nothing_more_is_written() {
         let (go, wait) = channel();
         let writes = Arc::new(Mutex::new(Vec::new()));
         let journal = Writer::start(Disk { writes: Arc::clone(&writes), go: wait }, "a.journal".into()).unwrap();
