@@ -9,7 +9,7 @@ use super::ExportFormat;
 use crate::JobId;
 use crate::job::JobService;
 
-/// The beginning of every journal, so that no other file is taken for one.
+/// The beginning of every journal, so that no other file is mistaken for one.
 pub(super) const BEGINNING: &[u8] = br#"{"journal":"sqlflow-client","#;
 const JOURNAL: &str = "sqlflow-client";
 const VERSION: u32 = 1;

@@ -28,7 +28,8 @@ pub enum ExportFormat {
     Graphml,
 }
 
-/// The maximum length of a file name. It leaves room, on common file systems, for the additions while the file is written.
+/// The maximum length of a file name. On common file systems it leaves room for the additions while the file is
+/// written.
 const MAX_NAME_BYTES: usize = 200;
 /// The length of the random part in the name of a partial file, `.name.a1B2c3.part`.
 const RANDOM_SUFFIX_BYTES: usize = ".a1B2c3".len();
@@ -83,8 +84,8 @@ pub(super) fn file_stem(key: &str) -> Result<String> {
         0 => Err(Error::invalid("the key is empty: give a key, because files are named after it")),
         1..=MAX_NAME_BYTES => Ok(name),
         length => Err(Error::invalid(format!(
-            "the key that begins with {:?} is too long: as a file name it has {length} bytes, and at most {MAX_NAME_BYTES} are \
-             allowed",
+            "the key that begins with {:?} is too long: as a file name it has {length} bytes, and at most \
+             {MAX_NAME_BYTES} are allowed",
             key.chars().take(40).collect::<String>()
         ))),
     }

@@ -33,7 +33,7 @@ const MAX_OUTAGE: Duration = Duration::from_secs(600);
 /// - **Nothing is submitted twice.** The name of a job is on disk before its submission is sent. If the journal does
 ///   not say what became of a submission, the server is asked for a job of that name, and only if there is none is the
 ///   submission sent again, under the same name.
-/// - **Nothing is lost.** Everything that the journal does not record as finished is taken up again: jobs are attached
+/// - **Nothing is lost.** Everything that the journal does not record as finished is continued: jobs are attached
 ///   to, waited for and exported. This includes submissions of earlier runs that a later run is not given.
 /// - **Exports are complete or absent.** A file that is missing, or whose length is not the recorded one, is exported
 ///   again. Nothing else is.
@@ -77,8 +77,8 @@ const MAX_OUTAGE: Duration = Duration::from_secs(600);
 /// | all files | checks whether the files exist |
 /// | no job: refused, server not reached, invalid input | submits it, under a new name |
 /// | [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown), a failure of the server at the submission, or a refusal after either | finds out whether there is a job, and if not submits it, under the same name |
-/// | [`JobFailed`](crate::ErrorKind::JobFailed) | reports it again, unless told to [retry](Batch::retry_failed) |
-/// | [`JobNotFound`](crate::ErrorKind::JobNotFound) with the id of a job | asks again, and fails as before, unless told to [retry](Batch::retry_failed) |
+/// | [`JobFailed`](crate::ErrorKind::JobFailed) | reports it again, unless [`retry_failed`](Batch::retry_failed) is set |
+/// | [`JobNotFound`](crate::ErrorKind::JobNotFound) with the id of a job | asks again, and fails as before, unless [`retry_failed`](Batch::retry_failed) is set |
 /// | `JobNotFound` without one, because its submission was not given | submits it when it is given |
 /// | anything else | continues with the job |
 ///
