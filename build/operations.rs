@@ -32,14 +32,14 @@ fn constant(operation: &OperationSpec) -> TokenStream {
     let (id, method, path) = (operation.id(), operation.method.to_uppercase(), operation.path);
     let (generated, multipart) = (operation.has_method(), operation.is_multipart());
     let (user_id, token) = (operation.is_authenticated(), operation.takes_token());
-    let (answers_with_file, repeatable) = (operation.returns_file(), operation.is_repeatable());
-    let answers_with_secret = path.starts_with("/user/");
+    let (returns_file, repeatable) = (operation.returns_file(), operation.is_repeatable());
+    let returns_secret = path.starts_with("/user/");
     quote! {
         #(#docs)*
         pub const #name: Operation = Operation {
             id: #id, method: #method, path: #path, generated: #generated, multipart: #multipart,
             user_id: #user_id, token: #token,
-            answers_with_file: #answers_with_file, answers_with_secret: #answers_with_secret,
+            returns_file: #returns_file, returns_secret: #returns_secret,
             repeatable: #repeatable,
         };
     }

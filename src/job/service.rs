@@ -73,10 +73,8 @@ impl JobService {
     }
 
     pub(crate) async fn jobs(&self) -> Result<JobList> {
-        let form = types::DisplayUserJobsSummaryRequest::new();
-        let attempts = self.transport().attempts();
-        let response = self.request::<JobList>(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await?;
-        let (mut jobs, warnings) = response.into_data_and_warnings()?;
+        let list = self.request_list::<JobList>(self.transport().attempts()).await?;
+        let (mut jobs, warnings) = list.into_data_and_warnings()?;
         jobs.warnings = warnings;
         Ok(jobs)
     }
@@ -101,9 +99,13 @@ impl JobService {
 
     /// Lists the jobs as an index, which can be searched without parsing every job.
     async fn list_index(&self, attempts: Attempts) -> Result<JobIndex> {
+        self.request_list::<JobIndex>(attempts).await?.into_data()
+    }
+
+    /// Requests the list of all jobs of the user, to be read as `T`.
+    async fn request_list<T: DeserializeOwned + Send>(&self, attempts: Attempts) -> Result<ResponseValue<Envelope<T>>> {
         let form = types::DisplayUserJobsSummaryRequest::new();
-        let envelope = self.request::<JobIndex>(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await?;
-        envelope.into_data()
+        self.request(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await
     }
 
     /// Sends a request and reads the envelope of its response.

@@ -41,7 +41,7 @@ pub(crate) enum BodyMode {
 
 impl BodyMode {
     fn of(operation: &Operation) -> Self {
-        if operation.answers_with_file { Self::Stream } else { Self::Buffered }
+        if operation.returns_file { Self::Stream } else { Self::Buffered }
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) async fn receive(
     // The transport has to know failures that another attempt may mend, and the caller of an operation that returns a
     // file does not look for an envelope.
     let is_refused = response.head.as_ref().is_some_and(|head| head.code == 401 || head.is_busy());
-    if is_refused || operation.answers_with_file { response.without_failure().await } else { Ok(response) }
+    if is_refused || operation.returns_file { response.without_failure().await } else { Ok(response) }
 }
 
 /// Reads the head of a body that is a short envelope. A body that is long, or not a JSON object, is not read further
@@ -86,7 +86,7 @@ impl Response {
             return Err(Error::new(ErrorKind::Protocol, text));
         }
         let is_object = beginning.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']));
-        if is_object && self.operation.answers_with_file {
+        if is_object && self.operation.returns_file {
             let error =
                 Error::new(ErrorKind::Protocol, "the response is JSON without an error in it, but a file was expected");
             return Err(self.head.iter().fold(error, |error, head| error.with_code(head.code)));
@@ -136,7 +136,7 @@ impl Response {
         let body = self.bytes().await?;
         let text = skip_bom_and_whitespace(&body);
         let mut value: T = serde_json::from_slice(text).map_err(|error| {
-            let error = if operation.answers_with_secret {
+            let error = if operation.returns_secret {
                 failure::of_secret_json(&error)
             } else {
                 failure::of_json(&error, &secrets.redact(&String::from_utf8_lossy(text)))

@@ -35,9 +35,9 @@ pub struct Operation {
     /// `true` if the client adds a token to the request.
     pub token: bool,
     /// `true` if the response is a file. If there is no file, the response is an envelope instead.
-    pub answers_with_file: bool,
+    pub returns_file: bool,
     /// `true` if the response contains a secret, so that no error may show any part of it.
-    pub answers_with_secret: bool,
+    pub returns_secret: bool,
     /// `true` if sending the request twice has the same effect as sending it once, so that the client may retry it
     /// even when the server may have executed it.
     pub repeatable: bool,

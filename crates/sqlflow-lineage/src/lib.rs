@@ -137,7 +137,7 @@ use self::names::NameIndex;
 /// count in whatever way the document gives them (by the place of the object in a tree, by its own fields, or by a
 /// qualified name), and `DEFAULT` is the same as none.
 ///
-/// What describes the document and not the SQL does not count: the envelope, mode, summary, errors, vendor, graph
+/// Parts that describe the document and not the SQL do not count: the envelope, mode, summary, errors, vendor, graph
 /// section, names of servers, what a user interface shows or hides, the types of processes (flat documents have none),
 /// the order of records, the spelling of the record set column and of `system`, and the names that relationships repeat
 /// for endpoints whose ids resolve.

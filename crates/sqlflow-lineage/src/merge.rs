@@ -61,8 +61,8 @@ impl Lineage {
     /// [unresolved](Self::unresolved) stays unresolved.
     ///
     /// The errors, warnings and unknown fields of all lineages are kept. The mode is `summary` if one lineage is a summary.
-    /// What describes only one document (summary, graph, job, code, job id, session id, creator, text after the JSON) is
-    /// dropped. A single lineage is returned as it is.
+    /// Parts that describe only one document (summary, graph, job, code, job id, session id, creator, text after the
+    /// JSON) are dropped. A single lineage is returned as it is.
     ///
     /// ```
     /// use sqlflow_lineage::Lineage;
