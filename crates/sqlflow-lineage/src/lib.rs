@@ -74,6 +74,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod coverage;
 mod diagram;
 mod diff;
 mod equal;
@@ -99,6 +100,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer};
 
+pub use self::coverage::Coverage;
 pub use self::diagram::{Diagram, Edge};
 pub use self::diff::{Changes, Diff};
 pub use self::error::{Candidate, LookupError, ReadError, ReadErrorKind, TextPosition};

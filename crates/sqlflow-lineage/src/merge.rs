@@ -60,7 +60,9 @@ impl Lineage {
     /// ids of later ones that are taken become new numbers, wherever they are referred to. An endpoint that was
     /// [unresolved](Self::unresolved) stays unresolved.
     ///
-    /// The errors, warnings and unknown fields of all lineages are kept. The mode is `summary` if one lineage is a summary.
+    /// The errors, warnings and unknown fields of all lineages are kept. The mode is `summary` if one lineage is a summary,
+    /// or else `ignoreRecordSet` if one lineage lacks its record sets. The [coverage](Self::coverage) of each relation type is
+    /// the worst of all lineages.
     /// Parts that describe only one document (summary, graph, job, code, job id, session id, creator, text after the
     /// JSON) are dropped. A single lineage is returned as it is.
     ///
@@ -531,6 +533,7 @@ impl Merger {
             push(&mut self.model.diagnostics, diagnostic, "errors")?;
         }
         let vendor = self.text(input, source.vendor)?;
+        self.model.requested.add_part(source);
         let model = &mut self.model;
         model.vendor = model.vendor.or(vendor);
         if mode_rank(source.mode.as_ref()) > mode_rank(model.mode.as_ref()) {
@@ -607,7 +610,8 @@ fn after(first: u32, span: Span) -> Span {
 
 fn mode_rank(mode: Option<&Mode>) -> u8 {
     match mode {
-        Some(Mode::Summary) => 3,
+        Some(Mode::Summary) => 4,
+        Some(Mode::IgnoreRecordSet) => 3,
         Some(Mode::Global) => 2,
         Some(Mode::Other(_)) => 1,
         None => 0,

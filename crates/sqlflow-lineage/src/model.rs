@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 pub(super) use self::arena::{ArenaFull, NONE, Span, index_of_next, indices, push};
 pub(super) use self::extras::Extras;
 pub(super) use self::flags::{Flag, Flags};
+use super::coverage::RequestedTypes;
 use super::intern::{Symbol, Texts};
 use super::kinds::Mode;
 
@@ -231,6 +232,8 @@ pub(super) struct Model {
     pub(super) diagnostics: Vec<RawDiagnostic>,
     pub(super) summary: Option<RawSummary>,
     pub(super) mode: Option<Mode>,
+    /// The relation types that were requested from the server.
+    pub(super) requested: RequestedTypes,
     pub(super) vendor: Symbol,
     pub(super) created_by: Symbol,
     pub(super) job_id: Symbol,
