@@ -32,6 +32,12 @@ open_enum! {
     impl From, Display, Serialize, Deserialize;
 }
 
+impl From<&Self> for RelationType {
+    fn from(kind: &Self) -> Self {
+        kind.clone()
+    }
+}
+
 impl RelationType {
     /// The types of relationships along which a value flows from the source to the target: `fdd`, `fda` and `fdc`.
     pub const VALUE_FLOWS: [Self; 3] = [Self::Fdd, Self::Fda, Self::Fdc];

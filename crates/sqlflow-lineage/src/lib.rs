@@ -104,7 +104,7 @@ pub use self::coverage::Coverage;
 pub use self::diagram::{Diagram, Edge};
 pub use self::diff::{Changes, Diff};
 pub use self::error::{Candidate, LookupError, ReadError, ReadErrorKind, TextPosition};
-pub use self::graph::{ColumnFlow, Impact, ObjectFlow, Path, Paths, Trace, Traced, Vertex};
+pub use self::graph::{ColumnFlow, Impact, ObjectFlow, Path, Paths, Resolution, Trace, Traced, Vertex};
 pub use self::kinds::{ClauseType, EffectType, Mode, ObjectKind, RelationType};
 pub use self::merge::MergeError;
 pub use self::openlineage::OpenLineage;
@@ -114,7 +114,7 @@ pub use self::view::{
     Server, Summary, Transform,
 };
 
-use self::graph::{Ids, Index};
+use self::graph::{Ids, Index, NamedEndpoints};
 use self::model::Model;
 use self::names::NameIndex;
 
@@ -152,6 +152,7 @@ pub struct Lineage {
 struct LineageInner {
     model: Model,
     ids: OnceLock<Ids>,
+    named_endpoints: OnceLock<NamedEndpoints>,
     index: OnceLock<Index>,
     names: OnceLock<NameIndex>,
 }
@@ -161,8 +162,12 @@ impl LineageInner {
         self.ids.get_or_init(|| Ids::new(&self.model))
     }
 
+    fn named_endpoints(&self) -> &NamedEndpoints {
+        self.named_endpoints.get_or_init(|| NamedEndpoints::new(&self.model, self.ids()))
+    }
+
     fn index(&self) -> &Index {
-        self.index.get_or_init(|| Index::new(&self.model, self.ids()))
+        self.index.get_or_init(|| Index::new(self))
     }
 
     fn names(&self) -> &NameIndex {
@@ -176,6 +181,7 @@ impl Lineage {
             inner: Arc::new(LineageInner {
                 model,
                 ids: OnceLock::new(),
+                named_endpoints: OnceLock::new(),
                 index: OnceLock::new(),
                 names: OnceLock::new(),
             }),

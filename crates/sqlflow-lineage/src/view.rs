@@ -64,6 +64,7 @@ pub(super) use self::column::is_record_set;
 pub use self::coordinate::Coordinate;
 pub use self::diagnostic::Diagnostic;
 pub use self::endpoint::Endpoint;
+pub(super) use self::endpoint::endpoints;
 pub use self::object::Object;
 pub(super) use self::object::{is_intermediate, is_routine};
 pub use self::process::Process;

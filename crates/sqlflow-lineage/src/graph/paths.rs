@@ -89,7 +89,8 @@ pub struct Paths<T> {
 }
 
 impl<T: Copy + Eq + Hash> Paths<T> {
-    pub(super) fn new(graph: TraceGraph<T>, direction: Direction) -> Self {
+    /// Creates the paths of a graph; what comes with each item only tells items apart.
+    pub(super) fn new<N>(graph: TraceGraph<(T, N)>, direction: Direction) -> Self {
         let TraceGraph { items, mut next, .. } = graph;
         for next in &mut next {
             next.sort_unstable();
@@ -101,6 +102,7 @@ impl<T: Copy + Eq + Hash> Paths<T> {
             *start = true;
             current.push((0, 0));
         }
+        let items: Vec<T> = items.into_iter().map(|(item, _)| item).collect();
         let components = Components::new(&next);
         let (sinks, has_cycles) = (components.sinks(), components.has_cycles());
         Self { items, next, sinks, direction, current, is_on_current, has_cycles }

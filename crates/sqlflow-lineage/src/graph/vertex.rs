@@ -17,10 +17,12 @@ pub enum Vertex<'a> {
 }
 
 impl<'a> Vertex<'a> {
-    pub(crate) fn new(inner: &'a LineageInner, node: Node) -> Self {
+    /// Returns the vertex of a node, which a process is not.
+    pub(crate) fn new(inner: &'a LineageInner, node: Node) -> Option<Self> {
         match node {
-            Node::Column(at) => Self::Column(Column::new(inner, at)),
-            Node::Object(at) => Self::Object(Object::new(inner, at)),
+            Node::Column(at) => Some(Self::Column(Column::new(inner, at))),
+            Node::Object(at) => Some(Self::Object(Object::new(inner, at))),
+            Node::Process(_) => None,
         }
     }
 

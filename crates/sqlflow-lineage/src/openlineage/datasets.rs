@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::EXPRESSIBLE_TYPES;
 use super::namespace::{namespace, server_name};
+use crate::graph::Node;
 use crate::graph::walk::{Hop, WalkRules, is_stored, nodes_of_object};
-use crate::graph::{Node, node_of};
 use crate::kinds::{EffectType, RelationType};
 use crate::model::{EndpointRole, indices};
 use crate::names::{NamePart, object_parts};
@@ -140,10 +140,10 @@ fn accessed_by_relationships(inner: &LineageInner) -> AccessedObjects {
             continue;
         }
         for (at, end) in relationship.endpoints.indices().zip(relationship.endpoints.of(&model.endpoints)) {
-            let object = match node_of(model, inner.ids(), at, end) {
+            let object = match inner.node_of(at, end) {
                 Some(Node::Column(column)) => Column::new(inner, column).object().at,
                 Some(Node::Object(object)) => object,
-                None => continue,
+                Some(Node::Process(_)) | None => continue,
             };
             if !is_stored(inner, object) {
                 continue;

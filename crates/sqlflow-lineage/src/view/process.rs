@@ -79,6 +79,16 @@ impl<'a> Process<'a> {
     }
 }
 
+/// Written as its name, or as its id if it has no name.
+impl fmt::Display for Process<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            "" => write!(f, "process {}", self.id()),
+            name => f.pad(name),
+        }
+    }
+}
+
 impl fmt::Debug for Process<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Process({:?}, id {:?})", self.name(), self.id())
