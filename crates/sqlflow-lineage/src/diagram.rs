@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 
-use super::graph::walk::{HopAttributes, StopAt, WalkRules};
+use super::graph::walk::{ForeignKeys, HopAttributes, StopAt, WalkRules};
 use super::graph::{Direction, Node, Trace, Traced, Vertex};
 use super::kinds::{EffectType, RelationType};
 use super::model::indices;
@@ -60,6 +60,17 @@ pub struct Diagram<'a> {
     by_object: bool,
 }
 
+/// Written as `source → target (relation, effect)`, with qualified names.
+impl fmt::Display for Edge<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} → {} ({}", self.source, self.target, self.relation)?;
+        if let Some(effect) = &self.effect {
+            write!(f, ", {effect}")?;
+        }
+        f.write_str(")")
+    }
+}
+
 #[derive(Clone)]
 enum DiagramSelection<'a> {
     Everything,
@@ -80,7 +91,7 @@ enum DiagramSelection<'a> {
 /// assert_eq!(edges[0].relation, RelationType::Fdd);
 /// # Ok::<(), sqlflow_lineage::ReadError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Edge<'a> {
     /// The vertex that the flow comes from.
@@ -192,7 +203,7 @@ impl<'a> Diagram<'a> {
     /// Shows foreign keys that the document reports as flows (`fdd` with the effect `foreign_key`). No value flows along
     /// them, so they are left out otherwise.
     pub fn with_foreign_keys(mut self) -> Self {
-        self.rules.follows_foreign_keys = true;
+        self.rules.foreign_keys = ForeignKeys::Followed;
         self
     }
 

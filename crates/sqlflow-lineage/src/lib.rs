@@ -89,6 +89,7 @@ mod model;
 mod names;
 mod open_enum;
 mod openlineage;
+mod owned;
 mod read;
 mod view;
 mod write;
@@ -108,6 +109,10 @@ pub use self::graph::{ColumnFlow, Impact, ObjectFlow, Path, Paths, Resolution, T
 pub use self::kinds::{ClauseType, EffectType, Mode, ObjectKind, RelationType};
 pub use self::merge::MergeError;
 pub use self::openlineage::OpenLineage;
+pub use self::owned::{
+    OwnedColumnFlow, OwnedCoordinate, OwnedDiagnostic, OwnedEdge, OwnedImpact, OwnedObjectFlow, OwnedRelationship,
+    OwnedStatement, OwnedVertex,
+};
 pub use self::read::Reader;
 pub use self::view::{
     Argument, BusiestTable, Column, Coordinate, Diagnostic, Endpoint, EndpointRole, Object, Process, Relationship,

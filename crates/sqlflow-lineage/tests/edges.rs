@@ -1,11 +1,12 @@
 //! The edges that questions follow: none that is there is missed, and none that is not there is invented. Every document
 //! is read in each of the layouts.
 
+#[allow(dead_code, reason = "each test program uses a part")]
 mod layouts;
 
 use serde_json::{Value, json};
 use sqlflow_lineage::RelationType::{Er, Fdd, Fdr};
-use sqlflow_lineage::{Diagram, EffectType, Lineage, RelationType, Resolution, Vertex};
+use sqlflow_lineage::{Diagram, EffectType, Lineage, RelationType, Relationship, Resolution, Vertex};
 
 use self::layouts::{SmallModel, end};
 
@@ -271,7 +272,7 @@ fn renames_swaps_and_the_conditions_of_a_merge_are_known_effects() {
             .object("table", "b", "B", &["X"])
             .edge("fdd", text, "a.X", "b.X");
         for (layout, lineage) in model.lineages() {
-            assert_eq!(lineage.column_flows()[0].effects(), [effect.clone()], "{layout}");
+            assert_eq!(lineage.column_flows()[0].effects(), std::slice::from_ref(&effect), "{layout}");
         }
     }
 }
@@ -444,7 +445,7 @@ fn a_foreign_key_is_no_flow_unless_it_is_asked_for() {
         assert_eq!(names(lineage.object_flows()), ["ORDERS → V"], "{layout}");
         assert_eq!(upstream(&lineage, "v.customer_id"), ["ORDERS.CUSTOMER_ID"], "{layout}");
         assert_eq!(csv(&lineage.diagram()).len(), 1, "{layout}");
-        assert_eq!(lineage.relationships().filter(|it| it.is_foreign_key()).count(), 1, "{layout}");
+        assert_eq!(lineage.relationships().filter(Relationship::is_foreign_key).count(), 1, "{layout}");
 
         let all = lineage.all_column_flows();
         assert_eq!(names(&all), ["CUSTOMERS.ID → ORDERS.CUSTOMER_ID", "ORDERS.CUSTOMER_ID → V.CUSTOMER_ID"]);

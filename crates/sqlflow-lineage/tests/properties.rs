@@ -63,6 +63,9 @@ struct RandomRelationship {
     process: Option<Index>,
 }
 
+/// The id of the object of a column, the name of that object, and that of the column.
+type ColumnNames<'m> = (String, &'m str, &'m str);
+
 #[derive(Clone, Debug)]
 struct RandomModel {
     objects: Vec<RandomObject>,
@@ -175,7 +178,7 @@ impl RandomModel {
     }
 
     /// Returns the id of each object and column, with the object and the name of each column.
-    fn records(&self) -> Vec<(String, Option<(String, &str, &str)>)> {
+    fn records(&self) -> Vec<(String, Option<ColumnNames<'_>>)> {
         let mut next = 0;
         let mut id = || {
             next += 1;

@@ -91,8 +91,7 @@ impl<'a> Column<'a> {
         objects.sort_by_cached_key(|object| (object.qualified_name(), object.id().to_owned()));
         lost.sort_unstable();
         lost.dedup();
-        let (foreign_keys, relationships) =
-            self.relationships().partition(|relationship| relationship.is_foreign_key());
+        let (foreign_keys, relationships) = self.relationships().partition(Relationship::is_foreign_key);
         let is_uncertain = |relation: &RelationType| coverage(&inner.model, relation) != Coverage::Included;
         Impact {
             column: *self,

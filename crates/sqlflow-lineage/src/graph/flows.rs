@@ -6,13 +6,13 @@ use std::fmt;
 use super::super::Lineage;
 use super::super::kinds::EffectType;
 use super::super::view::{Column, Object, Process};
-use super::walk::{HopAttributes, StopAt, WalkRules, nodes_of_object};
+use super::walk::{ForeignKeys, HopAttributes, StopAt, WalkRules, nodes_of_object};
 use super::{Direction, Node};
 
 /// A flow of a value from one column to another; see [`Lineage::column_flows`].
 ///
 /// Displayed as `source → target`, with qualified names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct ColumnFlow<'a> {
     /// The column that the value comes from.
@@ -57,7 +57,7 @@ impl<'a> ColumnFlow<'a> {
     /// Returns an attribute of all ways from the source to the target, sorted and each value once.
     fn each_way<T: Ord>(&self, attribute: impl Fn(HopAttributes) -> Option<T>) -> Vec<T> {
         let mut rules = WalkRules::new(self.source.inner, Direction::Upstream);
-        rules.follows_foreign_keys = self.is_foreign_key;
+        rules.foreign_keys = if self.is_foreign_key { ForeignKeys::Followed } else { ForeignKeys::Skipped };
         rules.detailed = true;
         let hops = rules.hops(Node::Column(self.target.at)).into_iter();
         let ways = hops.filter(|hop| hop.to == Node::Column(self.source.at));
@@ -77,7 +77,7 @@ impl fmt::Display for ColumnFlow<'_> {
 /// A flow of values from one stored object to another; see [`Lineage::object_flows`].
 ///
 /// Displayed as `source → target`, with qualified names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct ObjectFlow<'a> {
     /// The object that the values come from.
@@ -116,20 +116,21 @@ impl Lineage {
     /// ```
     #[must_use]
     pub fn column_flows(&self) -> Vec<ColumnFlow<'_>> {
-        self.flows_between_columns(false)
+        self.flows_between_columns(ForeignKeys::Skipped)
     }
 
     /// Returns the [flows](Self::column_flows) together with the foreign keys, which
     /// [are marked](ColumnFlow::is_foreign_key).
     #[must_use]
     pub fn all_column_flows(&self) -> Vec<ColumnFlow<'_>> {
-        self.flows_between_columns(true)
+        self.flows_between_columns(ForeignKeys::Followed)
     }
 
-    fn flows_between_columns(&self, with_foreign_keys: bool) -> Vec<ColumnFlow<'_>> {
+    fn flows_between_columns(&self, foreign_keys: ForeignKeys) -> Vec<ColumnFlow<'_>> {
         let inner = &*self.inner;
         let mut rules = WalkRules::new(inner, Direction::Upstream);
-        rules.follows_foreign_keys = with_foreign_keys;
+        rules.foreign_keys = foreign_keys;
+        let with_foreign_keys = foreign_keys == ForeignKeys::Followed;
         let mut pairs = Vec::new();
         let mut values = HashSet::new();
         for target in self.columns().filter(|column| rules.shows(Node::Column(column.at))) {

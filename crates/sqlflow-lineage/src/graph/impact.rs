@@ -17,7 +17,7 @@ use super::super::view::{Column, Endpoint, Object, Process, Relationship};
 /// statements (1)
 ///   Query Create View-1 at etl/report.sql:3:1
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Impact<'a> {
     /// The column that is asked about.

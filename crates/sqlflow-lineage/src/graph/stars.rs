@@ -12,6 +12,7 @@ use super::super::model::Model;
 use super::super::names::{NamePart, fold};
 use super::ids::Node;
 use super::index::Adjacency;
+use super::walk::Position;
 
 const STAR: &str = "*";
 
@@ -31,8 +32,8 @@ pub(super) struct Stars {
 #[derive(Default)]
 struct Star {
     /// The columns and the stars whose values flow into this star.
-    named_sources: Vec<u32>,
-    star_sources: Vec<u32>,
+    columns_into: Vec<u32>,
+    stars_into: Vec<u32>,
     /// The names of the values that flow into this star, also through other stars; found when they are needed.
     content: OnceLock<HashSet<NameNumber>>,
 }
@@ -51,9 +52,9 @@ impl Stars {
             let mut star = Star::default();
             for source in value_neighbours(inner, into, at, true) {
                 if stars.stars.contains_key(&source) {
-                    star.star_sources.push(source);
+                    star.stars_into.push(source);
                 } else {
-                    star.named_sources.push(source);
+                    star.columns_into.push(source);
                     stars.number(model, source, &mut numbers);
                 }
             }
@@ -107,40 +108,40 @@ impl Stars {
         let mut seen = HashSet::from([star]);
         let mut todo = vec![star];
         while let Some(star) = todo.pop().and_then(|at| self.stars.get(&at)) {
-            names.extend(star.named_sources.iter().filter_map(|source| self.names.get(source)));
-            todo.extend(star.star_sources.iter().filter(|source| seen.insert(**source)));
+            names.extend(star.columns_into.iter().filter_map(|source| self.names.get(source)));
+            todo.extend(star.stars_into.iter().filter(|source| seen.insert(**source)));
         }
         names
     }
 
-    /// Follows a value from the node `from` to the node `to` against the direction of its flow. `name` is the name of the
-    /// value in the star `from`, if it is known.
-    ///
-    /// Returns the name of the value in `to` if that is a star, or `None` if the value does not come from there.
-    pub(super) fn upstream(&self, from: Node, name: Option<NameNumber>, to: Node) -> Option<Option<NameNumber>> {
-        match (self.is_star(from), self.is_star(to)) {
-            (true, true) => Some(name),
+    /// Follows a value from a position to the node `to` against the direction of its flow, and returns its position there,
+    /// or `None` if the value does not come from there.
+    pub(super) fn upstream(&self, from: Position, to: Node) -> Option<Position> {
+        let Position { node, name } = from;
+        match (self.is_star(node), self.is_star(to)) {
+            (true, true) => Some(Position { node: to, name }),
             (true, false) => {
                 let is_other = name.is_some_and(|name| self.name_of(to).is_some_and(|other| other != name));
-                (!is_other).then_some(None)
+                (!is_other).then_some(to.into())
             }
-            (false, true) => Some(self.name_of(from).filter(|&name| self.holds(to, name))),
-            (false, false) => Some(None),
+            (false, true) => Some(Position { node: to, name: self.name_of(node).filter(|&name| self.holds(to, name)) }),
+            (false, false) => Some(to.into()),
         }
     }
 
     /// Follows a value in the direction of its flow; see [`upstream`](Self::upstream), which it mirrors.
-    pub(super) fn downstream(&self, from: Node, name: Option<NameNumber>, to: Node) -> Option<Option<NameNumber>> {
-        match (self.is_star(from), self.is_star(to)) {
-            (true, true) => Some(name),
+    pub(super) fn downstream(&self, from: Position, to: Node) -> Option<Position> {
+        let Position { node, name } = from;
+        match (self.is_star(node), self.is_star(to)) {
+            (true, true) => Some(Position { node: to, name }),
             (true, false) => {
                 let target = self.name_of(to);
                 let is_other =
-                    |name: NameNumber| target.is_some_and(|target| target != name && self.holds(from, target));
-                (!name.is_some_and(is_other)).then_some(None)
+                    |name: NameNumber| target.is_some_and(|target| target != name && self.holds(node, target));
+                (!name.is_some_and(is_other)).then_some(to.into())
             }
-            (false, true) => Some(self.name_of(from)),
-            (false, false) => Some(None),
+            (false, true) => Some(Position { node: to, name: self.name_of(node) }),
+            (false, false) => Some(to.into()),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::super::view::{Column, Endpoint, Object, endpoints};
 use super::components::Components;
 use super::paths::{Paths, TraceGraph};
 use super::stars::NameNumber;
-use super::walk::{ExploredHop, Position, StopAt, WalkRules, is_stored};
+use super::walk::{ExploredHop, ForeignKeys, Position, StopAt, WalkRules, is_stored};
 use super::{Direction, Node, Vertex};
 
 /// A [`Column`] or an [`Object`], which can be traced. This trait cannot be implemented outside this crate.
@@ -178,7 +178,7 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
     /// them, so they are not followed otherwise. Those of the type `er` are followed if that type is
     /// [requested](Self::over).
     pub fn with_foreign_keys(mut self) -> Self {
-        self.rules.follows_foreign_keys = true;
+        self.rules.foreign_keys = ForeignKeys::Followed;
         self
     }
 

@@ -17,8 +17,7 @@ pub(crate) struct WalkRules<'a> {
     pub(crate) direction: Direction,
     /// The relation types that are followed, as symbols of the lineage, each with `true` if values flow along it.
     types: Vec<(Symbol, bool)>,
-    /// `true` if foreign keys are followed.
-    pub(crate) follows_foreign_keys: bool,
+    pub(crate) foreign_keys: ForeignKeys,
     /// `true` if the columns of an object depend on its record set.
     follows_record_sets: bool,
     pub(crate) stop_at: StopAt,
@@ -40,6 +39,13 @@ pub(crate) enum StopAt {
     /// Stored objects, result sets and their columns, including record sets.
     StoredColumnsAndRecordSets,
     EveryNode,
+}
+
+/// The treatment of foreign keys that a document reports as flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ForeignKeys {
+    Skipped,
+    Followed,
 }
 
 impl StopAt {
@@ -118,7 +124,7 @@ impl<'a> WalkRules<'a> {
             inner,
             direction,
             types: Vec::new(),
-            follows_foreign_keys: false,
+            foreign_keys: ForeignKeys::Skipped,
             follows_record_sets: false,
             stop_at: StopAt::StoredColumns,
             starts: HashSet::new(),
@@ -143,7 +149,7 @@ impl<'a> WalkRules<'a> {
     /// although it does not, and `None` for one that is not followed.
     fn follows(&self, relationship: &RawRelationship) -> Option<bool> {
         let (_, carries_values) = self.types.iter().find(|(kind, _)| *kind == relationship.kind)?;
-        let is_followed = self.follows_foreign_keys || !self.is_foreign_key(relationship);
+        let is_followed = self.foreign_keys == ForeignKeys::Followed || !self.is_foreign_key(relationship);
         is_followed.then_some(*carries_values)
     }
 
@@ -405,23 +411,22 @@ impl<'a> WalkRules<'a> {
                     lose(at, end_at);
                     continue;
                 };
-                if let Some(name) = self.name_in(near, next, carries_values) {
-                    visit(Position { node: next, name }, Step::Relationship { at, relationship, end });
+                if let Some(position) = self.next_position(near, next, carries_values) {
+                    visit(position, Step::Relationship { at, relationship, end });
                 }
             }
         }
     }
 
-    /// Returns the name of a value in the next node, if that is a star and the name is known, or `None` if the value does
-    /// not go there.
-    fn name_in(&self, near: Position, next: Node, carries_values: bool) -> Option<Option<NameNumber>> {
+    /// Returns the position in the next node, or `None` if the value of this one does not go there.
+    fn next_position(&self, near: Position, next: Node, carries_values: bool) -> Option<Position> {
         let stars = &self.inner.index().stars;
         if !carries_values || stars.is_empty() {
-            return Some(None);
+            return Some(next.into());
         }
         match self.direction {
-            Direction::Upstream => stars.upstream(near.node, near.name, next),
-            Direction::Downstream => stars.downstream(near.node, near.name, next),
+            Direction::Upstream => stars.upstream(near, next),
+            Direction::Downstream => stars.downstream(near, next),
         }
     }
 
@@ -462,7 +467,7 @@ impl<'a> WalkRules<'a> {
         if attributes.relation.is_absent() || (decides && !carries_values(relationship.kind)) {
             extended.relation = relationship.kind;
         }
-        extended.foreign_key |= self.follows_foreign_keys && self.is_foreign_key(relationship);
+        extended.foreign_key |= self.foreign_keys == ForeignKeys::Followed && self.is_foreign_key(relationship);
         if self.detailed {
             extended.effect = attributes.effect.or(relationship.effect);
             extended.clause = if decides { source.clause } else { attributes.clause };

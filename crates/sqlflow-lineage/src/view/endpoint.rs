@@ -1,6 +1,8 @@
 //! Endpoints of relationships.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::LineageInner;
 use crate::graph::{Node, Resolution};
@@ -39,6 +41,26 @@ impl PartialEq for Endpoint<'_> {
 }
 
 impl Eq for Endpoint<'_> {}
+
+impl PartialOrd for Endpoint<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Endpoints are in the order of the document.
+impl Ord for Endpoint<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let same_lineage = std::ptr::from_ref(self.inner).cmp(&std::ptr::from_ref(other.inner));
+        self.at.cmp(&other.at).then(same_lineage)
+    }
+}
+
+impl Hash for Endpoint<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.at.hash(state);
+    }
+}
 
 impl<'a> Endpoint<'a> {
     fn raw(&self) -> Option<&'a RawEndpoint> {
@@ -168,6 +190,13 @@ impl<'a> Endpoint<'a> {
         self.raw().map_or(Resolution::Unknown, |raw| self.inner.resolution_of(self.at, raw))
     }
 
+    /// Returns the names that the endpoint gives, or else its id.
+    pub(crate) fn written_name(&self) -> String {
+        let parent = self.parent_name().or(self.table_name());
+        let names: Vec<&str> = parent.into_iter().chain(self.name()).filter(|name| !name.is_empty()).collect();
+        if names.is_empty() { format!("id:{}", self.id()) } else { names.join(".") }
+    }
+
     /// Returns the clause of the statement that the endpoint stands in.
     #[must_use]
     pub fn clause_type(&self) -> Option<ClauseType> {
@@ -219,15 +248,7 @@ impl fmt::Display for Endpoint<'_> {
             Some(Node::Object(at)) => fmt::Display::fmt(&Object::new(self.inner, at), f),
             Some(Node::Process(at)) => f.pad(Process::new(self.inner, at).name()),
             None => {
-                let parent = self.parent_name().or(self.table_name());
-                let mut names = parent.into_iter().chain(self.name()).filter(|name| !name.is_empty());
-                match names.next() {
-                    Some(first) => {
-                        f.write_str(first)?;
-                        names.try_for_each(|name| write!(f, ".{name}"))?;
-                    }
-                    None => write!(f, "id {}", self.id())?,
-                }
+                f.write_str(&self.written_name())?;
                 f.write_str(match self.resolution() {
                     Resolution::Ambiguous => " (ambiguous in the document)",
                     _ => " (not in the document)",

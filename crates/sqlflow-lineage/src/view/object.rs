@@ -46,6 +46,7 @@ pub(crate) fn is_routine(model: &Model, object: &RawObject) -> bool {
 indexed_view! {
     /// A table, a view, an intermediate result, a routine or a package.
     Object of RawObject in objects
+    by |object: &Self| (object.qualified_name(), object.id().to_owned())
 }
 
 impl<'a> Object<'a> {

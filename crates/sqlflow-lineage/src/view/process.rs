@@ -10,6 +10,7 @@ use super::present;
 indexed_view! {
     /// A statement that makes relationships.
     Process of RawProcess in processes
+    by |process: &Self| (process.name().to_owned(), process.id().to_owned())
 }
 
 impl<'a> Process<'a> {

@@ -35,6 +35,7 @@ indexed_view! {
     /// # Ok::<(), sqlflow_lineage::ReadError>(())
     /// ```
     Relationship of RawRelationship in relationships
+    by |relationship: &Self| relationship.at
 }
 
 impl<'a> Relationship<'a> {
@@ -156,6 +157,7 @@ impl<'a> Relationship<'a> {
     }
 
     /// Returns the coordinates of a `call` in the SQL, usually its start and its end.
+    #[must_use]
     pub fn call_coordinates(&self) -> impl ExactSizeIterator<Item = Coordinate<'a>> + Clone + use<'a> {
         coordinates(self.inner, self.inner.model.call_coordinates_of(self.at))
     }
