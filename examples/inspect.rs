@@ -6,11 +6,15 @@
 //! inspect FILE --rewrite              the lineage as SQLFlow JSON
 //! inspect FILE --upstream NAME        everything that feeds an object or column, one name on each line
 //! inspect FILE --downstream NAME      everything that an object or column feeds
+//! inspect FILE --impact NAME          everything that depends on a column, for people
 //! inspect FILE --format FORMAT        the lineage as dot, mermaid, csv, graphml or openlineage
 //! ```
-//! `-` reads standard input. With both a name and a format, only the selection is written in that format. `--depth N`,
-//! `--over fdd,fdr`, `--intermediates` and `--by-object` limit or extend the result like the methods of these names in
-//! the library. `--paths` prints the paths to the ultimate sources or targets.
+//! `-` reads standard input. Several files are merged into one lineage. A name is that of an object, `object.column`, or
+//! `id:12` for the record with an id. With both a name and a format, only the selection is written in that format.
+//! `--depth N`, `--over fdd,fdr`, `--intermediates`, `--foreign-keys` and `--by-object` limit or extend the result like
+//! the methods of these names in the library. `--paths` prints the paths to the ultimate sources or targets.
+//!
+//! Edges that could not be followed are counted on standard error.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -22,23 +26,27 @@ use std::{error, fmt};
 use lexopt::prelude::*;
 use serde::Serialize;
 use sqlflow_client::Lineage;
-use sqlflow_client::lineage::{Diagram, Mode, OpenLineage, RelationType, Trace, Traced, Vertex};
+use sqlflow_client::lineage::{Coverage, Diagram, Mode, OpenLineage, RelationType, Trace, Traced, Vertex};
 
 type Result<T = (), E = Box<dyn error::Error>> = std::result::Result<T, E>;
 
-const USAGE: &str = "usage: inspect FILE [--json | --rewrite | --upstream NAME | --downstream NAME] \
+/// The number of endpoints that are listed.
+const SHOWN: usize = 10;
+
+const USAGE: &str = "usage: inspect FILE… [--json | --rewrite | --upstream NAME | --downstream NAME | --impact NAME] \
                      [--format dot|mermaid|csv|graphml|openlineage] [--depth N] [--over TYPE,…] [--intermediates] \
-                     [--by-object] [--paths]";
+                     [--foreign-keys] [--by-object] [--paths]";
 
 #[derive(Default)]
 struct Arguments {
-    file: PathBuf,
+    files: Vec<PathBuf>,
     output: OutputKind,
     selection: Option<Selection>,
     format: Option<OutputFormat>,
     depth: Option<u32>,
     over: Option<Vec<RelationType>>,
     intermediates: bool,
+    foreign_keys: bool,
     by_object: bool,
     paths: bool,
 }
@@ -54,7 +62,14 @@ enum OutputKind {
 
 struct Selection {
     name: String,
-    upstream: bool,
+    question: Question,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Upstream,
+    Downstream,
+    Impact,
 }
 
 #[derive(Clone, Copy)]
@@ -87,7 +102,7 @@ fn main() -> ExitCode {
         if arguments.output == OutputKind::Usage {
             writeln!(out, "{USAGE}")?;
         } else {
-            run(&read(&arguments.file)?, &arguments, &mut out)?;
+            run(&read(&arguments.files)?, &arguments, &mut out, &mut io::stderr().lock())?;
         }
         Ok(out.flush()?)
     });
@@ -108,16 +123,19 @@ fn is_broken_pipe(error: &(dyn error::Error + 'static)) -> bool {
 
 fn arguments(mut parser: lexopt::Parser) -> Result<Arguments> {
     let mut arguments = Arguments::default();
-    let mut file = None;
     let mut requests = 0;
     while let Some(argument) = parser.next()? {
         match argument {
             Long("json") => (requests, arguments.output) = (requests + 1, OutputKind::Json),
             Long("rewrite") => (requests, arguments.output) = (requests + 1, OutputKind::Rewritten),
-            Long(direction @ ("upstream" | "downstream")) => {
+            Long(question @ ("upstream" | "downstream" | "impact")) => {
                 requests += 1;
-                let upstream = direction == "upstream";
-                arguments.selection = Some(Selection { name: parser.value()?.string()?, upstream });
+                let question = match question {
+                    "upstream" => Question::Upstream,
+                    "downstream" => Question::Downstream,
+                    _ => Question::Impact,
+                };
+                arguments.selection = Some(Selection { name: parser.value()?.string()?, question });
             }
             Long("format") => arguments.format = Some(parser.value()?.parse()?),
             Long("depth") => arguments.depth = Some(parser.value()?.parse()?),
@@ -126,30 +144,37 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments> {
                 arguments.over = Some(types.split(',').map(|kind| RelationType::from(kind.trim())).collect());
             }
             Long("intermediates") => arguments.intermediates = true,
+            Long("foreign-keys") => arguments.foreign_keys = true,
             Long("by-object") => arguments.by_object = true,
             Long("paths") => arguments.paths = true,
             Short('h') | Long("help") => arguments.output = OutputKind::Usage,
-            Value(path) if file.is_none() => file = Some(path.into()),
+            Value(path) => arguments.files.push(path.into()),
             other => return Err(format!("{}\n{USAGE}", other.unexpected()).into()),
         }
     }
     if arguments.output == OutputKind::Usage {
         return Ok(arguments);
     }
-    arguments.file = file.ok_or(USAGE)?;
+    if arguments.files.is_empty() {
+        return Err(USAGE.into());
+    }
     let draws = arguments.format.is_some();
     let selects = arguments.selection.is_some();
-    let is_refined = arguments.over.is_some() || arguments.intermediates;
+    let is_impact = matches!(&arguments.selection, Some(selection) if selection.question == Question::Impact);
+    let is_refined = arguments.over.is_some() || arguments.intermediates || arguments.foreign_keys;
     if requests > 1 || (draws && arguments.output != OutputKind::Text) {
         return Err(misuse(
-            "use only one of --json, --rewrite, --upstream and --downstream; --format excludes the first two",
+            "use only one of --json, --rewrite, --upstream, --downstream and --impact; --format excludes the first two",
         ));
+    }
+    if is_impact && (draws || is_refined || arguments.paths || arguments.depth.is_some()) {
+        return Err(misuse("--impact takes no other options"));
     }
     if (arguments.paths || arguments.depth.is_some()) && !selects {
         return Err(misuse("--depth and --paths need --upstream or --downstream"));
     }
     if is_refined && !selects && !draws {
-        return Err(misuse("--over and --intermediates need --upstream, --downstream or --format"));
+        return Err(misuse("--over, --intermediates and --foreign-keys need --upstream, --downstream or --format"));
     }
     if arguments.by_object && !draws {
         return Err(misuse("--by-object needs --format"));
@@ -161,7 +186,12 @@ fn misuse(problem: &str) -> Box<dyn error::Error> {
     format!("{problem}\n{USAGE}").into()
 }
 
-fn read(file: &PathBuf) -> Result<Lineage> {
+fn read(files: &[PathBuf]) -> Result<Lineage> {
+    let lineages: Vec<Lineage> = files.iter().map(read_file).collect::<Result<_>>()?;
+    Ok(Lineage::merge(lineages)?)
+}
+
+fn read_file(file: &PathBuf) -> Result<Lineage> {
     let lineage = if file.as_os_str() == "-" {
         Lineage::from_reader(io::stdin().lock())
     } else {
@@ -170,18 +200,24 @@ fn read(file: &PathBuf) -> Result<Lineage> {
     lineage.map_err(|error| format!("cannot read {}: {error}", file.display()).into())
 }
 
-fn run(lineage: &Lineage, arguments: &Arguments, out: &mut impl Write) -> Result {
-    if let Some(Selection { name, upstream }) = &arguments.selection {
-        return match (lineage.find(name)?, upstream) {
-            (Vertex::Column(column), true) => write_trace(column.upstream(), arguments, out),
-            (Vertex::Column(column), false) => write_trace(column.downstream(), arguments, out),
-            (Vertex::Object(object), true) => write_trace(object.upstream(), arguments, out),
-            (Vertex::Object(object), false) => write_trace(object.downstream(), arguments, out),
+fn run(lineage: &Lineage, arguments: &Arguments, out: &mut impl Write, notes: &mut impl Write) -> Result {
+    if let Some(Selection { name, question }) = &arguments.selection {
+        return match (lineage.find(name)?, question) {
+            (Vertex::Column(column), Question::Upstream) => write_trace(column.upstream(), arguments, out, notes),
+            (Vertex::Column(column), Question::Downstream) => write_trace(column.downstream(), arguments, out, notes),
+            (Vertex::Object(object), Question::Upstream) => write_trace(object.upstream(), arguments, out, notes),
+            (Vertex::Object(object), Question::Downstream) => write_trace(object.downstream(), arguments, out, notes),
+            (Vertex::Column(column), Question::Impact) => Ok(write!(out, "{}", column.impact())?),
+            (Vertex::Object(object), Question::Impact) => {
+                Err(format!("{object} is an object; --impact needs a column: {object}.COLUMN").into())
+            }
         };
     }
     match (arguments.format, arguments.output) {
         (Some(format), _) => {
-            write_in_format(format, &with_options(lineage.diagram(), arguments), &lineage.openlineage(), out)?;
+            let diagram = with_options(lineage.diagram(), arguments);
+            write_in_format(format, &diagram, &lineage.openlineage(), out)?;
+            note_unresolved(diagram.unresolved().len(), notes)?;
         }
         (None, OutputKind::Json) => {
             serde_json::to_writer_pretty(&mut *out, &LineageCounts::of(lineage))?;
@@ -193,16 +229,37 @@ fn run(lineage: &Lineage, arguments: &Arguments, out: &mut impl Write) -> Result
     Ok(())
 }
 
-fn write_trace<'a, T: Traced<'a>>(mut trace: Trace<'a, T>, arguments: &Arguments, out: &mut impl Write) -> Result {
+/// Says that a result lacks edges that the document has.
+fn note_unresolved(count: usize, notes: &mut impl Write) -> io::Result<()> {
+    match count {
+        0 => Ok(()),
+        1 => writeln!(notes, "note: 1 edge could not be followed, because its endpoint is not in the document"),
+        _ => writeln!(
+            notes,
+            "note: {count} edges could not be followed, because their endpoints are not in the document"
+        ),
+    }
+}
+
+fn write_trace<'a, T: Traced<'a>>(
+    mut trace: Trace<'a, T>,
+    arguments: &Arguments,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result {
     if let Some(depth) = arguments.depth {
         trace = trace.depth(depth);
     }
     if let Some(types) = &arguments.over {
-        trace = trace.over(types.iter().cloned());
+        trace = trace.over(types);
     }
     if arguments.intermediates {
         trace = trace.with_intermediates();
     }
+    if arguments.foreign_keys {
+        trace = trace.with_foreign_keys();
+    }
+    note_unresolved(trace.unresolved().len(), notes)?;
     match arguments.format {
         Some(format) => write_in_format(format, &with_options(trace.diagram(), arguments), &trace.openlineage(), out)?,
         None if arguments.paths => {
@@ -229,10 +286,13 @@ fn one_line(name: &impl fmt::Display) -> String {
 
 fn with_options<'a>(mut diagram: Diagram<'a>, arguments: &Arguments) -> Diagram<'a> {
     if let Some(types) = &arguments.over {
-        diagram = diagram.over(types.iter().cloned());
+        diagram = diagram.over(types);
     }
     if arguments.intermediates {
         diagram = diagram.with_intermediates();
+    }
+    if arguments.foreign_keys {
+        diagram = diagram.with_foreign_keys();
     }
     if arguments.by_object { diagram.by_object() } else { diagram }
 }
@@ -303,31 +363,89 @@ fn describe(lineage: &Lineage, out: &mut impl Write) -> Result {
     writeln!(out, "columns        {}", counts.columns)?;
     writeln!(out, "processes      {}", counts.processes)?;
     writeln!(out, "relationships  {}{}", counts.relationships, listed(&counts.relationships_by_type))?;
-    for (name, count) in [("unresolved", counts.unresolved), ("errors", counts.errors)] {
+    for (name, count) in [("errors", counts.errors), ("warnings", lineage.warnings().count())] {
         if count > 0 {
             writeln!(out, "{name:<14} {count}")?;
         }
     }
-    if lineage.is_summary() {
-        writeln!(out, "\nThis is a summary: the server omitted columns and relationships.")?;
-    }
     for error in lineage.errors() {
-        writeln!(out, "  {}", error.message().trim())?;
+        writeln!(out, "  {}", one_line(&error))?;
     }
-    if !counts.unknown_fields.is_empty() {
-        writeln!(out, "\nunknown fields")?;
-        for (path, count) in &counts.unknown_fields {
-            writeln!(out, "  {path}  {count}×")?;
-        }
+    // Servers report many errors a second time as warnings.
+    let is_new = |warning: &&str| !lineage.errors().any(|error| error.message() == *warning);
+    for warning in lineage.warnings().filter(is_new) {
+        writeln!(out, "  {}", one_line(&warning))?;
     }
-    let flows = lineage.column_flows();
-    if !flows.is_empty() {
-        writeln!(out, "\nflows of values")?;
-        for flow in flows {
-            writeln!(out, "  {}", one_line(&flow))?;
+    write_section(out, "not known", limits(lineage))?;
+    let (flows, keys): (Vec<_>, Vec<_>) =
+        lineage.all_column_flows().into_iter().partition(|flow| !flow.is_foreign_key());
+    let (into_results, flows): (Vec<_>, Vec<_>) =
+        flows.into_iter().partition(|flow| flow.target.object().is_result_set());
+    write_section(out, "flows of values", flows)?;
+    write_section(out, "flows of values into the results of queries", into_results)?;
+    write_section(out, "foreign keys", keys)?;
+    if lineage.column_flows().is_empty() {
+        write_section(out, "flows of values between tables", lineage.object_flows())?;
+    }
+    let trailer = lineage.trailing_text().unwrap_or_default();
+    write_section(out, "text after the JSON", trailer.lines())
+}
+
+/// Writes a heading and the items under it, each on one line and each line once.
+fn write_section<T: fmt::Display>(out: &mut impl Write, heading: &str, items: impl IntoIterator<Item = T>) -> Result {
+    let mut seen = BTreeSet::new();
+    let lines = items.into_iter().map(|item| one_line(&item)).filter(|line| seen.insert(line.clone()));
+    for (at, line) in lines.enumerate() {
+        if at == 0 {
+            writeln!(out, "\n{heading}")?;
         }
+        writeln!(out, "  {line}")?;
     }
     Ok(())
+}
+
+/// Returns everything that the lineage may lack, in sentences.
+fn limits(lineage: &Lineage) -> Vec<String> {
+    let mut limits = Vec::new();
+    match lineage.mode() {
+        Some(Mode::Summary) => {
+            limits.push("this is a summary: the server omitted columns and relationships".to_owned())
+        }
+        Some(Mode::IgnoreRecordSet) => {
+            limits.push("the server omitted record sets, and with them filters and joins".to_owned());
+        }
+        _ => {}
+    }
+    let missing = |coverage| {
+        let types = RelationType::DEPENDENCIES.into_iter().filter(move |kind| lineage.coverage(kind) == coverage);
+        types.map(|kind| kind.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let (not_requested, unknown) = (missing(Coverage::NotRequested), missing(Coverage::Unknown));
+    if !not_requested.is_empty() {
+        limits.push(format!("relationships of type {not_requested} were not requested"));
+    }
+    if !unknown.is_empty() {
+        limits.push(format!("there are no {unknown} relationships; the file does not say whether they were requested"));
+    }
+    let unresolved: Vec<_> = lineage.unresolved().collect();
+    match unresolved.len() {
+        0 => {}
+        1 => limits.push("1 endpoint of a relationship could not be followed:".to_owned()),
+        count => limits.push(format!("{count} endpoints of relationships could not be followed:")),
+    }
+    limits.extend(
+        unresolved.iter().take(SHOWN).map(|end| format!("  {end}, in relationship {}", end.relationship().id())),
+    );
+    if unresolved.len() > SHOWN {
+        limits.push(format!("  and {} more", unresolved.len() - SHOWN));
+    }
+    let duplicates: Vec<&str> = lineage.duplicate_ids().collect();
+    if !duplicates.is_empty() {
+        limits.push(format!("{} ids belong to several records, such as {}", duplicates.len(), duplicates[0]));
+    }
+    limits
+        .extend(lineage.unknown_fields().map(|(path, count)| format!("the field {path} is not understood, {count}×")));
+    limits
 }
 
 /// Returns counts in the form ` (table 5, view 1)`, the highest count first.
@@ -343,12 +461,17 @@ mod tests {
     use super::*;
 
     fn inspect(fixture: &str, options: &[&str]) -> String {
+        inspect_with_notes(fixture, options).0
+    }
+
+    /// Returns what is printed, and the notes on standard error.
+    fn inspect_with_notes(fixture: &str, options: &[&str]) -> (String, String) {
         let file = format!("{}/crates/sqlflow-lineage/tests/fixtures/lineage/{fixture}", env!("CARGO_MANIFEST_DIR"));
         let parser = lexopt::Parser::from_args([&[file.as_str()], options].concat());
         let arguments = arguments(parser).unwrap();
-        let mut out = Vec::new();
-        run(&read(&arguments.file).unwrap(), &arguments, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        let (mut out, mut notes) = (Vec::new(), Vec::new());
+        run(&read(&arguments.files).unwrap(), &arguments, &mut out, &mut notes).unwrap();
+        (String::from_utf8(out).unwrap(), String::from_utf8(notes).unwrap())
     }
 
     #[test]
@@ -413,6 +536,9 @@ mod tests {
             &["--depth", "2"],
             &["--paths", "--format", "dot"],
             &["--by-object"],
+            &["--foreign-keys"],
+            &["--impact", "a.b", "--depth", "2"],
+            &["--impact", "a.b", "--upstream", "a"],
             &["--format", "pdf"],
         ] {
             assert!(arguments(lexopt::Parser::from_args([&["a.json"], options].concat())).is_err(), "{options:?}");
@@ -423,6 +549,33 @@ mod tests {
     fn the_text_lists_counts_and_flows() {
         let text = inspect("layout_c1.json", &[]);
         assert!(text.contains("relationships  7  (fdd 5, fdr 1, join 1)"), "{text}");
-        assert!(text.contains("sales.orders.amount → sales.report.total"), "{text}");
+        assert!(text.contains("\nflows of values\n  sales.customers.region → sales.report.region\n"), "{text}");
+        assert!(text.contains("there are no frd relationships; the file does not say"), "{text}");
+    }
+
+    #[test]
+    fn every_answer_counts_the_edges_that_could_not_be_followed() {
+        let text = inspect("../stitched.json", &[]);
+        assert!(text.contains("1 endpoint of a relationship could not be followed:\n"), "{text}");
+        assert!(text.contains("    RATES.FX (not in the document), in relationship 10\n"), "{text}");
+        assert!(text.contains("\ntext after the JSON\n  Error log: a.sql was skipped\n"), "{text}");
+        assert!(text.contains("\nflows of values into the results of queries\n  ORDERS.ID → RS-1.ID\n"), "{text}");
+        assert!(text.contains("\nforeign keys\n  CUSTOMERS.ID → ORDERS.ID\n"), "{text}");
+        for format in ["dot", "mermaid", "csv", "graphml", "openlineage"] {
+            let (_, notes) = inspect_with_notes("../stitched.json", &["--format", format]);
+            assert_eq!(notes.matches("1 edge could not be followed").count(), 1, "{format}: {notes}");
+        }
+        let (found, notes) = inspect_with_notes("../stitched.json", &["--upstream", "report.total"]);
+        assert_eq!(found, "ORDERS.TOTAL\n");
+        assert!(notes.contains("1 edge could not be followed"), "{notes}");
+        let (_, notes) = inspect_with_notes("../stitched.json", &["--upstream", "RS-1"]);
+        assert_eq!(notes, "", "this answer is complete");
+    }
+
+    #[test]
+    fn the_impact_of_a_column_is_a_report_that_says_what_is_not_known() {
+        let impact = inspect("../stitched.json", &["--impact", "orders.total"]);
+        assert!(impact.starts_with("impact of ORDERS.TOTAL\ncolumns (1)\n  REPORT.TOTAL\n"), "{impact}");
+        assert!(impact.contains("incomplete: fdr, frd, join"), "{impact}");
     }
 }
