@@ -1,6 +1,7 @@
 //! Errors of reading a document and of looking up a name.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// An error from reading a lineage document.
 ///
@@ -29,6 +30,7 @@ struct ReadErrorInner {
     code: Option<i64>,
     message: Option<String>,
     position: Option<TextPosition>,
+    path: Option<PathBuf>,
     io: Option<std::io::Error>,
 }
 
@@ -56,6 +58,8 @@ pub enum ReadErrorKind {
     Truncated,
     /// The JSON is malformed.
     Malformed,
+    /// The document is followed by a second one, of which [`ReadError::position`] is the beginning.
+    SeveralDocuments,
     /// The document is JSON, but holds nothing that belongs to lineage.
     NotLineage,
     /// The server's envelope says that the request failed: see [`ReadError::code`] and [`ReadError::message`].
@@ -86,7 +90,17 @@ const MAX_SHOWN: usize = 300;
 impl ReadError {
     pub(super) fn new(kind: ReadErrorKind, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { inner: Box::new(ReadErrorInner { kind, detail, code: None, message: None, position: None, io: None }) }
+        Self {
+            inner: Box::new(ReadErrorInner {
+                kind,
+                detail,
+                code: None,
+                message: None,
+                position: None,
+                path: None,
+                io: None,
+            }),
+        }
     }
 
     pub(super) fn at(mut self, position: TextPosition) -> Self {
@@ -97,6 +111,11 @@ impl ReadError {
     pub(super) fn with_envelope(mut self, code: Option<i64>, message: Option<&str>) -> Self {
         self.inner.code = code;
         self.inner.message = message.map(|text| shorten(text, MAX_KEPT));
+        self
+    }
+
+    pub(super) fn in_file(mut self, path: &Path) -> Self {
+        self.inner.path = Some(path.to_owned());
         self
     }
 
@@ -123,6 +142,12 @@ impl ReadError {
         self.inner.message.as_deref()
     }
 
+    /// Returns the path of the file, if the document was read by its path.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.inner.path.as_deref()
+    }
+
     /// Returns the position at which reading stopped, if the document could not be read to its end.
     #[must_use]
     pub fn position(&self) -> Option<TextPosition> {
@@ -133,6 +158,9 @@ impl ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.inner;
+        if let Some(path) = &inner.path {
+            write!(f, "cannot read {}: ", path.display())?;
+        }
         f.write_str(&inner.detail)?;
         if let Some(position) = inner.position {
             write!(f, " (byte {}, line {}, column {})", position.offset, position.line, position.column)?;

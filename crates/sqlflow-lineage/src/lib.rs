@@ -5,7 +5,7 @@
 //! their responses, with fields that come and go. [`Lineage`] reads all of them in one pass into one compact model,
 //! [counts what it does not understand](Lineage::unknown_fields), and connects everything by id, never by name.
 //!
-//! The crate has no HTTP and no files: it reads bytes from memory, from a reader or, with the feature `stream`, from an
+//! The crate has no HTTP: it reads documents from memory, from files, from a reader or, with the feature `stream`, from an
 //! async stream. The crate `sqlflow-client` fetches documents from a server and uses this one to read them.
 //!
 //! # A first example
@@ -46,7 +46,8 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | read a document | [`Lineage::from_slice`], [`Lineage::from_reader`], `str::parse`, serde; with options: [`Reader`] |
+//! | read a document | [`Lineage::from_path`], [`Lineage::from_slice`], [`Lineage::from_reader`], `str::parse`, serde; with options: [`Reader`] |
+//! | read many files as one lineage | [`Lineage::merge_paths`] |
 //! | handle a document that cannot be read | [`ReadError`], [`ReadErrorKind`] |
 //! | find an object or a column | [`Lineage::object`], [`Lineage::column`], [`Lineage::find`], [`LookupError`] |
 //! | look at everything in the document | [`Lineage::objects`], [`Lineage::columns`], [`Lineage::relationships`], [`Lineage::processes`] |
@@ -69,6 +70,7 @@
 //!
 //! # Features
 //!
+//! - `gzip` (default): reading documents that are compressed by gzip.
 //! - `stream`: reading from an async stream, on a blocking thread of a Tokio runtime.
 //! - `petgraph`: lineage diagrams as `petgraph` graphs.
 
@@ -110,13 +112,13 @@ pub use self::kinds::{ClauseType, EffectType, Mode, ObjectKind, RelationType};
 pub use self::merge::MergeError;
 pub use self::openlineage::OpenLineage;
 pub use self::owned::{
-    OwnedColumnFlow, OwnedCoordinate, OwnedDiagnostic, OwnedEdge, OwnedImpact, OwnedObjectFlow, OwnedRelationship,
-    OwnedStatement, OwnedVertex,
+    OwnedColumnFlow, OwnedCoordinate, OwnedDiagnostic, OwnedEdge, OwnedImpact, OwnedLocation, OwnedObjectFlow,
+    OwnedRelationship, OwnedStatement, OwnedVertex,
 };
 pub use self::read::Reader;
 pub use self::view::{
-    Argument, BusiestTable, Column, Coordinate, Diagnostic, Endpoint, EndpointRole, Object, Process, Relationship,
-    Server, Summary, Transform,
+    Argument, BusiestTable, Column, Coordinate, Diagnostic, Endpoint, EndpointRole, Location, Object, Process,
+    Relationship, Server, Summary, Transform,
 };
 
 use self::graph::{Ids, Index, NamedEndpoints};
@@ -144,7 +146,7 @@ use self::names::NameIndex;
 /// count in whatever way the document gives them (by the place of the object in a tree, by its own fields, or by a
 /// qualified name), and `DEFAULT` is the same as none.
 ///
-/// Parts that describe the document and not the SQL do not count: the envelope, mode, summary, errors, vendor, graph
+/// Parts that describe the document and not the SQL do not count: the label, the envelope, mode, summary, errors, vendor, graph
 /// section, names of servers, what a user interface shows or hides, the types of processes (flat documents have none),
 /// the order of records, the spelling of the record set column and of `system`, and the names that relationships repeat
 /// for endpoints whose ids resolve.

@@ -65,6 +65,9 @@ impl Lineage {
     /// The errors, warnings and unknown fields of all lineages are kept. The mode is `summary` if one lineage is a summary,
     /// or else `ignoreRecordSet` if one lineage lacks its record sets. The [coverage](Self::coverage) of each relation type is
     /// the worst of all lineages.
+    /// The [labels](Self::label) of the lineages stay with their statements and messages, so that they can be
+    /// [located](crate::Process::location).
+    ///
     /// Parts that describe only one document (summary, graph, job, code, job id, session id, creator, text after the
     /// JSON) are dropped. A single lineage is returned as it is.
     ///
@@ -467,6 +470,7 @@ impl Merger {
                 scope: moved(&input.scopes, process.scope),
                 coordinates: input.coordinates(process.coordinates),
                 flags: process.flags,
+                label: self.text(input, process.label.or(source.label))?,
             };
             push(&mut self.model.processes, process, "processes")?;
         }
@@ -556,6 +560,7 @@ impl Merger {
             diagnostic.file = self.text(input, diagnostic.file)?;
             diagnostic.coordinates = input.coordinates(diagnostic.coordinates);
             diagnostic.origin_coordinates = input.coordinates(diagnostic.origin_coordinates);
+            diagnostic.label = self.text(input, diagnostic.label.or(source.label))?;
             push(&mut self.model.diagnostics, diagnostic, "errors")?;
         }
         let vendor = self.text(input, source.vendor)?;

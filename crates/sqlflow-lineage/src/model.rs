@@ -119,6 +119,8 @@ pub(super) struct RawProcess {
     pub(super) scope: u32,
     pub(super) coordinates: Span,
     pub(super) flags: Flags,
+    /// The label of its document, if that was merged.
+    pub(super) label: Symbol,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -193,6 +195,8 @@ pub(super) struct RawDiagnostic {
     pub(super) occurrences: Option<i64>,
     pub(super) coordinates: Span,
     pub(super) origin_coordinates: Span,
+    /// The label of its document, if that was merged.
+    pub(super) label: Symbol,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -238,11 +242,15 @@ pub(super) struct Model {
     /// The relation types that were requested from the server.
     pub(super) requested: RequestedTypes,
     pub(super) vendor: Symbol,
+    /// The label of the document. A merged lineage has none, but its processes and diagnostics keep theirs.
+    pub(super) label: Symbol,
     pub(super) created_by: Symbol,
     pub(super) job_id: Symbol,
     pub(super) session_id: Symbol,
     pub(super) code: Option<i64>,
     pub(super) warnings: Option<String>,
+    /// `true` if the document has a graph section, kept or not.
+    pub(super) has_graph: bool,
     pub(super) graph: Option<String>,
     pub(super) job: Option<String>,
     pub(super) trailing: Option<String>,
@@ -268,6 +276,9 @@ impl Model {
         self.endpoint_extras.settle();
         self.transforms.shrink_to_fit();
         self.diagnostics.shrink_to_fit();
+        for text in [&mut self.warnings, &mut self.graph, &mut self.job, &mut self.trailing].into_iter().flatten() {
+            text.shrink_to_fit();
+        }
     }
 
     /// Returns the indices of the columns of an object.

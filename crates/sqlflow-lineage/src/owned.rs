@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::diagram::Edge;
 use super::graph::{ColumnFlow, Impact, ObjectFlow, Path, Vertex};
 use super::kinds::{EffectType, RelationType};
-use super::view::{Column, Coordinate, Diagnostic, Endpoint, Object, Process, Relationship};
+use super::view::{Column, Coordinate, Diagnostic, Endpoint, Location, Object, Process, Relationship};
 
 /// The kind of a column, among the kinds of objects.
 const COLUMN: &str = "column";
@@ -50,6 +50,7 @@ serialized_as! {
     Endpoint as OwnedVertex,
     Process as OwnedStatement,
     Coordinate as OwnedCoordinate,
+    Location as OwnedLocation,
     Diagnostic as OwnedDiagnostic,
     Relationship as OwnedRelationship,
     ColumnFlow as OwnedColumnFlow,
@@ -136,6 +137,9 @@ pub struct OwnedStatement {
     pub kind: Option<String>,
     /// The id in the document; empty if it gives none.
     pub id: String,
+    /// The place where the statement begins.
+    #[serde(default, skip_serializing_if = "OwnedLocation::is_unknown")]
+    pub location: OwnedLocation,
 }
 
 impl fmt::Display for OwnedStatement {
@@ -144,9 +148,49 @@ impl fmt::Display for OwnedStatement {
     }
 }
 
+/// A [`Location`] that does not borrow its lineage.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct OwnedLocation {
+    /// The file, or the label of the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The column in the line, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    /// The code that tells which of several scripts is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+}
+
+impl OwnedLocation {
+    fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl From<&Location<'_>> for OwnedLocation {
+    fn from(location: &Location<'_>) -> Self {
+        Self {
+            file: location.file().map(str::to_owned),
+            line: location.line(),
+            column: location.column(),
+            script: location.script().map(str::to_owned),
+        }
+    }
+}
+
 impl From<&Process<'_>> for OwnedStatement {
     fn from(process: &Process<'_>) -> Self {
-        Self { name: process.name().to_owned(), kind: process.kind().map(str::to_owned), id: process.id().to_owned() }
+        Self {
+            name: process.name().to_owned(),
+            kind: process.kind().map(str::to_owned),
+            id: process.id().to_owned(),
+            location: process.location().into(),
+        }
     }
 }
 
@@ -179,15 +223,12 @@ pub struct OwnedDiagnostic {
     /// The kind: `SyntaxHint`, `SyntaxError`, `AnalyzeError`, `LinkOrphanColumn`, ….
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// The file that the message is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
+    /// The place that the message is about.
+    #[serde(default, skip_serializing_if = "OwnedLocation::is_unknown")]
+    pub location: OwnedLocation,
     /// The number of occurrences, if the server counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurrences: Option<i64>,
-    /// The coordinates in the SQL as the server analysed it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub coordinates: Vec<OwnedCoordinate>,
 }
 
 impl fmt::Display for OwnedDiagnostic {
@@ -201,9 +242,8 @@ impl From<&Diagnostic<'_>> for OwnedDiagnostic {
         Self {
             message: diagnostic.message().to_owned(),
             kind: diagnostic.kind().map(str::to_owned),
-            file: diagnostic.file().map(str::to_owned),
+            location: diagnostic.location().into(),
             occurrences: diagnostic.occurrences(),
-            coordinates: diagnostic.coordinates().map(OwnedCoordinate::from).collect(),
         }
     }
 }

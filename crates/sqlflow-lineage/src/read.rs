@@ -1,16 +1,19 @@
 //! Reading: from bytes to a [`Model`](super::model::Model) in one pass, without an intermediate tree.
 //!
-//! `window` supplies the text from memory or a reader, `stream` from an async stream, and `json` parses it. `fields`
+//! `encoding` decodes documents that are not UTF-8, and `window` supplies the text from memory or a reader, `stream` from an async stream, and `json` parses it. `fields`
 //! reads JSON objects field by field, `value` reads single values, and `builder` holds the model under construction. The
 //! other modules know the format: `envelope` the surroundings of the model, `tree` the records that have names, `flow`
 //! the relationships between them, `coordinates` the positions in the SQL.
 
 mod builder;
 mod coordinates;
+mod encoding;
 mod envelope;
 mod fields;
 mod flow;
 mod json;
+mod paths;
+mod second;
 
 #[cfg(feature = "stream")]
 mod stream;
@@ -20,11 +23,12 @@ mod tree;
 mod value;
 mod window;
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use serde::de::{DeserializeSeed, Deserializer};
 
 use self::builder::{Builder, LimitExceeded};
+use self::encoding::{Encoding, Utf16Reader};
 use self::envelope::RootSeed;
 use self::json::{JsonError, JsonErrorKind, JsonParser};
 use self::window::{ReaderWindow, SliceWindow, StopReason, Window};
@@ -53,11 +57,13 @@ const SNIPPET: usize = 60;
 pub struct Reader {
     max_bytes: u64,
     requested: Option<Vec<RelationType>>,
+    keeps_graph: bool,
+    label: Option<String>,
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { max_bytes: Self::MAX_BYTES, requested: None }
+        Self { max_bytes: Self::MAX_BYTES, requested: None, keeps_graph: false, label: None }
     }
 }
 
@@ -71,8 +77,8 @@ impl Reader {
         Self::default()
     }
 
-    /// Sets the maximum size of a document, including text after the JSON. A longer one is an error of the kind
-    /// [`TooLarge`](ReadErrorKind::TooLarge).
+    /// Sets the maximum size of a document as UTF-8, including text after the JSON. A longer one is an error of the kind
+    /// [`TooLarge`](ReadErrorKind::TooLarge), however small it is when it is compressed.
     #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
@@ -87,38 +93,90 @@ impl Reader {
         self
     }
 
-    /// Reads a document that is in memory.
+    /// Keeps the `graph` section, which describes the layout of a picture and can be nearly half of a document. Otherwise
+    /// only [its presence](Lineage::has_graph) is remembered.
+    #[must_use]
+    pub fn keep_graph(mut self) -> Self {
+        self.keeps_graph = true;
+        self
+    }
+
+    /// Sets a label for the document, such as the name of its file, which the [locations](crate::Location) of its
+    /// statements and messages show. It stays with them when lineages are [merged](Lineage::merge).
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Reads a document that is in memory: UTF-8 or UTF-16, with or without a byte order mark, or compressed by gzip.
     ///
     /// # Errors
     ///
     /// See [`ReadErrorKind`]: the document is not JSON, is truncated, holds no lineage, is an envelope that says the
     /// request failed, or exceeds a limit.
     pub fn read_slice(&self, document: &[u8]) -> Result<Lineage, ReadError> {
+        if Encoding::of(document) != Encoding::Utf8 {
+            return self.read(document);
+        }
         if document.len() as u64 > self.max_bytes {
             return Err(too_large(self.max_bytes));
         }
         self.read_window(SliceWindow::new(document))
     }
 
-    /// Reads a document from a reader, which needs no buffer of its own. The document is never held whole.
+    /// Reads a document from a reader, which needs no buffer of its own. The document is never held whole. Its encoding is
+    /// recognised as by [`read_slice`](Self::read_slice).
     ///
     /// # Errors
     ///
     /// The errors of [`read_slice`](Self::read_slice), and [`ReadErrorKind::Io`] if the reader fails.
     pub fn read(&self, reader: impl Read) -> Result<Lineage, ReadError> {
-        self.read_window(ReaderWindow::new(reader, self.max_bytes))
+        let (head, reader) = encoding::peek(reader).map_err(|error| self.stopped(StopReason::Io(error)))?;
+        match Encoding::of(&head) {
+            Encoding::Gzip => self.read_compressed(reader),
+            encoding => self.read_text(reader, encoding),
+        }
+    }
+
+    #[cfg(feature = "gzip")]
+    fn read_compressed(&self, reader: impl Read) -> Result<Lineage, ReadError> {
+        let decoder = flate2::read::MultiGzDecoder::new(reader);
+        let (head, text) = encoding::peek(decoder).map_err(|error| self.stopped(StopReason::Io(error)))?;
+        self.read_text(text, Encoding::of(&head))
+    }
+
+    #[cfg(not(feature = "gzip"))]
+    fn read_compressed(&self, _: impl Read) -> Result<Lineage, ReadError> {
+        let detail =
+            "the document is compressed by gzip; decompress it, or build sqlflow-lineage with its feature `gzip`";
+        Err(ReadError::new(ReadErrorKind::NotJson, detail))
+    }
+
+    fn read_text(&self, reader: impl Read, encoding: Encoding) -> Result<Lineage, ReadError> {
+        match encoding {
+            Encoding::Utf16(order) => {
+                self.read_window(ReaderWindow::new(Utf16Reader::new(reader, order), self.max_bytes))
+            }
+            Encoding::Utf8 | Encoding::Gzip => self.read_window(ReaderWindow::new(reader, self.max_bytes)),
+        }
     }
 
     fn read_window(&self, window: impl Window) -> Result<Lineage, ReadError> {
         let mut json = JsonParser::new(window);
         self.check_start(&mut json)?;
         let mut builder = Builder::default();
+        builder.keeps_graph = self.keeps_graph;
         if let Err(error) = RootSeed(&mut builder).deserialize(&mut json) {
             return Err(self.parse_error(&builder, &mut json, error));
         }
-        let at = json.at();
+        let (at, end) = (json.at(), json.position());
         let rest = json.window().rest(at).map_err(|stop| self.stopped(stop))?;
+        second::check(&rest, end)?;
         builder.trailing(&rest);
+        if let Some(label) = &self.label {
+            builder.label(label)?;
+        }
         if let Some(types) = &self.requested {
             builder.model.requested = RequestedTypes::Known(types.clone());
         }
@@ -156,7 +214,7 @@ impl Reader {
                     ReadErrorKind::Truncated,
                     format!("the JSON is truncated after `{}`; request the document again", near(json)),
                 ),
-                Some(StopReason::NotUtf8) => malformed("it is not UTF-8", json),
+                Some(StopReason::NotUtf8) => malformed("it is neither UTF-8 nor UTF-16", json),
                 Some(stop) => return self.stopped(stop),
             },
             (None, JsonErrorKind::Syntax(reason)) => malformed(reason, json),
@@ -169,12 +227,25 @@ impl Reader {
         match stop {
             StopReason::TooLarge => too_large(self.max_bytes),
             StopReason::NotUtf8 => wrong_start(&[]),
+            StopReason::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                ReadError::new(ReadErrorKind::Truncated, format!("the document is truncated: {error}; get it again"))
+                    .caused_by(error)
+            }
+            StopReason::Io(error) if is_damage(&error) => {
+                ReadError::new(ReadErrorKind::Malformed, format!("the document is damaged: {error}; get it again"))
+                    .caused_by(error)
+            }
             StopReason::Io(error) => {
                 ReadError::new(ReadErrorKind::Io, format!("cannot read the document to its end: {error}"))
                     .caused_by(error)
             }
         }
     }
+}
+
+/// Returns `true` for the errors of a decompressor about its data.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
 }
 
 /// Reads a document from any self-describing serde format.

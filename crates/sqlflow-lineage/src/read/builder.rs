@@ -67,6 +67,8 @@ pub(super) struct Builder {
     pub(super) last_hash: Symbol,
     /// The busiest tables of the summary that is being read.
     pub(super) busiest: Vec<RawBusiestTable>,
+    /// `true` if the graph section is kept.
+    pub(super) keeps_graph: bool,
     fault: Option<LimitExceeded>,
     processes: HashMap<Symbol, u32>,
     scopes: HashMap<(u32, ScopeKind, Symbol), u32>,
@@ -99,6 +101,15 @@ impl Builder {
             Ok(symbol) => Ok(symbol),
             Err(full) => Err(self.fail(full)),
         }
+    }
+
+    /// Sets the label of the document.
+    pub(super) fn label(&mut self, label: &str) -> Result<(), ReadError> {
+        let symbol = self.model.texts.intern(label);
+        self.model.label = symbol.map_err(|ArenaFull(what)| {
+            ReadError::new(ReadErrorKind::TooMany, format!("the document holds more {what} than 32 bits can count"))
+        })?;
+        Ok(())
     }
 
     /// Keeps text that came after the JSON.

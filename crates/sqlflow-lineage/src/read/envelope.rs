@@ -104,7 +104,12 @@ impl RecordReader for ContainerReader {
                 builder.model.job_id = builder.model.job_id.or(id);
             }
             ContainerField::Job => keep(&mut value.json(builder)?, |b| &mut b.model.job, builder),
-            ContainerField::Graph => keep(&mut value.json(builder)?, |b| &mut b.model.graph, builder),
+            ContainerField::Graph if builder.keeps_graph => {
+                let mut graph = value.json(builder)?;
+                builder.model.has_graph |= graph.is_some();
+                keep(&mut graph, |b| &mut b.model.graph, builder);
+            }
+            ContainerField::Graph => builder.model.has_graph |= value.skipped(builder)?,
             ContainerField::Vendor => {
                 let vendor = value.text(builder)?;
                 builder.model.vendor = vendor.or(builder.model.vendor);

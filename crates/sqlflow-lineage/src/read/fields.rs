@@ -203,6 +203,11 @@ impl<'de, A: MapAccess<'de>> FieldValue<'_, A> {
     /// Counts the field as not understood.
     pub(super) fn unknown(self, builder: &mut Builder) -> Result<(), A::Error> {
         builder.note(self.path);
+        self.skipped(builder).map(drop)
+    }
+
+    /// Skips a value that is understood and not kept, and returns `true` unless it is null.
+    pub(super) fn skipped(self, builder: &mut Builder) -> Result<bool, A::Error> {
         self.map.next_value_seed(Skip::new(builder))
     }
 }

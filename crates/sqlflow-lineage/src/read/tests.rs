@@ -425,14 +425,36 @@ fn an_object_field_of_a_process_is_counted_as_not_understood() {
 }
 
 #[test]
-fn the_graph_section_is_kept_as_json() {
-    let lineage = read(LAYOUT_C2);
+fn the_graph_section_is_kept_as_json_if_it_is_requested() {
+    let with_graph = |document: &str| Lineage::reader().keep_graph().read_slice(document.as_bytes()).unwrap();
+    let lineage = with_graph(LAYOUT_C2);
     let graph: serde_json::Value = serde_json::from_str(lineage.graph_json().unwrap()).unwrap();
     let whole: serde_json::Value = serde_json::from_str(LAYOUT_C2).unwrap();
     assert_eq!(graph, whole["graph"]);
-    let lineage = read(LAYOUT_B);
+    let lineage = with_graph(LAYOUT_B);
     assert!(lineage.graph_json().unwrap().contains("-30.000149"));
-    assert!(read(LAYOUT_A).graph_json().is_none());
+    assert!(with_graph(LAYOUT_A).graph_json().is_none());
+}
+
+#[test]
+fn a_graph_section_that_is_not_kept_is_known_to_be_there() {
+    for (document, has_graph) in [(LAYOUT_B, true), (LAYOUT_C2, true), (LAYOUT_A, false)] {
+        let lineage = read(document);
+        assert_eq!((lineage.has_graph(), lineage.graph_json()), (has_graph, None));
+        let kept = Lineage::reader().keep_graph().read_slice(document.as_bytes()).unwrap();
+        assert_eq!(kept.has_graph(), has_graph);
+        assert_eq!(lineage, kept);
+        assert_eq!(unknown(&lineage), []);
+    }
+    assert!(!read(r#"{"dbobjs": [], "graph": null}"#).has_graph());
+}
+
+#[test]
+fn a_graph_section_that_is_not_kept_is_still_checked() {
+    for graph in ["{\"a\": }", "[1 2]", "nul", "{\"a\""] {
+        let document = format!(r#"{{"dbobjs": [], "graph": {graph}}}"#);
+        assert!(Lineage::from_slice(document.as_bytes()).is_err(), "{document}");
+    }
 }
 
 #[test]

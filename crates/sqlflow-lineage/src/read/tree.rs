@@ -532,6 +532,7 @@ impl ProcessReader {
             scope,
             coordinates: Span::default(),
             flags: Flags::default(),
+            label: Symbol::ABSENT,
         })
     }
 }

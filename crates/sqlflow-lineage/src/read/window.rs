@@ -94,7 +94,7 @@ fn valid_text(bytes: &[u8], error: Utf8Error) -> &str {
 const START: TextPosition = TextPosition { offset: 0, line: 1, column: 1 };
 
 /// Moves a position past some bytes.
-fn pass(position: &mut TextPosition, bytes: &[u8]) {
+pub(super) fn pass(position: &mut TextPosition, bytes: &[u8]) {
     position.offset += bytes.len() as u64;
     // The chunks are so short that a byte can count their lines, which makes this fast.
     let count = |chunk: &[u8]| chunk.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>();

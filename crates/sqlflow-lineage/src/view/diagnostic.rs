@@ -9,6 +9,7 @@ use crate::error::shorten;
 use crate::model::RawDiagnostic;
 
 use super::coordinate::{Coordinate, coordinates};
+use super::location::Location;
 use super::present;
 
 /// A message of the server about the SQL: an error, a warning or a hint.
@@ -41,6 +42,15 @@ impl<'a> Diagnostic<'a> {
     #[must_use]
     pub fn file(&self) -> Option<&'a str> {
         present(self.inner, self.raw.file)
+    }
+
+    /// Returns the place that the message is about: the file, or else the label of the document, with the line and column
+    /// in the SQL as it was sent, or else as the server analysed it.
+    #[must_use]
+    pub fn location(&self) -> Location<'a> {
+        let label = self.raw.label.or(self.inner.model.label);
+        let file = self.file().filter(|file| !file.is_empty()).or_else(|| present(self.inner, label));
+        Location::new(file, self.origin_coordinates().chain(self.coordinates()).next())
     }
 
     /// Returns the coordinates in the SQL as the server analysed it.
@@ -96,10 +106,8 @@ impl fmt::Display for Diagnostic<'_> {
             write!(f, "{kind}: ")?;
         }
         f.write_str(self.message())?;
-        match self.file() {
-            Some(file) => write!(f, " ({file})"),
-            None => Ok(()),
-        }
+        let location = self.location();
+        if location.is_unknown() { Ok(()) } else { write!(f, " ({location})") }
     }
 }
 

@@ -246,7 +246,7 @@ impl fmt::Display for Endpoint<'_> {
         match self.node() {
             Some(Node::Column(at)) => fmt::Display::fmt(&Column::new(self.inner, at), f),
             Some(Node::Object(at)) => fmt::Display::fmt(&Object::new(self.inner, at), f),
-            Some(Node::Process(at)) => f.pad(Process::new(self.inner, at).name()),
+            Some(Node::Process(at)) => fmt::Display::fmt(&Process::new(self.inner, at), f),
             None => {
                 f.write_str(&self.written_name())?;
                 f.write_str(match self.resolution() {

@@ -193,7 +193,20 @@ impl Lineage {
         present(&self.inner, self.inner.model.created_by)
     }
 
-    /// Returns the `graph` section, which describes the layout of a picture of the lineage, as compact JSON.
+    /// Returns the label that the document was [read with](crate::Reader::label), such as the path of its file. A merged
+    /// lineage has none, but the [locations](crate::Location) of its statements and messages keep theirs.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        present(&self.inner, self.inner.model.label)
+    }
+
+    /// Returns `true` if the document has a `graph` section, which describes the layout of a picture of the lineage.
+    #[must_use]
+    pub fn has_graph(&self) -> bool {
+        self.inner.model.has_graph
+    }
+
+    /// Returns the `graph` section as compact JSON, if it was [kept](crate::Reader::keep_graph).
     #[must_use]
     pub fn graph_json(&self) -> Option<&str> {
         self.inner.model.graph.as_deref()
@@ -233,8 +246,8 @@ impl Lineage {
         self.inner.model.unknown.iter().map(|(path, count)| (path.as_str(), *count))
     }
 
-    /// Returns the approximate number of bytes of memory that the model takes, without the indexes that questions
-    /// build.
+    /// Returns the number of bytes of memory that the model takes, without the indexes that questions build. It is within
+    /// a few percent of what the allocator counts.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.inner.model.heap_bytes()

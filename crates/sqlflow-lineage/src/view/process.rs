@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use crate::intern::Symbol;
 use crate::model::{Flag, RawProcess, ScopeKind, Span};
 
 use super::coordinate::{Coordinate, coordinates};
+use super::location::Location;
 use super::present;
 
 indexed_view! {
@@ -73,6 +75,13 @@ impl<'a> Process<'a> {
         self.raw().and_then(|raw| raw.flags.get(Flag::UiVisible)).unwrap_or(true)
     }
 
+    /// Returns the place where the statement begins: the label of its document, the line and the column.
+    #[must_use]
+    pub fn location(&self) -> Location<'a> {
+        let label = self.raw().map_or(Symbol::ABSENT, |raw| raw.label).or(self.inner.model.label);
+        Location::new(present(self.inner, label), self.coordinates().next())
+    }
+
     /// Returns the coordinates of the statement in the SQL, usually its start and its end.
     pub fn coordinates(&self) -> impl ExactSizeIterator<Item = Coordinate<'a>> + Clone + use<'a> {
         let span = self.raw().map_or_else(Span::default, |raw| raw.coordinates);
@@ -80,13 +89,15 @@ impl<'a> Process<'a> {
     }
 }
 
-/// Written as its name, or as its id if it has no name.
+/// Written as its name, or else its id, and its location if that is known: `Query Insert-1 at load.sql:12:5`.
 impl fmt::Display for Process<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
-            "" => write!(f, "process {}", self.id()),
-            name => f.pad(name),
+            "" => write!(f, "id:{}", self.id())?,
+            name => f.write_str(name)?,
         }
+        let location = self.location();
+        if location.is_unknown() { Ok(()) } else { write!(f, " at {location}") }
     }
 }
 
