@@ -105,7 +105,7 @@ pub use self::error::{Candidate, LookupError, ReadError, ReadErrorKind, TextPosi
 pub use self::graph::{ColumnFlow, Impact, ObjectFlow, Path, Paths, Trace, Traced, Vertex};
 pub use self::kinds::{ClauseType, EffectType, Mode, ObjectKind, RelationType};
 pub use self::merge::MergeError;
-pub use self::openlineage::OpenLineage;
+pub use self::openlineage::{OpenLineage, OpenLineageEvents};
 pub use self::read::Reader;
 pub use self::view::{
     Argument, BusiestTable, Column, Coordinate, Diagnostic, Endpoint, EndpointRole, Object, Process, Relationship,

@@ -1,16 +1,18 @@
 //! Walks from a node to the next nodes that are shown, through the nodes that are not.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use super::super::LineageInner;
 use super::super::intern::Symbol;
-use super::super::kinds::{ObjectKind, RelationType};
+use super::super::kinds::{EffectType, ObjectKind, RelationType};
 use super::super::model::{RawEndpoint, RawRelationship, RelationshipExtra};
 use super::ids::{Node, node_of};
 use super::{Direction, Vertex};
 
 /// The relationships that a walk follows, and the nodes that it stops at.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "the rules are independent of each other")]
 pub(crate) struct WalkRules<'a> {
     pub(crate) inner: &'a LineageInner,
     pub(crate) direction: Direction,
@@ -25,6 +27,10 @@ pub(crate) struct WalkRules<'a> {
     /// `true` if a walk through an intermediate object or a routine goes from relationships of its columns to those of
     /// the object as a whole, and back.
     pub(crate) joins_levels: bool,
+    /// `true` if hops that differ only in their process are kept apart. Like `detailed`, only for walks upstream.
+    pub(crate) by_process: bool,
+    /// The stored objects that are walked through as if they were results inside a statement.
+    pub(crate) hidden: Option<Arc<HashSet<u32>>>,
 }
 
 /// The nodes that a walk stops at. It walks through all others.
@@ -62,6 +68,8 @@ pub(crate) struct HopAttributes {
     pub(crate) clause: Symbol,
     /// The function closest to the target.
     pub(crate) function: Symbol,
+    /// The id of the process closest to the target.
+    pub(crate) process: Symbol,
 }
 
 /// A way from one node that is shown to the next: one or more steps through nodes that are not.
@@ -99,6 +107,8 @@ impl<'a> WalkRules<'a> {
             stop_at: StopAt::StoredColumns,
             detailed: false,
             joins_levels: true,
+            by_process: false,
+            hidden: None,
         };
         rules.follow([RelationType::Fdd]);
         rules
@@ -240,7 +250,16 @@ impl<'a> WalkRules<'a> {
             }
             Node::Object(_) => false,
         };
-        index.is_stored(object) && !is_hidden_record_set()
+        self.keeps(object) && !is_hidden_record_set()
+    }
+
+    /// Returns `true` if an object is stored and not walked through.
+    pub(crate) fn keeps(&self, object: u32) -> bool {
+        is_stored(self.inner, object) && !self.hides(object)
+    }
+
+    fn hides(&self, object: u32) -> bool {
+        self.hidden.as_ref().is_some_and(|hidden| hidden.contains(&object))
     }
 
     pub(crate) fn object_of(&self, node: Node) -> Option<u32> {
@@ -254,7 +273,7 @@ impl<'a> WalkRules<'a> {
     fn step(&self, node: Node, enter: &mut impl FnMut(u32) -> bool, visit: &mut impl FnMut(Node, Step<'a>)) {
         self.step_along_relationships(node, enter, visit);
         self.step_between_column_and_record_set(node, visit);
-        let intermediate = self.object_of(node).filter(|&object| self.joins_levels && !is_stored(self.inner, object));
+        let intermediate = self.object_of(node).filter(|&object| self.joins_levels && !self.keeps(object));
         match (node, intermediate) {
             (Node::Column(_), Some(object)) => self.step_along_relationships(Node::Object(object), enter, visit),
             (Node::Object(_), Some(object)) => {
@@ -279,15 +298,27 @@ impl<'a> WalkRules<'a> {
             if !self.types.contains(&relationship.kind) || !enter(at) {
                 continue;
             }
+            let only_compares = self.hidden.is_some() && self.only_compares(relationship);
             let ends = relationship.endpoints;
             for (end_at, end) in ends.indices().zip(ends.of(&model.endpoints)) {
                 if self.direction.goes_to(end.role)
                     && let Some(next) = node_of(model, inner.ids(), end_at, end)
                 {
+                    let target = if self.direction == Direction::Upstream { node } else { next };
+                    if only_compares && self.object_of(target).is_some_and(|object| self.hides(object)) {
+                        continue;
+                    }
                     visit(next, Step::Relationship { at, relationship, end });
                 }
             }
         }
+    }
+
+    /// Returns `true` if a relationship into a stored column compares it and writes nothing: a join or a foreign key.
+    fn only_compares(&self, relationship: &RawRelationship) -> bool {
+        let texts = &self.inner.model.texts;
+        texts.get(relationship.kind) == RelationType::Join.as_str()
+            || texts.get(relationship.effect) == EffectType::ForeignKey.as_str()
     }
 
     /// Visits the steps between a column and the record set of its object. What decides the rows of an object also
@@ -331,6 +362,9 @@ impl<'a> WalkRules<'a> {
             extended.effect = attributes.effect.or(relationship.effect);
             extended.clause = if decides { source.clause } else { attributes.clause };
             extended.function = attributes.function.or(self.function(at, self.object_of(near)));
+        }
+        if self.by_process {
+            extended.process = attributes.process.or(relationship.process_id);
         }
         extended
     }
