@@ -92,6 +92,7 @@ mod read;
 mod view;
 mod write;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::Read;
 use std::str::FromStr;
@@ -152,6 +153,7 @@ struct LineageInner {
     ids: OnceLock<Ids>,
     index: OnceLock<Index>,
     names: OnceLock<NameIndex>,
+    temporary_tables: OnceLock<Option<Arc<HashSet<u32>>>>,
 }
 
 impl LineageInner {
@@ -176,6 +178,7 @@ impl Lineage {
                 ids: OnceLock::new(),
                 index: OnceLock::new(),
                 names: OnceLock::new(),
+                temporary_tables: OnceLock::new(),
             }),
         }
     }

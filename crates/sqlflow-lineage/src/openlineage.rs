@@ -23,7 +23,7 @@ use std::time::{Duration, SystemTime};
 use uuid::Uuid;
 
 pub use self::events::OpenLineageEvents;
-use self::temporary::temporary_tables;
+use self::temporary::{temporary_tables, temporary_tables_except};
 use super::graph::walk::{StopAt, WalkRules};
 use super::graph::{Direction, Node, Trace, Traced};
 use super::kinds::RelationType;
@@ -147,7 +147,7 @@ impl Lineage {
     pub fn openlineage(&self) -> OpenLineage<'_> {
         let mut rules = WalkRules::new(&self.inner, Direction::Upstream);
         rules.follow(EXPRESSIBLE_TYPES.map(RelationType::from));
-        rules.hidden = temporary_tables(&self.inner, None);
+        rules.hidden = temporary_tables(&self.inner).cloned();
         OpenLineage::new(rules, None)
     }
 }
@@ -170,7 +170,7 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         let (from, depth) = self.extent();
         let mut rules = self.rules.clone();
         rules.stop_at = StopAt::StoredColumnsAndRecordSets;
-        rules.hidden = temporary_tables(rules.inner, Some(from.object().at));
+        rules.hidden = temporary_tables_except(rules.inner, from.object().at);
         let flows = rules.flows(from, depth);
         OpenLineage::new(rules, Some(flows))
     }
@@ -290,7 +290,8 @@ impl<'a> OpenLineage<'a> {
 
     /// Writes the events, each as one line of JSON (NDJSON).
     ///
-    /// Writing streams: at most one event is held in memory at a time. The output is buffered, and flushed at the end.
+    /// Writing streams: at most the events of one output are held in memory at a time. The output is buffered, and flushed
+    /// at the end.
     ///
     /// ```
     /// # use sqlflow_lineage::Lineage;

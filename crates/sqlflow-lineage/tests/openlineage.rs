@@ -10,7 +10,7 @@ use std::{fs, io};
 use jsonschema::{Registry, Validator};
 use serde_json::{Value, json};
 use sqlflow_lineage::RelationType::{Fdd, Fdr};
-use sqlflow_lineage::{EffectType, EndpointRole, Lineage, Object, OpenLineage};
+use sqlflow_lineage::{EffectType, Endpoint, EndpointRole, Lineage, Object, OpenLineage};
 
 use self::hostile::hostile;
 
@@ -569,37 +569,46 @@ fn each_output_has_an_event_of_its_own_with_only_the_inputs_that_feed_it() {
 
 /// Returns the edges between the stored objects of a lineage by a search that shares no code with the library.
 fn real_edges(lineage: &Lineage) -> BTreeSet<(String, String)> {
-    let is_stored = |object: &Object<'_>| !object.is_intermediate() && !object.is_routine();
-    // The sources of each column and object, by id. Comparisons of stored columns are not flows.
-    let mut sources: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let is_stored =
+        |object: &Object<'_>| !object.is_intermediate() && !object.is_routine() && !object.name().starts_with('#');
     let mut objects: BTreeMap<&str, Object<'_>> = BTreeMap::new();
     for object in lineage.objects() {
         objects.insert(object.id(), object);
-        for column in object.columns() {
-            objects.insert(column.id(), object);
-            if !is_stored(&object) {
-                sources.entry(column.id()).or_default().push(object.id());
-                sources.entry(object.id()).or_default().push(column.id());
-                // What decides the rows of a result decides its values.
-                let record_set = object.columns().find(|other| other.is_record_set());
-                sources.entry(column.id()).or_default().extend(record_set.map(|record_set| record_set.id()));
-            }
-        }
+        objects.extend(object.columns().map(|column| (column.id(), object)));
     }
+    // The sources of each column and object, by id. A comparison of stored columns is no flow.
+    let mut sources: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for relationship in lineage.relationships() {
-        let ends = relationship.endpoints();
-        let (targets, from): (Vec<_>, Vec<_>) = ends.partition(|end| end.role() == EndpointRole::Target);
+        let (targets, from): (Vec<_>, Vec<_>) =
+            relationship.endpoints().partition(|end| end.role() == EndpointRole::Target);
         let is_followed = matches!(relationship.type_text(), "fdd" | "fdr" | "frd" | "fddi" | "fda" | "fdc");
         if is_followed && relationship.effect_type() != Some(EffectType::ForeignKey) {
             for target in targets {
-                sources.entry(target.id()).or_default().extend(from.iter().map(|source| source.id()));
+                sources.entry(target.id()).or_default().extend(from.iter().map(Endpoint::id));
             }
         }
     }
+    let sources_of = |id: &str| sources.get(id).into_iter().flatten().copied();
+    let next = |id: &str| -> Vec<&str> {
+        let Some(object) = objects.get(id).filter(|object| !is_stored(object)) else {
+            return sources_of(id).collect();
+        };
+        // Relationships of a result as a whole continue those of its columns, and the other way round. What decides
+        // the rows of a result decides its values.
+        let mut next: Vec<&str> = sources_of(id).chain(sources_of(object.id())).collect();
+        for column in object.columns() {
+            if id == object.id() {
+                next.extend(sources_of(column.id()));
+            } else if column.is_record_set() {
+                next.push(column.id());
+            }
+        }
+        next
+    };
     let mut edges = BTreeSet::new();
     for (id, target) in objects.iter().filter(|(_, object)| is_stored(object)) {
         let mut seen: HashSet<&str> = HashSet::new();
-        let mut todo = sources.get(id).cloned().unwrap_or_default();
+        let mut todo = next(id);
         while let Some(source) = todo.pop() {
             let Some(object) = objects.get(source).filter(|_| seen.insert(source)) else {
                 continue;
@@ -607,7 +616,7 @@ fn real_edges(lineage: &Lineage) -> BTreeSet<(String, String)> {
             if is_stored(object) {
                 edges.insert((object.qualified_name(), target.qualified_name()));
             } else {
-                todo.extend(sources.get(source).into_iter().flatten());
+                todo.extend(next(source));
             }
         }
     }
@@ -628,7 +637,7 @@ fn the_pairs_of_inputs_and_outputs_are_the_flows_between_objects_in_every_layout
         }
         total += edges.len();
     }
-    assert!(total > 10, "{total} edges prove little");
+    assert!(total >= 6, "{total} edges prove little");
 }
 
 /// Returns a lineage of random values that flow between tables, through results inside statements.
@@ -636,27 +645,27 @@ fn generated(random: &mut fastrand::Rng) -> Lineage {
     let kinds = ["table", "view", "select_list", "with_cte", "function"];
     let objects: Vec<Value> = (0..random.usize(2..14))
         .map(|at| {
-            let name = format!("o{at}");
+            let name = format!("{}o{at}", ["", "", "#"][random.usize(..3)]);
             object(&name, kinds[random.usize(..kinds.len())], &["a", "b", "RelationRows"])
         })
         .collect();
     let end = |random: &mut fastrand::Rng| {
-        let object = random.usize(..objects.len());
+        let object = objects[random.usize(..objects.len())]["id"].as_str().unwrap();
         // Without a column, the relationship is between whole tables.
         let column = ["", ".a", ".b", ".RelationRows"][random.usize(..4)];
-        format!("o{object}{column}")
+        format!("{object}{column}")
     };
     let flows: Vec<Value> = (0..random.usize(1..25))
         .map(|at| {
             let sources: Vec<String> = (0..random.usize(1..4)).map(|_| end(random)).collect();
             let sources: Vec<(&str, &str)> = sources.iter().map(|source| (source.as_str(), "")).collect();
-            let mut flow = flow(["fdd", "fda", "fdc"][at % 3], "insert", &sources, &end(random));
+            let mut flow = flow(["fdd", "fda", "fdc", "fdr", "frd", "fddi"][at % 6], "insert", &sources, &end(random));
             flow["id"] = json!(format!("r{at}"));
             flow["processId"] = json!(["", "p1", "p2", "p3"][random.usize(..4)]);
             flow
         })
         .collect();
-    model(&json!(objects), &json!(flows))
+    sql_server(&json!(objects), &json!(flows))
 }
 
 #[test]
@@ -674,7 +683,7 @@ fn no_form_of_generated_lineages_has_an_edge_too_many_or_too_few() {
         }
         total += real.len();
     }
-    assert!(total > 1000, "{total}");
+    assert!(total > 500, "{total} edges prove little");
 }
 
 #[test]
@@ -967,8 +976,8 @@ fn hostile_names_give_each_output_its_own_job_and_run() {
 }
 
 #[test]
-fn many_outputs_take_time_in_proportion() {
-    let count = 20_000;
+fn thousands_of_outputs_have_an_event_each() {
+    let count = 4_000;
     let objects: Vec<Value> =
         (0..count).flat_map(|at| ["s", "t"].map(|name| object(&format!("{name}{at}"), "table", &["a"]))).collect();
     let flows: Vec<Value> =

@@ -128,13 +128,12 @@ impl<'a> DatasetLineage<'a> {
     }
 
     fn inputs_of_field(&mut self, field: &str) -> &mut InputTransformations<'a> {
-        let index = match self.index_of_field.get(field) {
-            Some(&index) => index,
-            None => {
-                self.fields.push((field.to_owned(), InputTransformations::new()));
-                self.index_of_field.insert(field.to_owned(), self.fields.len() - 1);
-                self.fields.len() - 1
-            }
+        let index = if let Some(&index) = self.index_of_field.get(field) {
+            index
+        } else {
+            self.fields.push((field.to_owned(), InputTransformations::new()));
+            self.index_of_field.insert(field.to_owned(), self.fields.len() - 1);
+            self.fields.len() - 1
         };
         &mut self.fields[index].1
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::datasets::{vendor, vendors};
+use super::datasets::{own_name, vendor, vendors};
 use crate::LineageInner;
 use crate::graph::walk::is_stored;
 use crate::model::indices;
@@ -15,14 +15,25 @@ const VENDORS_OF_HASH_NAMES: [&str; 6] = ["azure", "azuresql", "mssql", "redshif
 /// The words for a temporary table in the fields `type` and `subType`, in lower case and with letters only.
 const TEMPORARY_KINDS: [&str; 4] = ["temp", "temptable", "temporary", "temporarytable"];
 
-/// Returns the temporary tables of a lineage; `None` if there are none.
-pub(super) fn temporary_tables(inner: &LineageInner, except: Option<u32>) -> Option<Arc<HashSet<u32>>> {
-    let servers = vendors(inner);
-    let temporary: HashSet<u32> = indices(&inner.model.objects)
-        .filter(|&at| Some(at) != except && is_stored(inner, at))
-        .filter(|&at| is_temporary(inner, &servers, Object::new(inner, at)))
-        .collect();
-    (!temporary.is_empty()).then(|| Arc::new(temporary))
+/// Returns the temporary tables of a lineage, which are found once; `None` if there are none.
+pub(super) fn temporary_tables(inner: &LineageInner) -> Option<&Arc<HashSet<u32>>> {
+    let find = || {
+        let servers = vendors(inner);
+        let temporary: HashSet<u32> = indices(&inner.model.objects)
+            .filter(|&at| is_stored(inner, at) && is_temporary(inner, &servers, Object::new(inner, at)))
+            .collect();
+        (!temporary.is_empty()).then(|| Arc::new(temporary))
+    };
+    inner.temporary_tables.get_or_init(find).as_ref()
+}
+
+/// Returns the temporary tables of a lineage apart from one object.
+pub(super) fn temporary_tables_except(inner: &LineageInner, shown: u32) -> Option<Arc<HashSet<u32>>> {
+    let all = temporary_tables(inner)?;
+    if !all.contains(&shown) {
+        return Some(Arc::clone(all));
+    }
+    Some(Arc::new(all.iter().copied().filter(|&at| at != shown).collect()))
 }
 
 fn is_temporary<'a>(inner: &'a LineageInner, servers: &HashMap<&str, Option<&'a str>>, object: Object<'a>) -> bool {
@@ -35,7 +46,7 @@ fn is_temporary<'a>(inner: &'a LineageInner, servers: &HashMap<&str, Option<&'a 
     if !name.contains('#') {
         return false;
     }
-    let has_hash_name = super::datasets::own_name(object).is_some_and(|own| own.starts_with('#'));
+    let has_hash_name = own_name(object).is_some_and(|own| own.starts_with('#'));
     has_hash_name
         && vendor(inner, servers, object).is_none_or(|vendor| {
             let vendor = vendor.to_ascii_lowercase();
