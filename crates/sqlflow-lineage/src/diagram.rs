@@ -14,17 +14,20 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 
-use super::graph::walk::{HopAttributes, StopAt, WalkRules};
+use super::graph::walk::{ForeignKeys, HopAttributes, StopAt, WalkRules};
 use super::graph::{Direction, Node, Trace, Traced, Vertex};
 use super::kinds::{EffectType, RelationType};
 use super::model::indices;
-use super::view::{Column, Object};
+use super::view::{Column, Endpoint, Object, endpoints};
 use super::{Lineage, LineageInner};
 
 /// A graph of a lineage, or of a [trace](Trace) in it, to draw or to export.
 ///
 /// Created by [`Lineage::diagram`] and [`Trace::diagram`]. Unless an option says otherwise, it shows the columns of
-/// stored objects and the `fdd` relationships between them, and walks through intermediate results.
+/// stored objects and of the [result sets](Object::is_result_set) of queries, and the flows of values between them
+/// (`fdd`, `fda`, `fdc`). It walks through intermediate results, and leaves out foreign keys.
+///
+/// A picture says in a note of its own if there are relationships that it [could not follow](Self::unresolved).
 ///
 /// ```
 /// # use sqlflow_lineage::Lineage;
@@ -57,6 +60,17 @@ pub struct Diagram<'a> {
     by_object: bool,
 }
 
+/// Written as `source → target (relation, effect)`, with qualified names.
+impl fmt::Display for Edge<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} → {} ({}", self.source, self.target, self.relation)?;
+        if let Some(effect) = &self.effect {
+            write!(f, ", {effect}")?;
+        }
+        f.write_str(")")
+    }
+}
+
 #[derive(Clone)]
 enum DiagramSelection<'a> {
     Everything,
@@ -77,7 +91,7 @@ enum DiagramSelection<'a> {
 /// assert_eq!(edges[0].relation, RelationType::Fdd);
 /// # Ok::<(), sqlflow_lineage::ReadError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Edge<'a> {
     /// The vertex that the flow comes from.
@@ -102,6 +116,19 @@ pub(super) struct ShownObject<'a> {
 pub(super) struct DiagramContent<'a> {
     pub(super) objects: Vec<ShownObject<'a>>,
     pub(super) edges: Vec<Edge<'a>>,
+    /// The number of endpoints that could not be followed.
+    pub(super) unresolved: usize,
+}
+
+impl DiagramContent<'_> {
+    /// Returns the note of a picture that cannot show everything.
+    pub(super) fn note(&self) -> Option<String> {
+        match self.unresolved {
+            0 => None,
+            1 => Some("1 edge is not shown: the document does not say what it leads to or from".to_owned()),
+            many => Some(format!("{many} edges are not shown: the document does not say what they lead to or from")),
+        }
+    }
 }
 
 impl Lineage {
@@ -145,7 +172,7 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
 }
 
 impl<'a> Diagram<'a> {
-    /// Shows relationships of these types instead of only `fdd`; see [`Trace::over`].
+    /// Shows relationships of these types instead of only those along which values flow; see [`Trace::over`].
     ///
     /// With `fdr`, every column of a result is joined to everything that decides its rows, which can be a great many
     /// edges. There are few of them [by object](Self::by_object), and
@@ -173,6 +200,13 @@ impl<'a> Diagram<'a> {
         self
     }
 
+    /// Shows foreign keys that the document reports as flows (`fdd` with the effect `foreign_key`). No value flows along
+    /// them, so they are left out otherwise.
+    pub fn with_foreign_keys(mut self) -> Self {
+        self.rules.foreign_keys = ForeignKeys::Followed;
+        self
+    }
+
     /// Shows objects without their columns, and between two objects one edge for each relation type and effect, however
     /// many of their columns are joined.
     pub fn by_object(mut self) -> Self {
@@ -185,6 +219,20 @@ impl<'a> Diagram<'a> {
     #[must_use]
     pub fn edges(&self) -> Vec<Edge<'a>> {
         self.content().edges
+    }
+
+    /// Returns the endpoints that the diagram cannot show, although it shows relationships of their types, because they
+    /// [cannot be resolved](crate::Endpoint::resolution). The relationships of these endpoints lead somewhere that is not
+    /// in the document.
+    ///
+    /// For the diagram of a trace, these are the endpoints that the [trace](Trace::unresolved) met.
+    #[must_use]
+    pub fn unresolved(&self) -> Vec<Endpoint<'a>> {
+        let met = match &self.selection {
+            DiagramSelection::Everything => self.rules.unresolved(),
+            DiagramSelection::Reachable { from, depth } => self.rules.unresolved_from(*from, *depth),
+        };
+        endpoints(self.rules.inner, met)
     }
 
     fn write(
@@ -210,7 +258,11 @@ impl<'a> Diagram<'a> {
             vertices.add(source);
             vertices.add(target);
         }
-        DiagramContent { objects: vertices.into_objects(), edges: edges.into_edges(self.rules.inner) }
+        DiagramContent {
+            objects: vertices.into_objects(),
+            edges: edges.into_edges(self.rules.inner),
+            unresolved: self.unresolved().len(),
+        }
     }
 
     fn add_everything(&self, edges: &mut EdgeSet, vertices: &mut VertexSet<'a>) {
@@ -229,9 +281,14 @@ impl<'a> Diagram<'a> {
     fn add_reachable(&self, from: Vertex<'a>, depth: Option<u32>, edges: &mut EdgeSet, vertices: &mut VertexSet<'a>) {
         let walked = self.rules.flows(from, depth);
         let targets: HashSet<Node> = walked.iter().map(|&(_, target)| target).collect();
-        let rules = self.edge_rules();
-        for target in targets {
-            self.add_edges_into(&rules, target, edges, |source| walked.contains(&(source, target)));
+        // A trace can start at an intermediate result, which is shown for that reason alone. A walk back from a target stops
+        // there, and also passes through it to what is behind.
+        let mut stops_at_start = self.edge_rules();
+        stops_at_start.starts = from.nodes().into_iter().collect();
+        for rules in [self.edge_rules(), stops_at_start] {
+            for &target in &targets {
+                self.add_edges_into(&rules, target, edges, |source| walked.contains(&(source, target)));
+            }
         }
         match from {
             Vertex::Column(column) => vertices.add(self.shown_node(Node::Column(column.at))),
@@ -289,11 +346,13 @@ impl EdgeSet {
         edges.sort_unstable();
         let mut edges: Vec<Edge<'_>> = edges
             .into_iter()
-            .map(|(source, target, attributes)| Edge {
-                source: Vertex::new(inner, source),
-                target: Vertex::new(inner, target),
-                relation: RelationType::from(texts.get(attributes.relation)),
-                effect: texts.get_present(attributes.effect).map(EffectType::from),
+            .filter_map(|(source, target, attributes)| {
+                Some(Edge {
+                    source: Vertex::new(inner, source)?,
+                    target: Vertex::new(inner, target)?,
+                    relation: RelationType::from(texts.get(attributes.relation)),
+                    effect: texts.get_present(attributes.effect).map(EffectType::from),
+                })
             })
             .collect();
         edges.sort_by_cached_key(|edge| {
@@ -326,6 +385,7 @@ impl<'a> VertexSet<'a> {
                 self.columns.insert(at);
                 self.objects.insert(Column::new(self.inner, at).object().at);
             }
+            Node::Process(_) => {}
         }
     }
 

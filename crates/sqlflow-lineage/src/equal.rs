@@ -1,6 +1,7 @@
 //! Equality of lineages: two documents that say the same about the SQL.
 
 use super::Lineage;
+use super::graph::Resolution;
 use super::view::{Argument, Column, Coordinate, Endpoint, Object, Process, Relationship, Transform};
 
 impl PartialEq for Lineage {
@@ -141,7 +142,7 @@ fn same_process(a: &Process<'_>, b: &Process<'_>) -> bool {
 }
 
 fn same_relationship(a: &Relationship<'_>, b: &Relationship<'_>) -> bool {
-    fn fields<'a>(r: &Relationship<'a>) -> [Option<&'a str>; 10] {
+    fn fields<'a>(r: &Relationship<'a>) -> [Option<&'a str>; 11] {
         [
             Some(r.id()),
             Some(r.type_text()),
@@ -153,9 +154,10 @@ fn same_relationship(a: &Relationship<'_>, b: &Relationship<'_>) -> bool {
             r.join_type(),
             r.clause(),
             r.condition(),
+            r.call_statement(),
         ]
     }
-    fields(a) == fields(b) && same_endpoints(a, b)
+    fields(a) == fields(b) && same_coordinates(a.call_coordinates(), b.call_coordinates()) && same_endpoints(a, b)
 }
 
 /// Compares the endpoints in order within each role. The order of the roles does not count.
@@ -172,9 +174,9 @@ fn same_endpoint(a: &Endpoint<'_>, b: &Endpoint<'_>) -> bool {
     fn fields<'a>(end: &Endpoint<'a>) -> [Option<&'a str>; 6] {
         [Some(end.id()), end.parent_id(), end.table_id(), end.column_type(), end.function(), end.kind()]
     }
-    // An endpoint that resolves has the name of its column or object; for another one this name is all there is.
+    // An endpoint whose id resolves has the name of its column or object; for another one this name is all there is.
     fn names<'a>(end: &Endpoint<'a>) -> [Option<&'a str>; 3] {
-        if end.is_resolved() { [None; 3] } else { [end.name(), end.parent_name(), end.table_name()] }
+        if end.resolution() == Resolution::Id { [None; 3] } else { [end.name(), end.parent_name(), end.table_name()] }
     }
     a.role() == b.role()
         && fields(a) == fields(b)

@@ -21,6 +21,11 @@ impl Symbol {
         self.0 as usize
     }
 
+    /// Returns the symbol of an [index](Self::index).
+    pub(super) fn of_index(index: usize) -> Option<Self> {
+        u32::try_from(index).ok().map(Self)
+    }
+
     /// Returns this symbol, or `other` if this one is absent.
     pub(super) fn or(self, other: Self) -> Self {
         if self.is_absent() { other } else { self }

@@ -4,6 +4,7 @@ use crate::open_enum;
 
 open_enum! {
     /// The meaning of a relationship for its endpoints (`type`).
+    #[derive(PartialOrd, Ord)]
     pub enum RelationType {
         /// A type that this version of the library does not know, exactly as the server spells it.
         Other(String);
@@ -15,6 +16,12 @@ open_enum! {
         Frd = "frd",
         /// The value flows from the source to the target indirectly.
         Fddi = "fddi",
+        /// The value flows from the source to the target. No document describes the difference to `fdd`; the type has
+        /// been seen in the vendor's own clients, which treat both in the same way.
+        Fda = "fda",
+        /// The value flows from the source to the target. No document describes the difference to `fdd`; the type has
+        /// been seen in the vendor's own clients, which treat both in the same way.
+        Fdc = "fdc",
         /// The columns are compared by a join.
         Join = "join",
         /// A routine calls another routine.
@@ -22,11 +29,34 @@ open_enum! {
         /// A foreign key connects the columns.
         Er = "er",
     }
-    impl From, Display;
+    impl From, Display, Serialize, Deserialize;
+}
+
+impl From<&Self> for RelationType {
+    fn from(kind: &Self) -> Self {
+        kind.clone()
+    }
+}
+
+impl RelationType {
+    /// The types of relationships along which a value flows from the source to the target: `fdd`, `fda` and `fdc`.
+    pub const VALUE_FLOWS: [Self; 3] = [Self::Fdd, Self::Fda, Self::Fdc];
+
+    /// The types of relationships by which a column depends on another one: along which its value flows, or which decide
+    /// its value or its rows (`fdd`, `fdr`, `frd`, `join`). A lineage of these types can answer questions about
+    /// [impact](crate::Column::impact).
+    pub const DEPENDENCIES: [Self; 4] = [Self::Fdd, Self::Fdr, Self::Frd, Self::Join];
+
+    /// Returns `true` if a value flows from the source to the target of a relationship of this type.
+    #[must_use]
+    pub fn carries_values(&self) -> bool {
+        Self::VALUE_FLOWS.contains(self)
+    }
 }
 
 open_enum! {
     /// The kind of statement or expression that made a relationship (`effectType`).
+    #[derive(PartialOrd, Ord)]
     pub enum EffectType {
         /// An effect type that this version of the library does not know, exactly as the server spells it.
         Other(String);
@@ -52,16 +82,23 @@ open_enum! {
         MergeInsert = "merge_insert",
         /// The update branch of a `MERGE`.
         MergeUpdate = "merge_update",
-        /// A foreign key.
+        /// The condition of a branch of a `MERGE`.
+        MergeWhen = "merge_when",
+        /// `ALTER TABLE … RENAME TO`.
+        RenameTable = "rename_table",
+        /// `ALTER TABLE … SWAP WITH`.
+        SwapTable = "swapTable",
+        /// A foreign key: a constraint, along which no value flows.
         ForeignKey = "foreign_key",
         /// A join.
         Join = "join",
     }
-    impl From, Display;
+    impl From, Display, Serialize, Deserialize;
 }
 
 open_enum! {
     /// The clause of a statement that a source stands in (`clauseType`).
+    #[derive(PartialOrd, Ord)]
     pub enum ClauseType {
         /// A clause type that this version of the library does not know, exactly as the server spells it.
         Other(String);
@@ -78,7 +115,7 @@ open_enum! {
         /// The server does not know the clause.
         Unknown = "unknown",
     }
-    impl From, Display;
+    impl From, Display, Serialize, Deserialize;
 }
 
 open_enum! {
@@ -86,6 +123,7 @@ open_enum! {
     ///
     /// Some kinds are [intermediate](Self::is_intermediate): results inside a statement, through which questions
     /// about tables and views walk.
+    #[derive(PartialOrd, Ord)]
     pub enum ObjectKind {
         /// A kind that this version of the library does not know, exactly as the server spells it.
         Other(String);
@@ -125,7 +163,7 @@ open_enum! {
         /// A package of routines.
         Package = "package",
     }
-    impl From, Display;
+    impl From, Display, Serialize, Deserialize;
 }
 
 impl ObjectKind {
@@ -146,16 +184,20 @@ impl ObjectKind {
 
 open_enum! {
     /// The extent of a document (`mode`).
+    #[derive(PartialOrd, Ord)]
     pub enum Mode {
         /// A mode that this version of the library does not know, exactly as the server spells it.
         Other(String);
         /// The document holds everything that was requested.
         Global = "global",
+        /// The document lacks intermediate record sets, because there are more relationships than the limit of the
+        /// server: values flow directly from table to table, and the filters and joins of a statement may be missing.
+        IgnoreRecordSet = "ignoreRecordSet",
         /// The document holds only counts and table names, because there are more relationships than the limit of the
         /// server: **no** columns, relationships or graph.
         Summary = "summary",
     }
-    impl From, Display;
+    impl From, Display, Serialize, Deserialize;
 }
 
 #[cfg(test)]
@@ -171,7 +213,7 @@ mod tests {
 
     #[test]
     fn every_known_relation_type_reads_as_itself() {
-        for text in ["fdd", "fdr", "frd", "fddi", "join", "call", "er"] {
+        for text in ["fdd", "fdr", "frd", "fddi", "fda", "fdc", "join", "call", "er"] {
             let kind = RelationType::from(text);
             assert!(!matches!(kind, RelationType::Other(_)), "{text}");
             assert_eq!(kind.as_str(), text);

@@ -74,6 +74,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod coverage;
 mod diagram;
 mod diff;
 mod equal;
@@ -88,6 +89,7 @@ mod model;
 mod names;
 mod open_enum;
 mod openlineage;
+mod owned;
 mod read;
 mod view;
 mod write;
@@ -100,20 +102,25 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer};
 
+pub use self::coverage::Coverage;
 pub use self::diagram::{Diagram, Edge};
 pub use self::diff::{Changes, Diff};
 pub use self::error::{Candidate, LookupError, ReadError, ReadErrorKind, TextPosition};
-pub use self::graph::{ColumnFlow, Impact, ObjectFlow, Path, Paths, Trace, Traced, Vertex};
+pub use self::graph::{ColumnFlow, Impact, ObjectFlow, Path, Paths, Resolution, Trace, Traced, Vertex};
 pub use self::kinds::{ClauseType, EffectType, Mode, ObjectKind, RelationType};
 pub use self::merge::MergeError;
 pub use self::openlineage::{OpenLineage, OpenLineageEvents};
+pub use self::owned::{
+    OwnedColumnFlow, OwnedCoordinate, OwnedDiagnostic, OwnedEdge, OwnedImpact, OwnedObjectFlow, OwnedRelationship,
+    OwnedStatement, OwnedVertex,
+};
 pub use self::read::Reader;
 pub use self::view::{
     Argument, BusiestTable, Column, Coordinate, Diagnostic, Endpoint, EndpointRole, Object, Process, Relationship,
     Server, Summary, Transform,
 };
 
-use self::graph::{Ids, Index};
+use self::graph::{Ids, Index, NamedEndpoints};
 use self::model::Model;
 use self::names::NameIndex;
 
@@ -151,6 +158,7 @@ pub struct Lineage {
 struct LineageInner {
     model: Model,
     ids: OnceLock<Ids>,
+    named_endpoints: OnceLock<NamedEndpoints>,
     index: OnceLock<Index>,
     names: OnceLock<NameIndex>,
     temporary_tables: OnceLock<Option<Arc<HashSet<u32>>>>,
@@ -161,8 +169,12 @@ impl LineageInner {
         self.ids.get_or_init(|| Ids::new(&self.model))
     }
 
+    fn named_endpoints(&self) -> &NamedEndpoints {
+        self.named_endpoints.get_or_init(|| NamedEndpoints::new(&self.model, self.ids()))
+    }
+
     fn index(&self) -> &Index {
-        self.index.get_or_init(|| Index::new(&self.model, self.ids()))
+        self.index.get_or_init(|| Index::new(self))
     }
 
     fn names(&self) -> &NameIndex {
@@ -176,6 +188,7 @@ impl Lineage {
             inner: Arc::new(LineageInner {
                 model,
                 ids: OnceLock::new(),
+                named_endpoints: OnceLock::new(),
                 index: OnceLock::new(),
                 names: OnceLock::new(),
                 temporary_tables: OnceLock::new(),

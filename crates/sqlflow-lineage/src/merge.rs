@@ -11,6 +11,7 @@ use std::fmt;
 
 use self::ids::{ReferenceKind, keep_first, largest_id};
 use self::reorder::{CoordinateMover, grouped, in_order, inverse, moved, spread};
+use super::graph::{Node, Resolution};
 use super::intern::{Symbol, Texts};
 use super::kinds::{Mode, ObjectKind};
 use super::model::{
@@ -57,10 +58,13 @@ impl Lineage {
     ///
     /// The first lineage that has a field decides its value, except that a view wins over a table, and a table over any
     /// other kind. The coordinates of all lineages are kept, one after the other. The ids of the first lineage are kept;
-    /// ids of later ones that are taken become new numbers, wherever they are referred to. An endpoint that was
-    /// [unresolved](Self::unresolved) stays unresolved.
+    /// ids of later ones that are taken become new numbers, wherever they are referred to. An endpoint whose id belongs to
+    /// nothing gets the id of the record that its names mean; one that is [unresolved](Self::unresolved) can be resolved
+    /// by its names if another lineage has the record.
     ///
-    /// The errors, warnings and unknown fields of all lineages are kept. The mode is `summary` if one lineage is a summary.
+    /// The errors, warnings and unknown fields of all lineages are kept. The mode is `summary` if one lineage is a summary,
+    /// or else `ignoreRecordSet` if one lineage lacks its record sets. The [coverage](Self::coverage) of each relation type is
+    /// the worst of all lineages.
     /// Parts that describe only one document (summary, graph, job, code, job id, session id, creator, text after the
     /// JSON) are dropped. A single lineage is returned as it is.
     ///
@@ -472,9 +476,9 @@ impl Merger {
     fn add_relationships(&mut self, input: &mut MergeInput<'_>) -> Result<(), ArenaFull> {
         let source = &input.inner.model;
         let first_endpoint = index_of_next(&self.model.endpoints, "endpoints")?;
-        for end in &source.endpoints {
+        for (at, end) in (0..).zip(&source.endpoints) {
             let end = RawEndpoint {
-                id: self.reference(input, end.id, ReferenceKind::Any)?,
+                id: self.id_of_endpoint(input, at, end)?,
                 name: self.text(input, end.name)?,
                 parent_id: self.reference(input, end.parent_id, ReferenceKind::Object)?,
                 parent_name: self.text(input, end.parent_name)?,
@@ -515,7 +519,31 @@ impl Merger {
             let value = self.text(input, value)?;
             self.model.relationship_extras.add(first.saturating_add(at), key, value);
         }
+        for &(at, span) in &source.call_coordinates {
+            self.model.call_coordinates.push((first.saturating_add(at), input.coordinates(span)));
+        }
         Ok(())
+    }
+
+    /// Returns the new id of an endpoint. One that is resolved by names gets the id of its record, because the names may
+    /// mean several records after the merge.
+    fn id_of_endpoint(&mut self, input: &mut MergeInput<'_>, at: u32, end: &RawEndpoint) -> Result<Symbol, ArenaFull> {
+        let inner = input.inner;
+        if inner.resolution_of(at, end) != Resolution::Id {
+            let record = match inner.node_of(at, end) {
+                Some(Node::Column(column)) => {
+                    self.model.columns.get(moved(&input.columns, column) as usize).map(|column| column.id)
+                }
+                Some(Node::Object(object)) => {
+                    self.model.objects.get(moved(&input.objects, object) as usize).map(|object| object.id)
+                }
+                Some(Node::Process(_)) | None => None,
+            };
+            if let Some(id) = record.filter(|id| !id.is_absent()) {
+                return Ok(id);
+            }
+        }
+        self.reference(input, end.id, ReferenceKind::Any)
     }
 
     /// Adds the properties of the document that hold for all inputs together.
@@ -531,6 +559,7 @@ impl Merger {
             push(&mut self.model.diagnostics, diagnostic, "errors")?;
         }
         let vendor = self.text(input, source.vendor)?;
+        self.model.requested.add_part(source);
         let model = &mut self.model;
         model.vendor = model.vendor.or(vendor);
         if mode_rank(source.mode.as_ref()) > mode_rank(model.mode.as_ref()) {
@@ -575,6 +604,7 @@ impl Merger {
         mover.move_all(model.columns.iter_mut().map(|it| &mut it.coordinates), columns)?;
         mover.move_all(model.arguments.iter_mut().map(|it| &mut it.coordinates), arguments)?;
         mover.move_all(model.processes.iter_mut().map(|it| &mut it.coordinates), &mut [])?;
+        mover.move_all(model.call_coordinates.iter_mut().map(|(_, span)| span), &mut [])?;
         mover.move_all(model.endpoints.iter_mut().map(|it| &mut it.coordinates), &mut [])?;
         mover.move_all(model.transforms.iter_mut().map(|it| &mut it.coordinates), &mut [])?;
         mover.move_all(model.diagnostics.iter_mut().map(|it| &mut it.coordinates), &mut [])?;
@@ -607,7 +637,8 @@ fn after(first: u32, span: Span) -> Span {
 
 fn mode_rank(mode: Option<&Mode>) -> u8 {
     match mode {
-        Some(Mode::Summary) => 3,
+        Some(Mode::Summary) => 4,
+        Some(Mode::IgnoreRecordSet) => 3,
         Some(Mode::Global) => 2,
         Some(Mode::Other(_)) => 1,
         None => 0,

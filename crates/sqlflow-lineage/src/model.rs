@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 pub(super) use self::arena::{ArenaFull, NONE, Span, index_of_next, indices, push};
 pub(super) use self::extras::Extras;
 pub(super) use self::flags::{Flag, Flags};
+use super::coverage::RequestedTypes;
 use super::intern::{Symbol, Texts};
 use super::kinds::Mode;
 
@@ -138,6 +139,7 @@ pub(super) enum RelationshipExtra {
     JoinType,
     Clause,
     Condition,
+    CallStatement,
 }
 
 /// The role of an endpoint in its relationship.
@@ -225,12 +227,16 @@ pub(super) struct Model {
     pub(super) processes: Vec<RawProcess>,
     pub(super) relationships: Vec<RawRelationship>,
     pub(super) relationship_extras: Extras<RelationshipExtra>,
+    /// The coordinates of calls, by relationship.
+    pub(super) call_coordinates: Vec<(u32, Span)>,
     pub(super) endpoints: Vec<RawEndpoint>,
     pub(super) endpoint_extras: Extras<EndpointExtra>,
     pub(super) transforms: Vec<RawTransform>,
     pub(super) diagnostics: Vec<RawDiagnostic>,
     pub(super) summary: Option<RawSummary>,
     pub(super) mode: Option<Mode>,
+    /// The relation types that were requested from the server.
+    pub(super) requested: RequestedTypes,
     pub(super) vendor: Symbol,
     pub(super) created_by: Symbol,
     pub(super) job_id: Symbol,
@@ -257,6 +263,7 @@ impl Model {
         self.processes.shrink_to_fit();
         self.relationships.shrink_to_fit();
         self.relationship_extras.settle();
+        self.call_coordinates.shrink_to_fit();
         self.endpoints.shrink_to_fit();
         self.endpoint_extras.settle();
         self.transforms.shrink_to_fit();
@@ -266,6 +273,12 @@ impl Model {
     /// Returns the indices of the columns of an object.
     pub(super) fn columns_of(&self, object: u32) -> std::ops::Range<u32> {
         self.objects.get(object as usize).map_or(0..0, |object| object.columns.indices())
+    }
+
+    /// Returns the coordinates of a call.
+    pub(super) fn call_coordinates_of(&self, relationship: u32) -> Span {
+        let found = self.call_coordinates.binary_search_by_key(&relationship, |(at, _)| *at);
+        found.ok().and_then(|at| self.call_coordinates.get(at)).map(|(_, span)| *span).unwrap_or_default()
     }
 
     /// Returns the name of the scope of one kind at or above `scope`.
@@ -298,6 +311,7 @@ impl Model {
             + arena(&self.processes)
             + arena(&self.relationships)
             + self.relationship_extras.heap_bytes()
+            + arena(&self.call_coordinates)
             + arena(&self.endpoints)
             + self.endpoint_extras.heap_bytes()
             + arena(&self.transforms)

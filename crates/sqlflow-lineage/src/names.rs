@@ -80,7 +80,7 @@ fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().flat_map(char::to_lowercase)
 }
 
-fn fold(text: &str) -> String {
+pub(super) fn fold(text: &str) -> String {
     folded(text).collect()
 }
 
@@ -170,7 +170,7 @@ pub(super) fn object_parts<'m>(model: &'m Model, object: &RawObject, with_defaul
 }
 
 /// Removes `DEFAULT` levels: a name such as `"DEFAULT.ORDERS"` says no more than `ORDERS`.
-fn strip_defaults(own: &mut Vec<NamePart<'_>>) {
+pub(super) fn strip_defaults(own: &mut Vec<NamePart<'_>>) {
     if let Some(last) = own.pop() {
         own.retain(|part| part.quoted || !is_default(part.bare));
         own.push(last);

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 pub use self::events::OpenLineageEvents;
 use self::temporary::{temporary_tables, temporary_tables_except};
-use super::graph::walk::{StopAt, WalkRules};
+use super::graph::walk::{ForeignKeys, StopAt, WalkRules};
 use super::graph::{Direction, Node, Trace, Traced};
 use super::kinds::RelationType;
 use super::{Lineage, LineageInner};
@@ -171,6 +171,7 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         let mut rules = self.rules.clone();
         rules.stop_at = StopAt::StoredColumnsAndRecordSets;
         rules.hidden = temporary_tables_except(rules.inner, from.object().at);
+        rules.foreign_keys = ForeignKeys::Skipped;
         let flows = rules.flows(from, depth);
         OpenLineage::new(rules, Some(flows))
     }
@@ -181,7 +182,7 @@ impl<'a> OpenLineage<'a> {
         rules.direction = Direction::Upstream;
         rules.stop_at = StopAt::StoredColumnsAndRecordSets;
         rules.detailed = true;
-        rules.by_process = false;
+        rules.foreign_keys = ForeignKeys::Skipped;
         let job_id = rules.inner.model.texts.get_present(rules.inner.model.job_id);
         Self {
             selected_flows: selected_flows.map(Arc::new),
@@ -218,7 +219,6 @@ impl<'a> OpenLineage<'a> {
     /// ```
     pub fn per_process(mut self) -> Self {
         self.split = EventSplit::ProcessesAndOutputs;
-        self.rules.by_process = true;
         self
     }
 
@@ -228,7 +228,6 @@ impl<'a> OpenLineage<'a> {
     /// the lineage of one statement, or for a job that catalogs should show as one.
     pub fn as_one_event(mut self) -> Self {
         self.split = EventSplit::None;
-        self.rules.by_process = false;
         self
     }
 

@@ -29,7 +29,9 @@ use self::envelope::RootSeed;
 use self::json::{JsonError, JsonErrorKind, JsonParser};
 use self::window::{ReaderWindow, SliceWindow, StopReason, Window};
 use super::Lineage;
+use super::coverage::RequestedTypes;
 use super::error::{ReadError, ReadErrorKind, shorten};
+use super::kinds::RelationType;
 
 /// The number of characters of the document that an error shows.
 const SNIPPET: usize = 60;
@@ -47,14 +49,15 @@ const SNIPPET: usize = 60;
 /// assert_eq!(error.kind(), ReadErrorKind::TooLarge);
 /// # Ok::<(), sqlflow_lineage::ReadError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
     max_bytes: u64,
+    requested: Option<Vec<RelationType>>,
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { max_bytes: Self::MAX_BYTES }
+        Self { max_bytes: Self::MAX_BYTES, requested: None }
     }
 }
 
@@ -73,6 +76,14 @@ impl Reader {
     #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
+        self
+    }
+
+    /// Sets the relation types that were requested from the server, which the document itself does not tell. They decide
+    /// the [coverage](Lineage::coverage) of the lineage.
+    #[must_use]
+    pub fn requested_types<R: Into<RelationType>>(mut self, types: impl IntoIterator<Item = R>) -> Self {
+        self.requested = Some(types.into_iter().map(Into::into).collect());
         self
     }
 
@@ -98,7 +109,7 @@ impl Reader {
         self.read_window(ReaderWindow::new(reader, self.max_bytes))
     }
 
-    fn read_window(self, window: impl Window) -> Result<Lineage, ReadError> {
+    fn read_window(&self, window: impl Window) -> Result<Lineage, ReadError> {
         let mut json = JsonParser::new(window);
         self.check_start(&mut json)?;
         let mut builder = Builder::default();
@@ -108,11 +119,14 @@ impl Reader {
         let at = json.at();
         let rest = json.window().rest(at).map_err(|stop| self.stopped(stop))?;
         builder.trailing(&rest);
+        if let Some(types) = &self.requested {
+            builder.model.requested = RequestedTypes::Known(types.clone());
+        }
         builder.finish()
     }
 
     /// Refuses a document that does not begin with a JSON object before it is parsed, with a more helpful error.
-    fn check_start(self, json: &mut JsonParser<impl Window>) -> Result<(), ReadError> {
+    fn check_start(&self, json: &mut JsonParser<impl Window>) -> Result<(), ReadError> {
         json.skip_mark();
         let first = json.peek();
         if first == Some(b'{') {
@@ -128,7 +142,7 @@ impl Reader {
         Err(wrong_start(&head))
     }
 
-    fn parse_error(self, builder: &Builder, json: &mut JsonParser<impl Window>, error: JsonError) -> ReadError {
+    fn parse_error(&self, builder: &Builder, json: &mut JsonParser<impl Window>, error: JsonError) -> ReadError {
         match (builder.fault(), error.into_kind()) {
             (Some(LimitExceeded::TooMany(what)), _) => ReadError::new(
                 ReadErrorKind::TooMany,
@@ -151,7 +165,7 @@ impl Reader {
         .at(json.position())
     }
 
-    fn stopped(self, stop: StopReason) -> ReadError {
+    fn stopped(&self, stop: StopReason) -> ReadError {
         match stop {
             StopReason::TooLarge => too_large(self.max_bytes),
             StopReason::NotUtf8 => wrong_start(&[]),

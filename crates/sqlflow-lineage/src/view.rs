@@ -5,9 +5,10 @@ use super::intern::Symbol;
 
 /// Defines a view that borrows a lineage and knows the index of one record.
 ///
-/// Two views are equal if they show the same record of the same lineage.
+/// Two views are equal if they show the same record of the same lineage. They are ordered by a key, and by the position
+/// of the record in the document if the keys are equal.
 macro_rules! indexed_view {
-    ($(#[$meta:meta])* $view:ident of $raw:ident in $arena:ident) => {
+    ($(#[$meta:meta])* $view:ident of $raw:ident in $arena:ident by $key:expr) => {
         $(#[$meta])*
         #[derive(Clone, Copy)]
         pub struct $view<'a> {
@@ -26,6 +27,20 @@ macro_rules! indexed_view {
         impl std::hash::Hash for $view<'_> {
             fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
                 self.at.hash(state);
+            }
+        }
+
+        impl PartialOrd for $view<'_> {
+            fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $view<'_> {
+            fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+                let key = $key;
+                let same_lineage = std::ptr::from_ref(self.inner).cmp(&std::ptr::from_ref(other.inner));
+                key(self).cmp(&key(other)).then(self.at.cmp(&other.at)).then(same_lineage)
             }
         }
 
@@ -64,6 +79,7 @@ pub(super) use self::column::is_record_set;
 pub use self::coordinate::Coordinate;
 pub use self::diagnostic::Diagnostic;
 pub use self::endpoint::Endpoint;
+pub(super) use self::endpoint::endpoints;
 pub use self::object::Object;
 pub(super) use self::object::{is_intermediate, is_routine};
 pub use self::process::Process;

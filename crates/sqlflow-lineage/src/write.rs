@@ -472,6 +472,7 @@ impl WriteFields for RelationshipJson<'_> {
         for (key, extra) in RELATIONSHIP_EXTRAS {
             fields.text(key, model.relationship_extras.get(at, extra))?;
         }
+        fields.coordinates_if_any("callCoordinate", model.call_coordinates_of(at))?;
         let ends = relationship.endpoints.of(&model.endpoints);
         let mut left = relationship.endpoints.indices().zip(ends).map(EndpointJson);
         for run in ends.chunk_by(|a, b| a.role == b.role && !is_single(a.role)) {
@@ -509,7 +510,7 @@ fn each<'m, M: SerializeMap>(
     Ok(())
 }
 
-const RELATIONSHIP_EXTRAS: [(&str, RelationshipExtra); 7] = [
+const RELATIONSHIP_EXTRAS: [(&str, RelationshipExtra); 8] = [
     ("processType", RelationshipExtra::ProcessType),
     ("function", RelationshipExtra::Function),
     ("timestampMin", RelationshipExtra::TimestampMin),
@@ -517,6 +518,7 @@ const RELATIONSHIP_EXTRAS: [(&str, RelationshipExtra); 7] = [
     ("joinType", RelationshipExtra::JoinType),
     ("clause", RelationshipExtra::Clause),
     ("condition", RelationshipExtra::Condition),
+    ("callStmt", RelationshipExtra::CallStatement),
 ];
 
 struct EndpointJson<'m>((u32, &'m RawEndpoint));

@@ -633,7 +633,9 @@ fn the_pairs_of_inputs_and_outputs_are_the_flows_between_objects_in_every_layout
         for flow in lineage.object_flows() {
             let is_constraint = lineage.relationships().any(|it| it.effect_type() == Some(EffectType::ForeignKey));
             let edge = (flow.source.qualified_name(), flow.target.qualified_name());
-            assert!(is_constraint || edges.contains(&edge), "{edge:?}");
+            // The result of a query is stored nowhere.
+            let is_query = flow.target.is_intermediate();
+            assert!(is_constraint || is_query || edges.contains(&edge), "{edge:?}");
         }
         total += edges.len();
     }
@@ -672,7 +674,7 @@ fn generated(random: &mut fastrand::Rng) -> Lineage {
 fn no_form_of_generated_lineages_has_an_edge_too_many_or_too_few() {
     let mut random = fastrand::Rng::with_seed(7);
     let mut total = 0;
-    for _ in 0..300 {
+    for _ in 0..150 {
         let lineage = generated(&mut random);
         let real = real_edges(&lineage);
         for settings in [lineage.openlineage(), lineage.openlineage().per_process()] {
@@ -683,7 +685,7 @@ fn no_form_of_generated_lineages_has_an_edge_too_many_or_too_few() {
         }
         total += real.len();
     }
-    assert!(total > 500, "{total} edges prove little");
+    assert!(total > 250, "{total} edges prove little");
 }
 
 #[test]
@@ -709,6 +711,66 @@ fn whole_tables_that_feed_each_other_are_inputs_and_outputs() {
         &json!([flow("fdd", "insert", &[("s", "")], "t"), flow("fdd", "insert", &[("t", "")], "u")]),
     );
     assert_eq!(described(&lineage.openlineage().job_name("j")), ["j.t: s -> t", "j.u: t -> u"]);
+}
+
+#[test]
+fn tables_feed_each_other_through_the_process_between_them() {
+    let process = |id: &str, name: &str| json!({ "id": id, "name": name, "type": "process" });
+    let lineage = model(
+        &json!([
+            object("s1", "table", &["a"]),
+            object("s2", "table", &["a"]),
+            object("t", "table", &["a"]),
+            object("u", "table", &["a"]),
+            process("p1", "Query Insert-1"),
+            process("p2", "Query Insert-2"),
+            process("p3", "Query Select-1"),
+        ]),
+        &json!([
+            flow("fdd", "insert", &[("s1", "")], "p1"),
+            flow("fdd", "insert", &[("p1", "")], "t"),
+            flow("fdd", "insert", &[("s2", ""), ("t", "")], "p2"),
+            flow("fdd", "insert", &[("p2", "")], "t"),
+            flow("fdd", "select", &[("u", "")], "p3"),
+        ]),
+    );
+    let settings = lineage.openlineage().job_name("j");
+    assert_eq!(described(&settings), ["j.t: s1, s2, t -> t", "j: u -> "]);
+    assert_eq!(
+        described(&settings.per_process()),
+        ["j.Query%20Insert-1:t: s1 -> t", "j.Query%20Insert-2:t: s2, t -> t", "j: u -> "]
+    );
+}
+
+#[test]
+fn a_star_that_passes_through_a_temporary_table_leads_to_the_column_of_the_same_name() {
+    let lineage = sql_server(
+        &json!(
+            [object("s", "table", &["a", "b"]), object("#tmp", "table", &["*"]), object("t", "table", &["a", "b"]),]
+        ),
+        &json!([
+            flow("fdd", "create_table", &[("s.a", ""), ("s.b", "")], "#tmp.*"),
+            flow("fdd", "insert", &[("#tmp.*", "")], "t.a"),
+            flow("fdd", "insert", &[("#tmp.*", "")], "t.b"),
+        ]),
+    );
+    assert_eq!(
+        columns(&written(&lineage.openlineage()), "t"),
+        ["a <- s.a DIRECT IDENTITY", "b <- s.b DIRECT IDENTITY"]
+    );
+}
+
+#[test]
+fn foreign_keys_are_no_flows_even_in_the_events_of_a_trace_that_follows_them() {
+    let lineage = model(
+        &json!([object("dept", "table", &["id"]), object("emp", "table", &["dept"]), object("v", "view", &["dept"]),]),
+        &json!([
+            flow("fdd", "foreign_key", &[("dept.id", "")], "emp.dept"),
+            flow("fdd", "create_view", &[("emp.dept", "")], "v.dept"),
+        ]),
+    );
+    let trace = lineage.object("v").unwrap().upstream().with_foreign_keys();
+    assert_eq!(described(&trace.openlineage().job_name("j")), ["j.v: emp -> v"]);
 }
 
 #[test]
@@ -977,7 +1039,7 @@ fn hostile_names_give_each_output_its_own_job_and_run() {
 
 #[test]
 fn thousands_of_outputs_have_an_event_each() {
-    let count = 4_000;
+    let count = 2_000;
     let objects: Vec<Value> =
         (0..count).flat_map(|at| ["s", "t"].map(|name| object(&format!("{name}{at}"), "table", &["a"]))).collect();
     let flows: Vec<Value> =

@@ -7,8 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
-use sqlflow_lineage::Lineage;
-use sqlflow_lineage::{Column, Endpoint};
+use sqlflow_lineage::{Column, Endpoint, Lineage, Object, Process, Relationship};
 
 /// The databases of objects. Servers write `DEFAULT` for no database.
 const DATABASES: [&str; 3] = ["DEFAULT", "prod", "\"Old one\""];
@@ -23,7 +22,7 @@ const KINDS: [(&str, &str); 7] = [
     ("procedures", "procedure"),
     ("triggers", "trigger"),
 ];
-const TYPES: [&str; 6] = ["fdd", "fdr", "frd", "join", "er", "brand-new"];
+const TYPES: [&str; 8] = ["fdd", "fdd", "fda", "fdr", "frd", "join", "er", "brand-new"];
 
 #[derive(Clone, Debug)]
 struct RandomObject {
@@ -36,14 +35,36 @@ struct RandomObject {
     coordinates: Vec<(i32, i32)>,
 }
 
+/// The fields by which an endpoint refers to its record.
+#[derive(Clone, Copy, Debug)]
+enum ReferenceStyle {
+    Id,
+    /// The id belongs to nothing; that of the parent and the name of the column are right.
+    ParentId,
+    /// The ids belong to nothing; the names are right.
+    ParentName,
+    /// The endpoint means one of the processes.
+    Process,
+}
+
+#[derive(Clone, Debug)]
+struct RandomEndpoint {
+    record: Index,
+    style: ReferenceStyle,
+    fields: BTreeMap<&'static str, String>,
+}
+
 #[derive(Clone, Debug)]
 struct RandomRelationship {
     kind: &'static str,
     fields: BTreeMap<&'static str, String>,
-    target: Index,
-    sources: Vec<(Index, BTreeMap<&'static str, String>)>,
+    target: RandomEndpoint,
+    sources: Vec<RandomEndpoint>,
     process: Option<Index>,
 }
+
+/// The id of the object of a column, the name of that object, and that of the column.
+type ColumnNames<'m> = (String, &'m str, &'m str);
 
 #[derive(Clone, Debug)]
 struct RandomModel {
@@ -93,11 +114,22 @@ fn object() -> impl Strategy<Value = RandomObject> {
     )
 }
 
+fn endpoint() -> impl Strategy<Value = RandomEndpoint> {
+    use ReferenceStyle::{Id, ParentId, ParentName, Process};
+    let style = prop_oneof![6 => Just(Id), 1 => Just(ParentId), 1 => Just(ParentName), 1 => Just(Process)];
+    (any::<Index>(), style, some_of(&["clauseType", "columnType", "function"]))
+        .prop_map(|(record, style, fields)| RandomEndpoint { record, style, fields })
+}
+
 fn relationship() -> impl Strategy<Value = RandomRelationship> {
-    let fields = some_of(&["effectType", "function", "joinType", "clause", "condition", "timestampMin"]);
-    let source = (any::<Index>(), some_of(&["clauseType", "columnType", "function"]));
-    (select(TYPES.to_vec()), fields, any::<Index>(), vec(source, 0..4), option::of(any::<Index>())).prop_map(
-        |(kind, fields, target, sources, process)| RandomRelationship { kind, fields, target, sources, process },
+    let effect = prop_oneof![any::<String>(), Just("foreign_key".to_owned()), Just("insert".to_owned())];
+    let fields = some_of(&["function", "joinType", "clause", "condition", "timestampMin", "callStmt"]);
+    let endpoints = (endpoint(), vec(endpoint(), 0..4));
+    (select(TYPES.to_vec()), option::of(effect), fields, endpoints, option::of(any::<Index>())).prop_map(
+        |(kind, effect, mut fields, (target, sources), process)| {
+            fields.extend(effect.map(|effect| ("effectType", effect)));
+            RandomRelationship { kind, fields, target, sources, process }
+        },
     )
 }
 
@@ -145,31 +177,62 @@ impl RandomModel {
             .collect()
     }
 
-    fn ids(&self) -> Vec<String> {
-        let count: usize = self.objects.iter().map(|object| 1 + object.columns.len()).sum();
+    /// Returns the id of each object and column, with the object and the name of each column.
+    fn records(&self) -> Vec<(String, Option<ColumnNames<'_>>)> {
+        let mut next = 0;
+        let mut id = || {
+            next += 1;
+            next.to_string()
+        };
+        let mut records = Vec::new();
+        for object in &self.objects {
+            let own = id();
+            records.push((own.clone(), None));
+            for (name, _) in &object.columns {
+                records.push((id(), Some((own.clone(), object.name.as_str(), name.as_str()))));
+            }
+        }
         // The last id belongs to no record, so some endpoints are unresolved.
-        (1..=count + 1).map(|id| id.to_string()).collect()
+        records.push((id(), None));
+        records
     }
 
     fn process_id(at: usize) -> String {
         format!("p_{at}")
     }
 
+    fn endpoint(&self, endpoint: &RandomEndpoint) -> Value {
+        let records = self.records();
+        let (id, column) = endpoint.record.get(&records);
+        let mut value = match (endpoint.style, column) {
+            (ReferenceStyle::Process, _) if !self.processes.is_empty() => {
+                json!({"id": Self::process_id(endpoint.record.index(self.processes.len()))})
+            }
+            (ReferenceStyle::ParentId, Some((parent, _, name))) => {
+                json!({"id": "nowhere", "column": name, "parentId": parent})
+            }
+            (ReferenceStyle::ParentName, Some((_, parent, name))) => {
+                json!({"id": "nowhere", "column": name, "parentId": "nowhere", "parentName": parent})
+            }
+            _ => json!({ "id": id }),
+        };
+        value["coordinates"] = json!([{"x": 1, "y": 2, "hashCode": "7"}]);
+        with_fields(value, texts(&endpoint.fields))
+    }
+
     fn relationships(&self) -> Vec<Value> {
-        let ids = self.ids();
         let relationships = self.relationships.iter().enumerate();
         relationships
             .map(|(at, relationship)| {
-                let endpoint = |index: &Index| json!({"id": index.get(&ids), "coordinates": [{"x": 1, "y": 2, "hashCode": "7"}]});
-                let sources = relationship.sources.iter();
                 let value = json!({
                     "id": format!("r{at}"),
                     "type": relationship.kind,
-                    "target": endpoint(&relationship.target),
-                    "sources": sources.map(|(index, fields)| with_fields(endpoint(index), texts(fields))).collect::<Vec<_>>(),
+                    "target": self.endpoint(&relationship.target),
+                    "sources": relationship.sources.iter().map(|source| self.endpoint(source)).collect::<Vec<_>>(),
                 });
                 let process = relationship.process.as_ref().filter(|_| !self.processes.is_empty());
-                let process = process.map(|index| ("processId", Self::process_id(index.index(self.processes.len())).into()));
+                let process =
+                    process.map(|index| ("processId", Self::process_id(index.index(self.processes.len())).into()));
                 with_fields(value, texts(&relationship.fields).chain(process))
             })
             .collect()
@@ -266,35 +329,120 @@ fn details(lineage: &Lineage) -> String {
     )
 }
 
-/// Returns the columns that feed a column, by going over all relationships until nothing new is found. An intermediate
-/// object may be joined as a whole on one side and by its columns on the other.
-fn naive_upstream<'l>(lineage: &'l Lineage, id: &str) -> BTreeSet<&'l str> {
-    let mut reached: BTreeSet<&str> = BTreeSet::new();
-    loop {
-        let before = reached.len();
-        for relationship in lineage.relationships().filter(|relationship| relationship.type_text() == "fdd") {
-            let is_reached = |to: &str| to == id || reached.contains(to);
-            let is_near = |to: &Endpoint<'_>| {
-                let intermediate = to.object().filter(|object| object.is_intermediate() || object.is_routine());
-                is_reached(to.id())
-                    || intermediate.is_some_and(|object| match to.column() {
-                        Some(_) => is_reached(object.id()),
-                        None => object.columns().any(|column| is_reached(column.id())),
-                    })
-            };
-            if relationship.target().is_some_and(|target| is_near(&target)) {
-                reached.extend(relationship.sources().filter(Endpoint::is_resolved).map(|source| source.id()));
+/// A vertex or a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum NaiveNode<'l> {
+    Column(Column<'l>),
+    Object(Object<'l>),
+    Process(Process<'l>),
+}
+
+fn node<'l>(end: &Endpoint<'l>) -> Option<NaiveNode<'l>> {
+    let column = end.column().map(NaiveNode::Column);
+    let object = end.object().filter(|_| end.is_resolved()).map(NaiveNode::Object);
+    column.or(end.process().map(NaiveNode::Process)).or(object)
+}
+
+/// Returns every pair of source and target between which a value flows in one relationship.
+fn naive_edges(lineage: &Lineage) -> Vec<(NaiveNode<'_>, NaiveNode<'_>)> {
+    let carries = |relationship: &Relationship<'_>| {
+        ["fdd", "fda", "fdc"].contains(&relationship.type_text()) && !relationship.is_foreign_key()
+    };
+    let mut edges = Vec::new();
+    for relationship in lineage.relationships().filter(carries) {
+        let target = relationship.target().and_then(|target| node(&target));
+        let sources = relationship.sources().filter_map(|source| node(&source));
+        edges.extend(sources.zip(std::iter::repeat(target)).filter_map(|(source, target)| Some((source, target?))));
+    }
+    edges
+}
+
+/// Returns the name of a column as it is compared: `None` for a star, and for what is no column.
+fn plain_name(node: NaiveNode<'_>) -> Option<String> {
+    let NaiveNode::Column(column) = node else {
+        return None;
+    };
+    let name = column.name();
+    let quoted = [('"', '"'), ('`', '`'), ('[', ']')].into_iter().find_map(|(open, close)| {
+        let bare = name.strip_prefix(open)?.strip_suffix(close)?;
+        (!bare.contains(close)).then_some(bare)
+    });
+    let folded: String = quoted.unwrap_or(name).chars().flat_map(char::to_lowercase).collect();
+    Some(folded).filter(|name| name != "*")
+}
+
+fn is_star(node: NaiveNode<'_>) -> bool {
+    matches!(node, NaiveNode::Column(_)) && plain_name(node).is_none()
+}
+
+/// Returns the names of the values that flow into a star.
+fn content(edges: &[(NaiveNode<'_>, NaiveNode<'_>)], star: NaiveNode<'_>) -> BTreeSet<String> {
+    let mut stars = vec![star];
+    let mut names = BTreeSet::new();
+    let mut at = 0;
+    while let Some(&star) = stars.get(at) {
+        for &(source, _) in edges.iter().filter(|(_, target)| *target == star) {
+            names.extend(plain_name(source));
+            if is_star(source) && !stars.contains(&source) {
+                stars.push(source);
             }
         }
-        if reached.len() == before {
-            break;
-        }
+        at += 1;
     }
-    let is_shown = |column: &Column<'_>| {
-        let object = column.object();
-        !object.is_intermediate() && !object.is_routine() && !column.is_record_set()
-    };
-    reached.into_iter().filter(|id| lineage.column_by_id(id).is_some_and(|column| is_shown(&column))).collect()
+    names
+}
+
+fn is_shown(column: &Column<'_>) -> bool {
+    let object = column.object();
+    let is_end = object.is_result_set() || !(object.is_intermediate() || object.is_routine());
+    is_end && !column.is_record_set()
+}
+
+/// Returns the columns that feed a column, by going over all edges until nothing new is found. An intermediate object may
+/// be joined as a whole on one side and by its columns on the other, and a value keeps its name in a star.
+fn naive_upstream<'l>(lineage: &'l Lineage, column: Column<'l>) -> BTreeSet<&'l str> {
+    let edges = naive_edges(lineage);
+    let is_between = |object: Object<'_>| (object.is_intermediate() || object.is_routine()) && !object.is_result_set();
+    let start = NaiveNode::Column(column);
+    let mut reached: Vec<(NaiveNode<'l>, Option<String>)> = vec![(start, None)];
+    let mut found = BTreeSet::new();
+    let mut at = 0;
+    while let Some((near, name)) = reached.get(at).cloned() {
+        for &(source, target) in &edges {
+            let name = match (near, target) {
+                _ if near == target => name.clone(),
+                (NaiveNode::Column(column), NaiveNode::Object(object))
+                    if column.object() == object && is_between(object) =>
+                {
+                    None
+                }
+                (NaiveNode::Object(object), NaiveNode::Column(column))
+                    if column.object() == object && is_between(object) =>
+                {
+                    None
+                }
+                _ => continue,
+            };
+            let next = match (is_star(target), is_star(source)) {
+                (true, true) => name,
+                (true, false) if name.is_some() && plain_name(source).is_some() && name != plain_name(source) => {
+                    continue;
+                }
+                (false, true) => plain_name(target).filter(|name| content(&edges, source).contains(name)),
+                _ => None,
+            };
+            if let NaiveNode::Column(column) = source
+                && is_shown(&column)
+            {
+                found.insert(column.id());
+            }
+            if !reached.contains(&(source, next.clone())) {
+                reached.push((source, next));
+            }
+        }
+        at += 1;
+    }
+    found
 }
 
 proptest! {
@@ -331,11 +479,10 @@ proptest! {
         for column in lineage.columns() {
             let upstream = column.upstream().to_vec();
             let found: BTreeSet<&str> = upstream.iter().map(Column::id).collect();
-            prop_assert_eq!(&found, &naive_upstream(&lineage, column.id()));
+            prop_assert_eq!(&found, &naive_upstream(&lineage, column), "{} in {}", column.id(), model.tree());
             for source in upstream {
-                let is_shown = !column.object().is_intermediate() && !column.object().is_routine() && !column.is_record_set();
                 let mirrored = source.downstream().to_vec().contains(&column);
-                prop_assert_eq!(mirrored, is_shown);
+                prop_assert_eq!(mirrored, is_shown(&column), "{} to {} in {}", source.id(), column.id(), model.tree());
             }
         }
     }

@@ -17,6 +17,10 @@ impl Diagram<'_> {
     /// A database or schema that is unknown or `DEFAULT` is empty, and so are the columns of a diagram
     /// [by object](Self::by_object). Names keep the spelling and the quotes that the server wrote.
     ///
+    /// A flow into the [result set](crate::Object::is_result_set) of a query has the effect `select`, and the name of the
+    /// result (`RS-1`) as the target table. CSV has no place for a note about relationships that could not be followed:
+    /// [`unresolved`](Self::unresolved) tells.
+    ///
     /// Names that a spreadsheet takes for a formula (`=…`, `+…`, `-…`, `@…`) are not changed. If the lineage comes from
     /// scripts that you do not trust, import the file into the spreadsheet as text.
     ///

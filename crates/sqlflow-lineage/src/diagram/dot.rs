@@ -56,6 +56,9 @@ fn write(content: &DiagramContent<'_>, writer: &mut dyn Write) -> io::Result<()>
     for (at, shown) in content.objects.iter().enumerate() {
         write_object(at, shown, writer)?;
     }
+    if let Some(note) = content.note() {
+        writeln!(writer, "  graph [label={}, labelloc=b, fontsize={NODE_FONT_SIZE}];", TooltipText(&note))?;
+    }
     let numbers = vertex_numbers(content);
     for edge in &content.edges {
         if let (Some(source), Some(target)) = (numbers.get(&edge.source), numbers.get(&edge.target)) {

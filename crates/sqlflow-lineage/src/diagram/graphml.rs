@@ -58,7 +58,8 @@ impl Diagram<'_> {
     ///
     /// Other programs find the name of a node in `name`, its qualified name in `description`, the kind of an object in
     /// `kind`, and the words of an edge in `relationType` and `effectType`. Labels of more than 80 characters are
-    /// truncated. Control characters that XML forbids are shown as their pictures (`␀`).
+    /// truncated. Control characters that XML forbids are shown as their pictures (`␀`). The `desc` of the graph says how
+    /// many edges could not be followed, if there are any.
     ///
     /// ```
     /// # use sqlflow_lineage::Lineage;
@@ -85,6 +86,9 @@ fn write(content: &DiagramContent<'_>, writer: &mut dyn Write) -> io::Result<()>
         write_keys(xml)?;
         let graph = xml.create_element("graph").with_attributes([("id", "G"), ("edgedefault", "directed")]);
         graph.write_inner_content(|xml| {
+            if let Some(note) = content.note() {
+                write_text(xml, "desc", &[], &note)?;
+            }
             for ((at, shown), rectangle) in content.objects.iter().enumerate().zip(rectangles(content, &numbers)) {
                 write_object(at, shown, rectangle, xml)?;
             }

@@ -45,6 +45,9 @@ fn write(content: &DiagramContent<'_>, writer: &mut dyn Write) -> io::Result<()>
     for (at, shown) in content.objects.iter().enumerate() {
         write_object(at, shown, writer)?;
     }
+    if let Some(note) = content.note() {
+        writeln!(writer, "  note[{}]", MermaidLabel(&note))?;
+    }
     let numbers = vertex_numbers(content);
     for edge in &content.edges {
         let (Some(source), Some(target)) = (numbers.get(&edge.source), numbers.get(&edge.target)) else {

@@ -3,13 +3,12 @@
 use std::collections::HashSet;
 
 use super::super::LineageInner;
-use super::super::kinds::{EffectType, RelationType};
-use super::super::view::{Column, Object, Process, Relationship};
+use super::super::coverage::{Coverage, coverage};
+use super::super::kinds::RelationType;
+use super::super::view::{Column, Object, Process, Relationship, endpoints};
+use super::impact::Impact;
 use super::walk::{StopAt, WalkRules, nodes_of_object};
 use super::{Direction, Node};
-
-/// The types of relationships that make one column or object depend on another.
-const DEPENDENCIES: [RelationType; 4] = [RelationType::Fdd, RelationType::Fddi, RelationType::Fdr, RelationType::Frd];
 
 impl<'a> Object<'a> {
     /// Returns the statements that read this object, sorted by name.
@@ -46,38 +45,64 @@ impl<'a> Object<'a> {
 impl<'a> Column<'a> {
     /// Returns everything that would be affected if this column were dropped.
     ///
+    /// A column is used not only where its value flows, but also where it filters, joins or sorts. Servers report that
+    /// only if `fdr`, `frd` and `join` relationships are requested, with intermediate record sets. If the lineage cannot
+    /// know it, [`Impact::is_complete`] is `false` and the impact says so when it is displayed.
+    ///
     /// ```
-    /// # use sqlflow_lineage::Lineage;
-    /// # let lineage: Lineage = r#"{"dbobjs": [
-    /// #     {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
-    /// #     {"id": "3", "name": "REPORT", "type": "view", "columns": [{"id": "4", "name": "SUM"}]}],
-    /// #   "relationships": [{"id": "5", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
-    /// let impact = lineage.column("ORDERS", "TOTAL")?.impact();
-    /// assert_eq!(impact.columns[0].qualified_name(), "REPORT.SUM");
+    /// use sqlflow_lineage::{Lineage, RelationType};
+    ///
+    /// let document = br#"{"dbobjs": [
+    ///     {"id": "1", "name": "ORDERS", "type": "table", "columns": [
+    ///         {"id": "2", "name": "TOTAL"}, {"id": "3", "name": "STATUS"}]},
+    ///     {"id": "4", "name": "REPORT", "type": "view", "columns": [
+    ///         {"id": "5", "name": "SUM"}, {"id": "6", "name": "RelationRows", "source": "system"}]}
+    /// ], "relationships": [
+    ///     {"id": "7", "type": "fdd", "target": {"id": "5"}, "sources": [{"id": "2"}]},
+    ///     {"id": "8", "type": "fdr", "target": {"id": "6"},
+    ///      "sources": [{"id": "3", "clauseType": "where"}]}
+    /// ]}"#;
+    /// let reader = Lineage::reader().requested_types(RelationType::DEPENDENCIES);
+    /// let lineage = reader.read_slice(document)?;
+    ///
+    /// // create view REPORT as select sum(TOTAL) from ORDERS where STATUS = 'paid'
+    /// let impact = lineage.column("ORDERS", "STATUS")?.impact();
+    /// assert!(impact.columns.is_empty(), "its value flows nowhere");
     /// assert_eq!(impact.objects[0].qualified_name(), "REPORT");
+    /// assert!(impact.is_complete());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn impact(&self) -> Impact<'a> {
-        let dependents = self.downstream().over([RelationType::Fdd, RelationType::Fddi]);
+        let dependents =
+            self.downstream().over(RelationType::VALUE_FLOWS.into_iter().chain([RelationType::Fddi])).to_vec();
+        let inner = self.inner;
         let object = self.object();
-        let mut rules = WalkRules::new(self.inner, Direction::Downstream);
-        rules.follow(DEPENDENCIES);
-        rules.stop_at = StopAt::StoredColumnsAndRecordSets;
+        let rules = dependency_rules(inner, Direction::Downstream);
         let mut seen = HashSet::new();
+        let mut lost = Vec::new();
         let mut objects: Vec<Object<'a>> = rules
-            .reach([Node::Column(self.at)], None, false)
+            .reach_and_lose([Node::Column(self.at)], None, false, |relationship, end| lost.push((relationship, end)))
             .into_iter()
             .filter_map(|node| rules.object_of(node))
-            .map(|at| Object::new(self.inner, at))
+            .map(|at| Object::new(inner, at))
             .filter(|reached| *reached != object && seen.insert(*reached))
             .collect();
         objects.sort_by_cached_key(|object| (object.qualified_name(), object.id().to_owned()));
+        lost.sort_unstable();
+        lost.dedup();
+        let (foreign_keys, relationships) = self.relationships().partition(Relationship::is_foreign_key);
+        let is_uncertain = |relation: &RelationType| coverage(&inner.model, relation) != Coverage::Included;
         Impact {
-            columns: dependents.to_vec(),
+            column: *self,
+            columns: dependents,
             objects,
-            statements: processes(self.inner, [Node::Column(self.at)], Direction::Downstream),
-            relationships: self.relationships().collect(),
+            statements: processes(inner, [Node::Column(self.at)], Direction::Downstream),
+            relationships,
+            foreign_keys,
+            unresolved: endpoints(inner, lost),
+            uncertain_types: RelationType::DEPENDENCIES.into_iter().filter(is_uncertain).collect(),
+            mode: inner.model.mode.clone(),
         }
     }
 
@@ -96,34 +121,26 @@ impl<'a> Column<'a> {
     }
 }
 
-/// Everything that depends on a column; created by [`Column::impact`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Impact<'a> {
-    /// The stored columns whose values come from the column, at any distance (`fdd`, `fddi`), sorted by qualified name.
-    pub columns: Vec<Column<'a>>,
-    /// The stored objects that depend on the column at any distance, through a value, a filter or a join (`fdd`,
-    /// `fddi`,
-    /// `fdr`, `frd`), sorted by qualified name. The object of the column itself is not included.
-    pub objects: Vec<Object<'a>>,
-    /// The statements that read the column directly and would fail, sorted by name; see [`Object::readers`].
-    pub statements: Vec<Process<'a>>,
-    /// The relationships of any type that have the column as an endpoint, including joins and foreign keys.
-    pub relationships: Vec<Relationship<'a>>,
+/// Returns rules that follow everything by which one column or object depends on another.
+fn dependency_rules(inner: &LineageInner, direction: Direction) -> WalkRules<'_> {
+    let mut rules = WalkRules::new(inner, direction);
+    let indirect = [RelationType::Fddi, RelationType::Fdr, RelationType::Frd];
+    rules.follow(RelationType::VALUE_FLOWS.into_iter().chain(indirect));
+    rules.stop_at = StopAt::StoredColumnsAndRecordSets;
+    rules
 }
 
 /// Returns the processes of the relationships between some nodes and the nearest stored objects.
 fn processes(inner: &LineageInner, nodes: impl IntoIterator<Item = Node>, direction: Direction) -> Vec<Process<'_>> {
-    let mut rules = WalkRules::new(inner, direction);
-    rules.follow(DEPENDENCIES);
-    rules.stop_at = StopAt::StoredColumnsAndRecordSets;
+    let rules = dependency_rules(inner, direction);
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for node in nodes {
         let mut visit = |at| {
             let relationship = Relationship::new(inner, at);
-            if relationship.effect_type() != Some(EffectType::ForeignKey) {
-                found.extend(relationship.process().filter(|process| seen.insert(*process)));
+            if !relationship.is_foreign_key() {
+                let through = relationship.endpoints().filter_map(|end| end.process());
+                found.extend(relationship.process().into_iter().chain(through).filter(|process| seen.insert(*process)));
             }
         };
         rules.each_relationship(node, &mut visit);

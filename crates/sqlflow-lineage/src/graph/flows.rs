@@ -4,20 +4,68 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::super::Lineage;
-use super::super::view::{Column, Object};
-use super::walk::{StopAt, WalkRules, is_stored, nodes_of_object};
+use super::super::kinds::EffectType;
+use super::super::view::{Column, Object, Process};
+use super::walk::{ForeignKeys, HopAttributes, StopAt, WalkRules, nodes_of_object};
 use super::{Direction, Node};
 
-/// A flow of a value from one column to another, both of stored objects; see [`Lineage::column_flows`].
+/// A flow of a value from one column to another; see [`Lineage::column_flows`].
 ///
 /// Displayed as `source → target`, with qualified names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct ColumnFlow<'a> {
     /// The column that the value comes from.
     pub source: Column<'a>,
     /// The column that the value flows into.
     pub target: Column<'a>,
+    is_foreign_key: bool,
+}
+
+impl<'a> ColumnFlow<'a> {
+    /// Returns `true` if the flow is only a foreign key: a constraint, along which no value flows. Such flows are left
+    /// out by default; only [`Lineage::all_column_flows`] lists them.
+    #[must_use]
+    pub fn is_foreign_key(&self) -> bool {
+        self.is_foreign_key
+    }
+
+    /// Returns the effects of the relationships that lead into the target, each once: `insert`, `create_view`, ….
+    #[must_use]
+    pub fn effects(&self) -> Vec<EffectType> {
+        let texts = &self.source.inner.model.texts;
+        self.each_way(|way| texts.get_present(way.effect).map(EffectType::from))
+    }
+
+    /// Returns the statements by which the value flows, each once, if the document names them.
+    #[must_use]
+    pub fn statements(&self) -> Vec<Process<'a>> {
+        let inner = self.source.inner;
+        let mut statements = self.each_way(|way| inner.ids().process(way.process));
+        statements.dedup();
+        statements.into_iter().map(|at| Process::new(inner, at)).collect()
+    }
+
+    /// Returns the functions and expressions that the value goes through, the one closest to the target for each way
+    /// that the value takes.
+    #[must_use]
+    pub fn functions(&self) -> Vec<&'a str> {
+        let texts = &self.source.inner.model.texts;
+        self.each_way(|way| texts.get_present(way.function))
+    }
+
+    /// Returns an attribute of all ways from the source to the target, sorted and each value once.
+    fn each_way<T: Ord>(&self, attribute: impl Fn(HopAttributes) -> Option<T>) -> Vec<T> {
+        let mut rules = WalkRules::new(self.source.inner, Direction::Upstream);
+        rules.foreign_keys = if self.is_foreign_key { ForeignKeys::Followed } else { ForeignKeys::Skipped };
+        rules.detailed = true;
+        let hops = rules.hops(Node::Column(self.target.at)).into_iter();
+        let ways = hops.filter(|hop| hop.to == Node::Column(self.source.at));
+        let mut found: Vec<T> = ways.filter_map(|hop| attribute(hop.attributes)).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
 }
 
 impl fmt::Display for ColumnFlow<'_> {
@@ -29,7 +77,7 @@ impl fmt::Display for ColumnFlow<'_> {
 /// A flow of values from one stored object to another; see [`Lineage::object_flows`].
 ///
 /// Displayed as `source → target`, with qualified names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct ObjectFlow<'a> {
     /// The object that the values come from.
@@ -45,41 +93,68 @@ impl fmt::Display for ObjectFlow<'_> {
 }
 
 impl Lineage {
-    /// Returns every pair of columns of stored objects between which a value flows. Intermediate results are walked
-    /// through.
+    /// Returns every pair of columns between which a value flows. The columns are those of stored objects, and as targets
+    /// those of the [result sets](Object::is_result_set) of queries. Intermediate results are walked through.
     ///
-    /// Follows `fdd` relationships to the nearest stored column: a view over a view has its values from the inner view.
-    /// Each pair is listed once. The list is sorted by the qualified names of source and target, and has no record
-    /// sets.
+    /// Follows `fdd`, `fda` and `fdc` relationships to the nearest such column: a view over a view has its values from the
+    /// inner view. Foreign keys are no flows. Each pair is listed once. The list is sorted by the qualified names of source
+    /// and target, and has no record sets.
+    ///
+    /// Flows through endpoints that [cannot be resolved](Self::unresolved) are missing.
     ///
     /// ```
     /// # use sqlflow_lineage::Lineage;
     /// # let lineage: Lineage = r#"{"dbobjs": [
     /// #     {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
     /// #     {"id": "3", "name": "REPORT", "type": "view", "columns": [{"id": "4", "name": "SUM"}]}],
-    /// #   "relationships": [{"id": "5", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
+    /// #   "relationships": [{"id": "5", "type": "fdd", "effectType": "create_view",
+    /// #     "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
     /// let flows = lineage.column_flows();
     /// assert_eq!(flows[0].to_string(), "ORDERS.TOTAL → REPORT.SUM");
+    /// assert_eq!(flows[0].effects()[0].as_str(), "create_view");
     /// # Ok::<(), sqlflow_lineage::ReadError>(())
     /// ```
     #[must_use]
     pub fn column_flows(&self) -> Vec<ColumnFlow<'_>> {
+        self.flows_between_columns(ForeignKeys::Skipped)
+    }
+
+    /// Returns the [flows](Self::column_flows) together with the foreign keys, which
+    /// [are marked](ColumnFlow::is_foreign_key).
+    #[must_use]
+    pub fn all_column_flows(&self) -> Vec<ColumnFlow<'_>> {
+        self.flows_between_columns(ForeignKeys::Followed)
+    }
+
+    fn flows_between_columns(&self, foreign_keys: ForeignKeys) -> Vec<ColumnFlow<'_>> {
         let inner = &*self.inner;
-        let rules = WalkRules::new(inner, Direction::Upstream);
+        let mut rules = WalkRules::new(inner, Direction::Upstream);
+        rules.foreign_keys = foreign_keys;
+        let with_foreign_keys = foreign_keys == ForeignKeys::Followed;
         let mut pairs = Vec::new();
+        let mut values = HashSet::new();
         for target in self.columns().filter(|column| rules.shows(Node::Column(column.at))) {
-            pairs.extend(rules.hops(Node::Column(target.at)).into_iter().filter_map(|hop| match hop.to {
-                Node::Column(source) => Some((source, target.at)),
-                Node::Object(_) => None,
-            }));
+            for hop in rules.hops(Node::Column(target.at)) {
+                let Node::Column(source) = hop.to else {
+                    continue;
+                };
+                pairs.push((source, target.at));
+                if with_foreign_keys && !hop.attributes.foreign_key {
+                    values.insert((source, target.at));
+                }
+            }
         }
-        let flow =
-            |(source, target)| ColumnFlow { source: Column::new(inner, source), target: Column::new(inner, target) };
+        let flow = |(source, target)| ColumnFlow {
+            source: Column::new(inner, source),
+            target: Column::new(inner, target),
+            is_foreign_key: with_foreign_keys && !values.contains(&(source, target)),
+        };
         sorted(pairs, |at| Column::new(inner, at).qualified_name()).map(flow).collect()
     }
 
-    /// Returns every pair of stored objects between which values flow: the lineage of tables, derived from that of
-    /// their columns and from relationships between whole tables.
+    /// Returns every pair of objects between which values flow: the lineage of tables, derived from that of their columns,
+    /// from relationships between whole tables, and from those that lead from a table to a statement and from there to
+    /// another table.
     ///
     /// The rules are those of [`column_flows`](Self::column_flows), except that a flow from or into a record set
     /// counts.
@@ -89,7 +164,7 @@ impl Lineage {
         let mut rules = WalkRules::new(inner, Direction::Upstream);
         rules.stop_at = StopAt::StoredColumnsAndRecordSets;
         let mut pairs = Vec::new();
-        for target in self.objects().filter(|object| is_stored(inner, object.at)) {
+        for target in self.objects().filter(|object| rules.shows(Node::Object(object.at))) {
             for node in nodes_of_object(inner, target.at) {
                 let sources = rules.hops(node).into_iter().filter_map(|hop| rules.object_of(hop.to));
                 pairs.extend(sources.map(|source| (source, target.at)));

@@ -1,5 +1,7 @@
 //! The record that an id belongs to.
 
+use std::collections::{HashMap, HashSet};
+
 use super::super::intern::Symbol;
 use super::super::model::{EndpointExtra, Model, NONE, RawEndpoint};
 
@@ -10,6 +12,8 @@ pub(crate) struct Ids {
     processes: Vec<u32>,
     /// The arguments of routines, each with its routine. Few documents have any, so they are sorted pairs.
     arguments: Vec<(Symbol, u32)>,
+    /// The ids that several records have. Engines write none, but people who put documents together do.
+    duplicates: HashSet<Symbol>,
 }
 
 impl Ids {
@@ -21,12 +25,18 @@ impl Ids {
         }
         arguments.retain(|(id, _)| !id.is_absent());
         arguments.sort_unstable();
-        Self {
-            objects: by_symbol(size, model.objects.iter().map(|object| object.id)),
-            columns: by_symbol(size, model.columns.iter().map(|column| column.id)),
-            processes: by_symbol(size, model.processes.iter().map(|process| process.id)),
-            arguments,
+        let mut duplicates = HashSet::new();
+        let objects = by_symbol(size, model.objects.iter().map(|object| object.id), &mut duplicates);
+        let columns = by_symbol(size, model.columns.iter().map(|column| column.id), &mut duplicates);
+        let processes = by_symbol(size, model.processes.iter().map(|process| process.id), &mut duplicates);
+        let tables = [&objects, &columns, &processes];
+        for at in 0..size {
+            let records = tables.iter().filter(|table| table.get(at).is_some_and(|&record| record != NONE)).count();
+            if records > 1 {
+                duplicates.extend(Symbol::of_index(at));
+            }
         }
+        Self { objects, columns, processes, arguments, duplicates }
     }
 
     pub(crate) fn object(&self, id: Symbol) -> Option<u32> {
@@ -41,29 +51,49 @@ impl Ids {
         found(&self.processes, id)
     }
 
+    /// Returns the ids that several records have.
+    pub(crate) fn duplicates(&self) -> &HashSet<Symbol> {
+        &self.duplicates
+    }
+
     /// Returns the routine that an argument belongs to.
     fn routine_of_argument(&self, id: Symbol) -> Option<u32> {
         let at = self.arguments.partition_point(|entry| entry.0 < id);
         self.arguments.get(at).filter(|entry| entry.0 == id).map(|entry| entry.1)
     }
 
-    pub(crate) fn is_known(&self, id: Symbol) -> bool {
-        self.column(id).is_some()
-            || self.object(id).is_some()
-            || self.process(id).is_some()
-            || self.routine_of_argument(id).is_some()
+    /// Returns the node that has an id. For the argument of a routine, it is the routine.
+    fn node(&self, id: Symbol) -> Option<Node> {
+        let column = || self.column(id).map(Node::Column);
+        let object = || self.object(id).map(Node::Object);
+        let process = || self.process(id).map(Node::Process);
+        let routine = || self.routine_of_argument(id).map(Node::Object);
+        column().or_else(object).or_else(process).or_else(routine)
+    }
+
+    /// Returns the node of an endpoint by the id that it gives, unless several records have that id.
+    pub(super) fn node_of(&self, model: &Model, at: u32, end: &RawEndpoint) -> Option<Node> {
+        let node = |id: Symbol| if self.is_duplicate(id) { None } else { self.node(id) };
+        node(end.id).or_else(|| node(model.endpoint_extras.get(at, EndpointExtra::TableId)))
+    }
+
+    fn is_duplicate(&self, id: Symbol) -> bool {
+        !self.duplicates.is_empty() && self.duplicates.contains(&id)
     }
 }
 
-/// Returns the first record of each id. In every real document, ids are unique.
-fn by_symbol(size: usize, ids: impl Iterator<Item = Symbol>) -> Vec<u32> {
+/// Returns the first record of each id, and adds the ids that several records have.
+fn by_symbol(size: usize, ids: impl Iterator<Item = Symbol>, duplicates: &mut HashSet<Symbol>) -> Vec<u32> {
     let mut table = vec![NONE; size];
     for (at, id) in (0..).zip(ids) {
-        if !id.is_absent()
-            && let Some(entry) = table.get_mut(id.index())
-            && *entry == NONE
-        {
-            *entry = at;
+        if id.is_absent() {
+            continue;
+        }
+        match table.get_mut(id.index()) {
+            Some(entry) if *entry == NONE => *entry = at,
+            _ => {
+                duplicates.insert(id);
+            }
         }
     }
     table
@@ -73,11 +103,25 @@ fn found(table: &[u32], id: Symbol) -> Option<u32> {
     table.get(id.index()).copied().filter(|&at| at != NONE)
 }
 
-/// A node of the graph: a column, or an object as a whole for relationships between tables.
+/// Returns the columns, objects and processes of each of some ids.
+pub(super) fn nodes_by_id(model: &Model, ids: &HashSet<Symbol>) -> HashMap<Symbol, Vec<Node>> {
+    let columns = (0..).zip(&model.columns).map(|(at, column)| (column.id, Node::Column(at)));
+    let objects = (0..).zip(&model.objects).map(|(at, object)| (object.id, Node::Object(at)));
+    let processes = (0..).zip(&model.processes).map(|(at, process)| (process.id, Node::Process(at)));
+    let mut nodes: HashMap<Symbol, Vec<Node>> = HashMap::new();
+    for (id, node) in columns.chain(objects).chain(processes).filter(|(id, _)| ids.contains(id)) {
+        nodes.entry(id).or_default().push(node);
+    }
+    nodes
+}
+
+/// A node of the graph: a column, an object as a whole for relationships between tables, or a process for
+/// relationships that lead from a table to a statement and from the statement to another table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Node {
     Column(u32),
     Object(u32),
+    Process(u32),
 }
 
 impl Node {
@@ -85,19 +129,12 @@ impl Node {
         match self {
             Self::Column(at) => at as usize,
             Self::Object(at) => model.columns.len() + at as usize,
+            Self::Process(at) => model.columns.len() + model.objects.len() + at as usize,
         }
     }
-}
 
-/// Returns the node of an endpoint. For the argument of a routine, it is the routine.
-pub(crate) fn node_of(model: &Model, ids: &Ids, at: u32, end: &RawEndpoint) -> Option<Node> {
-    if let Some(column) = ids.column(end.id) {
-        return Some(Node::Column(column));
+    /// Returns the number of nodes of a model.
+    pub(super) fn count(model: &Model) -> usize {
+        model.columns.len() + model.objects.len() + model.processes.len()
     }
-    let object = ids.object(end.id).or_else(|| {
-        let table = model.endpoint_extras.get(at, EndpointExtra::TableId);
-        ids.object(table)
-    });
-    let object = object.or_else(|| ids.routine_of_argument(end.id));
-    object.map(Node::Object)
 }

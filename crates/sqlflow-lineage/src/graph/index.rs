@@ -1,39 +1,65 @@
 //! The relationships of each node; built once for a lineage, for its first question.
 
-use super::super::model::Model;
+use super::super::LineageInner;
+use super::super::kinds::{ObjectKind, RelationType};
+use super::super::model::{Model, RawObject};
 use super::super::view;
 use super::Direction;
-use super::ids::{Ids, Node, node_of};
+use super::ids::Node;
+use super::stars::Stars;
 
 /// The relationships of each node: one list of those that lead into it, and one of those that lead out of it.
 pub(crate) struct Index {
     into: Adjacency,
     out_of: Adjacency,
-    /// For each object, `true` if a database stores it.
-    stored: Vec<bool>,
+    roles: Vec<ObjectRole>,
     /// Each object with its record set, in the order of the objects.
     record_sets: Vec<(u32, u32)>,
+    pub(super) stars: Stars,
+}
+
+/// The role of an object in questions about the lineage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ObjectRole {
+    /// A database stores it.
+    Stored,
+    /// It is the result of a query that stores nothing, so values end there.
+    ResultSet,
+    /// Values pass through it.
+    Hidden,
 }
 
 impl Index {
-    pub(crate) fn new(model: &Model, ids: &Ids) -> Self {
-        let is_stored = |object| !view::is_intermediate(model, object) && !view::is_routine(model, object);
+    pub(crate) fn new(inner: &LineageInner) -> Self {
+        let model = &inner.model;
         let mut record_sets: Vec<(u32, u32)> = (0..)
             .zip(&model.columns)
             .filter(|(_, column)| view::is_record_set(model, column))
             .map(|(at, column)| (column.object, at))
             .collect();
         record_sets.sort_unstable();
-        Self {
-            into: Adjacency::new(model, ids, Direction::Downstream),
-            out_of: Adjacency::new(model, ids, Direction::Upstream),
-            stored: model.objects.iter().map(is_stored).collect(),
-            record_sets,
-        }
+        let into = Adjacency::new(inner, Direction::Downstream);
+        let out_of = Adjacency::new(inner, Direction::Upstream);
+        let stars = Stars::new(inner, &into, &out_of);
+        let role = |(at, object): (u32, &RawObject)| {
+            if !view::is_intermediate(model, object) && !view::is_routine(model, object) {
+                ObjectRole::Stored
+            } else if is_result_of_query(model, object) && is_end_of_flow(model, at, &into, &out_of) {
+                ObjectRole::ResultSet
+            } else {
+                ObjectRole::Hidden
+            }
+        };
+        let roles = (0..).zip(&model.objects).map(role).collect();
+        Self { into, out_of, roles, record_sets, stars }
     }
 
     pub(super) fn is_stored(&self, object: u32) -> bool {
-        self.stored.get(object as usize).copied().unwrap_or(false)
+        self.roles.get(object as usize) == Some(&ObjectRole::Stored)
+    }
+
+    pub(crate) fn is_result_set(&self, object: u32) -> bool {
+        self.roles.get(object as usize) == Some(&ObjectRole::ResultSet)
     }
 
     /// Returns the record sets of an object, each with the object. In real documents there is at most one.
@@ -52,18 +78,39 @@ impl Index {
     }
 }
 
+/// Returns `true` if an object can be the result of a query: a select list or a set operation. The results of subqueries
+/// with an alias are called `RESULT_OF_…`; those of set operations are too, and their kind tells them apart.
+fn is_result_of_query(model: &Model, object: &RawObject) -> bool {
+    let name = model.texts.get(object.name);
+    match model.texts.get_present(object.kind).map(ObjectKind::from) {
+        Some(ObjectKind::SelectUnion) => true,
+        Some(ObjectKind::SelectList) => !name.starts_with("RESULT_OF_"),
+        None => name.starts_with("RS-"),
+        Some(_) => false,
+    }
+}
+
+/// Returns `true` if values flow into an object and nothing comes from it.
+fn is_end_of_flow(model: &Model, object: u32, into: &Adjacency, out_of: &Adjacency) -> bool {
+    let nodes = || model.columns_of(object).map(Node::Column).chain([Node::Object(object)]);
+    let has_value = |node: Node| {
+        let relationships = into.of(node.index(model)).iter().filter_map(|&at| model.relationships.get(at as usize));
+        relationships.into_iter().any(|it| RelationType::from(model.texts.get(it.kind)).carries_values())
+    };
+    nodes().all(|node| out_of.of(node.index(model)).is_empty()) && nodes().any(has_value)
+}
+
 /// The relationships of each node in one direction, as one array with a start for each node.
-struct Adjacency {
+pub(super) struct Adjacency {
     starts: Vec<u32>,
     relationships: Vec<u32>,
 }
 
 impl Adjacency {
     /// Collects the endpoints that a walk in a direction goes to.
-    fn new(model: &Model, ids: &Ids, ends: Direction) -> Self {
-        let nodes = model.columns.len() + model.objects.len();
-        let mut starts = vec![0_u32; nodes + 1];
-        each_node(model, ids, ends, |node, _| {
+    fn new(inner: &LineageInner, ends: Direction) -> Self {
+        let mut starts = vec![0_u32; Node::count(&inner.model) + 1];
+        each_node(inner, ends, |node, _| {
             if let Some(count) = starts.get_mut(node) {
                 *count += 1;
             }
@@ -75,7 +122,7 @@ impl Adjacency {
         }
         let mut relationships = vec![0; total as usize];
         // Each list is filled from its end, so that `starts` holds the beginnings when all are filled.
-        each_node(model, ids, ends, |node, relationship| {
+        each_node(inner, ends, |node, relationship| {
             if let Some(start) = starts.get_mut(node) {
                 *start = start.saturating_sub(1);
                 if let Some(slot) = relationships.get_mut(*start as usize) {
@@ -86,7 +133,7 @@ impl Adjacency {
         Self { starts, relationships }
     }
 
-    fn of(&self, node: usize) -> &[u32] {
+    pub(super) fn of(&self, node: usize) -> &[u32] {
         let range = (self.starts.get(node), self.starts.get(node + 1));
         let (Some(&start), Some(&end)) = range else {
             return &[];
@@ -95,12 +142,13 @@ impl Adjacency {
     }
 }
 
-fn each_node(model: &Model, ids: &Ids, direction: Direction, mut visit: impl FnMut(usize, u32)) {
+fn each_node(inner: &LineageInner, direction: Direction, mut visit: impl FnMut(usize, u32)) {
+    let model = &inner.model;
     for (at, relationship) in (0..).zip(&model.relationships) {
         let ends = relationship.endpoints;
         for (end_at, end) in ends.indices().zip(ends.of(&model.endpoints)) {
             if direction.goes_to(end.role)
-                && let Some(node) = node_of(model, ids, end_at, end)
+                && let Some(node) = inner.node_of(end_at, end)
             {
                 visit(node.index(model), at);
             }

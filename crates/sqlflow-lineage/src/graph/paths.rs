@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
 
+use super::super::owned::OwnedVertex;
 use super::Direction;
 use super::components::Components;
 
@@ -36,7 +37,7 @@ impl<T: Copy + Eq + Hash> TraceGraph<T> {
 }
 
 /// A path along which values flow, from its first column or object to its last. Displayed as `a → b → c`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path<T> {
     steps: Vec<T>,
 }
@@ -58,6 +59,35 @@ impl<T: Copy> Path<T> {
     #[must_use]
     pub fn steps(&self) -> &[T] {
         &self.steps
+    }
+}
+
+impl<T> Path<T> {
+    pub(crate) fn as_slice(&self) -> &[T] {
+        &self.steps
+    }
+
+    /// Returns a path whose steps do not borrow the lineage.
+    ///
+    /// ```
+    /// # use sqlflow_lineage::Lineage;
+    /// use sqlflow_lineage::{OwnedVertex, Path};
+    /// # let lineage: Lineage = r#"{"dbobjs": [
+    /// #     {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
+    /// #     {"id": "3", "name": "REPORT", "type": "view", "columns": [{"id": "4", "name": "SUM"}]}],
+    /// #   "relationships": [{"id": "5", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
+    /// let sum = lineage.column("REPORT", "SUM")?;
+    /// let paths: Vec<Path<OwnedVertex>> =
+    ///     sum.upstream().paths().map(|path| path.to_owned_form()).collect();
+    /// assert_eq!(paths[0].to_string(), "ORDERS.TOTAL → REPORT.SUM");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn to_owned_form(&self) -> Path<OwnedVertex>
+    where
+        for<'t> OwnedVertex: From<&'t T>,
+    {
+        Path { steps: self.steps.iter().map(OwnedVertex::from).collect() }
     }
 }
 
@@ -89,7 +119,8 @@ pub struct Paths<T> {
 }
 
 impl<T: Copy + Eq + Hash> Paths<T> {
-    pub(super) fn new(graph: TraceGraph<T>, direction: Direction) -> Self {
+    /// Creates the paths of a graph; what comes with each item only tells items apart.
+    pub(super) fn new<N>(graph: TraceGraph<(T, N)>, direction: Direction) -> Self {
         let TraceGraph { items, mut next, .. } = graph;
         for next in &mut next {
             next.sort_unstable();
@@ -101,6 +132,7 @@ impl<T: Copy + Eq + Hash> Paths<T> {
             *start = true;
             current.push((0, 0));
         }
+        let items: Vec<T> = items.into_iter().map(|(item, _)| item).collect();
         let components = Components::new(&next);
         let (sinks, has_cycles) = (components.sinks(), components.has_cycles());
         Self { items, next, sinks, direction, current, is_on_current, has_cycles }

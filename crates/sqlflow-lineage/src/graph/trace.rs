@@ -6,10 +6,11 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 
 use super::super::kinds::RelationType;
-use super::super::view::{Column, Object};
+use super::super::view::{Column, Endpoint, Object, endpoints};
 use super::components::Components;
 use super::paths::{Paths, TraceGraph};
-use super::walk::{ExploredHop, StopAt, WalkRules, is_stored};
+use super::stars::NameNumber;
+use super::walk::{ExploredHop, ForeignKeys, Position, StopAt, WalkRules, is_stored};
 use super::{Direction, Node, Vertex};
 
 /// A [`Column`] or an [`Object`], which can be traced. This trait cannot be implemented outside this crate.
@@ -56,9 +57,13 @@ mod sealed {
 /// [`Column::upstream`], [`Column::downstream`], [`Object::upstream`] and [`Object::downstream`].
 ///
 /// Iterate over it to get the columns or objects that it finds, each once, sorted by qualified name. Unless an option
-/// says otherwise, it follows `fdd` relationships (flows of values) to any distance, walks through intermediate results
-/// and routines, and finds the columns or objects that a database stores. A cycle is walked once; a column that feeds
-/// itself is upstream of itself.
+/// says otherwise, it follows flows of values (`fdd`, `fda`, `fdc`) to any distance, walks through intermediate results,
+/// routines and processes, and finds the columns or objects that a database stores and the
+/// [result sets](Object::is_result_set) of queries. Foreign keys are not followed. A cycle is walked once; a column that
+/// feeds itself is upstream of itself.
+///
+/// If a value passes through a column `*` of an intermediate result, it goes on to the columns of its own name. If there
+/// are none, because it was renamed, it can be in any of them, and the trace goes on to all.
 ///
 /// A value that comes from the rows of a table but from none of its columns, such as a count, has no source column. In
 /// that case trace its object, or trace [with intermediates](Self::with_intermediates), which shows record sets. A
@@ -136,7 +141,7 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         self
     }
 
-    /// Follows relationships of these types instead of only `fdd`.
+    /// Follows relationships of these types instead of only those along which values flow (`fdd`, `fda`, `fdc`).
     ///
     /// With `fdr`, a column also depends on the rows of its object: a filter decides the record set of a result, and
     /// therefore every value in it. With `call`, the routines that a routine calls are downstream of it; they are shown
@@ -166,6 +171,14 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
     /// ```
     pub fn over<R: Into<RelationType>>(mut self, types: impl IntoIterator<Item = R>) -> Self {
         self.rules.follow(types.into_iter().map(Into::into));
+        self
+    }
+
+    /// Follows foreign keys that the document reports as flows (`fdd` with the effect `foreign_key`). No value flows along
+    /// them, so they are not followed otherwise. Those of the type `er` are followed if that type is
+    /// [requested](Self::over).
+    pub fn with_foreign_keys(mut self) -> Self {
+        self.rules.foreign_keys = ForeignKeys::Followed;
         self
     }
 
@@ -211,6 +224,30 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         found
     }
 
+    /// Returns the endpoints that this trace met and could not follow, because they
+    /// [cannot be resolved](crate::Endpoint::resolution): whatever is behind them is missing from the result.
+    ///
+    /// The list is empty if the trace is complete as far as its walk shows. Relationships of which the near endpoint
+    /// cannot be resolved are not met; [`Lineage::unresolved`](crate::Lineage::unresolved) lists all.
+    ///
+    /// ```
+    /// # use sqlflow_lineage::Lineage;
+    /// let lineage: Lineage = r#"{"dbobjs": [
+    ///     {"id": "1", "name": "REPORT", "type": "view", "columns": [{"id": "2", "name": "TOTAL"}]}
+    /// ], "relationships": [
+    ///     {"id": "3", "type": "fdd", "target": {"id": "2"},
+    ///      "sources": [{"id": "404", "column": "AMOUNT", "parentName": "ORDERS"}]}
+    /// ]}"#.parse()?;
+    /// let trace = lineage.column("REPORT", "TOTAL")?.upstream();
+    /// assert!(trace.to_vec().is_empty());
+    /// assert_eq!(trace.unresolved()[0].name(), Some("AMOUNT"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn unresolved(&self) -> Vec<Endpoint<'a>> {
+        endpoints(self.rules.inner, self.rules.unresolved_from(self.start, self.depth))
+    }
+
     /// Returns the paths to the [ultimate](Self::ultimate) columns or objects, each a [`Path`](crate::Path) in the direction of the
     /// flow.
     ///
@@ -222,10 +259,10 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
     pub fn paths(&self) -> Paths<T> {
         let mut graph = TraceGraph::default();
         if let Some(start) = T::from_vertex(self.start) {
-            graph.number(start);
+            graph.number((start, None));
         }
         for hop in self.hops() {
-            if let [Some(near), Some(far)] = [hop.near, hop.far].map(|node| self.item(node)) {
+            if let [Some(near), Some(far)] = [hop.near, hop.far].map(|position| self.placed(position)) {
                 graph.connect(near, far);
             }
         }
@@ -242,7 +279,7 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         let sinks = Components::new(&graph.next).sinks();
         let reached: HashSet<usize> = graph.next.iter().flatten().copied().collect();
         let is_ultimate = |&at: &usize| reached.contains(&at) && sinks.get(at).copied().unwrap_or(false);
-        (0..graph.items.len()).filter(is_ultimate).map(|at| graph.items[at]).collect()
+        (0..graph.items.len()).filter(is_ultimate).map(|at| graph.items[at].node).collect()
     }
 
     /// Returns the hops between the nodes that are shown, without those from a stored column to the record set of its
@@ -251,7 +288,7 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         let rules = &self.rules;
         let leads_on = |hop: &ExploredHop| {
             !hop.attributes.relation.is_absent()
-                || rules.object_of(hop.near).is_some_and(|at| !is_stored(rules.inner, at))
+                || rules.object_of(hop.near.node).is_some_and(|at| !is_stored(rules.inner, at))
         };
         rules.explore(self.start.nodes(), self.depth).into_iter().filter(leads_on)
     }
@@ -262,7 +299,13 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
     }
 
     fn item(&self, node: Node) -> Option<T> {
-        T::from_vertex(Vertex::new(self.rules.inner, node))
+        T::from_vertex(Vertex::new(self.rules.inner, node)?)
+    }
+
+    /// Returns what a position stands for, with the name of the value if it is a star: a path through a star goes on to
+    /// the columns of that name.
+    fn placed(&self, position: Position) -> Option<(T, Option<NameNumber>)> {
+        self.item(position.node).map(|item| (item, position.name))
     }
 }
 

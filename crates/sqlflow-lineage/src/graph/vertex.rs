@@ -8,7 +8,7 @@ use super::Node;
 use super::walk::nodes_of_object;
 
 /// A vertex of the graph: a column or an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Vertex<'a> {
     /// A column.
     Column(Column<'a>),
@@ -17,10 +17,12 @@ pub enum Vertex<'a> {
 }
 
 impl<'a> Vertex<'a> {
-    pub(crate) fn new(inner: &'a LineageInner, node: Node) -> Self {
+    /// Returns the vertex of a node, which a process is not.
+    pub(crate) fn new(inner: &'a LineageInner, node: Node) -> Option<Self> {
         match node {
-            Node::Column(at) => Self::Column(Column::new(inner, at)),
-            Node::Object(at) => Self::Object(Object::new(inner, at)),
+            Node::Column(at) => Some(Self::Column(Column::new(inner, at))),
+            Node::Object(at) => Some(Self::Object(Object::new(inner, at))),
+            Node::Process(_) => None,
         }
     }
 
@@ -30,6 +32,15 @@ impl<'a> Vertex<'a> {
         match self {
             Self::Column(column) => column.object(),
             Self::Object(object) => *object,
+        }
+    }
+
+    /// Returns the column, or `None` for an object as a whole.
+    #[must_use]
+    pub fn column(&self) -> Option<Column<'a>> {
+        match self {
+            Self::Column(column) => Some(*column),
+            Self::Object(_) => None,
         }
     }
 
@@ -58,6 +69,39 @@ impl<'a> Vertex<'a> {
         match self {
             Self::Column(column) => column.id(),
             Self::Object(object) => object.id(),
+        }
+    }
+}
+
+impl<'a> From<Column<'a>> for Vertex<'a> {
+    fn from(column: Column<'a>) -> Self {
+        Self::Column(column)
+    }
+}
+
+impl<'a> From<Object<'a>> for Vertex<'a> {
+    fn from(object: Object<'a>) -> Self {
+        Self::Object(object)
+    }
+}
+
+/// Returns the vertex itself as the error if it is an object.
+impl<'a> TryFrom<Vertex<'a>> for Column<'a> {
+    type Error = Vertex<'a>;
+
+    fn try_from(vertex: Vertex<'a>) -> Result<Self, Vertex<'a>> {
+        vertex.column().ok_or(vertex)
+    }
+}
+
+/// Returns the vertex itself as the error if it is a column.
+impl<'a> TryFrom<Vertex<'a>> for Object<'a> {
+    type Error = Vertex<'a>;
+
+    fn try_from(vertex: Vertex<'a>) -> Result<Self, Vertex<'a>> {
+        match vertex {
+            Vertex::Object(object) => Ok(object),
+            Vertex::Column(_) => Err(vertex),
         }
     }
 }

@@ -7,40 +7,48 @@ use super::super::LineageInner;
 use super::super::intern::Symbol;
 use super::super::kinds::{EffectType, ObjectKind, RelationType};
 use super::super::model::{RawEndpoint, RawRelationship, RelationshipExtra};
-use super::ids::{Node, node_of};
+use super::ids::Node;
+use super::stars::NameNumber;
 use super::{Direction, Vertex};
 
 /// The relationships that a walk follows, and the nodes that it stops at.
 #[derive(Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "the rules are independent of each other")]
 pub(crate) struct WalkRules<'a> {
     pub(crate) inner: &'a LineageInner,
     pub(crate) direction: Direction,
-    /// The relation types that are followed, as symbols of the lineage.
-    types: Vec<Symbol>,
+    /// The relation types that are followed, as symbols of the lineage, each with `true` if values flow along it.
+    types: Vec<(Symbol, bool)>,
+    pub(crate) foreign_keys: ForeignKeys,
     /// `true` if the columns of an object depend on its record set.
     follows_record_sets: bool,
     pub(crate) stop_at: StopAt,
+    /// Nodes at which the walk stops in any case.
+    pub(crate) starts: HashSet<Node>,
     /// `true` if hops that differ only in clause, function or effect are kept apart. Only for walks upstream, in which
     /// the target is the node where a hop begins.
     pub(crate) detailed: bool,
     /// `true` if a walk through an intermediate object or a routine goes from relationships of its columns to those of
     /// the object as a whole, and back.
     pub(crate) joins_levels: bool,
-    /// `true` if hops that differ only in their process are kept apart. Like `detailed`, only for walks upstream.
-    pub(crate) by_process: bool,
     /// The stored objects that are walked through as if they were results inside a statement.
     pub(crate) hidden: Option<Arc<HashSet<u32>>>,
 }
 
-/// The nodes that a walk stops at. It walks through all others.
+/// The nodes that a walk stops at. It walks through all others, and always through processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StopAt {
-    /// Stored objects and their columns, except for record sets.
+    /// Stored objects, result sets and their columns, except for record sets.
     StoredColumns,
-    /// Stored objects and their columns, including record sets.
+    /// Stored objects, result sets and their columns, including record sets.
     StoredColumnsAndRecordSets,
     EveryNode,
+}
+
+/// The treatment of foreign keys that a document reports as flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ForeignKeys {
+    Skipped,
+    Followed,
 }
 
 impl StopAt {
@@ -57,8 +65,8 @@ impl StopAt {
 /// The attributes of a hop, combined from its steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct HopAttributes {
-    /// The type of the first relationship that is not `fdd`, or else `fdd`. Absent if no relationship was followed, but
-    /// only the step between a column and the record set of its object.
+    /// The type of the first relationship along which no value flows, or else that of the first one. Absent if no
+    /// relationship was followed, but only the step between a column and the record set of its object.
     pub(crate) relation: Symbol,
     /// `true` if a step led between a column and the record set of its object.
     pub(crate) through_record_set: bool,
@@ -70,12 +78,28 @@ pub(crate) struct HopAttributes {
     pub(crate) function: Symbol,
     /// The id of the process closest to the target.
     pub(crate) process: Symbol,
+    /// `true` if a foreign key was followed.
+    pub(crate) foreign_key: bool,
+}
+
+/// A node in a walk, with the name of the value that passes through it if the node is a star.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Position {
+    pub(crate) node: Node,
+    pub(super) name: Option<NameNumber>,
+}
+
+impl From<Node> for Position {
+    fn from(node: Node) -> Self {
+        Self { node, name: None }
+    }
 }
 
 /// A way from one node that is shown to the next: one or more steps through nodes that are not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hop {
     pub(crate) to: Node,
+    pub(super) position: Position,
     pub(crate) attributes: HopAttributes,
 }
 
@@ -91,26 +115,27 @@ enum Step<'m> {
 /// A hop with both of its nodes; `near` is closer to the start of the walk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ExploredHop {
-    pub(crate) near: Node,
-    pub(crate) far: Node,
+    pub(crate) near: Position,
+    pub(crate) far: Position,
     pub(crate) attributes: HopAttributes,
 }
 
 impl<'a> WalkRules<'a> {
-    /// Returns rules that follow `fdd` and walk through intermediate results.
+    /// Returns rules that follow values and walk through intermediate results.
     pub(crate) fn new(inner: &'a LineageInner, direction: Direction) -> Self {
         let mut rules = Self {
             inner,
             direction,
             types: Vec::new(),
+            foreign_keys: ForeignKeys::Skipped,
             follows_record_sets: false,
             stop_at: StopAt::StoredColumns,
+            starts: HashSet::new(),
             detailed: false,
             joins_levels: true,
-            by_process: false,
             hidden: None,
         };
-        rules.follow([RelationType::Fdd]);
+        rules.follow(RelationType::VALUE_FLOWS);
         rules
     }
 
@@ -120,41 +145,65 @@ impl<'a> WalkRules<'a> {
         self.follows_record_sets = false;
         for kind in types {
             self.follows_record_sets |= kind == RelationType::Fdr;
-            self.types.extend(texts.find(kind.as_str()));
+            self.types.extend(texts.find(kind.as_str()).map(|symbol| (symbol, kind.carries_values())));
         }
+    }
+
+    /// Returns `true` for a relationship that is followed if it carries values, `false` for one that is followed
+    /// although it does not, and `None` for one that is not followed.
+    fn follows(&self, relationship: &RawRelationship) -> Option<bool> {
+        let (_, carries_values) = self.types.iter().find(|(kind, _)| *kind == relationship.kind)?;
+        let is_followed = self.foreign_keys == ForeignKeys::Followed || !self.is_foreign_key(relationship);
+        is_followed.then_some(*carries_values)
+    }
+
+    /// Returns `true` if a relationship is a foreign key although its type is that of a flow.
+    fn is_foreign_key(&self, relationship: &RawRelationship) -> bool {
+        let texts = &self.inner.model.texts;
+        !relationship.effect.is_absent()
+            && texts.get(relationship.effect) == EffectType::ForeignKey.as_str()
+            && texts.get(relationship.kind) != RelationType::Er.as_str()
     }
 
     /// Returns the hops from a node. A node is reached by several hops if their attributes differ.
     pub(crate) fn hops(&self, from: Node) -> Vec<Hop> {
+        self.hops_from(from.into(), true)
+    }
+
+    /// Returns the hops from a position; `is_start` is `true` if nothing was walked before.
+    fn hops_from(&self, from: Position, is_start: bool) -> Vec<Hop> {
         let mut hops = Vec::new();
-        self.walk(from, |hop| hops.push(hop), |_| {});
+        self.walk(from, is_start, |hop| hops.push(hop), |_| {});
         hops
     }
 
     /// Visits the relationships between a node and the next nodes.
     pub(crate) fn each_relationship(&self, from: Node, visit: impl FnMut(u32)) {
-        self.walk(from, |_| {}, visit);
+        self.walk(from.into(), true, |_| {}, visit);
     }
 
-    fn walk(&self, from: Node, mut arrive: impl FnMut(Hop), mut pass: impl FnMut(u32)) {
+    fn walk(&self, from: Position, is_start: bool, mut arrive: impl FnMut(Hop), mut pass: impl FnMut(u32)) {
         let mut seen = HashSet::new();
         let mut hidden = vec![(from, HopAttributes::default())];
-        while let Some((node, attributes)) = hidden.pop() {
+        let mut is_start = is_start;
+        while let Some((near, attributes)) = hidden.pop() {
             let mut enter = |at| {
                 pass(at);
                 true
             };
-            self.step(node, &mut enter, &mut |to, step| {
-                let attributes = self.extend(attributes, node, step);
+            let mut visit = |to: Position, step: Step<'a>| {
+                let attributes = self.extend(attributes, near.node, to.node, step);
                 if !seen.insert((to, attributes)) {
                     return;
                 }
-                if self.shows(to) {
-                    arrive(Hop { to, attributes });
+                if self.shows(to.node) {
+                    arrive(Hop { to: to.node, position: to, attributes });
                 } else {
                     hidden.push((to, attributes));
                 }
-            });
+            };
+            self.step(near, is_start, &mut enter, &mut visit, &mut |_, _| {});
+            is_start = false;
         }
     }
 
@@ -169,30 +218,45 @@ impl<'a> WalkRules<'a> {
         depth: Option<u32>,
         include_record_set_steps: bool,
     ) -> Vec<Node> {
+        self.reach_and_lose(starts, depth, include_record_set_steps, |_, _| {})
+    }
+
+    /// Does the same as [`reach`](Self::reach), and passes every relationship that leads to an endpoint which cannot be
+    /// resolved, with that endpoint, to `lose`.
+    pub(crate) fn reach_and_lose(
+        &self,
+        starts: impl IntoIterator<Item = Node>,
+        depth: Option<u32>,
+        include_record_set_steps: bool,
+        mut lose: impl FnMut(u32, u32),
+    ) -> Vec<Node> {
         let mut found = Vec::new();
+        let mut is_found = HashSet::new();
         let mut seen = HashSet::new();
         let mut walked = HashSet::new();
-        let mut near: Vec<(Node, bool)> = starts.into_iter().map(|start| (start, include_record_set_steps)).collect();
+        let mut near: Vec<(Position, bool)> =
+            starts.into_iter().map(|start| (start.into(), include_record_set_steps)).collect();
         let mut hops = 0;
         while !near.is_empty() && depth.is_none_or(|max| hops < max) {
             let mut next = Vec::new();
-            while let Some((node, counts)) = near.pop() {
-                // A relationship leads to the same nodes wherever it is entered, so it is followed once.
-                let mut enter = |at| walked.insert(at);
-                self.step(node, &mut enter, &mut |to, step| {
+            while let Some((position, counts)) = near.pop() {
+                // A relationship leads to the same nodes wherever it is entered, so it is followed once for each name.
+                let mut enter = |at| walked.insert((at, position.name, self.star_of(position.node)));
+                let mut visit = |to: Position, step: Step<'a>| {
                     let counts = counts || matches!(step, Step::Relationship { .. });
                     if !seen.insert((to, counts)) {
                         return;
                     }
-                    if !self.shows(to) {
+                    if !self.shows(to.node) {
                         near.push((to, counts));
                         return;
                     }
-                    if counts {
-                        found.push(to);
+                    if counts && is_found.insert(to.node) {
+                        found.push(to.node);
                     }
                     next.push((to, counts));
-                });
+                };
+                self.step(position, false, &mut enter, &mut visit, &mut lose);
             }
             near = next;
             hops += 1;
@@ -200,26 +264,31 @@ impl<'a> WalkRules<'a> {
         found
     }
 
+    /// Returns a node if it is a star or next to one: a relationship leads to different nodes from there.
+    fn star_of(&self, node: Node) -> Option<Node> {
+        self.inner.index().stars.concerns(node).then_some(node)
+    }
+
     /// Returns every hop within a number of hops from some nodes.
     pub(crate) fn explore(&self, starts: impl IntoIterator<Item = Node>, depth: Option<u32>) -> Vec<ExploredHop> {
         let mut explored = Vec::new();
-        let mut depths: HashMap<Node, u32> = HashMap::new();
+        let mut depths: HashMap<Position, u32> = HashMap::new();
         let mut todo = VecDeque::new();
-        for start in starts {
+        for start in starts.into_iter().map(Position::from) {
             if depths.insert(start, 0).is_none() {
                 todo.push_back(start);
             }
         }
         while let Some(near) = todo.pop_front() {
-            let next = depths.get(&near).map_or(1, |depth| depth.saturating_add(1));
-            if depth.is_some_and(|max| next > max) {
+            let so_far = depths.get(&near).copied().unwrap_or_default();
+            if depth.is_some_and(|max| so_far >= max) {
                 continue;
             }
-            for Hop { to: far, attributes } in self.hops(near) {
+            for Hop { position: far, attributes, .. } in self.hops_from(near, so_far == 0) {
                 explored.push(ExploredHop { near, far, attributes });
                 depths.entry(far).or_insert_with(|| {
                     todo.push_back(far);
-                    next
+                    so_far.saturating_add(1)
                 });
             }
         }
@@ -229,31 +298,65 @@ impl<'a> WalkRules<'a> {
     /// Returns the hops within a number of hops from a vertex, each as source and target.
     pub(crate) fn flows(&self, from: Vertex<'_>, depth: Option<u32>) -> HashSet<(Node, Node)> {
         let flow = |hop: ExploredHop| match self.direction {
-            Direction::Upstream => (hop.far, hop.near),
-            Direction::Downstream => (hop.near, hop.far),
+            Direction::Upstream => (hop.far.node, hop.near.node),
+            Direction::Downstream => (hop.near.node, hop.far.node),
         };
         self.explore(from.nodes(), depth).into_iter().map(flow).collect()
     }
 
+    /// Returns every endpoint of the document that cannot be resolved, of the relationships that this walk follows.
+    pub(crate) fn unresolved(&self) -> Vec<(u32, u32)> {
+        let model = &self.inner.model;
+        let mut unresolved = Vec::new();
+        for (at, relationship) in (0..).zip(&model.relationships) {
+            if self.follows(relationship).is_none() {
+                continue;
+            }
+            let ends = relationship.endpoints;
+            for (end_at, end) in ends.indices().zip(ends.of(&model.endpoints)) {
+                if self.inner.node_of(end_at, end).is_none() {
+                    unresolved.push((at, end_at));
+                }
+            }
+        }
+        unresolved
+    }
+
+    /// Returns the endpoints that cannot be resolved, of the relationships that lead out of what this walk reaches from a
+    /// vertex: pairs of relationship and endpoint, each once.
+    pub(crate) fn unresolved_from(&self, from: Vertex<'_>, depth: Option<u32>) -> Vec<(u32, u32)> {
+        let mut unresolved = Vec::new();
+        self.reach_and_lose(from.nodes(), depth, true, |relationship, end| unresolved.push((relationship, end)));
+        unresolved.sort_unstable();
+        unresolved.dedup();
+        unresolved
+    }
+
     /// Returns `true` if a walk stops at a node.
     pub(crate) fn shows(&self, node: Node) -> bool {
-        if self.stop_at == StopAt::EveryNode {
-            return true;
-        }
         let Some(object) = self.object_of(node) else {
             return false;
         };
+        if self.stop_at == StopAt::EveryNode {
+            return true;
+        }
         let index = self.inner.index();
         let is_hidden_record_set = || match node {
             Node::Column(at) => {
                 self.stop_at == StopAt::StoredColumns && index.record_sets_of(object).contains(&(object, at))
             }
-            Node::Object(_) => false,
+            Node::Object(_) | Node::Process(_) => false,
         };
-        self.keeps(object) && !is_hidden_record_set()
+        let ends_there = self.ends_at(object) || self.starts.contains(&node);
+        ends_there && !is_hidden_record_set()
     }
 
-    /// Returns `true` if an object is stored and not walked through.
+    /// Returns `true` if walks end at an object: it is a result set, or stored and not hidden.
+    fn ends_at(&self, object: u32) -> bool {
+        self.keeps(object) || self.inner.index().is_result_set(object)
+    }
+
+    /// Returns `true` if an object is stored and not hidden.
     pub(crate) fn keeps(&self, object: u32) -> bool {
         is_stored(self.inner, object) && !self.hides(object)
     }
@@ -266,64 +369,97 @@ impl<'a> WalkRules<'a> {
         match node {
             Node::Object(at) => Some(at),
             Node::Column(at) => self.inner.model.columns.get(at as usize).map(|column| column.object),
+            Node::Process(_) => None,
         }
     }
 
-    /// Visits every step from a node. `enter` returns `true` for the relationships to follow.
-    fn step(&self, node: Node, enter: &mut impl FnMut(u32) -> bool, visit: &mut impl FnMut(Node, Step<'a>)) {
-        self.step_along_relationships(node, enter, visit);
-        self.step_between_column_and_record_set(node, visit);
-        let intermediate = self.object_of(node).filter(|&object| self.joins_levels && !self.keeps(object));
-        match (node, intermediate) {
-            (Node::Column(_), Some(object)) => self.step_along_relationships(Node::Object(object), enter, visit),
-            (Node::Object(_), Some(object)) => {
-                let columns = self.inner.model.columns_of(object);
-                columns.for_each(|at| self.step_along_relationships(Node::Column(at), enter, visit));
+    /// Visits every step from a position. `enter` returns `true` for the relationships to follow, and `lose` gets the
+    /// endpoints that cannot be resolved.
+    ///
+    /// A walk that begins at an object begins at its columns too, so at its start it does not go on to them.
+    fn step(
+        &self,
+        near: Position,
+        is_start: bool,
+        enter: &mut impl FnMut(u32) -> bool,
+        visit: &mut impl FnMut(Position, Step<'a>),
+        lose: &mut impl FnMut(u32, u32),
+    ) {
+        self.step_along_relationships(near, enter, visit, lose);
+        self.step_between_column_and_record_set(near.node, visit);
+        let is_passed = |&object: &u32| self.joins_levels && !self.ends_at(object);
+        let intermediate = self.object_of(near.node).filter(is_passed);
+        match (near.node, intermediate) {
+            (Node::Column(_), Some(object)) => {
+                self.step_along_relationships(Node::Object(object).into(), enter, visit, lose);
             }
-            (_, None) => {}
+            (Node::Object(_), Some(object)) if !is_start => {
+                let columns = self.inner.model.columns_of(object);
+                columns.for_each(|at| self.step_along_relationships(Node::Column(at).into(), enter, visit, lose));
+            }
+            _ => {}
         }
     }
 
     fn step_along_relationships(
         &self,
-        node: Node,
+        near: Position,
         enter: &mut impl FnMut(u32) -> bool,
-        visit: &mut impl FnMut(Node, Step<'a>),
+        visit: &mut impl FnMut(Position, Step<'a>),
+        lose: &mut impl FnMut(u32, u32),
     ) {
         let (inner, model) = (self.inner, &self.inner.model);
-        for &at in inner.index().at(model, node, self.direction) {
+        for &at in inner.index().at(model, near.node, self.direction) {
             let Some(relationship) = model.relationships.get(at as usize) else {
                 continue;
             };
-            if !self.types.contains(&relationship.kind) || !enter(at) {
+            let Some(carries_values) = self.follows(relationship) else {
+                continue;
+            };
+            if !enter(at) {
                 continue;
             }
             let only_compares = self.hidden.is_some() && self.only_compares(relationship);
             let ends = relationship.endpoints;
             for (end_at, end) in ends.indices().zip(ends.of(&model.endpoints)) {
-                if self.direction.goes_to(end.role)
-                    && let Some(next) = node_of(model, inner.ids(), end_at, end)
-                {
-                    let target = if self.direction == Direction::Upstream { node } else { next };
-                    if only_compares && self.object_of(target).is_some_and(|object| self.hides(object)) {
-                        continue;
-                    }
-                    visit(next, Step::Relationship { at, relationship, end });
+                if !self.direction.goes_to(end.role) {
+                    continue;
+                }
+                let Some(next) = inner.node_of(end_at, end) else {
+                    lose(at, end_at);
+                    continue;
+                };
+                let target = if self.direction == Direction::Upstream { near.node } else { next };
+                if only_compares && self.object_of(target).is_some_and(|object| self.hides(object)) {
+                    continue;
+                }
+                if let Some(position) = self.next_position(near, next, carries_values) {
+                    visit(position, Step::Relationship { at, relationship, end });
                 }
             }
         }
     }
 
-    /// Returns `true` if a relationship into a stored column compares it and writes nothing: a join or a foreign key.
+    /// Returns `true` if a relationship into a stored column compares it and writes nothing.
     fn only_compares(&self, relationship: &RawRelationship) -> bool {
-        let texts = &self.inner.model.texts;
-        texts.get(relationship.kind) == RelationType::Join.as_str()
-            || texts.get(relationship.effect) == EffectType::ForeignKey.as_str()
+        self.inner.model.texts.get(relationship.kind) == RelationType::Join.as_str()
+    }
+
+    /// Returns the position in the next node, or `None` if the value of this one does not go there.
+    fn next_position(&self, near: Position, next: Node, carries_values: bool) -> Option<Position> {
+        let stars = &self.inner.index().stars;
+        if !carries_values || stars.is_empty() {
+            return Some(next.into());
+        }
+        match self.direction {
+            Direction::Upstream => stars.upstream(near, next),
+            Direction::Downstream => stars.downstream(near, next),
+        }
     }
 
     /// Visits the steps between a column and the record set of its object. What decides the rows of an object also
     /// decides which values its columns have.
-    fn step_between_column_and_record_set(&self, node: Node, visit: &mut impl FnMut(Node, Step<'a>)) {
+    fn step_between_column_and_record_set(&self, node: Node, visit: &mut impl FnMut(Position, Step<'a>)) {
         let Node::Column(at) = node else {
             return;
         };
@@ -335,38 +471,46 @@ impl<'a> WalkRules<'a> {
         match self.direction {
             Direction::Upstream if !is_record_set => {
                 for &(_, record_set) in record_sets {
-                    visit(Node::Column(record_set), Step::RecordSet);
+                    visit(Node::Column(record_set).into(), Step::RecordSet);
                 }
             }
             Direction::Downstream if is_record_set => {
                 let columns = self.inner.model.columns_of(object);
                 let values = columns.filter(|&column| !record_sets.contains(&(object, column)));
-                values.for_each(|column| visit(Node::Column(column), Step::RecordSet));
+                values.for_each(|column| visit(Node::Column(column).into(), Step::RecordSet));
             }
             _ => {}
         }
     }
 
     /// Returns the attributes of a hop that is extended by one step.
-    fn extend(&self, attributes: HopAttributes, near: Node, step: Step<'_>) -> HopAttributes {
+    fn extend(&self, attributes: HopAttributes, near: Node, far: Node, step: Step<'_>) -> HopAttributes {
         let Step::Relationship { at, relationship, end: source } = step else {
             return HopAttributes { through_record_set: true, ..attributes };
         };
         let mut extended = attributes;
-        let is_fdd = |relation: Symbol| self.inner.model.texts.get(relation) == RelationType::Fdd.as_str();
-        let decides = attributes.relation.is_absent() || is_fdd(attributes.relation);
-        if decides {
+        let carries_values = |kind: Symbol| self.types.iter().any(|&(followed, values)| followed == kind && values);
+        let decides = attributes.relation.is_absent() || carries_values(attributes.relation);
+        if attributes.relation.is_absent() || (decides && !carries_values(relationship.kind)) {
             extended.relation = relationship.kind;
         }
+        extended.foreign_key |= self.foreign_keys == ForeignKeys::Followed && self.is_foreign_key(relationship);
         if self.detailed {
             extended.effect = attributes.effect.or(relationship.effect);
             extended.clause = if decides { source.clause } else { attributes.clause };
             extended.function = attributes.function.or(self.function(at, self.object_of(near)));
-        }
-        if self.by_process {
-            extended.process = attributes.process.or(relationship.process_id);
+            extended.process = attributes.process.or(relationship.process_id).or(self.process_id(far));
         }
         extended
+    }
+
+    fn process_id(&self, node: Node) -> Symbol {
+        match node {
+            Node::Process(at) => {
+                self.inner.model.processes.get(at as usize).map_or(Symbol::ABSENT, |process| process.id)
+            }
+            Node::Column(_) | Node::Object(_) => Symbol::ABSENT,
+        }
     }
 
     /// Returns the function that a step goes through: the one that the relationship names, or the object of its target.

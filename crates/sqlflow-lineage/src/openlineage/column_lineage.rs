@@ -151,7 +151,7 @@ fn drop_unspecified_influences(transformations: &mut BTreeSet<Transformation<'_>
 fn field(inner: &LineageInner, node: Node) -> Option<String> {
     match node {
         Node::Column(at) => Some(Column::new(inner, at)).filter(|column| !column.is_record_set()).map(field_name),
-        Node::Object(_) => None,
+        Node::Object(_) | Node::Process(_) => None,
     }
 }
 

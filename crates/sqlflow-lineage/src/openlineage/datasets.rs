@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::names::percent_encoded;
 use super::namespace::{namespace, server_name};
 use super::{EXPRESSIBLE_TYPES, OpenLineage};
+use crate::graph::Node;
 use crate::graph::walk::{Hop, WalkRules, nodes_of_object};
-use crate::graph::{Node, node_of};
 use crate::intern::Symbol;
 use crate::kinds::{EffectType, RelationType};
 use crate::model::{EndpointRole, indices};
@@ -167,7 +167,7 @@ fn accessed_by_relationships(rules: &WalkRules<'_>) -> AccessedObjects {
             continue;
         }
         for (at, end) in relationship.endpoints.indices().zip(relationship.endpoints.of(&model.endpoints)) {
-            let object = node_of(model, inner.ids(), at, end).and_then(|node| rules.object_of(node));
+            let object = inner.node_of(at, end).and_then(|node| rules.object_of(node));
             let Some(object) = object.filter(|&object| rules.keeps(object)) else {
                 continue;
             };

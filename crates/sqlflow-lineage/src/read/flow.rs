@@ -26,6 +26,8 @@ fields!(RelationshipField {
     JoinType = "joinType",
     Clause = "clause",
     Condition = "condition",
+    CallStatement = "callStmt",
+    CallCoordinates = "callCoordinate" | "callCoordinates",
 });
 
 pub(super) struct RelationshipReader {
@@ -33,6 +35,7 @@ pub(super) struct RelationshipReader {
     at: u32,
     endpoints_from: u32,
     raw: RawRelationship,
+    call_coordinates: Span,
     /// The previous relationship, because types repeat from one relationship to the next.
     likely: RawRelationship,
 }
@@ -43,6 +46,7 @@ impl RelationshipReader {
             at: index_of_next(&builder.model.relationships, "relationships")?,
             endpoints_from: index_of_next(&builder.model.endpoints, "endpoints")?,
             raw: RawRelationship::default(),
+            call_coordinates: Span::default(),
             likely: builder.model.relationships.last().copied().unwrap_or_default(),
         })
     }
@@ -93,6 +97,10 @@ impl RecordReader for RelationshipReader {
             RelationshipField::JoinType => self.extra(Extra::JoinType, value, builder)?,
             RelationshipField::Clause => self.extra(Extra::Clause, value, builder)?,
             RelationshipField::Condition => self.extra(Extra::Condition, value, builder)?,
+            RelationshipField::CallStatement => self.extra(Extra::CallStatement, value, builder)?,
+            RelationshipField::CallCoordinates => {
+                self.call_coordinates = value.coordinates(builder)?.or(self.call_coordinates);
+            }
         }
         Ok(())
     }
@@ -100,6 +108,9 @@ impl RecordReader for RelationshipReader {
     fn close(mut self, builder: &mut Builder) -> Result<(), LimitExceeded> {
         self.raw.endpoints = Span::since(self.endpoints_from, &builder.model.endpoints, "endpoints")?;
         push(&mut builder.model.relationships, self.raw, "relationships")?;
+        if !self.call_coordinates.is_empty() {
+            builder.model.call_coordinates.push((self.at, self.call_coordinates));
+        }
         Ok(())
     }
 }

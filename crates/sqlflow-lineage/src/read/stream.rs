@@ -53,7 +53,7 @@ impl Reader {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         let runtime = Handle::try_current().map_err(no_runtime)?;
-        let reader = *self;
+        let reader = self.clone();
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
         let chunks = ChunkReader { receiver, current: None, taken: 0, has_ended: false };
         let reading = runtime.spawn_blocking(move || reader.read(chunks));

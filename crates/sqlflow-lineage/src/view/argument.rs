@@ -9,6 +9,7 @@ use super::coordinate::{Coordinate, coordinates};
 indexed_view! {
     /// An argument of a routine.
     Argument of RawArgument in arguments
+    by |argument: &Self| argument.name().to_owned()
 }
 
 impl<'a> Argument<'a> {

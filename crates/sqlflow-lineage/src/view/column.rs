@@ -17,6 +17,7 @@ pub(crate) fn is_record_set(model: &Model, column: &RawColumn) -> bool {
 indexed_view! {
     /// A column of an object.
     Column of RawColumn in columns
+    by |column: &Self| (column.qualified_name(), column.id().to_owned())
 }
 
 impl<'a> Column<'a> {

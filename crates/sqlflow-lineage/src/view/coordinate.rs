@@ -1,6 +1,8 @@
 //! Coordinates in the SQL.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::LineageInner;
 use crate::model::{RawCoordinate, Span};
@@ -38,13 +40,44 @@ impl<'a> Coordinate<'a> {
     }
 }
 
+impl<'a> Coordinate<'a> {
+    fn key(&self) -> (i32, i32, Option<&'a str>) {
+        (self.line(), self.column(), self.hash_code())
+    }
+}
+
 impl PartialEq for Coordinate<'_> {
     fn eq(&self, other: &Self) -> bool {
-        (self.line(), self.column(), self.hash_code()) == (other.line(), other.column(), other.hash_code())
+        self.key() == other.key()
     }
 }
 
 impl Eq for Coordinate<'_> {}
+
+impl PartialOrd for Coordinate<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Coordinate<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl Hash for Coordinate<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
+/// Written as `12:5`: the line and the column.
+impl fmt::Display for Coordinate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line(), self.column())
+    }
+}
 
 impl fmt::Debug for Coordinate<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,8 @@
 //! Messages of the server about the SQL.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::LineageInner;
 use crate::error::shorten;
@@ -51,6 +53,40 @@ impl<'a> Diagnostic<'a> {
     #[must_use]
     pub fn origin_coordinates(&self) -> impl ExactSizeIterator<Item = Coordinate<'a>> + Clone + use<'a> {
         coordinates(self.inner, self.raw.origin_coordinates)
+    }
+}
+
+impl<'a> Diagnostic<'a> {
+    fn key(&self) -> impl Ord + Hash + use<'a> {
+        let coordinates: Vec<Coordinate<'a>> = self.coordinates().chain(self.origin_coordinates()).collect();
+        (self.file(), coordinates, self.kind(), self.message(), self.occurrences())
+    }
+}
+
+impl PartialEq for Diagnostic<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key().cmp(&other.key()).is_eq()
+    }
+}
+
+impl Eq for Diagnostic<'_> {}
+
+impl PartialOrd for Diagnostic<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Messages are in the order of their files and coordinates.
+impl Ord for Diagnostic<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl Hash for Diagnostic<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
     }
 }
 

@@ -1,9 +1,11 @@
 //! Endpoints of relationships.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::LineageInner;
-use crate::graph::{Node, node_of};
+use crate::graph::{Node, Resolution};
 use crate::intern::Symbol;
 use crate::kinds::ClauseType;
 use crate::model::{EndpointExtra, EndpointRole, RawEndpoint, Span};
@@ -12,18 +14,24 @@ use super::column::Column;
 use super::coordinate::{Coordinate, coordinates};
 use super::object::Object;
 use super::present;
+use super::process::Process;
 use super::relationship::Relationship;
 use super::transform::Transform;
 
 /// An endpoint of a relationship.
 ///
-/// It refers to a column or an object by its [`id`](Self::id). The names that it repeats often differ from the names of
-/// that column or object in case or qualification.
+/// It refers to a column, an object or a process by its [`id`](Self::id). The names that it repeats often differ from the
+/// names of that record in case or qualification, so they count only [where the id belongs to nothing](Self::resolution).
 #[derive(Clone, Copy)]
 pub struct Endpoint<'a> {
     pub(super) inner: &'a LineageInner,
     pub(super) at: u32,
     pub(super) relationship: u32,
+}
+
+/// Returns the endpoints of some relationships, given as the indices of both.
+pub(crate) fn endpoints(inner: &LineageInner, pairs: impl IntoIterator<Item = (u32, u32)>) -> Vec<Endpoint<'_>> {
+    pairs.into_iter().map(|(relationship, at)| Endpoint { inner, at, relationship }).collect()
 }
 
 impl PartialEq for Endpoint<'_> {
@@ -33,6 +41,26 @@ impl PartialEq for Endpoint<'_> {
 }
 
 impl Eq for Endpoint<'_> {}
+
+impl PartialOrd for Endpoint<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Endpoints are in the order of the document.
+impl Ord for Endpoint<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let same_lineage = std::ptr::from_ref(self.inner).cmp(&std::ptr::from_ref(other.inner));
+        self.at.cmp(&other.at).then(same_lineage)
+    }
+}
+
+impl Hash for Endpoint<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.at.hash(state);
+    }
+}
 
 impl<'a> Endpoint<'a> {
     fn raw(&self) -> Option<&'a RawEndpoint> {
@@ -48,7 +76,7 @@ impl<'a> Endpoint<'a> {
     }
 
     fn node(&self) -> Option<Node> {
-        node_of(&self.inner.model, self.inner.ids(), self.at, self.raw()?)
+        self.inner.node_of(self.at, self.raw()?)
     }
 
     /// Returns the role of the endpoint in its relationship.
@@ -104,7 +132,17 @@ impl<'a> Endpoint<'a> {
     pub fn column(&self) -> Option<Column<'a>> {
         match self.node()? {
             Node::Column(at) => Some(Column::new(self.inner, at)),
-            Node::Object(_) => None,
+            Node::Object(_) | Node::Process(_) => None,
+        }
+    }
+
+    /// Returns the process that the endpoint refers to. At table level, values flow from tables into processes, and from
+    /// processes into tables.
+    #[must_use]
+    pub fn process(&self) -> Option<Process<'a>> {
+        match self.node()? {
+            Node::Process(at) => Some(Process::new(self.inner, at)),
+            Node::Column(_) | Node::Object(_) => None,
         }
     }
 
@@ -114,6 +152,7 @@ impl<'a> Endpoint<'a> {
         match self.node() {
             Some(Node::Column(at)) => Some(Column::new(self.inner, at).object()),
             Some(Node::Object(at)) => Some(Object::new(self.inner, at)),
+            Some(Node::Process(_)) => None,
             None => {
                 let at = self.inner.ids().object(self.raw()?.parent_id)?;
                 Some(Object::new(self.inner, at))
@@ -121,11 +160,41 @@ impl<'a> Endpoint<'a> {
         }
     }
 
-    /// Returns `true` if the id belongs to something in the document. An endpoint without an id is resolved if the id
-    /// of its table is.
+    /// Returns `true` if the endpoint is connected with a record of the document; see [`resolution`](Self::resolution).
     #[must_use]
     pub fn is_resolved(&self) -> bool {
-        self.raw().is_some_and(|raw| self.inner.ids().is_known(raw.id) || (raw.id.is_absent() && self.node().is_some()))
+        self.resolution().is_resolved()
+    }
+
+    /// Returns the way in which the endpoint is connected with a record of the document: by its id, or where that belongs
+    /// to nothing, by the names that it gives.
+    ///
+    /// ```
+    /// use sqlflow_lineage::{Lineage, Resolution};
+    ///
+    /// let lineage: Lineage = r#"{"dbobjs": [
+    ///     {"id": "1", "name": "ORDERS", "type": "table", "columns": [{"id": "2", "name": "AMOUNT"}]},
+    ///     {"id": "3", "name": "REPORT", "type": "view", "columns": [{"id": "4", "name": "TOTAL"}]}
+    /// ], "relationships": [
+    ///     {"id": "5", "type": "fdd", "target": {"id": "4"},
+    ///      "sources": [{"id": "404", "column": "AMOUNT", "parentName": "ORDERS"}]}
+    /// ]}"#.parse()?;
+    /// let relationship = lineage.relationships().next().expect("there is one");
+    /// let source = relationship.sources().next().expect("there is one");
+    /// assert_eq!(source.resolution(), Resolution::ParentName);
+    /// assert_eq!(lineage.column_flows()[0].to_string(), "ORDERS.AMOUNT → REPORT.TOTAL");
+    /// # Ok::<(), sqlflow_lineage::ReadError>(())
+    /// ```
+    #[must_use]
+    pub fn resolution(&self) -> Resolution {
+        self.raw().map_or(Resolution::Unknown, |raw| self.inner.resolution_of(self.at, raw))
+    }
+
+    /// Returns the names that the endpoint gives, or else its id.
+    pub(crate) fn written_name(&self) -> String {
+        let parent = self.parent_name().or(self.table_name());
+        let names: Vec<&str> = parent.into_iter().chain(self.name()).filter(|name| !name.is_empty()).collect();
+        if names.is_empty() { format!("id:{}", self.id()) } else { names.join(".") }
     }
 
     /// Returns the clause of the statement that the endpoint stands in.
@@ -167,6 +236,25 @@ impl<'a> Endpoint<'a> {
     pub fn coordinates(&self) -> impl ExactSizeIterator<Item = Coordinate<'a>> + Clone + use<'a> {
         let span = self.raw().map_or_else(Span::default, |raw| raw.coordinates);
         coordinates(self.inner, span)
+    }
+}
+
+/// Written as the qualified name of the column, object or process, or as the names that an endpoint gives that cannot be
+/// resolved: `ORDERS.AMOUNT (not in the document)`.
+impl fmt::Display for Endpoint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.node() {
+            Some(Node::Column(at)) => fmt::Display::fmt(&Column::new(self.inner, at), f),
+            Some(Node::Object(at)) => fmt::Display::fmt(&Object::new(self.inner, at), f),
+            Some(Node::Process(at)) => f.pad(Process::new(self.inner, at).name()),
+            None => {
+                f.write_str(&self.written_name())?;
+                f.write_str(match self.resolution() {
+                    Resolution::Ambiguous => " (ambiguous in the document)",
+                    _ => " (not in the document)",
+                })
+            }
+        }
     }
 }
 

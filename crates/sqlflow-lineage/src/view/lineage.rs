@@ -89,9 +89,23 @@ impl Lineage {
         Some(Process::new(inner, at))
     }
 
-    /// Returns the endpoints whose id belongs to nothing in the document. Usually there are none.
+    /// Returns the ids that several records of the document have, in no particular order. Engines write none, but people
+    /// who put documents together do.
     ///
-    /// Values that flow through such an endpoint are missing from every question about the lineage.
+    /// An endpoint with such an id means the record that its names fit, or it is [unresolved](Self::unresolved).
+    /// [`object_by_id`](Self::object_by_id) and the like return the first record.
+    #[must_use]
+    pub fn duplicate_ids(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        let inner = &*self.inner;
+        inner.ids().duplicates().iter().map(move |&id| inner.model.texts.get(id))
+    }
+
+    /// Returns the endpoints that mean no record of the document, or several. Usually there are none.
+    ///
+    /// An endpoint is [resolved](Endpoint::resolution) by its id; if that belongs to nothing, by its `parentId` and column;
+    /// and then by its `parentName` and column if that name means exactly one object. Values that flow through an
+    /// endpoint that is not resolved are missing from every question about the lineage. Traces, diagrams and impacts list
+    /// those that they met, for example [`Trace::unresolved`](crate::Trace::unresolved).
     ///
     /// ```
     /// use sqlflow_lineage::Lineage;
@@ -104,7 +118,7 @@ impl Lineage {
     ///      "sources": [{"id": "404", "column": "AMOUNT", "parentName": "ORDERS"}]}
     /// ]}"#.parse()?;
     /// let lost = lineage.unresolved().next().expect("one source is missing");
-    /// assert_eq!((lost.parent_name(), lost.name()), (Some("ORDERS"), Some("AMOUNT")));
+    /// assert_eq!(lost.to_string(), "ORDERS.AMOUNT (not in the document)");
     /// assert_eq!(lost.relationship().id(), "3");
     /// # Ok::<(), sqlflow_lineage::ReadError>(())
     /// ```

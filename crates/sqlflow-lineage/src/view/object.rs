@@ -46,6 +46,7 @@ pub(crate) fn is_routine(model: &Model, object: &RawObject) -> bool {
 indexed_view! {
     /// A table, a view, an intermediate result, a routine or a package.
     Object of RawObject in objects
+    by |object: &Self| (object.qualified_name(), object.id().to_owned())
 }
 
 impl<'a> Object<'a> {
@@ -120,6 +121,18 @@ impl<'a> Object<'a> {
     #[must_use]
     pub fn is_intermediate(&self) -> bool {
         self.raw().is_some_and(|raw| is_intermediate(&self.inner.model, raw))
+    }
+
+    /// Returns `true` if the object is the result of a query that stores nothing, such as a plain `SELECT`: values flow
+    /// into it and nothing comes from it. It is [intermediate](Self::is_intermediate), but values end there, so questions
+    /// count it as a target.
+    ///
+    /// Our reading: documents do not mark such results. A select list or set operation from which no relationship of any
+    /// type comes is one, unless its name (`RESULT_OF_…`) says that it is a subquery. Without `fdr` relationships, a
+    /// subquery in a condition looks the same.
+    #[must_use]
+    pub fn is_result_set(&self) -> bool {
+        self.inner.index().is_result_set(self.at)
     }
 
     /// Returns `true` if the object is a procedure, function, trigger or package: code, through which values flow, and

@@ -10,6 +10,7 @@ use super::present;
 indexed_view! {
     /// A statement that makes relationships.
     Process of RawProcess in processes
+    by |process: &Self| (process.name().to_owned(), process.id().to_owned())
 }
 
 impl<'a> Process<'a> {
@@ -76,6 +77,16 @@ impl<'a> Process<'a> {
     pub fn coordinates(&self) -> impl ExactSizeIterator<Item = Coordinate<'a>> + Clone + use<'a> {
         let span = self.raw().map_or_else(Span::default, |raw| raw.coordinates);
         coordinates(self.inner, span)
+    }
+}
+
+/// Written as its name, or as its id if it has no name.
+impl fmt::Display for Process<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            "" => write!(f, "process {}", self.id()),
+            name => f.pad(name),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::kinds::{EffectType, RelationType};
 use crate::model::{EndpointRole, RawRelationship, RelationshipExtra, Span};
 
+use super::coordinate::{Coordinate, coordinates};
 use super::endpoint::Endpoint;
 use super::present;
 use super::process::Process;
@@ -34,6 +35,7 @@ indexed_view! {
     /// # Ok::<(), sqlflow_lineage::ReadError>(())
     /// ```
     Relationship of RawRelationship in relationships
+    by |relationship: &Self| relationship.at
 }
 
 impl<'a> Relationship<'a> {
@@ -73,6 +75,13 @@ impl<'a> Relationship<'a> {
     #[must_use]
     pub fn effect_text(&self) -> Option<&'a str> {
         self.field(|raw| raw.effect)
+    }
+
+    /// Returns `true` if the relationship is a foreign key: a constraint, along which no value flows. Servers report it as
+    /// `fdd` with the effect `foreign_key`, or as `er`.
+    #[must_use]
+    pub fn is_foreign_key(&self) -> bool {
+        self.type_text() == RelationType::Er.as_str() || self.effect_text() == Some(EffectType::ForeignKey.as_str())
     }
 
     /// Returns the endpoint that the relationship is about. A `call` has none.
@@ -141,6 +150,18 @@ impl<'a> Relationship<'a> {
         self.extra(RelationshipExtra::TimestampMax)
     }
 
+    /// Returns the SQL of a `call`.
+    #[must_use]
+    pub fn call_statement(&self) -> Option<&'a str> {
+        self.extra(RelationshipExtra::CallStatement)
+    }
+
+    /// Returns the coordinates of a `call` in the SQL, usually its start and its end.
+    #[must_use]
+    pub fn call_coordinates(&self) -> impl ExactSizeIterator<Item = Coordinate<'a>> + Clone + use<'a> {
+        coordinates(self.inner, self.inner.model.call_coordinates_of(self.at))
+    }
+
     /// Returns the kind of join of a `join`.
     #[must_use]
     pub fn join_type(&self) -> Option<&'a str> {
@@ -157,6 +178,27 @@ impl<'a> Relationship<'a> {
     #[must_use]
     pub fn condition(&self) -> Option<&'a str> {
         self.extra(RelationshipExtra::Condition)
+    }
+}
+
+/// Written as `SALES.ORDERS.TOTAL → REPORT.SUM (fdd, insert)`: the sources or the caller, the target or the callees, the
+/// type and the effect.
+impl fmt::Display for Relationship<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let write_ends = |f: &mut fmt::Formatter<'_>, roles: [EndpointRole; 2]| {
+            let mut ends = self.endpoints().filter(|end| roles.contains(&end.role()));
+            match ends.next() {
+                Some(first) => write!(f, "{first}")?,
+                None => f.write_str("nothing")?,
+            }
+            ends.try_for_each(|end| write!(f, ", {end}"))
+        };
+        write_ends(f, [EndpointRole::Source, EndpointRole::Caller])?;
+        f.write_str(" → ")?;
+        write_ends(f, [EndpointRole::Target, EndpointRole::Callee])?;
+        let details = [self.type_text(), self.effect_text().unwrap_or_default()];
+        let details: Vec<&str> = details.into_iter().filter(|detail| !detail.is_empty()).collect();
+        if details.is_empty() { Ok(()) } else { write!(f, " ({})", details.join(", ")) }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::model::RawScope;
 indexed_view! {
     /// A database server, or its stand-in (`DEFAULT_SERVER`).
     Server of RawScope in scopes
+    by |server: &Self| server.name().to_owned()
 }
 
 impl<'a> Server<'a> {
