@@ -64,9 +64,9 @@ const PRODUCER: &str = concat!("https://crates.io/crates/sqlflow-lineage/", env!
 ///
 /// A reader of OpenLineage takes each input of an event as a source of each of its outputs. Therefore there is one
 /// event, of type `COMPLETE`, for each object that is written: its output is that object, and its inputs are the
-/// objects that feed it, through values, filters or joins. The pairs of inputs and outputs are exactly the flows between
-/// objects. A single event for the whole lineage would connect every table that any statement reads with every table
-/// that any statement writes, and even an event for each statement would do so if a statement writes two tables.
+/// objects that feed it, through values, filters or joins. The pairs of inputs and outputs are exactly the flows
+/// between objects. A single event for the whole lineage would connect every table that any statement reads with every
+/// table that any statement writes, and even an event for each statement would do so if a statement writes two tables.
 ///
 /// | | job | run |
 /// |---|---|---|
@@ -78,9 +78,9 @@ const PRODUCER: &str = concat!("https://crates.io/crates/sqlflow-lineage/", env!
 /// job.
 ///
 /// The last event is that of the job itself, with `job_name` and `run_id`. It says what the others do not: its inputs
-/// are the objects that are read but feed nothing that is stored, such as those of a query, and its `errorMessage` holds
-/// the errors that the server found in the SQL (hints are omitted). It is omitted if there is nothing to say, unless it
-/// is the only event.
+/// are the objects that are read but feed nothing that is stored, such as those of a query, and its `errorMessage`
+/// holds the errors that the server found in the SQL (hints are omitted). It is omitted if there is nothing to say,
+/// unless it is the only event.
 ///
 /// # Datasets
 ///
@@ -90,10 +90,13 @@ const PRODUCER: &str = concat!("https://crates.io/crates/sqlflow-lineage/", env!
 /// output of an event only if a statement really reads and writes it: `INSERT INTO t SELECT … FROM t`.
 ///
 /// Temporary tables are not datasets. Like intermediate results, they are walked through, so that the tables that are
-/// read into `#orders` feed those that are filled from it. A table is temporary if the document says so in its `type` or
-/// `subType`, or if its name begins with `#` and its vendor is SQL Server, Azure SQL, Sybase, Redshift or not known. A
-/// temporary table that a trace starts from is a dataset nevertheless, and the [depth](Trace::depth) of a trace does not
-/// count the others.
+/// read into `#orders` feed those that are filled from it. A table is temporary if the document says so in its `type`
+/// or `subType`, or if its name begins with `#` and its vendor is SQL Server, Azure SQL, Sybase, Redshift or not known.
+/// A temporary table that a trace starts from is a dataset nevertheless, and the [depth](Trace::depth) of a trace does
+/// not count the others.
+///
+/// If a document has a single record for the temporary tables of one name in several procedures, what is read into any
+/// of them feeds what is filled from any of them: the document does not tell them apart.
 ///
 /// The `columnLineage` of an output holds the nearest stored columns that each column depends on.
 ///
@@ -201,8 +204,8 @@ impl<'a> OpenLineage<'a> {
     /// Creates one event for each process (statement) and each object that it writes, instead of one for each object.
     ///
     /// The job of an event has the name of the process: `nightly.Query%20Insert-1:sales.report`. Servers number their
-    /// processes, so a new statement in the middle of a script can rename the jobs of those that follow it. Processes of
-    /// one name are one. Relationships that do not name their process become events of the default kind.
+    /// processes, so a new statement in the middle of a script can rename the jobs of those that follow it. Processes
+    /// of one name are one. Relationships that do not name their process become events of the default kind.
     ///
     /// ```
     /// # use sqlflow_lineage::Lineage;
@@ -211,7 +214,8 @@ impl<'a> OpenLineage<'a> {
     /// #     {"id": "3", "name": "REPORT", "type": "view", "columns": [{"id": "4", "name": "SUM"}]},
     /// #     {"id": "6", "name": "Query Insert-1", "type": "process"}],
     /// #   "relationships": [
-    /// #     {"id": "5", "type": "fdd", "processId": "6", "target": {"id": "4"}, "sources": [{"id": "2"}]}]}"#.parse()?;
+    /// #     {"id": "5", "type": "fdd", "processId": "6", "target": {"id": "4"},
+    /// #      "sources": [{"id": "2"}]}]}"#.parse()?;
     /// for event in lineage.openlineage().job_name("nightly").per_process().events()? {
     ///     assert!(event.contains(r#""name":"nightly.Query%20Insert-1:REPORT""#), "{event}");
     /// }
@@ -289,8 +293,8 @@ impl<'a> OpenLineage<'a> {
 
     /// Writes the events, each as one line of JSON (NDJSON).
     ///
-    /// Writing streams: at most the events of one output are held in memory at a time. The output is buffered, and flushed
-    /// at the end.
+    /// Writing streams: at most the events of one output are held in memory at a time. The output is buffered, and
+    /// flushed at the end.
     ///
     /// ```
     /// # use sqlflow_lineage::Lineage;
