@@ -96,6 +96,7 @@ mod read;
 mod view;
 mod write;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::Read;
 use std::str::FromStr;
@@ -110,7 +111,7 @@ pub use self::error::{Candidate, LookupError, ReadError, ReadErrorKind, TextPosi
 pub use self::graph::{ColumnFlow, Impact, ObjectFlow, Path, Paths, Resolution, Trace, Traced, Vertex};
 pub use self::kinds::{ClauseType, EffectType, Mode, ObjectKind, RelationType};
 pub use self::merge::MergeError;
-pub use self::openlineage::OpenLineage;
+pub use self::openlineage::{OpenLineage, OpenLineageEvents};
 pub use self::owned::{
     OwnedColumnFlow, OwnedCoordinate, OwnedDiagnostic, OwnedEdge, OwnedImpact, OwnedLocation, OwnedObjectFlow,
     OwnedRelationship, OwnedStatement, OwnedVertex,
@@ -162,6 +163,7 @@ struct LineageInner {
     named_endpoints: OnceLock<NamedEndpoints>,
     index: OnceLock<Index>,
     names: OnceLock<NameIndex>,
+    temporary_tables: OnceLock<Option<Arc<HashSet<u32>>>>,
 }
 
 impl LineageInner {
@@ -191,6 +193,7 @@ impl Lineage {
                 named_endpoints: OnceLock::new(),
                 index: OnceLock::new(),
                 names: OnceLock::new(),
+                temporary_tables: OnceLock::new(),
             }),
         }
     }

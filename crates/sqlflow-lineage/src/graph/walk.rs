@@ -1,6 +1,7 @@
 //! Walks from a node to the next nodes that are shown, through the nodes that are not.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use super::super::LineageInner;
 use super::super::intern::Symbol;
@@ -29,6 +30,8 @@ pub(crate) struct WalkRules<'a> {
     /// `true` if a walk through an intermediate object or a routine goes from relationships of its columns to those of
     /// the object as a whole, and back.
     pub(crate) joins_levels: bool,
+    /// The stored objects that are walked through as if they were results inside a statement.
+    pub(crate) hidden: Option<Arc<HashSet<u32>>>,
 }
 
 /// The nodes that a walk stops at. It walks through all others, and always through processes.
@@ -130,6 +133,7 @@ impl<'a> WalkRules<'a> {
             starts: HashSet::new(),
             detailed: false,
             joins_levels: true,
+            hidden: None,
         };
         rules.follow(RelationType::VALUE_FLOWS);
         rules
@@ -343,8 +347,22 @@ impl<'a> WalkRules<'a> {
             }
             Node::Object(_) | Node::Process(_) => false,
         };
-        let ends_there = index.is_stored(object) || index.is_result_set(object) || self.starts.contains(&node);
+        let ends_there = self.ends_at(object) || self.starts.contains(&node);
         ends_there && !is_hidden_record_set()
+    }
+
+    /// Returns `true` if walks end at an object: it is a result set, or stored and not hidden.
+    fn ends_at(&self, object: u32) -> bool {
+        self.keeps(object) || self.inner.index().is_result_set(object)
+    }
+
+    /// Returns `true` if an object is stored and not hidden.
+    pub(crate) fn keeps(&self, object: u32) -> bool {
+        is_stored(self.inner, object) && !self.hides(object)
+    }
+
+    fn hides(&self, object: u32) -> bool {
+        self.hidden.as_ref().is_some_and(|hidden| hidden.contains(&object))
     }
 
     pub(crate) fn object_of(&self, node: Node) -> Option<u32> {
@@ -369,8 +387,7 @@ impl<'a> WalkRules<'a> {
     ) {
         self.step_along_relationships(near, enter, visit, lose);
         self.step_between_column_and_record_set(near.node, visit);
-        let index = self.inner.index();
-        let is_passed = |&object: &u32| self.joins_levels && !index.is_stored(object) && !index.is_result_set(object);
+        let is_passed = |&object: &u32| self.joins_levels && !self.ends_at(object);
         let intermediate = self.object_of(near.node).filter(is_passed);
         match (near.node, intermediate) {
             (Node::Column(_), Some(object)) => {
@@ -402,6 +419,7 @@ impl<'a> WalkRules<'a> {
             if !enter(at) {
                 continue;
             }
+            let only_compares = self.hidden.is_some() && self.only_compares(relationship);
             let ends = relationship.endpoints;
             for (end_at, end) in ends.indices().zip(ends.of(&model.endpoints)) {
                 if !self.direction.goes_to(end.role) {
@@ -411,11 +429,20 @@ impl<'a> WalkRules<'a> {
                     lose(at, end_at);
                     continue;
                 };
+                let target = if self.direction == Direction::Upstream { near.node } else { next };
+                if only_compares && self.object_of(target).is_some_and(|object| self.hides(object)) {
+                    continue;
+                }
                 if let Some(position) = self.next_position(near, next, carries_values) {
                     visit(position, Step::Relationship { at, relationship, end });
                 }
             }
         }
+    }
+
+    /// Returns `true` if a relationship into a stored column compares it and writes nothing.
+    fn only_compares(&self, relationship: &RawRelationship) -> bool {
+        self.inner.model.texts.get(relationship.kind) == RelationType::Join.as_str()
     }
 
     /// Returns the position in the next node, or `None` if the value of this one does not go there.

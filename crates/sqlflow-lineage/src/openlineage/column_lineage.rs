@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
+use super::carries_values;
 use super::datasets::{Dataset, Datasets, field_name};
 use crate::graph::Node;
 use crate::graph::walk::{Hop, HopAttributes};
@@ -41,13 +42,16 @@ const AGGREGATES: [&str; 24] = [
 const HASHES: [&str; 12] =
     ["crc32", "hash", "hashbytes", "md5", "ora_hash", "sha", "sha1", "sha2", "sha224", "sha256", "sha384", "sha512"];
 
-/// The lineage of an output.
+/// The lineage of an output, or the part of it that one process makes.
 #[derive(Default)]
 pub(super) struct DatasetLineage<'a> {
+    /// The indices of the datasets that the output depends on.
+    pub(super) inputs: BTreeSet<usize>,
     /// The inputs of each column, in the order of the document.
     pub(super) fields: Vec<(String, InputTransformations<'a>)>,
     /// The inputs that decide which rows the output has.
     pub(super) rows: InputTransformations<'a>,
+    index_of_field: HashMap<String, usize>,
 }
 
 /// The transformations of each input, by the index of its dataset and its field.
@@ -72,43 +76,67 @@ enum TransformationType {
     Indirect,
 }
 
-pub(super) fn dataset_lineage<'a>(datasets: &Datasets<'a, '_>, dataset: &Dataset<'a>) -> DatasetLineage<'a> {
+/// Returns the lineage of an output.
+pub(super) fn dataset_lineage<'a>(datasets: &Datasets<'a>, dataset: &Dataset<'a>) -> DatasetLineage<'a> {
+    grouped_lineage(datasets, dataset, |_| ()).remove(&()).unwrap_or_default()
+}
+
+/// Returns the lineage of an output, in groups of hops that have the same key.
+pub(super) fn grouped_lineage<'a, K: Ord>(
+    datasets: &Datasets<'a>,
+    dataset: &Dataset<'a>,
+    key: impl Fn(&Hop) -> K,
+) -> BTreeMap<K, DatasetLineage<'a>> {
     let inner = datasets.rules.inner;
-    let mut lineage = DatasetLineage::default();
-    let mut field_index: HashMap<String, usize> = HashMap::new();
+    let mut groups: BTreeMap<K, DatasetLineage<'a>> = BTreeMap::new();
     for node in dataset.nodes() {
         let field = field(inner, node);
         for hop in datasets.hops(node) {
-            let Some(input) = input(datasets, &hop) else {
+            let lineage = groups.entry(key(&hop)).or_default();
+            let Some(input) = datasets.rules.object_of(hop.to).and_then(|at| datasets.index_of_object(at)) else {
                 continue;
             };
-            let inputs = match &field {
-                Some(field) if !hop.attributes.through_record_set => {
-                    let index = *field_index.entry(field.clone()).or_insert_with(|| {
-                        lineage.fields.push((field.clone(), InputTransformations::new()));
-                        lineage.fields.len() - 1
-                    });
-                    &mut lineage.fields[index].1
-                }
-                _ => &mut lineage.rows,
-            };
-            let transformation = if field.is_some() && !hop.attributes.through_record_set {
-                transformation(inner, hop.attributes)
-            } else {
-                Transformation {
-                    kind: TransformationType::Indirect,
-                    subtype: subtype_of_clause(inner, hop.attributes),
-                    description: None,
-                    masking: None,
-                }
-            };
-            inputs.entry(input).or_default().insert(transformation);
+            lineage.inputs.insert(input);
+            if let Some(input_field) = self::field(inner, hop.to) {
+                lineage.add(inner, field.as_deref(), (input, input_field), hop.attributes);
+            }
         }
     }
-    for inputs in lineage.fields.iter_mut().map(|(_, inputs)| inputs).chain([&mut lineage.rows]) {
-        inputs.values_mut().for_each(drop_unspecified_influences);
+    for lineage in groups.values_mut() {
+        let columns = lineage.fields.iter_mut().map(|(_, inputs)| inputs);
+        for inputs in columns.chain([&mut lineage.rows]) {
+            inputs.values_mut().for_each(drop_unspecified_influences);
+        }
     }
-    lineage
+    groups
+}
+
+impl<'a> DatasetLineage<'a> {
+    /// Adds a hop from an input to a field, or to the rows if there is no field.
+    fn add(&mut self, inner: &'a LineageInner, field: Option<&str>, input: (usize, String), attributes: HopAttributes) {
+        let (inputs, transformation) = match field {
+            Some(field) if !attributes.through_record_set => {
+                (self.inputs_of_field(field), transformation(inner, attributes))
+            }
+            _ => {
+                let subtype = subtype_of_clause(inner, attributes);
+                let kind = TransformationType::Indirect;
+                (&mut self.rows, Transformation { kind, subtype, description: None, masking: None })
+            }
+        };
+        inputs.entry(input).or_default().insert(transformation);
+    }
+
+    fn inputs_of_field(&mut self, field: &str) -> &mut InputTransformations<'a> {
+        let index = if let Some(&index) = self.index_of_field.get(field) {
+            index
+        } else {
+            self.fields.push((field.to_owned(), InputTransformations::new()));
+            self.index_of_field.insert(field.to_owned(), self.fields.len() - 1);
+            self.fields.len() - 1
+        };
+        &mut self.fields[index].1
+    }
 }
 
 /// Removes influences without a subtype if there is one with a subtype, to which they add nothing.
@@ -127,18 +155,13 @@ fn field(inner: &LineageInner, node: Node) -> Option<String> {
     }
 }
 
-fn input(datasets: &Datasets<'_, '_>, hop: &Hop) -> Option<(usize, String)> {
-    let field = field(datasets.rules.inner, hop.to)?;
-    Some((datasets.index_of_object(datasets.rules.object_of(hop.to)?)?, field))
-}
-
 fn transformation(inner: &LineageInner, attributes: HopAttributes) -> Transformation<'_> {
     let texts = &inner.model.texts;
     let function = texts.get_present(attributes.function).filter(|name| !name.is_empty());
     let called = function.map(bare_function);
     let is_one_of = |names: &[&str]| called.as_deref().is_some_and(|called| names.contains(&called));
     let masking = is_one_of(&HASHES).then_some(true);
-    if texts.get(attributes.relation) == RelationType::Fdd.as_str() {
+    if carries_values(texts.get(attributes.relation)) {
         let (subtype, masking) = match function {
             None => ("IDENTITY", Some(false)),
             Some(_) if is_one_of(&AGGREGATES) => ("AGGREGATION", masking),

@@ -3,11 +3,13 @@
 use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Write};
 
+use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
 use super::OpenLineage;
 use super::column_lineage::{DatasetLineage, InputTransformations, Transformation, dataset_lineage};
 use super::datasets::{Dataset, Datasets};
+use super::events::{EventContent, EventOutputs};
 use super::namespace::uri;
 use crate::kinds::ObjectKind;
 
@@ -28,7 +30,7 @@ const SCHEMA: &str = facet_schema!("1-2-0", "SchemaDatasetFacet");
 #[derive(Serialize)]
 struct RunEvent<'e, I: Serialize, O: Serialize> {
     #[serde(rename = "eventTime")]
-    time: String,
+    time: &'e str,
     #[serde(rename = "eventType")]
     kind: &'static str,
     producer: &'e str,
@@ -107,24 +109,36 @@ impl<'e, T> Facet<'e, T> {
     }
 }
 
-/// Writes the event. Its datasets are created one by one, as they are written.
-pub(super) fn write(settings: &OpenLineage<'_>, datasets: &Datasets<'_, '_>, writer: impl Write) -> io::Result<()> {
+/// Writes an event. The facets of its datasets are created one by one, as they are written.
+pub(super) fn write(
+    settings: &OpenLineage<'_>,
+    datasets: &Datasets<'_>,
+    time: &str,
+    content: &EventContent<'_>,
+    writer: impl Write,
+) -> io::Result<()> {
     let job_type = JobType { processing_type: "BATCH", integration: "SQLFLOW", kind: "JOB" };
+    let error_message = if content.has_errors { error_message(settings) } else { None };
     let event = RunEvent {
-        time: humantime::format_rfc3339_millis(settings.time()).to_string(),
+        time,
         kind: "COMPLETE",
         producer: &settings.producer,
         schema_url: RUN_EVENT,
-        run: EventRun { run_id: &settings.run_id, facets: RunFacets { error_message: error_message(settings) } },
+        run: EventRun { run_id: &content.run_id, facets: RunFacets { error_message } },
         job: EventJob {
             namespace: &settings.job_namespace,
-            name: &settings.job_name,
+            name: &content.job_name,
             facets: JobFacets { job_type: Facet::new(settings, JOB_TYPE, job_type) },
         },
-        inputs: DatasetList { settings, datasets, are_outputs: false },
-        outputs: DatasetList { settings, datasets, are_outputs: true },
+        inputs: InputList { settings, datasets, indices: &content.inputs },
+        outputs: OutputList { settings, datasets, outputs: &content.outputs },
     };
     Ok(serde_json::to_writer(writer, &event)?)
+}
+
+/// Returns `true` if the server found errors in the SQL.
+pub(super) fn has_errors(settings: &OpenLineage<'_>) -> bool {
+    error_message(settings).is_some()
 }
 
 /// Returns the errors in the SQL, one on each line. The server still understood the rest, so the run is complete.
@@ -145,32 +159,69 @@ fn error_message<'e>(settings: &'e OpenLineage<'_>) -> Option<Facet<'e, ErrorMes
     (!content.message.is_empty()).then(|| Facet::new(settings, ERROR_MESSAGE, content))
 }
 
-struct DatasetList<'e, 'a> {
+struct InputList<'e, 'a> {
     settings: &'e OpenLineage<'a>,
-    datasets: &'e Datasets<'a, 'e>,
-    are_outputs: bool,
+    datasets: &'e Datasets<'a>,
+    indices: &'e [usize],
 }
 
-impl Serialize for DatasetList<'_, '_> {
+impl Serialize for InputList<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let indices = if self.are_outputs { &self.datasets.outputs } else { &self.datasets.inputs };
-        serializer
-            .collect_seq(indices.iter().filter_map(|&index| self.datasets.get(index)).map(|dataset| self.item(dataset)))
+        let datasets = self.indices.iter().filter_map(|&index| self.datasets.get(index));
+        serializer.collect_seq(datasets.map(|dataset| dataset_item(self.settings, dataset, None)))
     }
 }
 
-impl<'e, 'a> DatasetList<'e, 'a> {
-    fn item(&self, dataset: &'e Dataset<'a>) -> DatasetItem<'e, 'a> {
-        let settings = self.settings;
-        let column_lineage = if self.are_outputs { column_lineage(settings, self.datasets, dataset) } else { None };
-        let facets = DatasetFacets {
-            schema: schema(settings, dataset),
-            dataset_type: dataset_type(settings, dataset),
-            data_source: data_source(settings, dataset),
-            column_lineage,
-        };
-        DatasetItem { namespace: &dataset.namespace, name: &dataset.name, facets }
+struct OutputList<'e, 'a> {
+    settings: &'e OpenLineage<'a>,
+    datasets: &'e Datasets<'a>,
+    outputs: &'e EventOutputs<'a>,
+}
+
+impl<'a> OutputList<'_, 'a> {
+    fn serialize_item<S: SerializeSeq>(
+        &self,
+        list: &mut S,
+        dataset: &Dataset<'a>,
+        lineage: &DatasetLineage<'a>,
+    ) -> Result<(), S::Error> {
+        let column_lineage = column_lineage(self.settings, self.datasets, lineage);
+        list.serialize_element(&dataset_item(self.settings, dataset, column_lineage))
     }
+}
+
+impl Serialize for OutputList<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        match self.outputs {
+            EventOutputs::None => {}
+            EventOutputs::One(index, lineage) => {
+                if let Some(dataset) = self.datasets.get(*index) {
+                    self.serialize_item(&mut list, dataset, lineage)?;
+                }
+            }
+            EventOutputs::All => {
+                for dataset in self.datasets.outputs.iter().filter_map(|&index| self.datasets.get(index)) {
+                    self.serialize_item(&mut list, dataset, &dataset_lineage(self.datasets, dataset))?;
+                }
+            }
+        }
+        list.end()
+    }
+}
+
+fn dataset_item<'e, 'a>(
+    settings: &'e OpenLineage<'a>,
+    dataset: &'e Dataset<'a>,
+    column_lineage: Option<Facet<'e, ColumnLineage<'e, 'a>>>,
+) -> DatasetItem<'e, 'a> {
+    let facets = DatasetFacets {
+        schema: schema(settings, dataset),
+        dataset_type: dataset_type(settings, dataset),
+        data_source: data_source(settings, dataset),
+        column_lineage,
+    };
+    DatasetItem { namespace: &dataset.namespace, name: &dataset.name, facets }
 }
 
 #[derive(Serialize)]
@@ -252,27 +303,30 @@ struct ColumnLineage<'e, 'a> {
 
 fn column_lineage<'e, 'a>(
     settings: &'e OpenLineage<'a>,
-    datasets: &'e Datasets<'a, 'e>,
-    dataset: &Dataset<'a>,
+    datasets: &'e Datasets<'a>,
+    lineage: &'e DatasetLineage<'a>,
 ) -> Option<Facet<'e, ColumnLineage<'e, 'a>>> {
-    let DatasetLineage { fields, rows } = dataset_lineage(datasets, dataset);
-    if fields.is_empty() && rows.is_empty() {
+    if lineage.fields.is_empty() && lineage.rows.is_empty() {
         return None;
     }
-    let fields = fields
-        .into_iter()
-        .map(|(name, inputs)| (name, LineageField { input_fields: InputFields { datasets, inputs } }));
-    let content =
-        ColumnLineage { fields: LineageFields(fields.collect()), dataset: InputFields { datasets, inputs: rows } };
+    let content = ColumnLineage {
+        fields: LineageFields { datasets, fields: &lineage.fields },
+        dataset: InputFields { datasets, inputs: &lineage.rows },
+    };
     Some(Facet::new(settings, COLUMN_LINEAGE, content))
 }
 
 /// A JSON object whose members are in the order of the columns.
-struct LineageFields<'e, 'a>(Vec<(String, LineageField<'e, 'a>)>);
+struct LineageFields<'e, 'a> {
+    datasets: &'e Datasets<'a>,
+    fields: &'e [(String, InputTransformations<'a>)],
+}
 
 impl Serialize for LineageFields<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, field)| (name, field)))
+        let datasets = self.datasets;
+        let field = |inputs| LineageField { input_fields: InputFields { datasets, inputs } };
+        serializer.collect_map(self.fields.iter().map(|(name, inputs)| (name, field(inputs))))
     }
 }
 
@@ -283,8 +337,8 @@ struct LineageField<'e, 'a> {
 }
 
 struct InputFields<'e, 'a> {
-    datasets: &'e Datasets<'a, 'e>,
-    inputs: InputTransformations<'a>,
+    datasets: &'e Datasets<'a>,
+    inputs: &'e InputTransformations<'a>,
 }
 
 impl InputFields<'_, '_> {
