@@ -1,0 +1,106 @@
+//! The form of an id that a lookup takes where a name cannot tell records apart: `id:12`.
+
+use std::collections::HashMap;
+
+use super::{LineageInner, Model};
+use crate::graph::Node;
+use crate::intern::Symbol;
+
+const PREFIX: &str = "id:";
+
+/// The records whose id is not theirs alone, by id: first the objects, then the columns, each in the order of the
+/// document. Records without an id are under the absent symbol.
+pub(crate) struct RepeatedIds {
+    nodes: HashMap<Symbol, Vec<Node>>,
+}
+
+impl RepeatedIds {
+    pub(crate) fn new(model: &Model) -> Self {
+        let mut count = vec![0_u8; model.texts.len()];
+        for id in ids(model).map(|(id, _)| id) {
+            if let Some(count) = count.get_mut(id.index()) {
+                *count = count.saturating_add(1);
+            }
+        }
+        let mut nodes: HashMap<Symbol, Vec<Node>> = HashMap::new();
+        let is_repeated = |id: Symbol| id.is_absent() || count.get(id.index()).is_some_and(|&count| count > 1);
+        for (id, node) in ids(model).filter(|(id, _)| is_repeated(*id)) {
+            nodes.entry(id).or_default().push(node);
+        }
+        Self { nodes }
+    }
+
+    /// Returns the number of a record among those with its id, from 1; `None` if no other record has its id.
+    fn number(&self, id: Symbol, node: Node) -> Option<usize> {
+        // Objects come before columns here.
+        let key = |node: &Node| match *node {
+            Node::Object(at) => (false, at),
+            Node::Column(at) => (true, at),
+        };
+        let at = self.nodes.get(&id)?.binary_search_by_key(&key(&node), key).ok()?;
+        Some(at + 1)
+    }
+
+    fn get(&self, id: Symbol, number: usize) -> Option<Node> {
+        self.nodes.get(&id)?.get(number.checked_sub(1)?).copied()
+    }
+}
+
+/// Returns the ids of all objects and columns. An empty id is no id.
+fn ids(model: &Model) -> impl Iterator<Item = (Symbol, Node)> + '_ {
+    let objects = (0..).zip(&model.objects).map(|(at, object)| (object.id, Node::Object(at)));
+    let columns = (0..).zip(&model.columns).map(|(at, column)| (column.id, Node::Column(at)));
+    objects.chain(columns).map(|(id, node)| (present(model, id), node))
+}
+
+fn present(model: &Model, id: Symbol) -> Symbol {
+    if model.texts.get(id).is_empty() { Symbol::ABSENT } else { id }
+}
+
+fn id_of(model: &Model, node: Node) -> Symbol {
+    let id = match node {
+        Node::Object(at) => model.objects.get(at as usize).map(|object| object.id),
+        Node::Column(at) => model.columns.get(at as usize).map(|column| column.id),
+    };
+    id.map_or(Symbol::ABSENT, |id| present(model, id))
+}
+
+/// Returns the form of the id of a record: `id:12`, or `id:12#2` for the second of several records with that id, or
+/// `id:#3` for the third record without an id.
+pub(crate) fn id_form(inner: &LineageInner, node: Node) -> String {
+    let id = id_of(&inner.model, node);
+    match inner.repeated_ids().number(id, node) {
+        Some(number) if number > 1 || id.is_absent() => with_number(inner, id, number),
+        _ => format!("{PREFIX}{}", inner.model.texts.get(id)),
+    }
+}
+
+/// Returns the form of the id of a record with a number, which few names have the form of.
+pub(super) fn numbered_id_form(inner: &LineageInner, node: Node) -> String {
+    let id = id_of(&inner.model, node);
+    with_number(inner, id, inner.repeated_ids().number(id, node).unwrap_or(1))
+}
+
+fn with_number(inner: &LineageInner, id: Symbol, number: usize) -> String {
+    format!("{PREFIX}{}#{number}", inner.model.texts.get(id))
+}
+
+/// Returns the record that an id in the form of [`id_form`] means. If an object and a column have the id, it is the
+/// object.
+pub(super) fn by_id_form(inner: &LineageInner, name: &str) -> Option<Node> {
+    let id = name.strip_prefix(PREFIX)?;
+    if let Some(node) = first_with_id(inner, id) {
+        return Some(node);
+    }
+    let (id, number) = id.rsplit_once('#')?;
+    let number: usize = number.parse().ok()?;
+    let symbol = if id.is_empty() { Symbol::ABSENT } else { inner.model.texts.find(id)? };
+    let repeated = inner.repeated_ids().get(symbol, number);
+    repeated.or_else(|| first_with_id(inner, id).filter(|_| number == 1))
+}
+
+fn first_with_id(inner: &LineageInner, id: &str) -> Option<Node> {
+    let symbol = inner.model.texts.find(id).filter(|_| !id.is_empty())?;
+    let object = inner.ids().object(symbol).map(Node::Object);
+    object.or_else(|| inner.ids().column(symbol).map(Node::Column))
+}
