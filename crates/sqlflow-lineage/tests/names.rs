@@ -386,11 +386,9 @@ fn lookups_among_a_hundred_thousand_objects_are_fast() {
     const COUNT: usize = 100_000;
     let started = Instant::now();
     let lineage = many(COUNT, |at| format!("s.t{at}"));
-    for at in (0..COUNT).step_by(10) {
+    for at in (0..COUNT).step_by(20) {
         assert_eq!(lineage.find(&format!("S.T{at}.c")).unwrap().object().id(), at.to_string());
     }
-    assert_eq!(lineage.objects().filter(|object| object.lookup_name() == object.qualified_name()).count(), COUNT);
-
     // One name for all of them, with or without a schema of their own.
     for lineage in [many(COUNT, |_| "T".to_owned()), many(COUNT, |at| format!("s{at}.T"))] {
         let error = lineage.find("t.c").unwrap_err();
@@ -398,22 +396,30 @@ fn lookups_among_a_hundred_thousand_objects_are_fast() {
         assert_eq!((*count, candidates.len()), (COUNT, 32));
         assert!(error.to_string().ends_with("99992 more"), "{error}");
         for candidate in error.candidates() {
-            assert_eq!(
-                lineage.find(&candidate.lookup_name).unwrap().object().id(),
-                candidate.id.trim_start_matches('c')
-            );
+            let found = lineage.find(&candidate.lookup_name).unwrap();
+            assert_eq!(found.object().id(), candidate.id.trim_start_matches('c'));
         }
         let error = lineage.object("T").unwrap_err();
         assert_eq!(error.candidates().len(), 32);
-        for object in lineage.objects() {
-            assert!(!object.lookup_name().is_empty());
-        }
     }
-    // Names of dots, and names that may be read as a column of many objects.
-    for lineage in [
-        many(1000, |at| format!("{at}{}", ".".repeat(10_000))),
-        many(COUNT, |at| if at % 2 == 0 { "a".into() } else { format!("a.b{at}") }),
-    ] {
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+}
+
+#[test]
+fn finding_a_name_for_each_of_many_objects_takes_no_quadratic_time() {
+    const COUNT: usize = 20_000;
+    let started = Instant::now();
+    let documents = [
+        many(COUNT, |_| "T".to_owned()),
+        many(COUNT, |at| format!("s{at}.T")),
+        many(COUNT, |at| format!("s.t{at}")),
+        // Names of dots, and names that may be read as a column of many objects.
+        many(200, |at| format!("{at}{}", ".".repeat(20_000))),
+        many(COUNT, |at| if at % 2 == 0 { "a".to_owned() } else { format!("a.b{at}") }),
+        // Names that their own spelling does not find.
+        many(COUNT, |at| format!("a\"b.\"c{at}\"x")),
+    ];
+    for lineage in documents {
         for object in lineage.objects() {
             assert!(!object.lookup_name().is_empty());
         }

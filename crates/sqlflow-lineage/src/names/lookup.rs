@@ -179,41 +179,40 @@ impl Lineage {
     /// reports a name that means both an object and a column, or several columns of different objects.
     pub fn find(&self, name: &str) -> Result<Vertex<'_>, LookupError> {
         let inner = &*self.inner;
-        match vertices_named(inner, name) {
-            Err(error) => Err(error),
-            Ok(found) => match found.as_slice() {
-                [one] => Ok(*one),
-                several => Err(LookupError::AmbiguousObject {
-                    name: name.to_owned(),
-                    count: several.len(),
-                    candidates: candidates(several.iter().copied()),
-                }),
-            },
+        match vertices_named(inner, name).as_slice() {
+            [] => Err(nothing_named(inner, name)),
+            [one] => Ok(*one),
+            several => Err(LookupError::AmbiguousObject {
+                name: name.to_owned(),
+                count: several.len(),
+                candidates: candidates(several.iter().copied()),
+            }),
         }
     }
 }
 
-/// Returns the objects and columns that a name can mean: at least one, or the error that explains why there is none.
-pub(super) fn vertices_named<'a>(inner: &'a LineageInner, name: &str) -> Result<Vec<Vertex<'a>>, LookupError> {
-    let objects = |name| objects_named(inner, name).into_iter().map(|at| Object::new(inner, at));
-    let mut found: Vec<Vertex<'_>> = objects(name).map(Vertex::Object).collect();
-    let mut object_without_it = None;
+/// Returns the objects and columns that a name can mean.
+pub(super) fn vertices_named<'a>(inner: &'a LineageInner, name: &str) -> Vec<Vertex<'a>> {
+    let mut found: Vec<Vertex<'_>> = objects_named_in(inner, name).map(Vertex::Object).collect();
     for (object, column) in readings_as_column(name) {
-        for object in objects(object) {
-            match columns_named(object, column).as_slice() {
-                [] => object_without_it = object_without_it.or(Some((object, column))),
-                columns => found.extend(columns.iter().map(|&column| Vertex::Column(column))),
-            }
-        }
+        let columns = objects_named_in(inner, object).flat_map(|object| columns_named(object, column));
+        found.extend(columns.map(Vertex::Column));
     }
     if found.is_empty() {
         found.extend(by_id_form(inner, name).map(|node| Vertex::new(inner, node)));
     }
-    match (found.is_empty(), object_without_it) {
-        (false, _) => Ok(found),
-        (true, Some((object, column))) => Err(column_not_found(object, column)),
-        (true, None) => Err(not_found(inner, name)),
-    }
+    found
+}
+
+fn objects_named_in<'a>(inner: &'a LineageInner, name: &str) -> impl Iterator<Item = Object<'a>> + use<'a> {
+    objects_named(inner, name).into_iter().map(|at| Object::new(inner, at))
+}
+
+/// Returns the error for a name that means neither an object nor a column.
+fn nothing_named(inner: &LineageInner, name: &str) -> LookupError {
+    let mut readings = readings_as_column(name);
+    let without_it = readings.find_map(|(object, column)| Some((objects_named_in(inner, object).next()?, column)));
+    without_it.map_or_else(|| not_found(inner, name), |(object, column)| column_not_found(object, column))
 }
 
 fn not_found(inner: &LineageInner, name: &str) -> LookupError {

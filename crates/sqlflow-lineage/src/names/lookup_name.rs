@@ -82,7 +82,7 @@ impl Column<'_> {
 fn finds(name: &str, vertex: Vertex<'_>) -> bool {
     name.len() <= MAX_LENGTH
         && is_quickly_compared(vertex.inner(), name)
-        && vertices_named(vertex.inner(), name).is_ok_and(|found| found.as_slice() == [vertex])
+        && vertices_named(vertex.inner(), name).as_slice() == [vertex]
 }
 
 /// Returns `true` if a lookup of a name compares it with few names.
