@@ -65,8 +65,8 @@ use super::view::{Column, Object};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A flow is `{"record": "column_flow", "source": "A.X", "target": "B.Y", "implied": false}`, or an `object_flow`. A note
-/// is `{"side": "new", "kind": "errors", "count": 1, "message": "…"}`.
+/// A flow is `{"record": "column_flow", "source": "A.X", "target": "B.Y", "implied": false}`, or an `object_flow`. A
+/// note is `{"side": "new", "kind": "errors", "count": 1, "message": "…"}`.
 #[derive(Clone, Debug)]
 pub struct Diff<'a> {
     objects: Changes<Object<'a>>,
@@ -205,8 +205,8 @@ impl Lineage {
     /// columns, and the flows between them.
     ///
     /// Records are compared by name. Names that differ only in case are equal, unless a double-quoted name has mixed
-    /// case, and `DEFAULT` is equal to a missing name. Servers count if the objects of one lineage belong to several and
-    /// both lineages name one; `DEFAULT_SERVER` is equal to a missing name.
+    /// case, and `DEFAULT` is equal to a missing name. Servers count if the objects of one lineage belong to several
+    /// and both lineages name one; `DEFAULT_SERVER` is equal to a missing name.
     ///
     /// Results inside statements ([`Object::is_intermediate`]), routines and record sets are not compared, so a new
     /// statement that renumbers the results of others changes nothing about them: flows are compared by the names of

@@ -245,8 +245,8 @@ pub enum LookupError {
         similar: Vec<String>,
         /// `true` if the document is a summary, which may leave out objects and leaves out all columns.
         in_summary: bool,
-        /// The number of errors in the document ([`Lineage::errors`](crate::Lineage::errors)). A server leaves out what it
-        /// cannot parse.
+        /// The number of errors in the document ([`Lineage::errors`](crate::Lineage::errors)). A server leaves out what
+        /// it cannot parse.
         errors: usize,
         /// The number of warnings in the document ([`Lineage::warnings`](crate::Lineage::warnings)), which explain a
         /// partial success.
@@ -281,8 +281,8 @@ pub enum LookupError {
         similar: Vec<String>,
         /// `true` if the document is a summary, which leaves out all columns.
         in_summary: bool,
-        /// The number of errors in the document ([`Lineage::errors`](crate::Lineage::errors)). A server leaves out what it
-        /// cannot parse.
+        /// The number of errors in the document ([`Lineage::errors`](crate::Lineage::errors)). A server leaves out what
+        /// it cannot parse.
         errors: usize,
         /// The number of warnings in the document ([`Lineage::warnings`](crate::Lineage::warnings)), which explain a
         /// partial success.
@@ -344,21 +344,14 @@ fn suggested(names: &[String]) -> String {
 
 /// Returns the reasons that the document gives for missing records.
 fn reasons(records: &str, in_summary: bool, errors: usize, warnings: usize) -> String {
-    let mut reasons = String::new();
-    if in_summary {
-        reasons.push_str("; the document is a summary: request the full lineage");
-    }
+    let summary = if in_summary { "; the document is a summary: request the full lineage" } else { "" };
     let counted = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    let found = match (errors, warnings) {
-        (0, 0) => return reasons,
-        (errors, 0) => (counted(errors, "error"), "Lineage::errors"),
-        (0, warnings) => (counted(warnings, "warning"), "Lineage::warnings"),
-        (errors, warnings) => (
-            format!("{} and {}", counted(errors, "error"), counted(warnings, "warning")),
-            "Lineage::errors and Lineage::warnings",
-        ),
+    let (errors_text, warnings_text) = (counted(errors, "error"), counted(warnings, "warning"));
+    let (problems, methods) = match (errors, warnings) {
+        (0, 0) => return summary.to_owned(),
+        (_, 0) => (errors_text, "Lineage::errors"),
+        (0, _) => (warnings_text, "Lineage::warnings"),
+        (_, _) => (format!("{errors_text} and {warnings_text}"), "Lineage::errors and Lineage::warnings"),
     };
-    let (problems, methods) = found;
-    reasons.push_str(&format!("; the document has {problems}, so {records} may be missing: see {methods}"));
-    reasons
+    format!("{summary}; the document has {problems}, so {records} may be missing: see {methods}")
 }

@@ -305,7 +305,7 @@ impl Merger {
     fn add_object(&mut self, input: &mut MergeInput<'_>, object: &RawObject) -> Result<u32, ArenaFull> {
         let object = RawObject {
             id: self.id(input, object.id)?,
-            name: self.text(input, object.name)?,
+            name: self.object_name(input, object)?,
             kind: self.text(input, object.kind)?,
             display_name: self.text(input, object.display_name)?,
             scope: moved(&input.scopes, object.scope),
@@ -318,6 +318,17 @@ impl Merger {
         push(&mut self.model.objects, object, "objects")
     }
 
+    /// Returns the name of an object in a spelling that has the same meaning in the dialect of the merged lineage.
+    fn object_name(&mut self, input: &mut MergeInput<'_>, object: &RawObject) -> Result<Symbol, ArenaFull> {
+        let source = &input.inner.model;
+        let vendor = self.model.texts.get_present(self.model.vendor);
+        let vendor = vendor.or_else(|| source.texts.get_present(source.vendor));
+        match names::name_for_vendor(source, object, vendor) {
+            Some(name) => self.model.texts.intern(&name),
+            None => self.text(input, object.name),
+        }
+    }
+
     fn join_object(&mut self, input: &mut MergeInput<'_>, into: u32, object: &RawObject) -> Result<(), ArenaFull> {
         let kind = self.text(input, object.kind)?;
         let display_name = self.text(input, object.display_name)?;
@@ -327,7 +338,7 @@ impl Merger {
         // The scope and the name of an object are two parts of one qualified name.
         let named_server = |model: &Model, object: &RawObject| names::named_server(model, object).is_some();
         let takes_location = !named_server(&self.model, &known) && named_server(&input.inner.model, object);
-        let (scope, name) = (moved(&input.scopes, object.scope), self.text(input, object.name)?);
+        let (scope, name) = (moved(&input.scopes, object.scope), self.object_name(input, object)?);
         let id = if known.id.is_absent() { self.id(input, object.id)? } else { known.id };
         let is_routine = view::is_routine(&self.model, &known);
         let rank = |kind: Symbol| match self.model.texts.get_present(kind).map(ObjectKind::from) {

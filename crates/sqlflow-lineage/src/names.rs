@@ -292,6 +292,20 @@ pub(super) fn name_in_any_layout(model: &Model, object: &RawObject) -> String {
     joined(parts.iter().map(|part| part.written))
 }
 
+/// Returns the name of an object without the quotes around a whole path, if a document of this vendor would not split
+/// it as its own document does.
+pub(super) fn name_for_vendor(model: &Model, object: &RawObject, vendor: Option<&str>) -> Option<String> {
+    if is_result_inside_a_statement(model, object) {
+        return None;
+    }
+    let has_own_vendor = model.scope(object.scope, ScopeKind::Server).is_some_and(|server| !server.vendor.is_absent());
+    let splits = |dots| dots == QuotedDots::Separators;
+    if has_own_vendor || splits(QuotedDots::of_vendor(vendor)) || !splits(QuotedDots::of_object(model, object)) {
+        return None;
+    }
+    Some(joined(parts(model.texts.get(object.name), QuotedDots::Separators).iter().map(|part| part.written)))
+}
+
 fn joined<'t>(identifiers: impl Iterator<Item = &'t str>) -> String {
     identifiers.collect::<Vec<_>>().join(".")
 }

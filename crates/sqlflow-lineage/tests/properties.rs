@@ -337,7 +337,8 @@ proptest! {
 
     #[test]
     fn the_lookup_name_of_every_object_and_column_finds_exactly_it(model in model()) {
-        for body in [model.flat(), model.tree(), model.tree().replace("dbvoracle", "dbvbigquery"), model.on_two_servers()] {
+        let bigquery = model.tree().replace("dbvoracle", "dbvbigquery");
+        for body in [model.flat(), model.tree(), bigquery, model.on_two_servers()] {
             let lineage: Lineage = body.parse().unwrap();
             for object in lineage.objects() {
                 let name = object.lookup_name();
@@ -391,7 +392,8 @@ proptest! {
         let text = there.to_string();
         let listed = text.lines().filter(|line| !line.starts_with("note: ")).count();
         prop_assert_eq!(listed == 0, there.is_empty(), "{}", text);
-        prop_assert!(text.lines().all(|line| ["+ ", "- ", "~ ", "note: "].iter().any(|sign| line.starts_with(sign))), "{}", text);
+        let has_sign = |line: &str| ["+ ", "- ", "~ ", "note: "].iter().any(|sign| line.starts_with(sign));
+        prop_assert!(text.lines().all(has_sign), "{}", text);
         prop_assert_eq!(text, old.diff(&new).to_string());
     }
 

@@ -18,8 +18,8 @@ impl Diagram<'_> {
     ///
     /// A database or schema that is unknown or `DEFAULT` is empty, and so are the columns of a diagram
     /// [by object](Self::by_object). Names keep the spelling and the quotes that the server wrote. Where
-    /// [qualified names](Object::qualified_name) begin with a server, the fields of the databases do too: `SRV2.Db1`, or
-    /// `SRV2` if there is no database. The table of an object without a name is its id in the form `id:12`.
+    /// [qualified names](Object::qualified_name) begin with a server, the fields of the databases do too: `SRV2.Db1`,
+    /// or `SRV2` if there is no database. The table of an object without a name is its id in the form `id:12`.
     ///
     /// Names that a spreadsheet takes for a formula (`=…`, `+…`, `-…`, `@…`) are not changed. If the lineage comes from
     /// scripts that you do not trust, import the file into the spreadsheet as text.

@@ -1,4 +1,5 @@
-//! The identities of records, by which two lineages are compared: names, because ids mean nothing outside their document.
+//! The identities of records, by which two lineages are compared: names, because ids mean nothing outside their
+//! document.
 
 use std::collections::HashMap;
 

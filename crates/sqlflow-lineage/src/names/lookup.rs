@@ -79,14 +79,15 @@ impl Lineage {
     ///
     /// The name may have a database and a schema or not, and may be `"quoted"`, `` `quoted` `` or `[quoted]`. Case does
     /// not count unless the name is quoted. The server may stand before a name that is otherwise complete:
-    /// `SRV2.Db1.dbo.T`. Dots inside quotes belong to the name, except that `` `project.dataset.table` `` is three names
-    /// if the [vendor](Self::vendor) is Google BigQuery (`dbvbigquery`).
+    /// `SRV2.Db1.dbo.T`. Dots inside quotes belong to the name, except that `` `project.dataset.table` `` is three
+    /// names if the [vendor](Self::vendor) is Google BigQuery (`dbvbigquery`).
     ///
     /// If several objects match, these rules choose one: an object whose whole qualified name was given, then an object
     /// that is not an [intermediate](Object::is_intermediate) result, then an object that is spelled exactly so.
     ///
     /// If no object has the name, `id:12` means the object with the id `12`. The candidates of an error have
-    /// [names that find them](crate::Candidate::lookup_name), which are of this form where nothing else tells objects apart.
+    /// [names that find them](crate::Candidate::lookup_name), which are of this form where nothing else tells objects
+    /// apart.
     ///
     /// ```
     /// use sqlflow_lineage::{Lineage, LookupError};
@@ -238,7 +239,8 @@ fn column_not_found(object: Object<'_>, name: &str) -> LookupError {
     }
 }
 
-/// Returns the number of errors and of warnings in a document, either of which can be the reason that a name is missing.
+/// Returns the number of errors and of warnings in a document, either of which can be the reason that a name is
+/// missing.
 fn problems(inner: &LineageInner) -> (usize, usize) {
     let warnings = inner.model.warnings.as_deref().unwrap_or_default();
     (inner.model.diagnostics.len(), warnings.lines().filter(|line| !line.trim().is_empty()).count())
