@@ -205,6 +205,12 @@ fn a_side_that_is_not_whole_is_noted() {
     );
     assert_eq!(summary.diff(&whole).notes()[0].side, DiffSide::Old);
 
+    let cut = read(&json!({"data": {"mode": "ignoreRecordSet", "sqlflow": {"dbobjs": [orders(&[], "table")]}}}));
+    assert_eq!(
+        cut.diff(&whole).to_string(),
+        "note: the old lineage has no record sets, so flows that depend on rows are missing\n"
+    );
+
     let broken = read(&json!({"code": 203, "error": "line 1\nline 2", "data": {
         "dbobjs": [orders(&[], "table")],
         "relationships": [fdd("404", "OTOTAL")],

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::super::Lineage;
+#[cfg(doc)]
+use super::super::view::Column;
 
 /// A side of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +30,9 @@ impl DiffSide {
 pub enum DiffNoteKind {
     /// The lineage [is a summary](Lineage::is_summary), without columns and relationships.
     Summary,
+    /// The lineage lacks the [record sets](Column::is_record_set), because it has more relationships than the limit of
+    /// the server: the [mode](Lineage::mode) is `ignoreRecordSet`.
+    RecordSets,
     /// The lineage has [errors](Lineage::errors): the server could not read all of the SQL.
     Errors,
     /// The lineage has [warnings](Lineage::warnings), which explain a partial success.
@@ -40,6 +45,7 @@ impl DiffNoteKind {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Summary => "summary",
+            Self::RecordSets => "record_sets",
             Self::Errors => "errors",
             Self::Warnings => "warnings",
             Self::Unresolved => "unresolved",
@@ -58,7 +64,7 @@ pub struct DiffNote {
     pub side: DiffSide,
     /// The reason.
     pub kind: DiffNoteKind,
-    /// The number of errors, warnings or endpoints; 1 for a summary.
+    /// The number of errors, warnings or endpoints; 1 for the others.
     pub count: usize,
 }
 
@@ -69,6 +75,9 @@ impl fmt::Display for DiffNote {
         match self.kind {
             DiffNoteKind::Summary => {
                 write!(f, "the {side} lineage is a summary, which has no columns and no flows")
+            }
+            DiffNoteKind::RecordSets => {
+                write!(f, "the {side} lineage has no record sets, so flows that depend on rows are missing")
             }
             DiffNoteKind::Errors => {
                 write!(f, "the {side} lineage has {count} error{s}, so objects and flows may be missing")
@@ -83,10 +92,18 @@ impl fmt::Display for DiffNote {
     }
 }
 
+/// The mode of a document without record sets.
+const IGNORE_RECORD_SET: &str = "ignoreRecordSet";
+
+fn lacks_record_sets(lineage: &Lineage) -> bool {
+    lineage.mode().is_some_and(|mode| mode.as_str() == IGNORE_RECORD_SET)
+}
+
 pub(super) fn notes(old: &Lineage, new: &Lineage) -> Vec<DiffNote> {
     let of = |side, lineage: &Lineage| {
         let counts = [
             (DiffNoteKind::Summary, usize::from(lineage.is_summary())),
+            (DiffNoteKind::RecordSets, usize::from(lacks_record_sets(lineage))),
             (DiffNoteKind::Errors, lineage.errors().len()),
             (DiffNoteKind::Warnings, lineage.warnings().count()),
             (DiffNoteKind::Unresolved, lineage.unresolved().count()),
