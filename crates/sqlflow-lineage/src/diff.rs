@@ -168,8 +168,8 @@ impl<'a> Diff<'a> {
         &self.object_flows
     }
 
-    /// Returns the reasons for which one side may hold less than the SQL says: it is a summary, lacks record
-    /// sets, or has errors, warnings or unresolved endpoints. Such a side can hide a change, or make one appear that is none.
+    /// Returns the reasons for which one side may hold less than the SQL says: it is a summary, lacks record sets, or has
+    /// errors, warnings or unresolved endpoints. Such a side can hide a change, or make one appear that is none.
     #[must_use]
     pub fn notes(&self) -> &[DiffNote] {
         &self.notes
