@@ -8,12 +8,11 @@ mod suggest;
 
 use std::borrow::Cow;
 
-pub(super) use self::id_form::{RepeatedIds, id_form};
+pub(super) use self::id_form::{NamedRecord, RepeatedIds, id_form};
 pub(super) use self::lookup::NameIndex;
 pub(super) use self::server::{has_several_servers, named_server, shown_server};
 
 use super::LineageInner;
-use super::graph::Node;
 use super::model::{Model, RawColumn, RawObject, ScopeKind};
 
 /// The name of a database or schema that was not named.
@@ -266,7 +265,7 @@ pub(super) fn is_default(name: &str) -> bool {
 pub(super) fn object_name(inner: &LineageInner, at: u32, object: &RawObject) -> String {
     let model = &inner.model;
     if model.texts.get(object.name).is_empty() {
-        return id_form(inner, Node::Object(at));
+        return id_form(inner, NamedRecord::Object(at));
     }
     let parts = object_parts(model, object, false);
     let server = shown_server(inner, object, &parts);
@@ -279,7 +278,7 @@ pub(super) fn column_name(inner: &LineageInner, at: u32, column: &RawColumn) -> 
     let mut name = object.map(|object| object_name(inner, column.object, object)).unwrap_or_default();
     name.push('.');
     match inner.model.texts.get(column.name) {
-        "" => name.push_str(&id_form(inner, Node::Column(at))),
+        "" => name.push_str(&id_form(inner, NamedRecord::Column(at))),
         own => name.push_str(own),
     }
     name

@@ -5,8 +5,9 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use super::{Diagram, DiagramContent};
-use crate::graph::Node;
-use crate::names::{NamePart, QuotedDots, id_form, is_default, object_parts, parts, shown_server, tail_fits};
+use crate::names::{
+    NamePart, NamedRecord, QuotedDots, id_form, is_default, object_parts, parts, shown_server, tail_fits,
+};
 use crate::{Column, Object, Vertex};
 
 const HEADER: &str = "source_db,source_schema,source_table,source_column,target_db,target_schema,target_table,\
@@ -72,7 +73,7 @@ impl fmt::Display for VertexFields<'_> {
 
 /// Returns the form of the id of a column without a name.
 fn column_id(column: Column<'_>) -> String {
-    id_form(column.inner, Node::Column(column.at))
+    id_form(column.inner, NamedRecord::Column(column.at))
 }
 
 /// Returns the database, schema and table of an object. A qualifier in the name is removed from the table if the

@@ -10,7 +10,7 @@ use crate::view::{Column, Object, Relationship};
 /// A record that was added or removed.
 #[derive(Serialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
-enum Record<'a> {
+enum ChangedRecord<'a> {
     Object {
         kind: &'a str,
         name: String,
@@ -46,7 +46,7 @@ enum Record<'a> {
 /// The key by which records are sorted: objects, columns, flows, relationships, each by name.
 type SortKey = (u8, String, String);
 
-impl<'a> Record<'a> {
+impl<'a> ChangedRecord<'a> {
     fn object(object: Object<'a>) -> Self {
         Self::Object { kind: object.kind_text(), name: object.qualified_name(), id: object.id() }
     }
@@ -87,40 +87,44 @@ impl<'a> Record<'a> {
 
 /// The records of all kinds that were added or removed.
 #[derive(Default)]
-struct Records<'a> {
-    added: Vec<Record<'a>>,
-    removed: Vec<Record<'a>>,
+struct ChangedRecords<'a> {
+    added: Vec<ChangedRecord<'a>>,
+    removed: Vec<ChangedRecord<'a>>,
 }
 
-impl<'a> Records<'a> {
-    fn extend<T>(&mut self, changes: &Changes<T>, record: impl Fn(&T) -> Record<'a>) {
+impl<'a> ChangedRecords<'a> {
+    fn extend<T>(&mut self, changes: &Changes<T>, record: impl Fn(&T) -> ChangedRecord<'a>) {
         self.added.extend(changes.added.iter().map(&record));
         self.removed.extend(changes.removed.iter().map(&record));
     }
 
     fn sorted(mut self) -> Self {
-        self.added.sort_by_cached_key(Record::sort_key);
-        self.removed.sort_by_cached_key(Record::sort_key);
+        self.added.sort_by_cached_key(ChangedRecord::sort_key);
+        self.removed.sort_by_cached_key(ChangedRecord::sort_key);
         self
     }
 }
 
 impl Serialize for Diff<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut records = Records::default();
-        records.extend(&self.objects, |object| Record::object(*object));
+        let mut records = ChangedRecords::default();
+        records.extend(&self.objects, |object| ChangedRecord::object(*object));
         records.extend(&self.columns.with(&self.implied_columns), |(column, implied)| {
-            Record::column(**column, Some(**implied))
+            ChangedRecord::column(**column, Some(**implied))
         });
-        records.extend(&self.column_flows.with(&self.implied_column_flows), |(flow, implied)| Record::ColumnFlow {
-            source: flow.source.qualified_name(),
-            target: flow.target.qualified_name(),
-            implied: **implied,
+        records.extend(&self.column_flows.with(&self.implied_column_flows), |(flow, implied)| {
+            ChangedRecord::ColumnFlow {
+                source: flow.source.qualified_name(),
+                target: flow.target.qualified_name(),
+                implied: **implied,
+            }
         });
-        records.extend(&self.object_flows.with(&self.implied_object_flows), |(flow, implied)| Record::ObjectFlow {
-            source: flow.source.qualified_name(),
-            target: flow.target.qualified_name(),
-            implied: **implied,
+        records.extend(&self.object_flows.with(&self.implied_object_flows), |(flow, implied)| {
+            ChangedRecord::ObjectFlow {
+                source: flow.source.qualified_name(),
+                target: flow.target.qualified_name(),
+                implied: **implied,
+            }
         });
         let records = records.sorted();
         let mut changed: Vec<ChangedObject<'_>> = self.changed_kinds.iter().map(ChangedObject::new).collect();
@@ -136,10 +140,10 @@ impl Serialize for Diff<'_> {
 
 impl Serialize for FullDiff<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut records = Records::default();
-        records.extend(self.objects(), |object| Record::object(*object));
-        records.extend(self.columns(), |column| Record::column(*column, None));
-        records.extend(self.relationships(), |relationship| Record::relationship(*relationship));
+        let mut records = ChangedRecords::default();
+        records.extend(self.objects(), |object| ChangedRecord::object(*object));
+        records.extend(self.columns(), |column| ChangedRecord::column(*column, None));
+        records.extend(self.relationships(), |relationship| ChangedRecord::relationship(*relationship));
         let records = records.sorted();
         let mut json = serializer.serialize_struct("FullDiff", 3)?;
         json.serialize_field("added", &records.added)?;

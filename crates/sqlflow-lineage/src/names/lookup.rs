@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use crate::error::LookupError;
-use crate::graph::{Node, Vertex};
+use crate::graph::Vertex;
 use crate::kinds::Mode;
 use crate::model::{Model, RawObject};
 use crate::view::{Column, Object};
 use crate::{Lineage, LineageInner};
 
-use super::id_form::by_id_form;
+use super::id_form::{NamedRecord, by_id_form};
 use super::lookup_name::{candidates, own_candidates};
 use super::suggest::{similar, similar_objects};
 use super::{NamePart, QuotedDots, fold, object_parts, parts, server, shown_server, tail_fits};
@@ -200,7 +200,10 @@ pub(super) fn vertices_named<'a>(inner: &'a LineageInner, name: &str) -> Vec<Ver
         found.extend(columns.map(Vertex::Column));
     }
     if found.is_empty() {
-        found.extend(by_id_form(inner, name).map(|node| Vertex::new(inner, node)));
+        found.extend(by_id_form(inner, name).map(|record| match record {
+            NamedRecord::Object(at) => Vertex::Object(Object::new(inner, at)),
+            NamedRecord::Column(at) => Vertex::Column(Column::new(inner, at)),
+        }));
     }
     found
 }
@@ -262,7 +265,7 @@ pub(super) fn objects_named(inner: &LineageInner, name: &str) -> Vec<u32> {
     let matching = narrow(inner, matching);
     if matching.is_empty() {
         return match by_id_form(inner, name) {
-            Some(Node::Object(at)) => vec![at],
+            Some(NamedRecord::Object(at)) => vec![at],
             _ => Vec::new(),
         };
     }
@@ -331,7 +334,7 @@ pub(super) fn columns_named<'a>(object: Object<'a>, name: &str) -> Vec<Column<'a
     let found: Vec<Column<'a>> = object.columns().filter(is_named).collect();
     if found.is_empty() {
         return match by_id_form(object.inner, name) {
-            Some(Node::Column(at)) if Column::new(object.inner, at).object() == object => {
+            Some(NamedRecord::Column(at)) if Column::new(object.inner, at).object() == object => {
                 vec![Column::new(object.inner, at)]
             }
             _ => Vec::new(),

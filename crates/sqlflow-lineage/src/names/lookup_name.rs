@@ -1,10 +1,10 @@
 //! Names that find exactly one object or column.
 
 use crate::error::Candidate;
-use crate::graph::{Node, Vertex};
+use crate::graph::Vertex;
 use crate::view::{Column, Object};
 
-use super::id_form::numbered_id_form;
+use super::id_form::{NamedRecord, numbered_id_form};
 use super::lookup::{columns_named, readings_as_column, vertices_named};
 use super::{LineageInner, NamePart, QuotedDots, id_form, joined, named_server, object_parts, parts};
 
@@ -104,12 +104,12 @@ fn is_quickly_compared(inner: &LineageInner, name: &str) -> bool {
 
 /// Returns the form of the id of a vertex, which is that of a name too if the document is malicious.
 fn id_form_of(vertex: Vertex<'_>, finds: impl Fn(&str) -> bool) -> String {
-    let (inner, node) = match vertex {
-        Vertex::Object(object) => (object.inner, Node::Object(object.at)),
-        Vertex::Column(column) => (column.inner, Node::Column(column.at)),
+    let (inner, record) = match vertex {
+        Vertex::Object(object) => (object.inner, NamedRecord::Object(object.at)),
+        Vertex::Column(column) => (column.inner, NamedRecord::Column(column.at)),
     };
-    let form = id_form(inner, node);
-    if finds(&form) { form } else { numbered_id_form(inner, node) }
+    let form = id_form(inner, record);
+    if finds(&form) { form } else { numbered_id_form(inner, record) }
 }
 
 /// Returns the spellings of the name of an object, the most natural first.
