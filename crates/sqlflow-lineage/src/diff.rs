@@ -1,30 +1,89 @@
 //! The differences between two lineages, by name, because ids mean nothing outside their document.
 
-use std::collections::HashMap;
+mod full;
+mod identity;
+mod implied;
+mod json;
+mod lines;
+mod note;
+mod stored;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
-use super::names;
-use super::view::{Column, Endpoint, EndpointRole, Object, Relationship};
-use super::{Lineage, LineageInner};
+pub use self::full::FullDiff;
+use self::identity::IdentityTable;
+use self::implied::{ImpliedChanges, Surroundings, surroundings};
+use self::lines::{ChangeLine, kind_or, one_line, write_notes, write_sorted};
+use self::note::notes;
+pub use self::note::{DiffNote, DiffNoteKind, DiffSide};
+use self::stored::{StoredRecords, changed_kinds, changes};
+use super::Lineage;
+use super::graph::{ColumnFlow, ObjectFlow};
+use super::view::{Column, Object};
 
-/// The differences between two lineages; created by [`Lineage::diff`].
+/// The differences between what two lineages say about stored objects and the flows between them; created by
+/// [`Lineage::diff`].
 ///
-/// Displayed as one line for each change: first the objects, then the columns, then the relationships, each sorted by
-/// name.
+/// # Display
+///
+/// One line for each change, sorted by name: first the objects, then the objects whose kind changed, then the columns,
+/// then the flows, then the [notes](Self::notes). Each line ends with a line feed, and no name breaks a line.
 ///
 /// ```text
-/// + table SALES.ORDERS
-/// - column SALES.ITEMS.TOTAL
-/// + fdd SALES.ORDERS.TOTAL → RS-1.TOTAL
+/// + view SALES.V (5 columns, fed by SALES.ITEMS, SALES.ORDERS)
+/// ~ view SALES.REPORT (was table)
+/// - column SALES.ITEMS.NOTE
+/// + flow SALES.ORDERS.TOTAL → SALES.REPORT.SUM
+/// note: the new lineage has 1 error, so objects and flows may be missing
 /// ```
+///
+/// The columns of an object that was added or removed, and the flows from and to it, are counted in its line and have
+/// none of their own. A flow between whole objects has a line if no flow between their columns has.
+///
+/// # JSON
+///
+/// Serialized as an object with the arrays `added`, `removed`, `changed` and `notes`, which have everything, sorted by
+/// name. `implied` is `true` for what [has no line](#display). Later versions may add fields.
+///
+/// ```
+/// use sqlflow_lineage::Lineage;
+///
+/// let old: Lineage = r#"{"dbobjs": [{"id": "1", "name": "T", "type": "table"}]}"#.parse()?;
+/// let new: Lineage = r#"{"dbobjs": [{"id": "1", "name": "T", "type": "view"},
+///     {"id": "2", "name": "V", "type": "view", "columns": [{"id": "3", "name": "C"}]}]}"#.parse()?;
+/// assert_eq!(serde_json::to_value(old.diff(&new))?, serde_json::json!({
+///     "added": [
+///         {"record": "object", "kind": "view", "name": "V", "id": "2"},
+///         {"record": "column", "object": "V", "column": "C", "name": "V.C", "id": "3", "implied": true},
+///     ],
+///     "removed": [],
+///     "changed": [{"record": "object", "name": "T", "kind": "view", "old_kind": "table", "id": "1"}],
+///     "notes": [],
+/// }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A flow is `{"record": "column_flow", "source": "A.X", "target": "B.Y", "implied": false}`, or an `object_flow`. A
+/// note is `{"side": "new", "kind": "errors", "count": 1, "message": "…"}`.
 #[derive(Clone, Debug)]
 pub struct Diff<'a> {
     objects: Changes<Object<'a>>,
+    changed_kinds: Vec<KindChange<'a>>,
     columns: Changes<Column<'a>>,
-    relationships: Changes<Relationship<'a>>,
+    column_flows: Changes<ColumnFlow<'a>>,
+    object_flows: Changes<ObjectFlow<'a>>,
+    /// For each column and each flow, `true` if it has no line of its own.
+    implied_columns: Changes<bool>,
+    implied_column_flows: Changes<bool>,
+    implied_object_flows: Changes<bool>,
+    /// For each object, the surroundings that its line shows.
+    surroundings: Changes<Surroundings>,
+    notes: Vec<DiffNote>,
 }
 
-/// The records of one kind that were added or removed, each list in the order of its document.
+/// The records of one kind that were added or removed. The lists are in the order of their document; flows are sorted.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Changes<T> {
@@ -40,48 +99,119 @@ impl<T> Changes<T> {
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty()
     }
+
+    fn map<U>(&self, map: impl Fn(&T) -> U) -> Changes<U> {
+        Changes { added: self.added.iter().map(&map).collect(), removed: self.removed.iter().map(&map).collect() }
+    }
+
+    /// Returns these changes, each with the other value at its place.
+    fn with<'t, U>(&'t self, other: &'t Changes<U>) -> Changes<(&'t T, &'t U)> {
+        Changes {
+            added: self.added.iter().zip(&other.added).collect(),
+            removed: self.removed.iter().zip(&other.removed).collect(),
+        }
+    }
+}
+
+impl<T> Changes<(&T, &bool)> {
+    /// Removes the changes that are implied by others.
+    fn listed(mut self) -> Self {
+        self.added.retain(|(_, is_implied)| !**is_implied);
+        self.removed.retain(|(_, is_implied)| !**is_implied);
+        self
+    }
+}
+
+/// An object that both lineages have, as objects of different kinds: a table became a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct KindChange<'a> {
+    /// The object in the old lineage.
+    pub old: Object<'a>,
+    /// The object in the new lineage.
+    pub new: Object<'a>,
 }
 
 impl<'a> Diff<'a> {
-    /// Returns the changes of objects of every kind. An object whose kind changed, such as a table that became a view,
-    /// is both removed and added.
+    /// Returns the stored objects that were added or removed.
     #[must_use]
     pub fn objects(&self) -> &Changes<Object<'a>> {
         &self.objects
     }
 
-    /// Returns the changes of columns, including those of objects that were added or removed. The kind of their object
-    /// is not compared.
+    /// Returns the stored objects whose kind changed, in the order of the new document. An object of which one lineage
+    /// gives no kind did not change.
+    #[must_use]
+    pub fn changed_kinds(&self) -> &[KindChange<'a>] {
+        &self.changed_kinds
+    }
+
+    /// Returns the changes of the columns of stored objects, including those of objects that were added or removed.
     #[must_use]
     pub fn columns(&self) -> &Changes<Column<'a>> {
         &self.columns
     }
 
-    /// Returns the changes of relationships. A relationship is identified by its type, its effect and the names of its
-    /// endpoints.
+    /// Returns the changes of flows between columns of stored objects, including those of objects that were added or
+    /// removed; see [`Lineage::column_flows`].
     #[must_use]
-    pub fn relationships(&self) -> &Changes<Relationship<'a>> {
-        &self.relationships
+    pub fn column_flows(&self) -> &Changes<ColumnFlow<'a>> {
+        &self.column_flows
     }
 
-    /// Returns `true` if nothing was added or removed.
+    /// Returns the changes of flows between stored objects, including those of objects that were added or removed; see
+    /// [`Lineage::object_flows`].
+    ///
+    /// These are the pairs of objects between which there was no flow of any kind before, or there is none any more.
+    #[must_use]
+    pub fn object_flows(&self) -> &Changes<ObjectFlow<'a>> {
+        &self.object_flows
+    }
+
+    /// Returns the reasons for which one side may hold less than the SQL says: it is a summary, lacks record sets, or has
+    /// errors, warnings or unresolved endpoints. Such a side can hide a change, or make one appear that is none.
+    #[must_use]
+    pub fn notes(&self) -> &[DiffNote] {
+        &self.notes
+    }
+
+    /// Returns `true` if nothing changed. The [notes](Self::notes) do not count.
+    ///
+    /// This is what decides the exit code of a nightly job: 0 if it is `true`.
+    ///
+    /// ```
+    /// use std::process::ExitCode;
+    ///
+    /// use sqlflow_lineage::Lineage;
+    ///
+    /// fn report(last_night: &Lineage, tonight: &Lineage) -> ExitCode {
+    ///     let diff = last_night.diff(tonight);
+    ///     print!("{diff}");
+    ///     ExitCode::from(u8::from(!diff.is_empty()))
+    /// }
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.objects.is_empty() && self.columns.is_empty() && self.relationships.is_empty()
+        self.objects.is_empty()
+            && self.changed_kinds.is_empty()
+            && self.columns.is_empty()
+            && self.column_flows.is_empty()
+            && self.object_flows.is_empty()
     }
 }
 
 impl Lineage {
-    /// Compares this lineage with a newer one by name, and returns what was added and what was removed.
+    /// Compares this lineage with a newer one, and returns what was added, removed or changed: stored objects, their
+    /// columns, and the flows between them.
     ///
-    /// Names that differ only in case are equal, unless a double-quoted name has mixed case. `DEFAULT` is equal to a
-    /// missing name. Records of equal name, such as the `RS-1` of several statements, are counted; it is not specified
-    /// which of them a difference shows. Coordinates, data types and all other properties are not compared.
+    /// Records are compared by name. Names that differ only in case are equal, unless a double-quoted name has mixed
+    /// case, and `DEFAULT` is equal to a missing name. Servers count if the objects of one lineage belong to several
+    /// and both lineages name one; `DEFAULT_SERVER` is equal to a missing name.
     ///
-    /// Results inside statements ([`Object::is_intermediate`]) are compared by their own name only, because flat
-    /// documents do not say which schema they belong to. Servers number them through a script, so a new statement at
-    /// the start of a script may rename all that follow. A summary has no columns or relationships, so in a comparison
-    /// with one, all of them are added or removed.
+    /// Results inside statements ([`Object::is_intermediate`]), routines and record sets are not compared, so a new
+    /// statement that renumbers the results of others changes nothing about them: flows are compared by the names of
+    /// their first and last column. Several records of one name count as one. [`diff_all`](Self::diff_all) compares
+    /// every record.
     ///
     /// ```
     /// use sqlflow_lineage::Lineage;
@@ -97,306 +227,80 @@ impl Lineage {
     /// ```
     #[must_use]
     pub fn diff<'a>(&'a self, new: &'a Self) -> Diff<'a> {
-        let mut identities = IdentityTable::default();
-        let old_identities = LineageIdentities::new(self, &mut identities);
-        let new_identities = LineageIdentities::new(new, &mut identities);
-        let count = identities.numbers.len();
+        let mut identities = IdentityTable::new(self, new);
+        let old = StoredRecords::new(self, &mut identities);
+        let new = StoredRecords::new(new, &mut identities);
+        let objects = changes(&old.objects, &new.objects);
+        let columns = changes(&old.columns, &new.columns);
+        let column_flows = changes(&old.column_flows, &new.column_flows);
+        let object_flows = changes(&old.object_flows, &new.object_flows);
+        let added = ImpliedChanges::new(&new, &objects.added, &column_flows.added);
+        let removed = ImpliedChanges::new(&old, &objects.removed, &column_flows.removed);
         Diff {
-            objects: changes(
-                count,
-                (&old_identities.objects, self.objects()),
-                (&new_identities.objects, new.objects()),
-            ),
-            columns: changes(
-                count,
-                (&old_identities.columns, self.columns()),
-                (&new_identities.columns, new.columns()),
-            ),
-            relationships: changes(
-                count,
-                (&old_identities.relationships, self.relationships()),
-                (&new_identities.relationships, new.relationships()),
-            ),
+            implied_columns: Changes {
+                added: columns.added.iter().map(|column| added.column(&new, *column)).collect(),
+                removed: columns.removed.iter().map(|column| removed.column(&old, *column)).collect(),
+            },
+            implied_column_flows: Changes {
+                added: column_flows.added.iter().map(|flow| added.column_flow(&new, flow)).collect(),
+                removed: column_flows.removed.iter().map(|flow| removed.column_flow(&old, flow)).collect(),
+            },
+            implied_object_flows: Changes {
+                added: object_flows.added.iter().map(|flow| added.object_flow(&new, flow)).collect(),
+                removed: object_flows.removed.iter().map(|flow| removed.object_flow(&old, flow)).collect(),
+            },
+            surroundings: Changes {
+                added: surroundings(&new, &objects.added),
+                removed: surroundings(&old, &objects.removed),
+            },
+            changed_kinds: changed_kinds(&old, &new),
+            notes: notes(old.lineage, new.lineage),
+            objects,
+            columns,
+            column_flows,
+            object_flows,
         }
     }
-}
-
-/// The identity of a record: its name, alone or with the identities of others.
-#[derive(PartialEq, Eq, Hash)]
-enum Identity {
-    Text(Box<str>),
-    Pair(usize, usize),
-    List(Box<[usize]>),
-}
-
-/// A number for each identity, so that records can be compared by number.
-#[derive(Default)]
-struct IdentityTable {
-    numbers: HashMap<Identity, usize>,
-}
-
-impl IdentityTable {
-    fn number(&mut self, identity: Identity) -> usize {
-        let next = self.numbers.len();
-        *self.numbers.entry(identity).or_insert(next)
-    }
-
-    fn text(&mut self, text: impl Into<Box<str>>) -> usize {
-        self.number(Identity::Text(text.into()))
-    }
-}
-
-/// The identities of the records of one lineage, as numbers.
-struct LineageIdentities {
-    objects: Vec<usize>,
-    columns: Vec<usize>,
-    relationships: Vec<usize>,
-}
-
-impl LineageIdentities {
-    fn new(lineage: &Lineage, identities: &mut IdentityTable) -> Self {
-        let inner = &*lineage.inner;
-        let mut names: Vec<usize> = Vec::with_capacity(lineage.objects().len());
-        for object in lineage.objects() {
-            let name = identities.text(object_identity(inner, object));
-            // A package comes before the objects in it.
-            let package = object.package().and_then(|package| names.get(package.at as usize).copied());
-            names.push(package.map_or(name, |package| identities.number(Identity::Pair(package, name))));
-        }
-        let objects = lineage.objects().zip(&names).map(|(object, &name)| {
-            let kind = identities.text(object.kind_text());
-            identities.number(Identity::Pair(name, kind))
-        });
-        let objects = objects.collect();
-        let name_of = |object: Object<'_>| names.get(object.at as usize).copied().unwrap_or_default();
-        let columns = lineage.columns().map(|column| {
-            let name = identities.text(names::column_identity(column.name()));
-            identities.number(Identity::Pair(name_of(column.object()), name))
-        });
-        let columns: Vec<usize> = columns.collect();
-        let relationships = lineage.relationships().map(|relationship| {
-            let mut ends: Vec<(u8, usize)> = relationship
-                .endpoints()
-                .map(|end| (end.role() as u8, endpoint_identity(lineage, end, &names, &columns, identities)))
-                .collect();
-            ends.sort_unstable();
-            let kind = identities.text(relationship.type_text());
-            let effect = identities.text(relationship.effect_text().unwrap_or_default());
-            let ends = ends.into_iter().flat_map(|(role, name)| [usize::from(role), name]);
-            let identity = [kind, effect].into_iter().chain(ends).collect();
-            identities.number(Identity::List(identity))
-        });
-        let relationships = relationships.collect();
-        Self { objects, columns, relationships }
-    }
-}
-
-fn object_identity(inner: &LineageInner, object: Object<'_>) -> String {
-    let raw = inner.model.objects.get(object.at as usize);
-    raw.map(|raw| names::identity(&inner.model, raw)).unwrap_or_default()
-}
-
-/// Returns the identity of an endpoint: that of its record, or if its id belongs to none, the names that it gives.
-fn endpoint_identity(
-    lineage: &Lineage,
-    end: Endpoint<'_>,
-    objects: &[usize],
-    columns: &[usize],
-    identities: &mut IdentityTable,
-) -> usize {
-    let known = |names: &[usize], at: u32| names.get(at as usize).copied().unwrap_or_default();
-    if let Some(column) = end.column() {
-        return known(columns, column.at);
-    }
-    let tables = [Some(end.id()), end.table_id()];
-    if let Some(object) = tables.into_iter().flatten().find_map(|id| lineage.object_by_id(id)) {
-        return known(objects, object.at);
-    }
-    let given = end.parent_name().or(end.table_name()).map(names::name_identity);
-    let parent = match (end.object(), given) {
-        (Some(object), _) => Some(known(objects, object.at)),
-        (None, Some(name)) => Some(identities.text(name)),
-        (None, None) => None,
-    };
-    let own = end.name().map(|name| identities.text(names::column_identity(name)));
-    match (parent, own) {
-        (Some(parent), Some(own)) => identities.number(Identity::Pair(parent, own)),
-        (Some(name), None) | (None, Some(name)) => name,
-        (None, None) => identities.text(end.id()),
-    }
-}
-
-/// Returns the records of each side that have no counterpart on the other side.
-fn changes<T: Copy>(
-    count: usize,
-    (old, old_items): (&[usize], impl Iterator<Item = T>),
-    (new, new_items): (&[usize], impl Iterator<Item = T>),
-) -> Changes<T> {
-    let mut left = vec![0_u32; count];
-    for &name in old {
-        if let Some(left) = left.get_mut(name) {
-            *left += 1;
-        }
-    }
-    let mut take_counterpart = |name: usize| match left.get_mut(name) {
-        Some(left) if *left > 0 => {
-            *left -= 1;
-            true
-        }
-        _ => false,
-    };
-    let added = new.iter().zip(new_items).filter(|(name, _)| !take_counterpart(**name)).map(|(_, item)| item).collect();
-    let removed =
-        old.iter().zip(old_items).filter(|(name, _)| take_counterpart(**name)).map(|(_, item)| item).collect();
-    Changes { added, removed }
 }
 
 impl fmt::Display for Diff<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_sorted(f, &self.objects, |object| {
-            let kind = if object.kind_text().is_empty() { "object" } else { object.kind_text() };
-            (one_line(&object.qualified_name()), one_line(kind))
-        })?;
-        write_sorted(f, &self.columns, |column| (one_line(&column.qualified_name()), "column".to_owned()))?;
-        write_sorted(f, &self.relationships, |relationship| {
-            let kind = if relationship.type_text().is_empty() { "relationship" } else { relationship.type_text() };
-            (source_and_target(relationship), one_line(kind))
-        })
+        write_sorted(
+            f,
+            self.objects.with(&self.surroundings).map(|(object, surroundings)| {
+                ChangeLine::new(kind_or(object.kind_text(), "object"), &object.qualified_name())
+                    .with_detail(&surroundings.to_string())
+            }),
+        )?;
+        let kind_line = |change: &KindChange<'_>| {
+            let name = change.new.qualified_name();
+            let [name, kind, old] = [&name, change.new.kind_text(), change.old.kind_text()].map(one_line);
+            format!("{name}\0~ {kind} {name} (was {old})")
+        };
+        let mut changed: Vec<String> = self.changed_kinds.iter().map(kind_line).collect();
+        changed.sort_unstable();
+        changed.iter().filter_map(|line| line.split_once('\0')).try_for_each(|(_, line)| writeln!(f, "{line}"))?;
+        let columns = self.columns.with(&self.implied_columns).listed();
+        write_sorted(f, columns.map(|(column, _)| ChangeLine::new("column", &column.qualified_name())))?;
+        let column_flows = self.column_flows.with(&self.implied_column_flows).listed();
+        let column_flows = column_flows.map(|(flow, _)| ChangeLine::new("flow", &column_flow_text(flow)));
+        let object_flows = self.object_flows.with(&self.implied_object_flows).listed();
+        let object_flows = object_flows.map(|(flow, _)| ChangeLine::new("flow", &object_flow_text(flow)));
+        write_sorted(
+            f,
+            Changes {
+                added: column_flows.added.into_iter().chain(object_flows.added).collect(),
+                removed: column_flows.removed.into_iter().chain(object_flows.removed).collect(),
+            },
+        )?;
+        write_notes(f, &self.notes)
     }
 }
 
-/// Writes a line for each change, sorted by name. For equal names, removals come first.
-fn write_sorted<T>(
-    f: &mut fmt::Formatter<'_>,
-    changes: &Changes<T>,
-    name: impl Fn(&T) -> (String, String),
-) -> fmt::Result {
-    let removed = changes.removed.iter().map(|item| (name(item), '-'));
-    let added = changes.added.iter().map(|item| (name(item), '+'));
-    let mut lines: Vec<((String, String), char)> = removed.chain(added).collect();
-    lines.sort_by(|((a, a_kind), a_sign), ((b, b_kind), b_sign)| {
-        (a, *a_sign == '+', a_kind).cmp(&(b, *b_sign == '+', b_kind))
-    });
-    lines.iter().try_for_each(|((name, kind), sign)| writeln!(f, "{sign} {kind} {name}"))
+fn column_flow_text(flow: &ColumnFlow<'_>) -> String {
+    format!("{} → {}", flow.source.qualified_name(), flow.target.qualified_name())
 }
 
-/// Returns the names of the endpoints, as source and target. For a call, these are the caller and the callees.
-fn source_and_target(relationship: &Relationship<'_>) -> String {
-    let named = |roles: [EndpointRole; 2]| {
-        let ends = relationship.endpoints().filter(|end| roles.contains(&end.role()));
-        let mut names: Vec<String> = ends.map(|end| endpoint_name(&end)).collect();
-        names.sort_unstable();
-        names.join(", ")
-    };
-    let from = named([EndpointRole::Source, EndpointRole::Caller]);
-    let to = named([EndpointRole::Target, EndpointRole::Callee]);
-    one_line(format!("{from} → {to}").trim())
-}
-
-fn endpoint_name(end: &Endpoint<'_>) -> String {
-    match (end.column(), end.object()) {
-        (Some(column), _) => column.qualified_name(),
-        (None, Some(object)) if end.is_resolved() => object.qualified_name(),
-        (None, object) => {
-            let parent = object.map(|object| object.qualified_name());
-            let parent = parent.or_else(|| end.parent_name().or(end.table_name()).map(str::to_owned));
-            let own = end.name().or(parent.is_none().then(|| end.id())).map(str::to_owned);
-            parent.into_iter().chain(own).collect::<Vec<_>>().join(".")
-        }
-    }
-}
-
-/// Returns a name on one line. The name of a column can be several lines of SQL.
-fn one_line(name: &str) -> String {
-    if !name.contains(char::is_control) {
-        return name.to_owned();
-    }
-    name.split(|c: char| c.is_control() || c.is_whitespace())
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::fixtures::{FIXTURES, LAYOUT_A, LAYOUT_B, LAYOUT_C1, ROUTINES, read, read_model};
-
-    #[test]
-    fn a_document_does_not_differ_from_itself_in_another_layout() {
-        for body in FIXTURES {
-            assert!(read(body).diff(&read(body)).is_empty());
-        }
-        assert_eq!(read(LAYOUT_B).diff(&read(LAYOUT_C1)).to_string(), "");
-    }
-
-    #[test]
-    fn ids_and_the_case_of_names_are_not_compared() {
-        let changed = LAYOUT_C1.replace(r#""id": ""#, r#""id": "1000"#).replace(r#"Id": ""#, r#"Id": "1000"#);
-        assert_ne!(read(LAYOUT_C1), read(&changed));
-        assert_eq!(read(LAYOUT_C1).diff(&read(&changed)).to_string(), "");
-        let uppercase = LAYOUT_C1.replace(r#""name": "orders""#, r#""name": "\"ORDERS\"""#);
-        assert_ne!(uppercase, LAYOUT_C1);
-        assert!(read(LAYOUT_C1).diff(&read(&uppercase)).is_empty());
-    }
-
-    const OLD: &str = r#"
-        {"id": "1", "name": "ORDERS", "schema": "SALES", "type": "table", "columns": [{"id": "2", "name": "TOTAL"}]},
-        {"id": "3", "name": "RS-1", "type": "select_list", "columns": [{"id": "4", "name": "TOTAL"}]},
-        {"id": "5", "name": "RS-1", "type": "select_list", "columns": [{"id": "6", "name": "TOTAL"}]}"#;
-    const FLOWS: &str = r#"{"id": "7", "type": "fdd", "target": {"id": "4"}, "sources": [{"id": "2"}]},
-        {"id": "8", "type": "fdd", "target": {"id": "6"}, "sources": [{"id": "2"}]}"#;
-
-    #[test]
-    fn each_difference_is_displayed_on_its_own_line() {
-        let old = read_model(OLD, FLOWS);
-        let new = OLD.replace(r#""type": "table""#, r#""type": "view""#).replace(
-            "TOTAL\"}]},\n        {\"id\": \"3\"",
-            "TOTAL\"}, {\"id\": \"9\", \"name\": \"a\\n  + b\"}]},\n        {\"id\": \"3\"",
-        );
-        let flows = FLOWS.replace(r#""type": "fdd", "target": {"id": "6"}"#, r#""type": "fdr", "target": {"id": "6"}"#);
-        let new = read_model(&new, &flows);
-        let diff = old.diff(&new);
-        assert_eq!(
-            diff.to_string(),
-            "- table SALES.ORDERS\n+ view SALES.ORDERS\n+ column SALES.ORDERS.a + b\n\
-             - fdd SALES.ORDERS.TOTAL → RS-1.TOTAL\n+ fdr SALES.ORDERS.TOTAL → RS-1.TOTAL\n"
-        );
-        assert_eq!((diff.objects().added.len(), diff.columns().removed.len()), (1, 0));
-        assert_eq!(diff.relationships().added.first().map(super::Relationship::id), Some("8"));
-        let back = new.diff(&old);
-        assert_eq!(back.to_string().lines().count(), diff.to_string().lines().count());
-        assert_eq!(back.columns().removed.len(), 1);
-    }
-
-    #[test]
-    fn records_of_equal_name_are_counted() {
-        let old = read_model(OLD, FLOWS);
-        let (less, _) = OLD.rsplit_once(",\n").unwrap();
-        let new = read_model(less, FLOWS.split_once(",\n").unwrap().0);
-        assert_eq!(
-            old.diff(&new).to_string(),
-            "- select_list RS-1\n- column RS-1.TOTAL\n- fdd SALES.ORDERS.TOTAL → RS-1.TOTAL\n"
-        );
-        assert_eq!(new.diff(&old).to_string().matches('+').count(), 3);
-    }
-
-    #[test]
-    fn unresolved_endpoints_and_calls_are_identified_by_name() {
-        let old = read(ROUTINES);
-        let new = read(&ROUTINES.replace("gone", "lost"));
-        assert_eq!(old.diff(&new).to_string(), "- call hr.nightly → gone, hr.run\n+ call hr.nightly → hr.run, lost\n");
-        let other = read(&ROUTINES.replace(r#""name": "pay""#, r#""name": "tax""#));
-        assert_eq!(old.diff(&other).objects().added.len(), 3, "the objects of a package are identified by its name");
-    }
-
-    #[test]
-    fn everything_is_added_to_an_empty_lineage() {
-        let (a, b) = (read(LAYOUT_A), read(LAYOUT_B));
-        let nothing = read_model("", "");
-        let diff = nothing.diff(&b);
-        assert_eq!(diff.objects().added.len(), b.objects().len());
-        assert_eq!(diff.columns().added.len(), b.columns().len());
-        assert_eq!(diff.relationships().added.len(), b.relationships().len());
-        assert!(diff.objects().removed.is_empty() && !a.diff(&b).is_empty());
-    }
+fn object_flow_text(flow: &ObjectFlow<'_>) -> String {
+    format!("{} → {}", flow.source.qualified_name(), flow.target.qualified_name())
 }

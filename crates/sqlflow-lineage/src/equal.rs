@@ -1,8 +1,8 @@
 //! Equality of lineages: two documents that say the same about the SQL.
 
-use super::Lineage;
 use super::graph::Resolution;
 use super::view::{Argument, Column, Coordinate, Endpoint, Object, Process, Relationship, Transform};
+use super::{Lineage, names};
 
 impl PartialEq for Lineage {
     /// Returns `true` if both say the same about the SQL; see [`Lineage`] for what counts.
@@ -87,12 +87,17 @@ fn has_invented_name(object: &Object<'_>) -> bool {
     }
 }
 
+fn name_in_any_layout(object: &Object<'_>) -> String {
+    let model = &object.inner.model;
+    model.objects.get(object.at as usize).map(|raw| names::name_in_any_layout(model, raw)).unwrap_or_default()
+}
+
 fn same_object(a: &Object<'_>, b: &Object<'_>) -> bool {
     let identity = |o: &Object<'_>| {
         (
             o.id().to_owned(),
             // A flat document does not say to which schema the results inside a statement belong.
-            if has_invented_name(o) { o.name().to_owned() } else { o.qualified_name() },
+            if has_invented_name(o) { o.name().to_owned() } else { name_in_any_layout(o) },
             o.kind_text().to_owned(),
         )
     };

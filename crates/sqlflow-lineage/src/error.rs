@@ -205,21 +205,28 @@ pub(super) fn shorten(text: &str, max: usize) -> String {
 }
 
 /// An object or column that a name could mean.
+///
+/// Displayed with its kind, and if its qualified name does not find it, with the name that does:
+/// `RS-1 (select_list): write id:12`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Candidate {
-    /// The qualified name.
+    /// The qualified name, which several candidates may share.
     pub name: String,
+    /// The name to write instead: the same lookup finds exactly this candidate with it.
+    pub lookup_name: String,
     /// The kind of object (`table`, `view`, …), or `column`.
     pub kind: String,
-    /// The id, which tells candidates of one name apart.
+    /// The id.
     pub id: String,
 }
 
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, kind, id } = self;
-        write!(f, "{} ({kind}, id {id})", shorten(name, MAX_NAME))
+        let Self { name, lookup_name, kind, .. } = self;
+        let kind = if kind.is_empty() { "object" } else { kind };
+        write!(f, "{} ({})", shorten(name, MAX_NAME), shorten(kind, MAX_NAME))?;
+        if lookup_name == name { Ok(()) } else { write!(f, ": write {}", shorten(lookup_name, MAX_LOOKUP_NAME)) }
     }
 }
 
@@ -241,18 +248,23 @@ impl fmt::Display for Candidate {
 ///     other => panic!("{other}"),
 /// }
 ///
-/// // An id is unique where a name is not.
+/// // Each candidate has a name that finds it.
 /// let error = lineage.object("orders").unwrap_err();
 /// for candidate in error.candidates() {
-///     assert!(lineage.object_by_id(&candidate.id).is_some());
+///     assert_eq!(lineage.object(&candidate.lookup_name)?.id(), candidate.id);
 /// }
-/// # Ok::<(), sqlflow_lineage::ReadError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
     /// No object has this name.
-    #[error("no object is named `{}`{}{}", shorten(.name, MAX_NAME), suggested(.similar), advice(*.in_summary))]
+    #[error(
+        "no object is named `{}`{}{}",
+        shorten(.name, MAX_NAME),
+        suggested(.similar),
+        reasons("objects", *.in_summary, *.errors, *.warnings)
+    )]
     #[non_exhaustive]
     ObjectNotFound {
         /// The name that was looked up.
@@ -261,22 +273,32 @@ pub enum LookupError {
         similar: Vec<String>,
         /// `true` if the document is a summary, which may leave out objects and leaves out all columns.
         in_summary: bool,
+        /// The number of errors in the document ([`Lineage::errors`](crate::Lineage::errors)). A server leaves out what
+        /// it cannot parse.
+        errors: usize,
+        /// The number of warnings in the document ([`Lineage::warnings`](crate::Lineage::warnings)), which explain a
+        /// partial success.
+        warnings: usize,
     },
-    /// Several objects have this name. Add the schema or database, quote the name, or look the object up by id.
-    #[error(
-        "`{}` could mean {}; add the schema or database, or look it up by id",
-        shorten(.name, MAX_NAME),
-        listed(.candidates)
-    )]
+    /// Several objects have this name. Use the name of the one that is meant instead.
+    #[error("`{}` could mean {}", shorten(.name, MAX_NAME), listed(.candidates, *.count))]
     #[non_exhaustive]
     AmbiguousObject {
         /// The name that was looked up.
         name: String,
-        /// The objects or columns that it could mean.
+        /// The number of objects and columns that it could mean.
+        count: usize,
+        /// The objects and columns that it could mean; the first 32 if there are more.
         candidates: Vec<Candidate>,
     },
     /// The object has no column of this name.
-    #[error("{object} has no column named `{}`{}", shorten(.name, MAX_NAME), suggested(.similar))]
+    #[error(
+        "{} has no column named `{}`{}{}",
+        shorten(.object, MAX_NAME),
+        shorten(.name, MAX_NAME),
+        suggested(.similar),
+        reasons("columns", *.in_summary, *.errors, *.warnings)
+    )]
     #[non_exhaustive]
     ColumnNotFound {
         /// The qualified name of the object.
@@ -285,12 +307,21 @@ pub enum LookupError {
         name: String,
         /// The column names that are similar to it, the closest first; empty if there are none.
         similar: Vec<String>,
+        /// `true` if the document is a summary, which leaves out all columns.
+        in_summary: bool,
+        /// The number of errors in the document ([`Lineage::errors`](crate::Lineage::errors)). A server leaves out what
+        /// it cannot parse.
+        errors: usize,
+        /// The number of warnings in the document ([`Lineage::warnings`](crate::Lineage::warnings)), which explain a
+        /// partial success.
+        warnings: usize,
     },
-    /// The object has several columns of this name. Quote the name, or look the column up by id.
+    /// The object has several columns of this name. Use the name of the one that is meant instead.
     #[error(
-        "{object} has several columns named `{}`: {}; quote the name, or look it up by id",
+        "{} has several columns named `{}`: {}",
+        shorten(.object, MAX_NAME),
         shorten(.name, MAX_NAME),
-        listed(.candidates)
+        listed(.candidates, *.count)
     )]
     #[non_exhaustive]
     AmbiguousColumn {
@@ -298,13 +329,15 @@ pub enum LookupError {
         object: String,
         /// The name that was looked up.
         name: String,
-        /// The columns that it could mean.
+        /// The number of columns that it could mean.
+        count: usize,
+        /// The columns that it could mean; the first 32 if there are more.
         candidates: Vec<Candidate>,
     },
 }
 
 impl LookupError {
-    /// Returns the objects or columns that an ambiguous name could mean; empty if the name means nothing.
+    /// Returns the objects or columns that an ambiguous name could mean, at most 32; empty if the name means nothing.
     #[must_use]
     pub fn candidates(&self) -> &[Candidate] {
         match self {
@@ -318,11 +351,13 @@ impl LookupError {
 const MAX_LISTED: usize = 8;
 /// The number of characters of a name that an error shows.
 const MAX_NAME: usize = 100;
+/// The number of characters that an error shows of a name to write. All but hostile ids are shorter.
+const MAX_LOOKUP_NAME: usize = 300;
 
-fn listed(candidates: &[Candidate]) -> String {
+fn listed(candidates: &[Candidate], count: usize) -> String {
     let mut names: Vec<String> = candidates.iter().take(MAX_LISTED).map(ToString::to_string).collect();
-    if candidates.len() > MAX_LISTED {
-        names.push(format!("{} more", candidates.len() - MAX_LISTED));
+    if count > names.len() {
+        names.push(format!("{} more", count - names.len()));
     }
     names.join(", ")
 }
@@ -335,6 +370,16 @@ fn suggested(names: &[String]) -> String {
     format!("; did you mean {}?", names.join(", "))
 }
 
-fn advice(in_summary: bool) -> &'static str {
-    if in_summary { "; the document is a summary: request the full lineage" } else { "" }
+/// Returns the reasons that the document gives for missing records.
+fn reasons(records: &str, in_summary: bool, errors: usize, warnings: usize) -> String {
+    let summary = if in_summary { "; the document is a summary: request the full lineage" } else { "" };
+    let counted = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let (errors_text, warnings_text) = (counted(errors, "error"), counted(warnings, "warning"));
+    let (problems, methods) = match (errors, warnings) {
+        (0, 0) => return summary.to_owned(),
+        (_, 0) => (errors_text, "Lineage::errors"),
+        (0, _) => (warnings_text, "Lineage::warnings"),
+        (_, _) => (format!("{errors_text} and {warnings_text}"), "Lineage::errors and Lineage::warnings"),
+    };
+    format!("{summary}; the document has {problems}, so {records} may be missing: see {methods}")
 }

@@ -55,7 +55,7 @@
 //! | find out who is affected, or who reads | [`Column::impact`], [`Object::readers`] |
 //! | list all flows | [`Lineage::column_flows`], [`Lineage::object_flows`] |
 //! | check that nothing is missing | [`Lineage::is_summary`], [`Lineage::warnings`], [`Lineage::errors`], [`Lineage::unresolved`], [`Lineage::unknown_fields`] |
-//! | combine, compare, write documents | [`Lineage::merge`], [`Lineage::diff`], [`Lineage::write_json`] |
+//! | combine, compare, write documents | [`Lineage::merge`], [`Lineage::diff`], [`Lineage::diff_all`], [`Lineage::write_json`] |
 //! | draw a diagram, or export to other tools | [`Diagram`], [`OpenLineage`] |
 //!
 //! The types of relationships, effects, clauses and objects are open enums ([`RelationType`], [`EffectType`],
@@ -106,7 +106,7 @@ use serde::{Deserialize, Deserializer};
 
 pub use self::coverage::Coverage;
 pub use self::diagram::{Diagram, Edge};
-pub use self::diff::{Changes, Diff};
+pub use self::diff::{Changes, Diff, DiffNote, DiffNoteKind, DiffSide, FullDiff, KindChange};
 pub use self::error::{Candidate, LookupError, ReadError, ReadErrorKind, TextPosition};
 pub use self::graph::{ColumnFlow, Impact, ObjectFlow, Path, Paths, Resolution, Trace, Traced, Vertex};
 pub use self::kinds::{ClauseType, EffectType, Mode, ObjectKind, RelationType};
@@ -124,7 +124,7 @@ pub use self::view::{
 
 use self::graph::{Ids, Index, NamedEndpoints};
 use self::model::Model;
-use self::names::NameIndex;
+use self::names::{NameIndex, RepeatedIds};
 
 /// The lineage of one document. It is cheap to clone: clones share the model.
 ///
@@ -164,6 +164,8 @@ struct LineageInner {
     index: OnceLock<Index>,
     names: OnceLock<NameIndex>,
     temporary_tables: OnceLock<Option<Arc<HashSet<u32>>>>,
+    repeated_ids: OnceLock<RepeatedIds>,
+    shows_servers: OnceLock<bool>,
 }
 
 impl LineageInner {
@@ -182,6 +184,15 @@ impl LineageInner {
     fn names(&self) -> &NameIndex {
         self.names.get_or_init(|| NameIndex::new(&self.model))
     }
+
+    fn repeated_ids(&self) -> &RepeatedIds {
+        self.repeated_ids.get_or_init(|| RepeatedIds::new(&self.model))
+    }
+
+    /// Returns `true` if qualified names begin with the server.
+    fn shows_servers(&self) -> bool {
+        *self.shows_servers.get_or_init(|| names::has_several_servers(&self.model))
+    }
 }
 
 impl Lineage {
@@ -194,6 +205,8 @@ impl Lineage {
                 index: OnceLock::new(),
                 names: OnceLock::new(),
                 temporary_tables: OnceLock::new(),
+                repeated_ids: OnceLock::new(),
+                shows_servers: OnceLock::new(),
             }),
         }
     }

@@ -1,6 +1,7 @@
 //! Merging of several lineages into one: stored objects are joined by name, results inside statements never are.
 
 mod ids;
+mod join;
 mod reorder;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use self::ids::{ReferenceKind, keep_first, largest_id};
+use self::join::{JoinTable, JoinedByInput};
 use self::reorder::{CoordinateMover, grouped, in_order, inverse, moved, spread};
 use super::graph::{Node, Resolution};
 use super::intern::{Symbol, Texts};
@@ -53,8 +55,11 @@ impl Lineage {
     /// Stored objects (tables, views, …) with the same qualified name become one, and so do routines; their columns are
     /// joined by name. Objects that one lineage keeps apart stay apart: the second object of a name is joined with the
     /// second. Results inside statements ([`Object::is_intermediate`]), processes and relationships are never joined.
-    /// Names are the same apart from case unless double quotes keep a mixed one, `DEFAULT` is the same as none, and
-    /// servers do not count.
+    /// Names are the same apart from case unless double quotes keep a mixed one, and `DEFAULT` is the same as none.
+    ///
+    /// Objects of different servers are never joined. An object of which the document gives no server, or only
+    /// `DEFAULT_SERVER`, is joined with one of any server, unless several servers have objects of its name; it gets the
+    /// server and the spelling of the name from the other one.
     ///
     /// The first lineage that has a field decides its value, except that a view wins over a table, and a table over any
     /// other kind. The coordinates of all lineages are kept, one after the other. The ids of the first lineage are kept;
@@ -137,7 +142,7 @@ struct Merger {
     scopes: HashMap<ScopeKey, u32>,
     /// The names that are parts of keys.
     identities: Texts,
-    objects: HashMap<(ObjectKey, u32), u32>,
+    objects: JoinTable,
     columns: HashMap<(u32, Symbol, u32), u32>,
     arguments: HashMap<(u32, Symbol, u32), u32>,
     /// The object of each argument.
@@ -244,26 +249,27 @@ impl Merger {
 
     fn add_objects(&mut self, input: &mut MergeInput<'_>) -> Result<(), MergeError> {
         let source = &input.inner.model;
-        let mut counts: HashMap<ObjectKey, u32> = HashMap::new();
+        let mut joined = JoinedByInput::default();
         for (at, object) in (0..).zip(&source.objects) {
             let key = self.object_key(input, at, object)?;
-            let nth = key.map(|key| (key, next(counts.entry(key).or_default())));
-            let known = nth.and_then(|nth| self.objects.get(&nth).copied());
+            let server = names::named_server(source, object).map(str::to_lowercase);
+            let server = server.map_or(Ok(Symbol::ABSENT), |server| self.identities.intern(&server))?;
+            let known = key.and_then(|key| self.objects.find(key, server, &mut joined));
             let into = if let Some(into) = known {
                 self.join_object(input, into, object)?;
                 into
             } else {
                 let into = self.add_object(input, object)?;
-                if let Some(nth) = nth {
-                    self.objects.insert(nth, into);
+                if let Some(key) = key {
+                    self.objects.add(key, server, into, &mut joined);
                 }
                 into
             };
             input.objects.push(into);
             let becomes = self.model.objects.get(into as usize).map_or(Symbol::ABSENT, |object| object.id);
             keep_first(&mut input.object_ids, object.id, becomes);
-            self.add_columns(input, object, into, nth.is_some())?;
-            self.add_arguments(input, object, into, nth.is_some())?;
+            self.add_columns(input, object, into, key.is_some())?;
+            self.add_arguments(input, object, into, key.is_some())?;
         }
         Ok(())
     }
@@ -306,7 +312,7 @@ impl Merger {
     fn add_object(&mut self, input: &mut MergeInput<'_>, object: &RawObject) -> Result<u32, ArenaFull> {
         let object = RawObject {
             id: self.id(input, object.id)?,
-            name: self.text(input, object.name)?,
+            name: self.object_name(input, object)?,
             kind: self.text(input, object.kind)?,
             display_name: self.text(input, object.display_name)?,
             scope: moved(&input.scopes, object.scope),
@@ -319,12 +325,27 @@ impl Merger {
         push(&mut self.model.objects, object, "objects")
     }
 
+    /// Returns the name of an object in a spelling that has the same meaning in the dialect of the merged lineage.
+    fn object_name(&mut self, input: &mut MergeInput<'_>, object: &RawObject) -> Result<Symbol, ArenaFull> {
+        let source = &input.inner.model;
+        let vendor = self.model.texts.get_present(self.model.vendor);
+        let vendor = vendor.or_else(|| source.texts.get_present(source.vendor));
+        match names::name_for_vendor(source, object, vendor) {
+            Some(name) => self.model.texts.intern(&name),
+            None => self.text(input, object.name),
+        }
+    }
+
     fn join_object(&mut self, input: &mut MergeInput<'_>, into: u32, object: &RawObject) -> Result<(), ArenaFull> {
         let kind = self.text(input, object.kind)?;
         let display_name = self.text(input, object.display_name)?;
         let Some(&known) = self.model.objects.get(into as usize) else {
             return Ok(());
         };
+        // The scope and the name of an object are two parts of one qualified name.
+        let named_server = |model: &Model, object: &RawObject| names::named_server(model, object).is_some();
+        let takes_location = !named_server(&self.model, &known) && named_server(&input.inner.model, object);
+        let (scope, name) = (moved(&input.scopes, object.scope), self.object_name(input, object)?);
         let id = if known.id.is_absent() { self.id(input, object.id)? } else { known.id };
         let is_routine = view::is_routine(&self.model, &known);
         let rank = |kind: Symbol| match self.model.texts.get_present(kind).map(ObjectKind::from) {
@@ -344,8 +365,11 @@ impl Merger {
             if takes_kind && !is_routine {
                 place.section = object.section;
             }
-            if place.scope == NONE {
-                place.scope = moved(&input.scopes, object.scope);
+            if takes_location {
+                place.scope = scope;
+                place.name = name;
+            } else if place.scope == NONE {
+                place.scope = scope;
             }
         }
         self.more[OBJECTS].push((into, input.coordinates(object.coordinates)));

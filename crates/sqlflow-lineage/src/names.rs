@@ -1,11 +1,19 @@
 //! Names as SQL has them: qualified, quoted, and equal apart from case unless quoted.
 
+mod id_form;
 mod lookup;
+mod lookup_name;
+mod server;
 mod suggest;
 
-pub(super) use self::lookup::NameIndex;
+use std::borrow::Cow;
 
-use super::model::{Model, RawObject, ScopeKind};
+pub(super) use self::id_form::{NamedRecord, RepeatedIds, id_form};
+pub(super) use self::lookup::NameIndex;
+pub(super) use self::server::{has_several_servers, named_server, shown_server};
+
+use super::LineageInner;
+use super::model::{Model, RawColumn, RawObject, ScopeKind};
 
 /// The name of a database or schema that was not named.
 const DEFAULT: &str = "DEFAULT";
@@ -35,15 +43,28 @@ impl<'t> NamePart<'t> {
 
     /// Returns `true` if a query for this identifier matches one that is spelled `other`.
     fn matches(self, other: NamePart<'_>) -> bool {
-        if self.quoted { self.bare == other.bare } else { same_apart_from_case(self.bare, other.bare) }
+        let (query, other) = (self.text(), other.text());
+        if self.quoted { query == other } else { same_apart_from_case(&query, &other) }
+    }
+
+    /// Returns the identifier without quotes, with a doubled quote inside as one.
+    fn text(self) -> Cow<'t, str> {
+        match self.written.chars().last() {
+            Some(close) if self.quoted && self.bare.contains(close) => {
+                self.bare.replace(&format!("{close}{close}"), &close.to_string()).into()
+            }
+            _ => self.bare.into(),
+        }
     }
 
     /// Returns the identifier without quotes, with a doubled quote inside as one.
     pub(super) fn unquoted(self) -> String {
-        match self.written.chars().last() {
-            Some(close) if self.quoted => self.bare.replace(&format!("{close}{close}"), &close.to_string()),
-            _ => self.bare.to_owned(),
-        }
+        self.text().into_owned()
+    }
+
+    /// Returns the identifier in double quotes.
+    fn in_quotes(self) -> String {
+        format!("\"{}\"", self.text().replace('"', "\"\""))
     }
 
     /// Appends the identifier in a form that is equal for all its spellings.
@@ -84,17 +105,44 @@ pub(super) fn fold(text: &str) -> String {
     folded(text).collect()
 }
 
+/// The meaning of dots inside one pair of back quotes, which depends on the dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum QuotedDots {
+    /// The dots belong to the identifier.
+    Literal,
+    /// The dots separate identifiers: `` `project.dataset.table` `` in Google BigQuery.
+    Separators,
+}
+
+impl QuotedDots {
+    fn of_vendor(vendor: Option<&str>) -> Self {
+        match vendor {
+            Some(vendor) if vendor.eq_ignore_ascii_case("dbvbigquery") => Self::Separators,
+            _ => Self::Literal,
+        }
+    }
+
+    /// Returns the rule of the dialect of a document.
+    pub(super) fn of_document(model: &Model) -> Self {
+        Self::of_vendor(model.texts.get_present(model.vendor))
+    }
+
+    /// Returns the rule of the dialect of an object: that of its server, or else of the document.
+    pub(super) fn of_object(model: &Model, object: &RawObject) -> Self {
+        let server = model.scope(object.scope, ScopeKind::Server).map(|server| server.vendor);
+        let vendor = server.and_then(|vendor| model.texts.get_present(vendor));
+        Self::of_vendor(vendor.or_else(|| model.texts.get_present(model.vendor)))
+    }
+}
+
 /// Splits a name at the dots outside quotes. A quote that is not closed is a character like any other.
-///
-/// Back quotes around a whole path (`` `project.dataset.table` ``) are the spelling of Google BigQuery, so such a name
-/// is split too.
-pub(super) fn parts(name: &str) -> Vec<NamePart<'_>> {
+pub(super) fn parts(name: &str, dots: QuotedDots) -> Vec<NamePart<'_>> {
     let mut parts = Vec::new();
     let mut rest = name;
     loop {
         let end = part_end(rest);
         let (part, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        add_part(&mut parts, part);
+        add_part(&mut parts, part, dots);
         match after.strip_prefix('.') {
             Some(next) => rest = next,
             None => return parts,
@@ -102,9 +150,9 @@ pub(super) fn parts(name: &str) -> Vec<NamePart<'_>> {
     }
 }
 
-fn add_part<'t>(parts: &mut Vec<NamePart<'t>>, written: &'t str) {
+fn add_part<'t>(parts: &mut Vec<NamePart<'t>>, written: &'t str, dots: QuotedDots) {
     let part = NamePart::new(written);
-    if written.starts_with('`') && part.quoted && part.bare.contains('.') {
+    if dots == QuotedDots::Separators && written.starts_with('`') && part.quoted && part.bare.contains('.') {
         parts.extend(part.bare.split('.').map(|bare| NamePart { written: bare, bare, quoted: true }));
     } else {
         parts.push(part);
@@ -143,10 +191,15 @@ fn closing(name: &str, open: char, close: char) -> Option<usize> {
     None
 }
 
-/// Returns the identifiers of an object's name: its database and schema, then its own name.
+/// Returns the identifiers of an object's name: its database and schema, then its own name. The server is not among
+/// them.
 ///
 /// The name itself may be qualified too; an identifier that both give appears once.
 pub(super) fn object_parts<'m>(model: &'m Model, object: &RawObject, with_defaults: bool) -> Vec<NamePart<'m>> {
+    parts_by_rule(model, object, with_defaults, QuotedDots::of_object(model, object))
+}
+
+fn parts_by_rule<'m>(model: &'m Model, object: &RawObject, with_defaults: bool, dots: QuotedDots) -> Vec<NamePart<'m>> {
     let scopes = [ScopeKind::Database, ScopeKind::Schema].map(|kind| {
         let name = model.scope_name(object.scope, kind);
         model.texts.get_present(name)
@@ -155,14 +208,14 @@ pub(super) fn object_parts<'m>(model: &'m Model, object: &RawObject, with_defaul
         .into_iter()
         .flatten()
         .filter(|name| !name.is_empty() && (with_defaults || !is_default(name)))
-        .flat_map(parts)
+        .flat_map(|name| parts(name, dots))
         .collect();
     let name = model.texts.get(object.name);
     if is_result_inside_a_statement(model, object) {
         outer.push(NamePart::new(name));
         return outer;
     }
-    let mut own = parts(name);
+    let mut own = parts(name, dots);
     if !with_defaults {
         strip_defaults(&mut own);
     }
@@ -206,14 +259,58 @@ pub(super) fn is_default(name: &str) -> bool {
     name.eq_ignore_ascii_case(DEFAULT)
 }
 
-/// Returns the qualified name of an object, without `DEFAULT` levels.
-pub(super) fn object_name(model: &Model, object: &RawObject) -> String {
+/// Returns the qualified name of an object, without `DEFAULT` levels, and with its server if the document needs it.
+///
+/// An object without a name has the form of its id, which a lookup takes.
+pub(super) fn object_name(inner: &LineageInner, at: u32, object: &RawObject) -> String {
+    let model = &inner.model;
+    if model.texts.get(object.name).is_empty() {
+        return id_form(inner, NamedRecord::Object(at));
+    }
     let parts = object_parts(model, object, false);
-    let written: Vec<&str> = parts.iter().map(|part| part.written).collect();
-    written.join(".")
+    let server = shown_server(inner, object, &parts);
+    joined(server.into_iter().chain(parts.iter().map(|part| part.written)))
+}
+
+/// Returns the qualified name of a column.
+pub(super) fn column_name(inner: &LineageInner, at: u32, column: &RawColumn) -> String {
+    let object = inner.model.objects.get(column.object as usize);
+    let mut name = object.map(|object| object_name(inner, column.object, object)).unwrap_or_default();
+    name.push('.');
+    match inner.model.texts.get(column.name) {
+        "" => name.push_str(&id_form(inner, NamedRecord::Column(at))),
+        own => name.push_str(own),
+    }
+    name
+}
+
+/// Returns the qualified name of an object in a form that says the same in every layout: without the server, which flat
+/// documents leave out, and whatever the dialect, which some do not give.
+pub(super) fn name_in_any_layout(model: &Model, object: &RawObject) -> String {
+    let parts = parts_by_rule(model, object, false, QuotedDots::Separators);
+    joined(parts.iter().map(|part| part.written))
+}
+
+/// Returns the name of an object without the quotes around a whole path, if a document of this vendor would not split
+/// it as its own document does.
+pub(super) fn name_for_vendor(model: &Model, object: &RawObject, vendor: Option<&str>) -> Option<String> {
+    if is_result_inside_a_statement(model, object) {
+        return None;
+    }
+    let has_own_vendor = model.scope(object.scope, ScopeKind::Server).is_some_and(|server| !server.vendor.is_absent());
+    let splits = |dots| dots == QuotedDots::Separators;
+    if has_own_vendor || splits(QuotedDots::of_vendor(vendor)) || !splits(QuotedDots::of_object(model, object)) {
+        return None;
+    }
+    Some(joined(parts(model.texts.get(object.name), QuotedDots::Separators).iter().map(|part| part.written)))
+}
+
+fn joined<'t>(identifiers: impl Iterator<Item = &'t str>) -> String {
+    identifiers.collect::<Vec<_>>().join(".")
 }
 
 /// Returns the qualified name of an object in a form that is equal for all spellings that SQL treats as one name.
+/// The server is not part of it.
 ///
 /// The form of a result inside a statement has no containers, because flat documents do not say where it stands.
 pub(super) fn identity(model: &Model, object: &RawObject) -> String {
@@ -229,8 +326,8 @@ pub(super) fn column_identity(name: &str) -> String {
 }
 
 /// Returns a name that may be qualified in the form of [`identity`].
-pub(super) fn name_identity(name: &str) -> String {
-    let mut own = parts(name);
+pub(super) fn name_identity(name: &str, dots: QuotedDots) -> String {
+    let mut own = parts(name, dots);
     strip_defaults(&mut own);
     identity_of(&own)
 }
@@ -262,28 +359,44 @@ mod tests {
     use super::*;
 
     fn bare(name: &str) -> Vec<&str> {
-        parts(name).iter().map(|part| part.bare).collect()
+        parts(name, QuotedDots::Literal).iter().map(|part| part.bare).collect()
     }
 
     #[test]
     fn a_name_is_split_at_the_dots_outside_quotes() {
         assert_eq!(bare("sales.orders"), ["sales", "orders"]);
         assert_eq!(bare(r#""a.b".[c.d].e"#), ["a.b", "c.d", "e"]);
-        assert_eq!(bare("`p.d.t`"), ["p", "d", "t"]);
+        assert_eq!(bare("`p.d.t`.`x`"), ["p.d.t", "x"]);
         assert_eq!(bare("db..t"), ["db", "", "t"]);
         assert_eq!(bare(r#""say ""hi"".".t"#), [r#"say ""hi""."#, "t"]);
     }
 
     #[test]
-    fn all_spellings_of_one_name_have_the_same_identity() {
-        for name in
-            ["sales.orders", "SALES.\"ORDERS\"", "[Sales].`Orders`", "DEFAULT.Sales.\"orders\"", "`SALES.orders`"]
-        {
-            assert_eq!(name_identity(name), "sales.orders", "{name}");
+    fn only_bigquery_splits_a_name_inside_one_pair_of_back_quotes() {
+        let rule = |vendor| QuotedDots::of_vendor(vendor);
+        for vendor in [None, Some("dbvmysql"), Some("dbvhive"), Some("dbvsparksql"), Some("")] {
+            assert_eq!(parts("`p.d.t`", rule(vendor)).len(), 1, "{vendor:?}");
         }
-        assert_eq!(name_identity("sales.\"Orders\""), "sales.Orders");
-        assert_ne!(name_identity("\"a.b\".c"), name_identity("a.b.c"));
-        assert_ne!(name_identity("[a\\.b]"), name_identity("[a\\].b"));
+        for vendor in ["dbvbigquery", "dbvBigQuery"] {
+            let parts = parts("`p.d`.`t`", rule(Some(vendor)));
+            assert_eq!(parts.iter().map(|part| part.bare).collect::<Vec<_>>(), ["p", "d", "t"]);
+        }
+        assert_eq!(parts("\"p.d\".[a.b]", QuotedDots::Separators).len(), 2, "only back quotes are split");
+    }
+
+    #[test]
+    fn all_spellings_of_one_name_have_the_same_identity() {
+        let identity = |name| name_identity(name, QuotedDots::Literal);
+        for name in
+            ["sales.orders", "SALES.\"ORDERS\"", "[Sales].`Orders`", "DEFAULT.Sales.\"orders\"", "`SALES`.orders"]
+        {
+            assert_eq!(identity(name), "sales.orders", "{name}");
+        }
+        assert_eq!(identity("sales.\"Orders\""), "sales.Orders");
+        assert_ne!(identity("\"a.b\".c"), identity("a.b.c"));
+        assert_ne!(identity("[a\\.b]"), identity("[a\\].b"));
+        assert_eq!(name_identity("`SALES.orders`", QuotedDots::Separators), "sales.orders");
+        assert_ne!(identity("`SALES.orders`"), "sales.orders");
         assert_eq!(column_identity("SUM(A.B)"), column_identity("sum(a.b)"));
     }
 
@@ -345,7 +458,7 @@ mod tests {
                 "STAGE.orders",
                 "SALES.\"Mixed Case\"",
                 "[dbo].[Lines]",
-                "shop.eu.sold",
+                "`shop.eu.sold`",
                 "RS-1",
                 "RS-1",
                 "items",

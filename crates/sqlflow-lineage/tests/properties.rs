@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
-use sqlflow_lineage::{Column, Endpoint, Lineage, Object, Process, Relationship};
+use sqlflow_lineage::{Column, Endpoint, Lineage, Object, Process, Relationship, Vertex};
 
 /// The databases of objects. Servers write `DEFAULT` for no database.
 const DATABASES: [&str; 3] = ["DEFAULT", "prod", "\"Old one\""];
@@ -267,6 +267,16 @@ impl RandomModel {
         .to_string()
     }
 
+    /// Writes the model as flat objects, every other one of which is on a second server.
+    fn on_two_servers(&self) -> String {
+        let servers = ["SRV1", "srv.two"].into_iter().cycle();
+        let objects = self.objects.iter().zip(self.objects()).zip(servers).map(|((object, value), server)| {
+            let schema = SCHEMAS[object.location.1];
+            with_fields(value, [("server", server.into()), ("database", "prod".into()), ("schema", schema.into())])
+        });
+        json!({"dbobjs": objects.collect::<Vec<_>>(), "relationships": self.relationships()}).to_string()
+    }
+
     /// Writes the model as servers have done since.
     fn tree(&self) -> String {
         let mut schemas: BTreeMap<(usize, usize), Value> = BTreeMap::new();
@@ -471,6 +481,68 @@ proptest! {
             again.write_json(&mut twice).unwrap();
             prop_assert_eq!(String::from_utf8(written).unwrap(), String::from_utf8(twice).unwrap());
         }
+    }
+
+    #[test]
+    fn the_lookup_name_of_every_object_and_column_finds_exactly_it(model in model()) {
+        let bigquery = model.tree().replace("dbvoracle", "dbvbigquery");
+        for body in [model.flat(), model.tree(), bigquery, model.on_two_servers()] {
+            let lineage: Lineage = body.parse().unwrap();
+            for object in lineage.objects() {
+                let name = object.lookup_name();
+                prop_assert_eq!(lineage.object(&name).ok(), Some(object), "{} in {}", name, body);
+                prop_assert_eq!(lineage.find(&name).ok(), Some(Vertex::Object(object)), "{} in {}", name, body);
+                prop_assert!(!object.qualified_name().is_empty());
+            }
+            for column in lineage.columns() {
+                let name = column.lookup_name();
+                prop_assert_eq!(lineage.find(&name).ok(), Some(Vertex::Column(column)), "{} in {}", name, body);
+            }
+        }
+    }
+
+    #[test]
+    fn every_name_that_an_ambiguous_lookup_offers_works(model in model()) {
+        for body in [model.flat(), model.on_two_servers()] {
+            let lineage: Lineage = body.parse().unwrap();
+            for column in lineage.columns() {
+                let object = column.object();
+                if let Err(error) = lineage.object(object.name()) {
+                    for candidate in error.candidates() {
+                        let found = lineage.object(&candidate.lookup_name);
+                        prop_assert_eq!(found.map(|object| object.id().to_owned()), Ok(candidate.id.clone()));
+                    }
+                }
+                if let Err(error) = object.column(column.name()) {
+                    for candidate in error.candidates() {
+                        let found = object.column(&candidate.lookup_name);
+                        prop_assert_eq!(found.map(|column| column.id().to_owned()), Ok(candidate.id.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_difference_has_nothing_that_both_sides_have(old in model(), new in model()) {
+        let (old, again, new): (Lineage, Lineage, Lineage) =
+            (old.flat().parse().unwrap(), old.tree().parse().unwrap(), new.tree().parse().unwrap());
+        prop_assert!(old.diff(&again).is_empty(), "{}", old.diff(&again));
+        prop_assert!(old.diff_all(&again).is_empty(), "{}", old.diff_all(&again));
+        let (there, back) = (old.diff(&new), new.diff(&old));
+        prop_assert_eq!(there.is_empty(), back.is_empty());
+        prop_assert_eq!(there.objects().added.len(), back.objects().removed.len());
+        prop_assert_eq!(there.columns().added.len(), back.columns().removed.len());
+        prop_assert_eq!(there.column_flows().removed.len(), back.column_flows().added.len());
+        prop_assert_eq!(there.object_flows().removed.len(), back.object_flows().added.len());
+        prop_assert_eq!(there.changed_kinds().len(), back.changed_kinds().len());
+        // One line for each change, whatever the names.
+        let text = there.to_string();
+        let listed = text.lines().filter(|line| !line.starts_with("note: ")).count();
+        prop_assert_eq!(listed == 0, there.is_empty(), "{}", text);
+        let has_sign = |line: &str| ["+ ", "- ", "~ ", "note: "].iter().any(|sign| line.starts_with(sign));
+        prop_assert!(text.lines().all(has_sign), "{}", text);
+        prop_assert_eq!(text, old.diff(&new).to_string());
     }
 
     #[test]

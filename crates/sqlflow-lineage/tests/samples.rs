@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::{env, fs};
 
-use sqlflow_lineage::Lineage;
+use sqlflow_lineage::{Lineage, Vertex};
 
 /// Returns every sample with its path. There is at least one.
 fn samples() -> Vec<(PathBuf, Vec<u8>)> {
@@ -92,5 +92,21 @@ fn merged_samples_have_the_flows_of_every_sample() {
     for lineage in &lineages {
         assert!(merged.diff(lineage).columns().added.is_empty(), "{}", merged.diff(lineage));
         assert!(lineage.diff(lineage).is_empty());
+    }
+}
+
+#[test]
+fn the_lookup_name_of_every_object_and_column_of_a_sample_finds_exactly_it() {
+    for (path, body) in samples() {
+        let lineage = Lineage::from_slice(&body).unwrap();
+        for object in lineage.objects() {
+            let name = object.lookup_name();
+            assert_eq!(lineage.find(&name), Ok(Vertex::Object(object)), "{name} in {}", path.display());
+            assert_eq!(lineage.object(&name), Ok(object), "{name} in {}", path.display());
+        }
+        for column in lineage.columns() {
+            let name = column.lookup_name();
+            assert_eq!(lineage.find(&name), Ok(Vertex::Column(column)), "{name} in {}", path.display());
+        }
     }
 }

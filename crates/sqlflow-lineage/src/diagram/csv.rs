@@ -1,11 +1,14 @@
 //! Diagrams as CSV: a table of flows for spreadsheets and scripts.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use super::{Diagram, DiagramContent};
-use crate::names::{NamePart, is_default, object_parts, parts, tail_fits};
-use crate::{Object, Vertex};
+use crate::names::{
+    NamePart, NamedRecord, QuotedDots, id_form, is_default, object_parts, parts, shown_server, tail_fits,
+};
+use crate::{Column, Object, Vertex};
 
 const HEADER: &str = "source_db,source_schema,source_table,source_column,target_db,target_schema,target_table,\
                       target_column,relation_type,effect_type\n";
@@ -15,7 +18,9 @@ impl Diagram<'_> {
     /// The format is RFC 4180, except that a line ends with a line feed only.
     ///
     /// A database or schema that is unknown or `DEFAULT` is empty, and so are the columns of a diagram
-    /// [by object](Self::by_object). Names keep the spelling and the quotes that the server wrote.
+    /// [by object](Self::by_object). Names keep the spelling and the quotes that the server wrote. Where
+    /// [qualified names](Object::qualified_name) begin with a server, the fields of the databases do too: `SRV2.Db1`,
+    /// or `SRV2` if there is no database. The table of an object without a name is its id in the form `id:12`.
     ///
     /// A flow into the [result set](crate::Object::is_result_set) of a query has the effect `select`, and the name of the
     /// result (`RS-1`) as the target table. CSV has no place for a note about relationships that could not be followed:
@@ -62,37 +67,53 @@ impl fmt::Display for VertexFields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [database, schema, table] = database_schema_table(self.0.object());
         let column = match self.0 {
-            Vertex::Column(column) => column.name(),
-            Vertex::Object(_) => "",
+            Vertex::Column(column) if column.name().is_empty() => column_id(column).into(),
+            Vertex::Column(column) => Cow::Borrowed(column.name()),
+            Vertex::Object(_) => "".into(),
         };
-        write!(f, "{},{},{},{}", CsvField(&database), CsvField(&schema), CsvField(&table), CsvField(column))
+        write!(f, "{},{},{},{}", CsvField(&database), CsvField(&schema), CsvField(&table), CsvField(&column))
     }
+}
+
+/// Returns the form of the id of a column without a name.
+fn column_id(column: Column<'_>) -> String {
+    id_form(column.inner, NamedRecord::Column(column.at))
 }
 
 /// Returns the database, schema and table of an object. A qualifier in the name is removed from the table if the
 /// database or the schema repeats it, or if it can only be the database.
 fn database_schema_table(object: Object<'_>) -> [String; 3] {
     let model = &object.inner.model;
-    let mut table =
-        model.objects.get(object.at as usize).map(|raw| object_parts(model, raw, false)).unwrap_or_default();
-    let own = table.pop();
+    let Some(raw) = model.objects.get(object.at as usize) else {
+        return [String::new(), String::new(), object.qualified_name()];
+    };
+    let mut table = object_parts(model, raw, false);
+    let server = shown_server(object.inner, raw, &[]);
+    let own = table.pop().filter(|_| !object.name().is_empty());
+    let dots = QuotedDots::of_object(model, raw);
     let known = |name: Option<&str>| name.filter(|name| !is_default(name)).unwrap_or_default().to_owned();
     let (mut database, schema) = (known(object.database()), known(object.schema()));
-    let has_schema = remove_suffix(&mut table, &schema);
-    remove_suffix(&mut table, &database);
+    let has_schema = remove_suffix(&mut table, &parts(&schema, dots));
+    remove_suffix(&mut table, &parts(&database, dots));
+    if let Some(server) = server {
+        remove_suffix(&mut table, &parts(server, QuotedDots::Literal));
+    }
     if let ([only], true, true) = (table.as_slice(), has_schema, database.is_empty()) {
         only.written.clone_into(&mut database);
         table.clear();
     }
+    if let Some(server) = server {
+        database = if database.is_empty() { server.to_owned() } else { format!("{server}.{database}") };
+    }
     table.extend(own);
     let table: Vec<&str> = table.iter().map(|part| part.written).collect();
-    [database, schema, table.join(".")]
+    let unnamed = own.is_none().then(|| object.qualified_name());
+    [database, schema, unnamed.unwrap_or_else(|| table.join("."))]
 }
 
 /// Removes the name of a container from the end of a qualified name. Returns `true` if the name ended with it.
-fn remove_suffix(name: &mut Vec<NamePart<'_>>, container: &str) -> bool {
-    let container = parts(container);
-    let ends = container.iter().all(|part| !part.written.is_empty()) && tail_fits(&container, name);
+fn remove_suffix(name: &mut Vec<NamePart<'_>>, container: &[NamePart<'_>]) -> bool {
+    let ends = container.iter().all(|part| !part.written.is_empty()) && tail_fits(container, name);
     if ends {
         name.truncate(name.len().saturating_sub(container.len()));
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::super::LineageInner;
 use super::super::intern::Symbol;
 use super::super::model::{EndpointExtra, EndpointRole, Model, RawEndpoint};
-use super::super::names::{NamePart, fold, object_parts, parts, strip_defaults};
+use super::super::names::{NamePart, QuotedDots, fold, named_server, object_parts, parts, strip_defaults};
 use super::ids::{Ids, Node, nodes_by_id};
 
 /// The name that some servers give to a column that stands for a whole table.
@@ -229,6 +229,8 @@ struct Several;
 /// The objects by the ends of their qualified names: `orders`, `sales.orders` and `prod.sales.orders`.
 struct ObjectNames {
     ends: HashMap<String, NamedObjects>,
+    /// The rule by which the dialect reads quoted names.
+    dots: QuotedDots,
 }
 
 /// The objects of one name.
@@ -255,12 +257,16 @@ impl ObjectNames {
                     named.whole = (at, named.whole.1 + 1);
                 }
             }
+            if let Some(server) = named_server(model, object) {
+                let named = ends.entry(format!("{}\0{end}", fold(server))).or_default();
+                named.any = (at, named.any.1 + 1);
+            }
         }
-        Self { ends }
+        Self { ends, dots: QuotedDots::of_document(model) }
     }
 
     fn find(&self, name: &str) -> Result<Option<u32>, Several> {
-        let mut query = parts(name);
+        let mut query = parts(name, self.dots);
         strip_defaults(&mut query);
         let key = query.iter().map(|part| fold(&part.unquoted())).collect::<Vec<_>>().join("\0");
         // The name of a result inside a statement may have dots that separate nothing.

@@ -2,17 +2,20 @@
 
 use std::collections::HashMap;
 
-use crate::error::{Candidate, LookupError};
+use crate::error::LookupError;
 use crate::graph::Vertex;
 use crate::kinds::Mode;
 use crate::model::{Model, RawObject};
 use crate::view::{Column, Object};
 use crate::{Lineage, LineageInner};
 
+use super::id_form::{NamedRecord, by_id_form};
+use super::lookup_name::{candidates, own_candidates};
 use super::suggest::{similar, similar_objects};
-use super::{NamePart, fold, object_parts, parts, tail_fits};
+use super::{NamePart, QuotedDots, fold, object_parts, parts, server, shown_server, tail_fits};
 
-/// The objects by the last identifier of their name, in lower case.
+/// The objects by the last identifier of their name, in lower case and without quotes. Objects without a name are not
+/// among them.
 pub(crate) struct NameIndex {
     pub(super) objects: HashMap<Box<str>, Vec<u32>>,
 }
@@ -21,11 +24,19 @@ impl NameIndex {
     pub(crate) fn new(model: &Model) -> Self {
         let mut objects: HashMap<Box<str>, Vec<u32>> = HashMap::new();
         for (at, object) in (0..).zip(&model.objects) {
+            if model.texts.get(object.name).is_empty() {
+                continue;
+            }
             if let Some(last) = object_parts(model, object, false).last() {
-                objects.entry(fold(last.bare).into()).or_default().push(at);
+                objects.entry(fold(&last.text()).into()).or_default().push(at);
             }
         }
         Self { objects }
+    }
+
+    /// Returns the objects whose name ends in this identifier.
+    pub(super) fn ending_in(&self, identifier: NamePart<'_>) -> &[u32] {
+        self.objects.get(fold(&identifier.text()).as_str()).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -34,17 +45,32 @@ impl NameIndex {
 enum MatchExtent {
     /// The query is the end of the name.
     Tail,
-    /// The query is the whole name.
+    /// The query is the whole name, as it is displayed.
     Whole,
 }
 
-fn match_object(query: &[NamePart<'_>], model: &Model, object: &RawObject) -> Option<MatchExtent> {
+fn match_object(query: &[NamePart<'_>], inner: &LineageInner, object: &RawObject) -> Option<MatchExtent> {
+    let model = &inner.model;
     let name = object_parts(model, object, false);
     if tail_fits(query, &name) {
-        return Some(if query.len() == name.len() { MatchExtent::Whole } else { MatchExtent::Tail });
+        let is_whole = query.len() == name.len() && shown_server(inner, object, &name).is_none();
+        return Some(if is_whole { MatchExtent::Whole } else { MatchExtent::Tail });
     }
-    let name = object_parts(model, object, true);
-    tail_fits(query, &name).then_some(MatchExtent::Tail)
+    let with_defaults = object_parts(model, object, true);
+    if tail_fits(query, &with_defaults) {
+        return Some(MatchExtent::Tail);
+    }
+    if query.len() <= name.len() {
+        return None;
+    }
+    // A name with a server is complete, so nothing can stand before it.
+    let is_whole = |name: &[NamePart<'_>], server: &[NamePart<'_>]| {
+        let (of_server, rest) = query.split_at_checked(server.len()).unwrap_or((query, &[]));
+        rest.len() == name.len() && tail_fits(of_server, server) && tail_fits(rest, name)
+    };
+    let servers = server::readings(model, object);
+    let found = servers.iter().any(|server| is_whole(&name, server) || is_whole(&with_defaults, server));
+    found.then_some(MatchExtent::Whole)
 }
 
 /// Lookup by name.
@@ -52,10 +78,16 @@ impl Lineage {
     /// Returns the object that has a name, which is matched as SQL does.
     ///
     /// The name may have a database and a schema or not, and may be `"quoted"`, `` `quoted` `` or `[quoted]`. Case does
-    /// not count unless the name is quoted.
+    /// not count unless the name is quoted. The server may stand before a name that is otherwise complete:
+    /// `SRV2.Db1.dbo.T`. Dots inside quotes belong to the name, except that `` `project.dataset.table` `` is three
+    /// names if the [vendor](Self::vendor) is Google BigQuery (`dbvbigquery`).
     ///
     /// If several objects match, these rules choose one: an object whose whole qualified name was given, then an object
     /// that is not an [intermediate](Object::is_intermediate) result, then an object that is spelled exactly so.
+    ///
+    /// If no object has the name, `id:12` means the object with the id `12`. The candidates of an error have
+    /// [names that find them](crate::Candidate::lookup_name), which are of this form where nothing else tells objects
+    /// apart.
     ///
     /// ```
     /// use sqlflow_lineage::{Lineage, LookupError};
@@ -88,10 +120,14 @@ impl Lineage {
         match objects_named(inner, name).as_slice() {
             [] => Err(not_found(inner, name)),
             [one] => Ok(Object::new(inner, *one)),
-            several => Err(LookupError::AmbiguousObject {
-                name: name.to_owned(),
-                candidates: several.iter().map(|&at| object_candidate(Object::new(inner, at))).collect(),
-            }),
+            several => {
+                let vertices = several.iter().map(|&at| Vertex::Object(Object::new(inner, at)));
+                Err(LookupError::AmbiguousObject {
+                    name: name.to_owned(),
+                    count: several.len(),
+                    candidates: candidates(vertices),
+                })
+            }
         }
     }
 
@@ -118,7 +154,8 @@ impl Lineage {
 
     /// Returns the object or column that a name means; a column is written `object.column`.
     ///
-    /// This is for names that people type. The names are matched as by [`object`](Self::object).
+    /// This is for names that people type. The names are matched as by [`object`](Self::object). `id:12` means the
+    /// object or column with the id `12` if nothing has that name.
     ///
     /// ```
     /// use sqlflow_lineage::{Lineage, Vertex};
@@ -143,65 +180,95 @@ impl Lineage {
     /// reports a name that means both an object and a column, or several columns of different objects.
     pub fn find(&self, name: &str) -> Result<Vertex<'_>, LookupError> {
         let inner = &*self.inner;
-        let objects = |name| objects_named(inner, name).into_iter().map(|at| Object::new(inner, at));
-        let mut found: Vec<Vertex<'_>> = objects(name).map(Vertex::Object).collect();
-        let mut first_error = None;
-        for (object, column) in readings_as_column(name) {
-            for object in objects(object) {
-                match object.column(column) {
-                    Ok(column) => found.push(Vertex::Column(column)),
-                    Err(error) => first_error = first_error.or(Some(error)),
-                }
-            }
-        }
-        match found.as_slice() {
-            [] => Err(first_error.unwrap_or_else(|| not_found(inner, name))),
+        match vertices_named(inner, name).as_slice() {
+            [] => Err(nothing_named(inner, name)),
             [one] => Ok(*one),
             several => Err(LookupError::AmbiguousObject {
                 name: name.to_owned(),
-                candidates: several.iter().map(|&vertex| candidate(vertex)).collect(),
+                count: several.len(),
+                candidates: candidates(several.iter().copied()),
             }),
         }
     }
 }
 
+/// Returns the objects and columns that a name can mean.
+pub(super) fn vertices_named<'a>(inner: &'a LineageInner, name: &str) -> Vec<Vertex<'a>> {
+    let mut found: Vec<Vertex<'_>> = objects_named_in(inner, name).map(Vertex::Object).collect();
+    for (object, column) in readings_as_column(name) {
+        let columns = objects_named_in(inner, object).flat_map(|object| columns_named(object, column));
+        found.extend(columns.map(Vertex::Column));
+    }
+    if found.is_empty() {
+        found.extend(by_id_form(inner, name).map(|record| match record {
+            NamedRecord::Object(at) => Vertex::Object(Object::new(inner, at)),
+            NamedRecord::Column(at) => Vertex::Column(Column::new(inner, at)),
+        }));
+    }
+    found
+}
+
+fn objects_named_in<'a>(inner: &'a LineageInner, name: &str) -> impl Iterator<Item = Object<'a>> + use<'a> {
+    objects_named(inner, name).into_iter().map(|at| Object::new(inner, at))
+}
+
+/// Returns the error for a name that means neither an object nor a column.
+fn nothing_named(inner: &LineageInner, name: &str) -> LookupError {
+    let mut readings = readings_as_column(name);
+    let without_it = readings.find_map(|(object, column)| Some((objects_named_in(inner, object).next()?, column)));
+    without_it.map_or_else(|| not_found(inner, name), |(object, column)| column_not_found(object, column))
+}
+
 fn not_found(inner: &LineageInner, name: &str) -> LookupError {
+    let (errors, warnings) = problems(inner);
     LookupError::ObjectNotFound {
         name: name.to_owned(),
-        similar: similar_objects(inner, &parts(name)),
+        similar: similar_objects(inner, &parts(name, QuotedDots::of_document(&inner.model))),
         in_summary: inner.model.mode == Some(Mode::Summary),
+        errors,
+        warnings,
     }
 }
 
+fn column_not_found(object: Object<'_>, name: &str) -> LookupError {
+    let (errors, warnings) = problems(object.inner);
+    LookupError::ColumnNotFound {
+        object: object.qualified_name(),
+        name: name.to_owned(),
+        similar: similar(NamePart::new(name).bare, object.columns().map(|column| column.name())),
+        in_summary: object.inner.model.mode == Some(Mode::Summary),
+        errors,
+        warnings,
+    }
+}
+
+/// Returns the number of errors and of warnings in a document, either of which can be the reason that a name is
+/// missing.
+fn problems(inner: &LineageInner) -> (usize, usize) {
+    let warnings = inner.model.warnings.as_deref().unwrap_or_default();
+    (inner.model.diagnostics.len(), warnings.lines().filter(|line| !line.trim().is_empty()).count())
+}
+
 /// Returns every way to read a name as object and column: the name of a column may contain dots.
-fn readings_as_column(name: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn readings_as_column(name: &str) -> impl Iterator<Item = (&str, &str)> {
     let dots = name.match_indices('.').map(|(at, _)| at);
     dots.filter_map(|at| Some((name.get(..at)?, name.get(at + 1..)?))).filter(|(object, _)| !object.is_empty())
 }
 
-fn candidate(vertex: Vertex<'_>) -> Candidate {
-    match vertex {
-        Vertex::Object(object) => object_candidate(object),
-        Vertex::Column(column) => column_candidate(column),
-    }
-}
-
-fn object_candidate(object: Object<'_>) -> Candidate {
-    Candidate { name: object.qualified_name(), kind: object.kind_text().to_owned(), id: object.id().to_owned() }
-}
-
-fn column_candidate(column: Column<'_>) -> Candidate {
-    Candidate { name: column.qualified_name(), kind: "column".to_owned(), id: column.id().to_owned() }
-}
-
 /// Returns the objects that a name can mean, narrowed down: none, one, or those that only a longer name tells apart.
-fn objects_named(inner: &LineageInner, name: &str) -> Vec<u32> {
-    let mut matching = matching_objects(inner, &parts(name));
+pub(super) fn objects_named(inner: &LineageInner, name: &str) -> Vec<u32> {
+    let mut matching = matching_objects(inner, &parts(name, QuotedDots::of_document(&inner.model)));
     // A name that the server invented may have dots that separate nothing.
     if matching.is_empty() {
         matching = matching_objects(inner, &[NamePart::new(name)]);
     }
     let matching = narrow(inner, matching);
+    if matching.is_empty() {
+        return match by_id_form(inner, name) {
+            Some(NamedRecord::Object(at)) => vec![at],
+            _ => Vec::new(),
+        };
+    }
     let is_exact = |at: &u32| Object::new(inner, *at).qualified_name() == name;
     match matching.iter().copied().filter(is_exact).collect::<Vec<_>>().as_slice() {
         [one] => vec![*one],
@@ -213,15 +280,11 @@ fn matching_objects(inner: &LineageInner, query: &[NamePart<'_>]) -> Vec<(MatchE
     let Some(last) = query.last() else {
         return Vec::new();
     };
-    let named = inner.names().objects.get(fold(last.bare).as_str());
-    named
-        .into_iter()
-        .flatten()
-        .filter_map(|&at| {
-            let object = inner.model.objects.get(at as usize)?;
-            Some((match_object(query, &inner.model, object)?, at))
-        })
-        .collect()
+    let matching = inner.names().ending_in(*last).iter().filter_map(|&at| {
+        let object = inner.model.objects.get(at as usize)?;
+        Some((match_object(query, inner, object)?, at))
+    });
+    matching.collect()
 }
 
 fn narrow(inner: &LineageInner, matching: Vec<(MatchExtent, u32)>) -> Vec<u32> {
@@ -245,32 +308,41 @@ impl<'a> Object<'a> {
     /// Returns the column of this object that has a name.
     ///
     /// Case does not count unless the name is quoted. If several columns match, the one that is spelled exactly so is
-    /// chosen.
+    /// chosen. If no column has the name, `id:13` means the column of this object that has the id `13`.
     ///
     /// # Errors
     ///
     /// [`LookupError::ColumnNotFound`] or [`LookupError::AmbiguousColumn`].
     pub fn column(&self, name: &str) -> Result<Column<'a>, LookupError> {
-        let query = NamePart::new(name);
-        let mut found: Vec<Column<'a>> =
-            self.columns().filter(|column| query.matches(NamePart::new(column.name()))).collect();
-        let exact: Vec<Column<'a>> = found.iter().copied().filter(|c| c.name() == name).collect();
-        if found.len() > 1 && exact.len() == 1 {
-            found = exact;
-        }
-        match found.as_slice() {
-            [] => Err(LookupError::ColumnNotFound {
-                object: self.qualified_name(),
-                name: name.to_owned(),
-                similar: similar(query.bare, self.columns().map(|column| column.name())),
-            }),
+        match columns_named(*self, name).as_slice() {
+            [] => Err(column_not_found(*self, name)),
             [one] => Ok(*one),
             several => Err(LookupError::AmbiguousColumn {
                 object: self.qualified_name(),
                 name: name.to_owned(),
-                candidates: several.iter().map(|&column| column_candidate(column)).collect(),
+                count: several.len(),
+                candidates: own_candidates(several),
             }),
         }
+    }
+}
+
+/// Returns the columns of an object that a name can mean, narrowed down.
+pub(super) fn columns_named<'a>(object: Object<'a>, name: &str) -> Vec<Column<'a>> {
+    let query = NamePart::new(name);
+    let is_named = |column: &Column<'_>| !column.name().is_empty() && query.matches(NamePart::new(column.name()));
+    let found: Vec<Column<'a>> = object.columns().filter(is_named).collect();
+    if found.is_empty() {
+        return match by_id_form(object.inner, name) {
+            Some(NamedRecord::Column(at)) if Column::new(object.inner, at).object() == object => {
+                vec![Column::new(object.inner, at)]
+            }
+            _ => Vec::new(),
+        };
+    }
+    match found.iter().copied().filter(|column| column.name() == name).collect::<Vec<_>>().as_slice() {
+        [one] => vec![*one],
+        _ => found,
     }
 }
 
@@ -323,8 +395,9 @@ mod tests {
         assert_eq!(lineage.find("RS-1.y").unwrap().id(), "y");
     }
 
+    /// Returns the id of the object with a name, in a document of Google BigQuery.
     fn id_of(name: &str) -> Result<String, LookupError> {
-        let lineage = read_model(OBJECTS, "");
+        let lineage = read(&format!(r#"{{"dbvendor": "dbvbigquery", "dbobjs": [{OBJECTS}]}}"#));
         lineage.object(name).map(|object| object.id().to_owned())
     }
 
@@ -357,9 +430,12 @@ mod tests {
         let error = id_of("orders").unwrap_err();
         let names: Vec<&str> = error.candidates().iter().map(|c| c.name.as_str()).collect();
         assert_eq!(names, ["PROD.SALES.ORDERS", "STAGE.orders"]);
-        assert!(error.to_string().contains("STAGE.orders (table, id 2)"), "{error}");
+        assert_eq!(error.to_string(), "`orders` could mean PROD.SALES.ORDERS (table), STAGE.orders (table)");
         let error = id_of("rs-1").unwrap_err();
-        assert_eq!(error.candidates().len(), 2);
+        assert_eq!(
+            error.to_string(),
+            "`rs-1` could mean RS-1 (select_list): write id:6, RS-1 (select_list): write id:7"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::LineageInner;
 
-use super::{NamePart, fold, folded, object_name};
+use super::{NamePart, folded, object_name};
 
 /// The number of similar names that an error offers.
 const MAX_SUGGESTIONS: usize = 5;
@@ -19,10 +19,11 @@ pub(super) fn similar_objects(inner: &LineageInner, query: &[NamePart<'_>]) -> V
     };
     let qualified = |at: &u32| {
         let object = inner.model.objects.get(*at as usize);
-        object.map(|object| object_name(&inner.model, object))
+        object.map(|object| object_name(inner, *at, object))
     };
     let objects = &inner.names().objects;
-    if let Some(same) = objects.get(fold(last.bare).as_str()) {
+    let same = inner.names().ending_in(*last);
+    if !same.is_empty() {
         return same.iter().filter_map(qualified).take(MAX_SUGGESTIONS).collect();
     }
     similar(last.bare, objects.keys().map(AsRef::as_ref))

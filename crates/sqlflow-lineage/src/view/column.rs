@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::model::{ColumnExtra, Flag, Model, NONE, RawColumn, Span};
+use crate::names;
 
 use super::coordinate::{Coordinate, coordinates};
 use super::object::Object;
@@ -37,13 +38,11 @@ impl<'a> Column<'a> {
         self.field(|raw| raw.name).unwrap_or_default()
     }
 
-    /// Returns `database.schema.object.column`; see [`Object::qualified_name`].
+    /// Returns `database.schema.object.column`; see [`Object::qualified_name`]. A column without a name has the form of
+    /// its id, `id:13`.
     #[must_use]
     pub fn qualified_name(&self) -> String {
-        let mut name = self.object().qualified_name();
-        name.push('.');
-        name.push_str(self.name());
-        name
+        self.raw().map(|raw| names::column_name(self.inner, self.at, raw)).unwrap_or_default()
     }
 
     /// Returns the object that the column belongs to.

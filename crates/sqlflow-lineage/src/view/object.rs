@@ -83,7 +83,10 @@ impl<'a> Object<'a> {
 
     /// Returns `database.schema.object`, without the levels that are unknown or `DEFAULT`.
     ///
-    /// A level that both the name and its containers give appears once.
+    /// A level that both the name and its containers give appears once. If the stored objects of the document belong
+    /// to more than one server, the server comes first, unless it is `DEFAULT_SERVER`. An object without a name has the
+    /// form of its id, `id:12`. [`Lineage::object`](crate::Lineage::object) takes all of these; where several objects
+    /// share one qualified name, [`lookup_name`](Self::lookup_name) tells them apart.
     ///
     /// ```
     /// use sqlflow_lineage::Lineage;
@@ -99,7 +102,7 @@ impl<'a> Object<'a> {
     /// ```
     #[must_use]
     pub fn qualified_name(&self) -> String {
-        self.raw().map(|raw| names::object_name(&self.inner.model, raw)).unwrap_or_default()
+        self.raw().map(|raw| names::object_name(self.inner, self.at, raw)).unwrap_or_default()
     }
 
     /// Returns the kind of object.
