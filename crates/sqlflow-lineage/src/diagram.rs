@@ -123,11 +123,16 @@ pub(super) struct DiagramContent<'a> {
 impl DiagramContent<'_> {
     /// Returns the note of a picture that cannot show everything.
     pub(super) fn note(&self) -> Option<String> {
-        match self.unresolved {
-            0 => None,
-            1 => Some("1 edge is not shown: the document does not say what it leads to or from".to_owned()),
-            many => Some(format!("{many} edges are not shown: the document does not say what they lead to or from")),
-        }
+        unresolved_note(self.unresolved)
+    }
+}
+
+/// Returns a sentence about edges that are missing because their endpoints cannot be resolved.
+pub(super) fn unresolved_note(count: usize) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some("1 edge is not shown: the document does not say what it leads to or from".to_owned()),
+        many => Some(format!("{many} edges are not shown: the document does not say what they lead to or from")),
     }
 }
 

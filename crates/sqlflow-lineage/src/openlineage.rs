@@ -27,6 +27,7 @@ use self::temporary::{temporary_tables, temporary_tables_except};
 use super::graph::walk::{ForeignKeys, StopAt, WalkRules};
 use super::graph::{Direction, Node, Trace, Traced};
 use super::kinds::RelationType;
+use super::view::{Endpoint, endpoints};
 use super::{Lineage, LineageInner};
 
 /// The types of relationships that OpenLineage can express.
@@ -79,7 +80,8 @@ const PRODUCER: &str = concat!("https://crates.io/crates/sqlflow-lineage/", env!
 ///
 /// The last event is that of the job itself, with `job_name` and `run_id`. It says what the others do not: its inputs
 /// are the objects that are read but feed nothing that is stored, such as those of a query, and its `errorMessage`
-/// holds the errors that the server found in the SQL (hints are omitted). It is omitted if there is nothing to say,
+/// holds the errors that the server found in the SQL (hints are omitted) and the number of flows that
+/// [could not be followed](Self::unresolved). It is omitted if there is nothing to say,
 /// unless it is the only event.
 ///
 /// # Datasets
@@ -127,6 +129,8 @@ pub struct OpenLineage<'a> {
     rules: WalkRules<'a>,
     /// The flows to export, as source and target; `None` for all.
     selected_flows: Option<Arc<HashSet<(Node, Node)>>>,
+    /// The endpoints that a trace could not follow, each with its relationship; `None` for all.
+    met_unresolved: Option<Vec<(u32, u32)>>,
     split: EventSplit,
     percent_encodes: bool,
     namespace: Option<String>,
@@ -176,7 +180,8 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         rules.hidden = temporary_tables_except(rules.inner, from.object().at);
         rules.foreign_keys = ForeignKeys::Skipped;
         let flows = rules.flows(from, depth);
-        OpenLineage::new(rules, Some(flows))
+        let met_unresolved = Some(rules.unresolved_from(from, depth));
+        OpenLineage { met_unresolved, ..OpenLineage::new(rules, Some(flows)) }
     }
 }
 
@@ -189,6 +194,7 @@ impl<'a> OpenLineage<'a> {
         let job_id = rules.inner.model.texts.get_present(rules.inner.model.job_id);
         Self {
             selected_flows: selected_flows.map(Arc::new),
+            met_unresolved: None,
             split: EventSplit::Outputs,
             percent_encodes: true,
             namespace: None,
@@ -199,6 +205,16 @@ impl<'a> OpenLineage<'a> {
             producer: PRODUCER.to_owned(),
             rules,
         }
+    }
+
+    /// Returns the endpoints that the events lack, although they export relationships of their types, because they
+    /// [cannot be resolved](crate::Endpoint::resolution). The last event says how many there are.
+    ///
+    /// For the events of a trace, these are the endpoints that the [trace](Trace::unresolved) met.
+    #[must_use]
+    pub fn unresolved(&self) -> Vec<Endpoint<'a>> {
+        let all = || self.rules.unresolved();
+        endpoints(self.rules.inner, self.met_unresolved.clone().unwrap_or_else(all))
     }
 
     /// Creates one event for each process (statement) and each object that it writes, instead of one for each object.

@@ -177,6 +177,10 @@ fn an_endpoint_that_its_names_do_not_resolve_is_listed_by_every_question_and_pic
             for picture in pictures(&lineage.diagram()) {
                 assert!(picture.contains("1 edge is not shown"), "{layout}: {picture}");
             }
+            assert_eq!(lineage.openlineage().unresolved(), lost, "{layout}: {source}");
+            assert_eq!(total.upstream().openlineage().unresolved(), lost, "{layout}: {source}");
+            let events: Vec<String> = lineage.openlineage().events().unwrap().collect();
+            assert!(events.last().unwrap().contains("1 edge is not shown"), "{layout}: {events:?}");
         }
     }
 }

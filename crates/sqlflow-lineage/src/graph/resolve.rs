@@ -11,6 +11,10 @@ use super::ids::{Ids, Node, nodes_by_id};
 /// The name that some servers give to a column that stands for a whole table.
 const WHOLE_TABLE: &str = "TABLE";
 
+/// The number of identifiers of a name that count: a server, a database, a schema and an object, and some more for names
+/// that have dots in them.
+const MAX_LEVELS: usize = 8;
+
 /// If more records than this have one id, the id says nothing.
 const MAX_RECORDS_OF_ID: usize = 100;
 
@@ -248,7 +252,7 @@ impl ObjectNames {
         for (at, object) in (0..).zip(&model.objects) {
             let parts = object_parts(model, object, false);
             let mut end = String::new();
-            for (number, part) in parts.iter().rev().enumerate() {
+            for (number, part) in parts.iter().rev().take(MAX_LEVELS).enumerate() {
                 let bare = fold(&part.unquoted());
                 end = if number == 0 { bare } else { format!("{bare}\0{end}") };
                 let named = ends.entry(end.clone()).or_default();

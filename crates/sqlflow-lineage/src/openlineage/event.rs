@@ -11,6 +11,7 @@ use super::column_lineage::{DatasetLineage, InputTransformations, Transformation
 use super::datasets::{Dataset, Datasets};
 use super::events::{EventContent, EventOutputs};
 use super::namespace::uri;
+use crate::diagram::unresolved_note;
 use crate::kinds::ObjectKind;
 
 macro_rules! facet_schema {
@@ -136,12 +137,13 @@ pub(super) fn write(
     Ok(serde_json::to_writer(writer, &event)?)
 }
 
-/// Returns `true` if the server found errors in the SQL.
+/// Returns `true` if the server found errors in the SQL, or if flows could not be followed.
 pub(super) fn has_errors(settings: &OpenLineage<'_>) -> bool {
     error_message(settings).is_some()
 }
 
-/// Returns the errors in the SQL, one on each line. The server still understood the rest, so the run is complete.
+/// Returns the errors in the SQL, and the number of flows that could not be followed, one on each line. The server still
+/// understood the rest, so the run is complete.
 fn error_message<'e>(settings: &'e OpenLineage<'_>) -> Option<Facet<'e, ErrorMessage>> {
     let model = &settings.inner().model;
     let mut message = String::new();
@@ -154,6 +156,12 @@ fn error_message<'e>(settings: &'e OpenLineage<'_>) -> Option<Facet<'e, ErrorMes
             }
             message.push_str(model.texts.get(diagnostic.message));
         }
+    }
+    if let Some(note) = unresolved_note(settings.unresolved().len()) {
+        if !message.is_empty() {
+            message.push('\n');
+        }
+        message.push_str(&note);
     }
     let content = ErrorMessage { message, programming_language: "SQL" };
     (!content.message.is_empty()).then(|| Facet::new(settings, ERROR_MESSAGE, content))
