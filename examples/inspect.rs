@@ -17,7 +17,6 @@
 //! Edges that could not be followed are counted on standard error.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -187,17 +186,12 @@ fn misuse(problem: &str) -> Box<dyn error::Error> {
 }
 
 fn read(files: &[PathBuf]) -> Result<Lineage> {
-    let lineages: Vec<Lineage> = files.iter().map(read_file).collect::<Result<_>>()?;
-    Ok(Lineage::merge(lineages)?)
-}
-
-fn read_file(file: &PathBuf) -> Result<Lineage> {
-    let lineage = if file.as_os_str() == "-" {
-        Lineage::from_reader(io::stdin().lock())
-    } else {
-        Lineage::from_reader(File::open(file).map_err(|error| format!("cannot open {}: {error}", file.display()))?)
+    let read = |file: &PathBuf| match file.to_str() {
+        Some("-") => Lineage::reader().label("-").read(io::stdin().lock()),
+        _ => Lineage::from_path(file),
     };
-    lineage.map_err(|error| format!("cannot read {}: {error}", file.display()).into())
+    let lineages: Vec<Lineage> = files.iter().map(read).collect::<Result<_, _>>()?;
+    Ok(Lineage::merge(lineages)?)
 }
 
 fn run(lineage: &Lineage, arguments: &Arguments, out: &mut impl Write, notes: &mut impl Write) -> Result {

@@ -54,7 +54,9 @@
 //! | follow values upstream or downstream | [`Column::upstream`], [`Object::downstream`], … and the [`Trace`] they return |
 //! | find out who is affected, or who reads | [`Column::impact`], [`Object::readers`] |
 //! | list all flows | [`Lineage::column_flows`], [`Lineage::object_flows`] |
-//! | check that nothing is missing | [`Lineage::is_summary`], [`Lineage::warnings`], [`Lineage::errors`], [`Lineage::unresolved`], [`Lineage::unknown_fields`] |
+//! | check that nothing is missing | [`Lineage::mode`], [`Lineage::coverage`], [`Lineage::unresolved`], [`Lineage::errors`], [`Lineage::warnings`], [`Lineage::unknown_fields`] |
+//! | check that a result is complete | [`Trace::unresolved`], [`Impact::is_complete`], [`Diagram::unresolved`], [`Diff::notes`] |
+//! | keep a result, or pass it on as JSON | [`OwnedVertex`], [`OwnedColumnFlow`], [`OwnedImpact`], … |
 //! | combine, compare, write documents | [`Lineage::merge`], [`Lineage::diff`], [`Lineage::diff_all`], [`Lineage::write_json`] |
 //! | draw a diagram, or export to other tools | [`Diagram`], [`OpenLineage`] |
 //!
@@ -66,7 +68,15 @@
 //! In addition to tables and views, a document holds the results that exist only inside a statement: select lists,
 //! common table expressions, function results and so on. They are objects too, [intermediate](Object::is_intermediate)
 //! ones, such as `RS-1` in the example. [`Column::upstream`] and [`Lineage::column_flows`] walk through them, so that
-//! the result names only what a database stores.
+//! the result names only what a database stores, and the [result sets](Object::is_result_set) of queries that store
+//! nothing.
+//!
+//! # Edges
+//!
+//! Relationships connect columns, whole tables, or, at table level, tables and the statements between them. Values flow
+//! along the types [`fdd`, `fda` and `fdc`](RelationType::VALUE_FLOWS); questions follow others only if asked to.
+//! [Foreign keys](Relationship::is_foreign_key) are constraints, along which nothing flows. An endpoint means a record by
+//! its id, or where that stands nowhere, [by its names](Endpoint::resolution).
 //!
 //! # Features
 //!
