@@ -65,11 +65,13 @@ impl JobService {
     }
 
     pub(crate) fn job(&self, id: impl Into<JobId>) -> Job {
-        Job { service: self.clone(), id: id.into(), submitted: None, secrets: Redactor::default() }
+        let secrets = Redactor::default();
+        Job { service: self.clone(), id: id.into(), submitted: None, relation_types: None, secrets }
     }
 
     pub(crate) async fn find_job(&self, name: &str) -> Result<Option<Job>> {
-        Ok(self.find_info(name, self.transport().attempts()).await?.map(|info| self.job(info.id)))
+        let found = self.find_info(name, self.transport().attempts()).await?;
+        Ok(found.map(|info| self.job(info.id.clone()).described_by(&info)))
     }
 
     pub(crate) async fn jobs(&self) -> Result<JobList> {
