@@ -253,7 +253,8 @@ impl Error {
     /// (404) or does not take the method (405), and so does a code that cannot be about the data of a request (405, 501).
     /// Code 404 with HTTP 200 is about the data: a job that does not exist.
     pub(crate) fn is_missing_operation(&self) -> bool {
-        matches!(self.status(), Some(404 | 405 | 501)) || self.status().is_none() && matches!(self.code(), Some(405 | 501))
+        matches!(self.status(), Some(404 | 405 | 501))
+            || self.status().is_none() && matches!(self.code(), Some(405 | 501))
     }
 
     fn is_request_unsent(&self) -> bool {

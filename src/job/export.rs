@@ -10,9 +10,9 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, TryStreamExt as _};
 use serde::Serialize;
 
-use super::drawn::DrawnLineage;
 use super::Job;
 use super::download::{Download, PartialFile, Progress, ProgressCallback};
+use super::drawn::DrawnLineage;
 use super::submit::comma_separated;
 use crate::api::{Operation, operations, types};
 use crate::lineage::{Lineage, ReadError, ReadErrorKind, RelationType};
@@ -274,7 +274,6 @@ impl<F: ExportForm> Export<F> {
         let id = self.job.id().clone();
         move |error| super::with_job(&id, error.in_operation(F::OPERATION.id))
     }
-
 }
 
 #[allow(private_bounds, reason = "the types of JSON exports are public")]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::watch::{JobSource, PollHub};
 use super::{Job, Polling, Settling};
@@ -14,7 +13,7 @@ use crate::api::runtime::ReadResponse as _;
 use crate::api::{self, ResponseValue};
 use crate::retry::Attempts;
 use crate::transport::{BodyMode, Transport};
-use crate::wire::{Envelope, JobId, JobIndex, JobInfo, JobList, Operation, Redactor, operations, types};
+use crate::wire::{Envelope, EnvelopeData, JobId, JobIndex, JobInfo, JobList, Operation, Redactor, operations, types};
 use crate::{Error, ErrorKind, Result};
 
 /// The time allowed for a listing, which may contain 100,000 jobs and arrive over a slow connection.
@@ -105,13 +104,13 @@ impl JobService {
     }
 
     /// Requests the list of all jobs of the user, to be read as `T`.
-    async fn request_list<T: DeserializeOwned + Send>(&self, attempts: Attempts) -> Result<ResponseValue<Envelope<T>>> {
+    async fn request_list<T: EnvelopeData + Send>(&self, attempts: Attempts) -> Result<ResponseValue<Envelope<T>>> {
         let form = types::DisplayUserJobsSummaryRequest::new();
         self.request(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await
     }
 
     /// Sends a request and reads the envelope of its response.
-    pub(super) async fn request<T: DeserializeOwned + Send>(
+    pub(super) async fn request<T: EnvelopeData + Send>(
         &self,
         operation: &'static Operation,
         form: &impl Serialize,

@@ -76,6 +76,9 @@ pub struct Submit {
 /// whose response is lost ends as [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown), because the API does not show
 /// whether the job contains it.
 ///
+/// The API takes no relation types for regular jobs. To ask what a change would break, export with
+/// [`for_impact`](super::ExportFullLineageAsJson::for_impact).
+///
 /// ```no_run
 /// # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {
 /// use sqlflow_client::Vendor;
@@ -461,8 +464,7 @@ impl Submit {
         self.inputs.check(self.form.hostname.is_some())?;
         self.form.job_name.clone_from(&name);
         let (password, relation_types) = (self.form.password.clone(), self.form.show_relation_type.clone());
-        let submission =
-            Submission { service: self.service, form: self.form, password, relation_types, name, target };
+        let submission = Submission { service: self.service, form: self.form, password, relation_types, name, target };
         submission.run(self.inputs).await
     }
 }

@@ -185,7 +185,7 @@ impl FinishedJob {
         self.job.lineage().await
     }
 
-    /// Starts an export of the lineage as drawn, like [`Job::export_lineage_as_json`].
+    /// Starts an export of the lineage as drawn, which servers may cut, like [`Job::export_lineage_as_json`].
     pub fn export_lineage_as_json(&self) -> ExportLineageAsJson {
         self.job.export_lineage_as_json()
     }

@@ -22,7 +22,7 @@ pub mod types;
 mod vendor;
 
 pub use self::envelope::Envelope;
-pub(crate) use self::envelope::{EnvelopeHead, FromResponse, without_data};
+pub(crate) use self::envelope::{EnvelopeData, EnvelopeHead, FromResponse, without_data};
 pub(crate) use self::excerpt::{MAX_SNIPPET, MAX_SNIPPET_INPUT, excerpt, shortened, snippet};
 pub use self::file::File;
 pub(crate) use self::file::FileContent;

@@ -1,6 +1,6 @@
 //! The relation types of a request, which decide what its lineage can hold.
 
-use crate::lineage::RelationType;
+use sqlflow_lineage::RelationType;
 
 /// The relation types that servers return unless a request names others.
 const DEFAULT: &str = "fdd";
