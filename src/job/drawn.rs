@@ -77,7 +77,7 @@ impl DrawnLineage {
         let of_job = job.map(|id| format!(" of job {id}")).unwrap_or_default();
         let text = explain(&of_job, &format!("{loss}{}", count.unwrap_or_default()));
         let error = Error::new(ErrorKind::IncompleteLineage, text).within_response();
-        Err(job.into_iter().fold(error, |error, id| error.with_job(id)))
+        Err(job.into_iter().fold(error, Error::with_job))
     }
 
     /// Returns the lineage as the server drew it, whole or not.
@@ -105,6 +105,8 @@ impl DrawnLineage {
 
 #[cfg(test)]
 mod tests {
+    use crate::JobId;
+
     use super::*;
 
     fn drawn(mode: &str) -> DrawnLineage {
@@ -129,7 +131,7 @@ mod tests {
         for (mode, loss) in [("summary", "is only a summary"), ("ignoreRecordSet", "lacks record sets")] {
             let error = drawn(mode).into_whole().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::IncompleteLineage);
-            assert_eq!(error.job_id().map(|id| id.as_str()), Some("j7"));
+            assert_eq!(error.job_id().map(JobId::as_str), Some("j7"));
             assert!(!error.is_retryable());
             let text = error.to_string();
             for part in ["job j7", loss, "1734 relationships", "Job::lineage", "schema", "relation_limit"] {

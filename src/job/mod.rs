@@ -125,7 +125,7 @@ impl Job {
     }
 
     /// Creates the handle for a job that this client has just submitted.
-    fn submitted(service: JobService, info: JobInfo) -> Self {
+    fn submitted(service: &JobService, info: JobInfo) -> Self {
         let job = service.job(info.id.clone()).described_by(&info);
         Self { submitted: Some(info), ..job }
     }

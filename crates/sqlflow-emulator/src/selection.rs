@@ -147,9 +147,9 @@ pub(super) struct Step<'a> {
 pub(super) enum StepEnds<'a> {
     /// The sources and the target of the relationship.
     Both,
-    /// Its sources, with a process as the target.
+    /// The sources of the relationship, with a process as the target.
     IntoProcess(&'a Process),
-    /// Its target, with a process as the source.
+    /// The target of the relationship, with a process as the source.
     OutOfProcess(&'a Process),
 }
 
