@@ -113,10 +113,20 @@ pub struct Job {
     id: JobId,
     /// The response of the server to the submission, if the job was submitted through this handle.
     submitted: Option<JobInfo>,
-    /// The relation types that the job was submitted with, separated by commas, as far as this handle knows.
-    relation_types: Option<String>,
+    relation_types: SubmittedTypes,
     /// Removes the secrets of the submission from errors: the message of a failed job may repeat them.
     secrets: Redactor,
+}
+
+/// The relation types that a job was submitted with, as far as its handle knows.
+#[derive(Debug, Clone)]
+enum SubmittedTypes {
+    /// The handle was made of an id alone.
+    Unknown,
+    /// The submission named no types.
+    ServerDefault,
+    /// The submission named these types, separated by commas.
+    Named(String),
 }
 
 impl Job {
@@ -132,13 +142,31 @@ impl Job {
 
     /// Adds the facts about the submission that the server does not repeat.
     fn with_submission(self, relation_types: Option<String>, password: Option<Secret>) -> Self {
-        Self { relation_types: relation_types.or(self.relation_types), secrets: Redactor::new(password), ..self }
+        let relation_types = relation_types.map_or(self.relation_types, SubmittedTypes::Named);
+        Self { relation_types, secrets: Redactor::new(password), ..self }
     }
 
     /// Adds what the job object of the server says, where this handle does not know better.
     fn described_by(mut self, info: &JobInfo) -> Self {
-        self.relation_types = self.relation_types.or_else(|| info.show_relation_type.clone());
+        if !matches!(self.relation_types, SubmittedTypes::Named(_)) {
+            let named = info.show_relation_type.clone().filter(|list| !list.trim().is_empty());
+            self.relation_types = named.map_or(SubmittedTypes::ServerDefault, SubmittedTypes::Named);
+        }
         self
+    }
+
+    /// Returns the relation types that the job was submitted with, or `None` for the default of the server. If this
+    /// handle was made of an id alone, the server is asked.
+    async fn submitted_types(&self) -> Result<Option<String>> {
+        match &self.relation_types {
+            SubmittedTypes::Named(list) => Ok(Some(list.clone())),
+            SubmittedTypes::ServerDefault => Ok(None),
+            SubmittedTypes::Unknown => match self.info().await {
+                Ok(info) => Ok(info.show_relation_type.filter(|list| !list.trim().is_empty())),
+                Err(error) if error.is_missing_operation() => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
     }
 
     /// Returns the id: plain text that a program can store, to attach to the job later with
@@ -199,10 +227,10 @@ impl Job {
     /// This is the [full export](Job::export_full_lineage_as_json). Where a server does not have that operation, it is the
     /// [drawn one](Job::export_lineage_as_json), unless the server cuts that to a summary, or leaves out record sets.
     ///
-    /// The relation types are those that the job was submitted with, if this handle knows them: because the job was
-    /// submitted through it, or was found by its name. A handle that was made of an id alone requests the default of the
-    /// server, which is values that flow (`fdd`); [wait](Job::wait) first, and the [`FinishedJob`] knows.
-    /// [`Lineage::coverage`] tells which types the lineage can hold.
+    /// The relation types are those that the job was submitted with: as this client submitted it, or else as the server
+    /// [describes](JobInfo::show_relation_type) it, or else the default of the server, which is values that flow (`fdd`).
+    /// A handle that was made of an id alone requests the description first. [`Lineage::coverage`] tells which types the
+    /// lineage can hold, and [`Submit::for_impact`] requests all that questions about impact need.
     ///
     /// The response is parsed while it arrives and is never completely in memory. Parsing runs on the thread pool of
     /// the runtime for blocking work.
@@ -218,15 +246,16 @@ impl Job {
     ///
     /// # Errors
     /// [`IncompleteLineage`](ErrorKind::IncompleteLineage) if the server returns less than all relationships; the message
-    /// says what to do. Otherwise the errors of [`Export::lineage`].
+    /// says what to do. Otherwise the errors of [`info`](Job::info) and of [`Export::lineage`].
     pub async fn lineage(&self) -> Result<Lineage> {
-        let full = self.export_full_lineage_as_json().relation_type_list(self.relation_types.clone());
+        let relation_types = self.submitted_types().await?;
+        let full = self.export_full_lineage_as_json().relation_type_list(relation_types.clone());
         let missing = match full.lineage().await {
             Err(error) if error.is_missing_operation() => error,
             outcome => return outcome,
         };
         tracing::debug!(%missing, "the server has no full export; requesting the drawn lineage instead");
-        let drawn = self.export_lineage_as_json().relation_type_list(self.relation_types.clone());
+        let drawn = self.export_lineage_as_json().relation_type_list(relation_types);
         match drawn.lineage_in_place_of_the_full().await {
             // A server without either is no SQLFlow server, and the first error says that as well.
             Err(error) if error.is_missing_operation() => Err(missing),

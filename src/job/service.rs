@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::watch::{JobSource, PollHub};
-use super::{Job, Polling, Settling};
+use super::{Job, Polling, Settling, SubmittedTypes};
 use crate::api::runtime::ReadResponse as _;
 use crate::api::{self, ResponseValue};
 use crate::retry::Attempts;
@@ -64,8 +64,8 @@ impl JobService {
     }
 
     pub(crate) fn job(&self, id: impl Into<JobId>) -> Job {
-        let secrets = Redactor::default();
-        Job { service: self.clone(), id: id.into(), submitted: None, relation_types: None, secrets }
+        let (relation_types, secrets) = (SubmittedTypes::Unknown, Redactor::default());
+        Job { service: self.clone(), id: id.into(), submitted: None, relation_types, secrets }
     }
 
     pub(crate) async fn find_job(&self, name: &str) -> Result<Option<Job>> {

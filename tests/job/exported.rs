@@ -145,6 +145,7 @@ async fn the_impact_of_a_column_in_a_filter_is_known_if_the_job_was_submitted_fo
         job.lineage().await.unwrap(),
         attached.lineage().await.unwrap(),
         attached.job().lineage().await.unwrap(),
+        restarted.job(job.id().clone()).lineage().await.unwrap(),
         found.lineage().await.unwrap(),
         done.export_full_lineage_as_json().for_impact().send().await.unwrap(),
         done.export_lineage_as_json().for_impact().lineage().await.unwrap(),
@@ -259,7 +260,7 @@ async fn an_export_of_a_missing_job_is_an_error_in_every_form() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("out");
     for error in [
-        job.lineage().await.unwrap_err(),
+        job.export_lineage_as_json().lineage().await.unwrap_err(),
         job.export_full_lineage_as_json().await.unwrap_err(),
         job.export_full_lineage_as_csv().bytes().await.unwrap_err(),
         job.export_lineage_as_graphml().stream().await.unwrap_err(),
@@ -270,6 +271,8 @@ async fn an_export_of_a_missing_job_is_an_error_in_every_form() {
         assert!(error.operation().is_some_and(|operation| operation.starts_with("export")), "{error:?}");
     }
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "something was left behind");
+    let error = job.lineage().await.unwrap_err();
+    assert_eq!((error.kind(), error.job_id()), (ErrorKind::JobNotFound, Some(job.id())), "{error:?}");
 }
 
 #[tokio::test]

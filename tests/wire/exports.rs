@@ -8,7 +8,7 @@ use sqlflow_client::{ErrorKind, JobId};
 use wiremock::ResponseTemplate;
 
 use crate::TestResult;
-use crate::mock::{CSV, FULL_JSON, GRAPHML, LINEAGE, Server, answer, body, failure, page, success};
+use crate::mock::{CSV, FULL_JSON, GRAPHML, LINEAGE, SUMMARY, Server, answer, body, failure, page, success};
 use crate::raw_server::{CHUNKED, RawServer, chunk};
 
 const ROWS: &str = "source_db,source_schema,source_table,source_column\nd,s,ORDERS,TOTAL\n";
@@ -109,7 +109,8 @@ async fn a_server_without_the_full_export_gives_the_whole_lineage_as_drawn() -> 
         let lineage = server.client().job("j1").lineage().await?;
         assert_eq!(lineage.column_flows().len(), 1);
         let paths: Vec<_> = server.sent().await.iter().map(|sent| sent.path().to_owned()).collect();
-        assert!(paths[0].ends_with("FullLineageAsJson") && paths[1].ends_with("/exportLineageAsJson"), "{paths:?}");
+        let exports: Vec<_> = paths.iter().filter_map(|path| path.split_once("/job/export")).collect();
+        assert_eq!(exports.iter().map(|(_, name)| *name).collect::<Vec<_>>(), ["FullLineageAsJson", "LineageAsJson"]);
     }
     Ok(())
 }
@@ -151,7 +152,7 @@ async fn a_missing_job_is_not_taken_for_a_missing_operation() {
     server.on(LINEAGE, answer(drawn("global"))).await;
     let error = server.client().job("j1").lineage().await.expect_err("there is no job");
     assert_eq!(error.kind(), ErrorKind::JobNotFound, "{error:?}");
-    assert_eq!(server.sent().await.len(), 1);
+    assert!(!server.sent().await.iter().any(|sent| sent.path().ends_with(LINEAGE)));
 }
 
 #[tokio::test]
@@ -167,6 +168,27 @@ async fn a_server_without_any_export_is_a_wrong_base_url() {
     let error = server.client().job("j1").lineage().await.expect_err("there is nothing");
     assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(404)), "{error:?}");
     assert!(error.to_string().contains("base URL"), "{error}");
+}
+
+#[tokio::test]
+async fn the_lineage_of_a_job_has_the_relation_types_that_the_server_describes_it_with() -> TestResult {
+    for (described, sent, expected) in [
+        (json!("fdd,fdr"), Some("fdd,fdr"), Coverage::Included),
+        (json!(""), None, Coverage::NotRequested),
+        (Value::Null, None, Coverage::NotRequested),
+    ] {
+        let server = Server::answering(FULL_JSON, success(model())).await;
+        let object = json!({"jobId": "j1", "status": "success", "showRelationType": described});
+        server.on(SUMMARY, success(object)).await;
+        let job = server.client().job("j1");
+        for lineage in [job.lineage().await?, job.wait().await?.lineage().await?] {
+            assert_eq!(lineage.coverage(&RelationType::Fdr), expected);
+        }
+        let exports = server.sent().await.into_iter().filter(|request| request.path().ends_with(FULL_JSON));
+        let types: Vec<_> = exports.map(|request| request.field("showRelationType")).collect();
+        assert_eq!(types, [sent.map(str::to_owned), sent.map(str::to_owned)]);
+    }
+    Ok(())
 }
 
 #[tokio::test]
@@ -217,7 +239,8 @@ async fn a_lineage_that_arrives_byte_by_byte_is_read() -> TestResult {
         }
     })
     .await?;
-    assert_eq!(server.client().job("j1").lineage().await?.column_flows().len(), 1);
+    let lineage = server.client().job("j1").export_full_lineage_as_json().await?;
+    assert_eq!(lineage.column_flows().len(), 1);
     Ok(())
 }
 

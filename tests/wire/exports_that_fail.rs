@@ -37,7 +37,7 @@ async fn every_error(answer: ResponseTemplate) -> Vec<Error> {
         job.export_full_lineage_as_json().bytes().await.expect_err("bytes of full JSON"),
         job.export_full_lineage_as_json().await.expect_err("full lineage"),
         job.export_lineage_as_json().await.expect_err("drawn lineage"),
-        job.lineage().await.expect_err("lineage"),
+        job.export_lineage_as_json().lineage().await.expect_err("whole drawn lineage"),
     ];
     let left: Vec<_> = std::fs::read_dir(directory.path()).expect("the directory").collect();
     assert!(left.is_empty(), "{left:?}");
@@ -52,6 +52,14 @@ async fn an_error_envelope_in_place_of_any_file_is_returned_as_the_error() {
         assert!(error.operation().is_some_and(|id| id.starts_with("export")), "{error:?}");
         assert!(error.to_string().contains("job is broken"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_described_has_no_lineage_in_place_of_its_relation_types() {
+    let (_server, job) = job(failure(500, "job is broken")).await;
+    let error = job.lineage().await.expect_err("no job");
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Server, Some("displayUserJobSummary")), "{error:?}");
+    assert_eq!(error.job_id().map(JobId::as_str), Some("j1"));
 }
 
 #[tokio::test]
