@@ -110,6 +110,11 @@ impl<'a> OperationSpec<'a> {
         self.is_authenticated() && self.fields.contains(&"token")
     }
 
+    /// Returns `true` if the request can name the relation types to return.
+    pub(crate) fn takes_relation_types(&self) -> bool {
+        self.fields.contains(&"showRelationType")
+    }
+
     pub(crate) fn returns_file(&self) -> bool {
         self.response.is_none_or(|response| response.media != JSON)
     }

@@ -62,9 +62,6 @@ async fn run(sqlflow: &Client, arguments: Arguments, out: &mut impl Write) -> Ou
 
     let done = job.wait().await?;
     let lineage = done.lineage().await?;
-    if lineage.is_summary() {
-        writeln!(out, "the server returned only a summary, because there are more relationships than it draws")?;
-    }
     // The job and its lineage report the same errors, so duplicates are removed.
     let warnings: BTreeSet<_> = done.warnings().chain(lineage.errors().map(|error| error.message())).collect();
     for warning in warnings {
@@ -78,6 +75,9 @@ async fn run(sqlflow: &Client, arguments: Arguments, out: &mut impl Write) -> Ou
 
 #[cfg(test)]
 mod tests {
+    use sqlflow_client::Credentials;
+    use sqlflow_client::emulator::Emulator;
+
     use super::*;
 
     #[tokio::test]
@@ -95,6 +95,17 @@ mod tests {
         ] {
             assert!(out.lines().any(|line| line == flow), "{flow} is not in\n{out}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_column_flows_are_printed_even_if_the_server_draws_only_a_summary() {
+        let emulator = Emulator::builder().relation_limit(Some(1)).start().await.unwrap();
+        let sqlflow = Client::builder(emulator.url()).credentials(Credentials::on_premise()).build().unwrap();
+        let mut out = Vec::new();
+        run(&sqlflow, arguments(lexopt::Parser::from_args::<[&str; 0]>([])).unwrap(), &mut out).await.unwrap();
+        let out = String::from_utf8(out).unwrap();
+        let flow = "staging.order_totals.total → report.customer_revenue.revenue";
+        assert!(out.lines().any(|line| line == flow), "{out}");
     }
 
     #[test]

@@ -35,6 +35,7 @@
 //! | submit files, watch a job, attach to it after a restart, export it | [`job`] |
 //! | run many submissions so that a crash loses none of them | [`job::Batch`] |
 //! | query lineage for what feeds a column, draw it, compare it | [`lineage`] |
+//! | find out what a change of a column would break | [`job::Submit::for_impact`], [`lineage::Column::impact`] |
 //! | decide what to do about an error | [`ErrorKind`] |
 //! | know whether the server may have executed a failed request | [`RequestOutcome`] |
 //! | change when calls are retried | [`retry`] |
@@ -59,9 +60,11 @@
 //! - **The body of a [`job`] call is never completely in memory** unless you ask for that. Uploads are read from disk
 //!   while they are sent, exports are written to disk as they arrive, and a lineage is parsed while it arrives.
 //!   (Responses to calls of [`api`] are read into memory.)
+//! - **A lineage is whole, or an error.** [`Job::lineage`] returns every relationship of the types that the job was
+//!   submitted with. A lineage that its server may cut is a [`job::DrawnLineage`], and which relation types were requested
+//!   is part of every lineage: [`Lineage::coverage`].
 //! - **Dropping a future is safe.** It cancels no job, invalidates no token, and leaves no partial file behind.
-//! - **Nothing is dropped silently.** A summary instead of a complete lineage, a partial success, warnings and unknown
-//!   fields are all available in the result.
+//! - **Nothing is dropped silently.** A partial success, warnings and unknown fields are all available in the result.
 //! - **TLS is always verified.** No setting turns that off.
 //!
 //! # Features

@@ -5,14 +5,13 @@ use std::ops::Deref;
 
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
-use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::api::Client;
 pub(crate) use crate::transport::{ByteStream, Response, not_built};
 use crate::transport::{Payload, Transport, retry_after};
-use crate::wire::{Envelope, File, FromResponse, MultipartForm, Operation, operations, without_data};
+use crate::wire::{Envelope, EnvelopeData, File, FromResponse, MultipartForm, Operation, operations, without_data};
 pub(crate) use crate::{Error, ErrorKind};
 
 /// A response of an operation: its data, and its HTTP headers.
@@ -103,7 +102,8 @@ pub trait ReadResponse: Sized {
     fn read(response: Response) -> impl Future<Output = Result<ResponseValue<Self>, Error>> + Send;
 }
 
-impl<T: DeserializeOwned + Send> ReadResponse for Envelope<T> {
+#[allow(private_bounds, reason = "implemented for the data of every operation")]
+impl<T: EnvelopeData + Send> ReadResponse for Envelope<T> {
     async fn read(response: Response) -> Result<ResponseValue<Self>, Error> {
         ResponseValue::from_response(response).await
     }

@@ -30,6 +30,9 @@ pub enum ErrorKind {
     Protocol,
     /// An upload, a response, or an export that the server refuses to write exceeds a limit.
     TooLarge,
+    /// The server has more relationships than it returned: it sent a summary, or left out record sets. The message says
+    /// how to get all of them.
+    IncompleteLineage,
     /// The job failed. The error text contains the message of the server.
     JobFailed,
     /// The job does not exist or has been deleted.
@@ -58,6 +61,7 @@ impl fmt::Display for ErrorKind {
             Self::Server => "server failure",
             Self::Protocol => "unexpected response",
             Self::TooLarge => "too large",
+            Self::IncompleteLineage => "incomplete lineage",
             Self::JobFailed => "job failed",
             Self::JobNotFound => "job not found",
             Self::SubmitUnknown => "outcome of a submission unknown",

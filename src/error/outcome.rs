@@ -22,6 +22,7 @@ use super::{Error, ErrorKind};
 /// | the server reports a failure of its own | `ServerFailed` | no | fails | fails | looked for, then fails | goes on |
 /// | the server refuses the request: credentials, input, not found, too large | `NotExecuted` | no | fails | fails | fails | ends |
 /// | the input is invalid, a local file cannot be read | `NotExecuted` | no | fails | fails | fails | ends |
+/// | the lineage in the response is incomplete | `Executed` | no | fails | – | – | – |
 /// | the job failed, or the deadline of a wait passed | `Executed` | no | – | – | – | ends |
 ///
 /// ¹ As far as rustls reports it. With the TLS library of the platform it looks like any connection that failed.
@@ -91,7 +92,7 @@ impl Error {
             // Our own limit on a response; the limits of servers come with a code or a status.
             ErrorKind::TooLarge if self.is_within_response() && self.code().is_none() => RequestOutcome::Unreadable,
             ErrorKind::Server => RequestOutcome::ServerFailed,
-            ErrorKind::JobFailed | ErrorKind::Deadline => RequestOutcome::Executed,
+            ErrorKind::IncompleteLineage | ErrorKind::JobFailed | ErrorKind::Deadline => RequestOutcome::Executed,
             _ => RequestOutcome::NotExecuted,
         }
     }
@@ -183,6 +184,7 @@ mod tests {
             (error(K::JobNotFound, None), NotExecuted, false, false),
             (error(K::InvalidInput, None), NotExecuted, false, false),
             (error(K::Io, None), NotExecuted, false, false),
+            (error(K::IncompleteLineage, None), Executed, false, false),
             (error(K::JobFailed, None), Executed, false, false),
             (error(K::Deadline, None), Executed, false, false),
         ];

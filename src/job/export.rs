@@ -12,20 +12,25 @@ use serde::Serialize;
 
 use super::Job;
 use super::download::{Download, PartialFile, Progress, ProgressCallback};
+use super::drawn::DrawnLineage;
 use super::submit::comma_separated;
 use crate::api::{Operation, operations, types};
 use crate::lineage::{Lineage, ReadError, ReadErrorKind, RelationType};
 use crate::retry::Attempts;
 use crate::transport::{BodyMode, Response};
-use crate::wire::snippet;
+use crate::wire::{self, snippet};
 use crate::{ByteStream, Error, ErrorKind, Result};
 
 /// A request for an export of a job, from the `export_…` methods of [`Job`].
 ///
 /// Set options, then read the export [as bytes](Export::bytes), [as a stream](Export::stream) or
-/// [to a file](Export::to_file), or a JSON export as a [`Lineage`]. Awaiting the request itself returns a lineage for
-/// JSON exports, and bytes for the others. The id of the job is always sent. Options that are not set are not sent, so
-/// that the defaults of the server apply.
+/// [to a file](Export::to_file), or a JSON export [as a lineage](Export::lineage). To await the request itself, or to
+/// `send()` it, returns a [`Lineage`] for the full export as JSON, a [`DrawnLineage`] for the drawn one, and bytes for the
+/// others. The id of the job is always sent. Options that are not set are not sent, so that the defaults of the server
+/// apply.
+///
+/// A lineage that is read knows the relation types that were requested, and those that were not:
+/// [`Lineage::coverage`].
 ///
 /// ```no_run
 /// # async fn example(job: sqlflow_client::Job) -> sqlflow_client::Result<()> {
@@ -35,6 +40,7 @@ use crate::{ByteStream, Error, ErrorKind, Result};
 /// let lineage = job
 ///     .export_full_lineage_as_json()
 ///     .relation_types([RelationType::Fdd, RelationType::Fdr])
+///     .send()
 ///     .await?;
 /// println!("{} relationships", lineage.relationships().len());
 ///
@@ -55,7 +61,8 @@ pub struct Export<F> {
 
 /// An export of the lineage as drawn in the web interface of SQLFlow.
 ///
-/// Servers cut it to a summary if it has more than 1,000 relationships (by default).
+/// Servers cut it to a summary if it has more than 1,000 relationships (by default). Its result says so: it is a
+/// [`DrawnLineage`].
 pub type ExportLineageAsJson = Export<types::ExportLineageAsJsonRequest>;
 /// An export of the full lineage as JSON. It is never cut to a summary.
 pub type ExportFullLineageAsJson = Export<types::ExportFullLineageAsJsonRequest>;
@@ -109,6 +116,24 @@ macro_rules! export_forms {
         })+
     };
 }
+
+/// A request body for an export that is read as a lineage.
+trait LineageRequest: sealed::ExportRequest {
+    /// Returns the relation types that are requested, separated by commas, or `None` for the default of the server.
+    fn relation_types(&self) -> Option<&str>;
+}
+
+macro_rules! lineage_forms {
+    ($($form:ident)+) => {
+        $(impl LineageRequest for types::$form {
+            fn relation_types(&self) -> Option<&str> {
+                self.show_relation_type.as_deref()
+            }
+        })+
+    };
+}
+
+lineage_forms! { ExportLineageAsJsonRequest ExportFullLineageAsJsonRequest }
 
 export_forms! {
     ExportLineageAsJsonRequest: EXPORT_LINEAGE_AS_JSON, Json;
@@ -249,40 +274,114 @@ impl<F: ExportForm> Export<F> {
         let id = self.job.id().clone();
         move |error| super::with_job(&id, error.in_operation(F::OPERATION.id))
     }
+}
 
-    async fn read_lineage(self) -> Result<Lineage> {
+#[allow(private_bounds, reason = "the types of JSON exports are public")]
+impl<F: LineageRequest> Export<F> {
+    /// Reads the lineage in the response, whole or not.
+    async fn read_drawn(self) -> Result<DrawnLineage> {
+        let requested = wire::relation_types(self.form.relation_types());
         let mut attempts = self.attempts();
         loop {
             let response = self.request(&mut attempts).await?;
-            if let Some(lineage) = self.unless_retried(read_lineage(response).await, &mut attempts).await? {
-                return Ok(lineage);
+            let read = read_lineage(response, &requested).await;
+            if let Some(lineage) = self.unless_retried(read, &mut attempts).await? {
+                return Ok(DrawnLineage::new(lineage));
             }
         }
     }
 }
 
 impl Export<types::ExportLineageAsJsonRequest> {
-    /// Reads the export as a lineage. It is parsed while it arrives, so that the JSON is never completely in memory.
+    /// Sends the request and reads the lineage as the server drew it. This is the same as to await the export.
     ///
-    /// Servers cut the lineage as drawn to a [summary](Lineage::is_summary) if it has more than 1,000 relationships (by
-    /// default). A summary has counts and no relationships. [`ExportFullLineageAsJson`] is never cut.
+    /// The lineage is parsed while it arrives, so that the JSON is never completely in memory.
     ///
     /// # Errors
     /// [`Protocol`](ErrorKind::Protocol) if the response is not a lineage; otherwise the errors of
     /// [`bytes`](Export::bytes).
+    pub async fn send(self) -> Result<DrawnLineage> {
+        self.read_drawn().await
+    }
+
+    /// Reads the export as a whole lineage.
+    ///
+    /// # Errors
+    /// [`IncompleteLineage`](ErrorKind::IncompleteLineage) if the server cut the lineage, as [`DrawnLineage`] explains;
+    /// otherwise the errors of [`send`](Self::send).
     pub async fn lineage(self) -> Result<Lineage> {
-        self.read_lineage().await
+        let context = self.context();
+        self.read_drawn().await?.into_whole().map_err(context)
+    }
+
+    /// Reads the export as a whole lineage, for a server without the operation of the full export.
+    pub(super) async fn lineage_in_place_of_the_full(self) -> Result<Lineage> {
+        let context = self.context();
+        let whole = self.read_drawn().await?.whole_or(|of_job, loss| {
+            format!(
+                "the server does not have the operation {}, and the drawn lineage{of_job} {loss}: upgrade the server, \
+                 raise its relation_limit, or export one database, schema or table at a time with \
+                 Job::export_lineage_as_json",
+                operations::EXPORT_FULL_LINEAGE_AS_JSON.id
+            )
+        });
+        whole.map_err(context)
+    }
+
+    /// Requests everything that questions about impact need, like [`Submit::for_impact`](super::Submit::for_impact).
+    ///
+    /// It sets the [relation types](Self::relation_types) to all [dependencies](RelationType::DEPENDENCIES) and turns off
+    /// every option that simplifies the lineage: [`table_to_table`](Self::table_to_table),
+    /// [`simple_output`](Self::simple_output), [`ignore_record_set`](Self::ignore_record_set),
+    /// [`ignore_function`](Self::ignore_function) and [`show_link_only`](Self::show_link_only). A later call of one of
+    /// these methods changes that setting again. A selection, such as [`table`](Self::table), is kept.
+    pub fn for_impact(self) -> Self {
+        self.relation_types(RelationType::DEPENDENCIES)
+            .table_to_table(false)
+            .simple_output(false)
+            .ignore_record_set(false)
+            .ignore_function(false)
+            .show_link_only(false)
     }
 }
 
 impl Export<types::ExportFullLineageAsJsonRequest> {
+    /// Sends the request and reads the lineage. This is the same as to await the export.
+    ///
+    /// # Errors
+    /// The errors of [`lineage`](Self::lineage).
+    pub async fn send(self) -> Result<Lineage> {
+        self.lineage().await
+    }
+
     /// Reads the export as a lineage. It is parsed while it arrives, so that the JSON is never completely in memory.
     ///
     /// # Errors
-    /// [`Protocol`](ErrorKind::Protocol) if the response is not a lineage; otherwise the errors of
-    /// [`bytes`](Export::bytes).
+    /// [`Protocol`](ErrorKind::Protocol) if the response is not a lineage;
+    /// [`IncompleteLineage`](ErrorKind::IncompleteLineage) if it says that it is a summary or lost record sets, which
+    /// servers are not known to do for this export; otherwise the errors of [`bytes`](Export::bytes).
     pub async fn lineage(self) -> Result<Lineage> {
-        self.read_lineage().await
+        let context = self.context();
+        let whole = self.read_drawn().await?.whole_or(|of_job, loss| {
+            format!(
+                "the full lineage{of_job} {loss}: raise relation_limit on the server, or export one database, schema or \
+                 table at a time with Job::export_lineage_as_json"
+            )
+        });
+        whole.map_err(context)
+    }
+
+    /// Requests everything that questions about impact need, like [`Submit::for_impact`](super::Submit::for_impact):
+    /// sets the [relation types](Self::relation_types) to all [dependencies](RelationType::DEPENDENCIES). This export has
+    /// no options that simplify the lineage.
+    pub fn for_impact(self) -> Self {
+        self.relation_types(RelationType::DEPENDENCIES)
+    }
+
+    /// Sets the relation types as the server spells them.
+    pub(super) fn relation_type_list(mut self, list: Option<String>) -> Self {
+        self.form.show_relation_type = list;
+        self
     }
 
     /// Sets the types of relationships to export. Server default: `fdd` only.
@@ -293,6 +392,14 @@ impl Export<types::ExportFullLineageAsJsonRequest> {
 }
 
 impl Export<types::ExportFullLineageAsCsvRequest> {
+    /// Sends the request and reads the file into memory, like [`bytes`](Export::bytes).
+    ///
+    /// # Errors
+    /// The errors of [`bytes`](Export::bytes).
+    pub async fn send(self) -> Result<Bytes> {
+        self.bytes().await
+    }
+
     /// Sets the delimiter between two values. Server default: a comma.
     pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
         self.form.delimiter = Some(delimiter.into());
@@ -394,24 +501,42 @@ macro_rules! drawing_options {
 drawing_options!(ExportLineageAsJsonRequest);
 drawing_options!(ExportLineageAsGraphmlRequest);
 
+impl Export<types::ExportLineageAsJsonRequest> {
+    /// Sets the relation types as the server spells them.
+    pub(super) fn relation_type_list(mut self, list: Option<String>) -> Self {
+        self.form.show_relation_type = list;
+        self
+    }
+}
+
+impl Export<types::ExportLineageAsGraphmlRequest> {
+    /// Sends the request and reads the file into memory, like [`bytes`](Export::bytes).
+    ///
+    /// # Errors
+    /// The errors of [`bytes`](Export::bytes).
+    pub async fn send(self) -> Result<Bytes> {
+        self.bytes().await
+    }
+}
+
 /// The output of an export that is awaited.
 macro_rules! into_future {
-    ($form:ident, $output:ty, $method:ident) => {
+    ($form:ident, $output:ty) => {
         impl IntoFuture for Export<types::$form> {
             type Output = Result<$output>;
             type IntoFuture = BoxFuture<'static, Self::Output>;
 
             fn into_future(self) -> Self::IntoFuture {
-                self.$method().boxed()
+                self.send().boxed()
             }
         }
     };
 }
 
-into_future!(ExportLineageAsJsonRequest, Lineage, lineage);
-into_future!(ExportFullLineageAsJsonRequest, Lineage, lineage);
-into_future!(ExportFullLineageAsCsvRequest, Bytes, bytes);
-into_future!(ExportLineageAsGraphmlRequest, Bytes, bytes);
+into_future!(ExportLineageAsJsonRequest, DrawnLineage);
+into_future!(ExportFullLineageAsJsonRequest, Lineage);
+into_future!(ExportFullLineageAsCsvRequest, Bytes);
+into_future!(ExportLineageAsGraphmlRequest, Bytes);
 
 impl<F: fmt::Debug> fmt::Debug for Export<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -440,7 +565,7 @@ async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Res
 }
 
 /// Reads a lineage while its JSON arrives.
-async fn read_lineage(response: Response) -> Result<Lineage> {
+async fn read_lineage(response: Response, requested: &[RelationType]) -> Result<Lineage> {
     let (limit, secrets) = (response.limit(), response.secrets.clone());
     let mut failure = None;
     let body = response.body.map_err(|error| {
@@ -448,7 +573,8 @@ async fn read_lineage(response: Response) -> Result<Lineage> {
         failure = Some(error);
         "the response was cut off"
     });
-    let read = Lineage::reader().max_bytes(limit).read_stream(body).await;
+    let reader = Lineage::reader().max_bytes(limit).requested_types(requested.iter().cloned());
+    let read = reader.read_stream(body).await;
     match failure {
         Some(error) => Err(error),
         None => read.map_err(|error| secrets.redact_error(unreadable(error))),

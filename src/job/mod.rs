@@ -41,7 +41,9 @@
 //! | find a job by its name, or list all | [`Client::find_job`], [`Client::jobs`] | [`Job`], [`JobList`] |
 //! | follow the states of a job | [`Job::watch`] | [`Watch`], a stream of [`JobState`] |
 //! | wait for the end of a job | [`Job::wait`] | [`Wait`], then [`FinishedJob`] |
-//! | read the lineage as drawn | [`Job::lineage`] | [`Lineage`] |
+//! | read the whole lineage | [`Job::lineage`], [`FinishedJob::lineage`] | [`Lineage`] |
+//! | ask what a change would break | [`Submit::for_impact`], then [`FinishedJob::lineage`] | [`Lineage`] |
+//! | read the lineage as drawn, or a part of it | [`Job::export_lineage_as_json`] | [`DrawnLineage`] |
 //! | read or write other exports | [`Job::export_full_lineage_as_csv`] and similar | [`Export`] |
 //! | run many submissions so that a crash loses none of them | [`Client::batch`] | [`Batch`], then [`BatchRun`] |
 //!
@@ -55,6 +57,8 @@
 //! - **Waiting goes on.** A state that cannot be polled is an event and not the end: [`JobState::poll_error`]. A
 //!   [deadline](Wait::deadline) covers the whole wait, and its error carries the id of the job, which still runs.
 //! - **Many watches share one request**, however many there are: [`Watch`].
+//! - **A lineage is whole, or an error.** Servers draw a limited number of relationships and send a summary if there are
+//!   more. [`Job::lineage`] never returns one, and [`DrawnLineage`] says what it is.
 //! - **A file is complete or does not exist.** A download that stalls or breaks off is retried: [`Export::to_file`].
 //! - **A batch survives its process**: [`Batch`].
 //!
@@ -69,6 +73,7 @@
 
 mod batch;
 mod download;
+mod drawn;
 mod export;
 mod inputs;
 mod service;
@@ -83,6 +88,7 @@ use std::sync::Arc;
 
 pub use self::batch::{Batch, BatchOutcome, BatchRun, ExportFormat};
 pub use self::download::Progress;
+pub use self::drawn::DrawnLineage;
 pub use self::export::{
     Export, ExportForm, ExportFullLineageAsCsv, ExportFullLineageAsJson, ExportLineageAsGraphml, ExportLineageAsJson,
 };
@@ -107,8 +113,20 @@ pub struct Job {
     id: JobId,
     /// The response of the server to the submission, if the job was submitted through this handle.
     submitted: Option<JobInfo>,
+    relation_types: SubmittedTypes,
     /// Removes the secrets of the submission from errors: the message of a failed job may repeat them.
     secrets: Redactor,
+}
+
+/// The relation types that a job was submitted with, as far as its handle knows.
+#[derive(Debug, Clone)]
+enum SubmittedTypes {
+    /// The handle was made of an id alone.
+    Unknown,
+    /// The submission named no types.
+    ServerDefault,
+    /// The submission named these types, separated by commas.
+    Named(String),
 }
 
 impl Job {
@@ -116,8 +134,39 @@ impl Job {
         &self.service
     }
 
-    fn submitted(service: JobService, info: JobInfo, password: Option<Secret>) -> Self {
-        Self { service, id: info.id.clone(), submitted: Some(info), secrets: Redactor::new(password) }
+    /// Creates the handle for a job that this client has just submitted.
+    fn submitted(service: &JobService, info: JobInfo) -> Self {
+        let job = service.job(info.id.clone()).described_by(&info);
+        Self { submitted: Some(info), ..job }
+    }
+
+    /// Adds the facts about the submission that the server does not repeat.
+    fn with_submission(self, relation_types: Option<String>, password: Option<Secret>) -> Self {
+        let relation_types = relation_types.map_or(self.relation_types, SubmittedTypes::Named);
+        Self { relation_types, secrets: Redactor::new(password), ..self }
+    }
+
+    /// Adds what the job object of the server says, where this handle does not know better.
+    fn described_by(mut self, info: &JobInfo) -> Self {
+        if !matches!(self.relation_types, SubmittedTypes::Named(_)) {
+            let named = info.show_relation_type.clone().filter(|list| !list.trim().is_empty());
+            self.relation_types = named.map_or(SubmittedTypes::ServerDefault, SubmittedTypes::Named);
+        }
+        self
+    }
+
+    /// Returns the relation types that the job was submitted with, or `None` for the default of the server. If this
+    /// handle was made of an id alone, the server is asked.
+    async fn submitted_types(&self) -> Result<Option<String>> {
+        match &self.relation_types {
+            SubmittedTypes::Named(list) => Ok(Some(list.clone())),
+            SubmittedTypes::ServerDefault => Ok(None),
+            SubmittedTypes::Unknown => match self.info().await {
+                Ok(info) => Ok(info.show_relation_type.filter(|list| !list.trim().is_empty())),
+                Err(error) if error.is_missing_operation() => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
     }
 
     /// Returns the id: plain text that a program can store, to attach to the job later with
@@ -173,33 +222,51 @@ impl Job {
         Wait::new(self.clone())
     }
 
-    /// Reads the lineage as drawn, with the default options of the server.
+    /// Reads the whole lineage: every relationship, or an error.
     ///
-    /// Servers cut it to a [summary](Lineage::is_summary), which has no relationships, if there are more than 1,000 (by
-    /// default). [`export_full_lineage_as_json`](Job::export_full_lineage_as_json) is never cut.
+    /// This is the [full export](Job::export_full_lineage_as_json). Where a server does not have that operation, it is the
+    /// [drawn one](Job::export_lineage_as_json), unless the server cuts that to a summary, or leaves out record sets.
+    ///
+    /// The relation types are those that the job was submitted with: as this client submitted it, or else as the server
+    /// [describes](JobInfo::show_relation_type) it, or else the default of the server, which is values that flow (`fdd`).
+    /// A handle that was made of an id alone requests the description first. [`Lineage::coverage`] tells which types the
+    /// lineage can hold, and [`Submit::for_impact`] requests all that questions about impact need.
     ///
     /// The response is parsed while it arrives and is never completely in memory. Parsing runs on the thread pool of
     /// the runtime for blocking work.
     ///
     /// ```no_run
     /// # async fn example(job: sqlflow_client::Job) -> sqlflow_client::Result<()> {
-    /// let lineage = job.lineage().await?;
-    /// if lineage.is_summary() {
-    ///     eprintln!("too large to draw");
+    /// for flow in job.lineage().await?.column_flows() {
+    ///     println!("{flow}");
     /// }
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// The errors of [`Export::lineage`].
+    /// [`IncompleteLineage`](ErrorKind::IncompleteLineage) if the server returns less than all relationships; the message
+    /// says what to do. Otherwise the errors of [`info`](Job::info) and of [`Export::lineage`].
     pub async fn lineage(&self) -> Result<Lineage> {
-        self.export_lineage_as_json().await
+        let relation_types = self.submitted_types().await?;
+        let full = self.export_full_lineage_as_json().relation_type_list(relation_types.clone());
+        let missing = match full.lineage().await {
+            Err(error) if error.is_missing_operation() => error,
+            outcome => return outcome,
+        };
+        tracing::debug!(%missing, "the server has no full export; requesting the drawn lineage instead");
+        let drawn = self.export_lineage_as_json().relation_type_list(relation_types);
+        match drawn.lineage_in_place_of_the_full().await {
+            // A server without either is no SQLFlow server, and the first error says that as well.
+            Err(error) if error.is_missing_operation() => Err(missing),
+            outcome => outcome,
+        }
     }
 
-    /// Starts an export of the lineage as drawn, as JSON that is read into a [`Lineage`] or returned unchanged.
+    /// Starts an export of the lineage as drawn, as JSON that is read into a [`DrawnLineage`] or returned unchanged.
     ///
-    /// Servers cut it to a summary if it has more than 1,000 relationships (by default).
+    /// Servers cut it to a summary if it has more than 1,000 relationships (by default). [`lineage`](Job::lineage) is
+    /// always whole.
     pub fn export_lineage_as_json(&self) -> ExportLineageAsJson {
         Export::new(self.clone(), types::ExportLineageAsJsonRequest::new())
     }

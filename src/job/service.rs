@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::watch::{JobSource, PollHub};
-use super::{Job, Polling, Settling};
+use super::{Job, Polling, Settling, SubmittedTypes};
 use crate::api::runtime::ReadResponse as _;
 use crate::api::{self, ResponseValue};
 use crate::retry::Attempts;
 use crate::transport::{BodyMode, Transport};
-use crate::wire::{Envelope, JobId, JobIndex, JobInfo, JobList, Operation, Redactor, operations, types};
+use crate::wire::{Envelope, EnvelopeData, JobId, JobIndex, JobInfo, JobList, Operation, Redactor, operations, types};
 use crate::{Error, ErrorKind, Result};
 
 /// The time allowed for a listing, which may contain 100,000 jobs and arrive over a slow connection.
@@ -65,11 +64,13 @@ impl JobService {
     }
 
     pub(crate) fn job(&self, id: impl Into<JobId>) -> Job {
-        Job { service: self.clone(), id: id.into(), submitted: None, secrets: Redactor::default() }
+        let (relation_types, secrets) = (SubmittedTypes::Unknown, Redactor::default());
+        Job { service: self.clone(), id: id.into(), submitted: None, relation_types, secrets }
     }
 
     pub(crate) async fn find_job(&self, name: &str) -> Result<Option<Job>> {
-        Ok(self.find_info(name, self.transport().attempts()).await?.map(|info| self.job(info.id)))
+        let found = self.find_info(name, self.transport().attempts()).await?;
+        Ok(found.map(|info| self.job(info.id.clone()).described_by(&info)))
     }
 
     pub(crate) async fn jobs(&self) -> Result<JobList> {
@@ -103,13 +104,13 @@ impl JobService {
     }
 
     /// Requests the list of all jobs of the user, to be read as `T`.
-    async fn request_list<T: DeserializeOwned + Send>(&self, attempts: Attempts) -> Result<ResponseValue<Envelope<T>>> {
+    async fn request_list<T: EnvelopeData + Send>(&self, attempts: Attempts) -> Result<ResponseValue<Envelope<T>>> {
         let form = types::DisplayUserJobsSummaryRequest::new();
         self.request(&operations::DISPLAY_USER_JOBS_SUMMARY, &form, attempts).await
     }
 
     /// Sends a request and reads the envelope of its response.
-    pub(super) async fn request<T: DeserializeOwned + Send>(
+    pub(super) async fn request<T: EnvelopeData + Send>(
         &self,
         operation: &'static Operation,
         form: &impl Serialize,

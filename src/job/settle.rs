@@ -148,7 +148,7 @@ impl Settling {
             match timeout(LIST_TIMEOUT, lookup).await.unwrap_or_else(|_| Err(too_few_listings())) {
                 Ok(Some(info)) => {
                     tracing::info!(job = %info.id, name, "the submission whose response was lost created a job");
-                    return Ok(Some(Job::submitted(service.clone(), info, None)));
+                    return Ok(Some(Job::submitted(service, info)));
                 }
                 Ok(None) => {
                     absences += 1;

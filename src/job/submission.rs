@@ -5,7 +5,6 @@ use super::{Job, JobId, JobInfo, JobService};
 use crate::api::runtime::ReadResponse;
 use crate::api::{Envelope, File, FileForm};
 use crate::retry::Attempts;
-use crate::wire::Redactor;
 use crate::{Error, RequestOutcome, Result, Secret};
 
 /// A form with its files, on its way to becoming a job.
@@ -13,6 +12,8 @@ pub(super) struct Submission<F> {
     pub(super) service: JobService,
     pub(super) form: F,
     pub(super) password: Option<Secret>,
+    /// The relation types in the form.
+    pub(super) relation_types: Option<String>,
     pub(super) name: String,
     pub(super) target: SubmissionTarget,
 }
@@ -50,7 +51,11 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
         let response = transport.send_files(&self.form, files.to_vec(), attempts).await?;
         let envelope = <F::Response as ReadResponse>::read(response).await?;
         let (info, warnings) = envelope.into_data_and_warnings()?;
-        Ok(Job::submitted(self.service.clone(), JobInfo { warnings, ..info }, self.password.clone()))
+        Ok(self.job(Job::submitted(&self.service, JobInfo { warnings, ..info })))
+    }
+
+    fn job(&self, job: Job) -> Job {
+        job.with_submission(self.relation_types.clone(), self.password.clone())
     }
 
     /// Finds out whether a submission that failed with `error` created a job. Returns `None` if it did not and may be
@@ -63,7 +68,7 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
         let settling = self.service.settling();
         let found = settling.find(&self.service, &self.name).await.map_err(|_| unknown())?;
         match (found, next) {
-            (Some(job), _) => Ok(Some(Job { secrets: Redactor::new(self.password.clone()), ..job })),
+            (Some(job), _) => Ok(Some(self.job(job))),
             (None, AfterFailure::SearchThenSendAgain) if settling.sends_again() => Ok(None),
             (None, AfterFailure::SearchThenFail) => Err(error.clone()),
             (None, _) => Err(unknown()),

@@ -13,7 +13,6 @@ use super::submission::{Submission, SubmissionTarget, unique_name};
 use super::{Job, JobId, JobService};
 use crate::api::{File, types};
 use crate::lineage::RelationType;
-use crate::wire::Redactor;
 use crate::{Error, ErrorKind, Result, Secret, Vendor};
 
 /// A submission of SQL as a job, from [`Client::submit`](crate::Client::submit).
@@ -76,6 +75,9 @@ pub struct Submit {
 /// [`Submit`]; the errors are the same. Like a [`Submit`], the first batch creates one job and not two. A later batch
 /// whose response is lost ends as [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown), because the API does not show
 /// whether the job contains it.
+///
+/// The API takes no relation types for regular jobs. To ask what a change would break, export with
+/// [`for_impact`](super::ExportFullLineageAsJson::for_impact).
 ///
 /// ```no_run
 /// # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {
@@ -209,6 +211,14 @@ macro_rules! submission {
                 self.form.on_top = Some(on_top);
                 self
             }
+
+            /// Sends the submission. This is the same as to await it.
+            ///
+            /// # Errors
+            /// The errors of [`Submit`].
+            pub async fn send(self) -> Result<Job> {
+                self.run().await
+            }
         }
 
         impl IntoFuture for $builder {
@@ -241,7 +251,36 @@ impl Submit {
         Self { service, inputs: Inputs::default(), name: None, has_suffix: true, full_name: None, form }
     }
 
+    /// Requests everything that questions about impact need: all
+    /// [dependencies](RelationType::DEPENDENCIES) (`fdd`, `fdr`, `frd`, `join`), with record sets and functions.
+    ///
+    /// By default, servers return values that flow (`fdd`) and nothing else. A lineage of that kind does not know that
+    /// a view filters or joins by a column, so that the [impact](crate::lineage::Column::impact) of that column would
+    /// lack the view. The [lineage](Job::lineage) of a job that was submitted with this method has these relation types
+    /// without further options.
+    ///
+    /// ```no_run
+    /// # async fn example(sqlflow: sqlflow_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use sqlflow_client::Vendor;
+    ///
+    /// let job = sqlflow.submit(Vendor::Oracle).path("etl/").for_impact().send().await?;
+    /// let lineage = job.wait().await?.lineage().await?;
+    /// for object in lineage.column("sales.orders", "status")?.impact().objects {
+    ///     println!("{object}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// It calls [`relation_types`](Submit::relation_types), [`ignore_record_set`](Submit::ignore_record_set) and
+    /// [`ignore_function`](Submit::ignore_function); a later call of one of them changes that setting again.
+    pub fn for_impact(self) -> Self {
+        self.relation_types(RelationType::DEPENDENCIES).ignore_record_set(false).ignore_function(false)
+    }
+
     /// Sets the types of relationships to find. Server default: `fdd` only.
+    ///
+    /// [`Job::lineage`] of the submitted job requests the same types.
     pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
         self.form.show_relation_type = Some(comma_separated(relation_types));
         self
@@ -350,7 +389,8 @@ impl Submit {
     /// Returns the job that an earlier run created from this submission. Errors of that job do not show the secrets of
     /// the submission.
     pub(super) fn attached_to(&self, id: JobId) -> Job {
-        Job { secrets: Redactor::new(self.form.password.clone()), ..self.service.job(id) }
+        let form = &self.form;
+        self.service.job(id).with_submission(form.show_relation_type.clone(), form.password.clone())
     }
 
     /// Chooses and returns the full name of the job, including its suffix.
@@ -396,35 +436,36 @@ impl Submit {
             // A search that fails says nothing about the outcome of the earlier submission.
             let found = found.map_err(|error| unknown(interrupted().caused_by(error)))?;
             if let Some(job) = found {
-                return Ok(Job { secrets: Redactor::new(self.form.password), ..job });
+                return Ok(job.with_submission(self.form.show_relation_type, self.form.password));
             }
             if !settling.sends_again() {
                 return Err(unknown(interrupted()));
             }
         }
-        self.send(name, SubmissionTarget::UniqueName).await
+        self.submit_as(name, SubmissionTarget::UniqueName).await
     }
 
     async fn run(mut self) -> Result<Job> {
         match self.full_name.take() {
-            Some(full_name) => self.send(full_name, SubmissionTarget::UniqueName).await,
+            Some(full_name) => self.submit_as(full_name, SubmissionTarget::UniqueName).await,
             None if self.has_suffix => {
                 let name = unique_name(&base_name(self.name.as_deref(), &self.inputs)?);
-                self.send(name, SubmissionTarget::UniqueName).await
+                self.submit_as(name, SubmissionTarget::UniqueName).await
             }
             None => {
                 let name = base_name(self.name.as_deref(), &self.inputs)?;
-                self.send(name, SubmissionTarget::SharedName).await
+                self.submit_as(name, SubmissionTarget::SharedName).await
             }
         }
     }
 
-    async fn send(mut self, name: String, target: SubmissionTarget) -> Result<Job> {
+    async fn submit_as(mut self, name: String, target: SubmissionTarget) -> Result<Job> {
         check_vendor(&self.form.dbvendor)?;
         self.inputs.check(self.form.hostname.is_some())?;
         self.form.job_name.clone_from(&name);
-        let password = self.form.password.clone();
-        Submission { service: self.service, form: self.form, password, name, target }.run(self.inputs).await
+        let (password, relation_types) = (self.form.password.clone(), self.form.show_relation_type.clone());
+        let submission = Submission { service: self.service, form: self.form, password, relation_types, name, target };
+        submission.run(self.inputs).await
     }
 }
 
@@ -490,7 +531,9 @@ impl SubmitPersist {
         let name = if target == SubmissionTarget::UniqueName { unique_name(&name) } else { name };
         self.form.job_name = Some(name.clone());
         let password = self.form.password.clone();
-        Submission { service: self.service, form: self.form, password, name, target }.run(self.inputs).await
+        let submission =
+            Submission { service: self.service, form: self.form, password, relation_types: None, name, target };
+        submission.run(self.inputs).await
     }
 }
 

@@ -139,7 +139,7 @@ impl FinishedJob {
             JobStatus::Deleted => {
                 Err(Error::new(ErrorKind::JobNotFound, format!("job {id} was deleted")).with_job(&id))
             }
-            _ => Ok(Self { job, info }),
+            _ => Ok(Self { job: job.described_by(&info), info }),
         }
     }
 
@@ -174,7 +174,10 @@ impl FinishedJob {
         text.lines().filter(|line| !line.trim().is_empty()).chain(warnings)
     }
 
-    /// Reads the lineage as drawn, like [`Job::lineage`].
+    /// Reads the whole lineage: every relationship, or an error. See [`Job::lineage`].
+    ///
+    /// The relation types are those that the job was submitted with: as this client submitted it, or else as the server
+    /// [describes](JobInfo::show_relation_type) it, or else the default of the server, which is `fdd`.
     ///
     /// # Errors
     /// The errors of [`Job::lineage`].
@@ -182,7 +185,7 @@ impl FinishedJob {
         self.job.lineage().await
     }
 
-    /// Starts an export of the lineage as drawn, like [`Job::export_lineage_as_json`].
+    /// Starts an export of the lineage as drawn, which servers may cut, like [`Job::export_lineage_as_json`].
     pub fn export_lineage_as_json(&self) -> ExportLineageAsJson {
         self.job.export_lineage_as_json()
     }

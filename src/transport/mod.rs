@@ -248,10 +248,11 @@ impl Transport {
         // Set here and not by reqwest, because `ByteStream` decompresses the body and watches its size.
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let secrets = Redactor::new(payload.secrets(identity));
-        self.exchange(operation, request, secrets, mode, &progress).await.map_err(|error| {
+        let response = self.exchange(operation, request, secrets, mode, &progress).await.map_err(|error| {
             let is_unsent = !error.is_within_response() && progress.abandon();
             if is_unsent { error.with_request_unsent() } else { error }
-        })
+        })?;
+        Ok(response.for_relation_types(payload.relation_types(operation)))
     }
 
     async fn exchange(

@@ -9,13 +9,14 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::multipart;
 use reqwest::{Body, Request};
+use sqlflow_lineage::RelationType;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
 use super::unsendable;
 use super::upload_progress::UploadProgress;
 use crate::auth::Identity;
-use crate::wire::{File, FileContent, MultipartForm, Secret};
+use crate::wire::{File, FileContent, MultipartForm, Operation, Secret, relation_types};
 use crate::{Error, ErrorKind, Result};
 
 /// The number of bytes of a file that are read at once.
@@ -80,6 +81,30 @@ impl Payload {
         };
         secrets.extend(identity.and_then(|identity| identity.token.clone()));
         secrets
+    }
+
+    /// Returns the relation types that the request asks for, or `None` if its operation does not take any.
+    pub(super) fn relation_types(&self, operation: &Operation) -> Option<Vec<RelationType>> {
+        const FIELD: &str = "showRelationType";
+
+        if !operation.relation_types {
+            return None;
+        }
+        let list = match self {
+            Self::Files { fields, .. } => fields.iter().find(|(name, _)| name == FIELD).map(|(_, list)| list.clone()),
+            Self::Buffered(request) => {
+                let body = request.body().and_then(Body::as_bytes).unwrap_or_default();
+                let query = request.url().query().unwrap_or_default().as_bytes();
+                if body.starts_with(b"{") {
+                    let fields: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+                    fields.and_then(|fields| fields.get(FIELD)?.as_str().map(ToOwned::to_owned))
+                } else {
+                    let mut fields = form_urlencoded::parse(body).chain(form_urlencoded::parse(query));
+                    fields.find(|(name, _)| name == FIELD).map(|(_, list)| list.into_owned())
+                }
+            }
+        };
+        Some(relation_types(list.as_deref()))
     }
 
     /// Builds the request of one attempt.
@@ -245,6 +270,24 @@ mod tests {
         sign(&mut request, &identity()).unwrap();
         assert_eq!(text(&request), "a=1&userId=auth0%7Ca%26b&token=t%3D1");
         assert_eq!(request.url().as_str(), "http://h/p");
+    }
+
+    #[test]
+    fn the_relation_types_of_a_request_are_those_in_its_form_its_json_or_its_query() {
+        use crate::wire::operations::{DISPLAY_USER_JOB_SUMMARY, GENERATE_UPSTREAM_GRAPH};
+        let http = crate::Client::builder("http://h").build().unwrap().api().client.clone();
+        let types = [RelationType::Fdd, RelationType::Fdr];
+        for request in [
+            http.post("http://h/p").form(&[("a", "1"), ("showRelationType", "fdd,fdr")]),
+            http.post("http://h/p").body(r#"{"a": 1, "showRelationType": "fdd,fdr"}"#),
+            http.get("http://h/p?a=1&showRelationType=fdd%2Cfdr"),
+        ] {
+            let payload = Payload::Buffered(request.build().unwrap());
+            assert_eq!(payload.relation_types(&GENERATE_UPSTREAM_GRAPH).unwrap(), types);
+            assert_eq!(payload.relation_types(&DISPLAY_USER_JOB_SUMMARY), None, "it does not take any");
+        }
+        let payload = Payload::Buffered(http.post("http://h/p").form(&[("a", "1")]).build().unwrap());
+        assert_eq!(payload.relation_types(&GENERATE_UPSTREAM_GRAPH).unwrap(), [RelationType::Fdd]);
     }
 
     #[test]

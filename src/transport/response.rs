@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde::de::IgnoredAny;
+use sqlflow_lineage::RelationType;
 
 use super::body::{ByteStream, skip_bom_and_whitespace};
 use super::{RequestLimits, failure};
@@ -26,6 +27,8 @@ pub struct Response {
     pub(crate) head: Option<EnvelopeHead>,
     /// Removes the secrets of the request from errors about the response.
     pub(crate) secrets: Redactor,
+    /// The relation types that the request asked for, if its operation takes any.
+    relation_types: Option<Vec<RelationType>>,
     /// The number of bytes that are sent over the network, if the server announced it.
     length: Option<u64>,
     /// The number of bytes that may be read into memory.
@@ -50,8 +53,8 @@ pub(super) async fn receive(
         return Err(secrets.redact_error(error));
     }
     let head = read_head(&mut body).await;
-    let response =
-        Response { operation, status, headers, body, head, secrets, length, limit: limits.max_response_bytes };
+    let limit = limits.max_response_bytes;
+    let response = Response { operation, status, headers, body, head, secrets, relation_types: None, length, limit };
     // The transport has to know failures that another attempt may mend, and the caller of an operation that returns a
     // file does not look for an envelope.
     let is_refused = response.head.as_ref().is_some_and(|head| head.code == 401 || head.is_busy());
@@ -94,6 +97,11 @@ impl Response {
         Ok(self)
     }
 
+    /// Adds the relation types that the request asked for, if its operation takes any.
+    pub(super) fn for_relation_types(self, relation_types: Option<Vec<RelationType>>) -> Self {
+        Self { relation_types, ..self }
+    }
+
     /// Reads the body into memory, up to the limit of the client.
     pub(crate) async fn bytes(mut self) -> Result<Bytes> {
         self.read_body().await
@@ -133,9 +141,10 @@ impl Response {
     /// Reads the body as JSON.
     pub(crate) async fn json<T: FromResponse>(self) -> Result<T> {
         let (operation, secrets) = (self.operation, self.secrets.clone());
+        let relation_types = self.relation_types.clone();
         let body = self.bytes().await?;
         let text = skip_bom_and_whitespace(&body);
-        let mut value: T = serde_json::from_slice(text).map_err(|error| {
+        let mut value = T::parse(text, relation_types).map_err(|error| {
             let error = if operation.returns_secret {
                 failure::of_secret_json(&error)
             } else {

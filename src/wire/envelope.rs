@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use sqlflow_lineage::{Lineage, RelationType};
 
 use super::lenient::text_of;
 use super::{Redactor, excerpt};
@@ -24,7 +25,10 @@ const BUSY: &str = "service is busy";
 const TOO_MANY: &str = "too large to export";
 
 /// A JSON type that a response is read into.
-pub(crate) trait FromResponse: DeserializeOwned {
+pub(crate) trait FromResponse: Sized {
+    /// Reads a response to a request that asked for these relation types, if its operation takes any.
+    fn parse(text: &[u8], relation_types: Option<Vec<RelationType>>) -> serde_json::Result<Self>;
+
     /// Removes secrets from the texts with which the server describes a failure.
     fn clean(&mut self, secrets: &Redactor);
 }
@@ -96,6 +100,12 @@ impl<T> Envelope<T> {
             return Ok(());
         }
         Err(failure(self.code, &self.failure_text()))
+    }
+
+    /// Returns the same envelope with other data.
+    fn with_data<U>(self, data: Option<U>) -> Envelope<U> {
+        let Self { code, error, message, session_id, job_id, other, mentions_data, .. } = self;
+        Envelope { code, data, error, message, session_id, job_id, other, mentions_data }
     }
 
     /// Returns the description of a failure, with the URLs at which an anonymous caller over the limit can upgrade.
@@ -248,7 +258,39 @@ impl<'de> Deserialize<'de> for LenientText {
     }
 }
 
-impl<T: DeserializeOwned> FromResponse for Envelope<T> {
+/// The data of the envelope of an operation.
+pub(crate) trait EnvelopeData: DeserializeOwned {
+    /// Reads an envelope with this data. `relation_types` is as in [`FromResponse::parse`].
+    fn parse_envelope(text: &[u8], relation_types: Option<Vec<RelationType>>) -> serde_json::Result<Envelope<Self>> {
+        let _ = relation_types;
+        serde_json::from_slice(text)
+    }
+}
+
+impl EnvelopeData for Value {}
+
+/// A lineage is told the relation types that were requested, which its document does not say.
+impl EnvelopeData for Lineage {
+    fn parse_envelope(text: &[u8], relation_types: Option<Vec<RelationType>>) -> serde_json::Result<Envelope<Self>> {
+        let Some(relation_types) = relation_types else { return serde_json::from_slice(text) };
+        let reader = Lineage::reader().requested_types(relation_types);
+        let envelope: Envelope<Box<RawValue>> = serde_json::from_slice(text)?;
+        let read = envelope.data.as_ref().map(|raw| reader.read_slice(raw.get().as_bytes())).transpose();
+        let data = match read {
+            Err(error) if envelope.is_success() => {
+                return Err(serde_json::Error::custom(format_args!("data: {error}")));
+            }
+            read => read.unwrap_or_default(),
+        };
+        Ok(envelope.with_data(data))
+    }
+}
+
+impl<T: EnvelopeData> FromResponse for Envelope<T> {
+    fn parse(text: &[u8], relation_types: Option<Vec<RelationType>>) -> serde_json::Result<Self> {
+        T::parse_envelope(text, relation_types)
+    }
+
     fn clean(&mut self, secrets: &Redactor) {
         clean(&mut self.error, secrets);
         clean(&mut self.message, secrets);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::envelope::EnvelopeData;
 use super::lenient::{flag, number, text, texts, values, vendor};
 use super::{JobId, JobStatus, Vendor};
 
@@ -114,6 +115,8 @@ pub struct JobInfo {
     #[serde(skip)]
     pub warnings: Vec<String>,
 }
+
+impl EnvelopeData for JobInfo {}
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::envelope::EnvelopeData;
 use super::lenient::{ids, number, text};
 use super::{JobId, JobInfo};
 
@@ -151,6 +152,12 @@ impl From<JobHeader> for JobInfo {
         Self { id, name, ..Self::default() }
     }
 }
+
+impl EnvelopeData for JobList {}
+
+impl EnvelopeData for JobLookup {}
+
+impl EnvelopeData for JobIndex {}
 
 #[cfg(test)]
 mod tests {

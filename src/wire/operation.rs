@@ -34,6 +34,9 @@ pub struct Operation {
     pub user_id: bool,
     /// `true` if the client adds a token to the request.
     pub token: bool,
+    /// `true` if the request can name the relation types to return (`showRelationType`). A request that names none gets
+    /// `fdd`.
+    pub relation_types: bool,
     /// `true` if the response is a file. If there is no file, the response is an envelope instead.
     pub returns_file: bool,
     /// `true` if the response contains a secret, so that no error may show any part of it.

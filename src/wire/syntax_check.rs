@@ -3,6 +3,8 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::envelope::EnvelopeData;
+
 /// The result of a syntax check.
 ///
 /// If the SQL has errors, the result comes with the code of a failure, so read [`Envelope::data`] before the code:
@@ -44,6 +46,8 @@ pub struct SyntaxError {
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
+
+impl EnvelopeData for SyntaxCheck {}
 
 #[cfg(test)]
 mod tests {

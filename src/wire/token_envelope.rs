@@ -2,6 +2,7 @@
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+use sqlflow_lineage::RelationType;
 
 use super::envelope::{Envelope, FromResponse, SUCCESS, clean, failure};
 use super::lenient::text_of;
@@ -33,6 +34,10 @@ impl<'de> Deserialize<'de> for TokenEnvelope {
 }
 
 impl FromResponse for TokenEnvelope {
+    fn parse(text: &[u8], _: Option<Vec<RelationType>>) -> serde_json::Result<Self> {
+        serde_json::from_slice(text)
+    }
+
     fn clean(&mut self, secrets: &Redactor) {
         clean(&mut self.error, secrets);
     }

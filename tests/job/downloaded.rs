@@ -58,7 +58,7 @@ async fn to_file(job: &Job, operation: &str, path: &Path) -> Result<u64> {
 }
 
 async fn lineage(job: &Job, operation: &str) -> Result<Lineage> {
-    if operation == JSON { job.lineage().await } else { job.export_full_lineage_as_json().lineage().await }
+    if operation == JSON { job.export_lineage_as_json().lineage().await } else { job.lineage().await }
 }
 
 /// Returns the names of all entries of a directory.
@@ -202,11 +202,12 @@ async fn assert_whole_when_compressed(job: &Job, operation: &str) {
 #[tokio::test]
 async fn a_decompression_bomb_is_cancelled_and_leaves_nothing_behind() {
     let (emulator, job) = started().await;
-    emulator.inject(Fault::bomb(100_000_000).on(CSV).on(JSON));
+    emulator.inject(Fault::bomb(100_000_000).on(CSV).on(JSON).on(FULL_JSON));
     let home = tempfile::tempdir().unwrap();
     let errors = [
         job.export_full_lineage_as_csv().to_file(home.path().join("x.csv")).await.unwrap_err(),
         job.export_full_lineage_as_csv().bytes().await.unwrap_err(),
+        job.export_lineage_as_json().lineage().await.unwrap_err(),
         job.lineage().await.unwrap_err(),
     ];
     for error in errors {
@@ -214,7 +215,8 @@ async fn a_decompression_bomb_is_cancelled_and_leaves_nothing_behind() {
         assert!(error.to_string().contains("decompressed to"), "{error}");
     }
     assert_eq!(names(home.path()), [""; 0]);
-    assert_eq!((requests_to(&emulator, CSV), requests_to(&emulator, JSON)), (2, 1));
+    let sent = [CSV, JSON, FULL_JSON].map(|operation| requests_to(&emulator, operation));
+    assert_eq!(sent, [2, 1, 1]);
 }
 
 #[tokio::test]
@@ -263,7 +265,7 @@ async fn a_response_over_the_limit_is_not_held_in_memory() {
         too_large(bytes(&job, operation).await.unwrap_err());
     }
     too_large(job.lineage().await.unwrap_err());
-    too_large(job.export_full_lineage_as_json().lineage().await.unwrap_err());
+    too_large(job.export_lineage_as_json().lineage().await.unwrap_err());
     let home = tempfile::tempdir().unwrap();
     assert!(job.export_full_lineage_as_csv().to_file(home.path().join("x.csv")).await.unwrap() > 1000);
 }

@@ -147,8 +147,8 @@ async fn a_truncated_stream_yields_one_error_and_then_ends() -> TestResult {
 #[tokio::test]
 async fn a_truncated_lineage_is_interrupted() -> TestResult {
     let server = RawServer::writing(head(1000) + r#"{"code":200,"data":{"dbobjs":["#).await?;
-    let error = server.client().job("j1").lineage().await.expect_err("it was cut short");
-    assert_eq!((error.kind(), error.operation()), (ErrorKind::Interrupted, Some("exportLineageAsJson")));
+    let error = server.client().job("j1").export_full_lineage_as_json().await.expect_err("it was cut short");
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Interrupted, Some("exportFullLineageAsJson")));
     Ok(())
 }
 
@@ -157,8 +157,8 @@ async fn a_lineage_truncated_after_its_first_chunks_is_interrupted() -> TestResu
     let objects = r#"{"id":"1","name":"T","type":"table"},"#.repeat(10_000);
     let start = format!(r#"{{"code":200,"data":{{"dbobjs":[{objects}"#);
     let server = RawServer::writing(head(10_000_000) + &start).await?;
-    let error = server.client().job("j1").lineage().await.expect_err("it was cut short");
-    assert_eq!((error.kind(), error.operation()), (ErrorKind::Interrupted, Some("exportLineageAsJson")));
+    let error = server.client().job("j1").export_full_lineage_as_json().await.expect_err("it was cut short");
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Interrupted, Some("exportFullLineageAsJson")));
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use sqlflow_client::{Error, ErrorKind, JobId};
 use wiremock::ResponseTemplate;
 
 use crate::TestResult;
-use crate::mock::{CSV, GRAPHML, LINEAGE, Server, body, failure, page};
+use crate::mock::{CSV, FULL_JSON, GRAPHML, Server, body, failure, page};
 
 const TOO_MANY: &str = "The number of relationships in this task is too large to export this file, please check data \
                         lineage on SQLFlow platform.";
@@ -36,7 +36,8 @@ async fn every_error(answer: ResponseTemplate) -> Vec<Error> {
         job.export_lineage_as_json().to_file(&path).await.expect_err("file of JSON"),
         job.export_full_lineage_as_json().bytes().await.expect_err("bytes of full JSON"),
         job.export_full_lineage_as_json().await.expect_err("full lineage"),
-        job.lineage().await.expect_err("lineage"),
+        job.export_lineage_as_json().await.expect_err("drawn lineage"),
+        job.export_lineage_as_json().lineage().await.expect_err("whole drawn lineage"),
     ];
     let left: Vec<_> = std::fs::read_dir(directory.path()).expect("the directory").collect();
     assert!(left.is_empty(), "{left:?}");
@@ -51,6 +52,14 @@ async fn an_error_envelope_in_place_of_any_file_is_returned_as_the_error() {
         assert!(error.operation().is_some_and(|id| id.starts_with("export")), "{error:?}");
         assert!(error.to_string().contains("job is broken"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_described_has_no_lineage_in_place_of_its_relation_types() {
+    let (_server, job) = job(failure(500, "job is broken")).await;
+    let error = job.lineage().await.expect_err("no job");
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Server, Some("displayUserJobSummary")), "{error:?}");
+    assert_eq!(error.job_id().map(JobId::as_str), Some("j1"));
 }
 
 #[tokio::test]
@@ -127,7 +136,7 @@ async fn a_successful_envelope_in_place_of_csv_is_not_csv() -> TestResult {
 #[tokio::test]
 async fn an_envelope_without_data_is_not_a_lineage() {
     for envelope in [json!({"code": 200}), json!({"code": 200, "data": ""}), json!({"code": 200, "data": null})] {
-        let server = Server::answering(LINEAGE, body(envelope.to_string())).await;
+        let server = Server::answering(FULL_JSON, body(envelope.to_string())).await;
         let error = server.client().job("j1").lineage().await.expect_err("no lineage");
         assert_eq!(error.kind(), ErrorKind::Protocol, "{envelope}");
     }
@@ -135,14 +144,14 @@ async fn an_envelope_without_data_is_not_a_lineage() {
 
 #[tokio::test]
 async fn json_that_is_not_a_lineage_is_an_error() {
-    let server = Server::answering(LINEAGE, body(r#"{"code":200,"data":{"jobId":"j1","status":"success"}}"#)).await;
+    let server = Server::answering(FULL_JSON, body(r#"{"code":200,"data":{"jobId":"j1","status":"success"}}"#)).await;
     let error = server.client().job("j1").lineage().await.expect_err("no lineage");
-    assert_eq!((error.kind(), error.operation()), (ErrorKind::Protocol, Some("exportLineageAsJson")));
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Protocol, Some("exportFullLineageAsJson")));
 }
 
 #[tokio::test]
 async fn csv_in_place_of_a_lineage_is_an_error() {
-    let server = Server::answering(LINEAGE, body("source_db,source_schema\nd,s\n")).await;
+    let server = Server::answering(FULL_JSON, body("source_db,source_schema\nd,s\n")).await;
     let error = server.client().job("j1").lineage().await.expect_err("no lineage");
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.to_string().contains("source_db"), "{error}");
@@ -150,7 +159,7 @@ async fn csv_in_place_of_a_lineage_is_an_error() {
 
 #[tokio::test]
 async fn an_empty_body_is_not_a_lineage() {
-    let server = Server::answering(LINEAGE, body("")).await;
+    let server = Server::answering(FULL_JSON, body("")).await;
     let error = server.client().job("j1").lineage().await.expect_err("no lineage");
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.to_string().contains("empty"), "{error}");
@@ -158,7 +167,7 @@ async fn an_empty_body_is_not_a_lineage() {
 
 #[tokio::test]
 async fn a_lineage_with_incomplete_json_is_truncated() {
-    let server = Server::answering(LINEAGE, body(r#"{"code":200,"data":{"sqlflow":{"dbobjs":[{"id":"1","#)).await;
+    let server = Server::answering(FULL_JSON, body(r#"{"code":200,"data":{"sqlflow":{"dbobjs":[{"id":"1","#)).await;
     let error = server.client().job("j1").lineage().await.expect_err("the JSON is truncated");
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert!(error.to_string().contains("truncated"), "{error}");
@@ -168,7 +177,7 @@ async fn a_lineage_with_incomplete_json_is_truncated() {
 async fn a_failure_whose_code_follows_a_long_text_is_detected() {
     // The envelope is longer than the beginning that the client examines first.
     let long = "relationship ".repeat(20_000);
-    let server = Server::answering(LINEAGE, body(format!(r#"{{"error":"{long}","code":500}}"#))).await;
+    let server = Server::answering(FULL_JSON, body(format!(r#"{{"error":"{long}","code":500}}"#))).await;
     let error = server.client().job("j1").lineage().await.expect_err("it failed");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)));
     assert!(error.to_string().len() < 3_000, "{}", error.to_string().len());

@@ -95,6 +95,48 @@ async fn every_option_of_submit_user_job_arrives_under_its_name() -> TestResult 
 }
 
 #[tokio::test]
+async fn a_submission_for_impact_asks_for_all_dependencies_and_no_simplification() -> TestResult {
+    let server = Server::answering(SUBMIT, state("create")).await;
+    let submit = server.client().submit(Vendor::Oracle).without_suffix().sql("a.sql", "select 1");
+    submit.for_impact().send().await?;
+    let expected = fields([
+        USER,
+        TOKEN,
+        ("dbvendor", "dbvoracle"),
+        ("jobName", "a.sql"),
+        ("showRelationType", "fdd,fdr,frd,join"),
+        ("ignoreFunction", "false"),
+        ("ignoreRecordSet", "false"),
+    ]);
+    assert_eq!(server.only().await.fields(), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn exports_for_impact_ask_for_all_dependencies_and_no_simplification() -> TestResult {
+    let (server, job) = exports().await;
+    job.export_full_lineage_as_json().for_impact().send().await?;
+    job.export_lineage_as_json().simple_output(true).table("t").for_impact().lineage().await?;
+    let sent = server.sent().await;
+    let types = ("showRelationType", "fdd,fdr,frd,join");
+    assert_eq!(sent[0].form(), fields([USER, TOKEN, ("jobId", "j1"), types]));
+    let expected = fields([
+        USER,
+        TOKEN,
+        ("jobId", "j1"),
+        ("table", "t"),
+        types,
+        ("tableToTable", "false"),
+        ("simpleOutput", "false"),
+        ("ignoreRecordSet", "false"),
+        ("ignoreFunction", "false"),
+        ("showLinkOnly", "false"),
+    ]);
+    assert_eq!(sent[1].form(), expected);
+    Ok(())
+}
+
+#[tokio::test]
 async fn options_that_are_not_set_are_not_submitted() -> TestResult {
     let server = Server::answering(SUBMIT, state("create")).await;
     server.client().submit(Vendor::Oracle).without_suffix().sql("a.sql", "select 1").await?;
@@ -196,6 +238,7 @@ async fn every_option_of_export_lineage_as_json_arrives_under_its_name() -> Test
         .show_link_only(false)
         .show_transform(true)
         .treat_arguments_in_count_function_as_direct_dataflow(false)
+        .lineage()
         .await?;
     let expected = fields([
         USER,
@@ -278,13 +321,13 @@ async fn the_relation_types_of_the_full_export_arrive_comma_separated() -> TestR
 #[tokio::test]
 async fn an_export_without_options_sends_the_job_id_and_nothing_else() -> TestResult {
     let (server, job) = exports().await;
-    job.export_lineage_as_json().await?;
+    assert!(job.export_lineage_as_json().await?.is_whole());
     job.export_full_lineage_as_json().await?;
     job.export_full_lineage_as_csv().await?;
     job.export_lineage_as_graphml().await?;
     job.lineage().await?;
     let sent = server.sent().await;
-    assert_eq!(sent.len(), 5);
+    assert_eq!(sent.len(), 6, "five exports, and the job, whose relation types the handle does not know");
     for sent in sent {
         assert_eq!(sent.form(), fields([USER, TOKEN, ("jobId", "j1")]), "{}", sent.path());
     }
@@ -305,7 +348,7 @@ async fn parameters_of_a_post_are_in_the_body_and_never_in_the_url() -> TestResu
     job.client().submit_persist(Vendor::Oracle).sql("a.sql", "select 1").await?;
     job.client().jobs().await?;
     let sent = server.sent().await;
-    assert_eq!(sent.len(), 9);
+    assert_eq!(sent.len(), 10);
     for sent in sent {
         assert_eq!((sent.method.as_str(), sent.query()), ("POST", Fields::new()), "{}", sent.path());
         assert!(!sent.target.contains('?'), "{}", sent.target);

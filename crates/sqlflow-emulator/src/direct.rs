@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::analysis::{self, AnalysisSettings, Diagnostic, Lineage};
 use super::envelope::{Envelope, Failure, download, respond};
-use super::export::DrawnLineage;
+use super::export::{DrawingMode, DrawnLineage};
 use super::faults::wire::ConnectionInfo;
 use super::layout::Drawing;
 use super::model::LineageModel;
@@ -68,6 +68,7 @@ pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Resu
             table_to_table: parameters.flag("tableToTable", false)?,
             ..export::options(parameters, "fdd")?
         },
+        Action::AnalyseTables => export::between_tables(export::options(parameters, "fdd")?, parameters)?,
         _ => export::options(parameters, "fdd")?,
     };
     let lineage = lineage(parameters).await?;
@@ -77,10 +78,10 @@ pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Resu
             csv::write(&LineageView::of(&lineage, &options), delimiter)
                 .map(|text| download(export::CSV, "lineage.csv", text))
         }
-        Action::AnalyseGraph => {
+        Action::AnalyseGraph | Action::AnalyseTables => {
             let view = LineageView::of(&lineage, &options);
             let drawing = Drawing::of(&view, &options);
-            Ok(envelope(&lineage, DrawnLineage::of(&view, Some(&drawing))).respond())
+            Ok(envelope(&lineage, DrawnLineage::of(&view, DrawingMode::Global, Some(&drawing))).respond())
         }
         _ => Ok(envelope(&lineage, LineageModel::of(&LineageView::of(&lineage, &options))).respond()),
     };

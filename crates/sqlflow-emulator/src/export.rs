@@ -27,9 +27,12 @@ pub(super) async fn respond(
     user: &str,
     parameters: &Parameters,
 ) -> Result<Response, Failure> {
-    let job = match parameters.get("jobId") {
-        Some(id) if !matches!(action, Action::LatestJobGraph) => service.jobs.find(user, id)?,
-        _ => service.jobs.latest(user)?,
+    let job = match (action, parameters.get("jobId")) {
+        (Action::LatestJobGraph | Action::LatestJobTables, _) | (_, None) => match parameters.get("sessionId") {
+            Some(session) if matches!(action, Action::SelectedTables) => service.jobs.of_session(user, session)?,
+            _ => service.jobs.latest(user)?,
+        },
+        (_, Some(id)) => service.jobs.find(user, id)?,
     };
     let request = ExportRequest::read(action, &job, parameters, service.settings.relations)?;
     let lineage = Arc::clone(job.finished()?);
@@ -61,6 +64,7 @@ impl ExportRequest {
         } else {
             options(parameters, &job.request.options.relation_types)?
         };
+        let options = if action.is_table_level() { between_tables(options, parameters)? } else { options };
         Ok(Self {
             action,
             options,
@@ -101,16 +105,30 @@ impl ExportRequest {
     }
 
     fn drawn(&self, job: &Job, lineage: &Lineage) -> Result<Response, Failure> {
-        let view = LineageView::of(lineage, &self.options);
-        let whole = !model::exceeds(&view, self.relation_limit);
-        let drawing = whole.then(|| Drawing::of(&view, &self.options));
+        let (view, mode) = self.drawable(lineage);
+        let drawing = (mode != DrawingMode::Summary).then(|| Drawing::of(&view, &self.options));
         let graphml = drawing.as_ref().filter(|_| self.contain_graphml).map(graphml::write).transpose()?;
-        let mut drawn = DrawnLineage::of(&view, drawing.as_ref());
+        let mut drawn = DrawnLineage::of(&view, mode, drawing.as_ref());
         drawn.graphml = graphml;
         if !self.return_model {
             drawn.sqlflow = None;
         }
         Ok(envelope(job, lineage, drawn).respond())
+    }
+
+    /// Returns the part of a lineage to draw. If it has too many relationships, record sets are left out first.
+    fn drawable<'a>(&self, lineage: &'a Lineage) -> (LineageView<'a>, DrawingMode) {
+        let view = LineageView::of(lineage, &self.options);
+        if !model::exceeds(&view, self.relation_limit) {
+            return (view, DrawingMode::Global);
+        }
+        let options = ExportOptions { ignore_record_set: true, ..self.options.clone() };
+        let reduced = LineageView::of(lineage, &options);
+        if model::exceeds(&reduced, self.relation_limit) {
+            (view, DrawingMode::Summary)
+        } else {
+            (reduced, DrawingMode::IgnoreRecordSet)
+        }
     }
 
     /// Returns pairs of an ultimate source and a target, for the requested targets.
@@ -179,7 +197,25 @@ fn describe_pairs(lineage: &Lineage, pairs: &[(ColumnIndex, ColumnIndex)]) -> Va
     described.collect()
 }
 
-/// A lineage as drawn, or an outline of it if there is no drawing.
+/// The `mode` of a drawn lineage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DrawingMode {
+    Global,
+    IgnoreRecordSet,
+    Summary,
+}
+
+impl DrawingMode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::IgnoreRecordSet => "ignoreRecordSet",
+            Self::Summary => "summary",
+        }
+    }
+}
+
+/// A lineage as drawn, or an outline of it in a summary.
 #[derive(Serialize)]
 pub(super) struct DrawnLineage<'a> {
     mode: &'static str,
@@ -193,12 +229,12 @@ pub(super) struct DrawnLineage<'a> {
 }
 
 impl<'a> DrawnLineage<'a> {
-    pub(super) fn of(view: &'a LineageView<'a>, drawing: Option<&'a Drawing>) -> Self {
-        let (mode, sqlflow) = match drawing {
-            Some(_) => ("global", LineageModel::of(view)),
-            None => ("summary", LineageModel::outline(view)),
+    pub(super) fn of(view: &'a LineageView<'a>, mode: DrawingMode, drawing: Option<&'a Drawing>) -> Self {
+        let sqlflow = match mode {
+            DrawingMode::Summary => LineageModel::outline(view),
+            _ => LineageModel::of(view),
         };
-        Self { mode, summary: model::summary(view), sqlflow: Some(sqlflow), graph: drawing, graphml: None }
+        Self { mode: mode.name(), summary: model::summary(view), sqlflow: Some(sqlflow), graph: drawing, graphml: None }
     }
 }
 
@@ -231,6 +267,7 @@ pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<E
         show_constants: parameters.flag("showConstantTable", false)?,
         count_arguments_direct: parameters.flag("treatArgumentsInCountFunctionAsDirectDataflow", false)?,
         table_to_table: parameters.flag("tableToTable", false)?,
+        ignore_self_lineage: false,
         link_only: parameters.flag("showLinkOnly", true)?,
         hide_columns: parameters.flag("hideColumn", false)?,
         database: text("database"),
@@ -238,6 +275,12 @@ pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<E
         table: text("table"),
         column: text("column"),
     })
+}
+
+/// Changes options to those of an operation that is always between tables.
+pub(super) fn between_tables(options: ExportOptions, parameters: &Parameters) -> Result<ExportOptions, Failure> {
+    let ignore_self_lineage = parameters.flag("ignoreSelfLineage", true)?;
+    Ok(ExportOptions { table_to_table: true, ignore_self_lineage, ..options })
 }
 
 /// Returns the options that a job was submitted with, for exports that have hardly any options.

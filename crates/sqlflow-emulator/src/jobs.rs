@@ -292,6 +292,13 @@ impl JobStore {
         job.cloned().ok_or_else(|| Failure::new(404, format!("There is no job named '{name}'.")))
     }
 
+    /// Finds a job by the session of its responses.
+    pub(super) fn of_session(&self, user: &str, session: &str) -> Result<Job, Failure> {
+        let table = self.lock();
+        let job = table.jobs.values().rev().find(|job| job.request.user == user && job.session == session);
+        job.cloned().ok_or_else(|| Failure::new(404, format!("There is no session '{session}'.")))
+    }
+
     /// Returns the latest job of a user.
     pub(super) fn latest(&self, user: &str) -> Result<Job, Failure> {
         let table = self.lock();

@@ -81,8 +81,9 @@
 //! # }
 //! ```
 //!
-//! Two options change responses without being faults: [`EmulatorBuilder::relation_limit`] causes responses in
-//! `summary` mode, which have counts instead of lineage, and [`EmulatorBuilder::gzip`] compresses responses.
+//! Two options change responses without being faults: [`EmulatorBuilder::relation_limit`] causes responses in the modes
+//! `ignoreRecordSet`, which lack intermediate record sets, and `summary`, which have counts instead of lineage;
+//! [`EmulatorBuilder::gzip`] compresses responses.
 //!
 //! # Details of the responses
 //!
@@ -99,6 +100,9 @@
 //!   for an upload of more than 200 MB.
 //! * A foreign key is an `fdd` relationship with the effect `foreign_key`, and an `er` relationship if those are
 //!   requested.
+//! * Between tables (`tableToTable`, and the three operations for table-level lineage) a relationship of a statement is
+//!   two: one from the tables to the process, and one from the process to the table. In CSV it is one, from table to
+//!   table.
 //! * An export without `showRelationType` uses that of the job. The CSV exports have hardly any options of their own,
 //!   so they use all options of the job: by default, record sets and functions are left out, and the flows through them
 //!   are connected.
@@ -342,8 +346,9 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Sets the maximum number of relationships up to which lineage is drawn. Beyond it, exports of the drawn lineage
-    /// respond in `summary` mode, with counts and tables but neither columns nor relationships nor graph.
+    /// Sets the maximum number of relationships up to which lineage is drawn. Beyond it, exports of the drawn lineage leave
+    /// out record sets (mode `ignoreRecordSet`). If there are still too many relationships, they respond in `summary`
+    /// mode, with counts and tables but neither columns nor relationships nor graph.
     ///
     /// There is no limit by default. Real servers call this setting `relation_limit`; their default is 1000.
     #[must_use]

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::analysis::{
     Column, ColumnIndex, Diagnostic, Endpoint, Lineage, Namespace, Object, ObjectIndex, ObjectKind, Process,
-    Relationship, SourceRange, UNNAMED, Vendor,
+    SourceRange, UNNAMED, Vendor,
 };
-use super::selection::LineageView;
+use super::selection::{LineageView, Step, StepEnds};
 
 /// The name of the server that no statement named.
 const SERVER: &str = "DEFAULT_SERVER";
@@ -53,9 +53,8 @@ impl Serialize for LineageModel<'_> {
         model.serialize_entry("dbvendor", &lineage.vendor)?;
         model.serialize_entry("dbobjs", &DatabaseObjects { model: *self, processes: &processes })?;
         if !self.outline {
-            let relationships = || {
-                self.view.relationships.iter().map(|relationship| RelationshipEntry { view: self.view, relationship })
-            };
+            let steps = self.view.steps();
+            let relationships = || steps.iter().map(|step| RelationshipEntry { view: self.view, step });
             model.serialize_entry("relationships", &LazySequence(relationships))?;
             model.serialize_entry(
                 "processes",
@@ -111,7 +110,7 @@ pub(super) fn summary(view: &LineageView<'_>) -> Value {
         "view": views().count(),
         "column": columns.count(),
         "process": processes(view).len(),
-        "relationship": view.relationships.len(),
+        "relationship": view.steps().len(),
         "mostRelationTables": most_related(view),
     })
 }
@@ -360,22 +359,24 @@ impl Serialize for ProcessEntry<'_> {
 
 struct RelationshipEntry<'a> {
     view: &'a LineageView<'a>,
-    relationship: &'a Relationship,
+    step: &'a Step<'a>,
 }
 
 impl Serialize for RelationshipEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { view, relationship } = *self;
-        let target = EndpointEntry { view, endpoint: &relationship.target, names: ["targetId", "targetName"] };
-        let sources = || {
-            relationship.sources.iter().map(|endpoint| EndpointEntry {
-                view,
-                endpoint,
-                names: ["sourceId", "sourceName"],
-            })
+        let Self { view, step: Step { id, relationship, ends } } = *self;
+        let column_end = |endpoint, names| EndpointEntry { view, end: WrittenEnd::Column(endpoint), names };
+        let process_end = |process, names| EndpointEntry { view, end: WrittenEnd::Process(process), names };
+        let target = match ends {
+            StepEnds::IntoProcess(process) => process_end(*process, TARGET_NAMES),
+            _ => column_end(&relationship.target, TARGET_NAMES),
+        };
+        let sources: Vec<EndpointEntry<'_>> = match ends {
+            StepEnds::OutOfProcess(process) => vec![process_end(*process, SOURCE_NAMES)],
+            _ => relationship.sources.iter().map(|source| column_end(source, SOURCE_NAMES)).collect(),
         };
         let mut entry = serializer.serialize_map(None)?;
-        entry.serialize_entry("id", &AsString(relationship.id))?;
+        entry.serialize_entry("id", &AsString(id))?;
         entry.serialize_entry("type", relationship.kind.name())?;
         entry.serialize_entry("effectType", relationship.effect.name())?;
         if let Some(function) = &relationship.function {
@@ -387,7 +388,7 @@ impl Serialize for RelationshipEntry<'_> {
             entry.serialize_entry("clause", "joinCondition")?;
         }
         entry.serialize_entry("target", &target)?;
-        entry.serialize_entry("sources", &LazySequence(sources))?;
+        entry.serialize_entry("sources", &sources)?;
         if let Some(process) = relationship.process.and_then(|process| view.lineage.processes.get(process)) {
             entry.serialize_entry("processId", &AsString(process.id))?;
             entry.serialize_entry("processType", process.kind)?;
@@ -396,19 +397,39 @@ impl Serialize for RelationshipEntry<'_> {
     }
 }
 
+/// The names of the fields of a target and of a source in a relationship between tables.
+const TARGET_NAMES: [&str; 2] = ["targetId", "targetName"];
+const SOURCE_NAMES: [&str; 2] = ["sourceId", "sourceName"];
+
 /// One end of a relationship, with the names of its fields in a relationship between tables.
 struct EndpointEntry<'a> {
     view: &'a LineageView<'a>,
-    endpoint: &'a Endpoint,
+    end: WrittenEnd<'a>,
     names: [&'static str; 2],
+}
+
+/// The thing that one end of a relationship is.
+enum WrittenEnd<'a> {
+    Column(&'a Endpoint),
+    Process(&'a Process),
 }
 
 impl Serialize for EndpointEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (object, column) = column_of(self.view.lineage, self.endpoint.column);
+        let [id, name] = self.names;
         let mut entry = serializer.serialize_map(None)?;
+        let endpoint = match self.end {
+            WrittenEnd::Column(endpoint) => endpoint,
+            WrittenEnd::Process(process) => {
+                entry.serialize_entry("id", &AsString(process.id))?;
+                entry.serialize_entry(id, &AsString(process.id))?;
+                entry.serialize_entry(name, &process.name)?;
+                entry.serialize_entry("coordinates", &coordinates(&process.at))?;
+                return entry.end();
+            }
+        };
+        let (object, column) = column_of(self.view.lineage, endpoint.column);
         if self.view.table_level {
-            let [id, name] = self.names;
             entry.serialize_entry("id", &AsString(object.id))?;
             entry.serialize_entry(id, &AsString(object.id))?;
             entry.serialize_entry(name, &object.normal_name)?;
@@ -418,8 +439,8 @@ impl Serialize for EndpointEntry<'_> {
             entry.serialize_entry("parentId", &AsString(object.id))?;
             entry.serialize_entry("parentName", &object.normal_name)?;
         }
-        entry.serialize_entry("coordinates", &coordinates(&self.endpoint.at))?;
-        if let Some(clause) = self.endpoint.clause {
+        entry.serialize_entry("coordinates", &coordinates(&endpoint.at))?;
+        if let Some(clause) = endpoint.clause {
             entry.serialize_entry("clauseType", clause.name())?;
         }
         entry.end()
@@ -462,7 +483,7 @@ fn coordinates(range: &SourceRange) -> [Coordinate; 2] {
 
 /// Returns `true` if a lineage has too many relationships to be drawn.
 pub(super) fn exceeds(view: &LineageView<'_>, limit: Option<usize>) -> bool {
-    limit.is_some_and(|limit| view.relationships.len() > limit)
+    limit.is_some_and(|limit| view.steps().len() > limit)
 }
 
 /// Returns the name of a database or schema, or a placeholder if it has none.

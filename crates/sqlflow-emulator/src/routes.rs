@@ -59,15 +59,26 @@ pub(super) enum Action {
     ExportGraphml,
     JobGraph,
     LatestJobGraph,
+    LatestJobTables,
+    JobTables,
+    SelectedTables,
     LeftMost,
     LeftMostCsv,
     Analyse,
     AnalyseGraph,
+    AnalyseTables,
     AnalyseFullJson,
     AnalyseCsv,
     Anonymous,
     CheckSyntax,
     NotImplemented,
+}
+
+impl Action {
+    /// Returns `true` for an operation whose lineage is always between tables.
+    pub(super) fn is_table_level(self) -> bool {
+        matches!(self, Self::LatestJobTables | Self::JobTables | Self::SelectedTables | Self::AnalyseTables)
+    }
 }
 
 const POST: &[Method] = &[Method::POST];
@@ -133,7 +144,7 @@ static OPERATIONS: [Operation; 63] = [
     missing("/sqlflow/generation/sqlflow/upstreamGraph/image"),
     missing("/sqlflow/generation/sqlflow/getSelectedDbObjectInfo"),
     missing("/sqlflow/generation/sqlflow/graph/image"),
-    missing("/sqlflow/generation/sqlflow/graph/table_level_lineage"),
+    job("/sqlflow/generation/sqlflow/graph/table_level_lineage", Action::AnalyseTables),
     missing("/sqlflow/generation/sqlflow/leftMostSourceTableGraph"),
     missing("/sqlflow/generation/sqlflow/leftMostSourceTableGraph/image"),
     missing("/sqlflow/generation/sqlflow/listTableColumns"),
@@ -142,11 +153,11 @@ static OPERATIONS: [Operation; 63] = [
     missing("/sqlflow/generation/sqlflow/erdiagramSelectGraph/image"),
     missing("/sqlflow/generation/sqlflow/selectedgraph"),
     missing("/sqlflow/generation/sqlflow/selectedgraph/image"),
-    missing("/sqlflow/generation/sqlflow/selectedgraph/table_level_lineage"),
+    job("/sqlflow/generation/sqlflow/selectedgraph/table_level_lineage", Action::SelectedTables),
     missing("/sqlflow/job/displayMetadataQueryGraph"),
     missing("/sqlflow/job/displayMetadataQuerySource"),
     missing("/sqlflow/job/displayUserLatestJobLeftMostTable"),
-    missing("/sqlflow/job/displayUserLatestJobTableLevelLineage"),
+    job("/sqlflow/job/displayUserLatestJobTableLevelLineage", Action::LatestJobTables),
     operation("/sqlflow/job/download/parquet", GET, RequiredCredentials::Token, Action::NotImplemented),
     operation("/sqlflow/job/download/subJobFile", GET, RequiredCredentials::Token, Action::NotImplemented),
     missing("/sqlflow/job/exportDatabaseMetadata"),
@@ -273,9 +284,14 @@ async fn run_action(
         Action::AnalyseGraph if draws_a_job(parameters) => {
             export::respond(service, Action::JobGraph, &user, parameters).await
         }
-        Action::Analyse | Action::AnalyseGraph | Action::AnalyseFullJson | Action::AnalyseCsv => {
-            direct::analyse(operation.action, parameters).await
+        Action::AnalyseTables if draws_a_job(parameters) => {
+            export::respond(service, Action::JobTables, &user, parameters).await
         }
+        Action::Analyse
+        | Action::AnalyseGraph
+        | Action::AnalyseTables
+        | Action::AnalyseFullJson
+        | Action::AnalyseCsv => direct::analyse(operation.action, parameters).await,
         Action::Anonymous => direct::anonymous(service, parameters, caller).await,
         Action::CheckSyntax => direct::check_syntax(parameters).await,
         Action::NotImplemented => Err(Failure::new(

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::analysis::{
-    Clause, ColumnIndex, Effect, Endpoint, Lineage, Object, ObjectIndex, ObjectKind, Relationship, RelationshipKind,
-    UNNAMED,
+    Clause, ColumnIndex, Effect, Endpoint, Lineage, Object, ObjectIndex, ObjectKind, Process, Relationship,
+    RelationshipKind, UNNAMED,
 };
 
 /// The options of an export.
@@ -23,6 +23,8 @@ pub(super) struct ExportOptions {
     /// `true` to let the arguments of `COUNT` flow into it.
     pub(super) count_arguments_direct: bool,
     pub(super) table_to_table: bool,
+    /// `true` to leave out what flows from a table into itself, between tables.
+    pub(super) ignore_self_lineage: bool,
     /// `true` to draw only tables and columns with a relationship.
     pub(super) link_only: bool,
     /// `true` to draw tables without their columns.
@@ -43,6 +45,7 @@ impl Default for ExportOptions {
             show_constants: false,
             count_arguments_direct: false,
             table_to_table: false,
+            ignore_self_lineage: false,
             link_only: true,
             hide_columns: false,
             database: None,
@@ -99,9 +102,29 @@ impl<'a> LineageView<'a> {
             }
         }
         if options.table_to_table {
-            relationships = between_tables(relationships);
+            relationships = between_tables(relationships, options.ignore_self_lineage);
         }
         Self { lineage, relationships, table_level: options.table_to_table, selected: options.selects(), shown }
+    }
+
+    /// Returns the relationships as they are written. Between tables, a relationship of a statement is written as two:
+    /// from the tables into the process, and from the process into the table.
+    pub(super) fn steps(&self) -> Vec<Step<'_>> {
+        let known = self.relationships.iter().map(|relationship| relationship.id + 1).max().unwrap_or_default();
+        let mut next_id = known.max(self.lineage.next_id);
+        let mut steps = Vec::with_capacity(self.relationships.len());
+        for relationship in &self.relationships {
+            let process = relationship.process.and_then(|process| self.lineage.processes.get(process));
+            match process.filter(|_| self.table_level) {
+                None => steps.push(Step { id: relationship.id, relationship, ends: StepEnds::Both }),
+                Some(process) => {
+                    steps.push(Step { id: relationship.id, relationship, ends: StepEnds::IntoProcess(process) });
+                    steps.push(Step { id: next_id, relationship, ends: StepEnds::OutOfProcess(process) });
+                    next_id += 1;
+                }
+            }
+        }
+        steps
     }
 
     /// Iterates over the selected objects.
@@ -109,6 +132,25 @@ impl<'a> LineageView<'a> {
         let objects = self.lineage.objects.iter().enumerate();
         objects.filter(|(index, _)| self.shown[*index]).map(|(index, object)| (ObjectIndex(index), object))
     }
+}
+
+/// A relationship as it is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step<'a> {
+    pub(super) id: u32,
+    pub(super) relationship: &'a Relationship,
+    pub(super) ends: StepEnds<'a>,
+}
+
+/// The ends of a written relationship.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum StepEnds<'a> {
+    /// The sources and the target of the relationship.
+    Both,
+    /// The sources of the relationship, with a process as the target.
+    IntoProcess(&'a Process),
+    /// The target of the relationship, with a process as the source.
+    OutOfProcess(&'a Process),
 }
 
 fn objects_of(relationship: &Relationship) -> impl Iterator<Item = ObjectIndex> + '_ {
@@ -369,11 +411,18 @@ fn quoted_part(name: &str) -> Option<(String, &str)> {
 }
 
 /// Merges relationships into one for each pair of tables, type and effect.
-fn between_tables(relationships: Vec<Relationship>) -> Vec<Relationship> {
+fn between_tables(relationships: Vec<Relationship>, ignore_self_lineage: bool) -> Vec<Relationship> {
     type GroupKey = (ObjectIndex, RelationshipKind, Effect, Option<usize>);
     let mut positions: HashMap<GroupKey, usize> = HashMap::new();
     let mut merged: Vec<Relationship> = Vec::new();
-    for relationship in relationships {
+    for mut relationship in relationships {
+        if ignore_self_lineage {
+            let target = relationship.target.column.object;
+            relationship.sources.retain(|source| source.column.object != target);
+            if relationship.sources.is_empty() {
+                continue;
+            }
+        }
         let key = (relationship.target.column.object, relationship.kind, relationship.effect, relationship.process);
         let position = *positions.entry(key).or_insert_with(|| {
             merged.push(Relationship { sources: Vec::new(), ..relationship.clone() });

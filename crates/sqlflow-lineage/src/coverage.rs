@@ -34,7 +34,7 @@ pub(super) enum RequestedTypes {
 
 impl Lineage {
     /// Returns whether this lineage can hold relationships of a type, so that *there are none* and *they were not
-    /// requested* can be told apart.
+    /// requested* can be distinguished.
     ///
     /// The types that were requested are known if the lineage was exported by a client, or if they were given to the
     /// [`Reader`](crate::Reader::requested_types). A document that has a relationship of a type holds that type. A

@@ -18,7 +18,8 @@ use crate::{Error, Job, Result};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ExportFormat {
-    /// The lineage as drawn, `.json`. See [`Job::export_lineage_as_json`].
+    /// The lineage as drawn, `.json`. Servers cut it to a summary if it has more than 1,000 relationships (by default),
+    /// and the file is then that summary. See [`Job::export_lineage_as_json`].
     Json,
     /// The full lineage, `.full.json`. See [`Job::export_full_lineage_as_json`].
     FullJson,

@@ -120,7 +120,11 @@ async fn options_hide_intermediate_results() {
     assert_eq!(export(&[("ignoreFunction", "true")]).await[1], "fdd S.Y -> INSERT-SELECT-1.UPPER(Y)");
     assert_eq!(export(&[("simpleOutput", "true")]).await, ["fdd S.X -> T.A", "fdd S.Y -> T.B"]);
     assert_eq!(export(&[("simpleOutput", "true"), ("showRelationType", "fdr")]).await, ["fdr S.Z -> T.RelationRows"]);
-    assert_eq!(export(&[("tableToTable", "true")]).await, ["fdd S -> T"]);
+    assert_eq!(
+        export(&[("tableToTable", "true")]).await,
+        ["fdd S -> Query Insert-1", "fdd Query Insert-1 -> T"],
+        "between tables, a statement is in between"
+    );
     assert_eq!(export(&[("simpleOutput", "true"), ("table", "t"), ("column", "b")]).await, ["fdd S.Y -> T.B"]);
     assert_eq!(export(&[("table", "nosuch")]).await, Vec::<String>::new());
 }
@@ -171,6 +175,79 @@ async fn a_lineage_above_the_limit_is_only_outlined() {
     assert!(refused["error"].as_str().unwrap().starts_with("The number of relationships in this task is too large"));
     let full = server.export("exportFullLineageAsJson", &token, &id, &[]).await.json();
     assert_eq!(full["data"]["relationships"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn record_sets_are_left_out_of_a_lineage_that_is_then_within_the_limit() {
+    let server = server(Emulator::builder().relation_limit(Some(1)));
+    let (token, id) = server.job_on("create view v as select a from t").await;
+    let response = server.export("exportLineageAsJson", &token, &id, &[]).await.json();
+    assert_eq!(response["data"]["mode"], "ignoreRecordSet");
+    assert_eq!(pairs(&response), ["fdd T.A -> V.A"]);
+    assert!(!response["data"]["graph"]["elements"]["edges"].as_array().unwrap().is_empty());
+    let full = server.export("exportFullLineageAsJson", &token, &id, &[]).await.json();
+    assert_eq!(full["data"]["relationships"].as_array().unwrap().len(), 2);
+}
+
+/// Returns the ends of all relationships of a response as ids, sources first.
+fn id_pairs(data: &Value) -> Vec<(String, String)> {
+    let id = |end: &Value| end["id"].as_str().unwrap().to_owned();
+    let relationships = data["sqlflow"]["relationships"].as_array().unwrap().iter();
+    let pairs = relationships.flat_map(|relationship| {
+        let target = id(&relationship["target"]);
+        relationship["sources"].as_array().unwrap().iter().map(move |source| (id(source), target.clone()))
+    });
+    pairs.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn table_level_lineage_runs_from_tables_to_a_process_and_from_the_process_to_a_table() {
+    let server = server(Emulator::builder());
+    let sql =
+        "insert into t (a, b) select x, y from s; insert into u (a) select a from t; insert into u (a) select a from u";
+    let (token, id) = server.job_on(sql).await;
+    let session = server.export("exportLineageAsJson", &token, &id, &[]).await.json()["sessionId"].clone();
+    let user = [("userId", "ann"), ("token", token.as_str()), ("dbvendor", "dbvoracle")];
+    let of = async |path: &str, more: &[(&str, &str)]| {
+        let response = server.form(path, &[&user[..], more].concat()).await.json();
+        assert_eq!(response["code"], 200, "{response}");
+        response["data"].clone()
+    };
+    let latest = of("/sqlflow/job/displayUserLatestJobTableLevelLineage", &[]).await;
+    assert_eq!(latest["mode"], "global");
+    let mut known = std::collections::HashMap::new();
+    ids(&latest["sqlflow"], &mut known);
+    let processes: Vec<_> = latest["sqlflow"]["processes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|process| process["id"].as_str().unwrap())
+        .collect();
+    let steps = id_pairs(&latest);
+    for (source, target) in &steps {
+        assert!(known.contains_key(source) && known.contains_key(target), "{source} -> {target}");
+        let ends = [source, target].map(|end| processes.contains(&end.as_str()));
+        assert_eq!(ends.iter().filter(|is_process| **is_process).count(), 1, "{source} -> {target}");
+    }
+    let named: Vec<_> = steps.iter().map(|(source, target)| (known[source].as_str(), known[target].as_str())).collect();
+    assert_eq!(
+        named,
+        [("s", "Query Insert-1"), ("Query Insert-1", "t"), ("t", "Query Insert-2"), ("Query Insert-2", "u")],
+        "lineage from a table to itself is left out"
+    );
+    let unique: std::collections::HashSet<_> =
+        latest["sqlflow"]["relationships"].as_array().unwrap().iter().map(|relationship| &relationship["id"]).collect();
+    assert_eq!((unique.len(), &latest["summary"]["relationship"]), (4, &json!(4)));
+
+    let graph = "/sqlflow/generation/sqlflow/graph/table_level_lineage";
+    assert_eq!(of(graph, &[("jobId", id.as_str())]).await["sqlflow"], latest["sqlflow"]);
+    assert_eq!(id_pairs(&of(graph, &[("sqltext", sql)]).await).len(), 4);
+    assert_eq!(id_pairs(&of(graph, &[("sqltext", sql), ("ignoreSelfLineage", "false")]).await).len(), 6);
+    let selected = "/sqlflow/generation/sqlflow/selectedgraph/table_level_lineage";
+    let of_s = of(selected, &[("sessionId", session.as_str().unwrap()), ("table", "t"), ("column", "b")]).await;
+    assert_eq!(id_pairs(&of_s).len(), 2, "nothing reads t.b: {of_s}");
+    let missing = [("sessionId", "none")];
+    assert_eq!(server.form(selected, &[&user[..], &missing].concat()).await.json()["code"], 404);
 }
 
 #[tokio::test(start_paused = true)]
