@@ -250,8 +250,8 @@ impl Error {
     }
 
     /// Returns `true` if the server does not have the operation. The HTTP status says so for a path that does not exist
-    /// (404) or does not take the method (405), and so does a code that cannot be about the data of a request (405, 501).
-    /// Code 404 with HTTP 200 is about the data: a job that does not exist.
+    /// (404) or does not take the method (405), and so does a code that cannot be about the data of a request (405,
+    /// 501). Code 404 with HTTP 200 is about the data: a job that does not exist.
     pub(crate) fn is_missing_operation(&self) -> bool {
         matches!(self.status(), Some(404 | 405 | 501))
             || self.status().is_none() && matches!(self.code(), Some(405 | 501))

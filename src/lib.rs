@@ -61,8 +61,8 @@
 //!   while they are sent, exports are written to disk as they arrive, and a lineage is parsed while it arrives.
 //!   (Responses to calls of [`api`] are read into memory.)
 //! - **A lineage is whole, or an error.** [`Job::lineage`] returns every relationship of the types that the job was
-//!   submitted with. A lineage that its server may cut is a [`job::DrawnLineage`], and which relation types were requested
-//!   is part of every lineage: [`Lineage::coverage`].
+//!   submitted with. A lineage that its server may cut is a [`job::DrawnLineage`], and every lineage knows which
+//!   relation types were requested: [`Lineage::coverage`].
 //! - **Dropping a future is safe.** It cancels no job, invalidates no token, and leaves no partial file behind.
 //! - **Nothing is dropped silently.** A partial success, warnings and unknown fields are all available in the result.
 //! - **TLS is always verified.** No setting turns that off.

@@ -8,8 +8,8 @@ use crate::{Error, ErrorKind, Result};
 /// [`Job::export_lineage_as_json`](super::Job::export_lineage_as_json).
 ///
 /// Servers draw a limited number of relationships, 1,000 by default (`relation_limit` in the configuration of the
-/// server). If there are more, they leave out intermediate record sets, and if there are still more, they send a summary
-/// without any relationship. [`into_whole`](Self::into_whole) turns both into an error, and so does
+/// server). If there are more, they leave out intermediate record sets, and if there are still more, they send a
+/// summary without any relationship. [`into_whole`](Self::into_whole) turns both into an error, and so does
 /// [`Export::lineage`](super::Export::lineage). Match on the variants to use what a reduced lineage has.
 ///
 /// ```no_run
@@ -31,8 +31,8 @@ use crate::{Error, ErrorKind, Result};
 pub enum DrawnLineage {
     /// The lineage has every relationship that was requested.
     Whole(Lineage),
-    /// The lineage lacks intermediate record sets (mode [`ignoreRecordSet`](Mode::IgnoreRecordSet)): values flow directly
-    /// from table to table, and the filters and joins of a statement may be missing.
+    /// The lineage lacks intermediate record sets (mode [`ignoreRecordSet`](Mode::IgnoreRecordSet)): values flow
+    /// directly from table to table, and the filters and joins of a statement may be missing.
     WithoutRecordSets(Lineage),
     /// The lineage is a summary (mode [`summary`](Mode::Summary)): it has counts and the names of tables, and **no**
     /// columns or relationships.

@@ -25,9 +25,9 @@ use crate::{ByteStream, Error, ErrorKind, Result};
 ///
 /// Set options, then read the export [as bytes](Export::bytes), [as a stream](Export::stream) or
 /// [to a file](Export::to_file), or a JSON export [as a lineage](Export::lineage). To await the request itself, or to
-/// `send()` it, returns a [`Lineage`] for the full export as JSON, a [`DrawnLineage`] for the drawn one, and bytes for the
-/// others. The id of the job is always sent. Options that are not set are not sent, so that the defaults of the server
-/// apply.
+/// `send()` it, returns a [`Lineage`] for the full export as JSON, a [`DrawnLineage`] for the drawn one, and bytes for
+/// the others. The id of the job is always sent. Options that are not set are not sent, so that the defaults of the
+/// server apply.
 ///
 /// A lineage that is read knows the relation types that were requested, and those that were not:
 /// [`Lineage::coverage`].
@@ -330,8 +330,8 @@ impl Export<types::ExportLineageAsJsonRequest> {
 
     /// Requests everything that questions about impact need, like [`Submit::for_impact`](super::Submit::for_impact).
     ///
-    /// It sets the [relation types](Self::relation_types) to all [dependencies](RelationType::DEPENDENCIES) and turns off
-    /// every option that simplifies the lineage: [`table_to_table`](Self::table_to_table),
+    /// It sets the [relation types](Self::relation_types) to all [dependencies](RelationType::DEPENDENCIES) and turns
+    /// off every option that simplifies the lineage: [`table_to_table`](Self::table_to_table),
     /// [`simple_output`](Self::simple_output), [`ignore_record_set`](Self::ignore_record_set),
     /// [`ignore_function`](Self::ignore_function) and [`show_link_only`](Self::show_link_only). A later call of one of
     /// these methods changes that setting again. A selection, such as [`table`](Self::table), is kept.
@@ -372,8 +372,8 @@ impl Export<types::ExportFullLineageAsJsonRequest> {
     }
 
     /// Requests everything that questions about impact need, like [`Submit::for_impact`](super::Submit::for_impact):
-    /// sets the [relation types](Self::relation_types) to all [dependencies](RelationType::DEPENDENCIES). This export has
-    /// no options that simplify the lineage.
+    /// sets the [relation types](Self::relation_types) to all [dependencies](RelationType::DEPENDENCIES). This export
+    /// has no options that simplify the lineage.
     pub fn for_impact(self) -> Self {
         self.relation_types(RelationType::DEPENDENCIES)
     }

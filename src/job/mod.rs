@@ -57,8 +57,8 @@
 //! - **Waiting goes on.** A state that cannot be polled is an event and not the end: [`JobState::poll_error`]. A
 //!   [deadline](Wait::deadline) covers the whole wait, and its error carries the id of the job, which still runs.
 //! - **Many watches share one request**, however many there are: [`Watch`].
-//! - **A lineage is whole, or an error.** Servers draw a limited number of relationships and send a summary if there are
-//!   more. [`Job::lineage`] never returns one, and [`DrawnLineage`] says what it is.
+//! - **A lineage is whole, or an error.** Servers draw a limited number of relationships and send a summary if there
+//!   are more. [`Job::lineage`] never returns one, and [`DrawnLineage`] says what it is.
 //! - **A file is complete or does not exist.** A download that stalls or breaks off is retried: [`Export::to_file`].
 //! - **A batch survives its process**: [`Batch`].
 //!
@@ -224,13 +224,13 @@ impl Job {
 
     /// Reads the whole lineage: every relationship, or an error.
     ///
-    /// This is the [full export](Job::export_full_lineage_as_json). Where a server does not have that operation, it is the
-    /// [drawn one](Job::export_lineage_as_json), unless the server cuts that to a summary, or leaves out record sets.
+    /// This is the [full export](Job::export_full_lineage_as_json). Where a server does not have that operation, it is
+    /// the [drawn one](Job::export_lineage_as_json), unless the server cuts that to a summary, or leaves out record sets.
     ///
     /// The relation types are those that the job was submitted with: as this client submitted it, or else as the server
-    /// [describes](JobInfo::show_relation_type) it, or else the default of the server, which is values that flow (`fdd`).
-    /// A handle that was made of an id alone requests the description first. [`Lineage::coverage`] tells which types the
-    /// lineage can hold, and [`Submit::for_impact`] requests all that questions about impact need.
+    /// [describes](JobInfo::show_relation_type) it, or else the default of the server, which is values that flow
+    /// (`fdd`). A handle that was made of an id alone requests the description first. [`Lineage::coverage`] tells which
+    /// types the lineage can hold, and [`Submit::for_impact`] requests all that questions about impact need.
     ///
     /// The response is parsed while it arrives and is never completely in memory. Parsing runs on the thread pool of
     /// the runtime for blocking work.
@@ -245,8 +245,8 @@ impl Job {
     /// ```
     ///
     /// # Errors
-    /// [`IncompleteLineage`](ErrorKind::IncompleteLineage) if the server returns less than all relationships; the message
-    /// says what to do. Otherwise the errors of [`info`](Job::info) and of [`Export::lineage`].
+    /// [`IncompleteLineage`](ErrorKind::IncompleteLineage) if the server returns less than all relationships; the
+    /// message says what to do. Otherwise the errors of [`info`](Job::info) and of [`Export::lineage`].
     pub async fn lineage(&self) -> Result<Lineage> {
         let relation_types = self.submitted_types().await?;
         let full = self.export_full_lineage_as_json().relation_type_list(relation_types.clone());

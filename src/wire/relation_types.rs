@@ -5,8 +5,8 @@ use sqlflow_lineage::RelationType;
 /// The relation types that servers return unless a request names others.
 const DEFAULT: &str = "fdd";
 
-/// Returns the relation types that a request asks for with this list, which is separated by commas. Without one, or with
-/// an empty one, it asks for the default of servers.
+/// Returns the relation types that a request asks for with this list, which is separated by commas. Without one, or
+/// with an empty one, it asks for the default of servers.
 pub(crate) fn relation_types(list: Option<&str>) -> Vec<RelationType> {
     let list = list.filter(|list| !list.trim().is_empty()).unwrap_or(DEFAULT);
     let names = list.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty());

@@ -346,9 +346,9 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Sets the maximum number of relationships up to which lineage is drawn. Beyond it, exports of the drawn lineage leave
-    /// out record sets (mode `ignoreRecordSet`). If there are still too many relationships, they respond in `summary`
-    /// mode, with counts and tables but neither columns nor relationships nor graph.
+    /// Sets the maximum number of relationships up to which lineage is drawn. Beyond it, exports of the drawn lineage
+    /// leave out record sets (mode `ignoreRecordSet`). If there are still too many relationships, they respond in
+    /// `summary` mode, with counts and tables but neither columns nor relationships nor graph.
     ///
     /// There is no limit by default. Real servers call this setting `relation_limit`; their default is 1000.
     #[must_use]
