@@ -217,7 +217,6 @@ async fn table_level_operations_return_lineage_that_runs_through_processes() {
 }
 
 #[tokio::test]
-#[ignore = "sqlflow-lineage does not follow relationships through processes yet"]
 async fn flows_between_objects_are_found_at_table_level() {
     let (sqlflow, _emulator) = sqlflow().await;
     for lineage in table_level_lineages(&sqlflow, INSERT).await {
