@@ -19,7 +19,7 @@ use serde_json::Value;
 use sqlflow_lineage::Lineage;
 
 use self::allocations::{CountingAllocator, measured};
-use self::generator::{LARGE, Layout};
+use self::generator::{Export, LARGE, Layout};
 use self::peers::{count_upstream, lineage, parsed};
 
 #[global_allocator]
@@ -31,7 +31,7 @@ const SIZE_RATIO: usize = 10;
 fn main() {
     let relationships = setting("SQLFLOW_BENCH_RELATIONSHIPS").unwrap_or(LARGE);
     let rounds = setting("SQLFLOW_BENCH_ROUNDS").unwrap_or(7).max(1);
-    let (body, stats) = generator::document(Layout::Tree, relationships);
+    let (body, stats) = generator::document(Layout::Tree, Export::Full, relationships);
     if let Ok(reader) = std::env::var(READER_VARIABLE) {
         println!("{}", time_reading(&reader, &body).as_nanos());
         return;
@@ -59,7 +59,7 @@ fn main() {
 
     memory(&body);
 
-    let (small_body, small_stats) = generator::document(Layout::Tree, (relationships / SIZE_RATIO).max(1));
+    let (small_body, small_stats) = generator::document(Layout::Tree, Export::Full, (relationships / SIZE_RATIO).max(1));
     let small = questions(&small_body, &small_stats.deep_column, rounds);
     let large = questions(&body, &stats.deep_column, rounds);
     println!();

@@ -32,6 +32,26 @@ pub(super) enum RequestedTypes {
     Merged(Vec<(RelationType, Coverage)>),
 }
 
+impl RequestedTypes {
+    /// Returns the number of bytes of memory that the types take.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let word = |kind: &RelationType| match kind {
+            RelationType::Other(word) => word.capacity(),
+            _ => 0,
+        };
+        match self {
+            Self::Unknown => 0,
+            Self::Known(types) => {
+                types.capacity() * size_of::<RelationType>() + types.iter().map(word).sum::<usize>()
+            }
+            Self::Merged(parts) => {
+                parts.capacity() * size_of::<(RelationType, Coverage)>()
+                    + parts.iter().map(|(kind, _)| word(kind)).sum::<usize>()
+            }
+        }
+    }
+}
+
 impl Lineage {
     /// Returns whether this lineage can hold relationships of a type, so that *there are none* and *they were not
     /// requested* can be distinguished.

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::model::ArenaFull;
+use super::model::{ArenaFull, growth};
 
 /// A text in one [`Texts`]; the default symbol stands for a field that was absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,7 +76,13 @@ impl Texts {
         }
         let end = u32::try_from(buffer.len() + text.len()).map_err(|_| ArenaFull("text"))?;
         let symbol = u32::try_from(ends.len()).map_err(|_| ArenaFull("texts"))?;
+        if buffer.capacity() - buffer.len() < text.len() {
+            buffer.reserve_exact(text.len() + growth(buffer.len()));
+        }
         buffer.push_str(text);
+        if ends.len() == ends.capacity() {
+            ends.reserve_exact(growth(ends.len()));
+        }
         ends.push(end);
         table.insert_unique(hash, symbol, |&n| hasher.hash_one(text_at(buffer, ends, n)));
         Ok(Symbol(symbol))

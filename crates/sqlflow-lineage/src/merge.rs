@@ -7,7 +7,7 @@ mod reorder;
 mod tests;
 
 use std::borrow::Borrow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use self::ids::{ReferenceKind, keep_first, largest_id};
@@ -155,6 +155,8 @@ struct Merger {
     unresolved_ids: HashSet<Symbol>,
     /// The largest number among the ids so far.
     largest_id: u64,
+    /// The paths of the fields that were not understood, and the number of their occurrences.
+    unknown: BTreeMap<Box<str>, u64>,
 }
 
 const OBJECTS: usize = 0;
@@ -602,7 +604,7 @@ impl Merger {
             warnings.push_str(more);
         }
         for (path, count) in &source.unknown {
-            let total = model.unknown.entry(path.clone()).or_default();
+            let total = self.unknown.entry(path.clone()).or_default();
             *total = total.saturating_add(*count);
         }
         Ok(())
@@ -641,6 +643,7 @@ impl Merger {
         model.coordinates = mover.to;
         model.object_extras.settle_first();
         model.column_extras.settle_first();
+        model.unknown = self.unknown.into_iter().collect();
         model.settle();
         Ok(self.model)
     }

@@ -7,9 +7,7 @@ mod arena;
 mod extras;
 mod flags;
 
-use std::collections::BTreeMap;
-
-pub(super) use self::arena::{ArenaFull, NONE, Span, index_of_next, indices, push};
+pub(super) use self::arena::{ArenaFull, NONE, Span, growth, index_of_next, indices, push};
 pub(super) use self::extras::Extras;
 pub(super) use self::flags::{Flag, Flags};
 use super::coverage::RequestedTypes;
@@ -254,14 +252,14 @@ pub(super) struct Model {
     pub(super) graph: Option<String>,
     pub(super) job: Option<String>,
     pub(super) trailing: Option<String>,
-    pub(super) unknown: BTreeMap<String, u64>,
+    /// The paths of the fields that were not understood, in order, and the number of their occurrences.
+    pub(super) unknown: Vec<(Box<str>, u64)>,
 }
 
 impl Model {
     /// Sorts the side tables and releases the memory that growing arenas reserved and did not use.
     pub(super) fn settle(&mut self) {
         self.texts.shrink();
-        self.coordinates.shrink_to_fit();
         self.scopes.shrink_to_fit();
         self.objects.shrink_to_fit();
         self.object_extras.settle();
@@ -276,9 +274,15 @@ impl Model {
         self.endpoint_extras.settle();
         self.transforms.shrink_to_fit();
         self.diagnostics.shrink_to_fit();
+        self.unknown.shrink_to_fit();
+        if let Some(summary) = &mut self.summary {
+            summary.busiest.shrink_to_fit();
+        }
         for text in [&mut self.warnings, &mut self.graph, &mut self.job, &mut self.trailing].into_iter().flatten() {
             text.shrink_to_fit();
         }
+        // The largest arena comes last, because both copies of it may exist for a moment.
+        self.coordinates.shrink_to_fit();
     }
 
     /// Returns the indices of the columns of an object.
@@ -331,6 +335,14 @@ impl Model {
             + text(&self.graph)
             + text(&self.job)
             + text(&self.trailing)
+            + arena(&self.unknown)
+            + self.unknown.iter().map(|(path, _)| path.len()).sum::<usize>()
+            + self.summary.as_ref().map_or(0, |summary| arena(&summary.busiest))
+            + match &self.mode {
+                Some(Mode::Other(word)) => word.capacity(),
+                _ => 0,
+            }
+            + self.requested.heap_bytes()
     }
 }
 

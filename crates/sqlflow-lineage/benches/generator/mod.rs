@@ -1,8 +1,8 @@
 //! Generated lineage documents of any size, like those of a job over a data warehouse. The document is always the same
 //! for the same number of relationships.
 //!
-//! All proportions were counted in real documents: two thirds of the bytes are coordinates, hash codes repeat within a
-//! script, and relationships come in the usual mix. The warehouse consists of schemas that are independent of each
+//! All proportions were counted in real documents: two thirds of the bytes of a full document are coordinates, two fifths
+//! of a drawn one are the picture, hash codes repeat within a script, and relationships come in the usual mix. The warehouse consists of schemas that are independent of each
 //! other and have the same number of statements, so the number of columns upstream of a column does not depend on the
 //! size of the document.
 
@@ -22,31 +22,45 @@ pub(crate) enum Layout {
     Flat,
 }
 
+/// The two exports of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Export {
+    /// All relationships, and nothing else.
+    Full,
+    /// The lineage with a summary of it, and with a `graph` section that says where a picture of it shows each column and
+    /// each edge. The section is two fifths of the text. Endpoints have only a start and an end, and hash codes are `0`.
+    Drawn,
+}
+
 /// Facts about a generated document.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DocumentStats {
     pub(crate) bytes: u64,
     pub(crate) coordinate_bytes: u64,
+    /// The bytes of the `graph` section.
+    pub(crate) graph_bytes: u64,
     /// The id of a column at the end of a chain of views. It is the same in documents of every size.
     pub(crate) deep_column: String,
 }
 
 /// Generates a document in memory.
-pub(crate) fn document(layout: Layout, relationships: usize) -> (Vec<u8>, DocumentStats) {
+pub(crate) fn document(layout: Layout, export: Export, relationships: usize) -> (Vec<u8>, DocumentStats) {
     let mut body = Vec::new();
-    let stats = write(layout, relationships, &mut body).expect("a vector takes every byte");
+    let stats = write(layout, export, relationships, &mut body).expect("a vector takes every byte");
     body.shrink_to_fit();
     (body, stats)
 }
 
 /// Writes a document with this number of relationships.
-pub(crate) fn write(layout: Layout, relationships: usize, out: impl Write) -> io::Result<DocumentStats> {
+pub(crate) fn write(
+    layout: Layout,
+    export: Export,
+    relationships: usize,
+    out: impl Write,
+) -> io::Result<DocumentStats> {
     let warehouse = Warehouse::new(relationships);
-    let mut writer = DocumentWriter { out, rng: Rng::with_seed(2), stats: DocumentStats::default() };
-    match layout {
-        Layout::Tree => writer.tree(&warehouse)?,
-        Layout::Flat => writer.flat(&warehouse)?,
-    }
+    let mut writer = DocumentWriter { out, export, rng: Rng::with_seed(2), stats: DocumentStats::default() };
+    writer.document(&warehouse, layout)?;
     writer.out.flush()?;
     writer.stats.deep_column = warehouse.deep_column.to_string();
     Ok(writer.stats)
@@ -365,16 +379,65 @@ impl Planner<'_> {
     }
 }
 
+/// Returns the source, the target and the relationship of each edge, with the objects of all schemas numbered together.
+fn edges(warehouse: &Warehouse, firsts: &[usize]) -> Vec<(ColumnIndex, ColumnIndex, u32)> {
+    let all = warehouse.schemas.iter().zip(firsts).flat_map(|(schema, first)| {
+        schema.relationships.iter().map(move |relationship| (first, relationship))
+    });
+    (warehouse.next_id..)
+        .zip(all)
+        .flat_map(|(id, (first, relationship))| {
+            let node = move |(object, column): ColumnIndex| (first + object, column);
+            let (target, sources) = match relationship {
+                Relationship::Value { target, sources, .. } | Relationship::Records { target, sources, .. } => {
+                    (*target, sources.as_slice())
+                }
+                Relationship::ForeignKey { target, source, .. } => (*target, std::slice::from_ref(source)),
+                Relationship::Call { .. } => ((0, 0), [].as_slice()),
+            };
+            sources.iter().map(move |&source| (node(source), node(target), id))
+        })
+        .collect()
+}
+
 struct DocumentWriter<W> {
     out: W,
+    export: Export,
     rng: Rng,
     stats: DocumentStats,
 }
 
 impl<W: Write> DocumentWriter<W> {
+    /// Writes the envelope and what it holds: the model in `data`, or in `data.sqlflow` next to its picture. Flat
+    /// documents have the model in `data.sqlflow` in either case.
+    fn document(&mut self, warehouse: &Warehouse, layout: Layout) -> io::Result<()> {
+        self.text(r#"{"code":200,"data":"#)?;
+        match (layout, self.export) {
+            (Layout::Tree, Export::Full) => self.tree(warehouse)?,
+            (Layout::Flat, Export::Full) => {
+                self.text(r#"{"mode":"global","sqlflow":"#)?;
+                self.flat(warehouse)?;
+                self.text("}")?;
+            }
+            (_, Export::Drawn) => {
+                self.text(r#"{"mode":"global","summary":"#)?;
+                self.summary(warehouse)?;
+                self.text(r#","sqlflow":"#)?;
+                match layout {
+                    Layout::Tree => self.tree(warehouse)?,
+                    Layout::Flat => self.flat(warehouse)?,
+                }
+                self.text(r#","graph":"#)?;
+                self.graph(warehouse)?;
+                self.text("}")?;
+            }
+        }
+        self.text(r#","sessionId":"8bb7a38e9f0d4d0f","jobId":"d1f5"}"#)
+    }
+
     fn tree(&mut self, warehouse: &Warehouse) -> io::Result<()> {
         self.text(concat!(
-            r#"{"code":200,"data":{"dbvendor":"dbvoracle","dbobjs":{"createdBy":"sqlflow v1.0.0","servers":[{"#,
+            r#"{"dbvendor":"dbvoracle","dbobjs":{"createdBy":"sqlflow v1.0.0","servers":[{"#,
             r#""name":"DEFAULT_SERVER","dbVendor":"dbvoracle","supportsCatalogs":true,"supportsSchemas":true,"#,
             r#""databases":[{"name":"DWH","schemas":["#
         ))?;
@@ -384,11 +447,11 @@ impl<W: Write> DocumentWriter<W> {
         self.text(r#"],"processes":["#)?;
         let processes = warehouse.schemas.iter().flat_map(|schema| schema.processes.iter().map(move |p| (schema, p)));
         self.list(processes, |writer, (schema, process)| writer.process(schema, process, process.kind))?;
-        self.text(r#"]},"sessionId":"8bb7a38e9f0d4d0f","jobId":"d1f5"}"#)
+        self.text("]}")
     }
 
     fn flat(&mut self, warehouse: &Warehouse) -> io::Result<()> {
-        self.text(r#"{"code":200,"data":{"mode":"global","sqlflow":{"dbvendor":"dbvoracle","dbobjs":["#)?;
+        self.text(r#"{"dbvendor":"dbvoracle","dbobjs":["#)?;
         let objects = warehouse.schemas.iter().flat_map(|schema| schema.objects.iter().map(move |o| (schema, o)));
         self.list(objects, |writer, (schema, object)| writer.object(schema, object, Layout::Flat))?;
         for schema in &warehouse.schemas {
@@ -403,7 +466,102 @@ impl<W: Write> DocumentWriter<W> {
         }
         self.text(r#"],"relationships":["#)?;
         self.relationships(warehouse)?;
-        self.text("]}}}")
+        self.text("]}")
+    }
+
+    fn summary(&mut self, warehouse: &Warehouse) -> io::Result<()> {
+        let objects = || warehouse.schemas.iter().flat_map(|schema| &schema.objects);
+        let count = |kind| objects().filter(|object| object.kind == kind).count();
+        let (tables, views) = (count(ObjectKind::Table), count(ObjectKind::View));
+        let columns: usize = objects().map(|object| object.columns.len()).sum();
+        let processes: usize = warehouse.schemas.iter().map(|schema| schema.processes.len()).sum();
+        let relationships: usize = warehouse.schemas.iter().map(|schema| schema.relationships.len()).sum();
+        self.text(&format!(
+            concat!(
+                r#"{{"schema":{},"database":1,"table":{},"view":{},"column":{},"process":{},"relationship":{},"#,
+                r#""mostRelationTables":[{{"table":"{}","schema":"{}"}}]}}"#
+            ),
+            warehouse.schemas.len(),
+            tables,
+            views,
+            columns,
+            processes,
+            relationships,
+            objects().next().map_or("", |object| &object.name),
+            warehouse.schemas.first().map_or("", |schema| &schema.name),
+        ))
+    }
+
+    /// Writes the picture: a box for each object with a line for each column, and an edge for each pair of columns.
+    fn graph(&mut self, warehouse: &Warehouse) -> io::Result<()> {
+        let before = self.stats.bytes;
+        let firsts: Vec<usize> = warehouse
+            .schemas
+            .iter()
+            .scan(0, |first, schema| {
+                let this = *first;
+                *first += schema.objects.len();
+                Some(this)
+            })
+            .collect();
+        let objects = || {
+            let schemas = firsts.iter().zip(&warehouse.schemas);
+            schemas.flat_map(|(&first, schema)| (first..).zip(&schema.objects))
+        };
+        self.text(r#"{"elements":{"tables":["#)?;
+        self.list(objects(), |writer, (node, object)| writer.drawn_table(node, object))?;
+        self.text(r#"],"edges":["#)?;
+        let edges: Vec<(ColumnIndex, ColumnIndex, u32)> = edges(warehouse, &firsts);
+        self.list((0..).zip(&edges), |writer, (edge, ((source, from), (target, to), _)): (usize, _)| {
+            writer.text(&format!(
+                r#"{{"id":"e{edge}","sourceId":"n{source}::n{from}","targetId":"n{target}::n{to}"}}"#
+            ))
+        })?;
+        self.text(r#"]},"tooltip":{},"relationshipIdMap":{"#)?;
+        self.list((0..).zip(&edges), |writer, (edge, (_, _, id)): (usize, _)| {
+            writer.text(&format!(r#""e{edge}":["{id}","fdd"]"#))
+        })?;
+        self.text(r#"},"listIdMap":{"#)?;
+        self.list(objects(), |writer, (node, object)| {
+            writer.text(&format!(r#""n{node}":["{}"]"#, object.id))?;
+            for (at, column) in object.columns.iter().enumerate() {
+                writer.text(&format!(r#","n{node}::n{at}":["{}"]"#, column.id))?;
+            }
+            Ok(())
+        })?;
+        self.text("}}")?;
+        self.stats.graph_bytes = self.stats.bytes - before;
+        Ok(())
+    }
+
+    fn drawn_table(&mut self, node: usize, object: &Object) -> io::Result<()> {
+        let (x, y) = (self.rng.u16(..), self.rng.u16(..));
+        self.text(r#"{"columns":["#)?;
+        self.list(object.columns.iter().enumerate(), |writer, (at, column)| {
+            // Every second number is a float, as it comes from the width of letters.
+            let (width, fraction) = (column.name.len() * 7, writer.rng.u32(..1_000_000));
+            let line = i32::from(y) + 22 + 16 * i32::try_from(at).unwrap_or(0);
+            writer.text(&format!(r#"{{"height":16,"id":"n{node}::n{at}","label":{{"content":"{}","#, column.name))?;
+            writer.text(&format!(
+                concat!(
+                    r#""fontFamily":"Segoe UI Symbol","fontSize":"12","height":13.96875,"width":{}.{:06},"x":0,"y":0}},"#,
+                    r#""width":160,"x":{},"y":-{}.000149}}"#
+                ),
+                width,
+                fraction,
+                u32::from(x) + 1,
+                line
+            ))
+        })?;
+        let (name, height) = (&object.name, 26 + 16 * object.columns.len());
+        self.text(&format!(r#"],"height":{height}.96875,"id":"n{node}","label":{{"content":"{name}","#))?;
+        self.text(&format!(
+            concat!(
+                r#""fontFamily":"Segoe UI Symbol","fontSize":"12","height":17.96875,"width":162,"x":0,"y":0}},"#,
+                r#""width":162,"x":{},"y":-{}.9689}}"#
+            ),
+            x, y
+        ))
     }
 
     fn schema(&mut self, schema: &Schema) -> io::Result<()> {
@@ -533,7 +691,10 @@ impl<W: Write> DocumentWriter<W> {
         self.text(&format!(
             r#"{{"id":"{id}","column":"{name}","parentId":"{parent_id}","parentName":"{parent_name}","coordinates":"#
         ))?;
-        let count = [0, 2, 2, 2, 2, 2, 4, 4, 10, 12, 18][self.rng.usize(..11)];
+        let count = match self.export {
+            Export::Full => [0, 2, 2, 2, 2, 2, 4, 4, 10, 12, 18][self.rng.usize(..11)],
+            Export::Drawn => 2,
+        };
         self.coordinates(schema, script, count)?;
         if let Some(clause) = clause {
             self.text(&format!(r#","clauseType":"{clause}""#))?;
@@ -552,7 +713,10 @@ impl<W: Write> DocumentWriter<W> {
     fn coordinates(&mut self, schema: &Schema, script: usize, count: usize) -> io::Result<()> {
         let before = self.stats.bytes;
         self.text("[")?;
-        let hash = &schema.scripts[script];
+        let hash = match self.export {
+            Export::Full => &schema.scripts[script],
+            Export::Drawn => "0",
+        };
         let mut start = (0, 0);
         self.list(0..count, |writer, at| {
             if at % 2 == 0 {

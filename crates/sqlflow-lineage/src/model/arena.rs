@@ -8,10 +8,23 @@ pub(crate) struct ArenaFull(pub(crate) &'static str);
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// Adds an item to an arena and returns its index.
+#[inline]
 pub(crate) fn push<T>(arena: &mut Vec<T>, item: T, what: &'static str) -> Result<u32, ArenaFull> {
     let at = index_of_next(arena, what)?;
+    if arena.len() == arena.capacity() {
+        arena.reserve_exact(growth(arena.len()));
+    }
     arena.push(item);
     Ok(at)
+}
+
+/// Returns the number of items for which an arena of `len` items reserves memory when it is full.
+///
+/// It is a quarter and not the whole, as in a `Vec`: an arena that has just grown is then hardly larger than it must be,
+/// which keeps the peak of reading low. Large blocks of memory are moved without copying them.
+#[cold]
+pub(crate) fn growth(len: usize) -> usize {
+    (len / 4).max(64)
 }
 
 /// Returns the index that the next item of an arena will have. It is never [`NONE`].

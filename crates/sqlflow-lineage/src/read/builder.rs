@@ -1,6 +1,6 @@
 //! The model under construction, which every part of the reader writes into.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use serde::de;
@@ -70,6 +70,8 @@ pub(super) struct Builder {
     /// `true` if the graph section is kept.
     pub(super) keeps_graph: bool,
     fault: Option<LimitExceeded>,
+    /// The paths of the fields that were not understood, and the number of their occurrences.
+    unknown: BTreeMap<String, u64>,
     processes: HashMap<Symbol, u32>,
     scopes: HashMap<(u32, ScopeKind, Symbol), u32>,
 }
@@ -89,7 +91,7 @@ impl Builder {
     /// Counts a field or value that was not understood.
     pub(super) fn note(&mut self, path: &JsonPath<'_>) {
         let mut path = path.to_string();
-        let unknown = &mut self.model.unknown;
+        let unknown = &mut self.unknown;
         if unknown.len() >= MAX_UNKNOWN_PATHS && !unknown.contains_key(&path) {
             OTHER_PATHS.clone_into(&mut path);
         }
@@ -198,6 +200,11 @@ impl Builder {
             // Only failures have been seen with a message; together with data it may say no more than "success".
             self.note(&JsonPath::ROOT.then("message"));
         }
+        let unknown = std::mem::take(&mut self.unknown);
+        self.model.unknown = unknown.into_iter().map(|(path, count)| (path.into_boxed_str(), count)).collect();
+        // Their memory is free before the model is trimmed, which needs some for a moment.
+        self.processes = HashMap::new();
+        self.scopes = HashMap::new();
         self.model.settle();
         Ok(Lineage::from_model(self.model))
     }

@@ -1,6 +1,6 @@
 //! The content of a lineage: its records, and what the document says about itself.
 
-use crate::Lineage;
+use crate::{Lineage, LineageInner};
 use crate::kinds::Mode;
 use crate::model::{ScopeKind, indices};
 
@@ -243,13 +243,14 @@ impl Lineage {
     /// ```
     #[must_use]
     pub fn unknown_fields(&self) -> impl ExactSizeIterator<Item = (&str, u64)> + Clone {
-        self.inner.model.unknown.iter().map(|(path, count)| (path.as_str(), *count))
+        self.inner.model.unknown.iter().map(|(path, count)| (&**path, *count))
     }
 
-    /// Returns the number of bytes of memory that the model takes, without the indexes that questions build. It is within
-    /// a few percent of what the allocator counts.
+    /// Returns the number of bytes of memory that the lineage takes, without the indexes that questions build. It is the
+    /// number that the allocator was asked for, give or take a few percent. Clones share the memory.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.inner.model.heap_bytes()
+        // The counters of an `Arc` come before its value.
+        2 * size_of::<usize>() + size_of::<LineageInner>() + self.inner.model.heap_bytes()
     }
 }
