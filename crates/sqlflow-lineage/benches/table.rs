@@ -59,7 +59,8 @@ fn main() {
 
     memory(&body);
 
-    let (small_body, small_stats) = generator::document(Layout::Tree, Export::Full, (relationships / SIZE_RATIO).max(1));
+    let (small_body, small_stats) =
+        generator::document(Layout::Tree, Export::Full, (relationships / SIZE_RATIO).max(1));
     let small = questions(&small_body, &small_stats.deep_column, rounds);
     let large = questions(&body, &stats.deep_column, rounds);
     println!();

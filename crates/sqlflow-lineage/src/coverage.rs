@@ -41,9 +41,7 @@ impl RequestedTypes {
         };
         match self {
             Self::Unknown => 0,
-            Self::Known(types) => {
-                types.capacity() * size_of::<RelationType>() + types.iter().map(word).sum::<usize>()
-            }
+            Self::Known(types) => types.capacity() * size_of::<RelationType>() + types.iter().map(word).sum::<usize>(),
             Self::Merged(parts) => {
                 parts.capacity() * size_of::<(RelationType, Coverage)>()
                     + parts.iter().map(|(kind, _)| word(kind)).sum::<usize>()

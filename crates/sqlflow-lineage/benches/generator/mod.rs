@@ -381,9 +381,11 @@ impl Planner<'_> {
 
 /// Returns the source, the target and the relationship of each edge, with the objects of all schemas numbered together.
 fn edges(warehouse: &Warehouse, firsts: &[usize]) -> Vec<(ColumnIndex, ColumnIndex, u32)> {
-    let all = warehouse.schemas.iter().zip(firsts).flat_map(|(schema, first)| {
-        schema.relationships.iter().map(move |relationship| (first, relationship))
-    });
+    let all = warehouse
+        .schemas
+        .iter()
+        .zip(firsts)
+        .flat_map(|(schema, first)| schema.relationships.iter().map(move |relationship| (first, relationship)));
     (warehouse.next_id..)
         .zip(all)
         .flat_map(|(id, (first, relationship))| {
@@ -513,9 +515,7 @@ impl<W: Write> DocumentWriter<W> {
         self.text(r#"],"edges":["#)?;
         let edges: Vec<(ColumnIndex, ColumnIndex, u32)> = edges(warehouse, &firsts);
         self.list((0..).zip(&edges), |writer, (edge, ((source, from), (target, to), _)): (usize, _)| {
-            writer.text(&format!(
-                r#"{{"id":"e{edge}","sourceId":"n{source}::n{from}","targetId":"n{target}::n{to}"}}"#
-            ))
+            writer.text(&format!(r#"{{"id":"e{edge}","sourceId":"n{source}::n{from}","targetId":"n{target}::n{to}"}}"#))
         })?;
         self.text(r#"]},"tooltip":{},"relationshipIdMap":{"#)?;
         self.list((0..).zip(&edges), |writer, (edge, (_, _, id)): (usize, _)| {

@@ -1,8 +1,8 @@
 //! The content of a lineage: its records, and what the document says about itself.
 
-use crate::{Lineage, LineageInner};
 use crate::kinds::Mode;
 use crate::model::{ScopeKind, indices};
+use crate::{Lineage, LineageInner};
 
 use super::column::Column;
 use super::diagnostic::Diagnostic;
