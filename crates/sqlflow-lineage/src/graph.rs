@@ -23,6 +23,7 @@ mod trace;
 mod vertex;
 pub(super) mod walk;
 
+pub(super) use self::flows::FlowWays;
 pub use self::flows::{ColumnFlow, ObjectFlow};
 pub(super) use self::ids::{Ids, Node};
 pub use self::impact::Impact;

@@ -132,7 +132,7 @@ pub use self::view::{
     Relationship, Server, Summary, Transform,
 };
 
-use self::graph::{Ids, Index, NamedEndpoints};
+use self::graph::{FlowWays, Ids, Index, NamedEndpoints};
 use self::model::Model;
 use self::names::{NameIndex, RepeatedIds};
 
@@ -172,6 +172,7 @@ struct LineageInner {
     ids: OnceLock<Ids>,
     named_endpoints: OnceLock<NamedEndpoints>,
     index: OnceLock<Index>,
+    flow_ways: OnceLock<FlowWays>,
     names: OnceLock<NameIndex>,
     temporary_tables: OnceLock<Option<Arc<HashSet<u32>>>>,
     repeated_ids: OnceLock<RepeatedIds>,
@@ -213,6 +214,7 @@ impl Lineage {
                 ids: OnceLock::new(),
                 named_endpoints: OnceLock::new(),
                 index: OnceLock::new(),
+                flow_ways: OnceLock::new(),
                 names: OnceLock::new(),
                 temporary_tables: OnceLock::new(),
                 repeated_ids: OnceLock::new(),

@@ -132,6 +132,54 @@ fn a_second_document_in_one_file_is_an_error_that_says_where_it_begins() {
 }
 
 #[test]
+fn a_second_document_is_found_behind_the_marks_and_the_logs_of_tools() {
+    let json_log: String = (0..100).map(|at| format!("{{\"level\": \"info\", \"at\": {at}}}\n")).collect();
+    for (layout, document) in LAYOUTS.into_iter().zip(model().documents()) {
+        for (between, second) in [
+            ("\u{feff}", document.as_str()),
+            ("\r\n\u{feff}", &document),
+            ("\n\u{1e}", &document),
+            ("\0", &document),
+            (";", &document),
+            ("\n[\n", &document),
+            ("\nError log: a.sql was skipped\n\u{feff}", &document),
+            (&format!("\nlog\n{json_log}"), &document),
+            ("\nlog\n", document.strip_suffix('}').unwrap()),
+        ] {
+            let error = read(format!("{document}{between}{second}").as_bytes()).map(|_| between).unwrap_err();
+            assert_eq!(error.kind(), ReadErrorKind::SeveralDocuments, "{layout}, {between:?}");
+        }
+        let mut with_latin_1 = format!("{document}\nlog of b").into_bytes();
+        with_latin_1.extend([0xfc, b'\n']);
+        with_latin_1.extend(document.bytes());
+        assert_eq!(read(&with_latin_1).unwrap_err().kind(), ReadErrorKind::SeveralDocuments, "{layout}");
+        let appended: Vec<u8> = [&document, &document].into_iter().flat_map(|one| gzip(one.as_bytes())).collect();
+        assert_eq!(read(&appended).unwrap_err().kind(), ReadErrorKind::SeveralDocuments, "{layout}");
+    }
+}
+
+#[test]
+fn a_log_of_json_is_no_second_document_whatever_its_fields() {
+    for (layout, document) in LAYOUTS.into_iter().zip(model().documents()) {
+        let log =
+            "started\n{\"mode\": \"batch\", \"error\": \"x\"}\n{\"summary\": 3, \"processes\": 4}\n{\"graph\": {}}";
+        let lineage = read(format!("{document}\n{log}").as_bytes()).unwrap();
+        assert_eq!(lineage.trailing_text(), Some(log), "{layout}");
+    }
+}
+
+#[test]
+fn looking_for_a_second_document_takes_no_quadratic_time() {
+    let document = &model().documents()[0];
+    for line in ["{\n", "{\"a\": [1,\n", "{\"a\": 1}\n", "[\n", "\n", "{\"a\":\n"] {
+        let log = line.repeat(300_000 / line.len());
+        let started = std::time::Instant::now();
+        read(format!("{document}\nlog\n{log}").as_bytes()).unwrap();
+        assert!(started.elapsed().as_secs() < 20, "{line:?}: {:?}", started.elapsed());
+    }
+}
+
+#[test]
 fn an_error_log_after_the_document_is_kept() {
     for (layout, document) in LAYOUTS.into_iter().zip(model().documents()) {
         for log in ["Error log: a.sql was skipped {line 3}", "Error log:\n{not: json}\n{\"id\": 7}", "}", "[1]"] {

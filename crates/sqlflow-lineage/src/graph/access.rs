@@ -81,8 +81,10 @@ impl<'a> Column<'a> {
         let rules = dependency_rules(inner, Direction::Downstream);
         let mut seen = HashSet::new();
         let mut lost = Vec::new();
-        let mut objects: Vec<Object<'a>> = rules
-            .reach_and_lose([Node::Column(self.at)], None, false, |relationship, end| lost.push((relationship, end)))
+        let lose = |relationship, end| lost.push((relationship, end));
+        let (reached, walked_over) = rules.reach_and_lose([Node::Column(self.at)], None, false, lose);
+        lost.extend(rules.ambiguous_at(&walked_over));
+        let mut objects: Vec<Object<'a>> = reached
             .into_iter()
             .filter_map(|node| rules.object_of(node))
             .map(|at| Object::new(inner, at))

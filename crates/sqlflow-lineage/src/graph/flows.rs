@@ -3,9 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use super::super::Lineage;
+use super::super::intern::Symbol;
 use super::super::kinds::EffectType;
+use super::super::model::indices;
 use super::super::view::{Column, Object, Process};
+use super::super::{Lineage, LineageInner};
 use super::walk::{ForeignKeys, HopAttributes, StopAt, WalkRules, nodes_of_object};
 use super::{Direction, Node};
 
@@ -55,13 +57,11 @@ impl<'a> ColumnFlow<'a> {
     }
 
     /// Returns an attribute of all ways from the source to the target, sorted and each value once.
-    fn each_way<T: Ord>(&self, attribute: impl Fn(HopAttributes) -> Option<T>) -> Vec<T> {
-        let mut rules = WalkRules::new(self.source.inner, Direction::Upstream);
-        rules.foreign_keys = if self.is_foreign_key { ForeignKeys::Followed } else { ForeignKeys::Skipped };
-        rules.detailed = true;
-        let hops = rules.hops(Node::Column(self.target.at)).into_iter();
-        let ways = hops.filter(|hop| hop.to == Node::Column(self.source.at));
-        let mut found: Vec<T> = ways.filter_map(|hop| attribute(hop.attributes)).collect();
+    fn each_way<T: Ord>(&self, attribute: impl Fn(&FlowWay) -> Option<T>) -> Vec<T> {
+        let inner = self.source.inner;
+        let ways = inner.flow_ways.get_or_init(|| FlowWays::new(inner)).between(self.source.at, self.target.at);
+        let ways = ways.iter().filter(|way| self.is_foreign_key || !way.foreign_key);
+        let mut found: Vec<T> = ways.filter_map(attribute).collect();
         found.sort_unstable();
         found.dedup();
         found
@@ -71,6 +71,53 @@ impl<'a> ColumnFlow<'a> {
 impl fmt::Display for ColumnFlow<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} → {}", self.source, self.target)
+    }
+}
+
+/// A way that values take from one column to another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct FlowWay {
+    target: u32,
+    source: u32,
+    effect: Symbol,
+    function: Symbol,
+    process: Symbol,
+    foreign_key: bool,
+}
+
+/// The ways of all flows of a lineage, sorted by target and source. They are found together, because to walk from the
+/// target of each flow again would take quadratic time for the flows into one column.
+pub(crate) struct FlowWays {
+    ways: Vec<FlowWay>,
+}
+
+impl FlowWays {
+    fn new(inner: &LineageInner) -> Self {
+        let mut rules = WalkRules::new(inner, Direction::Upstream);
+        rules.foreign_keys = ForeignKeys::Followed;
+        rules.detailed = true;
+        let mut ways = Vec::new();
+        for target in indices(&inner.model.columns).filter(|at| rules.shows(Node::Column(*at))) {
+            let first = ways.len();
+            ways.extend(rules.hops(Node::Column(target)).into_iter().filter_map(|hop| {
+                let Node::Column(source) = hop.to else {
+                    return None;
+                };
+                let HopAttributes { effect, function, process, foreign_key, .. } = hop.attributes;
+                Some(FlowWay { target, source, effect, function, process, foreign_key })
+            }));
+            let mut sorted = ways.split_off(first);
+            sorted.sort_unstable();
+            sorted.dedup();
+            ways.append(&mut sorted);
+        }
+        Self { ways }
+    }
+
+    fn between(&self, source: u32, target: u32) -> &[FlowWay] {
+        let from = self.ways.partition_point(|way| (way.target, way.source) < (target, source));
+        let to = self.ways.partition_point(|way| (way.target, way.source) <= (target, source));
+        self.ways.get(from..to).unwrap_or_default()
     }
 }
 

@@ -1,9 +1,10 @@
 //! The record that an id belongs to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::super::intern::Symbol;
 use super::super::model::{EndpointExtra, Model, NONE, RawEndpoint};
+use super::resolve::stands_for_all;
 
 /// The records of all ids. Ids are symbols, so each table has an entry for every symbol.
 pub(crate) struct Ids {
@@ -30,10 +31,19 @@ impl Ids {
         let columns = by_symbol(size, model.columns.iter().map(|column| column.id), &mut duplicates);
         let processes = by_symbol(size, model.processes.iter().map(|process| process.id), &mut duplicates);
         let tables = [&objects, &columns, &processes];
+        let records_of =
+            |at: usize| tables.iter().filter(|table| table.get(at).is_some_and(|&record| record != NONE)).count();
         for at in 0..size {
-            let records = tables.iter().filter(|table| table.get(at).is_some_and(|&record| record != NONE)).count();
-            if records > 1 {
+            if records_of(at) > 1 {
                 duplicates.extend(Symbol::of_index(at));
+            }
+        }
+        arguments.dedup();
+        for routines_of_id in arguments.chunk_by(|(a, _), (b, _)| a == b) {
+            if let [(id, _), others @ ..] = routines_of_id
+                && (!others.is_empty() || records_of(id.index()) > 0)
+            {
+                duplicates.insert(*id);
             }
         }
         Self { objects, columns, processes, arguments, duplicates }
@@ -74,7 +84,8 @@ impl Ids {
     /// Returns the node of an endpoint by the id that it gives, unless several records have that id.
     pub(super) fn node_of(&self, model: &Model, at: u32, end: &RawEndpoint) -> Option<Node> {
         let node = |id: Symbol| if self.is_duplicate(id) { None } else { self.node(id) };
-        node(end.id).or_else(|| node(model.endpoint_extras.get(at, EndpointExtra::TableId)))
+        let table = || stands_for_all(model, end).then(|| model.endpoint_extras.get(at, EndpointExtra::TableId));
+        node(end.id).or_else(|| node(table()?))
     }
 
     fn is_duplicate(&self, id: Symbol) -> bool {
@@ -103,13 +114,17 @@ fn found(table: &[u32], id: Symbol) -> Option<u32> {
     table.get(id.index()).copied().filter(|&at| at != NONE)
 }
 
-/// Returns the columns, objects and processes of each of some ids.
+/// Returns the columns, objects and processes of each of some ids, and the routines of arguments with these ids.
 pub(super) fn nodes_by_id(model: &Model, ids: &HashSet<Symbol>) -> HashMap<Symbol, Vec<Node>> {
     let columns = (0..).zip(&model.columns).map(|(at, column)| (column.id, Node::Column(at)));
     let objects = (0..).zip(&model.objects).map(|(at, object)| (object.id, Node::Object(at)));
     let processes = (0..).zip(&model.processes).map(|(at, process)| (process.id, Node::Process(at)));
+    let arguments = (0..).zip(&model.objects).flat_map(|(at, object)| {
+        let ids: BTreeSet<Symbol> = object.arguments.of(&model.arguments).iter().map(|argument| argument.id).collect();
+        ids.into_iter().filter(move |id| *id != object.id).map(move |id| (id, Node::Object(at)))
+    });
     let mut nodes: HashMap<Symbol, Vec<Node>> = HashMap::new();
-    for (id, node) in columns.chain(objects).chain(processes).filter(|(id, _)| ids.contains(id)) {
+    for (id, node) in columns.chain(objects).chain(processes).chain(arguments).filter(|(id, _)| ids.contains(id)) {
         nodes.entry(id).or_default().push(node);
     }
     nodes

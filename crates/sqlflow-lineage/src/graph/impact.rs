@@ -36,7 +36,7 @@ pub struct Impact<'a> {
     /// The foreign keys that have the column as an endpoint. No value flows along them, but they would have to be dropped
     /// with the column.
     pub foreign_keys: Vec<Relationship<'a>>,
-    /// The endpoints that the lists above would lead to, but that
+    /// The endpoints that the lists above would lead to, or that may mean the column or what depends on it, but that
     /// [cannot be resolved](crate::Endpoint::resolution).
     pub unresolved: Vec<Endpoint<'a>>,
     /// The types of relationships of which the lineage [may lack](crate::Lineage::coverage) some or all: they were not
@@ -87,7 +87,18 @@ impl fmt::Display for Impact<'_> {
             kind => write!(f, "{object} ({kind})"),
         })?;
         write_list(f, "statements", &self.statements, |f, statement| write!(f, "{statement}"))?;
+        let is_join = |relationship: &&Relationship<'_>| relationship.relation_type() == RelationType::Join;
+        let joins: Vec<&Relationship<'_>> = self.relationships.iter().filter(is_join).collect();
+        write_list(f, "joins", &joins, |f, join| write!(f, "{join}"))?;
         write_list(f, "foreign keys", &self.foreign_keys, |f, key| write!(f, "{key}"))?;
+        let has_list = !joins.is_empty()
+            || !self.foreign_keys.is_empty()
+            || !self.columns.is_empty()
+            || !self.objects.is_empty()
+            || !self.statements.is_empty();
+        if !has_list {
+            write_list(f, "relationships", &self.relationships, |f, relationship| write!(f, "{relationship}"))?;
+        }
         if self.is_empty() {
             writeln!(f, "nothing that is known depends on it")?;
         }

@@ -44,7 +44,7 @@ impl Index {
         let role = |(at, object): (u32, &RawObject)| {
             if !view::is_intermediate(model, object) && !view::is_routine(model, object) {
                 ObjectRole::Stored
-            } else if is_result_of_query(model, object) && is_end_of_flow(model, at, &into, &out_of) {
+            } else if is_result_of_query(model, object) && is_end_of_flow(inner, at, &into, &out_of) {
                 ObjectRole::ResultSet
             } else {
                 ObjectRole::Hidden
@@ -90,14 +90,28 @@ fn is_result_of_query(model: &Model, object: &RawObject) -> bool {
     }
 }
 
-/// Returns `true` if values flow into an object and nothing comes from it.
-fn is_end_of_flow(model: &Model, object: u32, into: &Adjacency, out_of: &Adjacency) -> bool {
+/// Returns `true` if values flow into an object and nothing comes from it, except what stays in it: an order by one of its
+/// own columns, or a recursion.
+fn is_end_of_flow(inner: &LineageInner, object: u32, into: &Adjacency, out_of: &Adjacency) -> bool {
+    let model = &inner.model;
+    let is_within = |node: Option<Node>| match node {
+        Some(Node::Column(at)) => model.columns.get(at as usize).is_some_and(|column| column.object == object),
+        Some(Node::Object(at)) => at == object,
+        Some(Node::Process(_)) | None => false,
+    };
+    let stays = |&at: &u32| {
+        model.relationships.get(at as usize).is_some_and(|relationship| {
+            let ends = relationship.endpoints;
+            let mut ends = ends.indices().zip(ends.of(&model.endpoints));
+            ends.all(|(at, end)| !Direction::Downstream.goes_to(end.role) || is_within(inner.node_of(at, end)))
+        })
+    };
     let nodes = || model.columns_of(object).map(Node::Column).chain([Node::Object(object)]);
     let has_value = |node: Node| {
         let relationships = into.of(node.index(model)).iter().filter_map(|&at| model.relationships.get(at as usize));
         relationships.into_iter().any(|it| RelationType::from(model.texts.get(it.kind)).carries_values())
     };
-    nodes().all(|node| out_of.of(node.index(model)).is_empty()) && nodes().any(has_value)
+    nodes().all(|node| out_of.of(node.index(model)).iter().all(stays)) && nodes().any(has_value)
 }
 
 /// The relationships of each node in one direction, as one array with a start for each node.

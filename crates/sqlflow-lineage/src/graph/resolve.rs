@@ -71,6 +71,11 @@ impl LineageInner {
 }
 
 impl NamedEndpoints {
+    /// Returns the endpoints that mean several records.
+    pub(super) fn ambiguous(&self) -> impl Iterator<Item = u32> + '_ {
+        self.ambiguous.iter().copied()
+    }
+
     /// Resolves every endpoint that its id alone does not resolve. It is called when there is one.
     pub(crate) fn new(model: &Model, ids: &Ids) -> Self {
         let mut resolver = Resolver {
@@ -97,6 +102,66 @@ impl NamedEndpoints {
         }
         named
     }
+}
+
+/// What an endpoint may say that means one of some nodes, although it may mean others too.
+#[derive(Default)]
+pub(super) struct PossibleMeanings {
+    ids: HashSet<Symbol>,
+    /// The names of the columns and of the objects, without quotes and containers, in lower case.
+    columns: HashSet<String>,
+    objects: HashSet<String>,
+}
+
+impl PossibleMeanings {
+    pub(super) fn new(model: &Model, nodes: &HashSet<Node>) -> Self {
+        let mut meanings = Self::default();
+        let mut objects = HashSet::new();
+        for node in nodes {
+            match *node {
+                Node::Column(at) => {
+                    if let Some(column) = model.columns.get(at as usize) {
+                        meanings.ids.insert(column.id);
+                        meanings.columns.insert(bare(model.texts.get(column.name)));
+                        objects.insert(column.object);
+                    }
+                }
+                Node::Object(at) => {
+                    objects.insert(at);
+                }
+                Node::Process(at) => {
+                    meanings.ids.extend(model.processes.get(at as usize).map(|process| process.id));
+                }
+            }
+        }
+        for object in objects.into_iter().filter_map(|at| model.objects.get(at as usize)) {
+            meanings.ids.insert(object.id);
+            meanings.objects.insert(last_part(model, model.texts.get(object.name)));
+        }
+        meanings.ids.remove(&Symbol::ABSENT);
+        meanings
+    }
+
+    /// Returns `true` if an endpoint may mean one of the nodes.
+    pub(super) fn include(&self, model: &Model, at: u32, end: &RawEndpoint) -> bool {
+        if self.ids.contains(&end.id) {
+            return true;
+        }
+        let extra = |key| model.endpoint_extras.get(at, key);
+        let ids = [end.parent_id, extra(EndpointExtra::TableId)];
+        let names = [end.parent_name, extra(EndpointExtra::TableName)];
+        let is_object = |name: Symbol| {
+            let name = model.texts.get_present(name);
+            name.is_some_and(|name| self.objects.contains(&last_part(model, name)))
+        };
+        let fits_object = ids.iter().any(|id| self.ids.contains(id)) || names.into_iter().any(is_object);
+        fits_object && (stands_for_all(model, end) || self.columns.contains(&bare(model.texts.get(end.name))))
+    }
+}
+
+/// Returns the last identifier of a name without quotes, in lower case.
+fn last_part(model: &Model, name: &str) -> String {
+    parts(name, QuotedDots::of_document(model)).last().map(|part| fold(&part.unquoted())).unwrap_or_default()
 }
 
 enum Found {
@@ -164,13 +229,14 @@ impl Resolver<'_> {
             return Found::Several;
         }
         let texts = &self.model.texts;
-        let name = texts.get_present(end.name).map(bare);
+        let name = texts.get_present(end.name).filter(|name| !name.is_empty()).map(bare);
         let id_of = |object: u32| self.model.objects.get(object as usize).map_or(Symbol::ABSENT, |object| object.id);
         let fits = |node: &&Node| match **node {
             Node::Column(at) => self.model.columns.get(at as usize).is_some_and(|column| {
                 let is_named = name.as_ref().is_none_or(|name| *name == bare(texts.get(column.name)));
                 is_named && (end.parent_id.is_absent() || end.parent_id == id_of(column.object))
             }),
+            Node::Object(at) if id_of(at) != end.id => end.parent_id.is_absent() || end.parent_id == id_of(at),
             Node::Object(_) | Node::Process(_) => stands_for_all(self.model, end),
         };
         let mut fitting = records.iter().filter(fits);
@@ -186,11 +252,14 @@ impl Resolver<'_> {
         let model = self.model;
         let columns = self.columns.entry(object).or_insert_with(|| columns_by_name(model, object));
         let name = model.texts.get(end.name);
+        if name.is_empty() {
+            return Found::One(Node::Object(object), resolution);
+        }
         let named = columns.get(&bare(name)).map(Vec::as_slice).unwrap_or_default();
         let is_exact = |at: &&u32| model.columns.get(**at as usize).is_some_and(|column| column.name == end.name);
         let exact: Vec<u32> = named.iter().filter(is_exact).copied().collect();
         match (named, exact.as_slice()) {
-            ([one], _) | (_, [one]) if !end.name.is_absent() => Found::One(Node::Column(*one), resolution),
+            ([one], _) | (_, [one]) => Found::One(Node::Column(*one), resolution),
             ([], _) if stands_for_all(model, end) => Found::One(Node::Object(object), resolution),
             ([], _) => Found::Nothing,
             _ => Found::Several,
@@ -207,9 +276,10 @@ impl Resolver<'_> {
     }
 }
 
-/// Returns `true` if an endpoint means a whole table.
-fn stands_for_all(model: &Model, end: &RawEndpoint) -> bool {
-    end.name.is_absent() || model.texts.get(end.name).eq_ignore_ascii_case(WHOLE_TABLE)
+/// Returns `true` if an endpoint means a whole table: it names no column, or the one that stands for all of them.
+pub(super) fn stands_for_all(model: &Model, end: &RawEndpoint) -> bool {
+    let name = model.texts.get(end.name);
+    name.is_empty() || name.eq_ignore_ascii_case(WHOLE_TABLE)
 }
 
 /// Returns a name without quotes, in lower case.

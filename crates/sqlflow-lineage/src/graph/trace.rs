@@ -225,10 +225,11 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
     }
 
     /// Returns the endpoints that this trace met and could not follow, because they
-    /// [cannot be resolved](crate::Endpoint::resolution): whatever is behind them is missing from the result.
+    /// [cannot be resolved](crate::Endpoint::resolution): whatever is behind them is missing from the result. Endpoints
+    /// that may mean what the trace walked over, but are ambiguous, are among them.
     ///
     /// The list is empty if the trace is complete as far as its walk shows. Relationships of which the near endpoint
-    /// cannot be resolved are not met; [`Lineage::unresolved`](crate::Lineage::unresolved) lists all.
+    /// means no record are not met; [`Lineage::unresolved`](crate::Lineage::unresolved) lists all.
     ///
     /// ```
     /// # use sqlflow_lineage::Lineage;

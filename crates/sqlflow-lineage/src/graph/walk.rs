@@ -8,6 +8,7 @@ use super::super::intern::Symbol;
 use super::super::kinds::{EffectType, ObjectKind, RelationType};
 use super::super::model::{RawEndpoint, RawRelationship, RelationshipExtra};
 use super::ids::Node;
+use super::resolve::PossibleMeanings;
 use super::stars::NameNumber;
 use super::{Direction, Vertex};
 
@@ -218,24 +219,25 @@ impl<'a> WalkRules<'a> {
         depth: Option<u32>,
         include_record_set_steps: bool,
     ) -> Vec<Node> {
-        self.reach_and_lose(starts, depth, include_record_set_steps, |_, _| {})
+        self.reach_and_lose(starts, depth, include_record_set_steps, |_, _| {}).0
     }
 
     /// Does the same as [`reach`](Self::reach), and passes every relationship that leads to an endpoint which cannot be
-    /// resolved, with that endpoint, to `lose`.
+    /// resolved, with that endpoint, to `lose`. Returns also all nodes that were walked over.
     pub(crate) fn reach_and_lose(
         &self,
         starts: impl IntoIterator<Item = Node>,
         depth: Option<u32>,
         include_record_set_steps: bool,
         mut lose: impl FnMut(u32, u32),
-    ) -> Vec<Node> {
+    ) -> (Vec<Node>, HashSet<Node>) {
         let mut found = Vec::new();
         let mut is_found = HashSet::new();
         let mut seen = HashSet::new();
         let mut walked = HashSet::new();
         let mut near: Vec<(Position, bool)> =
             starts.into_iter().map(|start| (start.into(), include_record_set_steps)).collect();
+        let starts: Vec<Node> = near.iter().map(|(start, _)| start.node).collect();
         let mut hops = 0;
         while !near.is_empty() && depth.is_none_or(|max| hops < max) {
             let mut next = Vec::new();
@@ -261,7 +263,8 @@ impl<'a> WalkRules<'a> {
             near = next;
             hops += 1;
         }
-        found
+        let walked_over = starts.into_iter().chain(seen.into_iter().map(|(position, _)| position.node)).collect();
+        (found, walked_over)
     }
 
     /// Returns a node if it is a star or next to one: a relationship leads to different nodes from there.
@@ -323,13 +326,38 @@ impl<'a> WalkRules<'a> {
     }
 
     /// Returns the endpoints that cannot be resolved, of the relationships that lead out of what this walk reaches from a
-    /// vertex: pairs of relationship and endpoint, each once.
+    /// vertex, or that may do so: pairs of relationship and endpoint, each once.
     pub(crate) fn unresolved_from(&self, from: Vertex<'_>, depth: Option<u32>) -> Vec<(u32, u32)> {
         let mut unresolved = Vec::new();
-        self.reach_and_lose(from.nodes(), depth, true, |relationship, end| unresolved.push((relationship, end)));
+        let lose = |relationship, end| unresolved.push((relationship, end));
+        let (_, walked_over) = self.reach_and_lose(from.nodes(), depth, true, lose);
+        unresolved.extend(self.ambiguous_at(&walked_over));
         unresolved.sort_unstable();
         unresolved.dedup();
         unresolved
+    }
+
+    /// Returns the endpoints that may mean one of these nodes, of relationships that this walk would then follow from there.
+    pub(crate) fn ambiguous_at(&self, nodes: &HashSet<Node>) -> Vec<(u32, u32)> {
+        let (inner, model) = (self.inner, &self.inner.model);
+        let mut meanings = None;
+        let mut found = Vec::new();
+        for at in inner.named_endpoints().ambiguous() {
+            let next = model.relationships.partition_point(|relationship| relationship.endpoints.indices().start <= at);
+            let Some(relationship_at) = next.checked_sub(1) else {
+                continue;
+            };
+            let (relationship, end) = (model.relationships.get(relationship_at), model.endpoints.get(at as usize));
+            if let (Some(relationship), Some(end), Ok(relationship_at)) =
+                (relationship, end, relationship_at.try_into())
+                && !self.direction.goes_to(end.role)
+                && self.follows(relationship).is_some()
+                && meanings.get_or_insert_with(|| PossibleMeanings::new(model, nodes)).include(model, at, end)
+            {
+                found.push((relationship_at, at));
+            }
+        }
+        found
     }
 
     /// Returns `true` if a walk stops at a node.

@@ -49,6 +49,11 @@ pub(super) struct SliceWindow<'b> {
 }
 
 impl<'b> SliceWindow<'b> {
+    /// Creates a window over text that need not be checked.
+    pub(super) fn of_text(text: &'b str) -> Self {
+        Self { document: text.as_bytes(), text, is_broken: false }
+    }
+
     pub(super) fn new(document: &'b [u8]) -> Self {
         match std::str::from_utf8(document) {
             Ok(text) => Self { document, text, is_broken: false },

@@ -97,7 +97,9 @@ impl Lineage {
     #[must_use]
     pub fn duplicate_ids(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         let inner = &*self.inner;
-        inner.ids().duplicates().iter().map(move |&id| inner.model.texts.get(id))
+        let mut ids: Vec<&str> = inner.ids().duplicates().iter().map(|&id| inner.model.texts.get(id)).collect();
+        ids.sort_unstable();
+        ids.into_iter()
     }
 
     /// Returns the endpoints that mean no record of the document, or several. Usually there are none.
