@@ -22,30 +22,46 @@ pub(crate) enum Layout {
     Flat,
 }
 
+/// The two kinds of answers that hold a lineage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The model, as `exportFullLineageAsJson` writes it.
+    Full,
+    /// The model, a summary of it and the picture of it, as `exportLineageAsJson` writes them.
+    Drawn,
+}
+
 /// Facts about a generated document.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DocumentStats {
     pub(crate) bytes: u64,
     pub(crate) coordinate_bytes: u64,
+    /// The bytes of the section `graph`.
+    pub(crate) graph_bytes: u64,
     /// The id of a column at the end of a chain of views. It is the same in documents of every size.
     pub(crate) deep_column: String,
 }
 
-/// Generates a document in memory.
+/// Generates a full document in memory.
 pub(crate) fn document(layout: Layout, relationships: usize) -> (Vec<u8>, DocumentStats) {
+    document_of_kind(Kind::Full, layout, relationships)
+}
+
+/// Generates a document of one kind in memory.
+pub(crate) fn document_of_kind(kind: Kind, layout: Layout, relationships: usize) -> (Vec<u8>, DocumentStats) {
     let mut body = Vec::new();
-    let stats = write(layout, relationships, &mut body).expect("a vector takes every byte");
+    let stats = write(kind, layout, relationships, &mut body).expect("a vector takes every byte");
     body.shrink_to_fit();
     (body, stats)
 }
 
 /// Writes a document with this number of relationships.
-pub(crate) fn write(layout: Layout, relationships: usize, out: impl Write) -> io::Result<DocumentStats> {
+pub(crate) fn write(kind: Kind, layout: Layout, relationships: usize, out: impl Write) -> io::Result<DocumentStats> {
     let warehouse = Warehouse::new(relationships);
     let mut writer = DocumentWriter { out, rng: Rng::with_seed(2), stats: DocumentStats::default() };
-    match layout {
-        Layout::Tree => writer.tree(&warehouse)?,
-        Layout::Flat => writer.flat(&warehouse)?,
+    match kind {
+        Kind::Full => writer.full(&warehouse, layout)?,
+        Kind::Drawn => writer.drawn(&warehouse, layout)?,
     }
     writer.out.flush()?;
     writer.stats.deep_column = warehouse.deep_column.to_string();
@@ -179,6 +195,28 @@ enum Relationship {
         callee: usize,
         script: usize,
     },
+}
+
+impl Relationship {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Value { .. } => "fdd",
+            Self::Records { .. } => "fdr",
+            Self::ForeignKey { .. } => "er",
+            Self::Call { .. } => "call",
+        }
+    }
+
+    /// Returns the source and target of each edge that the picture has for it.
+    fn ends(&self) -> Vec<(ColumnIndex, ColumnIndex)> {
+        match self {
+            Self::Value { target, sources, .. } | Self::Records { target, sources, .. } => {
+                sources.iter().map(|&source| (source, *target)).collect()
+            }
+            Self::ForeignKey { target, source, .. } => vec![(*source, *target)],
+            Self::Call { .. } => Vec::new(),
+        }
+    }
 }
 
 struct Schema {
@@ -372,9 +410,54 @@ struct DocumentWriter<W> {
 }
 
 impl<W: Write> DocumentWriter<W> {
+    fn full(&mut self, warehouse: &Warehouse, layout: Layout) -> io::Result<()> {
+        match layout {
+            Layout::Tree => {
+                self.text(r#"{"code":200,"data":"#)?;
+                self.tree(warehouse)?;
+                self.text(r#","sessionId":"8bb7a38e9f0d4d0f","jobId":"d1f5"}"#)
+            }
+            Layout::Flat => {
+                self.text(r#"{"code":200,"data":{"mode":"global","sqlflow":"#)?;
+                self.flat(warehouse)?;
+                self.text("}}")
+            }
+        }
+    }
+
+    fn drawn(&mut self, warehouse: &Warehouse, layout: Layout) -> io::Result<()> {
+        self.text(r#"{"jobId":"939fdbbaf52b45139b86c0761d6036b0","code":200,"data":{"mode":"global","summary":"#)?;
+        self.summary(warehouse)?;
+        self.text(r#","sqlflow":"#)?;
+        match layout {
+            Layout::Tree => self.tree(warehouse)?,
+            Layout::Flat => self.flat(warehouse)?,
+        }
+        self.text(r#","graph":"#)?;
+        let before = self.stats.bytes;
+        self.graph(warehouse)?;
+        self.stats.graph_bytes += self.stats.bytes - before;
+        self.text("}}")
+    }
+
+    fn summary(&mut self, warehouse: &Warehouse) -> io::Result<()> {
+        let count = |of: fn(&Schema) -> usize| warehouse.schemas.iter().map(of).sum::<usize>();
+        let kind = |schema: &Schema, kind| schema.objects.iter().filter(|object| object.kind == kind).count();
+        let tables: usize = warehouse.schemas.iter().map(|schema| kind(schema, ObjectKind::Table)).sum();
+        let views: usize = warehouse.schemas.iter().map(|schema| kind(schema, ObjectKind::View)).sum();
+        self.text(&format!(
+            r#"{{"schema":{},"process":{},"database":1,"view":{views},"mostRelationTables":[{{"table":"{}"}}],"column":{},"relationship":{},"table":{tables}}}"#,
+            warehouse.schemas.len(),
+            count(|schema| schema.processes.len()),
+            warehouse.schemas[0].objects[0].name,
+            count(|schema| schema.objects.iter().map(|object| object.columns.len()).sum()),
+            count(|schema| schema.relationships.len()),
+        ))
+    }
+
     fn tree(&mut self, warehouse: &Warehouse) -> io::Result<()> {
         self.text(concat!(
-            r#"{"code":200,"data":{"dbvendor":"dbvoracle","dbobjs":{"createdBy":"sqlflow v1.0.0","servers":[{"#,
+            r#"{"dbvendor":"dbvoracle","dbobjs":{"createdBy":"sqlflow v1.0.0","servers":[{"#,
             r#""name":"DEFAULT_SERVER","dbVendor":"dbvoracle","supportsCatalogs":true,"supportsSchemas":true,"#,
             r#""databases":[{"name":"DWH","schemas":["#
         ))?;
@@ -384,11 +467,11 @@ impl<W: Write> DocumentWriter<W> {
         self.text(r#"],"processes":["#)?;
         let processes = warehouse.schemas.iter().flat_map(|schema| schema.processes.iter().map(move |p| (schema, p)));
         self.list(processes, |writer, (schema, process)| writer.process(schema, process, process.kind))?;
-        self.text(r#"]},"sessionId":"8bb7a38e9f0d4d0f","jobId":"d1f5"}"#)
+        self.text("]}")
     }
 
     fn flat(&mut self, warehouse: &Warehouse) -> io::Result<()> {
-        self.text(r#"{"code":200,"data":{"mode":"global","sqlflow":{"dbvendor":"dbvoracle","dbobjs":["#)?;
+        self.text(r#"{"dbvendor":"dbvoracle","dbobjs":["#)?;
         let objects = warehouse.schemas.iter().flat_map(|schema| schema.objects.iter().map(move |o| (schema, o)));
         self.list(objects, |writer, (schema, object)| writer.object(schema, object, Layout::Flat))?;
         for schema in &warehouse.schemas {
@@ -403,7 +486,70 @@ impl<W: Write> DocumentWriter<W> {
         }
         self.text(r#"],"relationships":["#)?;
         self.relationships(warehouse)?;
-        self.text("]}}}")
+        self.text("]}")
+    }
+
+    /// Writes the picture: a box for each object with a row for each column, and an edge for each source of a
+    /// relationship. Boxes, rows and edges have ids of their own, which the maps at the end lead to those of the model.
+    fn graph(&mut self, warehouse: &Warehouse) -> io::Result<()> {
+        let mut boxes = Vec::new();
+        let mut edges = Vec::new();
+        let mut relationship_id = warehouse.next_id;
+        for schema in &warehouse.schemas {
+            let first = boxes.len();
+            boxes.extend(&schema.objects);
+            for relationship in &schema.relationships {
+                for (source, target) in relationship.ends() {
+                    let ends = [source, target].map(|(object, column)| (first + object, column));
+                    edges.push((ends, relationship_id, relationship.kind()));
+                }
+                relationship_id += 1;
+            }
+        }
+        self.text(r#"{"elements":{"tables":["#)?;
+        self.list(boxes.iter().enumerate(), |writer, (at, object)| writer.drawn_box(at, object))?;
+        self.text(r#"],"edges":["#)?;
+        self.list(edges.iter().enumerate(), |writer, (at, ([source, target], ..))| {
+            let ((from, from_row), (to, to_row)) = (source, target);
+            writer.text(&format!(r#"{{"id":"e{at}","sourceId":"n{from}::n{from_row}","targetId":"n{to}::n{to_row}"}}"#))
+        })?;
+        self.text(r#"]},"tooltip":{},"relationshipIdMap":{"#)?;
+        self.list(edges.iter().enumerate(), |writer, (at, (_, id, kind))| {
+            writer.text(&format!(r#""e{at}":["{id}","{kind}"]"#))
+        })?;
+        self.text(r#"},"listIdMap":{"#)?;
+        self.list(boxes.iter().enumerate(), |writer, (at, object)| {
+            writer.text(&format!(r#""n{at}":["{}"]"#, object.id))?;
+            for (row, column) in object.columns.iter().enumerate() {
+                writer.text(&format!(r#","n{at}::n{row}":["{}"]"#, column.id))?;
+            }
+            Ok(())
+        })?;
+        self.text("}}")
+    }
+
+    fn drawn_box(&mut self, at: usize, object: &Object) -> io::Result<()> {
+        let (x, y) = (self.rng.u32(0..20_000), self.rng.u32(0..90_000));
+        self.text(r#"{"columns":["#)?;
+        self.list(object.columns.iter().enumerate(), |writer, (row, column)| {
+            writer.text(r#"{"height":16,"id":""#)?;
+            writer.text(&format!("n{at}::n{row}\",\"label\":"))?;
+            let width = 8 * column.name.len();
+            writer.label(&column.name, "13.96875", width)?;
+            // The rows of a box are apart by a little less than their height, as real ones are.
+            let y = f64::from(y) + 16.0 * f64::from(u32::try_from(row).unwrap_or_default()) + 0.000_149;
+            writer.text(&format!(r#","width":160,"x":{},"y":-{y:.6}}}"#, x + 1))
+        })?;
+        let height = 26 + 16 * object.columns.len();
+        self.text(&format!(r#"],"height":{height}.96875,"id":"n{at}","label":"#))?;
+        self.label(&object.name, "17.96875", 162)?;
+        self.text(&format!(r#","width":162,"x":{x},"y":-{y}.9689}}"#))
+    }
+
+    fn label(&mut self, content: &str, height: &str, width: usize) -> io::Result<()> {
+        self.text(&format!(
+            r#"{{"content":"{content}","fontFamily":"Segoe UI Symbol","fontSize":"12","height":{height},"width":{width},"x":0,"y":0}}"#
+        ))
     }
 
     fn schema(&mut self, schema: &Schema) -> io::Result<()> {
