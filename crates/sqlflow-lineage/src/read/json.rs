@@ -474,6 +474,27 @@ impl<'t> PlainCoordinate<'t> {
     /// or occurs twice, numbers that are negative or long, escapes, and the end of the text.
     #[inline]
     fn at_start(text: &'t str) -> Option<(Self, usize)> {
+        Self::compact(text).or_else(|| Self::spaced(text))
+    }
+
+    /// Recognizes the fields in the usual order without white space, which takes only comparisons of whole words.
+    #[inline]
+    fn compact(text: &'t str) -> Option<(Self, usize)> {
+        let rest = text.as_bytes().strip_prefix(b"{\"x\":")?;
+        let (x, digits) = short_number(*rest.first_chunk()?)?;
+        let rest = rest.get(digits..)?.strip_prefix(b",\"y\":")?;
+        let (y, digits) = short_number(*rest.first_chunk()?)?;
+        let rest = rest.get(digits..)?.strip_prefix(b",\"hashCode\":\"")?;
+        let start = text.len() - rest.len();
+        let end = start + end_of_plain(rest, 0);
+        let after = text.as_bytes().get(end..)?.strip_prefix(b"\"}")?;
+        let hash = text.get(start..end)?;
+        Some((Self { x, y, hash }, text.len() - after.len()))
+    }
+
+    /// Recognizes the fields in any order, with white space between them.
+    #[inline(never)]
+    fn spaced(text: &'t str) -> Option<(Self, usize)> {
         let (mut x, mut y, mut hash) = (None, None, None);
         let mut rest = Unread(text.as_bytes());
         for before in [b'{', b',', b','] {
