@@ -563,7 +563,9 @@ impl Unread<'_> {
         let start = self.0.len();
         self.0 = self.0.get(end_of_plain(self.0, 0)..)?;
         let end = self.0.len();
-        self.token(b'"').map(|()| (start, end))
+        // White space before the quote would be a control character, or would belong to the string.
+        self.0 = self.0.strip_prefix(b"\"")?;
+        Some((start, end))
     }
 }
 
