@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use sqlflow_lineage::Lineage;
 
-use self::generator::{Export, LARGE, Layout};
+use self::generator::{Kind, LARGE, Layout};
 use self::peers::{count_upstream, lineage, parsed};
 
 criterion_group! {
@@ -33,8 +33,9 @@ fn relationships() -> usize {
 }
 
 fn read(criterion: &mut Criterion) {
-    let (body, _) = generator::document(Layout::Tree, Export::Full, relationships());
-    let (flat, _) = generator::document(Layout::Flat, Export::Full, relationships());
+    let (body, _) = generator::document(Layout::Tree, relationships());
+    let (flat, _) = generator::document(Layout::Flat, relationships());
+    let (drawn, _) = generator::document_of_kind(Kind::Drawn, Layout::Tree, relationships());
     let mut group = criterion.benchmark_group("read");
     group.throughput(Throughput::Bytes(body.len() as u64));
     time(&mut group, "a scan that keeps nothing", || parsed::<IgnoredAny>(&body));
@@ -45,6 +46,9 @@ fn read(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(flat.len() as u64));
     time(&mut group, "flat: a scan that keeps nothing", || parsed::<IgnoredAny>(&flat));
     time(&mut group, "flat: Lineage from a slice", || lineage(&flat));
+    group.throughput(Throughput::Bytes(drawn.len() as u64));
+    time(&mut group, "drawn: a scan that keeps nothing", || parsed::<IgnoredAny>(&drawn));
+    time(&mut group, "drawn: Lineage from a slice", || lineage(&drawn));
     group.finish();
 }
 
@@ -67,7 +71,7 @@ fn time<T>(group: &mut BenchmarkGroup<'_, criterion::measurement::WallTime>, nam
 
 /// Times the first question about a lineage, which builds the index.
 fn index(criterion: &mut Criterion) {
-    let (body, stats) = generator::document(Layout::Tree, Export::Full, relationships());
+    let (body, stats) = generator::document(Layout::Tree, relationships());
     let mut group = criterion.benchmark_group("index");
     group.bench_function("first question", |bencher| {
         bencher.iter_batched(
@@ -86,7 +90,7 @@ fn index(criterion: &mut Criterion) {
 fn upstream(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("upstream of one column");
     for relationships in [relationships() / SIZE_RATIO, relationships()] {
-        let (body, stats) = generator::document(Layout::Tree, Export::Full, relationships);
+        let (body, stats) = generator::document(Layout::Tree, relationships);
         let lineage = lineage(&body);
         group.bench_function(BenchmarkId::new("relationships", relationships), |bencher| {
             bencher.iter(|| count_upstream(&lineage, &stats.deep_column));

@@ -37,6 +37,10 @@ impl Symbol {
 pub(super) struct Texts {
     buffer: String,
     ends: Vec<u32>,
+    /// The symbols of texts that are numbers, by number, or zero. Most texts are ids that count from one, for which this
+    /// is smaller and much faster than a hash table.
+    numbers: Vec<u32>,
+    /// The symbols of all other texts.
     // The seed is random because the texts come from outside and could be chosen to collide.
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
@@ -44,7 +48,13 @@ pub(super) struct Texts {
 
 impl Default for Texts {
     fn default() -> Self {
-        Self { buffer: String::new(), ends: vec![0], table: HashTable::new(), hasher: DefaultHashBuilder::default() }
+        Self {
+            buffer: String::new(),
+            ends: vec![0],
+            numbers: Vec::new(),
+            table: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+        }
     }
 }
 
@@ -64,13 +74,31 @@ impl Texts {
     }
 
     pub(super) fn find(&self, text: &str) -> Option<Symbol> {
+        if let Some(symbol) = number_of(text).and_then(|number| self.find_number(number)) {
+            return Some(symbol);
+        }
         let hash = self.hasher.hash_one(text);
         self.table.find(hash, |&n| text_at(&self.buffer, &self.ends, n) == text).map(|&n| Symbol(n))
     }
 
+    fn find_number(&self, number: usize) -> Option<Symbol> {
+        self.numbers.get(number).map(|&n| Symbol(n)).filter(|symbol| !symbol.is_absent())
+    }
+
+    #[inline]
     pub(super) fn intern(&mut self, text: &str) -> Result<Symbol, ArenaFull> {
-        let Self { buffer, ends, table, hasher } = self;
+        let number = number_of(text);
+        if let Some(symbol) = number.and_then(|number| self.find_number(number)) {
+            return Ok(symbol);
+        }
+        self.intern_other(text, number)
+    }
+
+    /// Interns a text that [`Self::numbers`] does not hold, although it may be a number.
+    fn intern_other(&mut self, text: &str, number: Option<usize>) -> Result<Symbol, ArenaFull> {
+        let Self { buffer, ends, numbers, table, hasher } = self;
         let hash = hasher.hash_one(text);
+        // A number can be here too, if it was too large for the list when it first came.
         if let Some(&n) = table.find(hash, |&n| text_at(buffer, ends, n) == text) {
             return Ok(Symbol(n));
         }
@@ -84,20 +112,50 @@ impl Texts {
             ends.reserve_exact(growth(ends.len()));
         }
         ends.push(end);
-        table.insert_unique(hash, symbol, |&n| hasher.hash_one(text_at(buffer, ends, n)));
+        match number.filter(|&number| number <= MAX_SPREAD * ends.len()) {
+            Some(number) => {
+                if numbers.len() <= number {
+                    numbers.resize(number + 1, 0);
+                }
+                if let Some(place) = numbers.get_mut(number) {
+                    *place = symbol;
+                }
+            }
+            None => {
+                table.insert_unique(hash, symbol, |&n| hasher.hash_one(text_at(buffer, ends, n)));
+            }
+        }
         Ok(Symbol(symbol))
     }
 
     pub(super) fn shrink(&mut self) {
-        let Self { buffer, ends, table, hasher } = self;
+        let Self { buffer, ends, numbers, table, hasher } = self;
         buffer.shrink_to_fit();
         ends.shrink_to_fit();
+        numbers.shrink_to_fit();
         table.shrink_to_fit(|&n| hasher.hash_one(text_at(buffer, ends, n)));
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        self.buffer.capacity() + self.ends.capacity() * 4 + self.table.allocation_size()
+        self.buffer.capacity() + (self.ends.capacity() + self.numbers.capacity()) * 4 + self.table.allocation_size()
     }
+}
+
+/// A number is in the list of numbers if it is at most this many times the number of texts, so that a few large numbers
+/// cannot make the list long.
+const MAX_SPREAD: usize = 4;
+
+/// Returns the number that a text spells, if it spells it in the only way without a sign and leading zeros.
+#[inline]
+fn number_of(text: &str) -> Option<usize> {
+    /// More digits than the ids of any document have.
+    const MAX_DIGITS: usize = 9;
+    let digits = text.as_bytes();
+    let has_leading_zero = digits.len() > 1 && digits.starts_with(b"0");
+    if digits.is_empty() || digits.len() > MAX_DIGITS || has_leading_zero {
+        return None;
+    }
+    digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + usize::from(digit - b'0')))
 }
 
 fn text_at<'t>(buffer: &'t str, ends: &[u32], symbol: u32) -> &'t str {
@@ -123,6 +181,35 @@ mod tests {
         assert_eq!(texts.buffer, "RS-1fdd");
         assert_eq!(texts.find("fdd"), Some(other));
         assert_eq!(texts.find("fdr"), None);
+    }
+
+    #[test]
+    fn numbers_are_found_whether_they_come_in_order_or_not() {
+        let mut texts = Texts::default();
+        let spellings =
+            ["7", "999999999", "9999999999", "07", "0", "00", "+7", "-7", "7.0", " 7", "40", "1", "2", "3", "4"];
+        let symbols = spellings.map(|text| texts.intern(text).unwrap());
+        for n in 0..5000_u32 {
+            texts.intern(&n.to_string()).unwrap();
+        }
+        for (text, symbol) in spellings.into_iter().zip(symbols) {
+            assert_eq!(texts.intern(text).unwrap(), symbol);
+            assert_eq!(texts.find(text), Some(symbol));
+            assert_eq!(texts.get(symbol), text);
+        }
+        assert_eq!(texts.find("5000"), None);
+        // The absent text, the six spellings of no number or none below 5,000, and the numbers.
+        assert_eq!(texts.len(), 1 + 8 + 5000);
+    }
+
+    #[test]
+    fn large_numbers_take_no_more_memory_than_other_texts() {
+        let mut texts = Texts::default();
+        for n in 0..1000 {
+            texts.intern(&(999_999_999 - n * 999_983).to_string()).unwrap();
+        }
+        texts.shrink();
+        assert!(texts.heap_bytes() < 64 * 1024, "{} bytes", texts.heap_bytes());
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod generator;
 use sqlflow_lineage::{Lineage, Reader};
 
 use self::allocations::{CountingAllocator, MemoryUse, measured};
-use self::generator::{DocumentStats, Export, LARGE, Layout};
+use self::generator::{DocumentStats, Kind, LARGE, Layout};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -21,25 +21,25 @@ const RELATIONSHIPS: usize = LARGE / 10;
 #[test]
 fn lineage_takes_less_memory_than_its_json() {
     for layout in [Layout::Tree, Layout::Flat] {
-        for export in [Export::Full, Export::Drawn] {
-            let (body, stats) = generator::document(layout, export, RELATIONSHIPS);
-            has_the_proportions_of_real_documents(layout, export, &body, &stats);
-            takes_less_than_its_document(&format!("{layout:?}, {export:?}"), &body);
+        for kind in [Kind::Full, Kind::Drawn] {
+            let (body, stats) = generator::document_of_kind(kind, layout, RELATIONSHIPS);
+            has_the_proportions_of_real_documents(layout, kind, &body, &stats);
+            takes_less_than_its_document(&format!("{layout:?}, {kind:?}"), &body);
         }
     }
     small_documents_know_their_size();
 }
 
-fn has_the_proportions_of_real_documents(layout: Layout, export: Export, body: &[u8], stats: &DocumentStats) {
+fn has_the_proportions_of_real_documents(layout: Layout, kind: Kind, body: &[u8], stats: &DocumentStats) {
     let [coordinates, graph] = [stats.coordinate_bytes, stats.graph_bytes].map(|bytes| usize::try_from(bytes).unwrap());
     let coordinates = percent(coordinates, body.len() - graph);
     let graph = percent(graph, body.len());
-    let (expected_coordinates, expected_graph) = match export {
-        Export::Full => (60..=70, 0..=0),
-        Export::Drawn => (33..=42, 36..=44),
+    let (expected_coordinates, expected_graph) = match kind {
+        Kind::Full => (60..=70, 0..=0),
+        Kind::Drawn => (33..=42, 36..=44),
     };
-    assert!(expected_coordinates.contains(&coordinates), "{layout:?}, {export:?}: {coordinates} % are coordinates");
-    assert!(expected_graph.contains(&graph), "{layout:?}, {export:?}: {graph} % are the graph section");
+    assert!(expected_coordinates.contains(&coordinates), "{layout:?}, {kind:?}: {coordinates} % are coordinates");
+    assert!(expected_graph.contains(&graph), "{layout:?}, {kind:?}: {graph} % are the graph section");
 }
 
 fn takes_less_than_its_document(name: &str, body: &[u8]) {

@@ -1,8 +1,8 @@
 //! Generated lineage documents of any size, like those of a job over a data warehouse. The document is always the same
 //! for the same number of relationships.
 //!
-//! All proportions were counted in real documents: two thirds of the bytes of a full document are coordinates, two fifths
-//! of a drawn one are the picture, hash codes repeat within a script, and relationships come in the usual mix. The warehouse consists of schemas that are independent of each
+//! All proportions were counted in real documents: two thirds of the bytes are coordinates, hash codes repeat within a
+//! script, and relationships come in the usual mix. The warehouse consists of schemas that are independent of each
 //! other and have the same number of statements, so the number of columns upstream of a column does not depend on the
 //! size of the document.
 
@@ -22,13 +22,12 @@ pub(crate) enum Layout {
     Flat,
 }
 
-/// The two exports of a server.
+/// The two kinds of answers that hold a lineage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Export {
-    /// All relationships, and nothing else.
+pub(crate) enum Kind {
+    /// The model, as `exportFullLineageAsJson` writes it.
     Full,
-    /// The lineage with a summary of it, and with a `graph` section that says where a picture of it shows each column and
-    /// each edge. The section is two fifths of the text. Endpoints have only a start and an end, and hash codes are `0`.
+    /// The model, a summary of it and the picture of it, as `exportLineageAsJson` writes them.
     Drawn,
 }
 
@@ -37,30 +36,34 @@ pub(crate) enum Export {
 pub(crate) struct DocumentStats {
     pub(crate) bytes: u64,
     pub(crate) coordinate_bytes: u64,
-    /// The bytes of the `graph` section.
+    /// The bytes of the section `graph`.
     pub(crate) graph_bytes: u64,
     /// The id of a column at the end of a chain of views. It is the same in documents of every size.
     pub(crate) deep_column: String,
 }
 
-/// Generates a document in memory.
-pub(crate) fn document(layout: Layout, export: Export, relationships: usize) -> (Vec<u8>, DocumentStats) {
+/// Generates a full document in memory.
+#[allow(dead_code)] // Not every program that has this module needs both functions.
+pub(crate) fn document(layout: Layout, relationships: usize) -> (Vec<u8>, DocumentStats) {
+    document_of_kind(Kind::Full, layout, relationships)
+}
+
+/// Generates a document of one kind in memory.
+pub(crate) fn document_of_kind(kind: Kind, layout: Layout, relationships: usize) -> (Vec<u8>, DocumentStats) {
     let mut body = Vec::new();
-    let stats = write(layout, export, relationships, &mut body).expect("a vector takes every byte");
+    let stats = write(kind, layout, relationships, &mut body).expect("a vector takes every byte");
     body.shrink_to_fit();
     (body, stats)
 }
 
 /// Writes a document with this number of relationships.
-pub(crate) fn write(
-    layout: Layout,
-    export: Export,
-    relationships: usize,
-    out: impl Write,
-) -> io::Result<DocumentStats> {
+pub(crate) fn write(kind: Kind, layout: Layout, relationships: usize, out: impl Write) -> io::Result<DocumentStats> {
     let warehouse = Warehouse::new(relationships);
-    let mut writer = DocumentWriter { out, export, rng: Rng::with_seed(2), stats: DocumentStats::default() };
-    writer.document(&warehouse, layout)?;
+    let mut writer = DocumentWriter { out, kind, rng: Rng::with_seed(2), stats: DocumentStats::default() };
+    match kind {
+        Kind::Full => writer.full(&warehouse, layout)?,
+        Kind::Drawn => writer.drawn(&warehouse, layout)?,
+    }
     writer.out.flush()?;
     writer.stats.deep_column = warehouse.deep_column.to_string();
     Ok(writer.stats)
@@ -193,6 +196,28 @@ enum Relationship {
         callee: usize,
         script: usize,
     },
+}
+
+impl Relationship {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Value { .. } => "fdd",
+            Self::Records { .. } => "fdr",
+            Self::ForeignKey { .. } => "er",
+            Self::Call { .. } => "call",
+        }
+    }
+
+    /// Returns the source and target of each edge that the picture has for it.
+    fn ends(&self) -> Vec<(ColumnIndex, ColumnIndex)> {
+        match self {
+            Self::Value { target, sources, .. } | Self::Records { target, sources, .. } => {
+                sources.iter().map(|&source| (source, *target)).collect()
+            }
+            Self::ForeignKey { target, source, .. } => vec![(*source, *target)],
+            Self::Call { .. } => Vec::new(),
+        }
+    }
 }
 
 struct Schema {
@@ -379,62 +404,57 @@ impl Planner<'_> {
     }
 }
 
-/// Returns the source, the target and the relationship of each edge, with the objects of all schemas numbered together.
-fn edges(warehouse: &Warehouse, firsts: &[usize]) -> Vec<(ColumnIndex, ColumnIndex, u32)> {
-    let all = warehouse
-        .schemas
-        .iter()
-        .zip(firsts)
-        .flat_map(|(schema, first)| schema.relationships.iter().map(move |relationship| (first, relationship)));
-    (warehouse.next_id..)
-        .zip(all)
-        .flat_map(|(id, (first, relationship))| {
-            let node = move |(object, column): ColumnIndex| (first + object, column);
-            let (target, sources) = match relationship {
-                Relationship::Value { target, sources, .. } | Relationship::Records { target, sources, .. } => {
-                    (*target, sources.as_slice())
-                }
-                Relationship::ForeignKey { target, source, .. } => (*target, std::slice::from_ref(source)),
-                Relationship::Call { .. } => ((0, 0), [].as_slice()),
-            };
-            sources.iter().map(move |&source| (node(source), node(target), id))
-        })
-        .collect()
-}
-
 struct DocumentWriter<W> {
     out: W,
-    export: Export,
+    kind: Kind,
     rng: Rng,
     stats: DocumentStats,
 }
 
 impl<W: Write> DocumentWriter<W> {
-    /// Writes the envelope and what it holds: the model in `data`, or in `data.sqlflow` next to its picture. Flat
-    /// documents have the model in `data.sqlflow` in either case.
-    fn document(&mut self, warehouse: &Warehouse, layout: Layout) -> io::Result<()> {
-        self.text(r#"{"code":200,"data":"#)?;
-        match (layout, self.export) {
-            (Layout::Tree, Export::Full) => self.tree(warehouse)?,
-            (Layout::Flat, Export::Full) => {
-                self.text(r#"{"mode":"global","sqlflow":"#)?;
-                self.flat(warehouse)?;
-                self.text("}")?;
+    fn full(&mut self, warehouse: &Warehouse, layout: Layout) -> io::Result<()> {
+        match layout {
+            Layout::Tree => {
+                self.text(r#"{"code":200,"data":"#)?;
+                self.tree(warehouse)?;
+                self.text(r#","sessionId":"8bb7a38e9f0d4d0f","jobId":"d1f5"}"#)
             }
-            (_, Export::Drawn) => {
-                self.text(r#"{"mode":"global","summary":"#)?;
-                self.summary(warehouse)?;
-                self.text(r#","sqlflow":"#)?;
-                match layout {
-                    Layout::Tree => self.tree(warehouse)?,
-                    Layout::Flat => self.flat(warehouse)?,
-                }
-                self.text(r#","graph":"#)?;
-                self.graph(warehouse)?;
-                self.text("}")?;
+            Layout::Flat => {
+                self.text(r#"{"code":200,"data":{"mode":"global","sqlflow":"#)?;
+                self.flat(warehouse)?;
+                self.text("}}")
             }
         }
-        self.text(r#","sessionId":"8bb7a38e9f0d4d0f","jobId":"d1f5"}"#)
+    }
+
+    fn drawn(&mut self, warehouse: &Warehouse, layout: Layout) -> io::Result<()> {
+        self.text(r#"{"jobId":"939fdbbaf52b45139b86c0761d6036b0","code":200,"data":{"mode":"global","summary":"#)?;
+        self.summary(warehouse)?;
+        self.text(r#","sqlflow":"#)?;
+        match layout {
+            Layout::Tree => self.tree(warehouse)?,
+            Layout::Flat => self.flat(warehouse)?,
+        }
+        self.text(r#","graph":"#)?;
+        let before = self.stats.bytes;
+        self.graph(warehouse)?;
+        self.stats.graph_bytes += self.stats.bytes - before;
+        self.text("}}")
+    }
+
+    fn summary(&mut self, warehouse: &Warehouse) -> io::Result<()> {
+        let count = |of: fn(&Schema) -> usize| warehouse.schemas.iter().map(of).sum::<usize>();
+        let kind = |schema: &Schema, kind| schema.objects.iter().filter(|object| object.kind == kind).count();
+        let tables: usize = warehouse.schemas.iter().map(|schema| kind(schema, ObjectKind::Table)).sum();
+        let views: usize = warehouse.schemas.iter().map(|schema| kind(schema, ObjectKind::View)).sum();
+        self.text(&format!(
+            r#"{{"schema":{},"process":{},"database":1,"view":{views},"mostRelationTables":[{{"table":"{}"}}],"column":{},"relationship":{},"table":{tables}}}"#,
+            warehouse.schemas.len(),
+            count(|schema| schema.processes.len()),
+            warehouse.schemas[0].objects[0].name,
+            count(|schema| schema.objects.iter().map(|object| object.columns.len()).sum()),
+            count(|schema| schema.relationships.len()),
+        ))
     }
 
     fn tree(&mut self, warehouse: &Warehouse) -> io::Result<()> {
@@ -471,96 +491,66 @@ impl<W: Write> DocumentWriter<W> {
         self.text("]}")
     }
 
-    fn summary(&mut self, warehouse: &Warehouse) -> io::Result<()> {
-        let objects = || warehouse.schemas.iter().flat_map(|schema| &schema.objects);
-        let count = |kind| objects().filter(|object| object.kind == kind).count();
-        let (tables, views) = (count(ObjectKind::Table), count(ObjectKind::View));
-        let columns: usize = objects().map(|object| object.columns.len()).sum();
-        let processes: usize = warehouse.schemas.iter().map(|schema| schema.processes.len()).sum();
-        let relationships: usize = warehouse.schemas.iter().map(|schema| schema.relationships.len()).sum();
-        self.text(&format!(
-            concat!(
-                r#"{{"schema":{},"database":1,"table":{},"view":{},"column":{},"process":{},"relationship":{},"#,
-                r#""mostRelationTables":[{{"table":"{}","schema":"{}"}}]}}"#
-            ),
-            warehouse.schemas.len(),
-            tables,
-            views,
-            columns,
-            processes,
-            relationships,
-            objects().next().map_or("", |object| &object.name),
-            warehouse.schemas.first().map_or("", |schema| &schema.name),
-        ))
-    }
-
-    /// Writes the picture: a box for each object with a line for each column, and an edge for each pair of columns.
+    /// Writes the picture: a box for each object with a row for each column, and an edge for each source of a
+    /// relationship. Boxes, rows and edges have ids of their own, which the maps at the end lead to those of the model.
     fn graph(&mut self, warehouse: &Warehouse) -> io::Result<()> {
-        let before = self.stats.bytes;
-        let firsts: Vec<usize> = warehouse
-            .schemas
-            .iter()
-            .scan(0, |first, schema| {
-                let this = *first;
-                *first += schema.objects.len();
-                Some(this)
-            })
-            .collect();
-        let objects = || {
-            let schemas = firsts.iter().zip(&warehouse.schemas);
-            schemas.flat_map(|(&first, schema)| (first..).zip(&schema.objects))
-        };
+        let mut boxes = Vec::new();
+        let mut edges = Vec::new();
+        let mut relationship_id = warehouse.next_id;
+        for schema in &warehouse.schemas {
+            let first = boxes.len();
+            boxes.extend(&schema.objects);
+            for relationship in &schema.relationships {
+                for (source, target) in relationship.ends() {
+                    let ends = [source, target].map(|(object, column)| (first + object, column));
+                    edges.push((ends, relationship_id, relationship.kind()));
+                }
+                relationship_id += 1;
+            }
+        }
         self.text(r#"{"elements":{"tables":["#)?;
-        self.list(objects(), |writer, (node, object)| writer.drawn_table(node, object))?;
+        self.list(boxes.iter().enumerate(), |writer, (at, object)| writer.drawn_box(at, object))?;
         self.text(r#"],"edges":["#)?;
-        let edges: Vec<(ColumnIndex, ColumnIndex, u32)> = edges(warehouse, &firsts);
-        self.list((0..).zip(&edges), |writer, (edge, ((source, from), (target, to), _)): (usize, _)| {
-            writer.text(&format!(r#"{{"id":"e{edge}","sourceId":"n{source}::n{from}","targetId":"n{target}::n{to}"}}"#))
+        self.list(edges.iter().enumerate(), |writer, (at, ([source, target], ..))| {
+            let ((from, from_row), (to, to_row)) = (source, target);
+            writer.text(&format!(r#"{{"id":"e{at}","sourceId":"n{from}::n{from_row}","targetId":"n{to}::n{to_row}"}}"#))
         })?;
         self.text(r#"]},"tooltip":{},"relationshipIdMap":{"#)?;
-        self.list((0..).zip(&edges), |writer, (edge, (_, _, id)): (usize, _)| {
-            writer.text(&format!(r#""e{edge}":["{id}","fdd"]"#))
+        self.list(edges.iter().enumerate(), |writer, (at, (_, id, kind))| {
+            writer.text(&format!(r#""e{at}":["{id}","{kind}"]"#))
         })?;
         self.text(r#"},"listIdMap":{"#)?;
-        self.list(objects(), |writer, (node, object)| {
-            writer.text(&format!(r#""n{node}":["{}"]"#, object.id))?;
-            for (at, column) in object.columns.iter().enumerate() {
-                writer.text(&format!(r#","n{node}::n{at}":["{}"]"#, column.id))?;
+        self.list(boxes.iter().enumerate(), |writer, (at, object)| {
+            writer.text(&format!(r#""n{at}":["{}"]"#, object.id))?;
+            for (row, column) in object.columns.iter().enumerate() {
+                writer.text(&format!(r#","n{at}::n{row}":["{}"]"#, column.id))?;
             }
             Ok(())
         })?;
-        self.text("}}")?;
-        self.stats.graph_bytes = self.stats.bytes - before;
-        Ok(())
+        self.text("}}")
     }
 
-    fn drawn_table(&mut self, node: usize, object: &Object) -> io::Result<()> {
-        let (x, y) = (self.rng.u16(..), self.rng.u16(..));
+    fn drawn_box(&mut self, at: usize, object: &Object) -> io::Result<()> {
+        let (x, y) = (self.rng.u32(0..20_000), self.rng.u32(0..90_000));
         self.text(r#"{"columns":["#)?;
-        self.list(object.columns.iter().enumerate(), |writer, (at, column)| {
-            // Every second number is a float, as it comes from the width of letters.
-            let (width, fraction) = (column.name.len() * 7, writer.rng.u32(..1_000_000));
-            let line = i32::from(y) + 22 + 16 * i32::try_from(at).unwrap_or(0);
-            writer.text(&format!(r#"{{"height":16,"id":"n{node}::n{at}","label":{{"content":"{}","#, column.name))?;
-            writer.text(&format!(
-                concat!(
-                    r#""fontFamily":"Segoe UI Symbol","fontSize":"12","height":13.96875,"width":{}.{:06},"x":0,"y":0}},"#,
-                    r#""width":160,"x":{},"y":-{}.000149}}"#
-                ),
-                width,
-                fraction,
-                u32::from(x) + 1,
-                line
-            ))
+        self.list(object.columns.iter().enumerate(), |writer, (row, column)| {
+            writer.text(r#"{"height":15.96875,"id":""#)?;
+            writer.text(&format!("n{at}::n{row}\",\"label\":"))?;
+            let width = 8 * column.name.len();
+            writer.label(&column.name, "13.96875", width)?;
+            // The rows of a box are apart by a little less than their height, as real ones are.
+            let y = f64::from(y) + 16.0 * f64::from(u32::try_from(row).unwrap_or_default()) + 0.000_149;
+            writer.text(&format!(r#","width":160.5,"x":{}.000013,"y":-{y:.6}}}"#, x + 1))
         })?;
-        let (name, height) = (&object.name, 26 + 16 * object.columns.len());
-        self.text(&format!(r#"],"height":{height}.96875,"id":"n{node}","label":{{"content":"{name}","#))?;
+        let height = 26 + 16 * object.columns.len();
+        self.text(&format!(r#"],"height":{height}.96875,"id":"n{at}","label":"#))?;
+        self.label(&object.name, "17.96875", 162)?;
+        self.text(&format!(r#","width":162,"x":{x},"y":-{y}.9689}}"#))
+    }
+
+    fn label(&mut self, content: &str, height: &str, width: usize) -> io::Result<()> {
         self.text(&format!(
-            concat!(
-                r#""fontFamily":"Segoe UI Symbol","fontSize":"12","height":17.96875,"width":162,"x":0,"y":0}},"#,
-                r#""width":162,"x":{},"y":-{}.9689}}"#
-            ),
-            x, y
+            r#"{{"content":"{content}","fontFamily":"Segoe UI Symbol","fontSize":"12","height":{height},"width":{width}.34375,"x":0,"y":0}}"#
         ))
     }
 
@@ -691,10 +681,12 @@ impl<W: Write> DocumentWriter<W> {
         self.text(&format!(
             r#"{{"id":"{id}","column":"{name}","parentId":"{parent_id}","parentName":"{parent_name}","coordinates":"#
         ))?;
-        let count = match self.export {
-            Export::Full => [0, 2, 2, 2, 2, 2, 4, 4, 10, 12, 18][self.rng.usize(..11)],
-            Export::Drawn => 2,
+        let counts = match self.kind {
+            Kind::Full => [0, 2, 2, 2, 2, 2, 4, 4, 10, 12, 18],
+            // Those of small scripts, which servers draw without cutting them to a summary.
+            Kind::Drawn => [0, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2],
         };
+        let count = counts[self.rng.usize(..counts.len())];
         self.coordinates(schema, script, count)?;
         if let Some(clause) = clause {
             self.text(&format!(r#","clauseType":"{clause}""#))?;
@@ -713,9 +705,10 @@ impl<W: Write> DocumentWriter<W> {
     fn coordinates(&mut self, schema: &Schema, script: usize, count: usize) -> io::Result<()> {
         let before = self.stats.bytes;
         self.text("[")?;
-        let hash = match self.export {
-            Export::Full => &schema.scripts[script],
-            Export::Drawn => "0",
+        let hash = match self.kind {
+            Kind::Full => schema.scripts[script].as_str(),
+            // What is drawn is mostly one text, which has no hash code.
+            Kind::Drawn => "0",
         };
         let mut start = (0, 0);
         self.list(0..count, |writer, at| {

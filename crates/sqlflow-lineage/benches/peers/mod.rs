@@ -32,6 +32,22 @@ pub(crate) struct Document {
     pub(crate) job_id: Option<String>,
 }
 
+/// A drawn answer, whose picture nobody reads.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DrawnDocument {
+    pub(crate) code: i64,
+    pub(crate) data: DrawnData,
+    pub(crate) session_id: Option<String>,
+    pub(crate) job_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct DrawnData {
+    pub(crate) mode: Option<String>,
+    pub(crate) sqlflow: Data,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Data {

@@ -8,6 +8,7 @@ use super::super::intern::Symbol;
 use super::super::model::{RawCoordinate, Span, index_of_next, push};
 use super::builder::{Builder, LimitExceeded};
 use super::fields::{FieldValue, JsonPath, RecordReader, fields, read_fields};
+use super::json::COORDINATES;
 use super::value::Skip;
 
 fields!(CoordinateField {
@@ -83,7 +84,7 @@ impl<'de> DeserializeSeed<'de> for CoordinatesSeed<'_> {
     type Value = Span;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Span, D::Error> {
-        deserializer.deserialize_any(self)
+        deserializer.deserialize_newtype_struct(COORDINATES, self)
     }
 }
 
@@ -136,6 +137,10 @@ impl<'de> Visitor<'de> for CoordinatesSeed<'_> {
         self.deserialize(deserializer)
     }
 
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Span, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
     fn visit_bool<E>(self, _: bool) -> Result<Span, E> {
         Ok(self.other())
     }
@@ -153,6 +158,7 @@ impl<'de> Visitor<'de> for CoordinatesSeed<'_> {
     }
 }
 
+#[inline]
 fn read_coordinate<'de, A: MapAccess<'de>>(
     builder: &mut Builder,
     path: &JsonPath<'_>,
@@ -206,6 +212,7 @@ const MAX_DEPTH: u8 = 4;
 impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
     type Value = ListElement;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ListElement, D::Error> {
         deserializer.deserialize_any(self)
     }

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::super::error::TextPosition;
@@ -65,6 +65,14 @@ type Result<T> = std::result::Result<T, JsonError>;
 fn syntax<T>(expected: &'static str) -> Result<T> {
     Err(JsonErrorKind::Syntax(expected).into())
 }
+
+/// The name of a newtype struct that stands for a list of coordinates: this parser shows its visitor the same values as
+/// always, and recognizes coordinates in their usual form faster. Other formats pass through it to the value.
+pub(super) const COORDINATES: &str = "$sqlflow_lineage::coordinates";
+
+/// The name of a newtype struct that stands for a value of no interest: this parser checks the content of an array or
+/// object and shows its visitor an empty one. Other formats pass through it to the value.
+pub(super) const UNSEEN: &str = "$sqlflow_lineage::unseen";
 
 /// The depth to which `serde_json` reads.
 const MAX_DEPTH: u8 = 127;
@@ -304,6 +312,70 @@ impl<W: Window> JsonParser<W> {
         }
     }
 
+    /// Consumes a coordinate in its usual form, or returns `None` and consumes nothing.
+    #[inline]
+    fn plain_coordinate(&mut self) -> Option<PlainCoordinate<'_>> {
+        // An object here would be too deep.
+        if self.depth >= MAX_DEPTH {
+            return None;
+        }
+        let (coordinate, len) = PlainCoordinate::at_start(self.window.text().get(self.at..)?)?;
+        self.at += len;
+        Some(coordinate)
+    }
+
+    /// Consumes the elements of an array or the members of an object without showing them to a visitor.
+    fn skip_items(&mut self, close: u8) -> Result<()> {
+        let mut is_first = true;
+        while self.has_next(&mut is_first, close)? {
+            if close == b'}' {
+                self.field_name(|_| Ok(()))?;
+                self.colon()?;
+            }
+            self.skip_value()?;
+        }
+        Ok(())
+    }
+
+    fn skip_value(&mut self) -> Result<()> {
+        match self.value_start()? {
+            b'"' => self.string(|_| Ok(())),
+            b'{' => self.nested(b'}', |json| json.skip_items(b'}')),
+            b'[' => self.nested(b']', |json| json.skip_items(b']')),
+            b'0'..=b'9' | b'-' => self.skip_number(),
+            _ => self.deserialize_any(IgnoredAny).map(drop),
+        }
+    }
+
+    #[inline]
+    fn skip_number(&mut self) -> Result<()> {
+        let rest = self.window.text().as_bytes().get(self.at..).unwrap_or_default();
+        if let Some(len) = short_decimal(rest) {
+            self.at += len;
+            return Ok(());
+        }
+        self.any_number(IgnoredAny).map(drop)
+    }
+
+    /// Consumes the name of a field, and passes it to `visit`.
+    #[inline]
+    fn field_name<T>(&mut self, visit: impl FnOnce(&str) -> Result<T>) -> Result<T> {
+        if self.value_start()? != b'"' {
+            return syntax("expected the name of a field");
+        }
+        self.string(visit)
+    }
+
+    /// Consumes the colon after the name of a field.
+    #[inline]
+    fn colon(&mut self) -> Result<()> {
+        if self.value_start()? != b':' {
+            return syntax("expected a colon after the name of a field");
+        }
+        self.at += 1;
+        Ok(())
+    }
+
     /// Returns `true` if another element or member follows, and consumes the comma before it.
     #[inline]
     fn has_next(&mut self, is_first: &mut bool, close: u8) -> Result<bool> {
@@ -365,6 +437,182 @@ fn short_number(bytes: [u8; 8]) -> Option<(u64, usize)> {
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
     let number = (fours * 10_000 + (fours >> 32)) & 0xffff_ffff;
     Some((number, len))
+}
+
+/// Returns the length of a decimal number of few digits and without an exponent, or `None` for any other number and for
+/// one that the text may not hold to its end.
+#[inline]
+fn short_decimal(bytes: &[u8]) -> Option<usize> {
+    /// So short a number is always finite.
+    const MAX_LENGTH: usize = 32;
+    let unsigned = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let digits = |bytes: &[u8]| bytes.iter().take(MAX_LENGTH).take_while(|byte| byte.is_ascii_digit()).count();
+    let whole = digits(unsigned);
+    let has_leading_zero = whole > 1 && unsigned.starts_with(b"0");
+    let mut after = unsigned.get(whole..)?;
+    if let Some(fraction) = after.strip_prefix(b".") {
+        let len = digits(fraction);
+        if len == 0 {
+            return None;
+        }
+        after = fraction.get(len..)?;
+    }
+    let continues = matches!(after.first()?, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+    (whole > 0 && !has_leading_zero && !continues).then_some(bytes.len() - after.len())
+}
+
+/// A coordinate in the form that servers write: `{"x":1,"y":8,"hashCode":"0"}`, with its fields in any order and white
+/// space between them. Two thirds of a document are coordinates, so that it pays to recognize them as a whole.
+struct PlainCoordinate<'t> {
+    x: u64,
+    y: u64,
+    hash: &'t str,
+}
+
+impl<'t> PlainCoordinate<'t> {
+    /// Returns the coordinate at the start of a text, and its length. Whatever is unusual is none: a field that is missing
+    /// or occurs twice, numbers that are negative or long, escapes, and the end of the text.
+    #[inline]
+    fn at_start(text: &'t str) -> Option<(Self, usize)> {
+        Self::compact(text).or_else(|| Self::spaced(text))
+    }
+
+    /// Recognizes the fields in the usual order without white space, which takes only comparisons of whole words.
+    #[inline]
+    fn compact(text: &'t str) -> Option<(Self, usize)> {
+        let rest = text.as_bytes().strip_prefix(b"{\"x\":")?;
+        let (x, digits) = short_number(*rest.first_chunk()?)?;
+        let rest = rest.get(digits..)?.strip_prefix(b",\"y\":")?;
+        let (y, digits) = short_number(*rest.first_chunk()?)?;
+        let rest = rest.get(digits..)?.strip_prefix(b",\"hashCode\":\"")?;
+        let start = text.len() - rest.len();
+        let end = start + end_of_plain(rest, 0);
+        let after = text.as_bytes().get(end..)?.strip_prefix(b"\"}")?;
+        let hash = text.get(start..end)?;
+        Some((Self { x, y, hash }, text.len() - after.len()))
+    }
+
+    /// Recognizes the fields in any order, with white space between them.
+    #[inline(never)]
+    fn spaced(text: &'t str) -> Option<(Self, usize)> {
+        let (mut x, mut y, mut hash) = (None, None, None);
+        let mut rest = Unread(text.as_bytes());
+        for before in [b'{', b',', b','] {
+            rest.token(before)?;
+            if x.is_none() && rest.name(b"\"x\"") {
+                rest.token(b':')?;
+                x = Some(rest.number()?);
+            } else if y.is_none() && rest.name(b"\"y\"") {
+                rest.token(b':')?;
+                y = Some(rest.number()?);
+            } else if hash.is_none() && rest.name(b"\"hashCode\"") {
+                rest.token(b':')?;
+                let (from_end, to_end) = rest.string()?;
+                hash = text.get(text.len() - from_end..text.len() - to_end);
+            } else {
+                return None;
+            }
+        }
+        rest.token(b'}')?;
+        // White space after it belongs to the list.
+        Some((Self { x: x?, y: y?, hash: hash? }, text.len() - rest.0.len()))
+    }
+}
+
+/// The part of a text that was not read yet.
+struct Unread<'t>(&'t [u8]);
+
+impl Unread<'_> {
+    #[inline]
+    fn space(&mut self) {
+        while let Some((b' ' | b'\n' | b'\t' | b'\r', rest)) = self.0.split_first() {
+            self.0 = rest;
+        }
+    }
+
+    /// Consumes one byte and the white space before it.
+    #[inline]
+    fn token(&mut self, byte: u8) -> Option<()> {
+        self.space();
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        (*first == byte).then_some(())
+    }
+
+    /// Consumes the name of a field, in its quotes, if it is next.
+    #[inline]
+    fn name(&mut self, quoted: &[u8]) -> bool {
+        self.space();
+        let rest = self.0.strip_prefix(quoted);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    #[inline]
+    fn number(&mut self) -> Option<u64> {
+        self.space();
+        let (number, len) = short_number(*self.0.first_chunk()?)?;
+        self.0 = self.0.get(len..)?;
+        Some(number)
+    }
+
+    /// Consumes a string without escapes, and returns the distances of its start and end from the end of the text.
+    #[inline]
+    fn string(&mut self) -> Option<(usize, usize)> {
+        self.token(b'"')?;
+        let start = self.0.len();
+        self.0 = self.0.get(end_of_plain(self.0, 0)..)?;
+        let end = self.0.len();
+        // White space before the quote would be a control character, or would belong to the string.
+        self.0 = self.0.strip_prefix(b"\"")?;
+        Some((start, end))
+    }
+}
+
+impl<'de> Deserializer<'de> for PlainCoordinate<'_> {
+    type Error = JsonError;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_map(PlainFields { coordinate: self, read: 0 })
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// The fields of a plain coordinate.
+struct PlainFields<'t> {
+    coordinate: PlainCoordinate<'t>,
+    /// The number of fields whose name was read.
+    read: u8,
+}
+
+impl<'de> MapAccess<'de> for PlainFields<'_> {
+    type Error = JsonError;
+
+    #[inline]
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+        let name = match self.read {
+            0 => "x",
+            1 => "y",
+            2 => "hashCode",
+            _ => return Ok(None),
+        };
+        self.read += 1;
+        seed.deserialize(name.into_deserializer()).map(Some)
+    }
+
+    #[inline]
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
+        match self.read {
+            1 => seed.deserialize(self.coordinate.x.into_deserializer()),
+            2 => seed.deserialize(self.coordinate.y.into_deserializer()),
+            _ => seed.deserialize(self.coordinate.hash.into_deserializer()),
+        }
+    }
 }
 
 #[cold]
@@ -466,9 +714,25 @@ impl<'de, W: Window> Deserializer<'de> for &mut JsonParser<W> {
         }
     }
 
+    #[inline]
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value> {
+        match (name, self.value_start()?) {
+            (COORDINATES, b'[') => self.nested(b']', |json| visitor.visit_seq(CoordinateItems(JsonItems::new(json)))),
+            (UNSEEN, b'{') => self.nested(b'}', |json| {
+                json.skip_items(b'}')?;
+                visitor.visit_map(JsonItems::new(json))
+            }),
+            (UNSEEN, b'[') => self.nested(b']', |json| {
+                json.skip_items(b']')?;
+                visitor.visit_seq(JsonItems::new(json))
+            }),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 
@@ -512,24 +776,42 @@ impl<'de, W: Window> MapAccess<'de> for JsonItems<'_, W> {
 
     #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
-        if self.json.value_start()? != b':' {
-            return syntax("expected a colon after the name of a field");
-        }
-        self.json.at += 1;
+        self.json.colon()?;
         seed.deserialize(&mut *self.json)
+    }
+}
+
+/// The elements of an array that are probably coordinates.
+struct CoordinateItems<'j, W>(JsonItems<'j, W>);
+
+impl<'de, W: Window> SeqAccess<'de> for CoordinateItems<'_, W> {
+    type Error = JsonError;
+
+    #[inline]
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
+        let JsonItems { json, is_first } = &mut self.0;
+        if !json.has_next(is_first, b']')? {
+            return Ok(None);
+        }
+        if let Some(coordinate) = json.plain_coordinate() {
+            return seed.deserialize(coordinate).map(Some);
+        }
+        seed.deserialize(&mut **json).map(Some)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt;
     use std::io::{self, Read};
 
     use serde::Deserialize;
+    use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
     use serde_json::Value;
 
     use super::super::super::fixtures::{LAYOUT_B, LAYOUT_C2, ROUTINES};
     use super::super::window::{ReaderWindow, SliceWindow, Window};
-    use super::{JsonErrorKind, JsonParser};
+    use super::{COORDINATES, JsonErrorKind, JsonParser, UNSEEN};
 
     /// Supplies a few bytes at a time, so that every token meets the end of a window.
     struct Drops<'b>(&'b [u8], usize);
@@ -573,6 +855,185 @@ mod tests {
             (Err(_), Err(_)) => None,
             (whole, peer) => panic!("{whole:?} but {peer:?} for {}", String::from_utf8_lossy(document)),
         }
+    }
+
+    /// Reads values through one of the names that this parser knows.
+    #[derive(Clone, Copy)]
+    struct Through(&'static str);
+
+    impl<'de> DeserializeSeed<'de> for Through {
+        type Value = Value;
+
+        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+            deserializer.deserialize_newtype_struct(self.0, self)
+        }
+    }
+
+    impl<'de> Visitor<'de> for Through {
+        type Value = Value;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a value")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+            let mut values = Vec::new();
+            while let Some(value) = seq.next_element()? {
+                values.push(value);
+            }
+            Ok(Value::Array(values))
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+            let mut members = serde_json::Map::new();
+            while let Some((key, value)) = map.next_entry()? {
+                members.insert(key, value);
+            }
+            Ok(Value::Object(members))
+        }
+
+        fn visit_unit<E>(self) -> Result<Value, E> {
+            Ok(Value::Null)
+        }
+
+        fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+            Ok(value.into())
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+            Ok(number.into())
+        }
+
+        fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+            Ok(number.into())
+        }
+
+        fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+            Ok(number.into())
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+            Ok(text.into())
+        }
+    }
+
+    fn parsed_through(name: &'static str, window: impl Window) -> Result<(Value, u64), String> {
+        let mut json = JsonParser::new(window);
+        match Through(name).deserialize(&mut json) {
+            Ok(value) => Ok((value, json.position().offset)),
+            Err(error) => Err(format!("{:?} {:?}", error.into_kind(), json.position())),
+        }
+    }
+
+    /// Checks that the faster ways through the parser find the same values, the same end and the same errors.
+    fn agreed_through_names(document: &[u8], drop: usize) {
+        let known = parsed(SliceWindow::new(document));
+        let text = String::from_utf8_lossy(document);
+        for window in [drop, usize::MAX] {
+            let reader = || ReaderWindow::new(Drops(document, window), u64::MAX);
+            assert_eq!(parsed_through(COORDINATES, reader()), known, "{text}");
+            match (parsed_through(UNSEEN, reader()), &known) {
+                (Ok((value, end)), Ok((known, known_end))) => {
+                    assert_eq!(end, *known_end, "{text}");
+                    let unseen = match known {
+                        Value::Array(_) => Value::Array(Vec::new()),
+                        Value::Object(_) => Value::Object(serde_json::Map::new()),
+                        scalar => scalar.clone(),
+                    };
+                    assert_eq!(value, unseen, "{text}");
+                }
+                (Err(error), Err(known)) => assert_eq!(error, *known, "{text}"),
+                (unseen, known) => panic!("{unseen:?} but {known:?} for {text}"),
+            }
+        }
+    }
+
+    #[test]
+    fn coordinates_in_every_form_are_read_as_the_objects_that_they_are() {
+        let lists = [
+            r#"[{"x":1,"y":8,"hashCode":"0"},{"x":1,"y":13,"hashCode":"0"}]"#,
+            r#"[{"hashCode":"a b é","y":8,"x":1234567}]  "#,
+            "[ { \"y\" : 8 ,\n\t\"hashCode\" : \"\" , \"x\" : 0 }\r\n , {\"x\":1,\"y\":8,\"hashCode\":\"0\"}\n]",
+            r#"[{"x":-1,"y":-1,"hashCode":"0"},{"x":1.5,"y":1e2,"hashCode":"0"},{"x":12345678,"y":8,"hashCode":"0"}]"#,
+            r#"[{"x":"1","y":null,"hashCode":0},{"x":1,"y":8,"hashCode":null},{"x":1,"y":8,"hashCode":"\u0041\"]}"}]"#,
+            r#"[{"x":1,"y":8},{"x":1,"y":8,"hashCode":"0","z":[]},{},[1,8,"0"],"1",null]"#,
+            r#"[{"x":1,"x":2,"y":8,"hashCode":"0"},{"x":1,"x":2,"hashCode":"0"},{"y":1,"y":2,"y":3}]"#,
+            r#"[{"x":[{"x":1,"y":8,"hashCode":"0"}],"y":8,"hashCode":"0"}]"#,
+            "[]",
+            r#"{"x":1,"y":8,"hashCode":"0"}"#,
+        ];
+        for list in lists {
+            let value: Value = serde_json::from_str(list).unwrap();
+            assert_eq!(parsed_through(COORDINATES, SliceWindow::new(list.as_bytes())).unwrap().0, value, "{list}");
+            agreed_through_names(list.as_bytes(), 7);
+        }
+        for broken in [
+            r#"[{"x":1,"y":8,"hashCode":"0"}"#,
+            r#"[{"x":1,"y":8,"hashCode":"0"},]"#,
+            r#"[{"x":1,"y":8,"hashCode":"0",}]"#,
+            r#"[{"x":1,"y":8,"hashCode":"0"]"#,
+            r#"[{"x":1,"y":8,"hashCode":"0"#,
+            r#"[{"x","y":8,"hashCode":"0","x":1}]"#,
+            r#"[{"x" "y":8,"hashCode":"0","x":1}]"#,
+            r#"[{"x":,"y":8,"hashCode":"0"}]"#,
+            r#"[{"x":01,"y":8,"hashCode":"0"}]"#,
+            r#"[{"x":1"y":8,"hashCode":"0"}]"#,
+            r#"[{,"x":1,"y":8,"hashCode":"0"}]"#,
+            r#"[{"x":1,"y":8,"hashCode":0"}]"#,
+            "[{\"x\":1,\"y\":8,\"hashCode\":\"\n\"}]",
+        ] {
+            assert!(serde_json::from_str::<Value>(broken).is_err());
+            agreed_through_names(broken.as_bytes(), 5);
+        }
+    }
+
+    #[test]
+    fn numbers_that_nobody_keeps_are_checked_like_others() {
+        for number in [
+            "0",
+            "-0",
+            "1.5",
+            "-30.000149",
+            "41.96875",
+            "1e5",
+            "1e999",
+            "-",
+            "01",
+            "-01",
+            "1.",
+            ".5",
+            "1.5.5",
+            "1-",
+            "1+2",
+            "1e",
+            "1.e5",
+            "00",
+            "0.0",
+            "12345678901234567890123456789012345678901234567890",
+            "1x",
+            "--1",
+            "1.5e-3",
+            "0.123456789012345678901234567890123456789012345678901234567890",
+        ] {
+            for document in
+                [format!("[{number}]"), format!("[{number} ,1]"), format!("{{\"a\":{number}}}"), format!("[{number}")]
+            {
+                agreed_through_names(document.as_bytes(), 3);
+            }
+        }
+    }
+
+    #[test]
+    fn coordinates_are_refused_as_deep_as_everything_else() {
+        for depth in [125, 126, 127] {
+            let document = format!("{}{}", "[".repeat(depth), r#"{"x":1,"y":8,"hashCode":"0"}"#);
+            agreed_through_names(format!("{document}{}", "]".repeat(depth)).as_bytes(), 50);
+            agreed_through_names(document.as_bytes(), 50);
+        }
+        let mut json = JsonParser::new(SliceWindow::new(br#"[{"x":1,"y":8,"hashCode":"0"}]"#));
+        json.depth = super::MAX_DEPTH - 1;
+        let error = Through(COORDINATES).deserialize(&mut json).unwrap_err();
+        assert!(matches!(error.into_kind(), JsonErrorKind::TooDeep));
     }
 
     #[test]
@@ -692,7 +1153,9 @@ mod tests {
             ["{", "}", "[", "]", ",", ":", "\"", "\\", "null", "-", "1e5", "0", "\\u00", "é", "\u{0}", " "];
         let mut random = fastrand::Rng::with_seed(5);
         let (mut read, mut refused) = (0, 0);
-        for sound in [LAYOUT_B, LAYOUT_C2, ROUTINES] {
+        let coordinates =
+            r#"[{"x":12,"y":8,"hashCode":"0"},{"hashCode":"a","x":3,"y":103},{"y":7,"x":5,"hashCode":"é"}]"#;
+        for sound in [LAYOUT_B, LAYOUT_C2, ROUTINES, coordinates] {
             let compact = serde_json::from_str::<Value>(sound).unwrap().to_string();
             for _ in 0..500 {
                 let mut document = compact.as_bytes().to_vec();
@@ -705,7 +1168,12 @@ mod tests {
                         document.splice(at..end, FRAGMENTS[random.usize(..FRAGMENTS.len())].bytes());
                     }
                 }
-                if agreed(&document, random.usize(20..80)).is_some() { read += 1 } else { refused += 1 }
+                if agreed(&document, random.usize(20..80)).is_some() {
+                    read += 1
+                } else {
+                    refused += 1
+                }
+                agreed_through_names(&document, random.usize(20..80));
             }
         }
         assert!(read > 100 && refused > 300, "{read} read, {refused} refused");

@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use super::super::intern::Symbol;
 use super::builder::{Builder, LimitExceeded};
 use super::fields::JsonPath;
+use super::json::UNSEEN;
 
 /// The only key of the object that `serde_json` makes of a number with its feature `arbitrary_precision`, which any crate
 /// of a build can turn on.
@@ -302,7 +303,7 @@ impl<'de> DeserializeSeed<'de> for Skip<'_> {
         if self.depth >= MAX_DEPTH {
             return Err(self.builder.fail(LimitExceeded::TooDeep));
         }
-        deserializer.deserialize_any(self)
+        deserializer.deserialize_newtype_struct(UNSEEN, self)
     }
 }
 
@@ -343,6 +344,10 @@ impl<'de> Visitor<'de> for Skip<'_> {
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
         self.deserialize(deserializer)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<bool, A::Error> {
