@@ -350,7 +350,9 @@ impl<W: Window> JsonParser<W> {
     #[inline]
     fn skip_number(&mut self) -> Result<()> {
         let rest = self.window.text().as_bytes().get(self.at..).unwrap_or_default();
-        if let Some(len) = short_decimal(rest) {
+        // A number that is kept ends in the same place, whatever comes after it.
+        let whole = rest.first_chunk().and_then(|chunk| short_number(*chunk)).map(|(_, len)| len);
+        if let Some(len) = whole.or_else(|| short_decimal(rest)) {
             self.at += len;
             return Ok(());
         }
@@ -929,23 +931,16 @@ mod tests {
     fn agreed_through_names(document: &[u8], drop: usize) {
         let known = parsed(SliceWindow::new(document));
         let text = String::from_utf8_lossy(document);
-        for window in [drop, usize::MAX] {
-            let reader = || ReaderWindow::new(Drops(document, window), u64::MAX);
-            assert_eq!(parsed_through(COORDINATES, reader()), known, "{text}");
-            match (parsed_through(UNSEEN, reader()), &known) {
-                (Ok((value, end)), Ok((known, known_end))) => {
-                    assert_eq!(end, *known_end, "{text}");
-                    let unseen = match known {
-                        Value::Array(_) => Value::Array(Vec::new()),
-                        Value::Object(_) => Value::Object(serde_json::Map::new()),
-                        scalar => scalar.clone(),
-                    };
-                    assert_eq!(value, unseen, "{text}");
-                }
-                (Err(error), Err(known)) => assert_eq!(error, *known, "{text}"),
-                (unseen, known) => panic!("{unseen:?} but {known:?} for {text}"),
-            }
-        }
+        let reader = || ReaderWindow::new(Drops(document, drop), u64::MAX);
+        assert_eq!(parsed_through(COORDINATES, SliceWindow::new(document)), known, "{text}");
+        assert_eq!(parsed_through(COORDINATES, reader()), known, "{text}");
+        let unseen = known.map(|(value, end)| match value {
+            Value::Array(_) => (Value::Array(Vec::new()), end),
+            Value::Object(_) => (Value::Object(serde_json::Map::new()), end),
+            scalar => (scalar, end),
+        });
+        assert_eq!(parsed_through(UNSEEN, SliceWindow::new(document)), unseen, "{text}");
+        assert_eq!(parsed_through(UNSEEN, reader()), unseen, "{text}");
     }
 
     #[test]
