@@ -1,4 +1,4 @@
-//! What follows from the objects that only one side of a comparison has, and needs no line of its own.
+//! The changes of columns and flows that follow from an object which only one side of a comparison has.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -7,7 +7,7 @@ use super::super::graph::{ColumnFlow, ObjectFlow};
 use super::super::view::{Column, Object};
 use super::stored::StoredRecords;
 
-/// What follows from the objects that only one side has.
+/// The changes that follow from the objects which only one side has.
 pub(super) struct ImpliedChanges {
     /// The names of the objects that only this side has.
     objects: HashSet<usize>,

@@ -10,7 +10,7 @@ use super::note::DiffNote;
 pub(super) struct ChangeLine {
     kind: String,
     name: String,
-    /// What follows the name in parentheses.
+    /// The text in parentheses after the name.
     detail: String,
 }
 

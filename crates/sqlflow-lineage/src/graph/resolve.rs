@@ -104,7 +104,7 @@ impl NamedEndpoints {
     }
 }
 
-/// What an endpoint may say that means one of some nodes, although it may mean others too.
+/// The ids and names by which an endpoint may mean one of some nodes, although it may mean others too.
 #[derive(Default)]
 pub(super) struct PossibleMeanings {
     ids: HashSet<Symbol>,

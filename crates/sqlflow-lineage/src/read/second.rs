@@ -72,7 +72,7 @@ fn lineage_in(text: &str) -> Option<usize> {
     None
 }
 
-/// What was read of an object that may be a document.
+/// The part that was read of an object which may be a document.
 struct Attempt {
     holds_lineage: bool,
     /// `true` if it is sound JSON.
