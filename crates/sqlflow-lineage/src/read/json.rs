@@ -1164,9 +1164,9 @@ mod tests {
                     }
                 }
                 if agreed(&document, random.usize(20..80)).is_some() {
-                    read += 1
+                    read += 1;
                 } else {
-                    refused += 1
+                    refused += 1;
                 }
                 agreed_through_names(&document, random.usize(20..80));
             }
