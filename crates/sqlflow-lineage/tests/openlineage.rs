@@ -822,7 +822,7 @@ fn an_event_of_a_process_has_only_what_the_process_reads_for_one_output() {
             by("p2", flow("fdd", "insert", &[("s3.a", "")], "t1.b")),
             by("p3", flow("fdd", "insert", &[("s3.a", "")], "t3.a")),
             flow("fdd", "insert", &[("s2.a", ""), ("s1.a", "")], "t3.a"),
-            // Of two processes with one name, the events cannot be told apart, so they are one.
+            // Of two processes with one name, the events cannot be distinguished, so they are one.
             by("p4", flow("fdd", "insert", &[("s3.a", ""), ("t1.a", "")], "t2.a")),
         ]),
     );
