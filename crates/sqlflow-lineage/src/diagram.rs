@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 
-use super::graph::walk::{ForeignKeys, HopAttributes, StopAt, WalkRules};
+use super::graph::walk::{ForeignKeys, HopAttributes, HopDetail, StopAt, WalkRules};
 use super::graph::{Direction, Node, Trace, Traced, Vertex};
 use super::kinds::{EffectType, RelationType};
 use super::model::indices;
@@ -98,7 +98,8 @@ pub struct Edge<'a> {
     pub source: Vertex<'a>,
     /// The vertex that the flow leads to.
     pub target: Vertex<'a>,
-    /// The type of the relationships along the way. If they differ, the one closest to the target that is not `fdd`.
+    /// The type of the relationships along the way. If they differ, the one closest to the target along which no value
+    /// flows, or else the one closest to the target.
     pub relation: RelationType,
     /// The effect of the relationship that leads into the target.
     pub effect: Option<EffectType>,
@@ -306,7 +307,7 @@ impl<'a> Diagram<'a> {
     fn edge_rules(&self) -> WalkRules<'a> {
         let mut rules = self.rules.clone();
         rules.direction = Direction::Upstream;
-        rules.detailed = true;
+        rules.detail = HopDetail::Effect;
         // If everything is shown, each relationship is drawn between the endpoints that it names.
         rules.joins_levels = rules.stop_at != StopAt::EveryNode;
         rules

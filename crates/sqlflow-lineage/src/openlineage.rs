@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 pub use self::events::OpenLineageEvents;
 use self::temporary::{temporary_tables, temporary_tables_except};
-use super::graph::walk::{ForeignKeys, StopAt, WalkRules};
+use super::graph::walk::{ForeignKeys, HopDetail, StopAt, WalkRules};
 use super::graph::{Direction, Node, Trace, Traced};
 use super::kinds::RelationType;
 use super::view::{Endpoint, endpoints};
@@ -189,7 +189,7 @@ impl<'a> OpenLineage<'a> {
     fn new(mut rules: WalkRules<'a>, selected_flows: Option<HashSet<(Node, Node)>>) -> Self {
         rules.direction = Direction::Upstream;
         rules.stop_at = StopAt::StoredColumnsAndRecordSets;
-        rules.detailed = true;
+        rules.detail = HopDetail::Everything;
         rules.foreign_keys = ForeignKeys::Skipped;
         let job_id = rules.inner.model.texts.get_present(rules.inner.model.job_id);
         Self {

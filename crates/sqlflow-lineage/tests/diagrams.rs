@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use roxmltree::{Document, Node};
+use serde_json::json;
 use sqlflow_lineage::{Diagram, Lineage, RelationType};
 
 use self::hostile::{HOSTILE, hostile};
@@ -316,4 +317,25 @@ fn an_error_of_the_writer_is_returned() {
     ] {
         assert_eq!(result.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
     }
+}
+
+#[test]
+fn a_picture_of_many_functions_of_one_result_takes_no_quadratic_time() {
+    let count = 5_000;
+    let object = |id: String, kind: &str| json!({"id": id, "name": id, "type": kind, "columns": [{"id": format!("{id}.c"), "name": "c"}]});
+    let flow = |source: String, target: String| json!({"type": "fdd", "target": {"id": target + ".c"}, "sources": [{"id": source + ".c"}]});
+    let mut objects = vec![object("t".to_owned(), "table"), object("v".to_owned(), "view")];
+    let mut relationships = vec![flow("t".to_owned(), format!("r{count}"))];
+    for at in 0..=count {
+        objects.push(object(format!("f{at}"), "function"));
+        objects.push(object(format!("r{at}"), "select_list"));
+        relationships.push(flow(format!("f{at}"), "v".to_owned()));
+        relationships.push(flow("r0".to_owned(), format!("f{at}")));
+        relationships.push(flow(format!("r{}", at + 1), format!("r{at}")));
+    }
+    let document = json!({"dbobjs": objects, "relationships": relationships}).to_string();
+    let lineage: Lineage = document.parse().unwrap();
+    let started = std::time::Instant::now();
+    assert_eq!(lineage.diagram().edges().len(), 1);
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }

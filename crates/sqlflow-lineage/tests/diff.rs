@@ -326,3 +326,32 @@ fn thousands_of_objects_of_one_name_are_compared_in_linear_time() {
     assert_eq!(old.diff(&lineage(&json!([]), &json!([]))).to_string(), "- k0 T (1 column)\n");
     assert!(!old.diff_all(&new).is_empty());
 }
+
+#[test]
+fn objects_and_columns_without_a_name_are_told_apart_by_their_ids() {
+    let column = |id: &str| json!({"id": id, "name": null});
+    let objects = json!([
+        {"id": "1", "name": null, "type": "table", "columns": [column("2"), column("3")]},
+        {"id": "5", "name": "", "type": "table", "columns": [column("6")]},
+    ]);
+    let unnamed = lineage(&objects, &json!([fdd("2", "6")]));
+    let kept = lineage(&json!([objects[0]]), &json!([]));
+    assert!(unnamed.diff(&unnamed).is_empty());
+    let lost = unnamed.diff(&kept);
+    assert_eq!(lost.objects().removed.len(), 1);
+    assert_eq!(lost.column_flows().removed.len(), 1);
+    assert_eq!(unnamed.diff(&lineage(&json!([]), &json!([]))).columns().removed.len(), 3);
+}
+
+#[test]
+fn processes_that_were_renumbered_are_no_difference() {
+    let with_process = |id: &str| {
+        let objects = json!([
+            {"id": "1", "name": "A", "type": "table"},
+            {"id": "2", "name": "B", "type": "table"},
+            {"id": id, "name": "Query Insert-1", "type": "process"},
+        ]);
+        lineage(&objects, &json!([fdd("1", id), fdd(id, "2")]))
+    };
+    assert!(with_process("3").diff_all(&with_process("4")).is_empty());
+}

@@ -687,3 +687,19 @@ fn the_json_of_many_flows_into_one_column_takes_no_quadratic_time() {
     assert_eq!(json[0]["effects"], json!(["create_view"]));
     assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }
+
+#[test]
+fn an_impact_of_a_column_includes_what_depends_on_its_whole_table() {
+    let model = SmallModel::default()
+        .object("table", "a", "ORDERS", &["AMOUNT"])
+        .object("table", "c", "REPORT", &[])
+        .process("p", "Query Insert-1")
+        .flow("a", "p")
+        .flow("p", "c");
+    for (layout, lineage) in model.lineages() {
+        let impact = lineage.column("orders", "amount").unwrap().impact();
+        assert_eq!(names(&impact.objects), ["REPORT"], "{layout}");
+        assert_eq!(names(&impact.statements), ["Query Insert-1"], "{layout}");
+        assert!(impact.columns.is_empty(), "{layout}");
+    }
+}

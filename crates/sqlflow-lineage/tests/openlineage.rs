@@ -1055,3 +1055,15 @@ fn settings_are_checked_before_the_first_event() {
     let error = lineage.openlineage().run_id("tuesday").events().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
 }
+
+#[test]
+fn a_table_without_a_name_is_not_the_one_whose_name_is_its_id() {
+    let lineage: Lineage = r#"{"dbobjs": [
+        {"id": "7", "name": null, "type": "table", "columns": [{"id": "8", "name": "A"}]},
+        {"id": "1", "name": "7", "type": "table", "columns": [{"id": "2", "name": "A"}]}
+    ], "relationships": [{"id": "9", "type": "fdd", "target": {"id": "8"}, "sources": [{"id": "2"}]}]}"#
+        .parse()
+        .unwrap();
+    let event: Value = serde_json::from_str(&lineage.openlineage().events().unwrap().next().unwrap()).unwrap();
+    assert_eq!([&event["inputs"][0]["name"], &event["outputs"][0]["name"]], ["7", "id:7"]);
+}

@@ -11,6 +11,7 @@ use super::super::{Lineage, LineageInner};
 #[derive(PartialEq, Eq, Hash)]
 enum Identity {
     Text(Box<str>),
+    Unnamed(usize),
     Pair(usize, usize),
     List(Box<[usize]>),
 }
@@ -56,7 +57,10 @@ impl IdentityTable {
         let Some(raw) = model.objects.get(object.at as usize) else {
             return self.text("");
         };
-        let name = self.text(names::identity(model, raw));
+        let name = match object.name() {
+            "" => self.unnamed(object.qualified_name()),
+            _ => self.text(names::identity(model, raw)),
+        };
         // Flat documents do not say where a result inside a statement belongs.
         if !self.with_servers || object.is_intermediate() {
             return name;
@@ -68,8 +72,17 @@ impl IdentityTable {
 
     /// Returns the identity of a column of an object that has the identity `object`.
     pub(super) fn column(&mut self, object: usize, column: Column<'_>) -> usize {
-        let name = self.text(names::column_identity(column.name()));
+        let name = match column.name() {
+            "" => self.unnamed(column.qualified_name()),
+            name => self.text(names::column_identity(name)),
+        };
         self.pair(object, name)
+    }
+
+    /// Returns the identity of a record without a name: the form of its id, which is all that tells it apart.
+    fn unnamed(&mut self, id_form: String) -> usize {
+        let id = self.text(id_form);
+        self.number(Identity::Unnamed(id))
     }
 }
 
@@ -125,6 +138,9 @@ fn endpoint_identity(
     let known = |names: &[usize], at: u32| names.get(at as usize).copied().unwrap_or_default();
     if let Some(column) = end.column() {
         return known(columns, column.at);
+    }
+    if let Some(process) = end.process().filter(|process| !process.name().is_empty()) {
+        return identities.text(process.name());
     }
     let tables = [Some(end.id()), end.table_id()];
     if let Some(object) = tables.into_iter().flatten().find_map(|id| lineage.object_by_id(id)) {

@@ -81,8 +81,11 @@ impl<'a> Column<'a> {
         let rules = dependency_rules(inner, Direction::Downstream);
         let mut seen = HashSet::new();
         let mut lost = Vec::new();
-        let lose = |relationship, end| lost.push((relationship, end));
-        let (reached, walked_over) = rules.reach_and_lose([Node::Column(self.at)], None, false, lose);
+        let meet_lost = |relationship, end| lost.push((relationship, end));
+        // What depends on the whole object depends on the column, as far as the document tells.
+        let whole = Some(Node::Object(object.at)).filter(|node| rules.shows(*node));
+        let starts = [Node::Column(self.at)].into_iter().chain(whole);
+        let (reached, walked_over) = rules.reach_and_lose(starts.clone(), None, false, meet_lost);
         lost.extend(rules.ambiguous_at(&walked_over));
         let mut objects: Vec<Object<'a>> = reached
             .into_iter()
@@ -99,7 +102,7 @@ impl<'a> Column<'a> {
             column: *self,
             columns: dependents,
             objects,
-            statements: processes(inner, [Node::Column(self.at)], Direction::Downstream),
+            statements: processes(inner, starts, Direction::Downstream),
             relationships,
             foreign_keys,
             unresolved: endpoints(inner, lost),

@@ -8,7 +8,7 @@ use super::super::kinds::EffectType;
 use super::super::model::indices;
 use super::super::view::{Column, Object, Process};
 use super::super::{Lineage, LineageInner};
-use super::walk::{ForeignKeys, HopAttributes, StopAt, WalkRules, nodes_of_object};
+use super::walk::{ForeignKeys, HopAttributes, HopDetail, StopAt, WalkRules, nodes_of_object};
 use super::{Direction, Node};
 
 /// A flow of a value from one column to another; see [`Lineage::column_flows`].
@@ -95,7 +95,7 @@ impl FlowWays {
     fn new(inner: &LineageInner) -> Self {
         let mut rules = WalkRules::new(inner, Direction::Upstream);
         rules.foreign_keys = ForeignKeys::Followed;
-        rules.detailed = true;
+        rules.detail = HopDetail::Everything;
         let mut ways = Vec::new();
         for target in indices(&inner.model.columns).filter(|at| rules.shows(Node::Column(*at))) {
             let first = ways.len();

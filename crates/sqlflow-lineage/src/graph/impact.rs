@@ -27,9 +27,11 @@ pub struct Impact<'a> {
     pub columns: Vec<Column<'a>>,
     /// The objects that depend on the column at any distance, through a value, a filter or a join (`fdd`, `fda`, `fdc`,
     /// `fddi`, `fdr`, `frd`), sorted by qualified name: stored objects, and the [result sets](Object::is_result_set) of
-    /// queries. The object of the column itself is not included.
+    /// queries. What depends on the object of the column as a whole is included, because a relationship between whole
+    /// tables does not tell the columns; the object itself is not.
     pub objects: Vec<Object<'a>>,
-    /// The statements that read the column directly and would fail, sorted by name; see [`Object::readers`].
+    /// The statements that read the column, or its object as a whole, directly and would fail, sorted by name; see
+    /// [`Object::readers`].
     pub statements: Vec<Process<'a>>,
     /// The relationships of any type that have the column as an endpoint, including joins, without foreign keys.
     pub relationships: Vec<Relationship<'a>>,
@@ -69,7 +71,9 @@ impl Impact<'_> {
     /// Returns a sentence about what the server left out of the document.
     fn reduction(&self) -> Option<&'static str> {
         match self.mode {
-            Some(Mode::Summary) => Some("the document is a summary without relationships; request the full lineage"),
+            Some(Mode::Summary) => {
+                Some("the document, or a part of it, is a summary without relationships; request the full lineage")
+            }
             Some(Mode::IgnoreRecordSet) => {
                 Some("the server left out record sets, and filters with them; request the full lineage")
             }

@@ -107,10 +107,15 @@ fn is_end_of_flow(inner: &LineageInner, object: u32, into: &Adjacency, out_of: &
         })
     };
     let nodes = || model.columns_of(object).map(Node::Column).chain([Node::Object(object)]);
-    let has_value = |node: Node| {
-        let relationships = into.of(node.index(model)).iter().filter_map(|&at| model.relationships.get(at as usize));
-        relationships.into_iter().any(|it| RelationType::from(model.texts.get(it.kind)).carries_values())
+    let is_value_from_elsewhere = |&at: &u32| {
+        model.relationships.get(at as usize).is_some_and(|relationship| {
+            let ends = relationship.endpoints;
+            let mut ends = ends.indices().zip(ends.of(&model.endpoints));
+            RelationType::from(model.texts.get(relationship.kind)).carries_values()
+                && ends.any(|(at, end)| Direction::Upstream.goes_to(end.role) && !is_within(inner.node_of(at, end)))
+        })
     };
+    let has_value = |node: Node| into.of(node.index(model)).iter().any(is_value_from_elsewhere);
     nodes().all(|node| out_of.of(node.index(model)).iter().all(stays)) && nodes().any(has_value)
 }
 

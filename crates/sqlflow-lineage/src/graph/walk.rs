@@ -25,9 +25,9 @@ pub(crate) struct WalkRules<'a> {
     pub(crate) stop_at: StopAt,
     /// Nodes at which the walk stops in any case.
     pub(crate) starts: HashSet<Node>,
-    /// `true` if hops that differ only in clause, function or effect are kept apart. Only for walks upstream, in which
+    /// The attributes in which hops differ that are kept apart. More than the relation only for walks upstream, in which
     /// the target is the node where a hop begins.
-    pub(crate) detailed: bool,
+    pub(crate) detail: HopDetail,
     /// `true` if a walk through an intermediate object or a routine goes from relationships of its columns to those of
     /// the object as a whole, and back.
     pub(crate) joins_levels: bool,
@@ -43,6 +43,18 @@ pub(crate) enum StopAt {
     /// Stored objects, result sets and their columns, including record sets.
     StoredColumnsAndRecordSets,
     EveryNode,
+}
+
+/// The attributes that a walk collects. The more it collects, the more often it walks over the same nodes: a result that
+/// hundreds of functions read is walked over once for each of them if functions are collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum HopDetail {
+    /// The relation type.
+    Relation,
+    /// The effect too.
+    Effect,
+    /// All attributes.
+    Everything,
 }
 
 /// The treatment of foreign keys that a document reports as flows.
@@ -132,7 +144,7 @@ impl<'a> WalkRules<'a> {
             follows_record_sets: false,
             stop_at: StopAt::StoredColumns,
             starts: HashSet::new(),
-            detailed: false,
+            detail: HopDetail::Relation,
             joins_levels: true,
             hidden: None,
         };
@@ -523,8 +535,10 @@ impl<'a> WalkRules<'a> {
             extended.relation = relationship.kind;
         }
         extended.foreign_key |= self.foreign_keys == ForeignKeys::Followed && self.is_foreign_key(relationship);
-        if self.detailed {
+        if self.detail >= HopDetail::Effect {
             extended.effect = attributes.effect.or(relationship.effect);
+        }
+        if self.detail == HopDetail::Everything {
             extended.clause = if decides { source.clause } else { attributes.clause };
             extended.function = attributes.function.or(self.function(at, self.object_of(near)));
             extended.process = attributes.process.or(relationship.process_id).or(self.process_id(far));

@@ -208,8 +208,8 @@ fn name_parts(object: Object<'_>) -> Vec<NamePart<'_>> {
 
 fn dataset_name(object: Object<'_>) -> String {
     let name = name_parts(object).iter().map(|part| part.unquoted()).collect::<Vec<_>>().join(".");
-    // OpenLineage requires a name, and the id is at least unique.
-    if name.is_empty() { object.id().to_owned() } else { name }
+    // OpenLineage requires a name. An id could be the name of another object.
+    if name.is_empty() { object.qualified_name() } else { name }
 }
 
 impl<'a> Dataset<'a> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::super::error::{ReadError, ReadErrorKind, TextPosition};
 use super::builder::Builder;
 use super::envelope::RootSeed;
-use super::json::{JsonErrorKind, JsonParser};
+use super::json::{JsonError, JsonErrorKind, JsonParser};
 use super::window::{SliceWindow, pass};
 
 use serde::de::DeserializeSeed;
@@ -85,7 +85,7 @@ impl Attempt {
     fn new(text: &str) -> Self {
         let mut builder = Builder::default();
         let mut json = JsonParser::new(SliceWindow::of_text(text));
-        let result = RootSeed(&mut builder).deserialize(&mut json).map_err(|error| error.into_kind());
+        let result = RootSeed(&mut builder).deserialize(&mut json).map_err(JsonError::into_kind);
         let is_sound = matches!(result, Ok(()) | Err(JsonErrorKind::End));
         let model = &builder.model;
         // Lines of a log can have fields such as `mode` too.

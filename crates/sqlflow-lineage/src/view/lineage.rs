@@ -89,8 +89,8 @@ impl Lineage {
         Some(Process::new(inner, at))
     }
 
-    /// Returns the ids that several records of the document have, in no particular order. Engines write none, but people
-    /// who put documents together do.
+    /// Returns the ids that several records of the document have, sorted. Engines write none, but people who put documents
+    /// together do.
     ///
     /// An endpoint with such an id means the record that its names fit, or it is [unresolved](Self::unresolved).
     /// [`object_by_id`](Self::object_by_id) and the like return the first record.
