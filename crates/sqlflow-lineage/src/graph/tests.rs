@@ -86,8 +86,8 @@ const CHAIN: &str = r#"
     {"id": 1, "name": "a", "type": "table", "columns": [{"id": 11, "name": "x"}]},
     {"id": 2, "name": "b", "type": "view", "columns": [{"id": 21, "name": "x"}]},
     {"id": 3, "name": "c", "type": "table", "columns": [{"id": 31, "name": "x"}]},
-    {"id": 4, "name": "RS-1", "type": "with_cte", "columns": [{"id": 41, "name": "x"}]},
-    {"id": 5, "name": "RS-2", "type": "with_cte", "columns": [{"id": 51, "name": "x"}]}"#;
+    {"id": 4, "name": "RS-1", "type": "select_list", "columns": [{"id": 41, "name": "x"}]},
+    {"id": 5, "name": "RS-2", "type": "select_list", "columns": [{"id": 51, "name": "x"}]}"#;
 
 fn chain(edges: &[(&str, &str)]) -> Lineage {
     let relationships: Vec<String> = edges
