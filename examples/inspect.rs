@@ -25,12 +25,14 @@ use std::{error, fmt};
 use lexopt::prelude::*;
 use serde::Serialize;
 use sqlflow_client::Lineage;
-use sqlflow_client::lineage::{Coverage, Diagram, Mode, OpenLineage, RelationType, Trace, Traced, Vertex};
+use sqlflow_client::lineage::{Coverage, Diagram, Endpoint, Mode, OpenLineage, RelationType, Trace, Traced, Vertex};
 
 type Result<T = (), E = Box<dyn error::Error>> = std::result::Result<T, E>;
 
-/// The number of endpoints that are listed.
+/// The number of endpoints that the report lists.
 const SHOWN: usize = 10;
+/// The number of endpoints that a note lists.
+const SHOWN_IN_NOTE: usize = 3;
 
 const USAGE: &str = "usage: inspect FILE… [--json | --rewrite | --upstream NAME | --downstream NAME | --impact NAME] \
                      [--format dot|mermaid|csv|graphml|openlineage] [--depth N] [--over TYPE,…] [--intermediates] \
@@ -202,16 +204,17 @@ fn run(lineage: &Lineage, arguments: &Arguments, out: &mut impl Write, notes: &m
             (Vertex::Object(object), Question::Upstream) => write_trace(object.upstream(), arguments, out, notes),
             (Vertex::Object(object), Question::Downstream) => write_trace(object.downstream(), arguments, out, notes),
             (Vertex::Column(column), Question::Impact) => Ok(write!(out, "{}", column.impact())?),
-            (Vertex::Object(object), Question::Impact) => {
-                Err(format!("{object} is an object; --impact needs a column: {object}.COLUMN").into())
-            }
+            (Vertex::Object(object), Question::Impact) => Err(format!(
+                "{object} is an object; --impact needs a column: {object}.COLUMN; --downstream takes objects"
+            )
+            .into()),
         };
     }
     match (arguments.format, arguments.output) {
         (Some(format), _) => {
             let diagram = with_options(lineage.diagram(), arguments);
             write_in_format(format, &diagram, &lineage.openlineage(), out)?;
-            note_unresolved(diagram.unresolved().len(), notes)?;
+            note_unresolved(&diagram.unresolved(), notes)?;
         }
         (None, OutputKind::Json) => {
             serde_json::to_writer_pretty(&mut *out, &LineageCounts::of(lineage))?;
@@ -224,15 +227,14 @@ fn run(lineage: &Lineage, arguments: &Arguments, out: &mut impl Write, notes: &m
 }
 
 /// Says that a result lacks edges that the document has.
-fn note_unresolved(count: usize, notes: &mut impl Write) -> io::Result<()> {
-    match count {
-        0 => Ok(()),
-        1 => writeln!(notes, "note: 1 edge could not be followed, because its endpoint is not in the document"),
-        _ => writeln!(
-            notes,
-            "note: {count} edges could not be followed, because their endpoints are not in the document"
-        ),
+fn note_unresolved(ends: &[Endpoint<'_>], notes: &mut impl Write) -> io::Result<()> {
+    if ends.is_empty() {
+        return Ok(());
     }
+    let shown: Vec<String> = ends.iter().take(SHOWN_IN_NOTE).map(ToString::to_string).collect();
+    let more = if ends.len() > SHOWN_IN_NOTE { ", …" } else { "" };
+    let edges = if ends.len() == 1 { "1 edge".to_owned() } else { format!("{} edges", ends.len()) };
+    writeln!(notes, "note: {edges} could not be followed: {}{more}", shown.join(", "))
 }
 
 fn write_trace<'a, T: Traced<'a>>(
@@ -253,7 +255,7 @@ fn write_trace<'a, T: Traced<'a>>(
     if arguments.foreign_keys {
         trace = trace.with_foreign_keys();
     }
-    note_unresolved(trace.unresolved().len(), notes)?;
+    note_unresolved(&trace.unresolved(), notes)?;
     match arguments.format {
         Some(format) => write_in_format(format, &with_options(trace.diagram(), arguments), &trace.openlineage(), out)?,
         None if arguments.paths => {
@@ -264,6 +266,13 @@ fn write_trace<'a, T: Traced<'a>>(
         None => {
             // Many intermediate results have the same name.
             let names: BTreeSet<String> = trace.into_iter().map(|found| one_line(&found)).collect();
+            if names.is_empty() {
+                writeln!(
+                    notes,
+                    "note: no value flows there; counts, filters and constants are other relationships: try --over \
+                     fdd,fdr or --intermediates"
+                )?;
+            }
             for name in names {
                 writeln!(out, "{name}")?;
             }
@@ -419,7 +428,7 @@ fn limits(lineage: &Lineage) -> Vec<String> {
         limits.push(format!("relationships of type {not_requested} were not requested"));
     }
     if !unknown.is_empty() {
-        limits.push(format!("there are no {unknown} relationships; the file does not say whether they were requested"));
+        limits.push(format!("{unknown} relationships may be missing; no file says whether they were requested"));
     }
     let unresolved: Vec<_> = lineage.unresolved().collect();
     match unresolved.len() {
@@ -544,7 +553,7 @@ mod tests {
         let text = inspect("layout_c1.json", &[]);
         assert!(text.contains("relationships  7  (fdd 5, fdr 1, join 1)"), "{text}");
         assert!(text.contains("\nflows of values\n  sales.customers.region → sales.report.region\n"), "{text}");
-        assert!(text.contains("there are no frd relationships; the file does not say"), "{text}");
+        assert!(text.contains("frd relationships may be missing; no file says"), "{text}");
     }
 
     #[test]
@@ -564,12 +573,14 @@ mod tests {
         assert!(notes.contains("1 edge could not be followed"), "{notes}");
         let (_, notes) = inspect_with_notes("../stitched.json", &["--upstream", "RS-1"]);
         assert_eq!(notes, "", "this answer is complete");
+        let (found, notes) = inspect_with_notes("../stitched.json", &["--upstream", "customers.id"]);
+        assert!(found.is_empty() && notes.contains("no value flows there"), "{notes}");
     }
 
     #[test]
     fn the_impact_of_a_column_is_a_report_that_says_what_is_not_known() {
         let impact = inspect("../stitched.json", &["--impact", "orders.total"]);
         assert!(impact.starts_with("impact of ORDERS.TOTAL\ncolumns (1)\n  REPORT.TOTAL\n"), "{impact}");
-        assert!(impact.contains("incomplete: fdr, frd, join"), "{impact}");
+        assert!(impact.contains("incomplete: the document does not tell whether fdr, frd, join"), "{impact}");
     }
 }

@@ -35,8 +35,10 @@ pub enum DrawnLineage {
     /// directly from table to table, and the filters and joins of a statement may be missing.
     WithoutRecordSets(Lineage),
     /// The lineage is a summary (mode [`summary`](Mode::Summary)): it has counts and the names of tables, and **no**
-    /// columns or relationships.
+    /// columns or relationships. Its objects may include intermediate results.
     Summary(Lineage),
+    /// The lineage has a mode that this version of the library does not know, so it may lack anything.
+    UnknownMode(Lineage),
 }
 
 impl DrawnLineage {
@@ -44,7 +46,8 @@ impl DrawnLineage {
         match lineage.mode() {
             Some(Mode::Summary) => Self::Summary(lineage),
             Some(Mode::IgnoreRecordSet) => Self::WithoutRecordSets(lineage),
-            _ => Self::Whole(lineage),
+            None | Some(Mode::Global) => Self::Whole(lineage),
+            Some(_) => Self::UnknownMode(lineage),
         }
     }
 
@@ -70,6 +73,7 @@ impl DrawnLineage {
             Self::Whole(lineage) => return Ok(lineage),
             Self::WithoutRecordSets(lineage) => (lineage, "lacks record sets, and with them filters and joins"),
             Self::Summary(lineage) => (lineage, "is only a summary without relationships"),
+            Self::UnknownMode(lineage) => (lineage, "has a mode that this client does not know"),
         };
         let count = lineage.summary().and_then(|summary| summary.relationships());
         let count = count.map(|count| format!(", because it has {count} relationships, more than the server returns"));
@@ -84,7 +88,10 @@ impl DrawnLineage {
     #[must_use]
     pub fn as_drawn(&self) -> &Lineage {
         match self {
-            Self::Whole(lineage) | Self::WithoutRecordSets(lineage) | Self::Summary(lineage) => lineage,
+            Self::Whole(lineage)
+            | Self::WithoutRecordSets(lineage)
+            | Self::Summary(lineage)
+            | Self::UnknownMode(lineage) => lineage,
         }
     }
 
@@ -92,7 +99,10 @@ impl DrawnLineage {
     #[must_use]
     pub fn into_drawn(self) -> Lineage {
         match self {
-            Self::Whole(lineage) | Self::WithoutRecordSets(lineage) | Self::Summary(lineage) => lineage,
+            Self::Whole(lineage)
+            | Self::WithoutRecordSets(lineage)
+            | Self::Summary(lineage)
+            | Self::UnknownMode(lineage) => lineage,
         }
     }
 
@@ -122,6 +132,8 @@ mod tests {
         assert!(matches!(drawn("global"), DrawnLineage::Whole(_)));
         assert!(matches!(drawn("ignoreRecordSet"), DrawnLineage::WithoutRecordSets(_)));
         assert!(matches!(drawn("summary"), DrawnLineage::Summary(_)));
+        assert!(matches!(drawn("brandNew"), DrawnLineage::UnknownMode(_)));
+        assert_eq!(drawn("brandNew").into_whole().unwrap_err().kind(), ErrorKind::IncompleteLineage);
         assert!(drawn("global").is_whole() && drawn("global").into_whole().is_ok());
         assert_eq!(drawn("summary").as_drawn(), &drawn("summary").into_drawn());
     }

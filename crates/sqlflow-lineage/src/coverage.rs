@@ -4,7 +4,7 @@ use super::Lineage;
 use super::kinds::RelationType;
 use super::model::Model;
 
-/// The types that servers return only if they are requested. All others come unasked.
+/// The types that a request chooses among. All others come unasked.
 const ON_REQUEST: [RelationType; 4] = RelationType::DEPENDENCIES;
 
 /// The answer to the question of whether a lineage can hold relationships of one type; returned by
@@ -58,8 +58,8 @@ impl Lineage {
     /// [`Reader`](crate::Reader::requested_types). A document that has a relationship of a type holds that type. A
     /// [merged](Self::merge) lineage holds a type if all of its parts do.
     ///
-    /// Servers return `fdd`, `fdr`, `frd` and `join` only on request. The coverage of all other types is `Unknown` if
-    /// there are none.
+    /// Servers return `fdd` unless other types are requested, and `fdr`, `frd` and `join` only on request. The coverage of
+    /// all other types is `Unknown` if there are none.
     ///
     /// ```
     /// use sqlflow_lineage::{Coverage, Lineage, RelationType};

@@ -23,8 +23,10 @@ use super::Lineage;
 use super::graph::{ColumnFlow, ObjectFlow};
 use super::view::{Column, Object};
 
-/// The differences between what two lineages say about stored objects and the flows between them; created by
+/// The differences between what two lineages say about stored objects and the flows of values between them; created by
 /// [`Lineage::diff`].
+///
+/// Filters and joins are not compared: a changed `WHERE` gives no difference here, but one of [`Lineage::diff_all`].
 ///
 /// # Display
 ///

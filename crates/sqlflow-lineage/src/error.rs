@@ -54,9 +54,11 @@ pub enum ReadErrorKind {
     Empty,
     /// The document is not JSON at all: often it is the HTML page of a proxy, or a CSV file.
     NotJson,
-    /// The document ends in the middle of its JSON.
+    /// The document ends in the middle of its JSON or of its compressed data, or the reader reports an
+    /// [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof).
     Truncated,
-    /// The JSON is malformed.
+    /// The JSON or the compressed data is malformed, or the reader reports
+    /// [`InvalidData`](std::io::ErrorKind::InvalidData).
     Malformed,
     /// The document is followed by a second one, of which [`ReadError::position`] is the beginning.
     SeveralDocuments,

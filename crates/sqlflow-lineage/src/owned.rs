@@ -7,14 +7,17 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::diagram::Edge;
-use super::graph::{ColumnFlow, Impact, ObjectFlow, Path, Vertex};
+use super::graph::{ColumnFlow, Impact, ObjectFlow, Path, Resolution, Vertex};
 use super::kinds::{EffectType, RelationType};
+use super::view::write_location;
 use super::view::{Column, Coordinate, Diagnostic, Endpoint, Location, Object, Process, Relationship};
 
 /// The kind of a column, among the kinds of objects.
 const COLUMN: &str = "column";
 /// The kind of an endpoint that is no record of the document.
 const UNRESOLVED: &str = "unresolved";
+/// The kind of an endpoint that may be one of several records of the document.
+const AMBIGUOUS: &str = "ambiguous";
 const PROCESS: &str = "process";
 
 /// Serializes views as their owned forms.
@@ -77,8 +80,8 @@ serialized_as! {
 pub struct OwnedVertex {
     /// The qualified name.
     pub name: String,
-    /// The kind of object (`table`, `view`, …), `column`, `process`, or `unresolved` for an endpoint that is no record of
-    /// the document.
+    /// The kind of object (`table`, `view`, …), `column`, `process`, `unresolved` for an endpoint that is no record of
+    /// the document, or `ambiguous` for one that may be several.
     pub kind: String,
     /// The id in the document; empty if it gives none.
     pub id: String,
@@ -121,7 +124,10 @@ impl From<&Endpoint<'_>> for OwnedVertex {
         }
         match end.object().filter(|_| end.is_resolved()) {
             Some(object) => object.into(),
-            None => Self { name: end.written_name(), kind: UNRESOLVED.to_owned(), id: end.id().to_owned() },
+            None => {
+                let kind = if end.resolution() == Resolution::Ambiguous { AMBIGUOUS } else { UNRESOLVED };
+                Self { name: end.written_name(), kind: kind.to_owned(), id: end.id().to_owned() }
+            }
         }
     }
 }
@@ -142,9 +148,16 @@ pub struct OwnedStatement {
     pub location: OwnedLocation,
 }
 
+/// Written like the [`Process`]: its name, or else its id, and its location if that is known.
 impl fmt::Display for OwnedStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.name)
+        if self.name.is_empty() {
+            write!(f, "id:{}", self.id)?;
+        } else {
+            f.write_str(&self.name)?;
+        }
+        let location = self.location.to_string();
+        if location.is_empty() { Ok(()) } else { write!(f, " at {location}") }
     }
 }
 
@@ -152,9 +165,12 @@ impl fmt::Display for OwnedStatement {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OwnedLocation {
-    /// The file, or the label of the document.
+    /// The file of SQL, if the server names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// The label of the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// The line, counted from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
@@ -172,10 +188,18 @@ impl OwnedLocation {
     }
 }
 
+impl fmt::Display for OwnedLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, label, line, column, script } = self;
+        write_location(f, file.as_deref(), label.as_deref(), script.as_deref(), *line, *column)
+    }
+}
+
 impl From<&Location<'_>> for OwnedLocation {
     fn from(location: &Location<'_>) -> Self {
         Self {
             file: location.file().map(str::to_owned),
+            label: location.label().map(str::to_owned),
             line: location.line(),
             column: location.column(),
             script: location.script().map(str::to_owned),
@@ -404,6 +428,8 @@ pub struct OwnedImpact {
     pub unresolved: Vec<OwnedVertex>,
     /// The types of relationships of which the lineage may lack some or all.
     pub uncertain_types: Vec<RelationType>,
+    /// The reasons why something may be missing, each a sentence for people.
+    pub reasons: Vec<String>,
 }
 
 impl From<&Impact<'_>> for OwnedImpact {
@@ -418,6 +444,7 @@ impl From<&Impact<'_>> for OwnedImpact {
             foreign_keys: impact.foreign_keys.iter().map(OwnedRelationship::from).collect(),
             unresolved: impact.unresolved.iter().map(OwnedVertex::from).collect(),
             uncertain_types: impact.uncertain_types.clone(),
+            reasons: impact.reasons().to_vec(),
         }
     }
 }

@@ -82,6 +82,7 @@ pub use self::diagnostic::Diagnostic;
 pub use self::endpoint::Endpoint;
 pub(super) use self::endpoint::endpoints;
 pub use self::location::Location;
+pub(super) use self::location::write_location;
 pub use self::object::Object;
 pub(super) use self::object::{is_intermediate, is_routine};
 pub use self::process::Process;

@@ -50,7 +50,8 @@ impl Lineage {
     /// - Processes without an id come after those with an id, if they belong to a database or schema.
     /// - Relationships with two targets, or with sources on both sides of a target, which no server sends, have a key
     ///   twice. Other readers may see only the last.
-    /// - Labels have no place in the format. The [graph section](Self::graph_json) is written if it was kept.
+    /// - Labels and the [requested types](Self::coverage) have no place in the format. When the JSON is read again,
+    ///   [`Reader::requested_types`](crate::Reader::requested_types) can set the types. The [graph section](Self::graph_json) is written if it was kept.
     /// - Fields that were [not understood](Self::unknown_fields) were counted, not kept, and are not written.
     ///
     /// The [text after the JSON](Self::trailing_text) follows the JSON on a new line.

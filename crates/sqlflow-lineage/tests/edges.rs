@@ -496,7 +496,10 @@ fn an_impact_says_that_the_lineage_cannot_know_filters_and_joins() {
         let impact = unknown.column("orders", "status").unwrap().impact();
         assert_eq!(impact.uncertain_types, [Fdr, RelationType::Frd, RelationType::Join], "{layout}");
         assert!(!impact.is_complete(), "{layout}");
-        assert!(impact.to_string().contains("incomplete: fdr, frd, join"), "{layout}: {impact}");
+        assert!(
+            impact.to_string().contains("whether fdr, frd, join relationships were requested"),
+            "{layout}: {impact}"
+        );
 
         let requested = Lineage::reader().requested_types(RelationType::DEPENDENCIES);
         let known = requested.read_slice(document.as_bytes()).unwrap();
@@ -701,5 +704,38 @@ fn an_impact_of_a_column_includes_what_depends_on_its_whole_table() {
         assert_eq!(names(&impact.objects), ["REPORT"], "{layout}");
         assert_eq!(names(&impact.statements), ["Query Insert-1"], "{layout}");
         assert!(impact.columns.is_empty(), "{layout}");
+    }
+}
+
+#[test]
+fn an_impact_is_not_complete_if_the_server_did_not_read_all_of_the_sql() {
+    let model = SmallModel::default().object("table", "o", "ORDERS", &["STATUS"]);
+    let reader = || Lineage::reader().requested_types(RelationType::DEPENDENCIES);
+    let impact_of = |extra: &str| {
+        let [document, ..] = model.documents();
+        let document = document.replacen('{', &format!("{{{extra}, "), 1);
+        let lineage = reader().read_slice(document.as_bytes()).unwrap();
+        lineage.column("orders", "status").unwrap().impact().to_owned_form()
+    };
+    let error = r#""errors": [{"errorMessage": "m", "errorType": "SyntaxError"}]"#;
+    let hint = r#""errors": [{"errorMessage": "m", "errorType": "SyntaxHint"}], "code": 203, "error": "m""#;
+    let warning = r#""code": 203, "error": "b.sql could not be read""#;
+    for (extra, is_complete) in [(error, false), (warning, false), (hint, true), (r#""mode": "brandNew""#, false)] {
+        let impact = impact_of(extra);
+        assert_eq!(impact.is_complete, is_complete, "{extra}");
+        assert_eq!(impact.reasons.is_empty(), is_complete, "{extra}: {:?}", impact.reasons);
+    }
+}
+
+#[test]
+fn what_feeds_a_column_does_not_depend_on_it() {
+    let model = SmallModel::default()
+        .object("table", "a", "A", &["X"])
+        .object("table", "b", "B", &["X"])
+        .edge("fdd", "insert", "a.X", "b.X");
+    for (layout, lineage) in model.lineages() {
+        let impact = lineage.column("b", "x").unwrap().impact();
+        assert!(impact.is_empty(), "{layout}: {impact}");
+        assert_eq!(lineage.column("a", "x").unwrap().impact().relationships.len(), 1, "{layout}");
     }
 }

@@ -221,9 +221,13 @@ fn a_lineage_is_read_from_a_path_which_locates_its_statements() {
         assert_eq!(lineage, document.parse().unwrap(), "{layout}");
         assert_eq!(lineage.label(), path.to_str(), "{layout}");
         let statement = lineage.processes().next().unwrap();
-        assert_eq!(statement.location().to_string(), format!("{}:3:1", path.display()), "{layout}");
+        assert_eq!(statement.location().to_string(), format!("{}, line 3, column 1", path.display()), "{layout}");
         let named = Lineage::reader().label("nightly").read_path(&path).unwrap();
-        assert_eq!(named.processes().next().unwrap().to_string(), "Query Create View-1 at nightly:3:1", "{layout}");
+        assert_eq!(
+            named.processes().next().unwrap().to_string(),
+            "Query Create View-1 at nightly, line 3, column 1",
+            "{layout}"
+        );
     }
 }
 
@@ -252,9 +256,9 @@ fn many_files_are_merged_and_their_statements_know_their_file() {
         let readers = merged.object("orders").unwrap().readers();
         let mut locations: Vec<String> = readers.iter().map(|statement| statement.location().to_string()).collect();
         locations.sort();
-        assert_eq!(locations, [format!("{}:3:1", load.display()), format!("{}:3:1", report.display())]);
+        assert_eq!(locations, [&load, &report].map(|path| format!("{}, line 3, column 1", path.display())));
         let impact = merged.column("orders", "total").unwrap().impact().to_string();
-        assert!(impact.contains(&format!("Query Create View-1 at {}:3:1\n", load.display())), "{impact}");
+        assert!(impact.contains(&format!("Query Create View-1 at {}, line 3, column 1\n", load.display())), "{impact}");
     }
 }
 
@@ -264,7 +268,7 @@ fn labels_of_ones_own_stay_through_several_merges() {
     let labelled = |label: &str| Lineage::reader().label(label).read_slice(document.as_bytes()).unwrap();
     let two = Lineage::merge([labelled("a"), labelled("b")]).unwrap();
     let three = Lineage::merge([two, labelled("c")]).unwrap();
-    let files: Vec<_> = three.processes().map(|statement| statement.location().file().unwrap().to_owned()).collect();
+    let files: Vec<_> = three.processes().map(|statement| statement.location().label().unwrap().to_owned()).collect();
     assert_eq!(files, ["a", "b", "c"]);
 }
 
@@ -276,7 +280,7 @@ fn a_message_is_located_in_the_file_that_the_server_names() {
         {"errorMessage": "o"}]}"#;
     let lineage = Lineage::reader().label("a.json").read_slice(document).unwrap();
     let locations: Vec<String> = lineage.errors().map(|error| error.location().to_string()).collect();
-    assert_eq!(locations, ["a.json:7:2", "b.sql:4", "a.json"]);
+    assert_eq!(locations, ["a.json, line 7, column 2", "b.sql:4", "a.json"]);
     let unlabelled = Lineage::from_slice(document).unwrap();
     let messages: Vec<String> = unlabelled.errors().map(|error| error.to_string()).collect();
     assert_eq!(messages, ["SyntaxError: m (line 7, column 2)", "n (b.sql:4)", "o"]);

@@ -6,7 +6,7 @@ use super::super::LineageInner;
 use super::super::coverage::{Coverage, coverage};
 use super::super::kinds::RelationType;
 use super::super::view::{Column, Object, Process, Relationship, endpoints};
-use super::impact::Impact;
+use super::impact::{self, Impact};
 use super::walk::{StopAt, WalkRules, nodes_of_object};
 use super::{Direction, Node};
 
@@ -96,7 +96,14 @@ impl<'a> Column<'a> {
         objects.sort_by_cached_key(|object| (object.qualified_name(), object.id().to_owned()));
         lost.sort_unstable();
         lost.dedup();
-        let (foreign_keys, relationships) = self.relationships().partition(Relationship::is_foreign_key);
+        let (foreign_keys, mut relationships): (Vec<_>, Vec<_>) =
+            self.relationships().partition(Relationship::is_foreign_key);
+        // What leads into the column does not depend on it.
+        relationships.retain(|relationship| {
+            let leads_out = relationship.sources().chain(relationship.caller());
+            relationship.relation_type() == RelationType::Join
+                || leads_out.into_iter().any(|end| end.column() == Some(*self))
+        });
         let is_uncertain = |relation: &RelationType| coverage(&inner.model, relation) != Coverage::Included;
         Impact {
             column: *self,
@@ -105,9 +112,9 @@ impl<'a> Column<'a> {
             statements: processes(inner, starts, Direction::Downstream),
             relationships,
             foreign_keys,
+            reasons: impact::reasons(inner, lost.len()),
             unresolved: endpoints(inner, lost),
             uncertain_types: RelationType::DEPENDENCIES.into_iter().filter(is_uncertain).collect(),
-            mode: inner.model.mode.clone(),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::super::LineageInner;
+use super::super::coverage::{Coverage, coverage};
 use super::super::kinds::{Mode, RelationType};
 use super::super::view::{Column, Endpoint, Object, Process, Relationship};
 
@@ -15,7 +17,7 @@ use super::super::view::{Column, Endpoint, Object, Process, Relationship};
 /// objects (1)
 ///   report.paid_orders (view)
 /// statements (1)
-///   Query Create View-1 at etl/report.sql:3:1
+///   Query Create View-1 at nightly, line 3, column 1
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -33,7 +35,8 @@ pub struct Impact<'a> {
     /// The statements that read the column, or its object as a whole, directly and would fail, sorted by name; see
     /// [`Object::readers`].
     pub statements: Vec<Process<'a>>,
-    /// The relationships of any type that have the column as an endpoint, including joins, without foreign keys.
+    /// The relationships that lead out of the column directly, of any type, and the joins that use it, without foreign
+    /// keys. Those that lead into it do not depend on it.
     pub relationships: Vec<Relationship<'a>>,
     /// The foreign keys that have the column as an endpoint. No value flows along them, but they would have to be dropped
     /// with the column.
@@ -44,18 +47,24 @@ pub struct Impact<'a> {
     /// The types of relationships of which the lineage [may lack](crate::Lineage::coverage) some or all: they were not
     /// requested, or it is not known that they were.
     pub uncertain_types: Vec<RelationType>,
-    /// The mode of the document.
-    pub(super) mode: Option<Mode>,
+    pub(super) reasons: Vec<String>,
 }
 
 impl Impact<'_> {
     /// Returns `true` if the lineage knows everything that depends on the column: all types of relationships were
-    /// requested, the server left out nothing, and every endpoint is resolved.
+    /// requested, the server read all of the SQL and left out nothing, and every endpoint is resolved. Otherwise,
+    /// [`reasons`](Self::reasons) tells.
     ///
     /// If it is `false`, an empty list does not mean that nothing depends on the column.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.uncertain_types.is_empty() && self.unresolved.is_empty() && self.reduction().is_none()
+        self.reasons.is_empty()
+    }
+
+    /// Returns the reasons why something may be missing, each a sentence for people.
+    #[must_use]
+    pub fn reasons(&self) -> &[String] {
+        &self.reasons
     }
 
     /// Returns `true` if nothing that is known depends on the column; see [`is_complete`](Self::is_complete).
@@ -67,19 +76,67 @@ impl Impact<'_> {
             && self.relationships.is_empty()
             && self.foreign_keys.is_empty()
     }
+}
 
-    /// Returns a sentence about what the server left out of the document.
-    fn reduction(&self) -> Option<&'static str> {
-        match self.mode {
-            Some(Mode::Summary) => {
-                Some("the document, or a part of it, is a summary without relationships; request the full lineage")
-            }
-            Some(Mode::IgnoreRecordSet) => {
-                Some("the server left out record sets, and filters with them; request the full lineage")
-            }
-            _ => None,
+/// Returns the reasons why an impact may lack something.
+pub(super) fn reasons(inner: &LineageInner, unresolved: usize) -> Vec<String> {
+    let model = &inner.model;
+    let mut reasons = Vec::new();
+    match &model.mode {
+        None | Some(Mode::Global) => {}
+        Some(Mode::Summary) => reasons.push(
+            "the document, or a part of it, is a summary without relationships; request the full lineage".to_owned(),
+        ),
+        Some(Mode::IgnoreRecordSet) => {
+            reasons.push("the server left out record sets, and filters with them; request the full lineage".to_owned());
+        }
+        Some(Mode::Other(mode)) => {
+            reasons.push(format!("the document has the mode `{mode}`, of which it is not known what it leaves out"));
         }
     }
+    let types_with = |wanted: Coverage| {
+        let types = RelationType::DEPENDENCIES.into_iter().filter(|relation| coverage(model, relation) == wanted);
+        types.map(|relation| relation.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let not_requested = types_with(Coverage::NotRequested);
+    if !not_requested.is_empty() {
+        reasons.push(format!(
+            "{not_requested} relationships were not requested, so filters and joins that use the column may be missing; \
+             submit and export with `for_impact`"
+        ));
+    }
+    let unknown = types_with(Coverage::Unknown);
+    if !unknown.is_empty() {
+        reasons.push(format!(
+            "the document does not tell whether {unknown} relationships were requested, so filters and joins that use \
+             the column may be missing"
+        ));
+    }
+    match unread(inner) {
+        0 => {}
+        1 => reasons.push("the server reported a problem with the SQL, so a part of it may be missing".to_owned()),
+        count => {
+            reasons.push(format!("the server reported {count} problems with the SQL, so parts of it may be missing"))
+        }
+    }
+    match unresolved {
+        0 => {}
+        1 => reasons.push("1 edge could not be followed".to_owned()),
+        count => reasons.push(format!("{count} edges could not be followed")),
+    }
+    reasons
+}
+
+/// Returns the number of errors and warnings about SQL that the server did not read. Hints do not count, and neither do
+/// the warnings that repeat a message.
+fn unread(inner: &LineageInner) -> usize {
+    let model = &inner.model;
+    let is_error = |kind: Option<&str>| kind.is_none_or(|kind| kind.ends_with("Error"));
+    let errors = model.diagnostics.iter().filter(|message| is_error(model.texts.get_present(message.kind))).count();
+    let is_repeated =
+        |line: &str| model.diagnostics.iter().any(|message| model.texts.get(message.message).trim() == line);
+    let warnings = model.warnings.iter().flat_map(|text| text.lines()).map(str::trim);
+    errors + warnings.filter(|line| !line.is_empty() && !is_repeated(line)).count()
 }
 
 impl fmt::Display for Impact<'_> {
@@ -106,17 +163,8 @@ impl fmt::Display for Impact<'_> {
         if self.is_empty() {
             writeln!(f, "nothing that is known depends on it")?;
         }
-        if let Some(reduction) = self.reduction() {
-            writeln!(f, "incomplete: {reduction}")?;
-        }
-        if !self.uncertain_types.is_empty() {
-            let types: Vec<&str> = self.uncertain_types.iter().map(RelationType::as_str).collect();
-            let types = types.join(", ");
-            writeln!(
-                f,
-                "incomplete: {types} relationships were not requested, or it is not known that they were; filters and \
-                 joins that use the column may be missing"
-            )?;
+        for reason in &self.reasons {
+            writeln!(f, "incomplete: {reason}")?;
         }
         write_list(f, "edges that could not be followed", &self.unresolved, |f, end| write!(f, "{end}"))
     }

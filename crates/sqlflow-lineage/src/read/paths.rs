@@ -53,7 +53,7 @@ impl Lineage {
     ///
     /// let estate = Lineage::merge_paths(["load.json", "report.json"])?;
     /// for statement in estate.object("sales.orders")?.readers() {
-    ///     println!("{statement}"); // Query Insert-1 at report.json:12:1
+    ///     println!("{statement}"); // Query Insert-1 at report.json, line 12, column 1
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -49,8 +49,11 @@ impl<'a> Diagnostic<'a> {
     #[must_use]
     pub fn location(&self) -> Location<'a> {
         let label = self.raw.label.or(self.inner.model.label);
-        let file = self.file().filter(|file| !file.is_empty()).or_else(|| present(self.inner, label));
-        Location::new(file, self.origin_coordinates().chain(self.coordinates()).next())
+        Location::new(
+            self.file(),
+            present(self.inner, label),
+            self.origin_coordinates().chain(self.coordinates()).next(),
+        )
     }
 
     /// Returns the coordinates in the SQL as the server analysed it.

@@ -146,7 +146,8 @@ impl<'a> Endpoint<'a> {
         }
     }
 
-    /// Returns the object that the endpoint refers to, or the object of the column that it refers to.
+    /// Returns the object that the endpoint refers to, or the object of the column that it refers to. For an endpoint that
+    /// is not resolved, it is the object of its `parentId`, if there is one.
     #[must_use]
     pub fn object(&self) -> Option<Object<'a>> {
         match self.node() {

@@ -75,11 +75,12 @@ impl<'a> Process<'a> {
         self.raw().and_then(|raw| raw.flags.get(Flag::UiVisible)).unwrap_or(true)
     }
 
-    /// Returns the place where the statement begins: the label of its document, the line and the column.
+    /// Returns the place where the statement begins: the label of its document, the line and the column. Documents do not
+    /// name the file of a statement.
     #[must_use]
     pub fn location(&self) -> Location<'a> {
         let label = self.raw().map_or(Symbol::ABSENT, |raw| raw.label).or(self.inner.model.label);
-        Location::new(present(self.inner, label), self.coordinates().next())
+        Location::new(None, present(self.inner, label), self.coordinates().next())
     }
 
     /// Returns the coordinates of the statement in the SQL, usually its start and its end.
@@ -89,7 +90,7 @@ impl<'a> Process<'a> {
     }
 }
 
-/// Written as its name, or else its id, and its location if that is known: `Query Insert-1 at load.sql:12:5`.
+/// Written as its name, or else its id, and its location if that is known: `Query Insert-1 at nightly, line 12, column 5`.
 impl fmt::Display for Process<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
