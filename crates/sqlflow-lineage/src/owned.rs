@@ -122,13 +122,11 @@ impl From<&Endpoint<'_>> for OwnedVertex {
         if let Some(process) = end.process() {
             return Self { name: process.to_string(), kind: PROCESS.to_owned(), id: process.id().to_owned() };
         }
-        match end.object().filter(|_| end.is_resolved()) {
-            Some(object) => object.into(),
-            None => {
-                let kind = if end.resolution() == Resolution::Ambiguous { AMBIGUOUS } else { UNRESOLVED };
-                Self { name: end.written_name(), kind: kind.to_owned(), id: end.id().to_owned() }
-            }
+        if let Some(object) = end.object().filter(|_| end.is_resolved()) {
+            return object.into();
         }
+        let kind = if end.resolution() == Resolution::Ambiguous { AMBIGUOUS } else { UNRESOLVED };
+        Self { name: end.written_name(), kind: kind.to_owned(), id: end.id().to_owned() }
     }
 }
 

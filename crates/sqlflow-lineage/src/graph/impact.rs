@@ -114,9 +114,11 @@ pub(super) fn reasons(inner: &LineageInner, unresolved: usize) -> Vec<String> {
     }
     match unread(inner) {
         0 => {}
-        1 => reasons.push("the server reported a problem with the SQL, so a part of it may be missing".to_owned()),
+        1 => {
+            reasons.push("the server reported a problem with the SQL, so a part of it may be missing".to_owned());
+        }
         count => {
-            reasons.push(format!("the server reported {count} problems with the SQL, so parts of it may be missing"))
+            reasons.push(format!("the server reported {count} problems with the SQL, so parts of it may be missing"));
         }
     }
     match unresolved {
