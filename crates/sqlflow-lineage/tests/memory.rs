@@ -60,7 +60,7 @@ fn takes_less_than_its_document(name: &str, body: &[u8]) {
 /// Checks the memory of documents whose size is not in their records: in a graph section that is kept, in fields that are
 /// not understood, in warnings, in text after the JSON, and in almost nothing.
 fn small_documents_know_their_size() {
-    let fields: String = (0..700).map(|n| format!(r#","field_{n}": {n}"#)).collect();
+    let fields = (0..700).map(|n| format!(r#","field_{n}": {n}"#)).collect::<Vec<_>>().concat();
     let busiest = vec![r#"{"table": "t"}"#; 1000].join(",");
     let graph = vec![r#"{"id": "n0"}"#; 1000].join(",");
     for (name, document) in [
