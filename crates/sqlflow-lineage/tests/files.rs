@@ -303,3 +303,15 @@ fn a_reader_that_gives_one_byte_at_a_time_reads_every_encoding() {
         assert_eq!(lineage, document.parse().unwrap(), "{encoding}");
     }
 }
+
+#[test]
+fn white_space_around_a_log_does_not_change_what_is_found_in_it() {
+    let [document, ..] = model().documents();
+    let truncated = r#"{"dbobjs": [{"id": "1", "name": "A"#;
+    for (before, after) in [("", ""), ("", "\n   "), ("\u{a0}", ""), ("\u{b}\u{2003}", " \u{a0}\n")] {
+        for log in [truncated.to_owned(), format!("Error log:\n{truncated}")] {
+            let error = read(format!("{document}\n{before}{log}{after}").as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), ReadErrorKind::SeveralDocuments, "{before:?} {log:?} {after:?}: {error}");
+        }
+    }
+}

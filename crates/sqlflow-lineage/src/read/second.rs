@@ -21,13 +21,16 @@ const MIN_ATTEMPT: usize = 64;
 /// An object right after the document is one, sound or not. After other text, such as an error log, an object that holds
 /// lineage is one if it begins a line, even if it is truncated.
 pub(super) fn check(rest: &[u8], end: TextPosition) -> Result<(), ReadError> {
-    let text = as_text(rest);
+    let whole = as_text(rest);
+    // The text is kept without the white space around it, and must be judged in the same way when it is read again.
+    let text = whole.trim();
+    let skipped = whole.len() - whole.trim_start().len();
     let begin = text.len() - text.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == ',' || is_mark(c)).len();
     if text.get(begin..).is_some_and(|text| text.starts_with('{')) {
-        return Err(several(rest, begin, end));
+        return Err(several(rest, skipped + begin, end));
     }
-    match lineage_in(&text) {
-        Some(at) => Err(several(rest, at, end)),
+    match lineage_in(text) {
+        Some(at) => Err(several(rest, skipped + at, end)),
         None => Ok(()),
     }
 }
