@@ -46,10 +46,16 @@ struct Arguments {
     format: Option<OutputFormat>,
     depth: Option<u32>,
     over: Option<Vec<RelationType>>,
+    shown: ShownEdges,
+    paths: bool,
+}
+
+/// The edges that are shown in addition to the usual ones, and the level at which they are shown.
+#[derive(Clone, Copy, Default)]
+struct ShownEdges {
     intermediates: bool,
     foreign_keys: bool,
     by_object: bool,
-    paths: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -144,9 +150,9 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments> {
                 let types = parser.value()?.string()?;
                 arguments.over = Some(types.split(',').map(|kind| RelationType::from(kind.trim())).collect());
             }
-            Long("intermediates") => arguments.intermediates = true,
-            Long("foreign-keys") => arguments.foreign_keys = true,
-            Long("by-object") => arguments.by_object = true,
+            Long("intermediates") => arguments.shown.intermediates = true,
+            Long("foreign-keys") => arguments.shown.foreign_keys = true,
+            Long("by-object") => arguments.shown.by_object = true,
             Long("paths") => arguments.paths = true,
             Short('h') | Long("help") => arguments.output = OutputKind::Usage,
             Value(path) => arguments.files.push(path.into()),
@@ -162,7 +168,7 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments> {
     let draws = arguments.format.is_some();
     let selects = arguments.selection.is_some();
     let is_impact = matches!(&arguments.selection, Some(selection) if selection.question == Question::Impact);
-    let is_refined = arguments.over.is_some() || arguments.intermediates || arguments.foreign_keys;
+    let is_refined = arguments.over.is_some() || arguments.shown.intermediates || arguments.shown.foreign_keys;
     if requests > 1 || (draws && arguments.output != OutputKind::Text) {
         return Err(misuse(
             "use only one of --json, --rewrite, --upstream, --downstream and --impact; --format excludes the first two",
@@ -177,7 +183,7 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments> {
     if is_refined && !selects && !draws {
         return Err(misuse("--over, --intermediates and --foreign-keys need --upstream, --downstream or --format"));
     }
-    if arguments.by_object && !draws {
+    if arguments.shown.by_object && !draws {
         return Err(misuse("--by-object needs --format"));
     }
     Ok(arguments)
@@ -249,10 +255,10 @@ fn write_trace<'a, T: Traced<'a>>(
     if let Some(types) = &arguments.over {
         trace = trace.over(types);
     }
-    if arguments.intermediates {
+    if arguments.shown.intermediates {
         trace = trace.with_intermediates();
     }
-    if arguments.foreign_keys {
+    if arguments.shown.foreign_keys {
         trace = trace.with_foreign_keys();
     }
     note_unresolved(&trace.unresolved(), notes)?;
@@ -291,13 +297,13 @@ fn with_options<'a>(mut diagram: Diagram<'a>, arguments: &Arguments) -> Diagram<
     if let Some(types) = &arguments.over {
         diagram = diagram.over(types);
     }
-    if arguments.intermediates {
+    if arguments.shown.intermediates {
         diagram = diagram.with_intermediates();
     }
-    if arguments.foreign_keys {
+    if arguments.shown.foreign_keys {
         diagram = diagram.with_foreign_keys();
     }
-    if arguments.by_object { diagram.by_object() } else { diagram }
+    if arguments.shown.by_object { diagram.by_object() } else { diagram }
 }
 
 fn write_in_format(
@@ -412,7 +418,7 @@ fn limits(lineage: &Lineage) -> Vec<String> {
     let mut limits = Vec::new();
     match lineage.mode() {
         Some(Mode::Summary) => {
-            limits.push("this is a summary: the server omitted columns and relationships".to_owned())
+            limits.push("this is a summary: the server omitted columns and relationships".to_owned());
         }
         Some(Mode::IgnoreRecordSet) => {
             limits.push("the server omitted record sets, and with them filters and joins".to_owned());

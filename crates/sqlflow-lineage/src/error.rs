@@ -374,14 +374,16 @@ fn suggested(names: &[String]) -> String {
 
 /// Returns the reasons that the document gives for missing records.
 fn reasons(records: &str, in_summary: bool, errors: usize, warnings: usize) -> String {
-    let summary = if in_summary { "; the document is a summary: request the full lineage" } else { "" };
     let counted = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let (errors_text, warnings_text) = (counted(errors, "error"), counted(warnings, "warning"));
-    let (problems, methods) = match (errors, warnings) {
-        (0, 0) => return summary.to_owned(),
-        (_, 0) => (errors_text, "Lineage::errors"),
-        (0, _) => (warnings_text, "Lineage::warnings"),
-        (_, _) => (format!("{errors_text} and {warnings_text}"), "Lineage::errors and Lineage::warnings"),
+    let problems = match (errors, warnings) {
+        (0, 0) => None,
+        (_, 0) => Some(errors_text),
+        (0, _) => Some(warnings_text),
+        (_, _) => Some(format!("{errors_text} and {warnings_text}")),
     };
-    format!("{summary}; the document has {problems}, so {records} may be missing: see {methods}")
+    let summary = in_summary.then(|| "the document is a summary: request the full lineage".to_owned());
+    let problems = problems.map(|problems| format!("the document has {problems}, so {records} may be missing"));
+    let reasons: Vec<String> = summary.into_iter().chain(problems).collect();
+    if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) }
 }

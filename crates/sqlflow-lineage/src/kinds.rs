@@ -14,7 +14,8 @@ open_enum! {
         Fdr = "fdr",
         /// The record set of the source decides the value of the target.
         Frd = "frd",
-        /// The value flows from the source to the target indirectly.
+        /// The value flows from the source to the target indirectly. Questions follow this type only if they are asked to,
+        /// except for the [impact](crate::Column::impact) of a column.
         Fddi = "fddi",
         /// The value flows from the source to the target. No document describes the difference to `fdd`; the type has
         /// been seen in the vendor's own clients, which treat both in the same way.
@@ -39,15 +40,15 @@ impl From<&Self> for RelationType {
 }
 
 impl RelationType {
-    /// The types of relationships along which a value flows from the source to the target: `fdd`, `fda` and `fdc`.
+    /// The types of relationships that questions about values follow by default: `fdd`, `fda` and `fdc`.
     pub const VALUE_FLOWS: [Self; 3] = [Self::Fdd, Self::Fda, Self::Fdc];
 
-    /// The types of relationships by which a column depends on another one: along which its value flows, or which decide
-    /// its value or its rows (`fdd`, `fdr`, `frd`, `join`). A lineage of these types can answer questions about
-    /// [impact](crate::Column::impact).
+    /// The types of relationships to request from a server for questions about [impact](crate::Column::impact): those
+    /// along which a value flows, and those that decide a value or rows (`fdd`, `fdr`, `frd`, `join`). Servers add the
+    /// other types unasked.
     pub const DEPENDENCIES: [Self; 4] = [Self::Fdd, Self::Fdr, Self::Frd, Self::Join];
 
-    /// Returns `true` if a value flows from the source to the target of a relationship of this type.
+    /// Returns `true` if a value flows directly from the source to the target of a relationship of this type.
     #[must_use]
     pub fn carries_values(&self) -> bool {
         Self::VALUE_FLOWS.contains(self)

@@ -10,6 +10,8 @@ mod flags;
 pub(super) use self::arena::{ArenaFull, NONE, Span, growth, index_of_next, indices, push};
 pub(super) use self::extras::Extras;
 pub(super) use self::flags::{Flag, Flags};
+use std::collections::HashSet;
+
 use super::coverage::RequestedTypes;
 use super::intern::{Symbol, Texts};
 use super::kinds::Mode;
@@ -288,6 +290,15 @@ impl Model {
     /// Returns the indices of the columns of an object.
     pub(super) fn columns_of(&self, object: u32) -> std::ops::Range<u32> {
         self.objects.get(object as usize).map_or(0..0, |object| object.columns.indices())
+    }
+
+    /// Returns the number of warnings that do not repeat a message about the SQL, as many servers do.
+    pub(super) fn count_of_own_warnings(&self) -> usize {
+        let Some(warnings) = &self.warnings else {
+            return 0;
+        };
+        let messages: HashSet<&str> = self.diagnostics.iter().map(|one| self.texts.get(one.message).trim()).collect();
+        warnings.lines().map(str::trim).filter(|line| !line.is_empty() && !messages.contains(line)).count()
     }
 
     /// Returns the coordinates of a call.

@@ -108,8 +108,8 @@ const PRODUCER: &str = concat!("https://crates.io/crates/sqlflow-lineage/", env!
 /// | `fdr`, `frd`, `fddi`, `join` | `INDIRECT`: `FILTER`, `JOIN`, `SORT`, `GROUP_BY` or `CONDITIONAL`, if the document says so |
 ///
 /// The columns that decide which rows exist are listed once in `dataset`, not for every column. An operator that the
-/// server does not report as a function counts as `IDENTITY`. `masking` is written only if it is certain: `false` for
-/// `IDENTITY`, `true` for hashes.
+/// server does not report as a function counts as `IDENTITY`. `masking` is written only if it is certain: `true` for
+/// hashes.
 ///
 /// # Names
 ///

@@ -329,17 +329,14 @@ fn a_name_that_is_not_found_in_a_document_with_errors_says_that_it_has_errors() 
         ]
         .map(|error| error.to_string())
     };
-    let why = "; the document has 3 errors, so objects may be missing: see Lineage::errors";
+    let why = " (the document has 3 errors, so objects may be missing)";
     let [object, find, column] = messages(&document(3, ""));
     assert_eq!((object.as_str(), find.as_str()), (&*format!("no object is named `gone`{why}"), &*object));
-    assert_eq!(
-        column,
-        "T has no column named `gone`; the document has 3 errors, so columns may be missing: see Lineage::errors"
-    );
+    assert_eq!(column, "T has no column named `gone` (the document has 3 errors, so columns may be missing)");
     for message in messages(&document(0, "one\n\n")) {
         assert!(
-            message.ends_with("the document has 1 warning, so columns may be missing: see Lineage::warnings")
-                || message.ends_with("the document has 1 warning, so objects may be missing: see Lineage::warnings"),
+            message.ends_with("(the document has 1 warning, so columns may be missing)")
+                || message.ends_with("(the document has 1 warning, so objects may be missing)"),
             "{message}"
         );
     }

@@ -35,7 +35,7 @@ pub enum DiffNoteKind {
     RecordSets,
     /// The lineage has [errors](Lineage::errors): the server could not read all of the SQL.
     Errors,
-    /// The lineage has [warnings](Lineage::warnings), which explain a partial success.
+    /// The lineage has [warnings](Lineage::warnings), which explain a partial success, in addition to its errors.
     Warnings,
     /// The lineage has [unresolved endpoints](Lineage::unresolved), through which no flow can be followed.
     Unresolved,
@@ -105,7 +105,7 @@ pub(super) fn notes(old: &Lineage, new: &Lineage) -> Vec<DiffNote> {
             (DiffNoteKind::Summary, usize::from(lineage.is_summary())),
             (DiffNoteKind::RecordSets, usize::from(lacks_record_sets(lineage))),
             (DiffNoteKind::Errors, lineage.errors().len()),
-            (DiffNoteKind::Warnings, lineage.warnings().count()),
+            (DiffNoteKind::Warnings, lineage.inner.model.count_of_own_warnings()),
             (DiffNoteKind::Unresolved, lineage.unresolved().count()),
         ];
         counts.into_iter().filter(|(_, count)| *count > 0).map(move |(kind, count)| DiffNote { side, kind, count })

@@ -135,10 +135,7 @@ fn unread(inner: &LineageInner) -> usize {
     let model = &inner.model;
     let is_error = |kind: Option<&str>| kind.is_none_or(|kind| kind.ends_with("Error"));
     let errors = model.diagnostics.iter().filter(|message| is_error(model.texts.get_present(message.kind))).count();
-    let is_repeated =
-        |line: &str| model.diagnostics.iter().any(|message| model.texts.get(message.message).trim() == line);
-    let warnings = model.warnings.iter().flat_map(|text| text.lines()).map(str::trim);
-    errors + warnings.filter(|line| !line.is_empty() && !is_repeated(line)).count()
+    errors + model.count_of_own_warnings()
 }
 
 impl fmt::Display for Impact<'_> {

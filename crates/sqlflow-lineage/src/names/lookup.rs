@@ -245,8 +245,7 @@ fn column_not_found(object: Object<'_>, name: &str) -> LookupError {
 /// Returns the number of errors and of warnings in a document, either of which can be the reason that a name is
 /// missing.
 fn problems(inner: &LineageInner) -> (usize, usize) {
-    let warnings = inner.model.warnings.as_deref().unwrap_or_default();
-    (inner.model.diagnostics.len(), warnings.lines().filter(|line| !line.trim().is_empty()).count())
+    (inner.model.diagnostics.len(), inner.model.count_of_own_warnings())
 }
 
 /// Returns every way to read a name as object and column: the name of a column may contain dots.

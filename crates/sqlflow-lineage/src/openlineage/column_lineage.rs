@@ -163,7 +163,7 @@ fn transformation(inner: &LineageInner, attributes: HopAttributes) -> Transforma
     let masking = is_one_of(&HASHES).then_some(true);
     if carries_values(texts.get(attributes.relation)) {
         let (subtype, masking) = match function {
-            None => ("IDENTITY", Some(false)),
+            None => ("IDENTITY", None),
             Some(_) if is_one_of(&AGGREGATES) => ("AGGREGATION", masking),
             Some(_) => ("TRANSFORMATION", masking),
         };
