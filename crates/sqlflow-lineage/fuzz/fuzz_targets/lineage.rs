@@ -47,7 +47,7 @@ fn check_questions(lineage: &Lineage) {
         }
         let impact = column.impact();
         assert!(!impact.to_string().is_empty());
-        assert!(impact.columns.iter().all(|dependent| is_shown(dependent)));
+        assert!(impact.columns.iter().all(is_shown));
     }
     for flow in flows.iter().take(3) {
         let _ = (flow.effects(), flow.statements(), flow.functions());
