@@ -134,7 +134,13 @@ impl Reader {
     pub fn read(&self, reader: impl Read) -> Result<Lineage, ReadError> {
         let (head, reader) = encoding::peek(reader).map_err(|error| self.stopped(StopReason::Io(error)))?;
         match Encoding::of(&head) {
+            #[cfg(feature = "gzip")]
             Encoding::Gzip => self.read_compressed(reader),
+            #[cfg(not(feature = "gzip"))]
+            Encoding::Gzip => Err(ReadError::new(
+                ReadErrorKind::NotJson,
+                "the document is compressed by gzip; decompress it, or build sqlflow-lineage with its feature `gzip`",
+            )),
             encoding => self.read_text(reader, encoding),
         }
     }
@@ -144,13 +150,6 @@ impl Reader {
         let decoder = flate2::read::MultiGzDecoder::new(reader);
         let (head, text) = encoding::peek(decoder).map_err(|error| self.stopped(StopReason::Io(error)))?;
         self.read_text(text, Encoding::of(&head))
-    }
-
-    #[cfg(not(feature = "gzip"))]
-    fn read_compressed(&self, _: impl Read) -> Result<Lineage, ReadError> {
-        let detail =
-            "the document is compressed by gzip; decompress it, or build sqlflow-lineage with its feature `gzip`";
-        Err(ReadError::new(ReadErrorKind::NotJson, detail))
     }
 
     fn read_text(&self, reader: impl Read, encoding: Encoding) -> Result<Lineage, ReadError> {
