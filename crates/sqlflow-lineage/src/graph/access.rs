@@ -104,7 +104,10 @@ impl<'a> Column<'a> {
             relationship.relation_type() == RelationType::Join
                 || leads_out.into_iter().any(|end| end.column() == Some(*self))
         });
-        let is_uncertain = |relation: &RelationType| coverage(&inner.model, relation) != Coverage::Included;
+        let dependencies = RelationType::DEPENDENCIES.map(|relation| {
+            let coverage = coverage(&inner.model, &relation);
+            (relation, coverage)
+        });
         Impact {
             column: *self,
             columns: dependents,
@@ -112,9 +115,13 @@ impl<'a> Column<'a> {
             statements: processes(inner, starts, Direction::Downstream),
             relationships,
             foreign_keys,
-            reasons: impact::reasons(inner, lost.len()),
+            reasons: impact::reasons(inner, &dependencies, lost.len()),
             unresolved: endpoints(inner, lost),
-            uncertain_types: RelationType::DEPENDENCIES.into_iter().filter(is_uncertain).collect(),
+            uncertain_types: dependencies
+                .into_iter()
+                .filter(|(_, coverage)| *coverage != Coverage::Included)
+                .map(|(relation, _)| relation)
+                .collect(),
         }
     }
 

@@ -43,8 +43,7 @@ impl<'a> ColumnFlow<'a> {
     #[must_use]
     pub fn statements(&self) -> Vec<Process<'a>> {
         let inner = self.source.inner;
-        let mut statements = self.each_way(|way| inner.ids().process(way.process));
-        statements.dedup();
+        let statements = self.each_way(|way| inner.ids().process(way.process));
         statements.into_iter().map(|at| Process::new(inner, at)).collect()
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::super::LineageInner;
-use super::super::coverage::{Coverage, coverage};
+use super::super::coverage::Coverage;
 use super::super::kinds::{Mode, RelationType};
 use super::super::view::{Column, Endpoint, Object, Process, Relationship};
 
@@ -78,8 +78,13 @@ impl Impact<'_> {
     }
 }
 
-/// Returns the reasons why an impact may lack something.
-pub(super) fn reasons(inner: &LineageInner, unresolved: usize) -> Vec<String> {
+/// Returns the reasons why an impact may lack something, given the coverage of each type that matters and the number of
+/// endpoints that could not be followed.
+pub(super) fn reasons(
+    inner: &LineageInner,
+    dependencies: &[(RelationType, Coverage)],
+    unresolved: usize,
+) -> Vec<String> {
     let model = &inner.model;
     let mut reasons = Vec::new();
     match &model.mode {
@@ -95,8 +100,8 @@ pub(super) fn reasons(inner: &LineageInner, unresolved: usize) -> Vec<String> {
         }
     }
     let types_with = |wanted: Coverage| {
-        let types = RelationType::DEPENDENCIES.into_iter().filter(|relation| coverage(model, relation) == wanted);
-        types.map(|relation| relation.to_string()).collect::<Vec<_>>().join(", ")
+        let types = dependencies.iter().filter(|(_, coverage)| *coverage == wanted);
+        types.map(|(relation, _)| relation.to_string()).collect::<Vec<_>>().join(", ")
     };
     let not_requested = types_with(Coverage::NotRequested);
     if !not_requested.is_empty() {
@@ -151,12 +156,10 @@ impl fmt::Display for Impact<'_> {
         let joins: Vec<&Relationship<'_>> = self.relationships.iter().filter(is_join).collect();
         write_list(f, "joins", &joins, |f, join| write!(f, "{join}"))?;
         write_list(f, "foreign keys", &self.foreign_keys, |f, key| write!(f, "{key}"))?;
-        let has_list = !joins.is_empty()
-            || !self.foreign_keys.is_empty()
-            || !self.columns.is_empty()
-            || !self.objects.is_empty()
-            || !self.statements.is_empty();
-        if !has_list {
+        // The other relationships are the first steps to what the lists name, and are listed only if there is no list.
+        let is_named =
+            [self.columns.len(), self.objects.len(), self.statements.len(), joins.len(), self.foreign_keys.len()];
+        if is_named.iter().all(|count| *count == 0) {
             write_list(f, "relationships", &self.relationships, |f, relationship| write!(f, "{relationship}"))?;
         }
         if self.is_empty() {

@@ -147,7 +147,8 @@ impl Stars {
 }
 
 fn is_star(name: &str) -> bool {
-    NamePart::new(name).unquoted() == STAR
+    // The length decides first, because every column of a lineage is asked.
+    name == STAR || (name.len() == STAR.len() + 2 && NamePart::new(name).unquoted() == STAR)
 }
 
 /// Returns the columns at the other end of the relationships along which a value flows into or out of a column.

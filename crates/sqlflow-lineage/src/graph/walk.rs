@@ -231,7 +231,7 @@ impl<'a> WalkRules<'a> {
         depth: Option<u32>,
         include_record_set_steps: bool,
     ) -> Vec<Node> {
-        self.reach_and_lose(starts, depth, include_record_set_steps, |_, _| {}).0
+        self.reach_positions(starts, depth, include_record_set_steps, |_, _| {}).0
     }
 
     /// Does the same as [`reach`](Self::reach), and passes every relationship that leads to an endpoint which cannot be
@@ -241,15 +241,29 @@ impl<'a> WalkRules<'a> {
         starts: impl IntoIterator<Item = Node>,
         depth: Option<u32>,
         include_record_set_steps: bool,
-        mut lose: impl FnMut(u32, u32),
+        lose: impl FnMut(u32, u32),
     ) -> (Vec<Node>, HashSet<Node>) {
+        let starts: Vec<Node> = starts.into_iter().collect();
+        let (found, seen) = self.reach_positions(starts.iter().copied(), depth, include_record_set_steps, lose);
+        let walked_over = starts.into_iter().chain(seen.into_iter().map(|(position, _)| position.node)).collect();
+        (found, walked_over)
+    }
+
+    /// Returns the nodes that are reached, and all positions that were walked over after the starts, each with `true` if a
+    /// relationship led there.
+    fn reach_positions(
+        &self,
+        starts: impl IntoIterator<Item = Node>,
+        depth: Option<u32>,
+        include_record_set_steps: bool,
+        mut lose: impl FnMut(u32, u32),
+    ) -> (Vec<Node>, HashSet<(Position, bool)>) {
         let mut found = Vec::new();
         let mut is_found = HashSet::new();
         let mut seen = HashSet::new();
         let mut walked = HashSet::new();
         let mut near: Vec<(Position, bool)> =
             starts.into_iter().map(|start| (start.into(), include_record_set_steps)).collect();
-        let starts: Vec<Node> = near.iter().map(|(start, _)| start.node).collect();
         let mut hops = 0;
         while !near.is_empty() && depth.is_none_or(|max| hops < max) {
             let mut next = Vec::new();
@@ -275,8 +289,7 @@ impl<'a> WalkRules<'a> {
             near = next;
             hops += 1;
         }
-        let walked_over = starts.into_iter().chain(seen.into_iter().map(|(position, _)| position.node)).collect();
-        (found, walked_over)
+        (found, seen)
     }
 
     /// Returns a node if it is a star or next to one: a relationship leads to different nodes from there.
