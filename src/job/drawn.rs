@@ -98,12 +98,7 @@ impl DrawnLineage {
     /// Returns the lineage as the server drew it, whole or not.
     #[must_use]
     pub fn into_drawn(self) -> Lineage {
-        match self {
-            Self::Whole(lineage)
-            | Self::WithoutRecordSets(lineage)
-            | Self::Summary(lineage)
-            | Self::UnknownMode(lineage) => lineage,
-        }
+        self.as_drawn().clone()
     }
 
     /// Returns `true` if the lineage has every relationship that was requested.

@@ -121,6 +121,7 @@ macro_rules! export_forms {
 trait LineageRequest: sealed::ExportRequest {
     /// Returns the relation types that are requested, separated by commas, or `None` for the default of the server.
     fn relation_types(&self) -> Option<&str>;
+    fn set_relation_types(&mut self, list: Option<String>);
 }
 
 macro_rules! lineage_forms {
@@ -128,6 +129,10 @@ macro_rules! lineage_forms {
         $(impl LineageRequest for types::$form {
             fn relation_types(&self) -> Option<&str> {
                 self.show_relation_type.as_deref()
+            }
+
+            fn set_relation_types(&mut self, list: Option<String>) {
+                self.show_relation_type = list;
             }
         })+
     };
@@ -278,6 +283,12 @@ impl<F: ExportForm> Export<F> {
 
 #[allow(private_bounds, reason = "the types of JSON exports are public")]
 impl<F: LineageRequest> Export<F> {
+    /// Sets the relation types as the server spells them.
+    pub(super) fn relation_type_list(mut self, list: Option<String>) -> Self {
+        self.form.set_relation_types(list);
+        self
+    }
+
     /// Reads the lineage in the response, whole or not.
     async fn read_drawn(self) -> Result<DrawnLineage> {
         let requested = wire::relation_types(self.form.relation_types());
@@ -376,12 +387,6 @@ impl Export<types::ExportFullLineageAsJsonRequest> {
     /// has no options that simplify the lineage.
     pub fn for_impact(self) -> Self {
         self.relation_types(RelationType::DEPENDENCIES)
-    }
-
-    /// Sets the relation types as the server spells them.
-    pub(super) fn relation_type_list(mut self, list: Option<String>) -> Self {
-        self.form.show_relation_type = list;
-        self
     }
 
     /// Sets the types of relationships to export. Server default: `fdd` only.
@@ -500,14 +505,6 @@ macro_rules! drawing_options {
 
 drawing_options!(ExportLineageAsJsonRequest);
 drawing_options!(ExportLineageAsGraphmlRequest);
-
-impl Export<types::ExportLineageAsJsonRequest> {
-    /// Sets the relation types as the server spells them.
-    pub(super) fn relation_type_list(mut self, list: Option<String>) -> Self {
-        self.form.show_relation_type = list;
-        self
-    }
-}
 
 impl Export<types::ExportLineageAsGraphmlRequest> {
     /// Sends the request and reads the file into memory, like [`bytes`](Export::bytes).

@@ -31,12 +31,15 @@ use super::view::{Endpoint, endpoints};
 use super::{Lineage, LineageInner};
 
 /// The types of relationships that OpenLineage can express.
-const EXPRESSIBLE_TYPES: [&str; 7] = ["fdd", "fda", "fdc", "fddi", "fdr", "frd", "join"];
-
-/// Returns `true` if a relationship of a type moves values from its sources to its target.
-fn carries_values(relation: &str) -> bool {
-    matches!(relation, "fdd" | "fda" | "fdc")
-}
+const EXPRESSIBLE_TYPES: [RelationType; 7] = [
+    RelationType::Fdd,
+    RelationType::Fda,
+    RelationType::Fdc,
+    RelationType::Fddi,
+    RelationType::Fdr,
+    RelationType::Frd,
+    RelationType::Join,
+];
 
 const PRODUCER: &str = concat!("https://crates.io/crates/sqlflow-lineage/", env!("CARGO_PKG_VERSION"));
 
@@ -153,7 +156,7 @@ impl Lineage {
     /// Returns the OpenLineage events for the whole lineage.
     pub fn openlineage(&self) -> OpenLineage<'_> {
         let mut rules = WalkRules::new(&self.inner, Direction::Upstream);
-        rules.follow(EXPRESSIBLE_TYPES.map(RelationType::from));
+        rules.follow(EXPRESSIBLE_TYPES);
         rules.hidden = temporary_tables(&self.inner).cloned();
         OpenLineage::new(rules, None)
     }

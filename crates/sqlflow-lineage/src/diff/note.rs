@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::super::Lineage;
+use super::super::kinds::Mode;
 #[cfg(doc)]
 use super::super::view::Column;
 
@@ -92,18 +93,11 @@ impl fmt::Display for DiffNote {
     }
 }
 
-/// The mode of a document without record sets.
-const IGNORE_RECORD_SET: &str = "ignoreRecordSet";
-
-fn lacks_record_sets(lineage: &Lineage) -> bool {
-    lineage.mode().is_some_and(|mode| mode.as_str() == IGNORE_RECORD_SET)
-}
-
 pub(super) fn notes(old: &Lineage, new: &Lineage) -> Vec<DiffNote> {
     let of = |side, lineage: &Lineage| {
         let counts = [
             (DiffNoteKind::Summary, usize::from(lineage.is_summary())),
-            (DiffNoteKind::RecordSets, usize::from(lacks_record_sets(lineage))),
+            (DiffNoteKind::RecordSets, usize::from(lineage.mode() == Some(&Mode::IgnoreRecordSet))),
             (DiffNoteKind::Errors, lineage.errors().len()),
             (DiffNoteKind::Warnings, lineage.inner.model.count_of_own_warnings()),
             (DiffNoteKind::Unresolved, lineage.unresolved().count()),

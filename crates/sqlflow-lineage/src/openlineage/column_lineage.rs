@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use super::carries_values;
 use super::datasets::{Dataset, Datasets, field_name};
 use crate::graph::Node;
 use crate::graph::walk::{Hop, HopAttributes};
@@ -161,7 +160,7 @@ fn transformation(inner: &LineageInner, attributes: HopAttributes) -> Transforma
     let called = function.map(bare_function);
     let is_one_of = |names: &[&str]| called.as_deref().is_some_and(|called| names.contains(&called));
     let masking = is_one_of(&HASHES).then_some(true);
-    if carries_values(texts.get(attributes.relation)) {
+    if RelationType::from(texts.get(attributes.relation)).carries_values() {
         let (subtype, masking) = match function {
             None => ("IDENTITY", None),
             Some(_) if is_one_of(&AGGREGATES) => ("AGGREGATION", masking),

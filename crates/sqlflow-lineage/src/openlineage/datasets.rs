@@ -146,13 +146,13 @@ impl<'a> Datasets<'a> {
 /// them, and a step from a column to the record set of its own object contributes nothing.
 fn is_flow(inner: &LineageInner, hop: &Hop) -> bool {
     let texts = &inner.model.texts;
-    let relation = texts.get(hop.attributes.relation);
+    let relation = RelationType::from(texts.get(hop.attributes.relation));
     let effect = texts.get_present(hop.attributes.effect);
     if !EXPRESSIBLE_TYPES.contains(&relation) || effect == Some(EffectType::ForeignKey.as_str()) {
         return false;
     }
     // If something is written after a join, the hop has the effect of the writing, not that of the join.
-    relation != RelationType::Join.as_str() || effect.is_some_and(|effect| effect != EffectType::Join.as_str())
+    relation != RelationType::Join || effect.is_some_and(|effect| effect != EffectType::Join.as_str())
 }
 
 /// Returns the objects of every single relationship, because what a query reads may be stored nowhere, and what is
@@ -161,7 +161,7 @@ fn accessed_by_relationships(rules: &WalkRules<'_>) -> AccessedObjects {
     let (inner, model) = (rules.inner, &rules.inner.model);
     let mut accessed = AccessedObjects::default();
     for relationship in &model.relationships {
-        let kind = model.texts.get(relationship.kind);
+        let kind = RelationType::from(model.texts.get(relationship.kind));
         let is_foreign_key = model.texts.get_present(relationship.effect) == Some(EffectType::ForeignKey.as_str());
         if is_foreign_key || !EXPRESSIBLE_TYPES.contains(&kind) {
             continue;
@@ -171,7 +171,7 @@ fn accessed_by_relationships(rules: &WalkRules<'_>) -> AccessedObjects {
             let Some(object) = object.filter(|&object| rules.keeps(object)) else {
                 continue;
             };
-            if end.role == EndpointRole::Target && kind != RelationType::Join.as_str() {
+            if end.role == EndpointRole::Target && kind != RelationType::Join {
                 accessed.written.entry(object).or_default().insert(relationship.process_id);
             } else {
                 accessed.read.insert(object);
