@@ -46,7 +46,7 @@ async fn serve() {
     ];
     let share = FAULTY / f64::from(u32::try_from(faults.len()).expect("they are few"));
     let moment = Duration::from_millis(5);
-    let builder = Emulator::builder().time_in_create(moment).time_in_running(moment);
+    let builder = Emulator::builder().time_in_create(moment).time_in_process(moment);
     let builder = (seed..).zip(faults).fold(builder, |builder, (seed, fault)| builder.fault(fault.chance(share, seed)));
     let emulator = builder.start().await.expect("a port is free");
     println!("{}", emulator.url());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use openapiv3::{OpenAPI, ReferenceOr, Schema, SchemaKind, Type};
 
-use crate::spec::{self, FORM, JSON, MULTIPART, OperationSpec, REPEATABLE};
+use crate::spec::{self, FORM, JSON, MULTIPART, OperationSpec, REPEATABLE, SEEN_IN};
 use crate::{Result, handwritten};
 
 /// Names of functions that the generated client has for its own use.
@@ -57,6 +57,9 @@ fn check_documentation(openapi: &OpenAPI, operation: &OperationSpec, faults: &mu
     if operation.operation.tags.len() != 1 || !is_declared {
         faults.add("the operation must have exactly one tag; declare the tag with a description under `tags`");
     }
+    if operation.operation.extensions.get(SEEN_IN).is_some_and(|value| !value.is_string()) {
+        faults.add(format!("{SEEN_IN} is not a text; name the clients in which the operation was seen"));
+    }
     if operation.operation.extensions.get(REPEATABLE).is_some_and(|value| !value.is_boolean()) {
         faults.add(format!("{REPEATABLE} is not a boolean; write true or false"));
     }
@@ -64,10 +67,11 @@ fn check_documentation(openapi: &OpenAPI, operation: &OperationSpec, faults: &mu
 
 fn check_request(openapi: &OpenAPI, operation: &OperationSpec, faults: &mut FaultList) {
     let parameters = &operation.operation.parameters;
-    if parameters.len() != spec::query_parameters(operation.operation).count() {
-        faults.add("a parameter is not an inline query parameter; declare it in place with `in: query`");
+    let query = spec::query_parameters(operation.operation).count();
+    if parameters.len() != query + spec::path_parameters(operation.operation).count() {
+        faults.add("a parameter is not an inline query or path parameter; declare it in place with `in: query`");
     }
-    if operation.method == "post" && !parameters.is_empty() {
+    if operation.method == "post" && query > 0 {
         faults.add("a POST operation has query parameters; move them to the request body to keep them out of URLs");
     }
     let Some(body) = &operation.operation.request_body else { return };
@@ -109,6 +113,8 @@ fn check_property(name: &str, property: &ReferenceOr<Box<Schema>>, faults: &mut 
             faults.add(format!("{name} is an array, which a form cannot contain; use a comma-separated string"));
         }
         SchemaKind::Type(_) => {}
+        // A reference with a description of its own.
+        SchemaKind::AllOf { all_of } if matches!(all_of.as_slice(), [ReferenceOr::Reference { .. }]) => {}
         _ => faults.add(format!("{name} has a composite schema; use a plain type or refer to a component")),
     }
 }

@@ -125,6 +125,17 @@ fn reduce_operation(operation: &mut Operation, spec: &OperationSpec) {
     }
 }
 
+/// Adds to the description of an option that the vendor does not document where it was seen.
+fn describe_origin(property: &mut ReferenceOr<Box<Schema>>) {
+    let ReferenceOr::Item(schema) = property else { return };
+    let data = &mut schema.schema_data;
+    if let Some(clients) = data.extensions.get(spec::SEEN_IN).and_then(serde_json::Value::as_str) {
+        let description = data.description.take().unwrap_or_default();
+        data.description =
+            Some(format!("{description} Seen in the vendor's {clients}, and not documented by the vendor."));
+    }
+}
+
 fn reduce_schemas(openapi: &mut OpenAPI, operations: &[OperationSpec]) {
     let Some(components) = &mut openapi.components else { return };
     let schemas = &mut components.schemas;
@@ -139,6 +150,9 @@ fn reduce_schemas(openapi: &mut OpenAPI, operations: &[OperationSpec]) {
             .properties
             .retain(|name, property| !(spec::is_file(property) || is_authenticated && spec::is_credential(name)));
         object.required.retain(|name| object.properties.contains_key(name));
+        for property in object.properties.values_mut() {
+            describe_origin(property);
+        }
         // Without this, progenitor generates a map for an object that has no properties.
         object.additional_properties = Some(AdditionalProperties::Any(false));
     }

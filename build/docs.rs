@@ -21,7 +21,8 @@ pub(crate) fn operation_tables(openapi: &OpenAPI, operations: &[OperationSpec]) 
     for tag in &openapi.tags {
         let _ = write!(text, "\n## {}\n\n| Method | Operation |\n|---|---|\n", description(tag));
         for operation in operations_of(tag, operations) {
-            let _ = writeln!(text, "| {} | {} |", link(operation), sentence(operation.summary()));
+            let seen = operation.seen_in().map_or("", |_| " *Seen, not documented.*");
+            let _ = writeln!(text, "| {} | {}{seen} |", link(operation), sentence(operation.summary()));
         }
     }
     text
@@ -94,10 +95,14 @@ fn method_docs(operation: &OperationSpec, signature: &syn::Signature) -> String 
     if let Some(description) = &operation.operation.description {
         let _ = write!(text, "\n\n{description}");
     }
+    if let Some(clients) = operation.seen_in() {
+        let _ = write!(text, "\n\n*Seen in {clients}, and not documented by the vendor.*");
+    }
     if operation.is_multipart() {
         text.push_str("\n\nTo send a file instead of text, pass the request to [`upload`](Client::upload).");
     }
-    let parameters: Vec<_> = spec::query_parameters(operation.operation)
+    let parameters: Vec<_> = spec::path_parameters(operation.operation)
+        .chain(spec::query_parameters(operation.operation))
         .map(|parameter| (snake_case(&parameter.name), parameter.description.as_deref().unwrap_or_default()))
         .filter(|(name, _)| arguments(signature).any(|argument| argument == name))
         .collect();

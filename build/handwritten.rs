@@ -16,6 +16,9 @@ pub(crate) const WRITTEN_BY_HAND: &[(&str, &str)] = &[
     ("Password", "crate::wire::Secret"),
     ("SecretKey", "crate::wire::Secret"),
     ("Token", "crate::wire::Secret"),
+    ("JobId", "crate::wire::JobId"),
+    ("Names", "crate::wire::CommaSeparated<::std::string::String>"),
+    ("RelationTypes", "crate::wire::CommaSeparated<::sqlflow_lineage::RelationType>"),
     ("UserId", "::std::string::String"),
 ];
 

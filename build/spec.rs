@@ -12,6 +12,10 @@ pub(crate) const JSON: &str = "application/json";
 /// The extension that marks an operation as one that must not be sent twice.
 pub(crate) const REPEATABLE: &str = "x-repeatable";
 
+/// The extension that names the clients of the vendor in which an operation or an option was seen that is not in the
+/// vendor's own description.
+pub(crate) const SEEN_IN: &str = "x-seen-in";
+
 const COMPONENTS: &str = "#/components/schemas/";
 
 /// An operation of the description.
@@ -100,6 +104,11 @@ impl<'a> OperationSpec<'a> {
         self.operation.extensions.get(REPEATABLE).and_then(serde_json::Value::as_bool).unwrap_or(true)
     }
 
+    /// Returns the clients of the vendor in which the operation was seen, if the vendor does not document it.
+    pub(crate) fn seen_in(&self) -> Option<&'a str> {
+        self.operation.extensions.get(SEEN_IN)?.as_str()
+    }
+
     /// Returns `true` if the transport adds the user ID. The caller sets it for an operation that takes a secret key.
     pub(crate) fn is_authenticated(&self) -> bool {
         self.fields.iter().any(|field| field.eq_ignore_ascii_case("userId")) && !self.fields.contains(&"secretKey")
@@ -137,6 +146,13 @@ fn response(operation: &Operation) -> Option<ResponseSpec<'_>> {
 pub(crate) fn query_parameters(operation: &Operation) -> impl Iterator<Item = &ParameterData> {
     operation.parameters.iter().filter_map(|parameter| match parameter.as_item()? {
         Parameter::Query { parameter_data, .. } => Some(parameter_data),
+        _ => None,
+    })
+}
+
+pub(crate) fn path_parameters(operation: &Operation) -> impl Iterator<Item = &ParameterData> {
+    operation.parameters.iter().filter_map(|parameter| match parameter.as_item()? {
+        Parameter::Path { parameter_data, .. } => Some(parameter_data),
         _ => None,
     })
 }

@@ -104,7 +104,7 @@ impl Error {
         self.0.operation
     }
 
-    /// Returns the HTTP status, if it was not 200.
+    /// Returns the HTTP status, if it was not that of a success.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status

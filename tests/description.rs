@@ -1,6 +1,6 @@
 //! Tests that `swagger.yaml` agrees with the code.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlflow_client::Vendor;
 use sqlflow_client::api::operations;
@@ -10,8 +10,8 @@ use yaml_serde::Value;
 /// The operations that take only multipart forms, for which no method can be generated.
 const MULTIPART: [&str; 4] = ["submitPersistJob", "submitTableAffectSqlJob", "submitUserJob", "submitUserSchema"];
 
-/// The number of operations: those in the vendor's own file and two newer ones.
-const OPERATION_COUNT: usize = 63 + 2;
+/// The number of operations: those in the vendor's own file, and those that were only seen in its clients.
+const OPERATION_COUNT: usize = 63 + 14;
 
 /// Words that must not begin a summary or a description, because both become the first line of rustdoc.
 const FORBIDDEN_FIRST_WORDS: [&str; 10] =
@@ -90,11 +90,84 @@ fn operation_ids_are_unique_and_every_operation_declares_only_the_response_200()
 }
 
 #[test]
+fn operations_and_options_that_the_vendor_does_not_document_say_where_they_were_seen() {
+    let description = description();
+    let seen = described_operations(&description).into_iter().filter(|(_, _, operation)| {
+        operation.get("x-seen-in").is_some_and(|clients| !clients.as_str().unwrap().is_empty())
+    });
+    assert_eq!(seen.count(), 14);
+    let schemas = description["components"]["schemas"].as_mapping().unwrap();
+    let options = schemas.values().flat_map(|schema| schema["properties"].as_mapping().into_iter().flatten());
+    let seen: BTreeSet<_> = options
+        .filter(|(_, option)| option.get("x-seen-in").is_some())
+        .map(|(name, _)| name.as_str().unwrap())
+        .collect();
+    let expected = [
+        "allTablesInFromClauseIncludedInTableLevelLineage",
+        "dbvendor",
+        "defaultDatabase",
+        "defaultSchema",
+        "defaultServer",
+        "export_include_servers",
+        "export_include_table",
+        "ignoreFunction",
+        "ignoreRecordSet",
+        "sessionId",
+        "showConstantTable",
+        "showRelationType",
+        "simpleOutput",
+        "tableToTable",
+        "treatArgumentsInCountFunctionAsDirectDataflow",
+    ];
+    assert_eq!(seen, BTreeSet::from(expected));
+}
+
+/// Returns the names of all parameters of an operation, in the query and in the request body, with their schemas.
+fn parameters<'a>(description: &'a Value, operation: &'a Value) -> BTreeMap<&'a str, &'a Value> {
+    let query = operation["parameters"].as_sequence().into_iter().flatten();
+    let mut parameters: BTreeMap<_, _> =
+        query.map(|parameter| (parameter["name"].as_str().unwrap(), &parameter["schema"])).collect();
+    for (_, media) in operation["requestBody"]["content"].as_mapping().into_iter().flatten() {
+        let schema = match media["schema"].get("$ref") {
+            Some(_) => component(description, &media["schema"]),
+            None => &media["schema"],
+        };
+        let properties = schema["properties"].as_mapping().into_iter().flatten();
+        parameters.extend(properties.map(|(name, schema)| (name.as_str().unwrap(), schema)));
+    }
+    parameters
+}
+
+/// The vendor's own description is not ours to pass on, so that this compares with it only where
+/// `SQLFLOW_VENDOR_DESCRIPTION` names the file.
+#[test]
+fn nothing_in_the_description_of_the_vendor_is_missing() {
+    let Some(path) = std::env::var_os("SQLFLOW_VENDOR_DESCRIPTION") else { return };
+    let theirs: Value = yaml_serde::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let ours = description();
+    let operations = described_operations(&theirs);
+    assert_eq!(operations.len(), 63);
+    let vendors = ours["components"]["schemas"]["Vendor"]["enum"].as_sequence().unwrap();
+    for (method, path, operation) in operations {
+        let known = &ours["paths"][path][method.to_lowercase().as_str()];
+        assert!(known.is_mapping(), "{method} {path}");
+        let known = parameters(&ours, known);
+        for (name, schema) in parameters(&theirs, operation) {
+            assert!(known.contains_key(name), "{method} {path} lacks {name}");
+            for value in schema["enum"].as_sequence().into_iter().flatten() {
+                assert!(vendors.contains(value), "{method} {path}: {name} lacks {value:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn only_get_operations_have_query_parameters() {
     let description = description();
     for (method, path, operation) in described_operations(&description) {
         let parameters = operation["parameters"].as_sequence().map_or(0, Vec::len);
-        assert_eq!(parameters > 0, method == "GET", "{path}");
+        // The version needs none.
+        assert_eq!(parameters > 0, method == "GET" && path != "/version", "{path}");
     }
 }
 

@@ -32,7 +32,7 @@ async fn a_batch_that_is_killed_a_hundred_times_submits_nothing_twice_and_loses_
         return run(&client(&server), Path::new(&home)).await;
     }
     let quick = Duration::from_millis(1);
-    let emulator = Emulator::builder().time_in_create(quick).time_in_running(quick).start().await.unwrap();
+    let emulator = Emulator::builder().time_in_create(quick).time_in_process(quick).start().await.unwrap();
     let home = tempfile::tempdir().unwrap();
     let mut kills = 0;
     while kills < KILLS {

@@ -52,7 +52,9 @@ pub(crate) mod runtime;
 pub use self::generated::Client;
 pub use self::runtime::{FileForm, ResponseValue};
 #[doc(inline)]
-pub use crate::wire::{Envelope, File, Operation, SyntaxCheck, SyntaxError, TokenEnvelope, operations, types};
+pub use crate::wire::{
+    CommaSeparated, Envelope, File, Operation, SyntaxCheck, SyntaxError, TokenEnvelope, operations, types,
+};
 
 use std::fmt;
 
@@ -70,6 +72,7 @@ use std::fmt;
 mod generated {
     use super::runtime::{
         self, ByteStream, ClientHooks, ClientInfo, Error, FileForm, OperationInfo, RequestBuilderExt, ResponseValue,
+        encode_path,
     };
     use super::{Operation, operations, types};
 

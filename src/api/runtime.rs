@@ -218,6 +218,15 @@ impl<T: Serialize> Serialize for QueryParam<'_, T> {
     }
 }
 
+/// Returns a value as one segment of a path.
+pub(crate) fn encode_path(value: &str) -> String {
+    let encode = |byte: u8| {
+        let is_plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+        if is_plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    value.bytes().map(encode).collect()
+}
+
 /// Returns the error for a response with an unexpected status. It is not reached: the transport has already returned an
 /// error for such a status.
 #[allow(clippy::needless_pass_by_value, reason = "called by generated code")]

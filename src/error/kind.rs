@@ -17,6 +17,9 @@ pub enum ErrorKind {
     /// The server is overloaded, or too many requests were made. Try again later;
     /// [`Error::retry_after`](crate::Error::retry_after) says when, if the server said so.
     Busy,
+    /// The quota of calls is used up, such as the 50 calls a day without an account. Calling again does not help before
+    /// the quota is renewed; the message has the URLs that the server offers.
+    QuotaExceeded,
     /// The server was not reached (name, connection or TLS). Nothing arrived there, so calling again is safe.
     Connect,
     /// No response came in time. The change that was requested may have been made.
@@ -55,6 +58,7 @@ impl fmt::Display for ErrorKind {
             Self::Authentication => "authentication",
             Self::Rejected => "rejected by the server",
             Self::Busy => "server busy",
+            Self::QuotaExceeded => "quota used up",
             Self::Connect => "no connection",
             Self::Timeout => "timeout",
             Self::Interrupted => "connection lost",

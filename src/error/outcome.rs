@@ -14,6 +14,7 @@ use super::{Error, ErrorKind};
 /// | the server was not reached: name, port, TLS | `NotExecuted` | yes | retried | retried | submitted again | goes on |
 /// | the certificate of the server is not trusted¹ | `NotExecuted` | no | fails | fails | fails | ends |
 /// | the server turned the request away: HTTP 429, or its queue is full | `NotExecuted` | yes | retried | retried | submitted again | goes on |
+/// | the quota of calls is used up | `NotExecuted` | no | fails | fails | fails | ends |
 /// | connection lost, timeout or gateway error before the request was sent to its end | `NotExecuted` | yes | retried | retried | submitted again | goes on |
 /// | connection lost before a response; HTTP 502, 503, 520, 521, 523, 525 to 527 | `Unanswered` | yes | retried | fails | looked for, then submitted again | goes on |
 /// | no response in time; HTTP 408, 504, 522, 524 | `Incomplete` | yes | retried | fails | looked for | goes on |
@@ -156,6 +157,7 @@ mod tests {
             (error(K::Connect, None).permanent(), NotExecuted, false, false),
             (error(K::Busy, None), NotExecuted, true, true),
             (error(K::Busy, Some(429)), NotExecuted, true, true),
+            (error(K::QuotaExceeded, Some(429)), NotExecuted, false, false),
             (error(K::Interrupted, None).with_request_unsent(), NotExecuted, true, true),
             (error(K::Timeout, None).with_request_unsent(), NotExecuted, true, true),
             (error(K::Server, Some(502)).with_request_unsent(), NotExecuted, true, true),

@@ -13,13 +13,12 @@ use serde::Serialize;
 use super::Job;
 use super::download::{Download, PartialFile, Progress, ProgressCallback};
 use super::drawn::DrawnLineage;
-use super::submit::comma_separated;
 use crate::api::{Operation, operations, types};
 use crate::lineage::{Lineage, ReadError, ReadErrorKind, RelationType};
 use crate::retry::Attempts;
 use crate::transport::{BodyMode, Response};
-use crate::wire::{self, snippet};
-use crate::{ByteStream, Error, ErrorKind, Result};
+use crate::wire::{RelationTypes, relation_types, snippet};
+use crate::{ByteStream, Error, ErrorKind, JobId, Result, Vendor};
 
 /// A request for an export of a job, from the `export_…` methods of [`Job`].
 ///
@@ -77,12 +76,12 @@ pub trait ExportForm: sealed::ExportRequest {}
 impl<F: sealed::ExportRequest> ExportForm for F {}
 
 mod sealed {
-    use super::{ExportSyntax, Operation, Serialize};
+    use super::{ExportSyntax, JobId, Operation, Serialize};
 
     pub trait ExportRequest: Serialize + Clone + Send + Sync + 'static {
         const OPERATION: &'static Operation;
         const SYNTAX: ExportSyntax;
-        fn set_job(&mut self, id: String);
+        fn set_job(&mut self, id: JobId);
     }
 }
 
@@ -110,7 +109,7 @@ macro_rules! export_forms {
             const OPERATION: &'static Operation = &operations::$operation;
             const SYNTAX: ExportSyntax = ExportSyntax::$syntax;
 
-            fn set_job(&mut self, id: String) {
+            fn set_job(&mut self, id: JobId) {
                 self.job_id = Some(id);
             }
         })+
@@ -119,20 +118,20 @@ macro_rules! export_forms {
 
 /// A request body for an export that is read as a lineage.
 trait LineageRequest: sealed::ExportRequest {
-    /// Returns the relation types that are requested, separated by commas, or `None` for the default of the server.
-    fn relation_types(&self) -> Option<&str>;
-    fn set_relation_types(&mut self, list: Option<String>);
+    /// Returns the relation types that are requested, or `None` for the default of the server.
+    fn relation_types(&self) -> Option<&[RelationType]>;
+    fn set_relation_types(&mut self, types: Option<RelationTypes>);
 }
 
 macro_rules! lineage_forms {
     ($($form:ident)+) => {
         $(impl LineageRequest for types::$form {
-            fn relation_types(&self) -> Option<&str> {
-                self.show_relation_type.as_deref()
+            fn relation_types(&self) -> Option<&[RelationType]> {
+                self.show_relation_type.as_ref().map(RelationTypes::items)
             }
 
-            fn set_relation_types(&mut self, list: Option<String>) {
-                self.show_relation_type = list;
+            fn set_relation_types(&mut self, types: Option<RelationTypes>) {
+                self.show_relation_type = types;
             }
         })+
     };
@@ -283,15 +282,15 @@ impl<F: ExportForm> Export<F> {
 
 #[allow(private_bounds, reason = "the types of JSON exports are public")]
 impl<F: LineageRequest> Export<F> {
-    /// Sets the relation types as the server spells them.
-    pub(super) fn relation_type_list(mut self, list: Option<String>) -> Self {
-        self.form.set_relation_types(list);
+    /// Sets the relation types, or none for the default of the server.
+    pub(super) fn relation_type_list(mut self, types: Option<RelationTypes>) -> Self {
+        self.form.set_relation_types(types);
         self
     }
 
     /// Reads the lineage in the response, whole or not.
     async fn read_drawn(self) -> Result<DrawnLineage> {
-        let requested = wire::relation_types(self.form.relation_types());
+        let requested = self.form.relation_types().map_or_else(|| relation_types(None), <[_]>::to_vec);
         let mut attempts = self.attempts();
         loop {
             let response = self.request(&mut attempts).await?;
@@ -383,16 +382,10 @@ impl Export<types::ExportFullLineageAsJsonRequest> {
     }
 
     /// Requests everything that questions about impact need, like [`Submit::for_impact`](super::Submit::for_impact):
-    /// sets the [relation types](Self::relation_types) to all [dependencies](RelationType::DEPENDENCIES). This export
-    /// has no options that simplify the lineage.
+    /// sets the [relation types](Self::relation_types) to all [dependencies](RelationType::DEPENDENCIES). The options
+    /// that simplify the lineage are off unless they are set, so that no documented option has to be sent for that.
     pub fn for_impact(self) -> Self {
         self.relation_types(RelationType::DEPENDENCIES)
-    }
-
-    /// Sets the types of relationships to export. Server default: `fdd` only.
-    pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
-        self.form.show_relation_type = Some(comma_separated(relation_types));
-        self
     }
 }
 
@@ -410,13 +403,98 @@ impl Export<types::ExportFullLineageAsCsvRequest> {
         self.form.delimiter = Some(delimiter.into());
         self
     }
-
-    /// Sets whether only relationships between tables are exported. Server default: `false`.
-    pub fn table_to_table(mut self, only: bool) -> Self {
-        self.form.table_to_table = Some(only);
-        self
-    }
 }
+
+/// The options of both exports of the full lineage, JSON and CSV.
+///
+/// Apart from the relation types of JSON and `tableToTable` of CSV, the vendor's file does not have them.
+macro_rules! full_options {
+    ($form:ident) => {
+        impl Export<types::$form> {
+            /// Sets the types of relationships to export. Server default: `fdd` only.
+            ///
+            /// For CSV, the option was seen in the vendor's web client and is not documented.
+            pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
+                self.form.show_relation_type = Some(relation_types.into_iter().collect());
+                self
+            }
+
+            /// Sets whether only relationships between tables are exported. Server default: `false`.
+            ///
+            /// For JSON, the option was seen in the vendor's documentation and web client, and not in its description
+            /// of the API.
+            pub fn table_to_table(mut self, only: bool) -> Self {
+                self.form.table_to_table = Some(only);
+                self
+            }
+
+            /// Sets the dialect. Seen in the vendor's web client, and not documented.
+            pub fn vendor(mut self, vendor: Vendor) -> Self {
+                self.form.dbvendor = Some(vendor);
+                self
+            }
+
+            /// Sets the session of an earlier response, to export its result again. Seen in the vendor's web client,
+            /// and not documented.
+            pub fn session_id(mut self, id: impl Into<String>) -> Self {
+                self.form.session_id = Some(id.into());
+                self
+            }
+
+            /// Sets whether intermediate record sets are left out. Server default: `false`. Seen in the vendor's web
+            /// client, and not documented.
+            pub fn ignore_record_set(mut self, ignore: bool) -> Self {
+                self.form.ignore_record_set = Some(ignore);
+                self
+            }
+
+            /// Sets whether function calls are left out. Server default: `false`. Seen in the vendor's web client, and
+            /// not documented.
+            pub fn ignore_function(mut self, ignore: bool) -> Self {
+                self.form.ignore_function = Some(ignore);
+                self
+            }
+
+            /// Sets whether intermediate results are left out. Server default: `false`. Seen in the vendor's web
+            /// client, and not documented.
+            pub fn simple_output(mut self, simple: bool) -> Self {
+                self.form.simple_output = Some(simple);
+                self
+            }
+
+            /// Sets whether literals are shown as the columns of a constant table. Server default: `false`. Seen in the
+            /// vendor's web client, and not documented.
+            pub fn show_constant_table(mut self, show: bool) -> Self {
+                self.form.show_constant_table = Some(show);
+                self
+            }
+
+            /// Sets whether the arguments of `COUNT` count as direct sources. Server default: `false`. Seen in the
+            /// vendor's web client, and not documented.
+            pub fn treat_arguments_in_count_function_as_direct_dataflow(mut self, direct: bool) -> Self {
+                self.form.treat_arguments_in_count_function_as_direct_dataflow = Some(direct);
+                self
+            }
+
+            /// Limits the export to these tables (`export_include_table`). Seen in the vendor's web client, and not
+            /// documented.
+            pub fn include_table(mut self, tables: impl Into<String>) -> Self {
+                self.form.export_include_table = Some(tables.into());
+                self
+            }
+
+            /// Limits the export to these servers (`export_include_servers`). Seen in the vendor's web client, and not
+            /// documented.
+            pub fn include_servers(mut self, servers: impl Into<String>) -> Self {
+                self.form.export_include_servers = Some(servers.into());
+                self
+            }
+        }
+    };
+}
+
+full_options!(ExportFullLineageAsJsonRequest);
+full_options!(ExportFullLineageAsCsvRequest);
 
 /// The options of both exports of the lineage as drawn, JSON and GraphML.
 macro_rules! drawing_options {
@@ -454,7 +532,7 @@ macro_rules! drawing_options {
 
             /// Sets the types of relationships to show. Server default: `fdd` only.
             pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
-                self.form.show_relation_type = Some(comma_separated(relation_types));
+                self.form.show_relation_type = Some(relation_types.into_iter().collect());
                 self
             }
 

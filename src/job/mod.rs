@@ -100,7 +100,7 @@ pub use self::watch::{JobState, Polling, Watch};
 use crate::lineage::Lineage;
 use crate::retry::Attempts;
 pub use crate::wire::{JobId, JobInfo, JobList, JobLookup, JobStatus};
-use crate::wire::{Redactor, operations, types, without_data};
+use crate::wire::{Redactor, RelationTypes, operations, relation_types, types, without_data};
 use crate::{Error, ErrorKind, Result, Secret};
 
 /// A handle for a job on the server.
@@ -125,8 +125,8 @@ enum SubmittedTypes {
     Unknown,
     /// The submission named no types.
     ServerDefault,
-    /// The submission named these types, separated by commas.
-    Named(String),
+    /// The submission named these types.
+    Named(RelationTypes),
 }
 
 impl Job {
@@ -141,7 +141,7 @@ impl Job {
     }
 
     /// Adds the facts about the submission that the server does not repeat.
-    fn with_submission(self, relation_types: Option<String>, password: Option<Secret>) -> Self {
+    fn with_submission(self, relation_types: Option<RelationTypes>, password: Option<Secret>) -> Self {
         let relation_types = relation_types.map_or(self.relation_types, SubmittedTypes::Named);
         Self { relation_types, secrets: Redactor::new(password), ..self }
     }
@@ -149,20 +149,19 @@ impl Job {
     /// Adds what the job object of the server says, where this handle does not know better.
     fn described_by(mut self, info: &JobInfo) -> Self {
         if !matches!(self.relation_types, SubmittedTypes::Named(_)) {
-            let named = info.show_relation_type.clone().filter(|list| !list.trim().is_empty());
-            self.relation_types = named.map_or(SubmittedTypes::ServerDefault, SubmittedTypes::Named);
+            self.relation_types = named_types(info).map_or(SubmittedTypes::ServerDefault, SubmittedTypes::Named);
         }
         self
     }
 
     /// Returns the relation types that the job was submitted with, or `None` for the default of the server. If this
     /// handle was made of an id alone, the server is asked.
-    async fn submitted_types(&self) -> Result<Option<String>> {
+    async fn submitted_types(&self) -> Result<Option<RelationTypes>> {
         match &self.relation_types {
             SubmittedTypes::Named(list) => Ok(Some(list.clone())),
             SubmittedTypes::ServerDefault => Ok(None),
             SubmittedTypes::Unknown => match self.info().await {
-                Ok(info) => Ok(info.show_relation_type.filter(|list| !list.trim().is_empty())),
+                Ok(info) => Ok(named_types(&info)),
                 Err(error) if error.is_missing_operation() => Ok(None),
                 Err(error) => Err(error),
             },
@@ -321,6 +320,12 @@ impl Job {
         let hub = Arc::clone(self.service.poll_hub());
         Watch::new(self.service.clone(), hub, self.id.clone(), self.submitted.clone(), polling)
     }
+}
+
+/// Returns the relation types that the server says a job was submitted with.
+fn named_types(info: &JobInfo) -> Option<RelationTypes> {
+    let list = info.show_relation_type.as_deref().filter(|list| !list.trim().is_empty())?;
+    Some(relation_types(Some(list)).into())
 }
 
 /// Adds the job to the error of a call that concerns this job only. Code 404 in the envelope then means that the job

@@ -5,6 +5,7 @@ use super::{Job, JobId, JobInfo, JobService};
 use crate::api::runtime::ReadResponse;
 use crate::api::{Envelope, File, FileForm};
 use crate::retry::Attempts;
+use crate::wire::RelationTypes;
 use crate::{Error, RequestOutcome, Result, Secret};
 
 /// A form with its files, on its way to becoming a job.
@@ -13,7 +14,7 @@ pub(super) struct Submission<F> {
     pub(super) form: F,
     pub(super) password: Option<Secret>,
     /// The relation types in the form.
-    pub(super) relation_types: Option<String>,
+    pub(super) relation_types: Option<RelationTypes>,
     pub(super) name: String,
     pub(super) target: SubmissionTarget,
 }

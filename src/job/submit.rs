@@ -282,7 +282,7 @@ impl Submit {
     ///
     /// [`Job::lineage`] of the submitted job requests the same types.
     pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
-        self.form.show_relation_type = Some(comma_separated(relation_types));
+        self.form.show_relation_type = Some(relation_types.into_iter().collect());
         self
     }
 
@@ -339,26 +339,26 @@ impl Submit {
     /// # }
     /// ```
     pub fn extracted_dbs_schemas<T: fmt::Display>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.form.extracted_dbs_schemas = Some(comma_separated(names));
+        self.form.extracted_dbs_schemas = Some(names.into_iter().map(|name| name.to_string()).collect());
         self
     }
 
     /// Sets what to leave out of the extraction, with entries in the format of
     /// [`extracted_dbs_schemas`](Submit::extracted_dbs_schemas).
     pub fn excluded_dbs_schemas<T: fmt::Display>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.form.excluded_dbs_schemas = Some(comma_separated(names));
+        self.form.excluded_dbs_schemas = Some(names.into_iter().map(|name| name.to_string()).collect());
         self
     }
 
     /// Sets the stored procedures to extract, each as `database.schema.procedure`. Server default: all.
     pub fn extracted_stored_procedures<T: fmt::Display>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.form.extracted_stored_procedures = Some(comma_separated(names));
+        self.form.extracted_stored_procedures = Some(names.into_iter().map(|name| name.to_string()).collect());
         self
     }
 
     /// Sets the views to extract, each as `database.schema.view`. Server default: all.
     pub fn extracted_views<T: fmt::Display>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.form.extracted_views = Some(comma_separated(names));
+        self.form.extracted_views = Some(names.into_iter().map(|name| name.to_string()).collect());
         self
     }
 
@@ -478,7 +478,7 @@ impl SubmitPersist {
     /// Adds this batch to the job that an earlier batch created: sends the id of the job, with `incremental` true and
     /// `firstSubmit` false.
     pub fn batch_of(mut self, job: impl Into<JobId>) -> Self {
-        self.form.job_id = Some(job.into().to_string());
+        self.form.job_id = Some(job.into());
         self.form.incremental = Some(true);
         self.form.first_submit = Some(false);
         self
@@ -519,11 +519,11 @@ impl SubmitPersist {
         check_vendor(&self.form.dbvendor)?;
         self.inputs.check(self.form.hostname.is_some())?;
         if let Some(id) = &self.form.job_id {
-            JobId::new(id).checked()?;
+            id.checked()?;
         }
         self.form.first_submit.get_or_insert(true);
         let target = match &self.form.job_id {
-            Some(id) => SubmissionTarget::ExistingJob(JobId::new(id)),
+            Some(id) => SubmissionTarget::ExistingJob(id.clone()),
             None if self.has_suffix => SubmissionTarget::UniqueName,
             None => SubmissionTarget::SharedName,
         };
@@ -552,9 +552,4 @@ fn base_name(given: Option<&str>, inputs: &Inputs) -> Result<String> {
         Some(name) => Ok(name.to_owned()),
         None => Ok(inputs.name()),
     }
-}
-
-pub(super) fn comma_separated<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
-    let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
-    items.join(",")
 }

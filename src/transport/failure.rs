@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 
-use crate::wire::{EnvelopeHead, MAX_SNIPPET, shortened, snippet};
+use crate::wire::{EnvelopeHead, MAX_SNIPPET, quota_in, shortened, snippet};
 use crate::{Error, ErrorKind};
 
 /// Returns the error for a failure below HTTP. The message leaves out the URL, because the URL of a GET request can
@@ -129,9 +129,10 @@ pub(super) fn stalled(timeout: Duration, received: u64) -> Error {
     Error::new(ErrorKind::Interrupted, text)
 }
 
-/// Returns the error for a response whose HTTP status is not 200. If its body is an envelope, the envelope decides.
+/// Returns the error for a response whose HTTP status is that of a failure. If its body is an envelope, the envelope decides.
 pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &str) -> Error {
-    let error = match EnvelopeHead::of(body.as_bytes()).map(|head| head.check()) {
+    let quota = if status == StatusCode::TOO_MANY_REQUESTS { quota_in(body.as_bytes()) } else { None };
+    let error = match quota.map(Err).or_else(|| EnvelopeHead::of(body.as_bytes()).map(|head| head.check())) {
         Some(Err(error)) => error,
         _ => of_status_alone(status, headers, body),
     };
@@ -141,7 +142,7 @@ pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &str) -> 
 /// Returns the error for a response whose body is not an envelope, so that only the status decides.
 fn of_status_alone(status: StatusCode, headers: &HeaderMap, body: &str) -> Error {
     let (kind, next) = match status.as_u16() {
-        200..=299 => (ErrorKind::Protocol, "200 is the only success status of the API"),
+        200..=299 => (ErrorKind::Protocol, "200 and 201 are the only success statuses of the API"),
         300..=399 => {
             let target = headers.get(LOCATION).and_then(|target| target.to_str().ok()).unwrap_or("nowhere");
             // A redirect may repeat the query, and with it a token.

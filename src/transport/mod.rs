@@ -13,7 +13,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::StatusCode;
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 use serde::Serialize;
 use tokio::time::timeout_at;
@@ -269,7 +268,7 @@ impl Transport {
             progress.take_file_error().unwrap_or_else(|| failure::of_connection(error, &self.0.base_url))
         })?;
         tracing::debug!(status = response.status().as_u16(), after = ?started.elapsed(), "the server responded");
-        let is_ok = response.status() == StatusCode::OK;
+        let is_ok = response::is_success(response.status());
         let received = async {
             let response = response::receive(operation, response, &self.0.limits, secrets).await?;
             if mode == BodyMode::Buffered { response.buffered().await } else { Ok(response) }

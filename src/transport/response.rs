@@ -46,7 +46,7 @@ pub(super) async fn receive(
     let (status, headers) = (response.status(), response.headers().clone());
     let length = response.content_length();
     let mut body = ByteStream::of(response, limits.stall_timeout)?;
-    if status != StatusCode::OK {
+    if !is_success(status) {
         let (first, _) = body.peek(MAX_SNIPPET_INPUT).await;
         let text = String::from_utf8_lossy(&first);
         let error = failure::of_status(status, &headers, &secrets.redact(&text));
@@ -59,6 +59,11 @@ pub(super) async fn receive(
     // file does not look for an envelope.
     let is_refused = response.head.as_ref().is_some_and(|head| head.code == 401 || head.is_busy());
     if is_refused || operation.returns_file { response.without_failure().await } else { Ok(response) }
+}
+
+/// Returns `true` for the statuses of a success: 200, and 201, which the vendor's file declares next to it.
+pub(super) fn is_success(status: StatusCode) -> bool {
+    matches!(status, StatusCode::OK | StatusCode::CREATED)
 }
 
 /// Reads the head of a body that is a short envelope. A body that is long, or not a JSON object, is not read further
@@ -156,8 +161,9 @@ impl Response {
         Ok(value)
     }
 
+    /// Returns the status for generated code, which knows 200 as the only success.
     pub(crate) fn status(&self) -> StatusCode {
-        self.status
+        if is_success(self.status) { StatusCode::OK } else { self.status }
     }
 
     /// Returns the number of bytes that are sent over the network, if the server announced it.

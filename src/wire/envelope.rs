@@ -66,6 +66,8 @@ pub struct Envelope<T> {
     pub other: Map<String, Value>,
     /// `true` if there is a field `data`, even if it is `null` or an empty string.
     pub(crate) mentions_data: bool,
+    /// `true` if there is a code. Without one, the HTTP status has decided.
+    has_code: bool,
 }
 
 impl<T> Envelope<T> {
@@ -99,13 +101,34 @@ impl<T> Envelope<T> {
         if self.is_success() {
             return Ok(());
         }
-        Err(failure(self.code, &self.failure_text()))
+        Err(self.failure())
+    }
+
+    /// Returns the failure that the code stands for.
+    fn failure(&self) -> Error {
+        if self.is_quota_exceeded() {
+            quota_exceeded(&self.failure_text())
+        } else {
+            failure(self.code, &self.failure_text())
+        }
+    }
+
+    /// Returns `true` if the response says that a quota is used up: it names plans to which the caller can upgrade.
+    fn is_quota_exceeded(&self) -> bool {
+        self.code == 429 && self.other.contains_key("upgrade")
     }
 
     /// Returns the same envelope with other data.
     fn with_data<U>(self, data: Option<U>) -> Envelope<U> {
-        let Self { code, error, message, session_id, job_id, other, mentions_data, .. } = self;
-        Envelope { code, data, error, message, session_id, job_id, other, mentions_data }
+        let Self { code, error, message, session_id, job_id, other, mentions_data, has_code, .. } = self;
+        Envelope { code, data, error, message, session_id, job_id, other, mentions_data, has_code }
+    }
+
+    /// Returns the code of an envelope that has none and came with an HTTP status of success: that of a success, unless
+    /// it has nothing but an error text.
+    fn code_without_one(&self) -> i64 {
+        let has_error = self.error.as_deref().is_some_and(|text| !text.trim().is_empty());
+        if has_error && !self.mentions_data && self.other.is_empty() { 0 } else { SUCCESS[0] }
     }
 
     /// Returns the description of a failure, with the URLs at which an anonymous caller over the limit can upgrade.
@@ -142,22 +165,42 @@ pub(crate) fn failure(code: i64, text: &str) -> Error {
     Error::new(kind, format!("{text} (code {code}; {next})")).with_code(code)
 }
 
+/// Returns the error of a call beyond a quota, which stays used up for the rest of its period.
+fn quota_exceeded(text: &str) -> Error {
+    let text = if text.trim().is_empty() { "no calls are left" } else { text.trim() };
+    let text = format!(
+        "the quota of calls is used up: {} (code 429; wait for the next day, or use an account or a server of your own)",
+        excerpt(text)
+    );
+    Error::new(ErrorKind::QuotaExceeded, text).with_code(429)
+}
+
+/// Returns the error of HTTP status 429 if its body, which may lack a code, says that a quota is used up.
+pub(crate) fn quota_in(body: &[u8]) -> Option<Error> {
+    let envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
+    envelope.other.contains_key("upgrade").then(|| quota_exceeded(&envelope.failure_text()))
+}
+
 /// The code and the error text of an envelope, without its data.
 #[derive(Debug)]
 pub(crate) struct EnvelopeHead {
     pub(crate) code: i64,
-    failure_text: String,
+    failure: Option<Error>,
     /// `true` if the envelope has data, under `data` or next to the code.
     pub(crate) has_data: bool,
 }
 
 impl EnvelopeHead {
-    /// Reads the head of a body. Returns `None` if the body is not an envelope.
+    /// Reads the head of a body. Returns `None` if the body is not an envelope with a code: what has none may be data
+    /// of any kind.
     pub(crate) fn of(body: &[u8]) -> Option<Self> {
         let envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
+        if !envelope.has_code {
+            return None;
+        }
         let has_data =
             envelope.data.is_some() || LINEAGE_FIELDS.iter().any(|field| envelope.other.contains_key(*field));
-        Some(Self { code: envelope.code, failure_text: envelope.failure_text(), has_data })
+        Some(Self { code: envelope.code, failure: envelope.check().err(), has_data })
     }
 
     /// Returns `true` if the server is overloaded.
@@ -170,7 +213,7 @@ impl EnvelopeHead {
     /// # Errors
     /// Returns the failure that the code stands for.
     pub(crate) fn check(&self) -> Result<()> {
-        if SUCCESS.contains(&self.code) { Ok(()) } else { Err(failure(self.code, &self.failure_text)) }
+        self.failure.clone().map_or(Ok(()), Err)
     }
 }
 
@@ -202,6 +245,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
             job_id: None,
             other: Map::new(),
             mentions_data: false,
+            has_code: true,
         };
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
@@ -220,7 +264,8 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
                 }
             }
         }
-        envelope.code = code.ok_or_else(|| A::Error::missing_field("code"))?;
+        envelope.has_code = code.is_some();
+        envelope.code = code.unwrap_or_else(|| envelope.code_without_one());
         if let Some(raw) = data.filter(|raw| !matches!(raw.get(), "null" | "\"\"")) {
             match serde_json::from_str(raw.get()) {
                 Ok(data) => envelope.data = Some(data),
@@ -317,7 +362,32 @@ mod tests {
         assert_eq!(read(r#"{"code":"200"}"#).code, 200);
         assert_eq!(read(r#"{"code":401}"#).code, 401);
         assert!(serde_json::from_str::<Envelope<Vec<u8>>>(r#"{"code":"fine"}"#).is_err());
-        assert!(serde_json::from_str::<Envelope<Vec<u8>>>(r#"{"data":[]}"#).is_err());
+    }
+
+    #[test]
+    fn an_envelope_without_a_code_is_a_success_unless_it_has_only_an_error() {
+        assert_eq!(read(r#"{"data":[1]}"#).into_data().unwrap(), [1]);
+        assert_eq!(read(r#"{"data":[1],"error":"t is unknown"}"#).warnings().collect::<Vec<_>>(), ["t is unknown"]);
+        assert!(read("{}").check().is_ok());
+        let error = read(r#"{"error":"boom"}"#).check().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Server);
+        assert!(error.to_string().contains("boom"), "{error}");
+        assert!(EnvelopeHead::of(br#"{"data":[1]}"#).is_none(), "it may be any JSON");
+    }
+
+    #[test]
+    fn a_used_up_quota_is_a_kind_of_its_own_and_names_the_way_out() {
+        let body = r#"{"code":429,"error":"rate_limit_exceeded","message":"50 a day","upgrade":{"personal_key":{"url":"https://k"}}}"#;
+        for error in [read(body).check().unwrap_err(), EnvelopeHead::of(body.as_bytes()).unwrap().check().unwrap_err()]
+        {
+            assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+            assert!(!error.is_retryable());
+            let text = error.to_string();
+            assert!(text.contains("50 a day") && text.contains("personal key: https://k"), "{text}");
+        }
+        assert_eq!(read(r#"{"code":429,"error":"slow down"}"#).check().unwrap_err().kind(), ErrorKind::Busy);
+        assert_eq!(quota_in(br#"{"error":"x","upgrade":{}}"#).unwrap().kind(), ErrorKind::QuotaExceeded);
+        assert!(quota_in(br#"{"error":"x"}"#).is_none());
     }
 
     #[test]

@@ -43,13 +43,13 @@ impl JobId {
     }
 
     /// Returns the id as it is sent. Servers treat an empty one as the latest job of the user, so it is an error.
-    pub(crate) fn checked(&self) -> Result<String> {
+    pub(crate) fn checked(&self) -> Result<Self> {
         if self.0.trim().is_empty() {
             return Err(Error::invalid(
                 "the job id is empty, which servers treat as the latest job: give the id of a job",
             ));
         }
-        Ok(self.0.clone())
+        Ok(self.clone())
     }
 }
 

@@ -1,6 +1,8 @@
 //! The states of a job.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 use sqlflow_lineage::open_enum;
@@ -17,8 +19,8 @@ open_enum! {
         Other(String);
         /// The job is accepted and has not begun.
         Created = "create",
-        /// The job is running. Not every server reports this state.
-        Running = "running",
+        /// The job is running. The word `running` is read as the same.
+        Running = "process",
         /// The job is finished.
         Success = "success",
         /// The job is finished, with errors in part of the SQL.
@@ -28,7 +30,7 @@ open_enum! {
         /// The job is deleted.
         Deleted = "delete",
     }
-    impl FromIgnoringCase, Serialize;
+    impl Serialize;
 }
 
 impl JobStatus {
@@ -42,6 +44,25 @@ impl JobStatus {
     #[must_use]
     pub fn has_result(&self) -> bool {
         matches!(self, Self::Success | Self::PartialSuccess)
+    }
+}
+
+/// Reads a known state in any case, and any other as it is spelled.
+impl From<&str> for JobStatus {
+    fn from(text: &str) -> Self {
+        if text.eq_ignore_ascii_case("running") {
+            return Self::Running;
+        }
+        let known = Self::KNOWN.iter().find(|known| known.as_str().eq_ignore_ascii_case(text));
+        known.cloned().unwrap_or_else(|| Self::Other(text.to_owned()))
+    }
+}
+
+impl FromStr for JobStatus {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.into())
     }
 }
 
@@ -76,11 +97,18 @@ mod tests {
     fn a_known_status_is_known_in_any_case() {
         assert_eq!(JobStatus::from("SUCCESS"), JobStatus::Success);
         assert_eq!(JobStatus::from("Partial_Success"), JobStatus::PartialSuccess);
+        assert_eq!(JobStatus::from("Process"), JobStatus::Running);
+    }
+
+    #[test]
+    fn running_is_read_as_process() {
+        assert_eq!(JobStatus::from("Running"), JobStatus::Running);
+        assert_eq!(JobStatus::Running.to_string(), "process");
     }
 
     #[test]
     fn every_known_status_survives_the_way_to_json_and_back() {
-        for text in ["create", "running", "success", "partial_success", "fail", "delete", "queued"] {
+        for text in ["create", "process", "success", "partial_success", "fail", "delete", "queued"] {
             let status: JobStatus = serde_json::from_value(json!(text)).unwrap();
             assert_eq!(serde_json::to_value(&status).unwrap(), json!(text));
         }

@@ -2,6 +2,7 @@
 //!
 //! Nothing in this module uses the network.
 
+mod comma_separated;
 pub(crate) mod envelope;
 mod excerpt;
 mod file;
@@ -21,8 +22,9 @@ mod token_envelope;
 pub mod types;
 mod vendor;
 
+pub use self::comma_separated::CommaSeparated;
 pub use self::envelope::Envelope;
-pub(crate) use self::envelope::{EnvelopeData, EnvelopeHead, FromResponse, without_data};
+pub(crate) use self::envelope::{EnvelopeData, EnvelopeHead, FromResponse, quota_in, without_data};
 pub(crate) use self::excerpt::{MAX_SNIPPET, MAX_SNIPPET_INPUT, excerpt, shortened, snippet};
 pub use self::file::File;
 pub(crate) use self::file::FileContent;
@@ -34,7 +36,7 @@ pub use self::job_list::{JobList, JobLookup};
 pub use self::job_status::JobStatus;
 pub use self::operation::{Operation, operations};
 pub(crate) use self::redactor::Redactor;
-pub(crate) use self::relation_types::relation_types;
+pub(crate) use self::relation_types::{RelationTypes, relation_types};
 pub use self::secret::Secret;
 pub use self::syntax_check::{SyntaxCheck, SyntaxError};
 pub use self::token_envelope::TokenEnvelope;

@@ -2,8 +2,13 @@
 
 use sqlflow_lineage::RelationType;
 
+use super::CommaSeparated;
+
 /// The relation types that servers return unless a request names others.
 const DEFAULT: &str = "fdd";
+
+/// The relation types in a request.
+pub(crate) type RelationTypes = CommaSeparated<RelationType>;
 
 /// Returns the relation types that a request asks for with this list, which is separated by commas. Without one, or
 /// with an empty one, it asks for the default of servers.

@@ -12,14 +12,16 @@ open_enum! {
     /// Servers learn dialects with their versions, so the set is open: a dialect that is not listed here is
     /// [`Vendor::Other`], which is sent and shown exactly as it was spelled.
     ///
-    /// Parsing accepts the name with or without its prefix `dbv`, in any case, and the two aliases that the vendor's
-    /// tools use:
+    /// Parsing accepts every word with or without its prefix `dbv`, in any case, and the aliases that the vendor's own
+    /// clients use: `sqlserver`, `synapse` and `fabric` for `mssql`, `postgres` for `postgresql`, `spark` for `sparksql`.
+    /// Only a text that is no word is an error, so compare with [`Vendor::Other`] to notice a typing error.
+    ///
     /// ```
     /// # use sqlflow_client::Vendor;
     /// assert_eq!("dbvoracle".parse::<Vendor>()?, Vendor::Oracle);
     /// assert_eq!("SQLServer".parse::<Vendor>()?, Vendor::Mssql);
-    /// assert_eq!("dbvnew".parse::<Vendor>()?, Vendor::Other("dbvnew".to_owned()));
-    /// assert!("orcale".parse::<Vendor>().is_err());
+    /// assert_eq!("newdb".parse::<Vendor>()?, Vendor::Other("dbvnewdb".to_owned()));
+    /// assert!("oracle 19".parse::<Vendor>().is_err());
     /// # Ok::<(), sqlflow_client::Error>(())
     /// ```
     #[derive(PartialOrd, Ord)]
@@ -38,14 +40,26 @@ open_enum! {
         AzureSql = "dbvazuresql",
         /// Google BigQuery.
         BigQuery = "dbvbigquery",
+        /// ClickHouse, named by newer clients of the vendor.
+        ClickHouse = "dbvclickhouse",
         /// Couchbase.
         Couchbase = "dbvcouchbase",
+        /// Databricks, named by newer clients of the vendor.
+        Databricks = "dbvdatabricks",
         /// Data Analysis Expressions, named by the vendor's tools.
         Dax = "dbvdax",
         /// IBM Db2.
         Db2 = "dbvdb2",
+        /// Apache Doris, named by newer clients of the vendor.
+        Doris = "dbvdoris",
+        /// DuckDB, named by newer clients of the vendor.
+        DuckDb = "dbvduckdb",
+        /// Exasol, named by newer clients of the vendor.
+        Exasol = "dbvexasol",
         /// Huawei GaussDB.
         GaussDb = "dbvgaussdb",
+        /// SQL of no particular database, named by newer clients of the vendor.
+        Generic = "dbvgeneric",
         /// Greenplum.
         Greenplum = "dbvgreenplum",
         /// SAP HANA.
@@ -64,6 +78,8 @@ open_enum! {
         MySql = "dbvmysql",
         /// IBM Netezza.
         Netezza = "dbvnetezza",
+        /// OceanBase, named by newer clients of the vendor.
+        OceanBase = "dbvoceanbase",
         /// ODBC, named by the vendor's tools.
         Odbc = "dbvodbc",
         /// Progress OpenEdge.
@@ -72,6 +88,8 @@ open_enum! {
         Oracle = "dbvoracle",
         /// PostgreSQL.
         PostgreSql = "dbvpostgresql",
+        /// Power Query M, named by newer clients of the vendor.
+        PowerQuery = "dbvpowerquery",
         /// Presto.
         Presto = "dbvpresto",
         /// Amazon Redshift.
@@ -86,38 +104,39 @@ open_enum! {
         Sybase = "dbvsybase",
         /// Teradata.
         Teradata = "dbvteradata",
+        /// Trino, named by newer clients of the vendor.
+        Trino = "dbvtrino",
         /// Vertica.
         Vertica = "dbvvertica",
     }
     impl Display, Serialize, Deserialize;
 }
 
+/// The other names that the vendor's clients use for dialects, without the prefix `dbv`.
+const ALIASES: [(&str, Vendor); 5] = [
+    ("fabric", Vendor::Mssql),
+    ("postgres", Vendor::PostgreSql),
+    ("spark", Vendor::SparkSql),
+    ("sqlserver", Vendor::Mssql),
+    ("synapse", Vendor::Mssql),
+];
+
 impl FromStr for Vendor {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let name = text.trim().to_lowercase();
-        let spelled = match name.as_str() {
-            "sqlserver" => "dbvmssql".to_owned(),
-            "postgres" => "dbvpostgresql".to_owned(),
-            _ if name.starts_with("dbv") => name,
-            _ => format!("dbv{name}"),
-        };
-        if let Some(vendor) = Self::known(&spelled) {
-            return Ok(vendor);
+        let word = name.strip_prefix("dbv").unwrap_or(&name);
+        if word.is_empty() || !word.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '-')) {
+            let names: Vec<_> = Self::KNOWN.iter().map(|vendor| &vendor.as_str()[3..]).collect();
+            let text = format!("{text:?} is not the name of a dialect: use one word, such as {}", names.join(", "));
+            return Err(Error::new(ErrorKind::InvalidInput, text));
         }
-        if text.trim().to_lowercase().starts_with("dbv") && spelled.len() > 3 {
-            return Ok(Self::Other(spelled));
+        if let Some((_, vendor)) = ALIASES.iter().find(|(alias, _)| *alias == word) {
+            return Ok(vendor.clone());
         }
-        let names: Vec<_> = Self::KNOWN.iter().map(|vendor| &vendor.as_str()[3..]).collect();
-        Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!(
-                "{text:?} is no dialect this client knows; it knows {}, and takes any name of a newer server that \
-                 starts with dbv",
-                names.join(", ")
-            ),
-        ))
+        let spelled = format!("dbv{word}");
+        Ok(Self::known(&spelled).unwrap_or(Self::Other(spelled)))
     }
 }
 
@@ -142,9 +161,28 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelled_name_is_an_error_that_lists_the_known_ones() {
-        let error = "orcale".parse::<Vendor>().unwrap_err().to_string();
-        assert!(error.contains("\"orcale\"") && error.contains("oracle, postgresql"), "{error}");
+    fn any_word_is_a_dialect_with_or_without_its_prefix() {
+        for (text, spelled) in [
+            ("newdb", "dbvnewdb"),
+            ("dbvNewDB", "dbvnewdb"),
+            ("Trino", "dbvtrino"),
+            ("spark", "dbvsparksql"),
+            ("dbvspark", "dbvsparksql"),
+            ("Synapse", "dbvmssql"),
+            ("fabric", "dbvmssql"),
+            ("postgres", "dbvpostgresql"),
+            ("azure", "dbvazure"),
+        ] {
+            assert_eq!(text.parse::<Vendor>().unwrap().as_str(), spelled, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_word_is_an_error_that_lists_the_known_ones() {
+        for text in ["oracle 19", "-- select", "a;b", "pl/sql"] {
+            let error = text.parse::<Vendor>().unwrap_err().to_string();
+            assert!(error.contains(text) && error.contains("oracle, postgresql"), "{error}");
+        }
     }
 
     #[test]

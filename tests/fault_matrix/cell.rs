@@ -124,7 +124,7 @@ impl Cell {
             Call::FindJob | Call::Jobs | Call::Info | Call::SetOnTop => Duration::from_secs(3600),
             _ => Duration::from_millis(1),
         };
-        let builder = Emulator::builder().time_in_create(Duration::from_millis(1)).time_in_running(running);
+        let builder = Emulator::builder().time_in_create(Duration::from_millis(1)).time_in_process(running);
         builder.gzip(self.fault_kind == FaultKind::Gzip).start().await.expect("an emulator")
     }
 

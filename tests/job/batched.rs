@@ -280,7 +280,7 @@ async fn a_deleted_job_is_reported_and_resubmitted_only_on_request() {
 
 #[tokio::test]
 async fn a_submission_of_an_earlier_run_is_finished_even_if_it_is_not_passed_again() {
-    let (sqlflow, emulator) = configured(|builder| builder.time_in_running(Duration::from_millis(300))).await;
+    let (sqlflow, emulator) = configured(|builder| builder.time_in_process(Duration::from_millis(300))).await;
     let home = BatchDirectory::new();
     let mut run = home.batch(&sqlflow).run(submissions(&sqlflow, 3));
     let submitted = async {
@@ -408,7 +408,7 @@ async fn a_batch_waits_for_a_server_that_is_down_for_a_while() {
     let home = BatchDirectory::new();
     let later = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        let quick = Emulator::builder().port(port).time_in_create(Duration::ZERO).time_in_running(Duration::ZERO);
+        let quick = Emulator::builder().port(port).time_in_create(Duration::ZERO).time_in_process(Duration::ZERO);
         quick.start().await.unwrap()
     };
     let batch = home.batch(&sqlflow).max_outage(Duration::from_secs(30));

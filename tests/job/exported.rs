@@ -231,7 +231,7 @@ async fn lineage_from_the_generated_client_knows_which_relation_types_were_reque
     let (sqlflow, _emulator) = sqlflow().await;
     done(&sqlflow).await;
     for (relation_types, expected) in [(None, Coverage::NotRequested), (Some("fdd,fdr"), Coverage::Included)] {
-        let relation_types = relation_types.map(str::to_owned);
+        let relation_types = relation_types.map(|list| list.split(',').map(RelationType::from).collect());
         let mut form = types::GenerateSqlflowRequest::new(Vendor::PostgreSql);
         form.show_relation_type.clone_from(&relation_types);
         let upload = sqlflow.api().upload(&form, [File::new("a.sql", INSERT)]).await;

@@ -22,7 +22,7 @@ async fn sqlflow() -> (Client, Emulator) {
 }
 
 async fn configured(change: impl FnOnce(EmulatorBuilder) -> EmulatorBuilder) -> (Client, Emulator) {
-    let quick = Emulator::builder().time_in_create(Duration::from_millis(5)).time_in_running(Duration::from_millis(5));
+    let quick = Emulator::builder().time_in_create(Duration::from_millis(5)).time_in_process(Duration::from_millis(5));
     let emulator = change(quick).start().await.unwrap();
     (client_of(&emulator, Credentials::secret_key("ann", "any key")), emulator)
 }

@@ -53,7 +53,7 @@ fn wait_elsewhere(jobs: Vec<Job>) -> (mpsc::Receiver<()>, mpsc::Receiver<Vec<Job
 fn waits_go_on_when_another_runtime_of_their_client_ends() {
     let servers = Runtime::new().unwrap();
     let (sqlflow, emulator) =
-        servers.block_on(configured(|builder| builder.time_in_running(Duration::from_millis(500))));
+        servers.block_on(configured(|builder| builder.time_in_process(Duration::from_millis(500))));
     let first = current_thread();
     let mut jobs = first.block_on(submit(&sqlflow, 10));
     for job in jobs.drain(..5) {
@@ -75,7 +75,7 @@ fn waits_go_on_when_another_runtime_of_their_client_ends() {
 fn a_wait_with_a_deadline_can_be_moved_to_another_runtime() {
     let servers = Runtime::new().unwrap();
     let (sqlflow, emulator) =
-        servers.block_on(configured(|builder| builder.time_in_running(Duration::from_millis(200))));
+        servers.block_on(configured(|builder| builder.time_in_process(Duration::from_millis(200))));
     let job = servers.block_on(submit(&sqlflow, 1)).remove(0);
     let mut wait = job.wait().deadline(TOO_LONG).into_future();
     let first = current_thread();

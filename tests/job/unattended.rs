@@ -10,7 +10,7 @@ const SQL: &str = "create view v as select a from t";
 
 #[tokio::test]
 async fn a_job_continues_after_the_deadline_of_a_wait() {
-    let (sqlflow, _emulator) = configured(|builder| builder.time_in_running(Duration::from_millis(600))).await;
+    let (sqlflow, _emulator) = configured(|builder| builder.time_in_process(Duration::from_millis(600))).await;
     let job = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).await.unwrap();
     let error = job.wait().deadline(Duration::from_millis(20)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Deadline);
@@ -35,7 +35,7 @@ async fn a_dropped_watch_does_not_affect_the_job() {
 async fn a_token_that_expires_during_a_wait_is_renewed() {
     let lifetime = Duration::from_secs(1);
     let (sqlflow, emulator) =
-        configured(|builder| builder.token_lifetime(lifetime).time_in_running(Duration::from_millis(1200))).await;
+        configured(|builder| builder.token_lifetime(lifetime).time_in_process(Duration::from_millis(1200))).await;
     let job = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).await.unwrap();
     job.wait().await.unwrap();
     assert!(requests_to(&emulator, "generateToken") >= 2);

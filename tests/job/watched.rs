@@ -12,7 +12,7 @@ const SQL: &str = "create view v as select a from t";
 
 #[tokio::test]
 async fn fifty_jobs_are_waited_for_with_few_requests() {
-    let (sqlflow, emulator) = configured(|builder| builder.time_in_running(Duration::from_millis(500))).await;
+    let (sqlflow, emulator) = configured(|builder| builder.time_in_process(Duration::from_millis(500))).await;
     let submits = (0..50).map(|_| sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).into_future());
     let jobs = try_join_all(submits).await.unwrap();
     // Each wait has its own clone of the job, as separate tasks would.
@@ -28,7 +28,7 @@ async fn fifty_jobs_are_waited_for_with_few_requests() {
 
 #[tokio::test]
 async fn a_job_deleted_while_many_are_watched_is_not_found_and_the_others_continue() {
-    let (sqlflow, _emulator) = configured(|builder| builder.time_in_running(Duration::from_millis(300))).await;
+    let (sqlflow, _emulator) = configured(|builder| builder.time_in_process(Duration::from_millis(300))).await;
     let submits = (0..10).map(|_| sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL).into_future());
     let jobs = try_join_all(submits).await.unwrap();
     let (deleted, others) = jobs.split_first().unwrap();

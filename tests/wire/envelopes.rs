@@ -150,10 +150,15 @@ async fn a_success_with_unexpected_data_is_an_error_that_names_the_expected_type
 }
 
 #[tokio::test]
-async fn json_without_a_code_is_not_an_envelope() {
-    let error = error_of(answer(json!({"data": {"total": 7}}))).await;
-    assert_eq!(error.kind(), ErrorKind::Protocol);
-    assert!(error.to_string().contains("code"), "{error}");
+async fn an_envelope_with_nothing_but_an_error_is_a_failure() {
+    let error = error_of(answer(json!({"error": "the disk is full"}))).await;
+    assert_eq!(error.kind(), ErrorKind::Server);
+    assert!(error.to_string().contains("the disk is full"), "{error}");
+}
+
+#[tokio::test]
+async fn an_envelope_without_a_code_and_without_data_is_a_protocol_error() {
+    assert_eq!(error_of(answer(json!({}))).await.kind(), ErrorKind::Protocol);
 }
 
 #[tokio::test]
@@ -265,9 +270,9 @@ fn rate_limited() -> ResponseTemplate {
 }
 
 #[tokio::test]
-async fn http_429_with_json_is_busy_and_carries_the_message() {
+async fn http_429_that_offers_an_upgrade_is_a_used_up_quota_and_carries_the_message() {
     let error = error_of(rate_limited()).await;
-    assert_eq!((error.kind(), error.status(), error.code()), (ErrorKind::Busy, Some(429), Some(429)));
+    assert_eq!((error.kind(), error.status(), error.code()), (ErrorKind::QuotaExceeded, Some(429), Some(429)));
     assert!(error.to_string().contains("50 calls a day are free"), "{error}");
     assert_eq!(error.retry_after(), None);
 }

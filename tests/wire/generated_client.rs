@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use sqlflow_client::api::{File, types};
-use sqlflow_client::{ErrorKind, Vendor};
+use sqlflow_client::lineage::RelationType;
+use sqlflow_client::{ErrorKind, JobId, Vendor};
 use wiremock::ResponseTemplate;
 
 use crate::TestResult;
@@ -54,7 +55,7 @@ async fn a_post_form_operation_sends_its_form_with_user_and_token() -> TestResul
 async fn a_get_operation_has_its_parameters_user_and_token_in_the_query() -> TestResult {
     let server = server(PARQUET, ResponseTemplate::new(200).set_body_bytes(*b"PAR1")).await;
     let client = server.client_with_secret_key();
-    client.api().download_parquet("b 1", Some("j&1"), None).await?;
+    client.api().download_parquet("b 1", Some(&JobId::new("j&1")), None).await?;
     let sent = server.sent_to(PARQUET).await;
     assert_eq!((sent[0].method.as_str(), sent[0].body.as_slice()), ("GET", &b""[..]));
     let expected = fields([("batchId", "b 1"), ("jobId", "j&1"), ("userId", "auth0|ann"), ("token", "t1")]);
@@ -68,6 +69,7 @@ async fn a_get_operation_with_a_json_response_is_read() -> TestResult {
     let client = server.client_with_secret_key();
     let api = client.api();
     let (vendor, yes) = (Vendor::Hive, Some(true));
+    let relation_types = [RelationType::Fdd, RelationType::Frd].into();
     let asking = api.get_upstream_graph(
         Some(&vendor),
         Some(2),
@@ -80,7 +82,7 @@ async fn a_get_operation_with_a_json_response_is_read() -> TestResult {
         Some("s1"),
         None,
         Some(false),
-        Some("fdd,frd"),
+        Some(&relation_types),
         None,
         None,
         None,
@@ -131,7 +133,7 @@ async fn a_json_operation_gets_the_user_id_in_its_json() -> TestResult {
 async fn the_anonymous_operation_sends_json_without_credentials_and_requests_no_token() -> TestResult {
     let server = server(ANONYMOUS, empty_model()).await;
     let mut body = types::AnonymousLineageRequest::new(Vendor::MySql, "select 1");
-    body.show_relation_type = Some("fdd".to_owned());
+    body.show_relation_type = Some([RelationType::Fdd].into());
     let client = server.client_with_secret_key();
     client.api().anonymous_lineage(&body).await?.into_data()?;
     let sent = server.only().await;
@@ -141,7 +143,7 @@ async fn the_anonymous_operation_sends_json_without_credentials_and_requests_no_
 }
 
 #[tokio::test]
-async fn the_anonymous_operation_over_its_limit_is_busy() {
+async fn the_anonymous_operation_over_its_limit_has_no_quota_left() {
     let limited = ResponseTemplate::new(429).insert_header("Retry-After", "3600").set_body_json(json!({
         "code": 429, "error": "rate_limit_exceeded", "message": "get a personal key",
         "upgrade": {"personal_key": {"url": "https://example.com"}},
@@ -149,7 +151,7 @@ async fn the_anonymous_operation_over_its_limit_is_busy() {
     let server = server(ANONYMOUS, limited).await;
     let body = types::AnonymousLineageRequest::new(Vendor::MySql, "select 1");
     let error = server.client().api().anonymous_lineage(&body).await.expect_err("limited");
-    assert_eq!((error.kind(), error.status()), (ErrorKind::Busy, Some(429)));
+    assert_eq!((error.kind(), error.status()), (ErrorKind::QuotaExceeded, Some(429)));
     assert_eq!(error.retry_after().map(|wait| wait.as_secs()), Some(3600));
     assert_eq!(error.operation(), Some("anonymousLineage"));
 }
@@ -269,7 +271,7 @@ async fn the_headers_of_a_response_are_available() -> TestResult {
     let file = empty_model().insert_header("Content-Disposition", disposition);
     let server = server(LINEAGE, file).await;
     let mut form = types::ExportLineageAsJsonRequest::new();
-    form.job_id = Some("j1".to_owned());
+    form.job_id = Some(JobId::new("j1"));
     let answered = server.client().api().export_lineage_as_json(&form).await?;
     let header = answered.headers().get("content-disposition").and_then(|value| value.to_str().ok());
     assert_eq!(header, Some(disposition));

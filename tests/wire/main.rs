@@ -21,6 +21,7 @@ mod jobs_changed;
 mod jobs_listed;
 mod redirects;
 mod retried;
+mod seen_operations;
 mod tokens;
 mod upload_limit;
 mod uploads;

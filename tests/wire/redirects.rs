@@ -1,6 +1,6 @@
 //! The client follows redirects only on the same server.
 
-use sqlflow_client::{Credentials, ErrorKind, Vendor};
+use sqlflow_client::{Credentials, ErrorKind, JobId, Vendor};
 use wiremock::ResponseTemplate;
 
 use crate::TestResult;
@@ -34,7 +34,7 @@ async fn a_token_in_a_query_is_not_sent_to_another_server() -> TestResult {
     let target = format!("{}/elsewhere?token=hush-hush", other.url());
     let server = Server::answering(PARQUET, redirect(302, &target)).await;
     let client = server.builder().credentials(Credentials::token("ann", "hush-hush")).build()?;
-    let error = client.api().download_parquet("b1", Some("j1"), None).await.expect_err("it is redirected");
+    let error = client.api().download_parquet("b1", Some(&JobId::new("j1")), None).await.expect_err("it is redirected");
     assert!(error.to_string().contains("/elsewhere") && !format!("{error} {error:?}").contains("hush"), "{error:?}");
     assert!(other.sent().await.is_empty());
     Ok(())

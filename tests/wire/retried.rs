@@ -106,7 +106,7 @@ async fn a_permanent_failure_is_returned_at_once() {
         body("no json"),
         body(""),
         page(200, "<html>Sign in</html>"),
-        answer(json!({"data": {}})),
+        answer(json!({"error": "no"})),
     ]
     .into_iter()
     .enumerate()
@@ -277,7 +277,7 @@ async fn a_retry_delay_over_the_maximum_ends_the_call_with_that_delay() {
 #[tokio::test]
 async fn an_exhausted_budget_ends_retries_for_all_clients_that_share_it() -> TestResult {
     let server = Server::answering(JOBS, page(502, "")).await;
-    server.on(SUMMARY, state("running")).await;
+    server.on(SUMMARY, state("process")).await;
     let budget = RetryBudget::new(10);
     let client = || hurried(server.builder().retry_budget(budget.clone()));
     let (one, other) = (client(), client());

@@ -216,7 +216,7 @@ async fn a_token_that_is_refused_for_a_csv_export_is_renewed() -> TestResult {
 #[tokio::test]
 async fn a_token_that_expires_during_a_wait_does_not_end_it() -> TestResult {
     let server = Server::answering(GENERATE_TOKEN, in_turn([token("t1"), token("t2")])).await;
-    server.on(SUMMARY, in_turn([state("running"), failure(401, "expired"), state("success")])).await;
+    server.on(SUMMARY, in_turn([state("process"), failure(401, "expired"), state("success")])).await;
     server.client_with_secret_key().job("j1").wait().await?;
     assert_eq!(tokens_sent(&server, SUMMARY).await, ["t1", "t1", "t2"]);
     Ok(())

@@ -37,7 +37,7 @@ async fn watched(server: &Server) -> sqlflow_client::Result<Vec<String>> {
 
 #[tokio::test]
 async fn a_watch_yields_the_first_state_at_once() -> TestResult {
-    let server = server([state("running")]).await;
+    let server = server([state("process")]).await;
     let client = server.builder().polling(Polling::every(FOREVER)).build()?;
     let mut states = client.job("j1").watch();
     let first = states.try_next().await?.ok_or("a state")?;
@@ -48,23 +48,23 @@ async fn a_watch_yields_the_first_state_at_once() -> TestResult {
 
 #[tokio::test]
 async fn a_watch_sends_nothing_before_it_is_polled() {
-    let server = server([state("running")]).await;
+    let server = server([state("process")]).await;
     let _states = server.client().job("j1").watch();
     assert!(server.sent().await.is_empty());
 }
 
 #[tokio::test]
 async fn a_watch_yields_each_state_once_and_ends_after_the_last() -> TestResult {
-    let answers = [state("create"), state("create"), state("running"), state("running"), state("success")];
+    let answers = [state("create"), state("create"), state("process"), state("process"), state("success")];
     let server = server(answers).await;
-    assert_eq!(watched(&server).await?, ["create", "running", "success"]);
+    assert_eq!(watched(&server).await?, ["create", "process", "success"]);
     assert_eq!(server.sent().await.len(), 5, "nothing is asked after the last state");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_watch_can_be_used_as_a_stream() -> TestResult {
-    let server = server([state("running"), state("success")]).await;
+    let server = server([state("process"), state("success")]).await;
     let states: Vec<_> = futures_util::TryStreamExt::try_collect(server.client().job("j1").watch()).await?;
     assert_eq!(states.len(), 2);
     Ok(())
@@ -95,7 +95,7 @@ async fn a_job_without_a_status_is_still_running() -> TestResult {
 
 #[tokio::test]
 async fn create_and_running_do_not_end_a_wait() -> TestResult {
-    let server = server([state("create"), state("running"), state("success")]).await;
+    let server = server([state("create"), state("process"), state("success")]).await;
     server.client().job("j1").wait().await?;
     assert_eq!(server.sent().await.len(), 3);
     Ok(())
@@ -122,7 +122,7 @@ async fn partial_success_ends_a_wait_with_its_warnings() -> TestResult {
 #[tokio::test]
 async fn fail_ends_a_wait_with_the_message_of_the_job() {
     let data = json!({"jobId": "j1", "status": "fail", "errorMessage": "cannot parse etl.sql"});
-    let server = server([state("running"), success(data)]).await;
+    let server = server([state("process"), success(data)]).await;
     let error = server.client().job("j1").wait().await.expect_err("it failed");
     assert_eq!(error.kind(), ErrorKind::JobFailed);
     assert_eq!(error.job_id().map(JobId::as_str), Some("j1"));
@@ -138,13 +138,13 @@ async fn fail_without_a_message_says_so() {
 
 #[tokio::test]
 async fn fail_is_the_last_state_of_a_watch_and_not_an_error() -> TestResult {
-    assert_eq!(watched(&server([state("running"), state("fail")]).await).await?, ["running", "fail"]);
+    assert_eq!(watched(&server([state("process"), state("fail")]).await).await?, ["process", "fail"]);
     Ok(())
 }
 
 #[tokio::test]
 async fn delete_ends_a_wait_as_not_found() {
-    let server = server([state("running"), state("delete")]).await;
+    let server = server([state("process"), state("delete")]).await;
     let error = server.client().job("j1").wait().await.expect_err("it was deleted");
     assert_eq!(error.kind(), ErrorKind::JobNotFound);
     assert_eq!(error.job_id().map(JobId::as_str), Some("j1"));
@@ -153,7 +153,7 @@ async fn delete_ends_a_wait_as_not_found() {
 
 #[tokio::test]
 async fn a_job_that_disappears_ends_a_wait_as_not_found() {
-    let server = server([state("running"), success(json!({"total": 0, "jobDetails": []}))]).await;
+    let server = server([state("process"), success(json!({"total": 0, "jobDetails": []}))]).await;
     let error = server.client().job("j1").wait().await.expect_err("it vanished");
     assert_eq!(error.kind(), ErrorKind::JobNotFound);
     assert_eq!(error.job_id().map(JobId::as_str), Some("j1"));
@@ -161,13 +161,13 @@ async fn a_job_that_disappears_ends_a_wait_as_not_found() {
 
 #[tokio::test]
 async fn the_error_of_a_deadline_names_the_job_and_says_that_it_still_runs() -> TestResult {
-    let server = server([state("running")]).await;
+    let server = server([state("process")]).await;
     let job = server.client().job("j1");
     let error = job.wait().deadline(Duration::from_millis(50)).await.expect_err("it does not end");
     assert_eq!(error.kind(), ErrorKind::Deadline);
     let id = error.job_id().ok_or("an id")?;
     let text = error.to_string();
-    assert!(text.contains("j1") && text.contains("still running") && text.contains("last seen: running"), "{text}");
+    assert!(text.contains("j1") && text.contains("still running") && text.contains("last seen: process"), "{text}");
     // The ID in the error is enough to continue with the job.
     server.client().job(id.clone()).info().await?;
     Ok(())
@@ -191,7 +191,7 @@ async fn a_deadline_passes_while_the_server_is_silent() -> TestResult {
 async fn a_failed_poll_does_not_end_a_wait() -> TestResult {
     let busy = failure(500, "Sorry, the service is busy. Please try again later.");
     for trouble in [page(502, "<html>"), page(504, ""), page(503, ""), page(429, ""), failure(500, "no"), busy] {
-        let server = server([state("running"), trouble, state("success")]).await;
+        let server = server([state("process"), trouble, state("success")]).await;
         server.client().job("j1").wait().await?;
         assert_eq!(server.sent().await.len(), 3);
     }
@@ -200,7 +200,7 @@ async fn a_failed_poll_does_not_end_a_wait() -> TestResult {
 
 #[tokio::test]
 async fn a_watch_reports_a_failed_poll_with_the_last_known_state() -> TestResult {
-    let server = server([state("running"), page(502, "<html>"), state("running"), state("success")]).await;
+    let server = server([state("process"), page(502, "<html>"), state("process"), state("success")]).await;
     let mut states = server.client().job("j1").watch();
     states.try_next().await?;
     let troubled = states.try_next().await?.ok_or("a state")?;
@@ -219,7 +219,7 @@ async fn a_lost_connection_does_not_end_a_wait() -> TestResult {
         async move {
             connection.request().await?;
             let status = match turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
-                0 => "running",
+                0 => "process",
                 1 => return Ok(()),
                 _ => "success",
             };
@@ -245,7 +245,7 @@ async fn a_failed_first_poll_does_not_end_the_wait_for_a_new_job() -> TestResult
 
 #[tokio::test]
 async fn failures_over_the_maximum_outage_end_a_wait_with_the_last_failure() -> TestResult {
-    let server = server([state("running"), page(502, "<html>")]).await;
+    let server = server([state("process"), page(502, "<html>")]).await;
     let polling = Polling::every(Duration::from_millis(1)).max_outage(Duration::from_millis(20));
     let client = server.builder().polling(polling).build()?;
     let error = client.job("j1").wait().await.expect_err("it does not pass");
@@ -257,7 +257,7 @@ async fn failures_over_the_maximum_outage_end_a_wait_with_the_last_failure() -> 
 #[tokio::test]
 async fn a_refusal_ends_a_wait_at_once() {
     for refusal in [failure(401, "no"), failure(400, "no"), page(404, "")] {
-        let server = server([state("running"), refusal, state("success")]).await;
+        let server = server([state("process"), refusal, state("success")]).await;
         let error = server.client().job("j1").wait().await.expect_err("refused");
         assert!(matches!(error.kind(), ErrorKind::Authentication | ErrorKind::Rejected), "{error:?}");
         assert_eq!(server.sent().await.len(), 2);
@@ -266,7 +266,7 @@ async fn a_refusal_ends_a_wait_at_once() {
 
 #[tokio::test]
 async fn dropping_a_wait_sends_nothing() -> TestResult {
-    let server = server([state("running")]).await;
+    let server = server([state("process")]).await;
     let wait = server.client().job("j1").wait().polling(Polling::every(FOREVER));
     let waiting = tokio::spawn(async move { wait.await.map(drop) });
     while server.sent().await.is_empty() {

@@ -14,7 +14,7 @@ use super::envelope::Failure;
 use super::upload::StoredFile;
 use super::{Service, archive, clock, wait_for_stop};
 
-/// The maximum number of jobs that are analysed at the same time. The others wait in `running`.
+/// The maximum number of jobs that are analysed at the same time. The others wait in `process`.
 const PARALLEL_ANALYSES: usize = 4;
 
 /// The state of a job at one moment, as returned by [`Emulator::jobs`](super::Emulator::jobs).
@@ -29,7 +29,7 @@ pub struct JobSnapshot {
     pub user_id: String,
     /// The database vendor, for example `dbvoracle`.
     pub vendor: String,
-    /// The status: `create`, `running`, `success`, `partial_success` or `fail`.
+    /// The status: `create`, `process`, `success`, `partial_success` or `fail`.
     pub status: String,
     /// The `errorMessage` of the job.
     pub error_message: Option<String>,
@@ -53,7 +53,7 @@ impl JobStatus {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
-            Self::Running => "running",
+            Self::Running => "process",
             Self::Success => "success",
             Self::PartialSuccess => "partial_success",
             Self::Fail => "fail",
@@ -402,7 +402,7 @@ async fn run(service: &Service, job: &Job) {
         let _turn = service.jobs.analyses.acquire().await;
         analyse(files, settings).await
     };
-    let (outcome, ()) = tokio::join!(analysis, tokio::time::sleep(service.settings.time_in_running));
+    let (outcome, ()) = tokio::join!(analysis, tokio::time::sleep(service.settings.time_in_process));
     let _superseded = job.advance(service, |job| job.conclude(outcome, begun.elapsed()));
 }
 

@@ -42,7 +42,7 @@
 //! * It accepts parameters in the query, in a form or in a multipart body. Uploads are written to disk as they arrive.
 //! * It issues tokens ([JWT], HS256) that are valid for one user and expire. The on-premise user `gudu|0123456789` may
 //!   send the literal token `token` without requesting one, unless [`EmulatorBuilder::account`] requires an account.
-//! * It takes every job through `create` and `running` to `success`, `partial_success` or `fail`, depending on the SQL.
+//! * It takes every job through `create` and `process` to `success`, `partial_success` or `fail`, depending on the SQL.
 //! * It exports lineage as JSON, CSV and GraphML, and analyses SQL directly.
 //!
 //! # Faults
@@ -364,11 +364,11 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Sets the minimum time that a job spends in status `running`. The default is 300 ms, so that a caller that
+    /// Sets the minimum time that a job spends in status `process`. The default is 300 ms, so that a caller that
     /// polls a few times a second sees it.
     #[must_use]
-    pub fn time_in_running(mut self, time: Duration) -> Self {
-        self.settings.time_in_running = time;
+    pub fn time_in_process(mut self, time: Duration) -> Self {
+        self.settings.time_in_process = time;
         self
     }
 
@@ -465,7 +465,7 @@ impl fmt::Debug for EmulatorBuilder {
 struct ServerSettings {
     relations: Option<usize>,
     time_in_create: Duration,
-    time_in_running: Duration,
+    time_in_process: Duration,
     max_anonymous_calls_per_day: u32,
 }
 
@@ -474,7 +474,7 @@ impl Default for ServerSettings {
         Self {
             relations: None,
             time_in_create: Duration::from_millis(100),
-            time_in_running: Duration::from_millis(300),
+            time_in_process: Duration::from_millis(300),
             max_anonymous_calls_per_day: 50,
         }
     }

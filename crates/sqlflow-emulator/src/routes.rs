@@ -102,8 +102,8 @@ const fn missing(path: &'static str) -> Operation {
     operation(path, POST, RequiredCredentials::Token, Action::NotImplemented)
 }
 
-/// Every operation that the vendor publishes, and two that it does not.
-static OPERATIONS: [Operation; 63] = [
+/// Every operation that the vendor publishes, and those that are only in its own clients.
+static OPERATIONS: [Operation; 75] = [
     operation("/user/generateToken", POST, RequiredCredentials::Open, Action::GenerateToken),
     operation("/user/generateSecretKey", POST, RequiredCredentials::User, Action::NotImplemented),
     job("/demo/syntax/check", Action::CheckSyntax),
@@ -167,6 +167,18 @@ static OPERATIONS: [Operation; 63] = [
     missing("/sqlflow/job/graph/summary"),
     missing("/sqlflow/job/submitTableAffectSQLJob"),
     missing("/sqlflow/job/updateUserJobGraphCache"),
+    job("/sqlflow/job/exportLineageAsCsv", Action::ExportCsv),
+    missing("/sqlflow/job/exportJobFile"),
+    missing("/sqlflow/job/displayProcedureGraph"),
+    missing("/sqlflow/job/displayProcedureSource"),
+    missing("/sqlflow/job/fetchRegularJobTableRelationSqls"),
+    job("/sqlflow/generation/sqlflow/exportLineageAsCsv", Action::AnalyseCsv),
+    missing("/sqlflow/generation/sqlflow/graph/call_lineage"),
+    missing("/sqlflow/generation/sql/format"),
+    operation("/sqlflow/graph/share/{id}", GET, RequiredCredentials::Open, Action::NotImplemented),
+    missing("/demo/xml/toXML"),
+    missing("/database/testConnection"),
+    operation("/version", GET, RequiredCredentials::Open, Action::NotImplemented),
 ];
 
 impl Operation {
@@ -178,7 +190,14 @@ impl Operation {
         let bare = inner.len() == path.len();
         OPERATIONS
             .iter()
-            .find(|operation| operation.path == inner && (!bare || matches!(operation.action, Action::Anonymous)))
+            .find(|operation| operation.is_at(inner) && (!bare || matches!(operation.action, Action::Anonymous)))
+    }
+
+    fn is_at(&self, path: &str) -> bool {
+        match self.path.strip_suffix("{id}") {
+            Some(parent) => path.strip_prefix(parent).is_some_and(|id| !id.is_empty() && !id.contains('/')),
+            None => self.path == path,
+        }
     }
 
     /// Returns the end of the path, which names the operation in records and messages.

@@ -19,16 +19,20 @@ const fn without_schemas(name: &'static str, dialect: Option<Dialect>) -> Vendor
 }
 
 /// All vendors. Those without a dialect are read with the generic one.
-static VENDORS: [Vendor; 32] = [
+static VENDORS: [Vendor; 39] = [
     vendor("dbvaccess", None),
     vendor("dbvansi", Some(Dialect::Ansi)),
     vendor("dbvathena", None),
     vendor("dbvazuresql", Some(Dialect::Mssql)),
     vendor("dbvbigquery", Some(Dialect::Bigquery)),
+    vendor("dbvclickhouse", Some(Dialect::Clickhouse)),
     vendor("dbvcouchbase", None),
     vendor("dbvdatabricks", Some(Dialect::Databricks)),
     vendor("dbvdax", None),
     vendor("dbvdb2", None),
+    vendor("dbvdoris", None),
+    vendor("dbvduckdb", Some(Dialect::Duckdb)),
+    vendor("dbvexasol", None),
     vendor("dbvgaussdb", Some(Dialect::Postgres)),
     vendor("dbvgeneric", Some(Dialect::Generic)),
     vendor("dbvgreenplum", Some(Dialect::Postgres)),
@@ -40,10 +44,12 @@ static VENDORS: [Vendor; 32] = [
     vendor("dbvmssql", Some(Dialect::Mssql)),
     without_schemas("dbvmysql", Some(Dialect::Mysql)),
     vendor("dbvnetezza", None),
+    vendor("dbvoceanbase", None),
     vendor("dbvodbc", None),
     vendor("dbvopenedge", None),
     vendor("dbvoracle", Some(Dialect::Oracle)),
     vendor("dbvpostgresql", Some(Dialect::Postgres)),
+    vendor("dbvpowerquery", None),
     vendor("dbvpresto", None),
     vendor("dbvredshift", Some(Dialect::Redshift)),
     vendor("dbvsnowflake", Some(Dialect::Snowflake)),
@@ -51,12 +57,19 @@ static VENDORS: [Vendor; 32] = [
     without_schemas("dbvsparksql", Some(Dialect::Databricks)),
     vendor("dbvsybase", None),
     without_schemas("dbvteradata", None),
+    vendor("dbvtrino", None),
     vendor("dbvvertica", None),
 ];
 
 /// Other names that the vendor's own tools accept, with the vendor's name.
-const ALIASES: [(&str, &str); 4] =
-    [("sqlserver", "dbvmssql"), ("postgres", "dbvpostgresql"), ("azure", "dbvazuresql"), ("spark", "dbvsparksql")];
+const ALIASES: [(&str, &str); 6] = [
+    ("sqlserver", "dbvmssql"),
+    ("synapse", "dbvmssql"),
+    ("fabric", "dbvmssql"),
+    ("postgres", "dbvpostgresql"),
+    ("azure", "dbvazuresql"),
+    ("spark", "dbvsparksql"),
+];
 
 /// Returns the vendors that the emulator knows, in alphabetical order and spelled as the parameter `dbvendor` of the
 /// API: `dbvaccess`, `dbvansi` and so on.

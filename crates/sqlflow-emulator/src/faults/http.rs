@@ -319,7 +319,7 @@ fn with_status(body: &[u8], text: &str) -> Option<Bytes> {
 }
 
 fn replace_status(job: &mut Value, text: &str) {
-    if let Some(status) = job.get_mut("status").filter(|status| *status == "create" || *status == "running") {
+    if let Some(status) = job.get_mut("status").filter(|status| *status == "create" || *status == "process") {
         *status = text.into();
     }
 }

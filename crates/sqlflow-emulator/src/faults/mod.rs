@@ -269,7 +269,7 @@ impl Fault {
         Self::with_kind(FaultKind::ExpireToken)
     }
 
-    /// Replaces the statuses `create` and `running` of the jobs in the response by this text. The jobs themselves, as
+    /// Replaces the statuses `create` and `process` of the jobs in the response by this text. The jobs themselves, as
     /// returned by [`jobs`](super::Emulator::jobs), and final statuses do not change, so callers still see jobs end.
     ///
     /// Without [`on`](Self::on) it matches the operations whose responses describe jobs.

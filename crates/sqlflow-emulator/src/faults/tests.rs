@@ -338,7 +338,7 @@ async fn tokens_expire_on_demand() {
 async fn jobs_that_have_not_ended_have_an_unknown_status() {
     let emulator = Emulator::builder()
         .time_in_create(Duration::ZERO)
-        .time_in_running(Duration::ZERO)
+        .time_in_process(Duration::ZERO)
         .fault(Fault::unknown_status("archiving"))
         .start()
         .await

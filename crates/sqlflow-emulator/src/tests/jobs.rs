@@ -11,7 +11,7 @@ async fn a_job_passes_through_its_states() {
     assert!(id.bytes().all(|byte| byte.is_ascii_hexdigit()));
     let begun = tokio::time::Instant::now();
     assert_eq!(server.service.jobs.snapshot()[0].status, "create");
-    server.until(&id, &["running"]).await;
+    server.until(&id, &["process"]).await;
     assert!(begun.elapsed() >= Duration::from_millis(50));
     let job = server.finished(&id).await;
     assert!(begun.elapsed() >= Duration::from_millis(150));

@@ -67,7 +67,7 @@ impl Default for Settings {
 fn in_turn(age: Duration, [running, success]: [u64; 2]) -> &'static str {
     match age.as_secs() {
         secs if secs < running => "create",
-        secs if secs < success => "running",
+        secs if secs < success => "process",
         _ => "success",
     }
 }
@@ -199,7 +199,7 @@ async fn four_jobs_are_polled_one_by_one() {
     let server = Server::new(Settings { jobs: 4, ..Settings::default() });
     let hub: Arc<PollHub> = Arc::default();
     for seen in join_all(server.watches(&hub).into_iter().map(seen)).await {
-        assert_eq!(seen, ["create", "running", "success"]);
+        assert_eq!(seen, ["create", "process", "success"]);
     }
     assert!(server.lists().is_empty());
     assert!(server.polls().len() > 12);
@@ -211,7 +211,7 @@ async fn five_jobs_share_each_list_request() {
     let server = Server::new(Settings::default());
     let hub: Arc<PollHub> = Arc::default();
     for seen in join_all(server.watches(&hub).into_iter().map(seen)).await {
-        assert_eq!(seen, ["create", "running", "success"]);
+        assert_eq!(seen, ["create", "process", "success"]);
     }
     assert!(server.polls().is_empty());
     let lists = server.lists();
@@ -231,7 +231,7 @@ async fn ten_thousand_watches_see_every_state_with_one_request_at_a_time() {
     let hub: Arc<PollHub> = Arc::default();
     let tasks: Vec<_> = server.watches(&hub).into_iter().map(|watch| tokio::spawn(seen(watch))).collect();
     for task in tasks {
-        assert_eq!(task.await.unwrap(), ["create", "running", "success"]);
+        assert_eq!(task.await.unwrap(), ["create", "process", "success"]);
     }
     assert_eq!(server.most_in_flight(), 1.max(server.polls().len()));
     assert!(server.polls().len() <= MAX_SEPARATE_WATCHES, "before there were many");
@@ -245,7 +245,7 @@ async fn ten_thousand_watches_see_every_state_with_one_request_at_a_time() {
 async fn watches_on_many_threads_all_end() {
     let status = |job, age: Duration| {
         let steps = age.as_millis() / (20 + job as u128 % 30);
-        Some(["create", "running", "success"][usize::try_from(steps.min(2)).unwrap()])
+        Some(["create", "process", "success"][usize::try_from(steps.min(2)).unwrap()])
     };
     let list_takes = Duration::from_millis(1);
     let server = Server::new(Settings { jobs: 500, status, list_takes, poll_takes: list_takes, ..Settings::default() });
@@ -275,7 +275,7 @@ async fn a_watch_that_is_read_late_misses_no_listed_state() {
     poll_once(&mut late);
     join_all(watches.into_iter().map(seen)).await;
     let before = (server.lists().len(), server.polls().len());
-    assert_eq!(seen(late).await, ["create", "running", "success"]);
+    assert_eq!(seen(late).await, ["create", "process", "success"]);
     assert_eq!((server.lists().len(), server.polls().len()), before, "all states are queued");
 }
 
@@ -293,7 +293,7 @@ async fn a_submitted_job_has_its_first_state_at_once_and_without_a_request() {
     let first = watch.try_next().await.unwrap().unwrap();
     assert!(server.lists().is_empty() && server.polls().is_empty());
     assert_eq!((first.status(), first.followed()), (&JobStatus::Created, Duration::ZERO));
-    assert_eq!(seen(watch).await, ["running", "success"]);
+    assert_eq!(seen(watch).await, ["process", "success"]);
     // A new run of a regular job: the final state of an earlier run, or none at all, is not its first state.
     poll_once(&mut submitted(4, "success"));
     poll_once(&mut submitted(4, ""));
@@ -301,7 +301,7 @@ async fn a_submitted_job_has_its_first_state_at_once_and_without_a_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_watch_without_a_state_brings_the_list_forward() {
-    let server = Server::new(Settings { jobs: 6, status: |_, _| Some("running"), ..Settings::default() });
+    let server = Server::new(Settings { jobs: 6, status: |_, _| Some("process"), ..Settings::default() });
     let hub: Arc<PollHub> = Arc::default();
     let mut watches = server.watches(&hub);
     let new = watches.pop().unwrap();
@@ -325,7 +325,7 @@ async fn a_list_that_is_older_than_the_watch_does_not_count() {
     let others = tokio::spawn(join_all(watches.into_iter().map(seen)));
     sleep(SECOND * 3 / 2).await;
     assert_eq!((server.lists().len(), server.in_flight()), (1, 1));
-    assert_eq!(seen(anew).await, ["running", "success"]);
+    assert_eq!(seen(anew).await, ["process", "success"]);
     others.await.unwrap();
 }
 
@@ -373,7 +373,7 @@ async fn a_job_that_vanishes_ends_its_watch_alone() {
         } else {
             "success"
         };
-        assert_eq!(*seen, ["create", "running", last]);
+        assert_eq!(*seen, ["create", "process", last]);
     }
     assert_eq!((server.most_in_flight(), server.polls().len()), (1, 1));
 }
@@ -406,7 +406,7 @@ async fn a_list_that_fails_is_reported_to_every_watch_and_ends_none() {
     let failure = |nth| (3..9).contains(&nth).then_some(ErrorKind::Server);
     let server = Server::new(Settings { jobs: 6, failure, ..Settings::default() });
     for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
-        assert_eq!(seen, ["create", "create (not confirmed: no list)", "create", "running", "success"]);
+        assert_eq!(seen, ["create", "create (not confirmed: no list)", "create", "process", "success"]);
     }
 }
 
@@ -495,7 +495,7 @@ async fn a_watch_that_is_kept_and_not_polled_holds_up_no_other() {
     }
     poll_once(&mut kept[3]);
     for other in others {
-        assert_eq!(other.await.unwrap(), ["create", "running", "success"]);
+        assert_eq!(other.await.unwrap(), ["create", "process", "success"]);
     }
     assert!(server.0.start.elapsed() < SECOND * 50, "{:?}", server.0.start.elapsed());
     drop(kept);
@@ -507,7 +507,7 @@ async fn when_few_are_left_they_poll_for_themselves_again() {
     let status = |job, age| Some(in_turn(age, if job < 8 { [2, 10] } else { [2, 200] }));
     let server = Server::new(Settings { jobs: 10, status, ..Settings::default() });
     for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
-        assert_eq!(seen, ["create", "running", "success"]);
+        assert_eq!(seen, ["create", "process", "success"]);
     }
     let last_list = *server.lists().last().unwrap();
     assert!(last_list - server.0.start < SECOND * 20);
@@ -520,7 +520,7 @@ async fn a_list_request_that_panics_is_an_outage() {
     let hub = Arc::default();
     for seen in join_all(server.watches(&hub).into_iter().map(seen)).await {
         let unconfirmed = "create (not confirmed: the request for the states of jobs panicked)";
-        assert_eq!(seen, ["create", unconfirmed, "create", "running", "success"]);
+        assert_eq!(seen, ["create", unconfirmed, "create", "process", "success"]);
     }
     assert_nothing_left(&hub).await;
 }

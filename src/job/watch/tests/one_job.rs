@@ -76,10 +76,10 @@ async fn seen(mut watch: Watch) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_state_comes_at_once_and_each_later_one_when_it_differs() {
-    let states = ["create", "create", "running", "running", "odd", "success"];
+    let states = ["create", "create", "process", "process", "odd", "success"];
     let (watch, polled) = watch(states.iter().map(|status| Ok(info(status))).collect(), Polling::default());
     let start = Instant::now();
-    assert_eq!(seen(watch).await, ["create", "running", "odd", "success"]);
+    assert_eq!(seen(watch).await, ["create", "process", "odd", "success"]);
     let polled = polled.lock().unwrap();
     assert_eq!(polled[0], start);
     assert_eq!(polled.len(), states.len());
@@ -87,7 +87,7 @@ async fn the_first_state_comes_at_once_and_each_later_one_when_it_differs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_is_polled_soon_and_then_more_and_more_rarely() {
-    let mut results = vec![Ok(info("running")); 200];
+    let mut results = vec![Ok(info("process")); 200];
     results.push(Ok(info("success")));
     let (watch, polled) = watch(results, Polling::default().jitter(0.0));
     seen(watch).await;
@@ -100,9 +100,9 @@ async fn a_job_is_polled_soon_and_then_more_and_more_rarely() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_response_is_reported_and_does_not_end_the_watch() {
-    let results = vec![Ok(info("running")), lost(), lost(), Ok(info("running")), Ok(info("success"))];
+    let results = vec![Ok(info("process")), lost(), lost(), Ok(info("process")), Ok(info("success"))];
     let (watch, _) = watch(results, Polling::default());
-    assert_eq!(seen(watch).await, ["running", "running (not confirmed: lost)", "running", "success"]);
+    assert_eq!(seen(watch).await, ["process", "process (not confirmed: lost)", "process", "success"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,22 +114,22 @@ async fn a_server_that_hangs_is_polled_again() {
         let nth = *polled;
         async move {
             match nth {
-                1 => Ok(info("running")),
+                1 => Ok(info("process")),
                 2 => std::future::pending().await,
                 _ => Ok(info("success")),
             }
         }
     };
     let hung = follow(respond, Some(info("create")), Polling::default());
-    let unconfirmed = "running (not confirmed: the server did not send the state of the job within 60s)";
-    assert_eq!(seen(hung).await, ["running", unconfirmed, "success"]);
+    let unconfirmed = "process (not confirmed: the server did not send the state of the job within 60s)";
+    assert_eq!(seen(hung).await, ["process", unconfirmed, "success"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_that_lasts_too_long_ends_the_watch() {
-    let (watch, polled) = watch(vec![Ok(info("running")), lost()], Polling::default());
+    let (watch, polled) = watch(vec![Ok(info("process")), lost()], Polling::default());
     let seen = seen(watch).await;
-    assert_eq!(seen, ["running", "running (not confirmed: lost)", "error: lost"]);
+    assert_eq!(seen, ["process", "process (not confirmed: lost)", "error: lost"]);
     let polled = polled.lock().unwrap();
     let outage = *polled.last().unwrap() - polled[1];
     assert!((300..330).contains(&outage.as_secs()), "{outage:?}");
@@ -138,8 +138,8 @@ async fn an_outage_that_lasts_too_long_ends_the_watch() {
 #[tokio::test(start_paused = true)]
 async fn an_error_that_a_retry_cannot_help_ends_the_watch_at_once() {
     let refused = Err(Error::new(ErrorKind::Authentication, "no"));
-    let (watch, polled) = watch(vec![Ok(info("running")), refused], Polling::default());
-    assert_eq!(seen(watch).await, ["running", "error: no"]);
+    let (watch, polled) = watch(vec![Ok(info("process")), refused], Polling::default());
+    assert_eq!(seen(watch).await, ["process", "error: no"]);
     assert_eq!(polled.lock().unwrap().len(), 2);
 }
 
@@ -155,23 +155,23 @@ async fn a_server_that_was_never_reached_ends_the_watch_soon() {
 #[tokio::test(start_paused = true)]
 async fn a_page_that_stands_in_for_the_server_for_a_while_does_not_end_the_watch() {
     let page = Err(Error::new(ErrorKind::Protocol, "a page"));
-    let (watch, _) = watch(vec![Ok(info("running")), page.clone(), page, Ok(info("success"))], Polling::default());
-    assert_eq!(seen(watch).await, ["running", "running (not confirmed: a page)", "success"]);
+    let (watch, _) = watch(vec![Ok(info("process")), page.clone(), page, Ok(info("success"))], Polling::default());
+    assert_eq!(seen(watch).await, ["process", "process (not confirmed: a page)", "success"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_that_the_server_asks_for_is_kept() {
     let busy = Err(Error::new(ErrorKind::Busy, "later").with_retry_after(Some(Duration::from_secs(40))));
-    let (watch, polled) = watch(vec![Ok(info("running")), busy, Ok(info("success"))], Polling::default());
-    assert_eq!(seen(watch).await, ["running", "running (not confirmed: later)", "success"]);
+    let (watch, polled) = watch(vec![Ok(info("process")), busy, Ok(info("success"))], Polling::default());
+    assert_eq!(seen(watch).await, ["process", "process (not confirmed: later)", "success"]);
     let polled = polled.lock().unwrap();
     assert_eq!(polled[2] - polled[1], Duration::from_secs(40));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_of_an_attached_job_survives_a_lost_first_response() {
-    let (watch, _) = watch(vec![lost(), Ok(info("running")), Ok(info("success"))], Polling::default());
-    assert_eq!(seen(watch).await, ["unknown (not confirmed: lost)", "running", "success"]);
+    let (watch, _) = watch(vec![lost(), Ok(info("process")), Ok(info("success"))], Polling::default());
+    assert_eq!(seen(watch).await, ["unknown (not confirmed: lost)", "process", "success"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -98,7 +98,7 @@ impl Server {
     }
 
     fn info(&self, id: &JobId) -> JobInfo {
-        let status = if self.0.have_ended.load(Ordering::SeqCst) { "success" } else { "running" };
+        let status = if self.0.have_ended.load(Ordering::SeqCst) { "success" } else { "process" };
         JobInfo { id: id.clone(), status: status.into(), ..JobInfo::default() }
     }
 }
