@@ -26,7 +26,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 const SECRET_FIELDS: [&str; 3] = ["password", "secretKey", "token"];
 
 /// A request that can be sent any number of times, without the user id and the token.
-pub(crate) enum Payload {
+pub enum Payload {
     /// A request with its body in memory.
     Buffered(Request),
     /// A multipart form with files.
