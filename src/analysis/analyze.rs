@@ -13,9 +13,7 @@ use super::form::sealed::{AnalysisRequest, LineageRequest};
 use super::form::{AnalysisForm, LineageForm, convert, fields, without_options};
 use super::source::{SqlSource, SqlSources, open, read};
 use crate::api::{File, types};
-use crate::job::{
-    Download, DrawnLineage, PartialFile, Progress, ProgressCallback, check_beginning, read_lineage,
-};
+use crate::job::{Download, DrawnLineage, PartialFile, Progress, ProgressCallback, check_beginning, read_lineage};
 use crate::lineage::Lineage;
 use crate::retry::Attempts;
 use crate::transport::{BodyMode, Response, Transport};
@@ -360,9 +358,7 @@ impl<F: AnalysisRequest> PreparedAnalysis<F> {
     async fn send(&self, attempts: &mut Attempts) -> Result<Response> {
         let limit = self.transport.limits().max_upload_bytes;
         match self.file.clone().and_then(|file| self.form.upload(file, limit)) {
-            Some(payload) => {
-                self.transport.send_in(F::OPERATION, payload.await?, BodyMode::Stream, attempts).await
-            }
+            Some(payload) => self.transport.send_in(F::OPERATION, payload.await?, BodyMode::Stream, attempts).await,
             None => self.transport.send_form(F::OPERATION, &self.form, BodyMode::Stream, attempts).await,
         }
     }

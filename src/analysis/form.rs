@@ -13,6 +13,8 @@ use crate::{Error, Result};
 
 /// The name of the field with the SQL.
 const SQL: &str = "sqltext";
+/// The name of the field with the dialect, which every operation has.
+const VENDOR: &str = "dbvendor";
 
 /// A request body for an analysis. This trait is sealed.
 pub trait AnalysisForm: sealed::AnalysisRequest {}
@@ -121,15 +123,24 @@ pub(super) fn fields(form: &impl Serialize) -> Map<String, Value> {
 /// Converts a form into that of another operation. Returns the options that the other operation does not have, too.
 pub(super) fn convert<G: sealed::AnalysisRequest>(form: &impl Serialize) -> (G, Vec<String>) {
     let set = fields(form);
-    let mut input = set.clone();
+    let (mut kept, options): (Map<_, _>, Map<_, _>) = set.into_iter().partition(|(name, _)| name == VENDOR);
     // Some operations require it. It is set when the request is sent.
-    input.insert(SQL.to_owned(), Value::from(""));
-    let mut converted: G =
-        serde_json::from_value(Value::Object(input)).expect("options of the same name have the same type");
+    kept.insert(SQL.to_owned(), Value::from(""));
+    let required = kept.clone();
+    let mut lost = Vec::new();
+    for (name, value) in options {
+        let mut alone = required.clone();
+        alone.insert(name.clone(), value.clone());
+        // The request types refuse fields that they do not have.
+        if serde_json::from_value::<G>(Value::Object(alone)).is_ok() {
+            kept.insert(name, value);
+        } else {
+            lost.push(name);
+        }
+    }
+    let mut converted: G = serde_json::from_value(Value::Object(kept)).expect("each option was read alone");
     converted.set_sql(None);
-    let kept = fields(&converted);
-    let lost = set.into_iter().map(|(name, _)| name).filter(|name| !kept.contains_key(name));
-    (converted, lost.collect())
+    (converted, lost)
 }
 
 /// Returns the error for options that were set for one operation and do not exist in another.

@@ -269,7 +269,8 @@ mod tests {
 
     #[test]
     fn a_text_without_a_position_has_none() {
-        for message in ["", "near: x", "near: (2,5", "(10101)", "outline 3", "line", "line 99999999999", "near: f(a,b)"] {
+        for message in ["", "near: x", "near: (2,5", "(10101)", "outline 3", "line", "line 99999999999", "near: f(a,b)"]
+        {
             assert_eq!(position(message), (None, None), "{message}");
         }
         assert_eq!(error(json!({"errorMessage": "bad"})).to_string(), "bad");
