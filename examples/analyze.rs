@@ -1,25 +1,20 @@
-//! Analyzes one SQL file, or standard input, without a job, and answers questions about it.
+//! Analyzes one SQL file, or standard input (`-`), without a job, and answers questions about it.
 //!
 //! ```text
 //! analyze [--vendor NAME] [--column TABLE.COLUMN] [FILE]
 //! ```
-//! It prints all flows between columns or, with a column, where its values come from and what depends on it.
+//! Prints all flows between columns or, with a column, the sources of its values and everything that depends on it.
 
 mod server;
 
-use std::io::{Read as _, Write, stdin, stdout};
+use std::io::{Write, read_to_string, stdin, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
 use server::Outcome;
-use sqlflow_client::{Client, Vendor};
-
-struct Arguments {
-    vendor: Vendor,
-    column: Option<String>,
-    file: Option<PathBuf>,
-}
+use sqlflow_client::Vendor;
+use sqlflow_client::analysis::Analyze;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -27,27 +22,25 @@ async fn main() -> ExitCode {
 }
 
 async fn connected(mut parser: lexopt::Parser) -> Outcome {
-    let mut arguments = Arguments { vendor: Vendor::PostgreSql, column: None, file: None };
+    let mut file = PathBuf::from(server::SQL).join("3_report.sql");
+    let (mut vendor, mut column) = (Vendor::PostgreSql, None);
     while let Some(argument) = parser.next()? {
         match argument {
-            Long("vendor") => arguments.vendor = parser.value()?.parse()?,
-            Long("column") => arguments.column = Some(parser.value()?.string()?),
-            Value(path) => arguments.file = Some(path.into()),
+            Long("vendor") => vendor = parser.value()?.parse()?,
+            Long("column") => column = Some(parser.value()?.string()?),
+            Value(path) => file = path.into(),
             other => return Err(other.unexpected().into()),
         }
     }
     let (sqlflow, _emulator) = server::connect().await?;
-    run(&sqlflow, arguments, &mut stdout()).await
+    run(sqlflow.analyze(vendor), file, column, &mut stdout()).await
 }
 
-async fn run(sqlflow: &Client, arguments: Arguments, out: &mut impl Write) -> Outcome {
-    let analysis = sqlflow.analyze(arguments.vendor).for_impact();
-    let analysis = match arguments.file {
-        Some(path) => analysis.path(path),
-        None => analysis.sql(std::io::read_to_string(stdin().take(1 << 20))?),
-    };
-    let lineage = analysis.await?;
-    let Some((table, column)) = arguments.column.as_deref().and_then(|name| name.rsplit_once('.')) else {
+async fn run(analysis: Analyze, file: PathBuf, column: Option<String>, out: &mut impl Write) -> Outcome {
+    let is_stdin = file.as_os_str() == "-";
+    let analysis = if is_stdin { analysis.sql(read_to_string(stdin())?) } else { analysis.path(file) };
+    let lineage = analysis.for_impact().await?;
+    let Some((table, column)) = column.as_deref().and_then(|name| name.rsplit_once('.')) else {
         for flow in lineage.column_flows() {
             writeln!(out, "{flow}")?;
         }
@@ -72,10 +65,9 @@ mod tests {
         let file = home.path().join("etl.sql");
         std::fs::write(&file, "create table o (total int); create view r as select total as amount from o;").unwrap();
         for (column, expected) in [(None, "o.total → r.amount"), (Some("r.amount"), "comes from o.total")] {
-            let arguments =
-                Arguments { vendor: Vendor::PostgreSql, column: column.map(str::to_owned), file: Some(file.clone()) };
+            let column = column.map(str::to_owned);
             let mut out = Vec::new();
-            run(&sqlflow, arguments, &mut out).await.unwrap();
+            run(sqlflow.analyze(Vendor::PostgreSql), file.clone(), column, &mut out).await.unwrap();
             let out = String::from_utf8(out).unwrap();
             assert!(out.contains(expected), "{out}");
         }

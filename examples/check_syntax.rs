@@ -1,8 +1,9 @@
 //! Checks the syntax of SQL files, for CI: prints `file:line:column: message` for each error, and exits with 1.
 //!
 //! ```text
-//! check_syntax [--vendor NAME] FILE...
+//! check_syntax [--vendor NAME] [FILE...]
 //! ```
+//! Without a file, the SQL in `examples/sql` is checked.
 
 mod server;
 
@@ -29,9 +30,12 @@ async fn connected(mut parser: lexopt::Parser) -> Outcome<usize> {
     while let Some(argument) = parser.next()? {
         match argument {
             Long("vendor") => vendor = parser.value()?.parse()?,
-            Value(path) => files.push(path.into()),
+            Value(path) => files.push(PathBuf::from(path)),
             other => return Err(other.unexpected().into()),
         }
+    }
+    if files.is_empty() {
+        files = std::fs::read_dir(server::SQL)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     }
     let (sqlflow, _emulator) = server::connect().await?;
     run(&sqlflow, &vendor, &files, &mut stdout()).await
