@@ -1,5 +1,6 @@
 //! The client and its builder: the server, the credentials and the settings for connections. Building does no I/O.
 
+mod analysis;
 mod base_url;
 mod builder;
 mod jobs;

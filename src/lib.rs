@@ -33,6 +33,7 @@
 //! |---|---|
 //! | configure the server, the credentials, timeouts, TLS or a proxy | [`Client`], [`ClientBuilder`], [`Credentials`] |
 //! | submit files, watch a job, attach to it after a restart, export it | [`job`] |
+//! | analyze SQL without a job, check its syntax | [`analysis`] |
 //! | run many submissions so that a crash loses none of them | [`job::Batch`] |
 //! | query lineage for what feeds a column, draw it, compare it | [`lineage`] |
 //! | find out what a change of a column would break | [`job::Submit::for_impact`], [`lineage::Column::impact`] |
@@ -83,6 +84,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod analysis;
 pub mod api;
 mod auth;
 mod client;

@@ -12,7 +12,7 @@ const FLOORS: &[(u32, &[&str])] = &[
     (1, &["wire"]),
     (2, &["retry", "auth", "transport"]),
     (3, &["api"]),
-    (4, &["job"]),
+    (4, &["job", "analysis"]),
     (5, &["client"]),
 ];
 

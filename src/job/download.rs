@@ -63,10 +63,10 @@ impl fmt::Display for Progress {
 }
 
 /// A function that receives the progress of a download.
-pub(super) type ProgressCallback = Arc<dyn Fn(&Progress) + Send + Sync>;
+pub(crate) type ProgressCallback = Arc<dyn Fn(&Progress) + Send + Sync>;
 
 /// One attempt to download a body, chunk by chunk.
-pub(super) struct Download<'a> {
+pub(crate) struct Download<'a> {
     body: ByteStream,
     received: ReceivedBytes,
     progress: Progress,
@@ -76,7 +76,7 @@ pub(super) struct Download<'a> {
 }
 
 impl<'a> Download<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         response: Response,
         syntax: ExportSyntax,
         attempt: u32,
@@ -92,7 +92,7 @@ impl<'a> Download<'a> {
     ///
     /// # Errors
     /// `Interrupted` if the body ends too early, and the errors of the connection.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>> {
+    async fn next(&mut self) -> Result<Option<Bytes>> {
         let Some(chunk) = self.body.try_next().await? else {
             self.completeness.check(self.progress.unpacked)?;
             return Ok(None);
@@ -107,7 +107,7 @@ impl<'a> Download<'a> {
     }
 
     /// Reads the whole body into memory.
-    pub(super) async fn bytes(mut self) -> Result<Bytes> {
+    pub(crate) async fn bytes(mut self) -> Result<Bytes> {
         let mut body = Vec::new();
         while let Some(chunk) = self.next().await? {
             if self.progress.unpacked > self.limit {
@@ -119,14 +119,21 @@ impl<'a> Download<'a> {
     }
 }
 
+/// The bytes with which every PNG image begins.
+const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+/// The name of the chunk with which every PNG image ends.
+const PNG_END: &[u8] = b"IEND";
+
 /// Checks that a file ends where its syntax allows it. A proxy may truncate a response and declare it complete.
 enum CompletenessCheck {
     /// The open brackets of JSON, outside its strings.
     Json { depth: u64, in_string: bool, is_escaped: bool, is_closed: bool },
     /// The last bytes of an XML document.
     Xml { tail: Vec<u8> },
-    /// A CSV file may end after any row.
-    Csv,
+    /// The first and the last bytes of an image.
+    Image { start: Vec<u8>, tail: Vec<u8> },
+    /// A CSV file may end after any row, and a file of an unknown syntax anywhere.
+    None,
 }
 
 impl CompletenessCheck {
@@ -137,13 +144,20 @@ impl CompletenessCheck {
         match syntax {
             ExportSyntax::Json => Self::Json { depth: 0, in_string: false, is_escaped: false, is_closed: false },
             ExportSyntax::Xml => Self::Xml { tail: Vec::new() },
-            ExportSyntax::Csv => Self::Csv,
+            ExportSyntax::Image => Self::Image { start: Vec::new(), tail: Vec::new() },
+            ExportSyntax::Csv | ExportSyntax::Unknown => Self::None,
         }
     }
 
     fn update(&mut self, chunk: &[u8]) {
         match self {
-            Self::Csv => {}
+            Self::None => {}
+            Self::Image { start, tail } => {
+                let missing = PNG_SIGNATURE.len() - start.len();
+                start.extend_from_slice(&chunk[..missing.min(chunk.len())]);
+                tail.extend_from_slice(&chunk[chunk.len().saturating_sub(Self::MAX_TAIL)..]);
+                tail.drain(..tail.len().saturating_sub(Self::MAX_TAIL));
+            }
             Self::Xml { tail } => {
                 // Any amount of whitespace may follow a document.
                 let chunk = chunk.trim_ascii_end();
@@ -175,7 +189,11 @@ impl CompletenessCheck {
     /// `Interrupted` if the end is missing.
     fn check(&self, length: u64) -> Result<()> {
         let is_complete = match self {
-            Self::Csv => true,
+            Self::None => true,
+            // Images of other formats are taken as they come.
+            Self::Image { start, tail } => {
+                start != PNG_SIGNATURE || tail.windows(PNG_END.len()).any(|bytes| bytes == PNG_END)
+            }
             Self::Json { is_closed, .. } => *is_closed,
             Self::Xml { tail } => {
                 let last_tag = tail.iter().rposition(|byte| *byte == b'<').map_or(&[][..], |start| &tail[start..]);
@@ -192,7 +210,7 @@ impl CompletenessCheck {
 }
 
 /// A temporary file in the directory of the final file, which takes the final name once it is complete.
-pub(super) struct PartialFile {
+pub(crate) struct PartialFile {
     path: PathBuf,
     /// One handle for all attempts, so that a pending write of a failed attempt ends before the next attempt begins.
     file: tokio::fs::File,
@@ -201,7 +219,7 @@ pub(super) struct PartialFile {
 
 impl PartialFile {
     /// Creates the temporary file for a final `path`.
-    pub(super) async fn next_to(path: &Path) -> Result<Self> {
+    pub(crate) async fn next_to(path: &Path) -> Result<Self> {
         let path = path.to_owned();
         blocking(move || {
             let failed = |error: io::Error| unwritable(&path, &error);
@@ -242,7 +260,7 @@ impl PartialFile {
     }
 
     /// Writes a download to the file, from its start, and returns the length.
-    pub(super) async fn write(&mut self, mut download: Download<'_>) -> Result<u64> {
+    pub(crate) async fn write(&mut self, mut download: Download<'_>) -> Result<u64> {
         let Self { path, file, .. } = self;
         let failed = |error: io::Error| unwritable(path, &error);
         file.set_len(0).await.map_err(failed)?;
@@ -259,8 +277,20 @@ impl PartialFile {
         Ok(length)
     }
 
+    /// Writes bytes from memory to the file, from its start, and returns their number.
+    pub(crate) async fn write_bytes(&mut self, bytes: &[u8]) -> Result<u64> {
+        let Self { path, file, .. } = self;
+        let failed = |error: io::Error| unwritable(path, &error);
+        file.set_len(0).await.map_err(failed)?;
+        file.rewind().await.map_err(failed)?;
+        file.write_all(bytes).await.map_err(failed)?;
+        file.flush().await.map_err(failed)?;
+        file.sync_all().await.map_err(failed)?;
+        Ok(bytes.len() as u64)
+    }
+
     /// Gives the file its final name.
-    pub(super) async fn persist(self) -> Result<()> {
+    pub(crate) async fn persist(self) -> Result<()> {
         let Self { path, file, temporary } = self;
         drop(file);
         blocking(move || {

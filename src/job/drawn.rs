@@ -42,7 +42,7 @@ pub enum DrawnLineage {
 }
 
 impl DrawnLineage {
-    pub(super) fn new(lineage: Lineage) -> Self {
+    pub(crate) fn new(lineage: Lineage) -> Self {
         match lineage.mode() {
             Some(Mode::Summary) => Self::Summary(lineage),
             Some(Mode::IgnoreRecordSet) => Self::WithoutRecordSets(lineage),
@@ -68,7 +68,7 @@ impl DrawnLineage {
     }
 
     /// Returns the lineage if it is whole, or else an error whose text `explain` makes of the job and the loss.
-    pub(super) fn whole_or(self, explain: impl FnOnce(&str, &str) -> String) -> Result<Lineage> {
+    pub(crate) fn whole_or(self, explain: impl FnOnce(&str, &str) -> String) -> Result<Lineage> {
         let (lineage, loss) = match self {
             Self::Whole(lineage) => return Ok(lineage),
             Self::WithoutRecordSets(lineage) => (lineage, "lacks record sets, and with them filters and joins"),

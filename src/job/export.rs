@@ -91,6 +91,10 @@ pub enum ExportSyntax {
     Json,
     Csv,
     Xml,
+    /// A PNG image, or one of another format.
+    Image,
+    /// A file of any syntax.
+    Unknown,
 }
 
 impl fmt::Display for ExportSyntax {
@@ -99,6 +103,8 @@ impl fmt::Display for ExportSyntax {
             Self::Json => "JSON",
             Self::Csv => "CSV",
             Self::Xml => "XML",
+            Self::Image => "an image",
+            Self::Unknown => "a file",
         })
     }
 }
@@ -294,7 +300,7 @@ impl<F: LineageRequest> Export<F> {
         let mut attempts = self.attempts();
         loop {
             let response = self.request(&mut attempts).await?;
-            let read = read_lineage(response, &requested).await;
+            let read = read_lineage(response, Some(&requested)).await;
             if let Some(lineage) = self.unless_retried(read, &mut attempts).await? {
                 return Ok(DrawnLineage::new(lineage));
             }
@@ -620,7 +626,7 @@ impl<F: fmt::Debug> fmt::Debug for Export<F> {
 }
 
 /// Returns the response if its beginning shows the expected syntax and no failure.
-async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Response> {
+pub(crate) async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Response> {
     let mut response = response.without_failure().await?;
     let protocol = |text: &str| Error::new(ErrorKind::Protocol, text);
     if let Some(head) = response.head.as_ref().filter(|head| !head.has_data) {
@@ -629,7 +635,9 @@ async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Res
     let beginning = response.body.beginning().await;
     let expected: &[char] = match syntax {
         ExportSyntax::Json => &['{', '['],
-        ExportSyntax::Csv => &[],
+        ExportSyntax::Csv | ExportSyntax::Unknown => &[],
+        // The first byte of PNG and JPEG is no text; GIF begins with its name.
+        ExportSyntax::Image => &['\u{fffd}', 'g'],
         ExportSyntax::Xml => &['<'],
     };
     if beginning.is_empty() || expected.is_empty() || beginning.starts_with(expected) {
@@ -639,8 +647,9 @@ async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Res
     Err(protocol(&format!("the response is not {syntax}, although the export is: {shown}")))
 }
 
-/// Reads a lineage while its JSON arrives.
-async fn read_lineage(response: Response, requested: &[RelationType]) -> Result<Lineage> {
+/// Reads a lineage while its JSON arrives. `requested` are the relation types that were requested, or `None` if the
+/// operation takes none.
+pub(crate) async fn read_lineage(response: Response, requested: Option<&[RelationType]>) -> Result<Lineage> {
     let (limit, secrets) = (response.limit(), response.secrets.clone());
     let mut failure = None;
     let body = response.body.map_err(|error| {
@@ -648,7 +657,10 @@ async fn read_lineage(response: Response, requested: &[RelationType]) -> Result<
         failure = Some(error);
         "the response was cut off"
     });
-    let reader = Lineage::reader().max_bytes(limit).requested_types(requested.iter().cloned());
+    let mut reader = Lineage::reader().max_bytes(limit);
+    if let Some(requested) = requested {
+        reader = reader.requested_types(requested.iter().cloned());
+    }
     let read = reader.read_stream(body).await;
     match failure {
         Some(error) => Err(error),

@@ -88,10 +88,12 @@ use std::sync::Arc;
 
 pub use self::batch::{Batch, BatchOutcome, BatchRun, ExportFormat};
 pub use self::download::Progress;
+pub(crate) use self::download::{Download, PartialFile, ProgressCallback};
 pub use self::drawn::DrawnLineage;
 pub use self::export::{
     Export, ExportForm, ExportFullLineageAsCsv, ExportFullLineageAsJson, ExportLineageAsGraphml, ExportLineageAsJson,
 };
+pub(crate) use self::export::{ExportSyntax, check_beginning, read_lineage};
 pub(crate) use self::service::JobService;
 pub use self::settle::Settling;
 pub use self::submit::{Submit, SubmitPersist};

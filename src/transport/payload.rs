@@ -1,5 +1,6 @@
 //! A request to send: one with its body in memory, or a multipart form whose files are read while they are sent.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::task::Poll;
@@ -26,11 +27,18 @@ const CHUNK_BYTES: usize = 64 * 1024;
 const SECRET_FIELDS: [&str; 3] = ["password", "secretKey", "token"];
 
 /// A request that can be sent any number of times, without the user id and the token.
-pub(crate) enum Payload {
+pub enum Payload {
     /// A request with its body in memory.
     Buffered(Request),
     /// A multipart form with files.
     Files { fields: Vec<(String, String)>, file_field: &'static str, files: Vec<File> },
+}
+
+/// Shows nothing of the request, which contains secrets.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload").finish_non_exhaustive()
+    }
 }
 
 impl Payload {

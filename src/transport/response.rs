@@ -107,6 +107,11 @@ impl Response {
         Self { relation_types, ..self }
     }
 
+    /// Returns the relation types that the request asked for, or `None` if its operation takes none.
+    pub(crate) fn relation_types(&self) -> Option<&[RelationType]> {
+        self.relation_types.as_deref()
+    }
+
     /// Reads the body into memory, up to the limit of the client.
     pub(crate) async fn bytes(mut self) -> Result<Bytes> {
         self.read_body().await

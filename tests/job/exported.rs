@@ -303,7 +303,7 @@ async fn direct_analysis_goes_through_the_generated_client() {
     let form = types::CheckSyntaxRequest::new(Vendor::PostgreSql, "selekt");
     let check = sqlflow.api().check_syntax(&form).await.unwrap().into_inner();
     assert!(!check.is_success());
-    assert!(!check.data.unwrap().error_infos.is_empty());
+    assert!(!check.data.unwrap().errors.is_empty());
 }
 
 #[tokio::test]

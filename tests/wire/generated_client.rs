@@ -229,7 +229,7 @@ async fn a_syntax_check_returns_its_findings_with_its_failing_code() -> TestResu
     let check = client.api().check_syntax(&form).await?.into_inner().data.ok_or("what it found")?;
     assert_eq!(check.parser_version.as_deref(), Some("3.1"));
     assert_eq!(check.used_time, Some(json!("3ms")));
-    assert_eq!(check.error_infos[0].error_message, "near x");
+    assert_eq!(check.errors[0].message, "near x");
     let sent = server.sent_to(SYNTAX).await;
     let expected = [("userId", "auth0|ann"), ("token", "t1"), ("dbvendor", "dbvoracle"), ("sql", "selec 1")];
     assert_eq!(sent[0].form(), fields(expected));

@@ -8,6 +8,7 @@ mod mock;
 mod raw_server;
 mod sent;
 
+mod analysis;
 mod bad_input;
 mod base_urls;
 mod connections_that_break;
@@ -22,6 +23,7 @@ mod jobs_listed;
 mod redirects;
 mod retried;
 mod seen_operations;
+mod syntax_checks;
 mod tokens;
 mod upload_limit;
 mod uploads;
