@@ -57,6 +57,7 @@ impl Client {
     ///
     /// | missing part | filled in |
     /// |---|---|
+    /// | the host of the API, in the web address of the cloud (`sqlflow.gudusoft.com`) | `api.gudusoft.com` |
     /// | scheme | `http` for loopback and private addresses, for port 80, and for the ports 8081 and 8165 of on-premise servers; `https` for all others |
     /// | path | `/gspLive_backend` in the cloud and on port 8081 (version 5); `/api/gspLive_backend` on all others |
     /// | path after `/api` | `/gspLive_backend` |
@@ -76,6 +77,49 @@ impl Client {
         let url = variable("SQLFLOW_URL")?
             .ok_or_else(|| Error::invalid("SQLFLOW_URL is not set: set it to the base URL of the server"))?;
         Self::builder(url).credentials(Credentials::from_env()?).build()
+    }
+
+    /// Creates a client of the vendor's cloud without an account, with [`Credentials::anonymous`].
+    ///
+    /// It can call the operations that need no account, of which the cloud allows some 50 calls a day. All others fail
+    /// with [`InvalidInput`](crate::ErrorKind::InvalidInput) before anything is sent.
+    ///
+    /// ```
+    /// use sqlflow_client::Client;
+    ///
+    /// let sqlflow = Client::anonymous()?;
+    /// assert_eq!(sqlflow.base_url(), "https://api.gudusoft.com/gspLive_backend");
+    /// # Ok::<(), sqlflow_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if TLS cannot be set up, for example on a machine without root
+    /// certificates.
+    pub fn anonymous() -> Result<Self> {
+        Self::builder(base_url::CLOUD_URL).credentials(Credentials::anonymous()).build()
+    }
+
+    /// Returns a client of the same server for another user.
+    ///
+    /// Both clients share their connections, limits, retry policy and retry budget. The new one has its own token, and
+    /// its own polls of jobs. This is for programs that act for many users. It sends nothing.
+    ///
+    /// ```
+    /// use sqlflow_client::{Client, Credentials};
+    ///
+    /// let sqlflow = Client::builder("localhost:8165").build()?;
+    /// let ann = sqlflow.with_credentials(Credentials::secret_key("ann", "hush-hush"))?;
+    /// let bob = sqlflow.with_credentials(Credentials::secret_key("bob", "hush-too"))?;
+    /// # Ok::<(), sqlflow_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the user id or the secret is empty.
+    pub fn with_credentials(&self, credentials: Credentials) -> Result<Self> {
+        credentials.check()?;
+        let (transport, http) = (self.service.transport().with_credentials(credentials), self.api().client.clone());
+        let api = api::Client::new_with_client(self.base_url(), http, transport);
+        Ok(Self { service: JobService::new(api, self.service.polling(), self.service.settling()) })
     }
 
     /// Returns the generated client with every operation of the API, for those that have no method here.

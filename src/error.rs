@@ -168,6 +168,11 @@ impl Error {
         self.with(|details| details.source = Some(Arc::new(source)))
     }
 
+    /// Sets a source of any type.
+    pub(crate) fn caused_by_box(self, source: Box<dyn StdError + Send + Sync>) -> Self {
+        self.with(|details| details.source = Some(Arc::from(source)))
+    }
+
     pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
         Self::io(format_args!("cannot read {}", path.display()), error)
     }
@@ -273,6 +278,21 @@ impl Error {
     fn with(mut self, change: impl FnOnce(&mut ErrorDetails)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
+    }
+}
+
+/// Creates an error of a kind without further details, for tests of retry policies and mocks of this client.
+///
+/// ```
+/// use sqlflow_client::{Error, ErrorKind};
+///
+/// let error = Error::from(ErrorKind::Busy);
+/// assert!(error.is_retryable());
+/// assert_eq!(error.to_string(), "server busy");
+/// ```
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self::new(kind, kind.to_string())
     }
 }
 

@@ -72,15 +72,15 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `rustls` | yes | TLS by rustls, with the root certificates of the platform and the cryptography of ring |
+//! | `rustls` | yes | TLS by rustls, with the root certificates of the platform and the cryptography of aws-lc |
 //! | `native-tls` | | TLS by the library of the platform; on Linux it needs the headers of OpenSSL |
 //! | `emulator` | | a local server that speaks the protocol, to try the client and to test programs |
 //! | `petgraph` | | lineage diagrams as graphs of petgraph 0.8 |
 //!
-//! ring was chosen because it is cheap to build: it needs a C compiler and nothing else, on every platform. A program
-//! that installs a cryptography provider for its process gets that provider instead. This crate installs no provider
-//! for reqwest itself. If nothing else does (reqwest's default features do), a program that builds its own reqwest
-//! clients has to install a provider first, or reqwest panics.
+//! With `rustls`, reqwest gets its default cryptography provider, so that a program that builds its own reqwest clients
+//! needs no further feature and no setup. aws-lc needs a C compiler to build, and `CMake` only on platforms that are
+//! rarely used. A program that installs a cryptography provider for its process, for example for FIPS, gets that
+//! provider instead.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -89,13 +89,14 @@ pub mod api;
 mod auth;
 mod client;
 mod error;
+pub mod guide;
 pub mod job;
 pub mod retry;
 mod sync;
 mod transport;
 mod wire;
 
-pub use crate::auth::Credentials;
+pub use crate::auth::{Credentials, SecretFuture, SecretProvider, UserSecret};
 pub use crate::client::{Client, ClientBuilder, TlsBackend};
 pub use crate::error::{Error, ErrorKind, RequestOutcome, Result};
 pub use crate::job::Job;

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 /// Every TLS library that is compiled in.
@@ -37,7 +37,7 @@ async fn counting_server_of_a_private_authority(says: &str) -> (String, String, 
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
@@ -160,13 +160,20 @@ async fn a_proxy_receives_the_requests_for_the_server() {
 
 #[tokio::test]
 async fn a_client_of_the_callers_own_makes_the_requests() {
-    // This crate switches off the provider that reqwest would choose, so the caller has to choose one.
-    let _ = ring::default_provider().install_default();
     let own = reqwest::Client::builder().user_agent("own/1").build().unwrap();
     let (address, asked) = plain_server().await;
     let client = Client::builder(address).http_client(own).credentials(Credentials::token("ann", "t0ken-of-ann"));
     client.build().unwrap().jobs().await.unwrap();
     assert!(asked.await.unwrap().contains("user-agent: own/1"));
+}
+
+#[test]
+fn a_program_with_its_own_reqwest_needs_no_cryptography_provider() {
+    // It would panic if the features of this crate took the provider out of reqwest.
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+    drop(reqwest::Client::new());
+    reqwest::Client::builder().https_only(true).build().unwrap();
+    Client::builder("https://localhost").build().unwrap();
 }
 
 #[tokio::test]

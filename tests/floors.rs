@@ -14,6 +14,8 @@ const FLOORS: &[(u32, &[&str])] = &[
     (3, &["api"]),
     (4, &["job", "analysis"]),
     (5, &["client"]),
+    // Pages without code.
+    (6, &["guide"]),
 ];
 
 /// The names that `lib.rs` re-exports, with the module that each comes from.
@@ -27,6 +29,9 @@ const RE_EXPORTS: &[(&str, &str)] = &[
     ("Secret", "wire"),
     ("Vendor", "wire"),
     ("Credentials", "auth"),
+    ("SecretFuture", "auth"),
+    ("SecretProvider", "auth"),
+    ("UserSecret", "auth"),
     ("ByteStream", "transport"),
     ("Job", "job"),
     ("Client", "client"),

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use super::form::sealed::{AnalysisRequest, LineageRequest};
 use super::form::{AnalysisForm, LineageForm, convert, fields, without_options};
 use super::source::{SqlSource, SqlSources, open, read};
-use crate::api::{File, types};
+use crate::api::{File, operations, types};
 use crate::job::{Download, DrawnLineage, PartialFile, Progress, ProgressCallback, check_beginning, read_lineage};
 use crate::lineage::Lineage;
 use crate::retry::Attempts;
@@ -26,6 +26,9 @@ use crate::{ByteStream, Error, Result, Vendor};
 /// [`Analyze`] returns the [`Lineage`]. Methods such as [`csv`](Self::csv) choose another result, which has the options
 /// of its own operation; options that were set before are kept. Options that are not set are not sent, so that the
 /// defaults of the server apply.
+///
+/// On an [anonymous](crate::Client::anonymous) client, an [`Analyze`] uses the operation `anonymousLineage`, which takes
+/// SQL and [relation types](Analyze::relation_types), and no other options. All other results need an account.
 ///
 /// ```no_run
 /// # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {
@@ -316,9 +319,17 @@ impl<F: LineageForm> Analysis<F> {
     ///
     /// # Errors
     /// [`IncompleteLineage`](crate::ErrorKind::IncompleteLineage) if the server cut the lineage to a summary or left
-    /// out record sets; [`Protocol`](crate::ErrorKind::Protocol) if the response is not a lineage; otherwise the errors
+    /// out record sets; [`QuotaExceeded`](crate::ErrorKind::QuotaExceeded) if an [anonymous](crate::Client::anonymous)
+    /// client has no calls left for the day; [`Protocol`](crate::ErrorKind::Protocol) if the response is not a lineage; otherwise the errors
     /// of [`Analysis`].
     pub async fn lineage(self) -> Result<Lineage> {
+        if self.transport.is_anonymous() && F::OPERATION == &operations::GENERATE_SQLFLOW {
+            return self.into_form::<types::AnonymousLineageRequest>().read_whole().await;
+        }
+        self.read_whole().await
+    }
+
+    async fn read_whole(self) -> Result<Lineage> {
         let drawn = self.prepared().await?.read_drawn().await?;
         drawn.whole_or(|of_job, loss| format!("the lineage{of_job} {loss}: {}", F::ADVICE)).map_err(in_operation::<F>)
     }
@@ -350,7 +361,7 @@ impl<F: AnalysisRequest> PreparedAnalysis<F> {
                 Ok(Some(read))
             }
             Err(error) => {
-                attempts.after(error, F::OPERATION.repeatable).await.map_err(in_operation::<F>)?;
+                attempts.after(error, F::OPERATION).await.map_err(in_operation::<F>)?;
                 Ok(None)
             }
         }
@@ -361,7 +372,7 @@ impl<F: AnalysisRequest> PreparedAnalysis<F> {
             let response = self.send(attempts).await.map_err(in_operation::<F>)?;
             match check_beginning(response, F::SYNTAX).await {
                 Ok(response) => return Ok(response),
-                Err(error) => attempts.after(error, F::OPERATION.repeatable).await.map_err(in_operation::<F>)?,
+                Err(error) => attempts.after(error, F::OPERATION).await.map_err(in_operation::<F>)?,
             }
         }
     }
@@ -370,6 +381,7 @@ impl<F: AnalysisRequest> PreparedAnalysis<F> {
         let limit = self.transport.limits().max_upload_bytes;
         match self.file.clone().and_then(|file| self.form.upload(file, limit)) {
             Some(payload) => self.transport.send_in(F::OPERATION, payload.await?, BodyMode::Stream, attempts).await,
+            None if F::IS_JSON => self.transport.send_json(F::OPERATION, &self.form, BodyMode::Stream, attempts).await,
             None => self.transport.send_form(F::OPERATION, &self.form, BodyMode::Stream, attempts).await,
         }
     }

@@ -32,6 +32,8 @@ pub(super) mod sealed {
     pub trait AnalysisRequest: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
         const OPERATION: &'static Operation;
         const SYNTAX: ExportSyntax;
+        /// `true` if the request body is JSON and not a form.
+        const IS_JSON: bool = false;
 
         fn set_sql(&mut self, sql: Option<String>);
 
@@ -85,6 +87,9 @@ macro_rules! form {
             None
         }
     };
+    (@json) => {
+        const IS_JSON: bool = true;
+    };
     (@whole) => {
         fn complete(&mut self) {
             self.return_full_relationship = Some(true);
@@ -100,6 +105,7 @@ form! { GenerateFullLineageAsCsvRequest: GENERATE_FULL_LINEAGE_AS_CSV, Csv, file
 form! {
     GenerateSqlflowTableLevelLineageGraphRequest: GENERATE_SQLFLOW_TABLE_LEVEL_LINEAGE_GRAPH, Json, file
 }
+form! { AnonymousLineageRequest: ANONYMOUS_LINEAGE, Json, text, json }
 form! { GenerateCallLineageGraphRequest: GENERATE_CALL_LINEAGE_GRAPH, Json, optional_text }
 form! { GenerateErDiagramGraphRequest: GENERATE_ER_DIAGRAM_GRAPH, Json, file }
 form! { GenerateErDiagramGraphImageRequest: GENERATE_ER_DIAGRAM_GRAPH_IMAGE, Image, file }
@@ -120,6 +126,7 @@ lineages! {
         the server, or analyze fewer statements at a time";
     GenerateSqlflowTableLevelLineageGraphRequest: "raise relation_limit on the server, or analyze fewer statements \
         at a time";
+    AnonymousLineageRequest: "use an account, or analyze fewer statements at a time";
     GenerateCallLineageGraphRequest: "raise relation_limit on the server, or analyze fewer statements at a time";
     GenerateErDiagramGraphRequest: "raise relation_limit on the server, or select one schema or table";
 }

@@ -1,12 +1,18 @@
 //! The credentials of a user.
 
+use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
+use super::provider::{SecretFunction, SecretProvider, UserSecret};
 use crate::wire::{ON_PREMISE_TOKEN, Secret};
 use crate::{Error, Result};
 
 /// The user id that the vendor's own clients send to self-hosted servers without accounts.
 const ON_PREMISE_USER: &str = "gudu|0123456789";
+
+/// The user id of a client without an account, for texts. It is never sent.
+const ANONYMOUS: &str = "anonymous";
 
 /// The credentials with which a client authenticates.
 ///
@@ -14,7 +20,9 @@ const ON_PREMISE_USER: &str = "gudu|0123456789";
 /// |---|---|
 /// | the cloud, and self-hosted servers with accounts | [`Credentials::secret_key`]: the client requests a token when it needs one, caches it, and renews it shortly before it expires |
 /// | the same servers, with a token that the program already has | [`Credentials::token`]: sent as it is, never renewed |
-/// | self-hosted servers without accounts, or that ignore tokens | [`Credentials::on_premise`], the default |
+/// | the same servers, with a secret that is fetched when it is needed, or rotated | [`Credentials::provider`] or [`Credentials::from_fn`] |
+/// | self-hosted servers without accounts, or that ignore tokens | [`Credentials::on_premise`], the default; [`Credentials::on_premise_as`] for another user |
+/// | the cloud, without an account | [`Credentials::anonymous`], for the few operations that need none |
 ///
 /// The client renews a token shortly before it expires, and once during a call if the server refuses it (code 401).
 /// All tasks that need a token share one request. The lifetime of a token is counted from the time at which it was
@@ -42,6 +50,8 @@ pub struct Credentials {
 pub(super) enum Proof {
     SecretKey(Secret),
     Token(Secret),
+    Provider(Arc<dyn SecretProvider>),
+    Anonymous,
 }
 
 impl Credentials {
@@ -59,7 +69,63 @@ impl Credentials {
     /// self-hosted servers.
     #[must_use]
     pub fn on_premise() -> Self {
-        Self::token(ON_PREMISE_USER, ON_PREMISE_TOKEN)
+        Self::on_premise_as(ON_PREMISE_USER)
+    }
+
+    /// Creates credentials without an account for another user than the default of [`on_premise`](Self::on_premise).
+    ///
+    /// Self-hosted servers that ignore tokens still keep the jobs of each user id apart.
+    ///
+    /// ```
+    /// use sqlflow_client::Credentials;
+    ///
+    /// assert_eq!(Credentials::on_premise_as("etl").user_id(), "etl");
+    /// ```
+    pub fn on_premise_as(user_id: impl Into<String>) -> Self {
+        Self::token(user_id, ON_PREMISE_TOKEN)
+    }
+
+    /// Creates credentials from a user id and a provider of its current secret, which the client asks when it needs a
+    /// token: see [`SecretProvider`].
+    pub fn provider(user_id: impl Into<String>, provider: impl SecretProvider) -> Self {
+        Self { user_id: user_id.into(), proof: Proof::Provider(Arc::new(provider)) }
+    }
+
+    /// Creates credentials from a user id and a function that returns its current secret, like
+    /// [`provider`](Self::provider).
+    ///
+    /// ```
+    /// use sqlflow_client::{Client, Credentials, UserSecret};
+    ///
+    /// let credentials = Credentials::from_fn("auth0|5fc8", || async {
+    ///     let token = std::fs::read_to_string("/run/secrets/sqlflow-token")?;
+    ///     Ok::<_, std::io::Error>(UserSecret::Token(token.trim().into()))
+    /// });
+    /// let sqlflow = Client::builder("localhost:8165").credentials(credentials).build()?;
+    /// # Ok::<(), sqlflow_client::Error>(())
+    /// ```
+    pub fn from_fn<F, S, E>(user_id: impl Into<String>, secret: F) -> Self
+    where
+        F: Fn() -> S + Send + Sync + 'static,
+        S: Future<Output = Result<UserSecret, E>> + Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + 'static,
+    {
+        Self::provider(user_id, SecretFunction(secret))
+    }
+
+    /// Creates credentials for a client without an account, like [`Client::anonymous`](crate::Client::anonymous).
+    ///
+    /// Operations that need a user id or a token fail before anything is sent, with
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self { user_id: ANONYMOUS.to_owned(), proof: Proof::Anonymous }
+    }
+
+    /// Returns `true` if the credentials are those of a client without an account.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        matches!(self.proof, Proof::Anonymous)
     }
 
     /// Reads credentials from the environment: `SQLFLOW_USER_ID` with `SQLFLOW_SECRET_KEY` or `SQLFLOW_TOKEN`.
@@ -95,7 +161,7 @@ impl Credentials {
         }
     }
 
-    /// Returns the user id.
+    /// Returns the user id. It is `anonymous` without an account, and is not sent then.
     #[must_use]
     pub fn user_id(&self) -> &str {
         &self.user_id
@@ -131,6 +197,8 @@ impl fmt::Debug for Credentials {
         match &self.proof {
             Proof::SecretKey(secret) => debug.field("secret_key", secret),
             Proof::Token(token) => debug.field("token", token),
+            Proof::Provider(provider) => debug.field("provider", provider),
+            Proof::Anonymous => &mut debug,
         };
         debug.finish()
     }

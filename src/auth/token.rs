@@ -26,6 +26,16 @@ pub(super) struct CachedToken {
 impl CachedToken {
     pub(super) fn new(text: Secret) -> Self {
         let lifetime = lifetime(text.expose(), SystemTime::now());
+        Self::living(text, lifetime)
+    }
+
+    /// Creates a token that a provider returned, which may have been issued long ago.
+    pub(super) fn provided(text: Secret) -> Self {
+        let lifetime = remaining_lifetime(text.expose(), SystemTime::now());
+        Self::living(text, lifetime)
+    }
+
+    fn living(text: Secret, lifetime: Option<Duration>) -> Self {
         let after = |time: Duration| Instant::now().checked_add(time);
         let renew_at = lifetime.and_then(|life| after(life.saturating_sub(RENEW_BEFORE.min(life / 10))));
         Self { text, renew_at, expires_at: lifetime.and_then(after) }
@@ -60,14 +70,30 @@ struct Claims {
 ///
 /// The time is counted from `iat` if it is present, so that a local clock that is wrong does no harm.
 fn lifetime(token: &str, now: SystemTime) -> Option<Duration> {
-    let payload = token.split('.').nth(1)?;
-    let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    let claims: Claims = serde_json::from_slice(&payload).ok()?;
+    let claims = claims(token)?;
     let issued = match claims.iat {
         Some(issued) => issued,
         None => now.duration_since(UNIX_EPOCH).ok()?.as_secs_f64(),
     };
     Duration::try_from_secs_f64(claims.exp? - issued).ok().filter(|life| !life.is_zero())
+}
+
+/// Returns the time until a token expires by the local clock, or `None` for a token that does not expire or is not a JWT.
+/// A token that has expired by the local clock, which may be wrong, counts as one that does not expire: the server
+/// refuses it if it has.
+///
+/// A clock that is slow by hours would promise more time than the token has from its issue.
+fn remaining_lifetime(token: &str, now: SystemTime) -> Option<Duration> {
+    let lifetime = lifetime(token, now)?;
+    let now = now.duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
+    let remaining = Duration::try_from_secs_f64(claims(token)?.exp? - now).ok().filter(|life| !life.is_zero())?;
+    Some(remaining.min(lifetime))
+}
+
+fn claims(token: &str) -> Option<Claims> {
+    let payload = token.split('.').nth(1)?;
+    let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&payload).ok()
 }
 
 /// Returns a JWT with these claims.
@@ -87,6 +113,16 @@ mod tests {
         assert_eq!(lifetime(&token, wrong_clock), Some(Duration::from_secs(3600)));
         let token = jwt(r#"{"exp":4600}"#);
         assert_eq!(lifetime(&token, UNIX_EPOCH + Duration::from_secs(4000)), Some(Duration::from_secs(600)));
+    }
+
+    #[test]
+    fn the_lifetime_of_a_token_from_a_provider_ends_at_its_expiry() {
+        let token = jwt(r#"{"iat":1000,"exp":4600}"#);
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        assert_eq!(remaining_lifetime(&token, at(4000)), Some(Duration::from_secs(600)));
+        assert_eq!(remaining_lifetime(&token, at(10)), Some(Duration::from_secs(3600)), "the clock is slow");
+        assert_eq!(remaining_lifetime(&token, at(5000)), None, "the clock may be fast");
+        assert_eq!(remaining_lifetime("opaque", at(5000)), None);
     }
 
     #[test]

@@ -1,23 +1,28 @@
 //! The cache of a client's token, which all tasks share and which renews the token.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared, WeakShared};
+use futures_util::future::{self, BoxFuture, Shared, WeakShared};
 use tokio::runtime::{self, Handle};
 use tokio::time::timeout;
 
 use super::credentials::{Credentials, Proof};
+use super::provider::{SecretProvider, UserSecret};
 use super::token::CachedToken;
-use crate::Result;
 use crate::sync::lock;
-use crate::wire::Secret;
+use crate::wire::{Redactor, Secret};
+use crate::{Error, ErrorKind, Result};
 
 /// The maximum time for which a call waits for a renewal while the old token is still valid.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The number of secrets from a provider that are remembered, so that no error shows them. A request that has been in
+/// flight for longer than the provider takes to rotate that many contains its own secret anyway.
+const MAX_PROVIDED: usize = 16;
 
 /// The user id and the token that are added to a request.
 #[derive(Debug, Clone)]
@@ -39,6 +44,8 @@ pub(crate) struct TokenCache {
 #[derive(Default)]
 struct CacheState {
     token: Option<CachedToken>,
+    /// The latest secrets that a provider returned.
+    provided: VecDeque<Secret>,
     /// The requests for a token that are in flight, as long as a task waits for them: one for each runtime. A task must
     /// not wait for a request of another runtime, since its timers and connections stop when that runtime ends.
     renewals: HashMap<Option<runtime::Id>, WeakShared<BoxFuture<'static, Result<Secret>>>>,
@@ -58,22 +65,36 @@ impl TokenCache {
         self.credentials.user_id()
     }
 
-    /// Returns `true` if the credentials can be used to renew the token.
-    pub(crate) fn renews(&self) -> bool {
-        matches!(self.credentials.proof, Proof::SecretKey(_))
+    /// Returns `true` if there is no account.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.credentials.is_anonymous()
     }
 
-    /// Returns the secret key or token of the credentials, and the cached token.
+    /// Returns `true` if the credentials can be used to renew the token.
+    pub(crate) fn renews(&self) -> bool {
+        matches!(self.credentials.proof, Proof::SecretKey(_) | Proof::Provider(_))
+    }
+
+    /// Returns the secret key or token of the credentials, the cached token, and the secrets from a provider.
     pub(crate) fn secrets(&self) -> Vec<Secret> {
-        let (Proof::SecretKey(given) | Proof::Token(given)) = &self.credentials.proof;
-        let cached = lock(&self.state).token.as_ref().map(|token| token.text.clone());
-        cached.into_iter().chain([given.clone()]).collect()
+        let given = match &self.credentials.proof {
+            Proof::SecretKey(given) | Proof::Token(given) => Some(given.clone()),
+            Proof::Provider(_) | Proof::Anonymous => None,
+        };
+        let state = lock(&self.state);
+        let cached = state.token.as_ref().map(|token| token.text.clone());
+        cached.into_iter().chain(given).chain(state.provided.iter().cloned()).collect()
+    }
+
+    /// Returns the secrets from a provider that requests in flight may contain.
+    pub(crate) fn provided_secrets(&self) -> Vec<Secret> {
+        lock(&self.state).provided.iter().cloned().collect()
     }
 
     /// Returns a valid token. Tasks that need one at the same time share one request and its result.
     ///
     /// Dropping the future of one task, or of all, leaves nothing behind.
-    pub(crate) async fn token<F>(&self, request: impl FnOnce(String, Secret) -> F) -> Result<Secret>
+    pub(crate) async fn token<F>(&self, request: impl FnOnce(String, Secret) -> F + Send + 'static) -> Result<Secret>
     where
         F: Future<Output = Result<Secret>> + Send + 'static,
     {
@@ -84,21 +105,20 @@ impl TokenCache {
         let Some(old) = lock(&self.state).valid_token().map(|token| token.text.clone()) else { return renewal.await };
         let renewed = timeout(RENEWAL_TIMEOUT, renewal).await;
         renewed.unwrap_or_else(|_| {
-            tracing::warn!("the token could not be renewed in time; the old one is still valid");
+            tracing::warn!(target: "sqlflow_client::auth", "the token could not be renewed in time; the old one is still valid");
             lock(&self.state).valid_token().into_iter().for_each(CachedToken::postpone);
             Ok(old)
         })
     }
 
     /// Returns the cached token if no renewal is due, or else the request for a new one.
-    fn token_or_renewal<F>(&self, request: impl FnOnce(String, Secret) -> F) -> Result<Secret, Renewal>
+    fn token_or_renewal<F>(&self, request: impl FnOnce(String, Secret) -> F + Send + 'static) -> Result<Secret, Renewal>
     where
         F: Future<Output = Result<Secret>> + Send + 'static,
     {
-        let key = match &self.credentials.proof {
-            Proof::Token(token) => return Ok(token.clone()),
-            Proof::SecretKey(key) => key.clone(),
-        };
+        if let Proof::Token(token) = &self.credentials.proof {
+            return Ok(token.clone());
+        }
         let mut state = lock(&self.state);
         if let Some(token) = state.token.as_ref().filter(|token| token.is_fresh()) {
             return Ok(token.text.clone());
@@ -107,12 +127,31 @@ impl TokenCache {
         if let Some(renewal) = state.renewals.get(&runtime).and_then(WeakShared::upgrade) {
             return Err(renewal);
         }
-        let (request, shared) = (request(self.credentials.user_id().to_owned(), key), Arc::clone(&self.state));
-        let renewal = async move {
-            let result = request.await;
-            lock(&shared).finish_renewal(runtime, result)
+        let (user_id, shared) = (self.credentials.user_id().to_owned(), Arc::clone(&self.state));
+        let renewal = match &self.credentials.proof {
+            Proof::SecretKey(key) => {
+                let request = request(user_id, key.clone());
+                async move {
+                    let result = request.await.map(CachedToken::new);
+                    lock(&shared).finish_renewal(runtime, result)
+                }
+                .boxed()
+            }
+            Proof::Provider(provider) => {
+                let provider = Arc::clone(provider);
+                async move {
+                    let result = match ask(&*provider, &user_id, &shared).await {
+                        Ok(UserSecret::SecretKey(key)) => request(user_id, key).await.map(CachedToken::new),
+                        Ok(UserSecret::Token(token)) => Ok(CachedToken::provided(token)),
+                        Err(error) => Err(error),
+                    };
+                    lock(&shared).finish_renewal(runtime, result)
+                }
+                .boxed()
+            }
+            Proof::Token(_) | Proof::Anonymous => future::ready(Err(needs_account("the request"))).boxed(),
         };
-        let renewal = renewal.boxed().shared();
+        let renewal = renewal.shared();
         state.renewals.retain(|_, renewal| renewal.upgrade().is_some());
         state.renewals.extend(renewal.downgrade().map(|renewal| (runtime, renewal)));
         Err(renewal)
@@ -127,22 +166,61 @@ impl TokenCache {
     }
 }
 
+/// Asks a provider for the secret of a user.
+async fn ask(provider: &dyn SecretProvider, user_id: &str, state: &Mutex<CacheState>) -> Result<UserSecret> {
+    let failed = |text: &dyn fmt::Display| {
+        Error::new(ErrorKind::Authentication, format!("cannot get the secret of user {user_id}: {text}"))
+    };
+    let secret = provider.secret().await.map_err(|error| {
+        let provided = lock(state).provided.clone();
+        let failure = failed(&error).caused_by_box(error);
+        Redactor::new(provided).redact_error(failure)
+    })?;
+    if secret.text().expose().is_empty() {
+        return Err(failed(&"the provider returned an empty one"));
+    }
+    lock(state).remember(secret.text());
+    Ok(secret)
+}
+
+/// Returns the error of an operation that an anonymous client cannot call.
+pub(crate) fn needs_account(operation: impl fmt::Display) -> Error {
+    Error::invalid(format!(
+        "{operation} needs an account, and this client is anonymous: set Credentials in the client builder"
+    ))
+}
+
 impl CacheState {
+    /// Remembers a secret from a provider.
+    fn remember(&mut self, secret: &Secret) {
+        self.provided.retain(|known| known.expose() != secret.expose());
+        self.provided.push_back(secret.clone());
+        if self.provided.len() > MAX_PROVIDED {
+            self.provided.pop_front();
+        }
+    }
+
     /// Returns the cached token if it has not expired.
     fn valid_token(&mut self) -> Option<&mut CachedToken> {
         self.token.as_mut().filter(|token| token.is_valid())
     }
 
     /// Stores the result of a request for a token. If the request failed, the old token is kept while it is valid.
-    fn finish_renewal(&mut self, runtime: Option<runtime::Id>, result: Result<Secret>) -> Result<Secret> {
+    fn finish_renewal(&mut self, runtime: Option<runtime::Id>, result: Result<CachedToken>) -> Result<Secret> {
         self.renewals.remove(&runtime);
         match (result, self.valid_token()) {
-            (Ok(text), _) => {
-                self.token = Some(CachedToken::new(text.clone()));
+            // The provider has no newer token yet.
+            (Ok(new), Some(token)) if new.text.expose() == token.text.expose() => {
+                token.postpone();
+                Ok(new.text)
+            }
+            (Ok(new), _) => {
+                let text = new.text.clone();
+                self.token = Some(new);
                 Ok(text)
             }
             (Err(error), Some(token)) => {
-                tracing::warn!(%error, "the token could not be renewed; the old one is still valid");
+                tracing::warn!(target: "sqlflow_client::auth", %error, "the token could not be renewed; the old one is still valid");
                 token.postpone();
                 Ok(token.text.clone())
             }
@@ -167,7 +245,6 @@ mod tests {
 
     use super::super::token::jwt;
     use super::*;
-    use crate::Error;
 
     #[tokio::test]
     async fn many_tasks_that_need_a_token_make_one_request() {
@@ -265,6 +342,85 @@ mod tests {
             lock(&cache.state).renewals.values().all(|renewal| renewal.upgrade().is_none()),
             "the renewal is left behind"
         );
+    }
+
+    /// Returns a provider that returns `token` at first, and then what `next` returns, and the number of requests to it.
+    fn provider<S>(token: &str, next: impl Fn() -> S + Send + Sync + 'static) -> (TokenCache, Arc<AtomicUsize>)
+    where
+        S: Future<Output = UserSecret> + Send + 'static,
+    {
+        let (token, asked) = (UserSecret::Token(token.into()), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&asked);
+        let secret = move || {
+            let is_first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+            let (token, next) = (token.clone(), next());
+            async move { Ok::<_, std::convert::Infallible>(if is_first { token } else { next.await }) }
+        };
+        (TokenCache::new(Credentials::from_fn("u", secret)), asked)
+    }
+
+    /// Returns a token that is valid for an hour from now.
+    fn hourly() -> String {
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        jwt(&format!(r#"{{"iat":{now},"exp":{}}}"#, now + 3600))
+    }
+
+    /// Gets the token of a cache whose provider returns tokens.
+    async fn provided(cache: &TokenCache) -> String {
+        let token = cache.token(|_, _| async { Err(Error::invalid("no token is requested from the server")) });
+        token.await.unwrap().expose().to_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_provider_that_hangs_blocks_no_call_while_the_old_token_is_valid() {
+        let token = hourly();
+        let (cache, _) = provider(&token, std::future::pending);
+        assert_eq!(provided(&cache).await, token);
+        tokio::time::advance(Duration::from_secs(3400)).await;
+        let start = Instant::now();
+        assert_eq!(provided(&cache).await, token);
+        assert_eq!(provided(&cache).await, token);
+        assert_eq!(start.elapsed(), RENEWAL_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_provided_token_is_replaced_before_it_expires_and_a_provider_without_a_newer_one_is_not_asked_each_time()
+    {
+        let token = hourly();
+        let same = token.clone();
+        let (cache, asked) = provider(&token, move || {
+            let same = UserSecret::Token(same.as_str().into());
+            async { same }
+        });
+        for _ in 0..3 {
+            assert_eq!(provided(&cache).await, token);
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        tokio::time::advance(Duration::from_secs(3400)).await;
+        for _ in 0..3 {
+            assert_eq!(provided(&cache).await, token);
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+        let (cache, _) = provider(&token, || async { UserSecret::Token("newer".into()) });
+        assert_eq!(provided(&cache).await, token);
+        tokio::time::advance(Duration::from_secs(3400)).await;
+        assert_eq!(provided(&cache).await, "newer");
+    }
+
+    #[tokio::test]
+    async fn the_secrets_of_a_provider_are_remembered_up_to_a_limit() {
+        let number = Arc::new(AtomicUsize::new(0));
+        let (cache, _) = provider("t0", move || {
+            let number = number.fetch_add(1, Ordering::SeqCst);
+            async move { UserSecret::Token(format!("t{number}").as_str().into()) }
+        });
+        for _ in 0..40 {
+            let token = provided(&cache).await;
+            cache.forget(&Secret::from(token));
+        }
+        let secrets: Vec<_> = cache.secrets().iter().map(|secret| secret.expose().to_owned()).collect();
+        assert_eq!(secrets.len(), MAX_PROVIDED, "{secrets:?}");
+        assert!(secrets.contains(&"t39".to_owned()) && secrets.contains(&"t38".to_owned()), "{secrets:?}");
     }
 
     #[tokio::test]

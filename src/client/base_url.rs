@@ -10,6 +10,10 @@ use crate::sync::lock;
 use crate::{Error, Result};
 
 const CLOUD: &str = "api.gudusoft.com";
+/// The base URL of the API in the cloud.
+pub(super) const CLOUD_URL: &str = "https://api.gudusoft.com/gspLive_backend";
+/// The host of the web pages of the cloud, which has no API. The vendor's own clients take it for that of the API.
+const CLOUD_WEB: &str = "sqlflow.gudusoft.com";
 /// The port of an on-premise server of version 5, by the vendor's documentation.
 const PORT_5: u16 = 8081;
 /// The port of an on-premise server of version 6, by the vendor's documentation.
@@ -35,6 +39,9 @@ pub(super) fn complete(text: &str) -> Result<String> {
                 "the base URL has a {name} after {before}, so that no path can be appended to it: leave it out"
             )));
         }
+    }
+    if url.host_str() == Some(CLOUD_WEB) && url.port().is_none() {
+        return Ok(CLOUD_URL.to_owned());
     }
     let path = match url.path().trim_end_matches('/') {
         "" if url.host_str() == Some(CLOUD) || url.port() == Some(PORT_5) => BACKEND,
@@ -91,7 +98,7 @@ pub(super) fn warn_of_plain_http(base_url: &str) {
     let host = url.host_str().unwrap_or_default();
     let is_internal = is_local(&url) || !host.contains(['.', ':']);
     if url.scheme() == "http" && !is_internal && lock(&WARNED).insert(host.to_owned()) {
-        tracing::warn!(host, "plain HTTP over a public network exposes tokens and SQL: use https");
+        tracing::warn!(target: "sqlflow_client::client", host, "plain HTTP over a public network exposes tokens and SQL: use https");
     }
 }
 
@@ -167,6 +174,10 @@ mod tests {
             ("https://api.gudusoft.com/", "https://api.gudusoft.com/gspLive_backend"),
             ("https://api.gudusoft.com/api/gspLive_backend", "https://api.gudusoft.com/api/gspLive_backend"),
             ("https://api.gudusoft.com/gspLive_backend///", "https://api.gudusoft.com/gspLive_backend"),
+            ("https://sqlflow.gudusoft.com", "https://api.gudusoft.com/gspLive_backend"),
+            ("sqlflow.gudusoft.com", "https://api.gudusoft.com/gspLive_backend"),
+            ("https://SQLFlow.gudusoft.com/", "https://api.gudusoft.com/gspLive_backend"),
+            ("http://sqlflow.gudusoft.com:80/login", "https://api.gudusoft.com/gspLive_backend"),
             ("http://sqlflow:8165", "http://sqlflow:8165/api/gspLive_backend"),
             ("sqlflow:8165", "http://sqlflow:8165/api/gspLive_backend"),
             ("sqlflow:8081", "http://sqlflow:8081/gspLive_backend"),

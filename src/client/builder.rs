@@ -40,12 +40,17 @@ const MAX_UPLOAD_BYTES: u64 = 200_000_000;
 /// assert_eq!(sqlflow.base_url(), "http://sqlflow.internal:8165/api/gspLive_backend");
 /// # Ok::<(), sqlflow_client::Error>(())
 /// ```
+///
+/// A clone is a builder with the same settings, for several clients that differ in a few of them.
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientBuilder {
     base_url: String,
     credentials: Credentials,
     limits: RequestLimits,
-    retries: Retries,
+    policy: Option<Arc<dyn RetryPolicy>>,
+    /// The budget, or `None` for one of each client's own.
+    budget: Option<RetryBudget>,
     polling: Polling,
     settling: Settling,
     /// The settings for connections, if one was set. They exclude `http_client`.
@@ -53,7 +58,7 @@ pub struct ClientBuilder {
     http_client: Option<reqwest::Client>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct ConnectionSettings {
     tls: TlsBackend,
     root_certificates: Vec<Vec<u8>>,
@@ -62,6 +67,7 @@ struct ConnectionSettings {
     user_agent: Option<String>,
 }
 
+#[derive(Clone)]
 enum ProxyChoice {
     Url(String),
     None,
@@ -78,7 +84,8 @@ impl ClientBuilder {
                 max_response_bytes: MAX_RESPONSE_BYTES,
                 max_upload_bytes: MAX_UPLOAD_BYTES,
             },
-            retries: Retries::default(),
+            policy: Retries::default().policy,
+            budget: None,
             polling: Polling::default(),
             settling: Settling::default(),
             connection: None,
@@ -144,7 +151,7 @@ impl ClientBuilder {
     /// The policy decides whether a retry is worthwhile, and when. It does not decide which calls may be retried at
     /// all: see [`RetryPolicy`].
     pub fn retry(mut self, policy: impl RetryPolicy + 'static) -> Self {
-        self.retries.policy = Some(Arc::new(policy));
+        self.policy = Some(Arc::new(policy));
         self
     }
 
@@ -152,7 +159,7 @@ impl ClientBuilder {
     ///
     /// The client still renews a token that the server refused, and still settles a submission whose response was lost.
     pub fn without_retries(mut self) -> Self {
-        self.retries.policy = None;
+        self.policy = None;
         self
     }
 
@@ -160,7 +167,7 @@ impl ClientBuilder {
     ///
     /// Clients that are given clones of one budget share it.
     pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
-        self.retries.budget = budget;
+        self.budget = Some(budget);
         self
     }
 
@@ -219,8 +226,6 @@ impl ClientBuilder {
     /// - The client should have no total timeout, which would end long exports, and no read timeout, which would end
     ///   long uploads.
     /// - The client decides whether redirects carry credentials to another server, and whether TLS is verified.
-    /// - A program whose only TLS is the rustls of this crate has to install a cryptography provider before it builds
-    ///   such a client. Otherwise reqwest panics.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
@@ -250,7 +255,8 @@ impl ClientBuilder {
         };
         base_url::warn_of_plain_http(&base_url);
         let tokens = TokenCache::new(self.credentials);
-        let transport = Transport::new(http.clone(), base_url.clone(), tokens, self.limits, self.retries);
+        let retries = Retries { policy: self.policy, budget: self.budget.unwrap_or_default() };
+        let transport = Transport::new(http.clone(), base_url.clone(), tokens, self.limits, retries);
         let api = api::Client::new_with_client(&base_url, http, transport);
         Ok(Client { service: JobService::new(api, self.polling, self.settling) })
     }
@@ -267,7 +273,8 @@ impl fmt::Debug for ClientBuilder {
         f.debug_struct("ClientBuilder")
             .field("credentials", &self.credentials)
             .field("limits", &self.limits)
-            .field("retries", &self.retries)
+            .field("policy", &self.policy)
+            .field("budget", &self.budget)
             .field("polling", &self.polling)
             .field("settling", &self.settling)
             .finish_non_exhaustive()
@@ -367,6 +374,28 @@ mod tests {
     fn a_client_can_be_shared_between_threads() {
         fn shared<T: Send + Sync + Clone + 'static>() {}
         shared::<Client>();
+    }
+
+    #[test]
+    fn clients_of_one_builder_have_budgets_of_their_own_unless_they_are_given_one() {
+        let budget = |client: &Client| client.service.transport().budget().clone();
+        let builder = Client::builder("h");
+        let (one, other) = (builder.clone().build().unwrap(), builder.build().unwrap());
+        assert!(!budget(&one).is(&budget(&other)));
+        let builder = Client::builder("h").retry_budget(RetryBudget::new(7));
+        let (one, other) = (builder.clone().build().unwrap(), builder.build().unwrap());
+        assert!(budget(&one).is(&budget(&other)));
+    }
+
+    #[test]
+    fn a_client_for_another_user_shares_the_budget_and_not_the_watches() {
+        let client = Client::builder("h").build().unwrap();
+        let other = client.with_credentials(Credentials::on_premise_as("ann")).unwrap();
+        assert!(client.service.transport().budget().is(other.service.transport().budget()));
+        assert!(!Arc::ptr_eq(client.service.poll_hub(), other.service.poll_hub()));
+        assert_eq!((client.base_url(), other.service.transport().user_id()), (other.base_url(), "ann"));
+        let error = client.with_credentials(Credentials::secret_key("ann", "")).unwrap_err();
+        assert!(error.to_string().contains("secret key is empty"), "{error}");
     }
 
     #[test]

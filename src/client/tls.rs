@@ -1,9 +1,9 @@
 //! TLS: the library and the root certificates. Verification is always on; no setting turns it off.
 //!
-//! With rustls, the cryptography is that of ring. It needs only a C compiler to build, on every platform on which the
-//! crate is likely to be used. aws-lc-rs (the default of rustls) compiles a far larger library, and needs `CMake` on
-//! some platforms. A program that has installed a cryptography provider for its process, for example for FIPS, gets
-//! that one.
+//! With rustls, the cryptography is that of aws-lc, which is also the default of reqwest. With another provider, reqwest
+//! itself would be built without one (through the union of its features), and a program that builds its own clients
+//! would panic. A program that has installed a cryptography provider for its process, for example for FIPS, gets that
+//! one.
 
 use reqwest::ClientBuilder;
 
@@ -92,7 +92,7 @@ mod rustls {
     pub(super) fn config(certificates: &[Vec<u8>], https: bool) -> Result<ClientConfig> {
         let provider = CryptoProvider::get_default()
             .cloned()
-            .unwrap_or_else(|| Arc::new(::rustls::crypto::ring::default_provider()));
+            .unwrap_or_else(|| Arc::new(::rustls::crypto::aws_lc_rs::default_provider()));
         let failed = |error: ::rustls::Error| Error::invalid(format!("cannot set up TLS: {error}"));
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()

@@ -260,7 +260,7 @@ impl<F: ExportForm> Export<F> {
                 Ok(Some(read))
             }
             Err(error) => {
-                attempts.after(error, F::OPERATION.repeatable).await.map_err(self.context())?;
+                attempts.after(error, F::OPERATION).await.map_err(self.context())?;
                 Ok(None)
             }
         }
@@ -274,7 +274,7 @@ impl<F: ExportForm> Export<F> {
             let response = transport.send_form(F::OPERATION, &form, BodyMode::Stream, attempts).await;
             match check_beginning(response.map_err(self.context())?, F::SYNTAX).await {
                 Ok(response) => return Ok(response),
-                Err(error) => attempts.after(error, F::OPERATION.repeatable).await.map_err(self.context())?,
+                Err(error) => attempts.after(error, F::OPERATION).await.map_err(self.context())?,
             }
         }
     }

@@ -25,7 +25,7 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
         let limit = self.service.transport().limits().max_upload_bytes;
         let files = inputs.into_files(limit).await?;
         let mut attempts = self.service.transport().attempts();
-        tracing::debug!(name = self.name, files = files.len(), "submitting");
+        tracing::debug!(target: "sqlflow_client::submit", name = self.name, files = files.len(), "submitting");
         loop {
             let error = match self.send(&files, &mut attempts).await {
                 Ok(job) => {
@@ -38,12 +38,12 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
             if next == AfterFailure::Fail {
                 return Err(error);
             }
-            tracing::warn!(%error, name = self.name, "it is unknown whether the submission created a job");
+            tracing::warn!(target: "sqlflow_client::submit", %error, name = self.name, "it is unknown whether the submission created a job");
             if let Some(job) = self.settle(next, &error).await? {
                 attempts.succeeded();
                 return Ok(job);
             }
-            attempts.after_settling(error).await.map_err(|error| self.unknown(error))?;
+            attempts.after_settling(error, F::OPERATION).await.map_err(|error| self.unknown(error))?;
         }
     }
 

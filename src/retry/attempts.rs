@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Attempt, Backoff, RetryBudget, RetryPolicy};
+use crate::wire::Operation;
 use crate::{Error, RequestOutcome, Result};
 
 /// The settings for retries that all calls of a client share.
@@ -49,12 +50,23 @@ impl Attempts {
     ///
     /// # Errors
     /// Returns the failure if there is no further attempt.
-    pub(crate) async fn after(&mut self, error: Error, is_repeatable: bool) -> Result<()> {
+    pub(crate) async fn after(&mut self, error: Error, operation: &'static Operation) -> Result<()> {
+        self.retry(error, operation, operation.repeatable).await
+    }
+
+    async fn retry(&mut self, error: Error, operation: &'static Operation, is_repeatable: bool) -> Result<()> {
         self.failed += 1;
-        let Some(pause) = self.pause(&error, is_repeatable) else {
+        let Some(pause) = self.pause(&error, operation, is_repeatable) else {
             return Err(error.after(self.failed, self.start.elapsed()));
         };
-        tracing::warn!(attempt = self.failed, ?pause, %error, "retrying after a failed attempt");
+        tracing::warn!(
+            target: "sqlflow_client::retry",
+            operation = operation.id,
+            attempt = self.failed,
+            ?pause,
+            %error,
+            "retrying after a failed attempt"
+        );
         sleep(pause).await;
         Ok(())
     }
@@ -68,21 +80,21 @@ impl Attempts {
     ///
     /// # Errors
     /// Returns the failure if there is no further attempt.
-    pub(crate) async fn after_settling(&mut self, error: Error) -> Result<()> {
+    pub(crate) async fn after_settling(&mut self, error: Error, operation: &'static Operation) -> Result<()> {
         self.failed = self.failed.saturating_sub(1);
-        self.after(error, true).await
+        self.retry(error, operation, true).await
     }
 
     /// Returns the pause before the next attempt, or `None` if there is none.
-    fn pause(&mut self, error: &Error, is_repeatable: bool) -> Option<Duration> {
+    fn pause(&mut self, error: &Error, operation: &'static Operation, is_repeatable: bool) -> Option<Duration> {
         let is_harmless = is_repeatable || error.request_outcome() == RequestOutcome::NotExecuted;
         if !(error.is_retryable() && is_harmless) {
             return None;
         }
-        let failed = Attempt { number: self.failed, elapsed: self.start.elapsed(), error };
+        let failed = Attempt::new(operation, self.failed, self.start.elapsed(), error);
         let pause = self.retries.policy.as_ref()?.pause(&failed)?;
         let Some(price) = self.retries.budget.withdraw(error) else {
-            tracing::warn!(%error, "not retrying: the retry budget of the client is spent");
+            tracing::warn!(target: "sqlflow_client::retry", operation = operation.id, %error, "not retrying: the retry budget of the client is spent");
             return None;
         };
         self.price = price;
@@ -101,6 +113,7 @@ impl Attempts {
 mod tests {
     use super::*;
     use crate::ErrorKind;
+    use crate::wire::operations::{DELETE_USER_JOB, DISPLAY_USER_JOBS_SUMMARY};
 
     fn failure(kind: ErrorKind, status: Option<u16>) -> Error {
         let error = Error::new(kind, "x");
@@ -140,8 +153,9 @@ mod tests {
         ];
         for (error, read, change) in rows {
             let is_retried =
-                async |is_repeatable| Retries::default().attempts().after(error.clone(), is_repeatable).await.is_ok();
-            assert_eq!((is_retried(true).await, is_retried(false).await), (read, change), "{error:?}");
+                async |operation| Retries::default().attempts().after(error.clone(), operation).await.is_ok();
+            let retried = (is_retried(&DISPLAY_USER_JOBS_SUMMARY).await, is_retried(&DELETE_USER_JOB).await);
+            assert_eq!(retried, (read, change), "{error:?}");
         }
     }
 
@@ -150,13 +164,13 @@ mod tests {
         let retries = Retries::default();
         let mut attempts = retries.attempts();
         let error = loop {
-            if let Err(error) = attempts.after(failure(ErrorKind::Busy, None), true).await {
+            if let Err(error) = attempts.after(failure(ErrorKind::Busy, None), &DELETE_USER_JOB).await {
                 break error;
             }
         };
         assert_eq!(error.attempts(), 6);
         assert!(error.to_string().starts_with("x (tried 6 times in "), "{error}");
-        let error = retries.single().after(failure(ErrorKind::Busy, None), true).await.unwrap_err();
+        let error = retries.single().after(failure(ErrorKind::Busy, None), &DELETE_USER_JOB).await.unwrap_err();
         assert_eq!((error.to_string().as_str(), error.attempts()), ("x", 1));
     }
 }

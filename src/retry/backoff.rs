@@ -85,7 +85,7 @@ impl Backoff {
         if failed.number >= self.max_attempts || requested > self.max_retry_after {
             return None;
         }
-        let doubled = 2_u32.saturating_pow(failed.number - 1);
+        let doubled = 2_u32.saturating_pow(failed.number.saturating_sub(1));
         let limit = self.base_delay.saturating_mul(doubled).min(self.max_delay).min(MAX_PAUSE);
         Some(requested.min(MAX_PAUSE) + limit.mul_f64(random))
     }
@@ -103,7 +103,7 @@ mod tests {
     use crate::{Error, ErrorKind};
 
     fn failed(error: &Error, number: u32) -> Attempt<'_> {
-        Attempt { number, elapsed: Duration::ZERO, error }
+        Attempt::new(&crate::wire::operations::DELETE_USER_JOB, number, Duration::ZERO, error)
     }
 
     fn busy() -> Error {

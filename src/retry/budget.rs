@@ -49,6 +49,12 @@ impl RetryBudget {
         *lock(&self.0.left)
     }
 
+    /// Returns `true` if `other` is a clone of this budget.
+    #[cfg(test)]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Withdraws the price of a retry after a failure. Returns the price, or `None` if too few tokens are left.
     pub(super) fn withdraw(&self, error: &Error) -> Option<u32> {
         let price = if error.kind() == ErrorKind::Timeout { Self::PRICE_AFTER_TIMEOUT } else { Self::PRICE };
@@ -80,15 +86,16 @@ impl fmt::Debug for RetryBudget {
 mod tests {
     use super::super::Retries;
     use super::*;
+    use crate::wire::operations::DISPLAY_USER_JOBS_SUMMARY;
 
     #[tokio::test(start_paused = true)]
     async fn a_spent_budget_ends_retries_of_all_calls_until_calls_succeed() {
         let retries = Retries { budget: RetryBudget::new(10), ..Retries::default() };
         let (mut one, mut other) = (retries.attempts(), retries.attempts());
         let lost = || Error::new(ErrorKind::Interrupted, "x");
-        one.after(lost(), true).await.unwrap();
-        one.after(lost(), true).await.unwrap();
-        let error = other.after(lost(), true).await.unwrap_err();
+        one.after(lost(), &DISPLAY_USER_JOBS_SUMMARY).await.unwrap();
+        one.after(lost(), &DISPLAY_USER_JOBS_SUMMARY).await.unwrap();
+        let error = other.after(lost(), &DISPLAY_USER_JOBS_SUMMARY).await.unwrap_err();
         assert_eq!((error.attempts(), retries.budget.left()), (1, 0));
         one.succeeded();
         assert_eq!(retries.budget.left(), 5);
@@ -101,7 +108,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_retry_after_a_timeout_costs_twice_as_much() {
         let retries = Retries::default();
-        retries.attempts().after(Error::new(ErrorKind::Timeout, "x"), true).await.unwrap();
+        retries.attempts().after(Error::new(ErrorKind::Timeout, "x"), &DISPLAY_USER_JOBS_SUMMARY).await.unwrap();
         assert_eq!(retries.budget.left(), 490);
     }
 }

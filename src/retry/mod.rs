@@ -6,6 +6,9 @@
 //! *budget* that all calls of a client share ([`RetryBudget`]), so that a server in trouble does not get six times as
 //! many requests as a healthy one.
 //!
+//! Polls are outside the policy and the budget: a wait or a watch that cannot get the state of a job asks again when its
+//! [schedule](crate::job::Polling) says so.
+//!
 //! The table in `docs/fault-matrix.md` shows the result of every call under every fault. A test compares it with the
 //! actual behaviour.
 

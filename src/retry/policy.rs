@@ -1,9 +1,11 @@
 //! The policy that decides whether and when a call is retried.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Error;
+use crate::wire::Operation;
 
 /// Decides whether a call that failed is retried, and when.
 ///
@@ -18,9 +20,14 @@ use crate::Error;
 /// requests for tokens, and also settings such as [`Job::set_on_top`](crate::Job::set_on_top). Submitting a job,
 /// deleting it and running it again are changes.
 ///
+/// Polls are outside the policy: [`Job::wait`](crate::Job::wait) and [`Job::watch`](crate::Job::watch) ask for the state
+/// of a job once and, after a failure, ask again when their [schedule](crate::job::Polling) says so. A policy would only
+/// delay that, and a watch reports each failure at once.
+///
 /// ```
 /// use std::time::Duration;
-/// use sqlflow_client::Client;
+/// use sqlflow_client::{Client, Error, ErrorKind};
+/// use sqlflow_client::api::operations;
 /// use sqlflow_client::retry::{Attempt, RetryPolicy};
 ///
 /// /// Makes three attempts, a second apart.
@@ -34,6 +41,11 @@ use crate::Error;
 /// }
 ///
 /// let sqlflow = Client::builder("localhost:8165").retry(ThreeAttempts).build()?;
+///
+/// // A policy is tested without a server.
+/// let error = Error::from(ErrorKind::Busy);
+/// let third = Attempt::new(&operations::SUBMIT_USER_JOB, 3, Duration::from_secs(2), &error);
+/// assert_eq!(ThreeAttempts.pause(&third), None);
 /// # Ok::<(), sqlflow_client::Error>(())
 /// ```
 pub trait RetryPolicy: fmt::Debug + Send + Sync {
@@ -41,16 +53,42 @@ pub trait RetryPolicy: fmt::Debug + Send + Sync {
     fn pause(&self, failed: &Attempt<'_>) -> Option<Duration>;
 }
 
+impl<P: RetryPolicy + ?Sized> RetryPolicy for Arc<P> {
+    fn pause(&self, failed: &Attempt<'_>) -> Option<Duration> {
+        (**self).pause(failed)
+    }
+}
+
+impl<P: RetryPolicy + ?Sized> RetryPolicy for Box<P> {
+    fn pause(&self, failed: &Attempt<'_>) -> Option<Duration> {
+        (**self).pause(failed)
+    }
+}
+
 /// A failed attempt, which a [`RetryPolicy`] judges.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Attempt<'a> {
+    pub(super) operation: &'static Operation,
     pub(super) number: u32,
     pub(super) elapsed: Duration,
     pub(super) error: &'a Error,
 }
 
-impl Attempt<'_> {
+impl<'a> Attempt<'a> {
+    /// Creates a failed attempt, for a test of a policy: its operation, its number, counted from 1, the time since the
+    /// start of the first attempt, and its error.
+    #[must_use]
+    pub fn new(operation: &'static Operation, number: u32, elapsed: Duration, error: &'a Error) -> Self {
+        Self { operation, number, elapsed, error }
+    }
+
+    /// Returns the operation that was called.
+    #[must_use]
+    pub fn operation(&self) -> &'static Operation {
+        self.operation
+    }
+
     /// Returns the number of the attempt, counted from 1.
     #[must_use]
     pub fn number(&self) -> u32 {

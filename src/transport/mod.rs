@@ -24,7 +24,7 @@ pub(crate) use self::failure::{not_built, response_too_large, retry_after};
 pub(crate) use self::payload::Payload;
 pub(crate) use self::response::Response;
 use self::upload_progress::UploadProgress;
-use crate::auth::{Identity, TokenCache};
+use crate::auth::{Credentials, Identity, TokenCache, needs_account};
 use crate::retry::{Attempts, Retries};
 use crate::wire::{File, MultipartForm, Operation, Redactor, Secret, TokenEnvelope, operations, types};
 use crate::{Error, ErrorKind, Result};
@@ -101,6 +101,22 @@ impl Transport {
         self.0.tokens.user_id()
     }
 
+    /// Returns `true` if the client has no account.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.0.tokens.is_anonymous()
+    }
+
+    /// Returns a transport for another user, with the same connections, limits, retry policy and retry budget.
+    pub(crate) fn with_credentials(&self, credentials: Credentials) -> Self {
+        let TransportInner { http, base_url, limits, retries, .. } = &*self.0;
+        Self::new(http.clone(), base_url.clone(), TokenCache::new(credentials), *limits, retries.clone())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn budget(&self) -> &crate::retry::RetryBudget {
+        &self.0.retries.budget
+    }
+
     pub(crate) fn limits(&self) -> &RequestLimits {
         &self.0.limits
     }
@@ -129,6 +145,18 @@ impl Transport {
         attempts: &mut Attempts,
     ) -> Result<Response> {
         self.send_in(operation, self.form(operation, form)?, mode, attempts).await
+    }
+
+    /// Sends a JSON body to an operation whose response is not read by generated code.
+    pub(crate) async fn send_json(
+        &self,
+        operation: &'static Operation,
+        body: &impl Serialize,
+        mode: BodyMode,
+        attempts: &mut Attempts,
+    ) -> Result<Response> {
+        let request = self.0.http.post(self.url_of(operation)).json(body).build();
+        self.send_in(operation, request.map(Payload::Buffered).map_err(not_built)?, mode, attempts).await
     }
 
     fn form(&self, operation: &Operation, form: &impl Serialize) -> Result<Payload> {
@@ -171,7 +199,7 @@ impl Transport {
         mode: BodyMode,
         attempts: &mut Attempts,
     ) -> Result<Response> {
-        let span = tracing::debug_span!("sqlflow", operation = operation.id);
+        let span = tracing::debug_span!(target: "sqlflow_client::http", "sqlflow", operation = operation.id);
         let sending = async {
             let mut renewed = false;
             loop {
@@ -183,11 +211,11 @@ impl Transport {
                 };
                 match self.refused_token(&error, identity.as_ref()) {
                     Some(refused) if !renewed => {
-                        tracing::debug!("the server refused the token; requesting a new one");
+                        tracing::debug!(target: "sqlflow_client::auth", "the server refused the token; requesting a new one");
                         self.0.tokens.forget(refused);
                         renewed = true;
                     }
-                    _ => attempts.after(error, operation.repeatable).await?,
+                    _ => attempts.after(error, operation).await?,
                 }
             }
         };
@@ -208,13 +236,16 @@ impl Transport {
         if !operation.user_id {
             return Ok(None);
         }
+        if self.is_anonymous() {
+            return Err(needs_account(operation));
+        }
         let token = if operation.token { Some(self.token().await?) } else { None };
         Ok(Some(Identity { user_id: self.0.tokens.user_id().to_owned(), token }))
     }
 
     async fn token(&self) -> Result<Secret> {
         let transport = self.clone();
-        self.0.tokens.token(|user_id, secret_key| transport.generate_token(user_id, secret_key)).await
+        self.0.tokens.token(move |user_id, secret_key| transport.generate_token(user_id, secret_key)).await
     }
 
     async fn generate_token(self, user_id: String, secret_key: Secret) -> Result<Secret> {
@@ -226,7 +257,7 @@ impl Transport {
             let response = loop {
                 match self.attempt(operation, &payload, BodyMode::Buffered, None).await {
                     Ok(response) => break response,
-                    Err(error) => attempts.after(error, operation.repeatable).await?,
+                    Err(error) => attempts.after(error, operation).await?,
                 }
             };
             attempts.succeeded();
@@ -246,7 +277,8 @@ impl Transport {
         let mut request = payload.request(&self.0.http, &self.url_of(operation), identity, &progress).await?;
         // Set here and not by reqwest, because `ByteStream` decompresses the body and watches its size.
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let secrets = Redactor::new(payload.secrets(identity));
+        let secrets = payload.secrets(identity).into_iter().chain(self.0.tokens.provided_secrets());
+        let secrets = Redactor::new(secrets);
         let response = self.exchange(operation, request, secrets, mode, &progress).await.map_err(|error| {
             let is_unsent = !error.is_within_response() && progress.abandon();
             if is_unsent { error.with_request_unsent() } else { error }
@@ -267,7 +299,7 @@ impl Transport {
         let response = result.map_err(|error| {
             progress.take_file_error().unwrap_or_else(|| failure::of_connection(error, &self.0.base_url))
         })?;
-        tracing::debug!(status = response.status().as_u16(), after = ?started.elapsed(), "the server responded");
+        tracing::debug!(target: "sqlflow_client::http", status = response.status().as_u16(), after = ?started.elapsed(), "the server responded");
         let is_ok = response::is_success(response.status());
         let received = async {
             let response = response::receive(operation, response, &self.0.limits, secrets).await?;

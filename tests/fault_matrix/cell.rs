@@ -53,7 +53,7 @@ static UNMEASURED: LazyLock<reqwest::Client> = LazyLock::new(connections);
 
 fn connections() -> reqwest::Client {
     // It fails if the other client has installed it already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     reqwest::Client::new()
 }
 

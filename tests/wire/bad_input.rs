@@ -232,7 +232,7 @@ async fn an_unknown_host_is_named() -> TestResult {
 
 /// Returns a TLS configuration without root certificates. A client over plain HTTP needs one, but no certificates.
 fn no_tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     let roots = rustls::RootCertStore::empty();
     Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())
 }

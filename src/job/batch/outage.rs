@@ -45,7 +45,7 @@ impl OutageRetry {
             return false;
         }
         self.tries += 1;
-        tracing::warn!(key, %error, ?pause, "the step is retried after a pause");
+        tracing::warn!(target: "sqlflow_client::batch", key, %error, ?pause, "the step is retried after a pause");
         sleep(pause).await;
         self.last = Some(Instant::now());
         true

@@ -239,7 +239,9 @@ impl WorkItem {
             match self.context.service.find_job(name).await {
                 Ok(Some(job)) => return self.submitted(submit.attached_to(job.id().clone())).await,
                 Ok(None) => {}
-                Err(error) => tracing::warn!(key = self.key, %error, "cannot list the jobs"),
+                Err(error) => {
+                    tracing::warn!(target: "sqlflow_client::batch", key = self.key, %error, "cannot list the jobs")
+                }
             }
         }
         Err(error.into())

@@ -89,8 +89,10 @@ async fn request_list(source: &impl JobSource, wanted: &HashSet<JobId>) -> Resul
     let start = Instant::now();
     let result = limited(LIST_TIMEOUT, "list of jobs", source.list(wanted)).await;
     match &result {
-        Ok(jobs) => tracing::debug!(jobs = jobs.len(), took = ?start.elapsed(), "listed the watched jobs"),
-        Err(error) => tracing::warn!(%error, "cannot list the watched jobs"),
+        Ok(jobs) => {
+            tracing::debug!(target: "sqlflow_client::watch", jobs = jobs.len(), took = ?start.elapsed(), "listed the watched jobs")
+        }
+        Err(error) => tracing::warn!(target: "sqlflow_client::watch", %error, "cannot list the watched jobs"),
     }
     result
 }
@@ -101,7 +103,7 @@ pub(super) async fn request_job(source: &impl JobSource, id: &JobId) -> Result<J
     if let Err(error) = &result
         && error.is_transient_for_polling()
     {
-        tracing::warn!(%error, "cannot get the state of a job");
+        tracing::warn!(target: "sqlflow_client::watch", %error, "cannot get the state of a job");
     }
     result
 }

@@ -1,0 +1,4 @@
+//! Pages about subjects that belong to no single type.
+
+#[doc = include_str!("../docs/tracing.md")]
+pub mod tracing {}
