@@ -105,7 +105,10 @@ impl TokenCache {
         let Some(old) = lock(&self.state).valid_token().map(|token| token.text.clone()) else { return renewal.await };
         let renewed = timeout(RENEWAL_TIMEOUT, renewal).await;
         renewed.unwrap_or_else(|_| {
-            tracing::warn!(target: "sqlflow_client::auth", "the token could not be renewed in time; the old one is still valid");
+            tracing::warn!(
+                target: "sqlflow_client::auth",
+                "the token could not be renewed in time; the old one is still valid"
+            );
             lock(&self.state).valid_token().into_iter().for_each(CachedToken::postpone);
             Ok(old)
         })
