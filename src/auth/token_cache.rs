@@ -223,7 +223,11 @@ impl CacheState {
                 Ok(text)
             }
             (Err(error), Some(token)) => {
-                tracing::warn!(target: "sqlflow_client::auth", %error, "the token could not be renewed; the old one is still valid");
+                tracing::warn!(
+                    target: "sqlflow_client::auth",
+                    %error,
+                    "the token could not be renewed; the old one is still valid"
+                );
                 token.postpone();
                 Ok(token.text.clone())
             }
