@@ -74,7 +74,12 @@ impl<T> ResponseValue<Envelope<T>> {
     /// The errors of [`Envelope::check`]; they name the operation.
     pub fn check(&self) -> Result<(), Error> {
         for warning in self.inner.warnings() {
-            tracing::warn!(target: "sqlflow_client::api", operation = self.operation.id, warning, "the server reported success with a warning");
+            tracing::warn!(
+                target: "sqlflow_client::api",
+                operation = self.operation.id,
+                warning,
+                "the server reported success with a warning"
+            );
         }
         self.inner
             .check()

@@ -78,8 +78,8 @@ fn lifetime(token: &str, now: SystemTime) -> Option<Duration> {
     Duration::try_from_secs_f64(claims.exp? - issued).ok().filter(|life| !life.is_zero())
 }
 
-/// Returns the time until a token expires by the local clock, or `None` for a token that does not expire or is not a JWT.
-/// A token that has expired by the local clock, which may be wrong, counts as one that does not expire: the server
+/// Returns the time until a token expires by the local clock, or `None` for a token that does not expire or is not a
+/// JWT. A token that has expired by the local clock, which may be wrong, counts as one that does not expire: the server
 /// refuses it if it has.
 ///
 /// A clock that is slow by hours would promise more time than the token has from its issue.

@@ -105,7 +105,10 @@ impl TokenCache {
         let Some(old) = lock(&self.state).valid_token().map(|token| token.text.clone()) else { return renewal.await };
         let renewed = timeout(RENEWAL_TIMEOUT, renewal).await;
         renewed.unwrap_or_else(|_| {
-            tracing::warn!(target: "sqlflow_client::auth", "the token could not be renewed in time; the old one is still valid");
+            tracing::warn!(
+                target: "sqlflow_client::auth",
+                "the token could not be renewed in time; the old one is still valid"
+            );
             lock(&self.state).valid_token().into_iter().for_each(CachedToken::postpone);
             Ok(old)
         })
@@ -220,7 +223,11 @@ impl CacheState {
                 Ok(text)
             }
             (Err(error), Some(token)) => {
-                tracing::warn!(target: "sqlflow_client::auth", %error, "the token could not be renewed; the old one is still valid");
+                tracing::warn!(
+                    target: "sqlflow_client::auth",
+                    %error,
+                    "the token could not be renewed; the old one is still valid"
+                );
                 token.postpone();
                 Ok(token.text.clone())
             }

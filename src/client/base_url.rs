@@ -98,7 +98,11 @@ pub(super) fn warn_of_plain_http(base_url: &str) {
     let host = url.host_str().unwrap_or_default();
     let is_internal = is_local(&url) || !host.contains(['.', ':']);
     if url.scheme() == "http" && !is_internal && lock(&WARNED).insert(host.to_owned()) {
-        tracing::warn!(target: "sqlflow_client::client", host, "plain HTTP over a public network exposes tokens and SQL: use https");
+        tracing::warn!(
+            target: "sqlflow_client::client",
+            host,
+            "plain HTTP over a public network exposes tokens and SQL: use https"
+        );
     }
 }
 

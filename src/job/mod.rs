@@ -255,7 +255,11 @@ impl Job {
             Err(error) if error.is_missing_operation() => error,
             outcome => return outcome,
         };
-        tracing::debug!(target: "sqlflow_client::lineage", %missing, "the server has no full export; requesting the drawn lineage instead");
+        tracing::debug!(
+            target: "sqlflow_client::lineage",
+            %missing,
+            "the server has no full export; requesting the drawn lineage instead"
+        );
         let drawn = self.export_lineage_as_json().relation_type_list(relation_types);
         match drawn.lineage_in_place_of_the_full().await {
             // A server without either is no SQLFlow server, and the first error says that as well.

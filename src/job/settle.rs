@@ -147,7 +147,12 @@ impl Settling {
             let lookup = service.find_info(name, attempts);
             match timeout(LIST_TIMEOUT, lookup).await.unwrap_or_else(|_| Err(too_few_listings())) {
                 Ok(Some(info)) => {
-                    tracing::info!(target: "sqlflow_client::submit", job = %info.id, name, "the submission whose response was lost created a job");
+                    tracing::info!(
+                        target: "sqlflow_client::submit",
+                        job = %info.id,
+                        name,
+                        "the submission whose response was lost created a job"
+                    );
                     return Ok(Some(Job::submitted(service, info)));
                 }
                 Ok(None) => {

@@ -38,7 +38,12 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
             if next == AfterFailure::Fail {
                 return Err(error);
             }
-            tracing::warn!(target: "sqlflow_client::submit", %error, name = self.name, "it is unknown whether the submission created a job");
+            tracing::warn!(
+                target: "sqlflow_client::submit",
+                %error,
+                name = self.name,
+                "it is unknown whether the submission created a job"
+            );
             if let Some(job) = self.settle(next, &error).await? {
                 attempts.succeeded();
                 return Ok(job);

@@ -94,7 +94,12 @@ impl Attempts {
         let failed = Attempt::new(operation, self.failed, self.start.elapsed(), error);
         let pause = self.retries.policy.as_ref()?.pause(&failed)?;
         let Some(price) = self.retries.budget.withdraw(error) else {
-            tracing::warn!(target: "sqlflow_client::retry", operation = operation.id, %error, "not retrying: the retry budget of the client is spent");
+            tracing::warn!(
+                target: "sqlflow_client::retry",
+                operation = operation.id,
+                %error,
+                "not retrying: the retry budget of the client is spent"
+            );
             return None;
         };
         self.price = price;

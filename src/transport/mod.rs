@@ -211,7 +211,10 @@ impl Transport {
                 };
                 match self.refused_token(&error, identity.as_ref()) {
                     Some(refused) if !renewed => {
-                        tracing::debug!(target: "sqlflow_client::auth", "the server refused the token; requesting a new one");
+                        tracing::debug!(
+                            target: "sqlflow_client::auth",
+                            "the server refused the token; requesting a new one"
+                        );
                         self.0.tokens.forget(refused);
                         renewed = true;
                     }
@@ -299,7 +302,12 @@ impl Transport {
         let response = result.map_err(|error| {
             progress.take_file_error().unwrap_or_else(|| failure::of_connection(error, &self.0.base_url))
         })?;
-        tracing::debug!(target: "sqlflow_client::http", status = response.status().as_u16(), after = ?started.elapsed(), "the server responded");
+        tracing::debug!(
+            target: "sqlflow_client::http",
+            status = response.status().as_u16(),
+            after = ?started.elapsed(),
+            "the server responded"
+        );
         let is_ok = response::is_success(response.status());
         let received = async {
             let response = response::receive(operation, response, &self.0.limits, secrets).await?;

@@ -142,7 +142,12 @@ impl PartialFiles {
         let partial_files = lock(&self.0).remove(file);
         for part in partial_files.unwrap_or_default() {
             if let Err(error) = tokio::fs::remove_file(&part).await {
-                tracing::warn!(target: "sqlflow_client::batch", part = %part.display(), %error, "cannot delete the partial file of an earlier run");
+                tracing::warn!(
+                    target: "sqlflow_client::batch",
+                    part = %part.display(),
+                    %error,
+                    "cannot delete the partial file of an earlier run"
+                );
             }
         }
     }

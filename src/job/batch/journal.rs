@@ -81,7 +81,12 @@ fn truncate_to(file: &mut File, complete: u64, path: &Path) -> Result<()> {
         let length = file.metadata()?.len();
         if length > complete {
             let bytes = length - complete;
-            tracing::warn!(target: "sqlflow_client::batch", journal = %path.display(), bytes, "removed the truncated last line of the journal");
+            tracing::warn!(
+                target: "sqlflow_client::batch",
+                journal = %path.display(),
+                bytes,
+                "removed the truncated last line of the journal"
+            );
             file.set_len(complete)?;
             file.sync_all()?;
         }

@@ -90,7 +90,12 @@ async fn request_list(source: &impl JobSource, wanted: &HashSet<JobId>) -> Resul
     let result = limited(LIST_TIMEOUT, "list of jobs", source.list(wanted)).await;
     match &result {
         Ok(jobs) => {
-            tracing::debug!(target: "sqlflow_client::watch", jobs = jobs.len(), took = ?start.elapsed(), "listed the watched jobs")
+            tracing::debug!(
+                target: "sqlflow_client::watch",
+                jobs = jobs.len(),
+                took = ?start.elapsed(),
+                "listed the watched jobs"
+            )
         }
         Err(error) => tracing::warn!(target: "sqlflow_client::watch", %error, "cannot list the watched jobs"),
     }
