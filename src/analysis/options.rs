@@ -213,8 +213,13 @@ impl Analysis<types::GenerateSqlflowGraphRequest> {
 
 impl Analysis<types::GenerateFullLineageAsJsonRequest> {
     /// Requests everything that questions about impact need: sets the [relation types](Self::relation_types) to all
-    /// [dependencies](RelationType::DEPENDENCIES).
+    /// [dependencies](RelationType::DEPENDENCIES), and turns off every option that simplifies the lineage.
+    ///
+    /// A later call of one of these methods changes that setting again.
     pub fn for_impact(self) -> Self {
         self.relation_types(RelationType::DEPENDENCIES)
+            .simple_output(false)
+            .ignore_record_set(false)
+            .ignore_function(false)
     }
 }

@@ -18,6 +18,7 @@ const IMAGE: &str = "/sqlflow/generation/sqlflow/graph/image";
 const TABLES: &str = "/sqlflow/generation/sqlflow/graph/table_level_lineage";
 const FULL: &str = "/sqlflow/generation/sqlflow/exportFullLineageAsJson";
 const CSV: &str = "/sqlflow/generation/sqlflow/exportFullLineageAsCsv";
+const CALLS: &str = "/sqlflow/generation/sqlflow/graph/call_lineage";
 const ER: &str = "/sqlflow/generation/sqlflow/erdiagramSelectGraph";
 const ER_IMAGE: &str = "/sqlflow/generation/sqlflow/erdiagramSelectGraph/image";
 const METADATA: &str = "/sqlflow/generation/sqlflow/download/metadata_lineage";
@@ -309,10 +310,48 @@ async fn the_full_lineage_has_its_own_options() -> TestResult {
 
 #[tokio::test]
 async fn calls_are_read_as_a_lineage() -> TestResult {
-    let server = Server::answering("/sqlflow/generation/sqlflow/graph/call_lineage", success(model())).await;
+    let server = Server::answering(CALLS, success(model())).await;
     let calls = analyze(&server).call_lineage().job("j7").session_id("s1");
     assert_eq!(calls.send().await?.objects().len(), 2);
     assert_eq!(options(server.only().await.form()), fields([("jobId", "j7"), ("sessionId", "s1")]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_lineage_for_impact_turns_off_what_simplifies_it() -> TestResult {
+    let server = Server::answering(FULL, success(model())).await;
+    let lineage = analyze(&server).simple_output(true).full_lineage().for_impact().await?;
+    assert_eq!(lineage.coverage(&RelationType::Fdr), Coverage::Included);
+    let sent = server.only().await;
+    for option in ["simpleOutput", "ignoreRecordSet", "ignoreFunction"] {
+        assert_eq!(sent.field(option).as_deref(), Some("false"), "{option}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn calls_are_read_for_a_file_and_for_a_session_of_a_job() -> TestResult {
+    let home = tempfile::tempdir()?;
+    let path = home.path().join("etl.sql");
+    std::fs::write(&path, "call p()")?;
+    let server = Server::answering(CALLS, success(model())).await;
+    server.client().analyze(Vendor::Oracle).path(&path).call_lineage().await?;
+    server.client().analyze(Vendor::Oracle).job("j7").call_lineage().session_id("s1").await?;
+    let sent = server.sent_to(CALLS).await;
+    assert_eq!(sent[0].field("sqltext").as_deref(), Some("call p()"));
+    assert_eq!(options(sent[1].form()), fields([("jobId", "j7"), ("sessionId", "s1")]));
+    assert_eq!(sent[1].field("sqltext"), None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_used_up_quota_ends_an_analysis_after_one_request() -> TestResult {
+    let body = json!({"code": 429, "message": "50 a day", "upgrade": {"personal_key": {"url": "https://k"}}});
+    let server = Server::answering(SQLFLOW, ResponseTemplate::new(429).set_body_json(&body)).await;
+    let client = sqlflow_client::Client::builder(server.url()).without_proxy().build()?;
+    let error = client.analyze(Vendor::Oracle).sql("select 1").await.unwrap_err();
+    assert_eq!((error.kind(), server.sent().await.len()), (ErrorKind::QuotaExceeded, 1));
+    assert!(error.to_string().contains("https://k") && !error.is_retryable(), "{error}");
     Ok(())
 }
 
