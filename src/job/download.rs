@@ -119,14 +119,21 @@ impl<'a> Download<'a> {
     }
 }
 
+/// The bytes with which every PNG image begins.
+const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+/// The name of the chunk with which every PNG image ends.
+const PNG_END: &[u8] = b"IEND";
+
 /// Checks that a file ends where its syntax allows it. A proxy may truncate a response and declare it complete.
 enum CompletenessCheck {
     /// The open brackets of JSON, outside its strings.
     Json { depth: u64, in_string: bool, is_escaped: bool, is_closed: bool },
     /// The last bytes of an XML document.
     Xml { tail: Vec<u8> },
-    /// A CSV file may end after any row.
-    Csv,
+    /// The first and the last bytes of an image.
+    Image { start: Vec<u8>, tail: Vec<u8> },
+    /// A CSV file may end after any row, and a file of an unknown syntax anywhere.
+    None,
 }
 
 impl CompletenessCheck {
@@ -137,13 +144,20 @@ impl CompletenessCheck {
         match syntax {
             ExportSyntax::Json => Self::Json { depth: 0, in_string: false, is_escaped: false, is_closed: false },
             ExportSyntax::Xml => Self::Xml { tail: Vec::new() },
-            ExportSyntax::Csv => Self::Csv,
+            ExportSyntax::Image => Self::Image { start: Vec::new(), tail: Vec::new() },
+            ExportSyntax::Csv | ExportSyntax::Unknown => Self::None,
         }
     }
 
     fn update(&mut self, chunk: &[u8]) {
         match self {
-            Self::Csv => {}
+            Self::None => {}
+            Self::Image { start, tail } => {
+                let missing = PNG_SIGNATURE.len() - start.len();
+                start.extend_from_slice(&chunk[..missing.min(chunk.len())]);
+                tail.extend_from_slice(&chunk[chunk.len().saturating_sub(Self::MAX_TAIL)..]);
+                tail.drain(..tail.len().saturating_sub(Self::MAX_TAIL));
+            }
             Self::Xml { tail } => {
                 // Any amount of whitespace may follow a document.
                 let chunk = chunk.trim_ascii_end();
@@ -175,7 +189,11 @@ impl CompletenessCheck {
     /// `Interrupted` if the end is missing.
     fn check(&self, length: u64) -> Result<()> {
         let is_complete = match self {
-            Self::Csv => true,
+            Self::None => true,
+            // Images of other formats are taken as they come.
+            Self::Image { start, tail } => {
+                start != PNG_SIGNATURE || tail.windows(PNG_END.len()).any(|bytes| bytes == PNG_END)
+            }
             Self::Json { is_closed, .. } => *is_closed,
             Self::Xml { tail } => {
                 let last_tag = tail.iter().rposition(|byte| *byte == b'<').map_or(&[][..], |start| &tail[start..]);
