@@ -3,10 +3,10 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::Job;
 use super::drawn::DrawnLineage;
 use super::export::{Export, bytes_of, check_name, export_forms, into_future, lineage_forms};
 use super::submit::comma_separated;
-use super::Job;
 use crate::api::{operations, types};
 use crate::lineage::{Lineage, RelationType};
 use crate::wire::EnvelopeData;

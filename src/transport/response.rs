@@ -14,7 +14,8 @@ use crate::{Error, ErrorKind, Result};
 /// The length up to which a body may be the envelope of a failure. A longer one is data.
 const MAX_ENVELOPE_BYTES: usize = 256 * 1024;
 /// The operations whose files may be JSON objects themselves. Only an envelope without data then replaces the file.
-const MAY_RETURN_JSON: [&str; 4] = ["exportMetadata", "exportDatabaseMetadata", "downloadSubJobFile", "downloadParquet"];
+const MAY_RETURN_JSON: [&str; 4] =
+    ["exportMetadata", "exportDatabaseMetadata", "downloadSubJobFile", "downloadParquet"];
 /// The memory that is allocated for a body because the server announced its length.
 const MAX_PREALLOCATED_BYTES: u64 = 1 << 20;
 
