@@ -316,9 +316,9 @@ async fn every_kind_of_call(client: &Client) -> Vec<Error> {
         client.job("1").lineage().await.unwrap_err(),
         client.job("1").export_full_lineage_as_json().lineage().await.unwrap_err(),
         // These carry a token in their URL because they have no body.
-        client.job("1").export_metadata().bytes().await.unwrap_err(),
-        client.job("1").parquet("1").bytes().await.unwrap_err(),
-        client.job("1").sub_job_file("1", "a.sql").bytes().await.unwrap_err(),
+        client.job("1").export_metadata().bytes().await.err().unwrap_or_else(nothing),
+        client.job("1").parquet("1").bytes().await.err().unwrap_or_else(nothing),
+        client.job("1").sub_job_file("1", "a.sql").bytes().await.err().unwrap_or_else(nothing),
         api.download_parquet("1", None, None).await.err().unwrap_or_else(nothing),
         api.download_sub_job_file("1", "a.sql", None, None).await.err().unwrap_or_else(nothing),
         api.generate_token(&form)
