@@ -165,12 +165,14 @@ lineage_forms! { ExportLineageAsJsonRequest ExportFullLineageAsJsonRequest }
 
 export_forms! {
     ExportLineageAsJsonRequest: EXPORT_LINEAGE_AS_JSON, Json, |form: &Self| {
-        check_selection(&form.database, &form.schema, &form.table, &form.column)
+        let (table, column) = (form.table.as_deref(), form.column.as_deref());
+        check_selection(form.database.as_deref(), form.schema.as_deref(), table, column)
     };
     ExportFullLineageAsJsonRequest: EXPORT_FULL_LINEAGE_AS_JSON, Json;
     ExportFullLineageAsCsvRequest: EXPORT_FULL_LINEAGE_AS_CSV, Csv;
     ExportLineageAsGraphmlRequest: EXPORT_LINEAGE_AS_GRAPHML, Xml, |form: &Self| {
-        check_selection(&form.database, &form.schema, &form.table, &form.column)
+        let (table, column) = (form.table.as_deref(), form.column.as_deref());
+        check_selection(form.database.as_deref(), form.schema.as_deref(), table, column)
     };
 }
 
@@ -179,13 +181,13 @@ export_forms! {
 /// # Errors
 /// `InvalidInput`, which names the option.
 fn check_selection(
-    database: &Option<String>,
-    schema: &Option<String>,
-    table: &Option<String>,
-    column: &Option<String>,
+    database: Option<&str>,
+    schema: Option<&str>,
+    table: Option<&str>,
+    column: Option<&str>,
 ) -> Result<()> {
     for (option, name) in [("database", database), ("schema", schema), ("table", table), ("column", column)] {
-        check_name(option, name.as_deref())?;
+        check_name(option, name)?;
     }
     match (table, column) {
         (None, Some(column)) => Err(Error::invalid(format!(
@@ -218,7 +220,7 @@ impl<F: ExportForm> Export<F> {
     }
 
     /// Returns the same export with another request.
-    pub(super) fn as_form<G: ExportForm>(self, form: impl FnOnce(F) -> G) -> Export<G> {
+    pub(super) fn into_form<G: ExportForm>(self, form: impl FnOnce(F) -> G) -> Export<G> {
         Export { job: self.job, form: form(self.form), on_progress: self.on_progress }
     }
 

@@ -211,7 +211,7 @@ macro_rules! graph {
             /// # }
             /// ```
             pub fn image(self) -> Export<types::$image> {
-                self.as_form(|graph| {
+                self.into_form(|graph| {
                     let mut image = types::$image::new();
                     image.dbvendor = graph.dbvendor;
                     image.distance = graph.distance;
@@ -283,7 +283,7 @@ impl Export<types::LeftMostSourceTableRequest> {
     /// # }
     /// ```
     pub fn csv(self) -> LeftMostSourcesAsCsv {
-        self.as_form(|query| {
+        self.into_form(|query| {
             let mut csv = types::LeftMostSourceTableAsCsvRequest::new();
             csv.table_column = query.table_column;
             csv.table_name_pattern = query.table_name_pattern;
