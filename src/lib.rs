@@ -59,7 +59,8 @@
 //!   the end of the wait.
 //! - **Secrets stay in request bodies.** They are never in a URL, in `Debug` output, in an error, or in a log. (The
 //!   only exceptions are the GET operations of [`api`], which have no body: four send a token in the URL, one the user
-//!   id.)
+//!   id. Three of them have methods on [`Job`], whose docs say so: [`export_metadata`](Job::export_metadata),
+//!   [`sub_job_file`](Job::sub_job_file) and [`parquet`](Job::parquet).)
 //! - **The body of a [`job`] call is never completely in memory** unless you ask for that. Uploads are read from disk
 //!   while they are sent, exports are written to disk as they arrive, and a lineage is parsed while it arrives.
 //!   (Responses to calls of [`api`] are read into memory.)

@@ -14,7 +14,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use sqlflow_client::api::{File, types};
 use sqlflow_client::emulator::Emulator;
-use sqlflow_client::job::Settling;
+use sqlflow_client::job::{Database, Settling};
 use sqlflow_client::retry::Backoff;
 use sqlflow_client::{Client, ClientBuilder, Credentials, Error, JobId, Secret, Vendor};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -219,11 +219,12 @@ async fn main_job(client: &Client) -> String {
     let submit = client
         .submit(Vendor::Oracle)
         .sql("a.sql", "insert into t (a) select a from s")
-        .password(PASSWORD)
-        .account("scott");
+        .database(Database::new("db").password(PASSWORD).account("scott"));
     let mut said = format!("{submit:?} {submit:#?}");
     let job = submit.await.unwrap();
-    let persist = client.submit_persist(Vendor::Oracle).sql("b.sql", "select 1").password(PASSWORD).hostname("db");
+    let database = Database::new("db").password(PASSWORD);
+    said += &format!("{database:?}");
+    let persist = client.submit_persist(Vendor::Oracle).sql("b.sql", "select 1").database(database);
     said += &format!("{persist:?}");
     persist.await.unwrap();
     let done = job.wait().await.unwrap();
@@ -238,7 +239,13 @@ async fn main_job(client: &Client) -> String {
         client.job(JobId::new("no-such-job")).info().await.unwrap_err(),
         client.job(JobId::new("no-such-job")).lineage().await.unwrap_err(),
         client.job(JobId::new("")).lineage().await.unwrap_err(),
-        client.submit(Vendor::Oracle).name(" ").sql("a.sql", "").password(PASSWORD).await.unwrap_err(),
+        client
+            .submit(Vendor::Oracle)
+            .name(" ")
+            .sql("a.sql", "")
+            .database(Database::new("db").password(PASSWORD))
+            .await
+            .unwrap_err(),
     ] {
         said += &said_by(&error);
     }
@@ -298,7 +305,8 @@ fn panic_message(error: Error) -> String {
 }
 
 async fn every_kind_of_call(client: &Client) -> Vec<Error> {
-    let submit = client.submit(Vendor::Oracle).sql("a.sql", "select 1").password(PASSWORD);
+    let submit =
+        client.submit(Vendor::Oracle).sql("a.sql", "select 1").database(Database::new("db").password(PASSWORD));
     let api = client.api();
     let form = types::GenerateTokenRequest::new(SECRET_KEY, "ann");
     vec![
@@ -308,6 +316,9 @@ async fn every_kind_of_call(client: &Client) -> Vec<Error> {
         client.job("1").lineage().await.unwrap_err(),
         client.job("1").export_full_lineage_as_json().lineage().await.unwrap_err(),
         // These carry a token in their URL because they have no body.
+        client.job("1").export_metadata().bytes().await.err().unwrap_or_else(nothing),
+        client.job("1").parquet("1").bytes().await.err().unwrap_or_else(nothing),
+        client.job("1").sub_job_file("1", "a.sql").bytes().await.err().unwrap_or_else(nothing),
         api.download_parquet("1", None, None).await.err().unwrap_or_else(nothing),
         api.download_sub_job_file("1", "a.sql", None, None).await.err().unwrap_or_else(nothing),
         api.generate_token(&form)
@@ -328,7 +339,12 @@ fn nothing() -> Error {
 async fn a_failed_job_that_repeats_the_password_does_not_show_it() {
     let info = r#"{"code":200,"data":{"jobId":"1","status":"fail","errorMessage":"ORA-01017: scott/tiger refused"}}"#;
     let client = Client::builder(server_responding(http("200 OK", info)).await).build().unwrap();
-    let job = client.submit(Vendor::Oracle).sql("a.sql", "select 1").password("tiger").await.unwrap();
+    let job = client
+        .submit(Vendor::Oracle)
+        .sql("a.sql", "select 1")
+        .database(Database::new("db").password("tiger"))
+        .await
+        .unwrap();
     let error = job.wait().await.unwrap_err();
     assert!(error.to_string().contains("ORA-01017") && !error.to_string().contains("tiger"), "{error}");
 }
@@ -358,7 +374,12 @@ async fn a_new_token_in_a_malformed_response_is_not_shown() {
 async fn data_that_looks_like_a_secret_is_never_changed() {
     let info = r#"{"code":200,"data":{"jobId":"analytics-1","jobName":"analytics nightly","status":"create"}}"#;
     let client = Client::builder(server_responding(http("200 OK", info)).await).build().unwrap();
-    let job = client.submit(Vendor::Oracle).sql("a.sql", "select 1").password("analytics").await.unwrap();
+    let job = client
+        .submit(Vendor::Oracle)
+        .sql("a.sql", "select 1")
+        .database(Database::new("db").password("analytics"))
+        .await
+        .unwrap();
     assert_eq!(job.id().as_str(), "analytics-1");
     assert_eq!(job.info().await.unwrap().name.as_deref(), Some("analytics nightly"));
 }

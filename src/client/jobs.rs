@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Client;
-use crate::job::{Batch, Job, JobId, JobList, Submit, SubmitPersist};
+use crate::job::{Batch, Job, JobId, JobList, Submit, SubmitPersist, SubmitTableAffect};
 use crate::{Result, Vendor};
 
 impl Client {
@@ -16,6 +16,11 @@ impl Client {
     /// then send it.
     pub fn submit_persist(&self, vendor: Vendor) -> SubmitPersist {
         SubmitPersist::new(self.service.clone(), vendor)
+    }
+
+    /// Starts a submission of SQL as a job that finds the SQL that affects source tables. Add files, then send it.
+    pub fn submit_table_affect(&self) -> SubmitTableAffect {
+        SubmitTableAffect::new(self.service.clone())
     }
 
     /// Creates a batch of submissions that survives a crash, with `journal` as the file that records its progress.

@@ -1,13 +1,11 @@
 //! Exports of a job: as a lineage, as bytes, as a stream, or to a file.
 
 use std::fmt;
-use std::future::IntoFuture;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt as _, TryStreamExt as _};
+use futures_util::TryStreamExt as _;
 use serde::Serialize;
 
 use super::Job;
@@ -20,7 +18,8 @@ use crate::transport::{BodyMode, Response};
 use crate::wire::{RelationTypes, relation_types, snippet};
 use crate::{ByteStream, Error, ErrorKind, JobId, Result, Vendor};
 
-/// A request for an export of a job, from the `export_…` methods of [`Job`].
+/// A request for an export of a job, from the `export_…` methods of [`Job`], from those that download a file, and from
+/// those that query the job.
 ///
 /// Set options, then read the export [as bytes](Export::bytes), [as a stream](Export::stream) or
 /// [to a file](Export::to_file), or a JSON export [as a lineage](Export::lineage). To await the request itself, or to
@@ -76,14 +75,24 @@ pub trait ExportForm: sealed::ExportRequest {}
 impl<F: sealed::ExportRequest> ExportForm for F {}
 
 mod sealed {
-    use super::{ExportSyntax, JobId, Operation, Serialize};
+    use super::{ExportSyntax, JobId, Operation, Result, Serialize};
 
     pub trait ExportRequest: Serialize + Clone + Send + Sync + 'static {
         const OPERATION: &'static Operation;
         const SYNTAX: ExportSyntax;
         fn set_job(&mut self, id: JobId);
+
+        /// Checks the options before anything is sent.
+        ///
+        /// # Errors
+        /// `InvalidInput`, which names the option.
+        fn check(&self) -> Result<()> {
+            Ok(())
+        }
     }
 }
+
+pub(super) use self::sealed::ExportRequest;
 
 /// The syntax of an exported file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,21 +118,27 @@ impl fmt::Display for ExportSyntax {
     }
 }
 
+/// Makes request bodies those of exports. A form with a selection has a function that checks it.
 macro_rules! export_forms {
-    ($($form:ident: $operation:ident, $syntax:ident;)+) => {
-        $(impl sealed::ExportRequest for types::$form {
-            const OPERATION: &'static Operation = &operations::$operation;
-            const SYNTAX: ExportSyntax = ExportSyntax::$syntax;
+    ($($form:ident: $operation:ident, $syntax:ident $(, $check:expr)?;)+) => {
+        $(impl $crate::job::export::ExportRequest for types::$form {
+            const OPERATION: &'static $crate::api::Operation = &$crate::api::operations::$operation;
+            const SYNTAX: $crate::job::export::ExportSyntax = $crate::job::export::ExportSyntax::$syntax;
 
-            fn set_job(&mut self, id: JobId) {
+            fn set_job(&mut self, id: $crate::JobId) {
                 self.job_id = Some(id);
             }
+
+            $(fn check(&self) -> Result<()> {
+                ($check)(self)
+            })?
         })+
     };
 }
+pub(super) use export_forms;
 
 /// A request body for an export that is read as a lineage.
-trait LineageRequest: sealed::ExportRequest {
+pub(super) trait LineageRequest: sealed::ExportRequest {
     /// Returns the relation types that are requested, or `None` for the default of the server.
     fn relation_types(&self) -> Option<&[RelationType]>;
     fn set_relation_types(&mut self, types: Option<RelationTypes>);
@@ -131,30 +146,100 @@ trait LineageRequest: sealed::ExportRequest {
 
 macro_rules! lineage_forms {
     ($($form:ident)+) => {
-        $(impl LineageRequest for types::$form {
-            fn relation_types(&self) -> Option<&[RelationType]> {
-                self.show_relation_type.as_ref().map(RelationTypes::items)
+        $(impl $crate::job::export::LineageRequest for types::$form {
+            fn relation_types(&self) -> Option<&[$crate::lineage::RelationType]> {
+                self.show_relation_type.as_ref().map($crate::wire::RelationTypes::items)
             }
 
-            fn set_relation_types(&mut self, types: Option<RelationTypes>) {
+            fn set_relation_types(&mut self, types: Option<$crate::wire::RelationTypes>) {
                 self.show_relation_type = types;
             }
         })+
     };
 }
 
+pub(super) use lineage_forms;
+
 lineage_forms! { ExportLineageAsJsonRequest ExportFullLineageAsJsonRequest }
 
 export_forms! {
-    ExportLineageAsJsonRequest: EXPORT_LINEAGE_AS_JSON, Json;
+    ExportLineageAsJsonRequest: EXPORT_LINEAGE_AS_JSON, Json, |form: &Self| {
+        let (table, column) = (form.table.as_deref(), form.column.as_deref());
+        check_selection(form.database.as_deref(), form.schema.as_deref(), table, column)
+    };
     ExportFullLineageAsJsonRequest: EXPORT_FULL_LINEAGE_AS_JSON, Json;
     ExportFullLineageAsCsvRequest: EXPORT_FULL_LINEAGE_AS_CSV, Csv;
-    ExportLineageAsGraphmlRequest: EXPORT_LINEAGE_AS_GRAPHML, Xml;
+    ExportLineageAsGraphmlRequest: EXPORT_LINEAGE_AS_GRAPHML, Xml, |form: &Self| {
+        let (table, column) = (form.table.as_deref(), form.column.as_deref());
+        check_selection(form.database.as_deref(), form.schema.as_deref(), table, column)
+    };
+}
+
+/// Checks that a selection names something.
+///
+/// # Errors
+/// `InvalidInput`, which names the option.
+fn check_selection(
+    database: Option<&str>,
+    schema: Option<&str>,
+    table: Option<&str>,
+    column: Option<&str>,
+) -> Result<()> {
+    for (option, name) in [("database", database), ("schema", schema), ("table", table), ("column", column)] {
+        check_name(option, name)?;
+    }
+    match (table, column) {
+        (None, Some(column)) => Err(Error::invalid(format!(
+            "the column {column:?} is selected without its table: set the option `table` too"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that the value of an option is not empty, which servers would take for an option that is not set.
+///
+/// # Errors
+/// `InvalidInput`, which names the option.
+pub(super) fn check_name(option: &str, value: Option<&str>) -> Result<()> {
+    if value.is_some_and(|value| value.trim().is_empty()) {
+        return Err(Error::invalid(format!("the option `{option}` is empty: give a name, or leave the option out")));
+    }
+    Ok(())
 }
 
 impl<F: ExportForm> Export<F> {
     pub(super) fn new(job: Job, form: F) -> Self {
         Self { job, form, on_progress: None }
+    }
+
+    /// Changes the request.
+    pub(super) fn with(mut self, change: impl FnOnce(&mut F)) -> Self {
+        change(&mut self.form);
+        self
+    }
+
+    /// Returns the same export with another request.
+    pub(super) fn into_form<G: ExportForm>(self, form: impl FnOnce(F) -> G) -> Export<G> {
+        Export { job: self.job, form: form(self.form), on_progress: self.on_progress }
+    }
+
+    pub(super) fn job(&self) -> &Job {
+        &self.job
+    }
+
+    pub(super) fn form(&self) -> &F {
+        &self.form
+    }
+
+    /// Returns the request with the id of the job.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an empty job id and for options that cannot be.
+    pub(super) fn checked_form(&self) -> Result<F> {
+        let mut form = self.form.clone();
+        form.set_job(self.job.id().checked().map_err(self.context())?);
+        form.check().map_err(self.context())?;
+        Ok(form)
     }
 
     /// Sets a function that [`bytes`](Export::bytes) and [`to_file`](Export::to_file) call with the progress of the
@@ -267,8 +352,7 @@ impl<F: ExportForm> Export<F> {
     }
 
     async fn request(&self, attempts: &mut Attempts) -> Result<Response> {
-        let mut form = self.form.clone();
-        form.set_job(self.job.id().checked().map_err(self.context())?);
+        let form = self.checked_form()?;
         loop {
             let transport = self.job.service().transport();
             let response = transport.send_form(F::OPERATION, &form, BodyMode::Stream, attempts).await;
@@ -280,7 +364,7 @@ impl<F: ExportForm> Export<F> {
     }
 
     /// Returns a function that adds the operation and the job to an error.
-    fn context(&self) -> impl FnOnce(Error) -> Error + use<F> {
+    pub(super) fn context(&self) -> impl FnOnce(Error) -> Error + use<F> {
         let id = self.job.id().clone();
         move |error| super::with_job(&id, error.in_operation(F::OPERATION.id))
     }
@@ -295,7 +379,7 @@ impl<F: LineageRequest> Export<F> {
     }
 
     /// Reads the lineage in the response, whole or not.
-    async fn read_drawn(self) -> Result<DrawnLineage> {
+    pub(super) async fn read_drawn(self) -> Result<DrawnLineage> {
         let requested = self.form.relation_types().map_or_else(|| relation_types(None), <[_]>::to_vec);
         let mut attempts = self.attempts();
         loop {
@@ -396,14 +480,6 @@ impl Export<types::ExportFullLineageAsJsonRequest> {
 }
 
 impl Export<types::ExportFullLineageAsCsvRequest> {
-    /// Sends the request and reads the file into memory, like [`bytes`](Export::bytes).
-    ///
-    /// # Errors
-    /// The errors of [`bytes`](Export::bytes).
-    pub async fn send(self) -> Result<Bytes> {
-        self.bytes().await
-    }
-
     /// Sets the delimiter between two values. Server default: a comma.
     pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
         self.form.delimiter = Some(delimiter.into());
@@ -524,7 +600,8 @@ macro_rules! drawing_options {
                 self
             }
 
-            /// Limits the export to what involves this column.
+            /// Limits the export to what involves this column of the [`table`](Self::table). A column without a
+            /// table is an error.
             pub fn column(mut self, name: impl Into<String>) -> Self {
                 self.form.column = Some(name.into());
                 self
@@ -590,34 +667,43 @@ macro_rules! drawing_options {
 drawing_options!(ExportLineageAsJsonRequest);
 drawing_options!(ExportLineageAsGraphmlRequest);
 
-impl Export<types::ExportLineageAsGraphmlRequest> {
-    /// Sends the request and reads the file into memory, like [`bytes`](Export::bytes).
-    ///
-    /// # Errors
-    /// The errors of [`bytes`](Export::bytes).
-    pub async fn send(self) -> Result<Bytes> {
-        self.bytes().await
-    }
-}
-
 /// The output of an export that is awaited.
 macro_rules! into_future {
-    ($form:ident, $output:ty) => {
-        impl IntoFuture for Export<types::$form> {
-            type Output = Result<$output>;
-            type IntoFuture = BoxFuture<'static, Self::Output>;
+    ($form:ty, $output:ty) => {
+        impl ::std::future::IntoFuture for $crate::job::Export<$form> {
+            type Output = $crate::Result<$output>;
+            type IntoFuture = ::futures_util::future::BoxFuture<'static, Self::Output>;
 
             fn into_future(self) -> Self::IntoFuture {
-                self.send().boxed()
+                ::futures_util::FutureExt::boxed(self.send())
             }
         }
     };
 }
+pub(super) use into_future;
 
-into_future!(ExportLineageAsJsonRequest, DrawnLineage);
-into_future!(ExportFullLineageAsJsonRequest, Lineage);
-into_future!(ExportFullLineageAsCsvRequest, Bytes);
-into_future!(ExportLineageAsGraphmlRequest, Bytes);
+/// The methods of an export that is only read as bytes.
+macro_rules! bytes_of {
+    ($form:ty) => {
+        impl $crate::job::Export<$form> {
+            /// Sends the request and reads the file into memory, like [`bytes`](crate::job::Export::bytes).
+            ///
+            /// # Errors
+            /// The errors of [`bytes`](crate::job::Export::bytes).
+            pub async fn send(self) -> $crate::Result<::bytes::Bytes> {
+                self.bytes().await
+            }
+        }
+
+        $crate::job::export::into_future!($form, ::bytes::Bytes);
+    };
+}
+pub(super) use bytes_of;
+
+into_future!(types::ExportLineageAsJsonRequest, DrawnLineage);
+into_future!(types::ExportFullLineageAsJsonRequest, Lineage);
+bytes_of!(types::ExportFullLineageAsCsvRequest);
+bytes_of!(types::ExportLineageAsGraphmlRequest);
 
 impl<F: fmt::Debug> fmt::Debug for Export<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

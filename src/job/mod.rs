@@ -37,6 +37,7 @@
 //! |---|---|---|
 //! | submit SQL as a job | [`Client::submit`] | [`Submit`], then [`Job`] |
 //! | submit a regular job in batches | [`Client::submit_persist`] | [`SubmitPersist`], then [`Job`] |
+//! | find the SQL that affects source tables | [`Client::submit_table_affect`] | [`SubmitTableAffect`], then [`Job`] |
 //! | attach to a job by its id | [`Client::job`] | [`Job`] |
 //! | find a job by its name, or list all | [`Client::find_job`], [`Client::jobs`] | [`Job`], [`JobList`] |
 //! | follow the states of a job | [`Job::watch`] | [`Watch`], a stream of [`JobState`] |
@@ -45,6 +46,9 @@
 //! | ask what a change would break | [`Submit::for_impact`], then [`FinishedJob::lineage`] | [`Lineage`] |
 //! | read the lineage as drawn, or a part of it | [`Job::export_lineage_as_json`] | [`DrawnLineage`] |
 //! | read or write other exports | [`Job::export_full_lineage_as_csv`] and similar | [`Export`] |
+//! | read what feeds a table, or what it feeds | [`Job::upstream_graph`], [`Job::downstream_graph`] | [`DrawnLineage`] |
+//! | find the ultimate sources of a table | [`Job::left_most_sources`] | [`UltimateSources`] |
+//! | download metadata and the files of batches | [`Job::export_metadata`], [`Job::sub_job_file`] and similar | [`Export`] |
 //! | run many submissions so that a crash loses none of them | [`Client::batch`] | [`Batch`], then [`BatchRun`] |
 //!
 //! Requests are builders: set options, then `.await` them. The API has no call that cancels a running job, so dropping
@@ -66,6 +70,7 @@
 //!
 //! [`Client::submit`]: crate::Client::submit
 //! [`Client::submit_persist`]: crate::Client::submit_persist
+//! [`Client::submit_table_affect`]: crate::Client::submit_table_affect
 //! [`Client::job`]: crate::Client::job
 //! [`Client::find_job`]: crate::Client::find_job
 //! [`Client::jobs`]: crate::Client::jobs
@@ -75,9 +80,12 @@ mod batch;
 mod download;
 mod drawn;
 mod export;
+mod files;
 mod inputs;
+mod queries;
 mod service;
 mod settle;
+mod source;
 mod submission;
 mod submit;
 mod wait;
@@ -94,9 +102,15 @@ pub use self::export::{
     Export, ExportForm, ExportFullLineageAsCsv, ExportFullLineageAsJson, ExportLineageAsGraphml, ExportLineageAsJson,
 };
 pub(crate) use self::export::{ExportSyntax, check_beginning, read_lineage};
+pub use self::files::{ExportDatabaseMetadata, ExportMetadata, Parquet, SubJobFile};
+pub use self::queries::{
+    DownstreamGraph, DownstreamGraphImage, LeftMostSources, LeftMostSourcesAsCsv, SourceColumn, UltimateSources,
+    UpstreamGraph, UpstreamGraphImage,
+};
 pub(crate) use self::service::JobService;
 pub use self::settle::Settling;
-pub use self::submit::{Submit, SubmitPersist};
+pub use self::source::{CsvFormat, Database, SqlSource};
+pub use self::submit::{Submit, SubmitPersist, SubmitTableAffect};
 pub use self::wait::{FinishedJob, Wait};
 pub use self::watch::{JobState, Polling, Watch};
 use crate::lineage::Lineage;

@@ -98,6 +98,20 @@ pub(super) enum SubmissionTarget {
 }
 
 impl SubmissionTarget {
+    /// Returns the target of a submission to the job of this id, or to a new one.
+    pub(super) fn of(job: Option<&JobId>, has_suffix: bool) -> Self {
+        match job {
+            Some(id) => Self::ExistingJob(id.clone()),
+            None if has_suffix => Self::UniqueName,
+            None => Self::SharedName,
+        }
+    }
+
+    /// Returns the name to submit under.
+    pub(super) fn name(&self, name: String) -> String {
+        if *self == Self::UniqueName { unique_name(&name) } else { name }
+    }
+
     /// Returns the error that says that the outcome of a submission is unknown because of the failure `why`.
     pub(super) fn unknown(&self, name: &str, why: Error) -> Error {
         match self {

@@ -9,11 +9,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::inputs::Inputs;
+use super::source::{CsvFormat, Database, SqlSource, check_host};
 use super::submission::{Submission, SubmissionTarget, unique_name};
 use super::{Job, JobId, JobService};
 use crate::api::{File, types};
 use crate::lineage::RelationType;
-use crate::{Error, ErrorKind, Result, Secret, Vendor};
+use crate::{Error, ErrorKind, Result, Vendor};
 
 /// A submission of SQL as a job, from [`Client::submit`](crate::Client::submit).
 ///
@@ -66,6 +67,7 @@ pub struct Submit {
     has_suffix: bool,
     /// The name with its suffix, if the caller was given it and may look for it.
     full_name: Option<String>,
+    csv_format: Option<CsvFormat>,
     form: types::SubmitUserJobRequest,
 }
 
@@ -92,6 +94,7 @@ pub struct Submit {
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Clone)]
 #[must_use = "a submission is sent when it is awaited"]
 pub struct SubmitPersist {
     service: JobService,
@@ -101,7 +104,31 @@ pub struct SubmitPersist {
     form: types::SubmitPersistJobRequest,
 }
 
-/// The methods that both builders have.
+/// A submission of SQL as a job that finds the SQL that affects source tables, from
+/// [`Client::submit_table_affect`](crate::Client::submit_table_affect).
+///
+/// Add files, then await it like a [`Submit`]; the errors are the same. Like a [`Submit`], it creates one job and not
+/// two. A later batch for an existing job ([`batch_of`](SubmitTableAffect::batch_of)) whose response is lost ends as
+/// [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown).
+///
+/// ```no_run
+/// # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {
+/// let job = sqlflow.submit_table_affect().path("etl/").column_level(true).await?;
+/// println!("submitted as {}", job.id());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a submission is sent when it is awaited"]
+pub struct SubmitTableAffect {
+    service: JobService,
+    inputs: Inputs,
+    name: Option<String>,
+    has_suffix: bool,
+    form: types::SubmitTableAffectSqlJobRequest,
+}
+
+/// The methods that all submissions have.
 macro_rules! submission {
     ($builder:ident) => {
         impl $builder {
@@ -158,60 +185,6 @@ macro_rules! submission {
                 self
             }
 
-            /// Sets the host of a database from which the server reads SQL and metadata.
-            pub fn hostname(mut self, host: impl Into<String>) -> Self {
-                self.form.hostname = Some(host.into());
-                self
-            }
-
-            /// Sets the port of that database.
-            pub fn port(mut self, port: u16) -> Self {
-                self.form.port = Some(i32::from(port));
-                self
-            }
-
-            /// Sets the account with which the server logs in to that database.
-            pub fn account(mut self, account: impl Into<String>) -> Self {
-                self.form.account = Some(account.into());
-                self
-            }
-
-            /// Sets the password of that account.
-            pub fn password(mut self, password: impl Into<Secret>) -> Self {
-                self.form.password = Some(password.into());
-                self
-            }
-
-            /// Sets the name of the database to read on that host.
-            pub fn database(mut self, database: impl Into<String>) -> Self {
-                self.form.database = Some(database.into());
-                self
-            }
-
-            /// Sets the kind of source that the SQL comes from.
-            pub fn sql_source(mut self, source: impl Into<String>) -> Self {
-                self.form.sqlsource = Some(source.into());
-                self
-            }
-
-            /// Sets the database of identifiers that name none.
-            pub fn default_database(mut self, database: impl Into<String>) -> Self {
-                self.form.default_database = Some(database.into());
-                self
-            }
-
-            /// Sets the schema of identifiers that name none.
-            pub fn default_schema(mut self, schema: impl Into<String>) -> Self {
-                self.form.default_schema = Some(schema.into());
-                self
-            }
-
-            /// Sets whether the job is kept at the top of the user's list. Server default: `false`.
-            pub fn on_top(mut self, on_top: bool) -> Self {
-                self.form.on_top = Some(on_top);
-                self
-            }
-
             /// Sends the submission. This is the same as to await it.
             ///
             /// # Errors
@@ -242,13 +215,67 @@ macro_rules! submission {
     };
 }
 
+/// The options of submissions whose SQL has a dialect.
+macro_rules! source_options {
+    ($builder:ident) => {
+        impl $builder {
+            /// Sets a database from which the server reads SQL and metadata, in addition to the files or instead of
+            /// them.
+            pub fn database(mut self, database: Database) -> Self {
+                let Database { host, port, account, password, name } = database;
+                self.form.hostname = Some(host);
+                self.form.port = port.map(i32::from);
+                self.form.account = account;
+                self.form.password = password;
+                self.form.database = name;
+                self
+            }
+
+            /// Sets the kind of source that the SQL comes from: a [`SqlSource`], or its name.
+            pub fn sql_source(mut self, source: impl Into<SqlSource>) -> Self {
+                self.form.sqlsource = Some(source.into().to_string());
+                self
+            }
+
+            /// Sets the database of identifiers that name none.
+            pub fn default_database(mut self, database: impl Into<String>) -> Self {
+                self.form.default_database = Some(database.into());
+                self
+            }
+
+            /// Sets the schema of identifiers that name none.
+            pub fn default_schema(mut self, schema: impl Into<String>) -> Self {
+                self.form.default_schema = Some(schema.into());
+                self
+            }
+
+            /// Sets whether the job is kept at the top of the user's list. Server default: `false`.
+            pub fn on_top(mut self, on_top: bool) -> Self {
+                self.form.on_top = Some(on_top);
+                self
+            }
+        }
+    };
+}
+
+source_options!(Submit);
+source_options!(SubmitPersist);
 submission!(Submit);
 submission!(SubmitPersist);
+submission!(SubmitTableAffect);
 
 impl Submit {
     pub(crate) fn new(service: JobService, vendor: Vendor) -> Self {
         let form = types::SubmitUserJobRequest::new(vendor, String::new());
-        Self { service, inputs: Inputs::default(), name: None, has_suffix: true, full_name: None, form }
+        Self {
+            service,
+            inputs: Inputs::default(),
+            name: None,
+            has_suffix: true,
+            full_name: None,
+            csv_format: None,
+            form,
+        }
     }
 
     /// Requests everything that questions about impact need: all
@@ -322,18 +349,18 @@ impl Submit {
         self
     }
 
-    /// Sets what to extract from the database: each entry is `database` or `database/schema`, with `*` for any. If
-    /// [`database`](Submit::database) is set, the entries are schemas of that database. Server default: everything.
+    /// Sets what to extract from the [`database`](Submit::database): each entry is `database` or `database/schema`,
+    /// with `*` for any. If the database has a [name](Database::name), the entries are schemas of that database. Server
+    /// default: everything.
     ///
     /// ```no_run
     /// # fn example(sqlflow: sqlflow_client::Client) {
     /// use sqlflow_client::Vendor;
+    /// use sqlflow_client::job::Database;
     ///
     /// let submit = sqlflow
     ///     .submit(Vendor::Oracle)
-    ///     .hostname("db.example.com")
-    ///     .account("reader")
-    ///     .password("…")
+    ///     .database(Database::new("db.example.com").account("reader").password("…"))
     ///     .extracted_dbs_schemas(["sales/*", "hr/public"])
     ///     .excluded_dbs_schemas(["sales/scratch"]);
     /// # }
@@ -362,10 +389,23 @@ impl Submit {
         self
     }
 
-    /// Sets the columns of an uploaded CSV file that hold catalog, schema, object type, object name, code and notes:
-    /// their numbers in that order, with 0 for a column that is absent.
-    pub fn csv_format(mut self, format: impl Into<String>) -> Self {
-        self.form.csv_format = Some(format.into());
+    /// Sets the columns of an uploaded CSV file that contains SQL.
+    ///
+    /// ```no_run
+    /// # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {
+    /// use sqlflow_client::Vendor;
+    /// use sqlflow_client::job::CsvFormat;
+    ///
+    /// let format = CsvFormat { schema: 1, object_name: 2, code: 3, ..CsvFormat::default() };
+    /// let submit = sqlflow.submit(Vendor::Oracle).file("code.csv").csv_format(format);
+    /// let job = submit.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A format without a column for the code is an error of the submission.
+    pub fn csv_format(mut self, format: CsvFormat) -> Self {
+        self.csv_format = Some(format);
         self
     }
 
@@ -461,7 +501,12 @@ impl Submit {
 
     async fn submit_as(mut self, name: String, target: SubmissionTarget) -> Result<Job> {
         check_vendor(&self.form.dbvendor)?;
+        check_host(self.form.hostname.as_deref())?;
         self.inputs.check(self.form.hostname.is_some())?;
+        if let Some(format) = self.csv_format {
+            format.check()?;
+            self.form.csv_format = Some(format.to_string());
+        }
         self.form.job_name.clone_from(&name);
         let (password, relation_types) = (self.form.password.clone(), self.form.show_relation_type.clone());
         let submission = Submission { service: self.service, form: self.form, password, relation_types, name, target };
@@ -517,22 +562,51 @@ impl SubmitPersist {
 
     async fn run(mut self) -> Result<Job> {
         check_vendor(&self.form.dbvendor)?;
+        check_host(self.form.hostname.as_deref())?;
         self.inputs.check(self.form.hostname.is_some())?;
         if let Some(id) = &self.form.job_id {
             id.checked()?;
         }
         self.form.first_submit.get_or_insert(true);
-        let target = match &self.form.job_id {
-            Some(id) => SubmissionTarget::ExistingJob(id.clone()),
-            None if self.has_suffix => SubmissionTarget::UniqueName,
-            None => SubmissionTarget::SharedName,
-        };
-        let name = base_name(self.name.as_deref(), &self.inputs)?;
-        let name = if target == SubmissionTarget::UniqueName { unique_name(&name) } else { name };
+        let target = SubmissionTarget::of(self.form.job_id.as_ref(), self.has_suffix);
+        let name = target.name(base_name(self.name.as_deref(), &self.inputs)?);
         self.form.job_name = Some(name.clone());
         let password = self.form.password.clone();
         let submission =
             Submission { service: self.service, form: self.form, password, relation_types: None, name, target };
+        submission.run(self.inputs).await
+    }
+}
+
+impl SubmitTableAffect {
+    pub(crate) fn new(service: JobService) -> Self {
+        let form = types::SubmitTableAffectSqlJobRequest::new();
+        Self { service, inputs: Inputs::default(), name: None, has_suffix: true, form }
+    }
+
+    /// Sets whether the result is between columns (`true`) or between tables (`false`). It is not sent unless this
+    /// method is called, so that the server decides.
+    pub fn column_level(mut self, columns: bool) -> Self {
+        self.form.column_level = Some(columns);
+        self
+    }
+
+    /// Adds the files to the job that an earlier submission created.
+    pub fn batch_of(mut self, job: impl Into<JobId>) -> Self {
+        self.form.job_id = Some(job.into());
+        self
+    }
+
+    async fn run(mut self) -> Result<Job> {
+        self.inputs.check(false)?;
+        if let Some(id) = &self.form.job_id {
+            id.checked()?;
+        }
+        let target = SubmissionTarget::of(self.form.job_id.as_ref(), self.has_suffix);
+        let name = target.name(base_name(self.name.as_deref(), &self.inputs)?);
+        self.form.job_name = Some(name.clone());
+        let (service, form) = (self.service, self.form);
+        let submission = Submission { service, form, password: None, relation_types: None, name, target };
         submission.run(self.inputs).await
     }
 }

@@ -136,7 +136,7 @@ impl Transport {
         self.0.retries.single()
     }
 
-    /// Sends a form to an operation whose response is not read by generated code.
+    /// Sends a form to an operation whose response is not read by generated code. A GET operation takes it as a query.
     pub(crate) async fn send_form(
         &self,
         operation: &'static Operation,
@@ -160,8 +160,9 @@ impl Transport {
     }
 
     fn form(&self, operation: &Operation, form: &impl Serialize) -> Result<Payload> {
-        let request = self.0.http.post(self.url_of(operation)).form(form).build();
-        request.map(Payload::Buffered).map_err(not_built)
+        let (http, url) = (&self.0.http, self.url_of(operation));
+        let request = if operation.method == "GET" { http.get(url).query(form) } else { http.post(url).form(form) };
+        request.build().map(Payload::Buffered).map_err(not_built)
     }
 
     fn url_of(&self, operation: &Operation) -> String {

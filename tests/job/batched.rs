@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlflow_client::emulator::{Emulator, EmulatorBuilder};
-use sqlflow_client::job::{Batch, BatchOutcome, ExportFormat, Polling, Settling, Submit};
+use sqlflow_client::job::{Batch, BatchOutcome, Database, ExportFormat, Polling, Settling, Submit};
 use sqlflow_client::{Client, Credentials, ErrorKind, Vendor};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -386,9 +386,10 @@ async fn no_secret_reaches_the_journal() {
     let (_, emulator) = configured(|builder| builder.account("ann", KEY)).await;
     let sqlflow = client_of(&emulator, Credentials::secret_key("ann", KEY));
     let home = BatchDirectory::new();
-    let with_password = |sql: String| sqlflow.submit(Vendor::PostgreSql).password(PASSWORD).sql("a.sql", sql);
+    let submit = || sqlflow.submit(Vendor::PostgreSql).database(Database::new("db").password(PASSWORD));
+    let with_password = |sql: String| submit().sql("a.sql", sql);
     // A failure repeats the name of its file, which is the password here.
-    let telling = sqlflow.submit(Vendor::PostgreSql).name("telling").password(PASSWORD).sql(PASSWORD, FAILING);
+    let telling = submit().name("telling").sql(PASSWORD, FAILING);
     let given = vec![("good", with_password(sql(1))), ("bad", with_password(FAILING.into())), ("telling", telling)];
     let ended = outcomes(home.batch(&sqlflow), given).await;
     assert!(ended["good"].is_done() && !ended["telling"].is_done());

@@ -5,6 +5,7 @@ mod complete;
 mod downloaded;
 mod exported;
 mod listed;
+mod queried;
 mod runtimes;
 mod submitted;
 mod submitted_once;

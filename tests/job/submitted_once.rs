@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::poll_fn;
 use sqlflow_client::emulator::{Emulator, EmulatorBuilder, Fault};
-use sqlflow_client::job::{Job, Polling, Settling};
+use sqlflow_client::job::{Database, Job, Polling, Settling};
 use sqlflow_client::retry::Backoff;
 use sqlflow_client::{Client, ClientBuilder, Credentials, Error, ErrorKind, Result, Vendor};
 
@@ -316,8 +316,9 @@ async fn the_password_of_a_recovered_submission_is_not_in_the_message_of_its_job
     // The message of the emulator names the file that it cannot read.
     for fault in [Fault::lose_response(), Fault::busy()] {
         let emulator = emulator(once(fault)).await;
+        let database = Database::new("db").password("tiger");
         let submit =
-            client(&emulator).submit(Vendor::Oracle).password("tiger").sql("tiger.sql", "selekt nothing frm (");
+            client(&emulator).submit(Vendor::Oracle).database(database).sql("tiger.sql", "selekt nothing frm (");
         let error = submit.await.unwrap().wait().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::JobFailed);
         let message = emulator.jobs()[0].error_message.clone().unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlflow_client::api::File as Upload;
-use sqlflow_client::job::Polling;
+use sqlflow_client::job::{CsvFormat, Database, Polling};
 use sqlflow_client::{Client, Credentials, Error, ErrorKind, Vendor};
 
 use crate::TestResult;
@@ -235,4 +235,31 @@ fn no_tls() -> Result<rustls::ClientConfig, rustls::Error> {
     let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     let roots = rustls::RootCertStore::empty();
     Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[tokio::test]
+async fn a_csv_format_without_a_column_for_the_code_is_named() {
+    let error = refused(async |client| {
+        let format = CsvFormat { schema: 1, object_name: 2, ..CsvFormat::default() };
+        let submit = client.submit(Vendor::Oracle).sql("a.csv", "s,t,select 1").csv_format(format);
+        submit.await.expect_err("there is no code")
+    })
+    .await;
+    invalid(&error, "csv_format");
+}
+
+#[tokio::test]
+async fn an_empty_host_of_a_database_is_named() {
+    for host in ["", "  "] {
+        let error = refused(async |client| {
+            client.submit(Vendor::Oracle).name("n").database(Database::new(host)).await.expect_err("no host")
+        })
+        .await;
+        invalid(&error, "host of the database");
+        let error = refused(async |client| {
+            client.submit_persist(Vendor::Oracle).name("n").database(Database::new(host)).await.expect_err("no host")
+        })
+        .await;
+        invalid(&error, "host of the database");
+    }
 }

@@ -1,6 +1,6 @@
 //! The fields of request forms: every option has its name in the API, and options that were not set are absent.
 
-use sqlflow_client::job::Job;
+use sqlflow_client::job::{CsvFormat, Database, Job, SqlSource};
 use sqlflow_client::lineage::RelationType;
 use sqlflow_client::{ErrorKind, Vendor};
 use wiremock::ResponseTemplate;
@@ -37,12 +37,8 @@ async fn every_option_of_submit_user_job_arrives_under_its_name() -> TestResult 
     let server = Server::answering(SUBMIT, state("create")).await;
     let submit = server.client().submit(Vendor::Mssql).name("nightly").without_suffix().sql("a.sql", "select 1");
     submit
-        .hostname("db.example.com")
-        .port(1433)
-        .account("reader")
-        .password("pass word")
-        .database("sales")
-        .sql_source("file")
+        .database(Database::new("db.example.com").port(1433).account("reader").password("pass word").name("sales"))
+        .sql_source(SqlSource::UploadFileAndFromDatabase)
         .default_database("d")
         .default_schema("s")
         .on_top(true)
@@ -57,7 +53,7 @@ async fn every_option_of_submit_user_job_arrives_under_its_name() -> TestResult 
         .excluded_dbs_schemas(["db1/sys"])
         .extracted_stored_procedures(["db1.dbo.load", "db1.dbo.clean"])
         .extracted_views(["db1.dbo.v"])
-        .csv_format("1,2,3,4,5,0")
+        .csv_format(CsvFormat { catalog: 1, schema: 2, object_type: 3, object_name: 4, code: 5, notes: 0 })
         .object_code_enclose_char('"')
         .object_code_escape_char('\\')
         .await?;
@@ -71,7 +67,7 @@ async fn every_option_of_submit_user_job_arrives_under_its_name() -> TestResult 
         ("account", "reader"),
         ("password", "pass word"),
         ("database", "sales"),
-        ("sqlsource", "file"),
+        ("sqlsource", "uploadFileAndFromDatabase"),
         ("defaultDatabase", "d"),
         ("defaultSchema", "s"),
         ("onTop", "true"),
@@ -91,6 +87,45 @@ async fn every_option_of_submit_user_job_arrives_under_its_name() -> TestResult 
         ("objectCodeEscapeChar", "\\"),
     ]);
     assert_eq!(server.only().await.fields(), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_the_set_parts_of_a_database_are_sent() -> TestResult {
+    let server = Server::answering(SUBMIT, state("create")).await;
+    let submit = server.client().submit(Vendor::Oracle).name("n").without_suffix();
+    submit.database(Database::new("db.example.com")).send().await?;
+    let expected = fields([USER, TOKEN, ("dbvendor", "dbvoracle"), ("jobName", "n"), ("hostname", "db.example.com")]);
+    assert_eq!(server.only().await.fields(), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_clone_of_a_batch_of_a_regular_job_has_its_options() -> TestResult {
+    let server = Server::answering(SUBMIT_PERSIST, state("create")).await;
+    let submit = server.client().submit_persist(Vendor::Oracle).name("n").without_suffix().schedulable(true);
+    for _ in 0..2 {
+        submit.clone().sql("a.sql", "select 1").send().await?;
+    }
+    let sent = server.sent().await;
+    assert_eq!(sent[0].fields(), sent[1].fields());
+    assert!(sent[0].fields().contains(&("schedulable".to_owned(), "true".to_owned())));
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_kind_of_sql_source_is_sent_as_the_web_client_spells_it() -> TestResult {
+    let words =
+        ["uploadFile", "fromDatabase", "uploadFileAndFromDatabase", "dbt", "redshiftlog", "snowflakequeryhistory"];
+    let server = Server::answering(SUBMIT, state("create")).await;
+    for source in SqlSource::KNOWN {
+        server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").sql_source(source.clone()).await?;
+    }
+    server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").sql_source("brandNew").await?;
+    let sent = server.sent().await;
+    let sources = sent.iter().flat_map(|sent| sent.fields()).filter(|(name, _)| name == "sqlsource");
+    let sources: Vec<_> = sources.map(|(_, value)| value).collect();
+    assert_eq!(sources, [&words[..], &["brandNew"]].concat());
     Ok(())
 }
 
@@ -151,11 +186,7 @@ async fn every_option_of_submit_persist_job_arrives_under_its_name() -> TestResu
     let submit =
         server.client().submit_persist(Vendor::Snowflake).name("regular").without_suffix().sql("a.sql", "select 1");
     submit
-        .hostname("db.example.com")
-        .port(65_535)
-        .account("reader")
-        .password("pass word")
-        .database("sales")
+        .database(Database::new("db.example.com").port(65_535).account("reader").password("pass word").name("sales"))
         .sql_source("file")
         .default_database("d")
         .default_schema("s")

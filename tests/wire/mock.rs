@@ -19,6 +19,7 @@ pub(crate) const JOBS: &str = "/sqlflow/job/displayUserJobsSummary";
 pub(crate) const SUMMARY: &str = "/sqlflow/job/displayUserJobSummary";
 pub(crate) const SUBMIT: &str = "/sqlflow/job/submitUserJob";
 pub(crate) const SUBMIT_PERSIST: &str = "/sqlflow/job/submitPersistJob";
+pub(crate) const SUBMIT_TABLE_AFFECT: &str = "/sqlflow/job/submitTableAffectSQLJob";
 pub(crate) const LINEAGE: &str = "/sqlflow/job/exportLineageAsJson";
 pub(crate) const FULL_JSON: &str = "/sqlflow/job/exportFullLineageAsJson";
 pub(crate) const CSV: &str = "/sqlflow/job/exportFullLineageAsCsv";

@@ -4,7 +4,7 @@ use std::io::{Cursor, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlflow_client::job::JobStatus;
+use sqlflow_client::job::{Database, JobStatus};
 use sqlflow_client::{ErrorKind, Vendor};
 use tokio::io::AsyncReadExt as _;
 use zip::write::SimpleFileOptions;
@@ -154,7 +154,7 @@ async fn an_empty_file_arrives_as_an_empty_part() -> TestResult {
 #[tokio::test]
 async fn a_job_that_reads_a_database_needs_no_file() -> TestResult {
     let server = server().await;
-    server.client().submit(Vendor::Oracle).name("n").hostname("db.example.com").await?;
+    server.client().submit(Vendor::Oracle).name("n").database(Database::new("db.example.com")).await?;
     let sent = server.only().await;
     assert_eq!(sent.files(), []);
     assert!(sent.fields().contains(&("hostname".to_owned(), "db.example.com".to_owned())));
