@@ -521,6 +521,7 @@ impl SubmitPersist {
         if let Some(id) = &self.form.job_id {
             JobId::new(id).checked()?;
         }
+        self.form.cron_expression.as_deref().map_or(Ok(()), |text| super::cron::check(text, "cron_expression"))?;
         self.form.first_submit.get_or_insert(true);
         let target = match &self.form.job_id {
             Some(id) => SubmissionTarget::ExistingJob(JobId::new(id)),
