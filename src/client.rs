@@ -119,7 +119,7 @@ impl Client {
         credentials.check()?;
         let (transport, http) = (self.service.transport().with_credentials(credentials), self.api().client.clone());
         let api = api::Client::new_with_client(self.base_url(), http, transport);
-        Ok(Self { service: JobService::new(api, self.service.polling(), self.service.settling()) })
+        Ok(Self { service: self.service.with_api(api) })
     }
 
     /// Returns the generated client with every operation of the API, for those that have no method here.

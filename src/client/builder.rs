@@ -9,6 +9,7 @@ use crate::auth::TokenCache;
 use crate::job::{JobService, Polling, Settling};
 use crate::retry::{Retries, RetryBudget, RetryPolicy};
 use crate::transport::{RequestLimits, Transport};
+use crate::wire::ServerTimeZone;
 use crate::{Credentials, Error, Result, api};
 
 /// The time that the proxy in the vendor's on-premise installation gives a server to respond.
@@ -53,6 +54,7 @@ pub struct ClientBuilder {
     budget: Option<RetryBudget>,
     polling: Polling,
     settling: Settling,
+    server_time_zone: Option<String>,
     /// The settings for connections, if one was set. They exclude `http_client`.
     connection: Option<ConnectionSettings>,
     http_client: Option<reqwest::Client>,
@@ -88,6 +90,7 @@ impl ClientBuilder {
             budget: None,
             polling: Polling::default(),
             settling: Settling::default(),
+            server_time_zone: None,
             connection: None,
             http_client: None,
         }
@@ -143,6 +146,23 @@ impl ClientBuilder {
     /// Configures how the client settles a submission whose response was lost.
     pub fn settling(mut self, settling: Settling) -> Self {
         self.settling = settling;
+        self
+    }
+
+    /// Sets the time zone in which the server writes its times: an IANA name that the system knows
+    /// (`"Asia/Shanghai"`), or an offset (`"+08:00"`).
+    ///
+    /// [`JobInfo::created_at`](crate::job::JobInfo::created_at) and the filters of
+    /// [`ListJobs`](crate::job::ListJobs) use it. Servers do not state their zone; the default, UTC, is our assumption.
+    ///
+    /// ```
+    /// use sqlflow_client::Client;
+    ///
+    /// let sqlflow = Client::builder("localhost:8165").server_time_zone("+08:00").build()?;
+    /// # Ok::<(), sqlflow_client::Error>(())
+    /// ```
+    pub fn server_time_zone(mut self, zone: impl Into<String>) -> Self {
+        self.server_time_zone = Some(zone.into());
         self
     }
 
@@ -243,6 +263,7 @@ impl ClientBuilder {
         self.polling.check()?;
         self.settling.check()?;
         self.limits.check()?;
+        let time_zone = self.server_time_zone.as_deref().map(ServerTimeZone::named).transpose()?.unwrap_or_default();
         let http = match (self.http_client, self.connection) {
             (Some(_), Some(_)) => {
                 return Err(Error::invalid(
@@ -258,7 +279,7 @@ impl ClientBuilder {
         let retries = Retries { policy: self.policy, budget: self.budget.unwrap_or_default() };
         let transport = Transport::new(http.clone(), base_url.clone(), tokens, self.limits, retries);
         let api = api::Client::new_with_client(&base_url, http, transport);
-        Ok(Client { service: JobService::new(api, self.polling, self.settling) })
+        Ok(Client { service: JobService::new(api, self.polling, self.settling, time_zone) })
     }
 
     fn set_connection(mut self, set: impl FnOnce(&mut ConnectionSettings)) -> Self {
@@ -368,6 +389,14 @@ mod tests {
     fn an_empty_secret_key_is_invalid_input_before_anything_is_sent() {
         let error = Client::builder("h").credentials(Credentials::secret_key("u", "")).build().unwrap_err();
         assert!(error.to_string().contains("secret key is empty"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_time_zone_is_invalid_input() {
+        let error = Client::builder("h").server_time_zone("Asia/Atlantis").build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("Asia/Atlantis"), "{error}");
+        assert!(Client::builder("h").server_time_zone("Asia/Shanghai").build().is_ok());
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
 use super::Client;
-use crate::job::{Batch, Job, JobId, JobList, Submit, SubmitPersist, SubmitTableAffect};
+use crate::job::{Batch, Job, JobId, JobList, ListJobs, Submit, SubmitPersist, SubmitTableAffect};
 use crate::{Result, Vendor};
 
 impl Client {
@@ -46,16 +49,48 @@ impl Client {
     /// # Errors
     /// [`Protocol`](crate::ErrorKind::Protocol) if the list of jobs is shorter than its own count, so that a job that
     /// is not in it may still exist; otherwise the errors of every API call.
-    pub async fn find_job(&self, name: impl AsRef<str>) -> Result<Option<Job>> {
-        self.service.find_job(name.as_ref()).await
+    pub fn find_job(&self, name: impl AsRef<str>) -> BoxFuture<'static, Result<Option<Job>>> {
+        let (service, name) = (self.service.clone(), name.as_ref().to_owned());
+        async move { service.find_job(&name).await }.boxed()
     }
 
-    /// Lists all jobs of the user, including finished ones.
+    /// Lists all jobs of the user, including finished ones. Await it, or set filters first, or read it as a
+    /// [stream](ListJobs::stream).
+    ///
+    /// ```no_run
+    /// # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {
+    /// use sqlflow_client::JobStatus;
+    ///
+    /// let failed = sqlflow.jobs().status([JobStatus::Failed]).name_matching("night*").await?;
+    /// for job in failed.jobs {
+    ///     println!("{}: {}", job.id, job.error_message.unwrap_or_default());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The errors of every API call.
-    pub async fn jobs(&self) -> Result<JobList> {
-        self.service.jobs().await
+    pub fn jobs(&self) -> ListJobs {
+        ListJobs::new(self.service.clone())
+    }
+
+    /// Lists the jobs that run on a schedule, including those whose schedule is paused.
+    ///
+    /// ```no_run
+    /// # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {
+    /// for job in sqlflow.scheduled_jobs().await?.jobs {
+    ///     println!("{}: paused {:?}", job.id, job.cancel_schedule);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of every API call.
+    pub fn scheduled_jobs(&self) -> impl Future<Output = Result<JobList>> + Send + use<> {
+        let service = self.service.clone();
+        async move { service.scheduled_jobs().await }
     }
 }
 

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::export::{Export, ExportRequest, ExportSyntax, bytes_of, check_name, export_forms};
 use super::{Job, with_job};
-use crate::{JobId, Result};
 use crate::api::{Operation, operations, types};
+use crate::{JobId, Result};
 
 /// A download of the file `metadata.json` of a job, from [`Job::export_metadata`].
 pub type ExportMetadata = Export<MetadataQuery>;

@@ -77,12 +77,15 @@
 //! [`Client::batch`]: crate::Client::batch
 
 mod batch;
+mod cron;
 mod download;
 mod drawn;
 mod export;
 mod files;
 mod inputs;
+mod list;
 mod queries;
+mod schedule;
 mod service;
 mod settle;
 mod source;
@@ -103,6 +106,7 @@ pub use self::export::{
 };
 pub(crate) use self::export::{ExportSyntax, check_beginning, read_lineage};
 pub use self::files::{ExportDatabaseMetadata, ExportMetadata, Parquet, SubJobFile};
+pub use self::list::{JobStream, ListJobs};
 pub use self::queries::{
     DownstreamGraph, DownstreamGraphImage, LeftMostSources, LeftMostSourcesAsCsv, SourceColumn, UltimateSources,
     UpstreamGraph, UpstreamGraphImage,
@@ -112,6 +116,7 @@ pub use self::settle::Settling;
 pub use self::source::{CsvFormat, Database, SqlSource};
 pub use self::submit::{Submit, SubmitPersist, SubmitTableAffect};
 pub use self::wait::{FinishedJob, Wait};
+use self::watch::StateStream;
 pub use self::watch::{JobState, Polling, Watch};
 use crate::lineage::Lineage;
 use crate::retry::Attempts;
@@ -196,8 +201,9 @@ impl Job {
     /// # Errors
     /// [`JobNotFound`](ErrorKind::JobNotFound) if the server does not know the job; otherwise the errors of every API
     /// call.
-    pub async fn info(&self) -> Result<JobInfo> {
-        self.fetch_info(self.service.transport().attempts()).await
+    pub fn info(&self) -> impl Future<Output = Result<JobInfo>> + Send + use<> {
+        let job = self.clone();
+        async move { job.fetch_info(job.service.transport().attempts()).await }
     }
 
     async fn fetch_info(&self, attempts: Attempts) -> Result<JobInfo> {
@@ -212,7 +218,8 @@ impl Job {
         let warnings = envelope.warnings().map(ToOwned::to_owned).collect();
         let jobs = envelope.data.map(|summary| summary.jobs).unwrap_or_default();
         let found = jobs.into_iter().find(|job| job.id == self.id);
-        found.map(|job| JobInfo { warnings, ..job }).ok_or_else(|| self.not_found())
+        let zoned = |job| self.service.in_time_zone(JobInfo { warnings, ..job });
+        found.map(zoned).ok_or_else(|| self.not_found())
     }
 
     fn not_found(&self) -> Error {
@@ -262,7 +269,12 @@ impl Job {
     /// # Errors
     /// [`IncompleteLineage`](ErrorKind::IncompleteLineage) if the server returns less than all relationships; the
     /// message says what to do. Otherwise the errors of [`info`](Job::info) and of [`Export::lineage`].
-    pub async fn lineage(&self) -> Result<Lineage> {
+    pub fn lineage(&self) -> impl Future<Output = Result<Lineage>> + Send + use<> {
+        let job = self.clone();
+        async move { job.whole_lineage().await }
+    }
+
+    async fn whole_lineage(&self) -> Result<Lineage> {
         let relation_types = self.submitted_types().await?;
         let full = self.export_full_lineage_as_json().relation_type_list(relation_types.clone());
         let missing = match full.lineage().await {
@@ -309,27 +321,36 @@ impl Job {
     ///
     /// # Errors
     /// The errors of [`info`](Job::info).
-    pub async fn delete(&self) -> Result<()> {
-        let form = types::DeleteUserJobRequest { job_id: Some(self.id.checked()?) };
-        self.in_context(self.service.api().delete_user_job(&form).await.and_then(|response| response.check()))
+    pub fn delete(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let job = self.clone();
+        async move {
+            let form = types::DeleteUserJobRequest { job_id: Some(job.id.checked()?) };
+            job.in_context(job.service.api().delete_user_job(&form).await.and_then(|response| response.check()))
+        }
     }
 
     /// Runs the job again. Its state starts over, so watch or wait for it again.
     ///
     /// # Errors
     /// The errors of [`info`](Job::info).
-    pub async fn rerun(&self) -> Result<()> {
-        let form = types::RerunJobRequest { job_id: Some(self.id.checked()?), job_name: None };
-        self.in_context(self.service.api().rerun_job(&form).await.and_then(|response| response.check()))
+    pub fn rerun(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let job = self.clone();
+        async move {
+            let form = types::RerunJobRequest { job_id: Some(job.id.checked()?), job_name: None };
+            job.in_context(job.service.api().rerun_job(&form).await.and_then(|response| response.check()))
+        }
     }
 
     /// Sets whether the job is kept at the top of the user's list.
     ///
     /// # Errors
     /// The errors of [`info`](Job::info).
-    pub async fn set_on_top(&self, on_top: bool) -> Result<()> {
-        let form = types::SetJobOnTopRequest::new(self.id.checked()?, on_top);
-        self.in_context(self.service.api().set_job_on_top(&form).await.and_then(|response| response.check()))
+    pub fn set_on_top(&self, on_top: bool) -> impl Future<Output = Result<()>> + Send + use<> {
+        let job = self.clone();
+        async move {
+            let form = types::SetJobOnTopRequest::new(job.id.checked()?, on_top);
+            job.in_context(job.service.api().set_job_on_top(&form).await.and_then(|response| response.check()))
+        }
     }
 
     fn in_context<T>(&self, result: Result<T>) -> Result<T> {
@@ -338,7 +359,8 @@ impl Job {
 
     fn states(&self, polling: Polling) -> Watch {
         let hub = Arc::clone(self.service.poll_hub());
-        Watch::new(self.service.clone(), hub, self.id.clone(), self.submitted.clone(), polling)
+        let states = StateStream::new(self.service.clone(), hub, self.id.clone(), self.submitted.clone(), polling);
+        Watch::new(self.clone(), states)
     }
 }
 

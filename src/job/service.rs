@@ -13,7 +13,8 @@ use crate::api::runtime::ReadResponse as _;
 use crate::api::{self, ResponseValue};
 use crate::retry::Attempts;
 use crate::transport::{BodyMode, Transport};
-use crate::wire::{Envelope, EnvelopeData, JobId, JobIndex, JobInfo, JobList, Operation, Redactor, operations, types};
+use crate::wire::{Envelope, EnvelopeData, JobId, JobIndex, JobInfo, JobList, Operation, Redactor, ServerTimeZone};
+use crate::wire::{operations, types};
 use crate::{Error, ErrorKind, Result};
 
 /// The time allowed for a listing, which may contain 100,000 jobs and arrive over a slow connection.
@@ -31,12 +32,23 @@ pub(crate) struct JobService {
     api: api::Client,
     polling: Polling,
     settling: Settling,
+    time_zone: ServerTimeZone,
     poll_hub: Arc<PollHub>,
 }
 
 impl JobService {
-    pub(crate) fn new(api: api::Client, polling: Polling, settling: Settling) -> Self {
-        Self { api, polling, settling, poll_hub: Arc::default() }
+    pub(crate) fn new(api: api::Client, polling: Polling, settling: Settling, time_zone: ServerTimeZone) -> Self {
+        Self { api, polling, settling, time_zone, poll_hub: Arc::default() }
+    }
+
+    /// Returns the services of another user of the same server, who has polls of their own.
+    pub(crate) fn with_api(&self, api: api::Client) -> Self {
+        Self::new(api, self.polling, self.settling, self.time_zone.clone())
+    }
+
+    /// Returns the description of a job with the time zone of this client.
+    pub(super) fn in_time_zone(&self, info: JobInfo) -> JobInfo {
+        JobInfo { time_zone: self.time_zone.clone(), ..info }
     }
 
     pub(crate) fn api(&self) -> &api::Client {
@@ -77,6 +89,7 @@ impl JobService {
         let list = self.request_list::<JobList>(self.transport().attempts()).await?;
         let (mut jobs, warnings) = list.into_data_and_warnings()?;
         jobs.warnings = warnings;
+        jobs.jobs = jobs.jobs.into_iter().map(|job| self.in_time_zone(job)).collect();
         Ok(jobs)
     }
 
@@ -88,7 +101,7 @@ impl JobService {
     pub(super) async fn find_info(&self, name: &str, attempts: Attempts) -> Result<Option<JobInfo>> {
         let list = self.list_index(attempts).await?;
         if let Some(info) = list.named(name) {
-            return Ok(Some(info));
+            return Ok(Some(self.in_time_zone(info)));
         }
         if list.is_incomplete() {
             let text =
@@ -130,6 +143,7 @@ impl JobSource for JobService {
     }
 
     async fn list(&self, wanted: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
-        Ok(self.list_index(self.transport().single()).await?.jobs(|header| wanted.contains(&header.id)))
+        let jobs = self.list_index(self.transport().single()).await?.jobs(|header| wanted.contains(&header.id));
+        Ok(jobs.into_iter().map(|job| self.in_time_zone(job)).collect())
     }
 }

@@ -57,7 +57,7 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
         let response = transport.send_files(&self.form, files.to_vec(), attempts).await?;
         let envelope = <F::Response as ReadResponse>::read(response).await?;
         let (info, warnings) = envelope.into_data_and_warnings()?;
-        Ok(self.job(Job::submitted(&self.service, JobInfo { warnings, ..info })))
+        Ok(self.job(Job::submitted(&self.service, self.service.in_time_zone(JobInfo { warnings, ..info }))))
     }
 
     fn job(&self, job: Job) -> Job {

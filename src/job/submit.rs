@@ -567,6 +567,7 @@ impl SubmitPersist {
         if let Some(id) = &self.form.job_id {
             id.checked()?;
         }
+        self.form.cron_expression.as_deref().map_or(Ok(()), |text| super::cron::check(text, "cron_expression"))?;
         self.form.first_submit.get_or_insert(true);
         let target = SubmissionTarget::of(self.form.job_id.as_ref(), self.has_suffix);
         let name = target.name(base_name(self.name.as_deref(), &self.inputs)?);

@@ -31,7 +31,7 @@ use crate::{Error, ErrorKind, Result};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[must_use = "a wait begins when it is awaited"]
 pub struct Wait {
     job: Job,
@@ -70,6 +70,23 @@ impl Wait {
         self
     }
 
+    /// Waits. This is the same as to await it, as a future that can be spawned, or joined with others:
+    ///
+    /// ```no_run
+    /// # async fn example(jobs: Vec<sqlflow_client::Job>) -> sqlflow_client::Result<()> {
+    /// use futures_util::future::try_join_all;
+    ///
+    /// let finished = try_join_all(jobs.iter().map(|job| job.wait().send())).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`Job::wait`].
+    pub async fn send(self) -> Result<FinishedJob> {
+        self.run().await
+    }
+
     async fn run(self) -> Result<FinishedJob> {
         self.polling.check()?;
         let Some(deadline) = self.deadline else { return finish(self.job, self.polling, &mut None).await };
@@ -96,16 +113,9 @@ fn deadline_passed(id: &JobId, deadline: Duration, last: Option<&JobState>) -> E
 async fn finish(job: Job, polling: Polling, last: &mut Option<JobState>) -> Result<FinishedJob> {
     let mut states = job.states(polling);
     while let Some(state) = states.try_next().await? {
-        let ended = state.poll_error().is_none() && state.status().is_final();
-        let info = ended.then(|| state.info().clone());
         *last = Some(state);
-        if let Some(info) = info {
-            return FinishedJob::new(job, info);
-        }
     }
-    // Unreachable: the stream ends only after a final state, which has returned above.
-    Err(Error::new(ErrorKind::Protocol, format!("the states of job {} ended before the job did", job.id()))
-        .with_job(job.id()))
+    states.finish().await
 }
 
 impl IntoFuture for Wait {
@@ -125,7 +135,11 @@ pub struct FinishedJob {
 }
 
 impl FinishedJob {
-    fn new(job: Job, info: JobInfo) -> Result<Self> {
+    /// Creates the result of a job that has ended.
+    ///
+    /// # Errors
+    /// `JobFailed` or `JobNotFound` for a job that ended without a result.
+    pub(super) fn new(job: Job, info: JobInfo) -> Result<Self> {
         let id = job.id().clone();
         let reason = info.error_message.as_deref().filter(|text| !text.trim().is_empty());
         match info.status {
@@ -181,8 +195,8 @@ impl FinishedJob {
     ///
     /// # Errors
     /// The errors of [`Job::lineage`].
-    pub async fn lineage(&self) -> Result<Lineage> {
-        self.job.lineage().await
+    pub fn lineage(&self) -> impl Future<Output = Result<Lineage>> + Send + use<> {
+        self.job.lineage()
     }
 
     /// Starts an export of the lineage as drawn, which servers may cut, like [`Job::export_lineage_as_json`].

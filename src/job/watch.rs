@@ -30,7 +30,7 @@ pub(super) use self::runtime_bound::within;
 pub use self::state::JobState;
 use self::subscriber::PollUpdate;
 use self::subscription::Subscription;
-use super::{JobId, JobInfo};
+use super::{FinishedJob, Job, JobId, JobInfo};
 use crate::{Error, ErrorKind, Result};
 
 /// The server, as far as watches need it.
@@ -90,10 +90,87 @@ pub(crate) trait JobSource: Clone + Send + Sync + 'static {
 /// When that runtime is kept but no longer driven, as a `current_thread` runtime outside `block_on` is, the task is
 /// replaced after a few seconds. Prefer to drop such a runtime: requests on the idle connections that belong to it wait
 /// until they time out.
-pub struct Watch(SyncWrapper<BoxStream<'static, Result<JobState>>>);
+///
+/// # The result
+///
+/// [`finish`](Watch::finish) turns a watch into the [`FinishedJob`], in the middle or after the last state:
+///
+/// ```
+/// # async fn example(job: sqlflow_client::job::Job) -> sqlflow_client::Result<()> {
+/// let mut states = job.watch();
+/// while let Some(state) = states.try_next().await? {
+///     println!("{state}");
+/// }
+/// let lineage = states.finish().await?.lineage().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Watch {
+    job: Job,
+    states: StateStream,
+    /// The final state of the job or the error of the watch, from when it was yielded.
+    end: Option<Result<JobInfo>>,
+}
 
 impl Watch {
-    /// Creates a watch that polls with the others of the hub. `submitted` is the state in the response to the
+    pub(super) fn new(job: Job, states: StateStream) -> Self {
+        Self { job, states, end: None }
+    }
+
+    /// Returns the next state, or `None` after a final one.
+    ///
+    /// # Errors
+    /// See [`Watch`].
+    pub async fn try_next(&mut self) -> Result<Option<JobState>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await.transpose()
+    }
+
+    /// Follows the job to its end and returns the result, without a deadline. If the end has already been yielded, the
+    /// result is returned at once, and no request is sent.
+    ///
+    /// # Errors
+    /// [`JobFailed`](ErrorKind::JobFailed) if the job failed, and [`JobNotFound`](ErrorKind::JobNotFound) if it was
+    /// deleted; otherwise the error that ends the watch, or that ended it before.
+    pub async fn finish(mut self) -> Result<FinishedJob> {
+        while self.try_next().await?.is_some() {}
+        let id = self.job.id().clone();
+        // The last case is unreachable: the stream ends only after a final state or an error.
+        let ended_early = || {
+            Err(Error::new(ErrorKind::Protocol, format!("the states of job {id} ended before the job did"))
+                .with_job(&id))
+        };
+        let info = self.end.unwrap_or_else(ended_early)?;
+        FinishedJob::new(self.job, info)
+    }
+}
+
+impl Stream for Watch {
+    type Item = Result<JobState>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = ready!(self.states.poll_next_unpin(context));
+        match &next {
+            Some(Ok(state)) if state.poll_error().is_none() && state.status().is_final() => {
+                self.end = Some(Ok(state.info().clone()));
+            }
+            Some(Err(error)) => self.end = Some(Err(error.clone())),
+            _ => {}
+        }
+        Poll::Ready(next)
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("job", &self.job).finish_non_exhaustive()
+    }
+}
+
+/// The stream of the states of one job, for a watch.
+pub(super) struct StateStream(SyncWrapper<BoxStream<'static, Result<JobState>>>);
+
+impl StateStream {
+    /// Creates a stream that polls with the others of the hub. `submitted` is the state in the response to the
     /// submission, if this client submitted the job.
     pub(super) fn new(
         source: impl JobSource,
@@ -106,26 +183,17 @@ impl Watch {
         Self(SyncWrapper::new(stream::poll_fn(move |context| follower.poll_next(context)).boxed()))
     }
 
-    /// Returns the next state, or `None` after a final one.
-    ///
-    /// # Errors
-    /// See [`Watch`].
-    pub async fn try_next(&mut self) -> Result<Option<JobState>> {
-        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await.transpose()
+    #[cfg(test)]
+    async fn try_next(&mut self) -> Result<Option<JobState>> {
+        self.next().await.transpose()
     }
 }
 
-impl Stream for Watch {
+impl Stream for StateStream {
     type Item = Result<JobState>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.get_mut().poll_next_unpin(context)
-    }
-}
-
-impl fmt::Debug for Watch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").finish_non_exhaustive()
     }
 }
 
@@ -154,7 +222,7 @@ impl<S: JobSource> Follower<S> {
             source,
             hub,
             polling,
-            known: submitted.unwrap_or_else(|| JobInfo { id, ..JobInfo::default() }),
+            known: submitted.unwrap_or_else(|| JobInfo::of(id)),
             was_seen,
             was_reached: was_seen,
             failing_since: None,

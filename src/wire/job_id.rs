@@ -21,7 +21,7 @@ use crate::{Error, Result};
 /// assert_eq!(serde_json::from_str::<JobId>(&stored)?, id);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, RefCastCustom, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, RefCastCustom, Serialize)]
 #[serde(transparent)]
 #[repr(transparent)]
 pub struct JobId(String);

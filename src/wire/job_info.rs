@@ -1,17 +1,19 @@
 //! The job object of the API.
 
+use std::time::SystemTime;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::envelope::EnvelopeData;
 use super::lenient::{flag, number, text, texts, values, vendor};
-use super::{JobId, JobStatus, Vendor};
+use super::{JobId, JobStatus, ServerTimeZone, Vendor};
 
 /// A job as its server describes it. Only the id is always present.
 ///
 /// Texts, numbers and booleans are accepted in either spelling (`5`, `"5"`): server versions differ, and a field that
 /// the program does not need must not end a wait. Fields that are not listed here are in [`other`](JobInfo::other).
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct JobInfo {
@@ -33,10 +35,11 @@ pub struct JobInfo {
     /// The names of the submitted files.
     #[serde(default, deserialize_with = "texts")]
     pub file_names: Vec<String>,
-    /// The time of the submission: `YYYY-MM-DD HH:MM:SS`, in a time zone that the server does not state.
+    /// The time of the submission: `YYYY-MM-DD HH:MM:SS`, in a time zone that the server does not state;
+    /// [`created_at`](JobInfo::created_at) is the instant.
     #[serde(default, deserialize_with = "text")]
     pub create_time: Option<String>,
-    /// The time of the last run, in the same format.
+    /// The time of the last run, in the same format; [`last_executed_at`](JobInfo::last_executed_at) is the instant.
     #[serde(default, deserialize_with = "text")]
     pub last_execute_time: Option<String>,
     /// The duration of the last run, as text: `0min 1sec`.
@@ -114,12 +117,90 @@ pub struct JobInfo {
     /// The warnings of the response (code 203), one per line of its error text.
     #[serde(skip)]
     pub warnings: Vec<String>,
+    /// The zone of the times, as the client was configured.
+    #[serde(skip)]
+    pub(crate) time_zone: ServerTimeZone,
+}
+
+impl JobInfo {
+    /// Creates the description of a job of which nothing but the id is known.
+    pub(crate) fn of(id: JobId) -> Self {
+        Self {
+            id,
+            name: None,
+            status: JobStatus::default(),
+            error_message: None,
+            db_vendor: None,
+            file_names: Vec::new(),
+            create_time: None,
+            last_execute_time: None,
+            execute_time: None,
+            execute_time_millis: None,
+            user_id: None,
+            user_email: None,
+            session_id: None,
+            data_source: None,
+            default_database: None,
+            default_schema: None,
+            show_relation_type: None,
+            ignore_record_set: None,
+            ignore_function: None,
+            show_constant_table: None,
+            show_transform: None,
+            dataflow_of_aggregate_function: None,
+            has_metadata: None,
+            on_top: None,
+            parallel: None,
+            persist: None,
+            incremental: None,
+            schedulable: None,
+            cancel_schedule: None,
+            sub_jobs: Vec::new(),
+            version: None,
+            other: Map::new(),
+            warnings: Vec::new(),
+            time_zone: ServerTimeZone::default(),
+        }
+    }
+
+    /// Returns the time of the submission as an instant, or `None` if the server gives no time, or one that cannot be
+    /// read.
+    ///
+    /// Servers do not state their time zone. It is assumed to be UTC, unless
+    /// [`ClientBuilder::server_time_zone`](crate::ClientBuilder::server_time_zone) says otherwise; a description that
+    /// was not read by a client is always taken as UTC. If the clocks of the zone show a time twice, the earlier
+    /// instant is returned.
+    ///
+    /// ```no_run
+    /// # async fn example(job: sqlflow_client::Job) -> Result<(), Box<dyn std::error::Error>> {
+    /// if let Some(created_at) = job.info().await?.created_at() {
+    ///     println!("submitted {:?} ago", created_at.elapsed()?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn created_at(&self) -> Option<SystemTime> {
+        self.instant(self.create_time.as_deref())
+    }
+
+    /// Returns the time of the last run as an instant, which is read like that of [`created_at`](JobInfo::created_at).
+    #[must_use]
+    pub fn last_executed_at(&self) -> Option<SystemTime> {
+        self.instant(self.last_execute_time.as_deref())
+    }
+
+    fn instant(&self, text: Option<&str>) -> Option<SystemTime> {
+        self.time_zone.instant(text?)
+    }
 }
 
 impl EnvelopeData for JobInfo {}
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
@@ -156,6 +237,16 @@ mod tests {
         assert_eq!((job.execute_time_millis, job.on_top, job.parallel), (Some(12), Some(true), Some(true)));
         assert_eq!((job.file_names, job.name.as_deref()), (vec!["a.sql".to_owned()], Some("7")));
         assert_eq!((job.persist, job.db_vendor), (None, None));
+    }
+
+    #[test]
+    fn times_are_instants_or_nothing() {
+        let job = info(json!({"jobId": "1", "createTime": "1970-01-01 00:00:07", "lastExecuteTime": "soon"}));
+        assert_eq!(job.created_at(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(7)));
+        assert_eq!(job.last_executed_at(), None);
+        let abroad = JobInfo { time_zone: ServerTimeZone::named("-01:00").unwrap(), ..job };
+        assert_eq!(abroad.created_at(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(3607)));
+        assert_eq!(JobInfo::of("1".into()).created_at(), None);
     }
 
     #[test]

@@ -90,6 +90,20 @@ impl<'de> Deserialize<'de> for JobLookup {
     }
 }
 
+/// The jobs that run on a schedule: a list like that of all jobs, or the jobs alone.
+pub(crate) struct ScheduledJobs(pub(crate) JobList);
+
+impl<'de> Deserialize<'de> for ScheduledJobs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let list = match Value::deserialize(deserializer)? {
+            entries @ Value::Array(_) => serde_json::json!({"jobDetails": entries}),
+            job if job.get("jobId").is_some() => serde_json::json!({"jobDetails": [job]}),
+            list => list,
+        };
+        JobList::deserialize(list).map(Self).map_err(D::Error::custom)
+    }
+}
+
 /// A [`JobList`] that is searched for some of its jobs: the others stay unparsed. A user may have 100,000 jobs, and a
 /// parsed job is much larger than its text.
 #[derive(Deserialize)]
@@ -149,7 +163,7 @@ impl JobIndex {
 
 impl From<JobHeader> for JobInfo {
     fn from(JobHeader { id, name }: JobHeader) -> Self {
-        Self { id, name, ..Self::default() }
+        Self { name, ..Self::of(id) }
     }
 }
 
@@ -158,6 +172,8 @@ impl EnvelopeData for JobList {}
 impl EnvelopeData for JobLookup {}
 
 impl EnvelopeData for JobIndex {}
+
+impl EnvelopeData for ScheduledJobs {}
 
 #[cfg(test)]
 mod tests {

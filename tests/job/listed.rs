@@ -59,3 +59,36 @@ async fn attaching_to_a_job_by_its_id_sends_no_request() {
     assert_eq!(emulator.requests().len(), before);
     assert_eq!(job.wait().await.unwrap().id(), submitted.id());
 }
+
+#[tokio::test]
+async fn jobs_are_streamed_and_filtered() {
+    let (sqlflow, _emulator) = sqlflow().await;
+    for name in ["nightly", "weekly"] {
+        let submit = sqlflow.submit(Vendor::PostgreSql).name(name).sql("a.sql", "create view v as select x from t");
+        submit.await.unwrap().wait().await.unwrap();
+    }
+    let an_hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    let mut jobs = sqlflow.jobs().name_matching("NIGHT*").created_after(an_hour_ago).stream();
+    let job = jobs.try_next().await.unwrap().unwrap();
+    assert!(job.name.unwrap().starts_with("nightly-"));
+    assert!(jobs.try_next().await.unwrap().is_none());
+    assert!(sqlflow.jobs().created_before(an_hour_ago).await.unwrap().jobs.is_empty());
+}
+
+#[tokio::test]
+async fn the_schedule_of_a_job_is_listed_paused_resumed_and_changed() {
+    let (sqlflow, _emulator) = sqlflow().await;
+    let submit = sqlflow.submit_persist(Vendor::PostgreSql).sql("a.sql", "create view v as select x from t");
+    let job = submit.schedulable(true).cron_expression("0 1 * * *").await.unwrap();
+    let unscheduled = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", "select 1").await.unwrap();
+    job.pause_schedule().await.unwrap();
+    let listed = sqlflow.scheduled_jobs().await.unwrap().jobs;
+    assert_eq!(
+        listed.iter().map(|info| (&info.id, info.cancel_schedule)).collect::<Vec<_>>(),
+        [(job.id(), Some(true))]
+    );
+    job.resume_schedule().await.unwrap();
+    job.reschedule("30 2 * * MON-FRI").await.unwrap();
+    assert_eq!(job.info().await.unwrap().cancel_schedule, Some(false));
+    assert_eq!(unscheduled.pause_schedule().await.unwrap_err().kind(), ErrorKind::Rejected);
+}

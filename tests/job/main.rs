@@ -4,6 +4,7 @@ mod batched;
 mod complete;
 mod downloaded;
 mod exported;
+mod futures;
 mod listed;
 mod queried;
 mod runtimes;

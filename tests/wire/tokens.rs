@@ -76,7 +76,7 @@ async fn the_form_contains_the_token_and_the_user_id_but_not_the_secret_key() ->
 async fn one_token_request_serves_many_concurrent_tasks() {
     let server = server_giving(["t1", "t2"]).await;
     let client = server.client_with_secret_key();
-    let answers = join_all((0..50).map(|_| client.jobs())).await;
+    let answers = join_all((0..50).map(|_| client.jobs().send())).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(server.sent_to(GENERATE_TOKEN).await.len(), 1);
     assert_eq!(tokens_sent(&server, JOBS).await, vec!["t1"; 50]);
@@ -116,7 +116,7 @@ async fn a_wrong_secret_key_fails_once_with_authentication() {
 async fn a_wrong_secret_key_fails_many_concurrent_tasks_with_one_request() {
     let server = Server::answering(GENERATE_TOKEN, answer(json!({"code": "401"}))).await;
     let client = server.client_with_secret_key();
-    let answers = join_all((0..20).map(|_| client.jobs())).await;
+    let answers = join_all((0..20).map(|_| client.jobs().send())).await;
     assert!(answers.iter().all(|answer| matches!(answer, Err(error) if error.kind() == ErrorKind::Authentication)));
     assert_eq!(server.sent().await.len(), 1);
 }
@@ -163,7 +163,7 @@ async fn a_token_that_expires_for_many_tasks_is_renewed_once() {
     let server = Server::answering(GENERATE_TOKEN, in_turn([token("t1"), token("t2"), token("t3")])).await;
     server.on(JOBS, refusing("t1")).await;
     let client = server.client_with_secret_key();
-    let answers = join_all((0..20).map(|_| client.jobs())).await;
+    let answers = join_all((0..20).map(|_| client.jobs().send())).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(server.sent_to(GENERATE_TOKEN).await.len(), 2);
 }
@@ -350,7 +350,7 @@ async fn the_next_call_requests_the_token_after_a_dropped_call() -> TestResult {
     let server = server_giving(["t1"]).await;
     let client = server.client_with_secret_key();
     // It is polled once: far enough to queue for the token, not far enough to obtain it.
-    assert!(futures_util::FutureExt::now_or_never(client.jobs()).is_none());
+    assert!(futures_util::FutureExt::now_or_never(client.jobs().send()).is_none());
     client.jobs().await?;
     assert_eq!(tokens_sent(&server, JOBS).await, ["t1"]);
     Ok(())

@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ const MAX_NAME_BYTES: usize = 200;
 const RANDOM_SUFFIX_BYTES: usize = ".a1B2c3".len();
 
 impl ExportFormat {
+    const ALL: [Self; 4] = [Self::Json, Self::FullJson, Self::Csv, Self::Graphml];
+
     /// Returns the extension of the files, without the dot.
     #[must_use]
     pub fn extension(self) -> &'static str {
@@ -61,6 +64,26 @@ impl ExportFormat {
 impl fmt::Display for ExportFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.extension())
+    }
+}
+
+/// Reads the extension, in upper or lower case, such as a command line option.
+///
+/// ```
+/// use sqlflow_client::job::ExportFormat;
+///
+/// assert_eq!("full.json".parse::<ExportFormat>()?, ExportFormat::FullJson);
+/// # Ok::<(), sqlflow_client::Error>(())
+/// ```
+impl FromStr for ExportFormat {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let format = Self::ALL.into_iter().find(|format| format.extension().eq_ignore_ascii_case(text.trim()));
+        format.ok_or_else(|| {
+            let known = Self::ALL.map(Self::extension).join(", ");
+            Error::invalid(format!("{text:?} is not a format of exports: use one of {known}"))
+        })
     }
 }
 
@@ -167,6 +190,18 @@ mod tests {
 
     use super::*;
     use crate::ErrorKind;
+
+    #[test]
+    fn a_format_is_read_from_its_extension() {
+        for format in ExportFormat::ALL {
+            assert_eq!(format.to_string().to_uppercase().parse::<ExportFormat>().unwrap(), format);
+        }
+        let error = "xlsx".parse::<ExportFormat>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        for shown in ["xlsx", "json, full.json, csv, graphml"] {
+            assert!(error.to_string().contains(shown), "{error}");
+        }
+    }
 
     #[test]
     fn keys_are_encoded_as_file_names() {

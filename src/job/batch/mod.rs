@@ -11,6 +11,8 @@ mod writer;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::stream::{self, Stream};
+
 pub use self::files::ExportFormat;
 pub use self::run::BatchRun;
 
@@ -195,7 +197,41 @@ impl Batch {
         I: IntoIterator<Item = (K, Submit)>,
         I::IntoIter: Send + 'static,
     {
-        BatchRun::new(self, submissions.into_iter())
+        self.run_stream(stream::iter(submissions))
+    }
+
+    /// Creates a run of the batch from a stream of submissions, for submissions that are only known in the course of
+    /// time: from a queue, a database cursor, or a walk through a repository. Nothing happens until the run is polled.
+    ///
+    /// It is like [`run`](Batch::run). The stream is polled when a slot is free, and jobs in flight continue while it
+    /// waits. What earlier runs left unfinished comes after its end.
+    ///
+    /// ```no_run
+    /// # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {
+    /// use futures_util::stream;
+    /// use sqlflow_client::Vendor;
+    ///
+    /// let (sender, receiver) = tokio::sync::mpsc::channel::<String>(100);
+    /// let client = sqlflow.clone();
+    /// let submissions = stream::unfold((receiver, client), |(mut receiver, client)| async {
+    ///     let script = receiver.recv().await?;
+    ///     let submit = client.submit(Vendor::Oracle).path(&script);
+    ///     Some(((script, submit), (receiver, client)))
+    /// });
+    /// let mut run = sqlflow.batch("queue.journal").run_stream(submissions);
+    /// # drop(sender);
+    /// while let Some(outcome) = run.try_next().await? {
+    ///     println!("{}", outcome.into_result()?.key());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn run_stream<K, S>(self, submissions: S) -> BatchRun
+    where
+        K: Into<String>,
+        S: Stream<Item = (K, Submit)> + Send + 'static,
+    {
+        BatchRun::new(self, submissions)
     }
 
     fn check(&self) -> Result<()> {
@@ -260,6 +296,17 @@ impl BatchOutcome {
     #[must_use]
     pub fn error(&self) -> Option<&Error> {
         self.error.as_ref()
+    }
+
+    /// Returns the outcome, or its error if the submission is not done, so that `?` stops at the first failure.
+    ///
+    /// # Errors
+    /// The [`error`](BatchOutcome::error) of the outcome.
+    pub fn into_result(self) -> Result<Self> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
     }
 
     /// Returns `true` if the job ended with a result and all exports are written.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, poll_fn};
-use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use futures_util::stream::{BoxStream, Stream, StreamExt as _};
 use sync_wrapper::SyncWrapper;
 
 use super::event::{Entries, Entry};
@@ -39,20 +39,20 @@ enum State {
 }
 
 impl BatchRun {
-    pub(super) fn new<K, I>(batch: Batch, submissions: I) -> Self
+    pub(super) fn new<K, S>(batch: Batch, submissions: S) -> Self
     where
         K: Into<String>,
-        I: Iterator<Item = (K, Submit)> + Send + 'static,
+        S: Stream<Item = (K, Submit)> + Send + 'static,
     {
         let opening = async move {
             let in_flight = batch.in_flight;
             let (context, known) = open(batch).await?;
             let context = Arc::new(context);
             let formats = context.export_targets.iter().map(|export_target| export_target.format).collect();
-            let given = submissions.map(|(key, submit)| (key.into(), submit));
+            let given = submissions.map(|(key, submit)| (key.into(), submit)).boxed();
             let known = known.into_iter().map(|(key, entry)| (key, Some(entry))).collect();
             let tasks = Tasks { given: Some(given), known, formats, unfinished: Vec::new() };
-            let outcomes = stream::iter(tasks).map(move |task| task.run(&context)).buffer_unordered(in_flight);
+            let outcomes = tasks.map(move |task| task.run(&context)).buffer_unordered(in_flight);
             Ok(outcomes.boxed())
         };
         Self(SyncWrapper::new(State::Opening(opening.boxed())))
@@ -134,31 +134,32 @@ impl Task {
 }
 
 /// The submissions that are given, and then the keys that earlier runs left unfinished.
-struct Tasks<I> {
-    given: Option<I>,
+struct Tasks {
+    /// The submissions that are given, until they end.
+    given: Option<BoxStream<'static, (String, Submit)>>,
     /// Every key of the journal and of this run. `None` for a key that this run has received.
     known: HashMap<String, Option<Entry>>,
     formats: Vec<ExportFormat>,
     unfinished: Vec<(String, Entry)>,
 }
 
-impl<I: Iterator<Item = (String, Submit)>> Iterator for Tasks<I> {
+impl Stream for Tasks {
     type Item = Task;
 
-    fn next(&mut self) -> Option<Task> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Task>> {
         if let Some(given) = &mut self.given {
-            if let Some((key, submit)) = given.next() {
-                return Some(self.given(key, Box::new(submit)));
+            if let Some((key, submit)) = ready!(given.poll_next_unpin(context)) {
+                return Poll::Ready(Some(self.given(key, Box::new(submit))));
             }
             self.given = None;
             self.unfinished = self.take_unfinished();
         }
-        let (key, entry) = self.unfinished.pop()?;
-        Some(Task::Unfinished { key, entry })
+        let unfinished = self.unfinished.pop();
+        Poll::Ready(unfinished.map(|(key, entry)| Task::Unfinished { key, entry }))
     }
 }
 
-impl<I> Tasks<I> {
+impl Tasks {
     fn given(&mut self, key: String, submit: Box<Submit>) -> Task {
         match self.known.get_mut(&key) {
             Some(None) => Task::Duplicate { key },

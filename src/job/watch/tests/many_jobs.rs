@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::job::service::LIST_TIMEOUT;
 use crate::job::watch::hub::{MAX_CONFIRMATIONS, MAX_REST_AFTER_FAILURE, MAX_SEPARATE_WATCHES};
-use crate::job::watch::{JobSource, PollHub, Polling, Watch};
+use crate::job::watch::{JobSource, PollHub, Polling, StateStream};
 use crate::job::{JobId, JobInfo, JobStatus};
 use crate::{Error, ErrorKind, Result};
 
@@ -121,12 +121,12 @@ impl Server {
     }
 
     /// Returns a watch for each job. None of the jobs was submitted by the client.
-    fn watches(&self, hub: &Arc<PollHub>) -> Vec<Watch> {
+    fn watches(&self, hub: &Arc<PollHub>) -> Vec<StateStream> {
         (0..self.0.settings.jobs).map(|job| self.watch(hub, job)).collect()
     }
 
-    fn watch(&self, hub: &Arc<PollHub>, job: usize) -> Watch {
-        Watch::new(self.clone(), Arc::clone(hub), id(job), None, Polling::default())
+    fn watch(&self, hub: &Arc<PollHub>, job: usize) -> StateStream {
+        StateStream::new(self.clone(), Arc::clone(hub), id(job), None, Polling::default())
     }
 }
 
@@ -162,11 +162,11 @@ fn id(job: usize) -> JobId {
 }
 
 fn info(job: usize, status: &str) -> JobInfo {
-    JobInfo { id: id(job), status: status.into(), ..JobInfo::default() }
+    JobInfo { status: status.into(), ..JobInfo::of(id(job)) }
 }
 
 /// Reads a watch to its end.
-async fn seen(mut watch: Watch) -> Vec<String> {
+async fn seen(mut watch: StateStream) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
         match watch.try_next().await {
@@ -181,7 +181,7 @@ async fn seen(mut watch: Watch) -> Vec<String> {
 }
 
 /// Polls a watch once.
-fn poll_once(watch: &mut Watch) {
+fn poll_once(watch: &mut StateStream) {
     assert!(watch.try_next().now_or_never().is_none(), "it waits");
 }
 
@@ -251,7 +251,7 @@ async fn watches_on_many_threads_all_end() {
     let server = Server::new(Settings { jobs: 500, status, list_takes, poll_takes: list_takes, ..Settings::default() });
     let hub: Arc<PollHub> = Arc::default();
     let polling = Polling::every(Duration::from_millis(1));
-    let watch = |job| Watch::new(server.clone(), Arc::clone(&hub), id(job), None, polling);
+    let watch = |job| StateStream::new(server.clone(), Arc::clone(&hub), id(job), None, polling);
     let tasks: Vec<_> = (0..500).map(|job| tokio::spawn(seen(watch(job)))).collect();
     for task in tasks {
         assert_eq!(task.await.unwrap().last().map(String::as_str), Some("success"));
@@ -285,7 +285,7 @@ async fn a_submitted_job_has_its_first_state_at_once_and_without_a_request() {
     let hub: Arc<PollHub> = Arc::default();
     let submitted = |job, status| {
         let known = Some(info(job, status));
-        Watch::new(server.clone(), Arc::clone(&hub), id(job), known, Polling::default())
+        StateStream::new(server.clone(), Arc::clone(&hub), id(job), known, Polling::default())
     };
     let mut others = server.watches(&hub);
     others.iter_mut().for_each(poll_once);
@@ -416,7 +416,7 @@ async fn lists_that_fail_for_longer_than_the_max_outage_of_a_watch_end_that_watc
     let server = Server::new(Settings { jobs: 6, failure, ..Settings::default() });
     let hub: Arc<PollHub> = Arc::default();
     let brief = Polling::default().max_outage(SECOND * 20);
-    let brief = Watch::new(server.clone(), Arc::clone(&hub), id(0), None, brief);
+    let brief = StateStream::new(server.clone(), Arc::clone(&hub), id(0), None, brief);
     let others = join_all(server.watches(&hub).into_iter().map(seen));
     let start = Instant::now();
     let (first, others) = tokio::join!(async { (seen(brief).await, start.elapsed()) }, others);

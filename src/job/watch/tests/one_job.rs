@@ -30,12 +30,12 @@ where
     }
 }
 
-fn follow<F, A>(respond: F, submitted: Option<JobInfo>, polling: Polling) -> Watch
+fn follow<F, A>(respond: F, submitted: Option<JobInfo>, polling: Polling) -> StateStream
 where
     F: Fn() -> A + Send + Sync + 'static,
     A: Future<Output = Result<JobInfo>> + Send,
 {
-    Watch::new(Server(Arc::new(respond)), Arc::default(), JobId::new("1"), submitted, polling)
+    StateStream::new(Server(Arc::new(respond)), Arc::default(), JobId::new("1"), submitted, polling)
 }
 
 fn info(status: &str) -> JobInfo {
@@ -47,7 +47,7 @@ fn lost() -> Result<JobInfo> {
 }
 
 /// Watches a job whose polls have these results, the last of them for ever. Returns the times of the polls too.
-fn watch(results: Vec<Result<JobInfo>>, polling: Polling) -> (Watch, Arc<Mutex<Vec<Instant>>>) {
+fn watch(results: Vec<Result<JobInfo>>, polling: Polling) -> (StateStream, Arc<Mutex<Vec<Instant>>>) {
     let polled = Arc::new(Mutex::new(Vec::new()));
     let times = Arc::clone(&polled);
     let respond = move || {
@@ -59,7 +59,7 @@ fn watch(results: Vec<Result<JobInfo>>, polling: Polling) -> (Watch, Arc<Mutex<V
     (follow(respond, None, polling), polled)
 }
 
-async fn seen(mut watch: Watch) -> Vec<String> {
+async fn seen(mut watch: StateStream) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
         match watch.try_next().await {

@@ -17,7 +17,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::Result;
-use crate::job::watch::{JobSource, PollHub, Polling, Watch};
+use crate::job::watch::{JobSource, PollHub, Polling, StateStream};
 use crate::job::{JobId, JobInfo};
 
 const TOO_LONG: Duration = Duration::from_secs(20);
@@ -75,11 +75,11 @@ impl Server {
         self.0.in_flight.load(Ordering::SeqCst)
     }
 
-    fn watch(&self, hub: &Arc<PollHub>, job: usize) -> Watch {
-        Watch::new(self.clone(), Arc::clone(hub), JobId::new(job.to_string()), None, Polling::every(POLLING))
+    fn watch(&self, hub: &Arc<PollHub>, job: usize) -> StateStream {
+        StateStream::new(self.clone(), Arc::clone(hub), JobId::new(job.to_string()), None, Polling::every(POLLING))
     }
 
-    fn watches(&self, hub: &Arc<PollHub>, jobs: std::ops::Range<usize>) -> Vec<Watch> {
+    fn watches(&self, hub: &Arc<PollHub>, jobs: std::ops::Range<usize>) -> Vec<StateStream> {
         jobs.map(|job| self.watch(hub, job)).collect()
     }
 
@@ -99,7 +99,7 @@ impl Server {
 
     fn info(&self, id: &JobId) -> JobInfo {
         let status = if self.0.have_ended.load(Ordering::SeqCst) { "success" } else { "process" };
-        JobInfo { id: id.clone(), status: status.into(), ..JobInfo::default() }
+        JobInfo { status: status.into(), ..JobInfo::of(id.clone()) }
     }
 }
 
@@ -133,7 +133,7 @@ fn wait_for(events: &mpsc::Receiver<Event>, awaited: &Event) {
 }
 
 /// Reads a watch to its end, and returns its last state.
-async fn last_state(mut watch: Watch) -> String {
+async fn last_state(mut watch: StateStream) -> String {
     let mut last = String::new();
     while let Some(state) = watch.try_next().await.unwrap() {
         last = state.to_string();
@@ -142,7 +142,7 @@ async fn last_state(mut watch: Watch) -> String {
 }
 
 /// Polls a watch until it waits for a response.
-async fn begin(watch: &mut Watch) {
+async fn begin(watch: &mut StateStream) {
     for _ in 0..3 {
         assert!(watch.try_next().now_or_never().is_none(), "nothing is known yet");
         yield_now().await;
@@ -156,7 +156,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn start(watches: Vec<Watch>) -> Self {
+    fn start(watches: Vec<StateStream>) -> Self {
         let (waiting, is_waiting) = mpsc::channel();
         let (results, last_states) = mpsc::channel();
         thread::spawn(move || {
@@ -191,7 +191,7 @@ struct OtherRuntime {
 }
 
 impl OtherRuntime {
-    fn start(watches: Vec<Watch>) -> Self {
+    fn start(watches: Vec<StateStream>) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             let runtime = current_thread();

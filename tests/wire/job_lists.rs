@@ -1,0 +1,226 @@
+//! Lists of jobs: filters, the stream, and the times of jobs.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use futures_util::FutureExt as _;
+use serde_json::{Value, json};
+use sqlflow_client::job::{JobStream, ListJobs};
+use sqlflow_client::{Error, ErrorKind, JobStatus, Vendor};
+use tokio::sync::Notify;
+
+use crate::TestResult;
+use crate::mock::{JOBS, SUMMARY, Server, answer, body, failure, success};
+use crate::raw_server::{CHUNKED, RawServer, chunk};
+use crate::sent::fields;
+
+fn jobs() -> Value {
+    json!({"total": 3, "jobIds": ["1", "2", "3"], "jobDetails": [
+        {"jobId": "1", "jobName": "nightly-a", "status": "fail", "dbVendor": "dbvoracle",
+         "createTime": "2026-01-01 08:00:00"},
+        {"jobId": "2", "jobName": "Nightly-b", "status": "success", "dbVendor": "dbvmysql",
+         "createTime": "2026-01-02 08:00:00"},
+        {"jobId": "3", "jobName": "weekly", "status": "success", "dbVendor": "dbvoracle"},
+    ]})
+}
+
+/// Reads a stream to its end: the ids of its jobs, and its errors.
+async fn read(mut stream: JobStream) -> (Vec<String>, Vec<Error>) {
+    let (mut ids, mut errors) = (Vec::new(), Vec::new());
+    loop {
+        match stream.try_next().await {
+            Ok(Some(job)) => ids.push(job.id.to_string()),
+            Ok(None) => return (ids, errors),
+            Err(error) => errors.push(error),
+        }
+    }
+}
+
+/// Reads the stream of a server that sends this body.
+async fn streamed(text: &str) -> (Vec<String>, Vec<Error>) {
+    let server = Server::answering(JOBS, body(text)).await;
+    read(server.client().jobs().stream()).await
+}
+
+#[tokio::test]
+async fn each_filter_keeps_the_jobs_that_pass_in_the_list_and_in_the_stream() -> TestResult {
+    let server = Server::answering(JOBS, success(jobs())).await;
+    let sqlflow = server.client();
+    let second_day = UNIX_EPOCH + Duration::from_secs(1_767_340_800);
+    let all: fn(ListJobs) -> ListJobs = |list| list;
+    let cases: [(Box<dyn Fn(ListJobs) -> ListJobs>, &[&str]); 7] = [
+        (Box::new(all), &["1", "2", "3"]),
+        (Box::new(|list| list.status([JobStatus::Success])), &["2", "3"]),
+        (Box::new(|list| list.name_matching("night*")), &["1", "2"]),
+        (Box::new(|list| list.vendor(Vendor::Oracle)), &["1", "3"]),
+        (Box::new(move |list| list.created_after(second_day)), &["2"]),
+        (Box::new(move |list| list.created_before(second_day)), &["1"]),
+        (Box::new(|list| list.vendor(Vendor::Oracle).status([JobStatus::Success])), &["3"]),
+    ];
+    for (filter, expected) in cases {
+        let list = filter(sqlflow.jobs()).await?;
+        assert_eq!(list.total, Some(3));
+        assert_eq!(list.jobs.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), expected);
+        let sent = filter(sqlflow.jobs()).send().await?;
+        assert_eq!(sent, list);
+        let (ids, errors) = read(filter(sqlflow.jobs()).stream()).await;
+        assert_eq!(ids, expected);
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+    // The API has no filters.
+    let expected = fields([("userId", "gudu|0123456789"), ("token", "token")]);
+    assert!(server.sent().await.iter().all(|sent| sent.form() == expected));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_reads_the_same_jobs_as_the_list_whatever_the_order_of_the_fields() -> TestResult {
+    let data = jobs();
+    for text in [
+        format!(r#"{{"code":200,"data":{data}}}"#),
+        format!("\u{feff} {{\"data\":{data},\"sessionId\":\"s\",\"code\":\"200\"}}\n"),
+        format!(r#"{{"data":{{"jobDetails":{},"total":"3"}},"code":203,"error":"w1\nw2"}}"#, data["jobDetails"]),
+    ] {
+        let (ids, errors) = streamed(&text).await;
+        assert_eq!(ids, ["1", "2", "3"]);
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+    for none in [json!({"total": 0, "jobDetails": null}), json!({"jobDetails": []})] {
+        let (ids, errors) = streamed(&json!({"code": 200, "data": none}).to_string()).await;
+        assert!(ids.is_empty() && errors.is_empty(), "{errors:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_warnings_of_a_list_are_known_when_its_stream_has_ended() -> TestResult {
+    let server = Server::answering(JOBS, answer(json!({"code": 203, "error": "a\nb", "data": jobs()}))).await;
+    let mut stream = server.client().jobs().stream();
+    while stream.try_next().await?.is_some() {}
+    assert_eq!(stream.warnings(), ["a", "b"]);
+    assert!(stream.try_next().await?.is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_entry_that_is_not_a_job_is_an_error_that_does_not_end_the_stream() {
+    let data = json!({"total": 4, "jobDetails": [{"jobId": "1"}, {"jobName": "x"}, null, {"jobId": 4}]});
+    let (ids, errors) = streamed(&json!({"code": 200, "data": data}).to_string()).await;
+    assert_eq!(ids, ["1", "4"]);
+    assert_eq!(errors.iter().map(Error::kind).collect::<Vec<_>>(), [ErrorKind::Protocol; 2]);
+    assert!(errors[0].to_string().contains("entry 2"), "{}", errors[0]);
+}
+
+#[tokio::test]
+async fn a_list_that_is_shorter_than_its_own_count_is_an_error_at_its_end() {
+    for data in [
+        json!({"total": 2, "jobDetails": [{"jobId": "1"}]}),
+        json!({"jobDetails": [{"jobId": "1"}], "jobIds": ["1", "2"]}),
+    ] {
+        let (ids, errors) = streamed(&json!({"code": 200, "data": data}).to_string()).await;
+        assert_eq!((ids.len(), errors.len()), (1, 1));
+        assert_eq!(errors[0].kind(), ErrorKind::Protocol);
+        assert!(errors[0].to_string().contains("1 of 2"), "{}", errors[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_an_error_of_the_stream_wherever_its_code_is() {
+    let server = Server::answering(JOBS, failure(500, "boom")).await;
+    let (ids, errors) = read(server.client().jobs().stream()).await;
+    assert_eq!((ids.len(), errors.len(), errors[0].kind()), (0, 1, ErrorKind::Server));
+    // Too long for an envelope that is looked at before it is parsed.
+    let long = "x".repeat(300 * 1024);
+    let data = json!({"jobDetails": [{"jobId": "1", "jobName": long}]});
+    let (_, errors) = streamed(&format!(r#"{{"data":{data},"error":"boom","code":500}}"#)).await;
+    assert_eq!(errors.len(), 1);
+    assert_eq!((errors[0].kind(), errors[0].code()), (ErrorKind::Server, Some(500)), "{}", errors[0]);
+    assert_eq!(errors[0].operation(), Some("displayUserJobsSummary"));
+}
+
+#[tokio::test]
+async fn a_success_without_a_list_is_an_error_of_the_stream() {
+    for data in [json!(null), json!(""), json!({}), json!([]), json!("none")] {
+        let (ids, errors) = streamed(&json!({"code": 200, "data": data}).to_string()).await;
+        assert!(ids.is_empty());
+        assert_eq!(errors.iter().map(Error::kind).collect::<Vec<_>>(), [ErrorKind::Protocol], "{data}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_truncated_is_an_error_after_its_jobs() -> TestResult {
+    let (ids, errors) = streamed(r#"{"code":200,"data":{"jobDetails":[{"jobId":"1"},{"job"#).await;
+    assert_eq!(ids, ["1"]);
+    assert_eq!(errors.iter().map(Error::kind).collect::<Vec<_>>(), [ErrorKind::Interrupted]);
+    // A connection that breaks.
+    let text = br#"{"code":200,"data":{"jobDetails":[{"jobId":"1"},"#;
+    let server = RawServer::writing([CHUNKED.as_bytes(), &chunk(text)].concat()).await?;
+    let (ids, errors) = read(server.client().jobs().stream()).await;
+    assert_eq!(ids, ["1"]);
+    assert_eq!(errors.iter().map(Error::kind).collect::<Vec<_>>(), [ErrorKind::Interrupted]);
+    Ok(())
+}
+
+/// Starts a server that sends jobs without end, counts their bytes, and notifies when the client has hung up.
+async fn endless(sent: &Arc<AtomicUsize>, hung_up: &Arc<Notify>, stuck: &Arc<Notify>) -> io::Result<RawServer> {
+    let (sent, hung_up, stuck) = (Arc::clone(sent), Arc::clone(hung_up), Arc::clone(stuck));
+    RawServer::start(move |mut connection| {
+        let (sent, hung_up, stuck) = (Arc::clone(&sent), Arc::clone(&hung_up), Arc::clone(&stuck));
+        async move {
+            connection.request().await?;
+            connection.send(CHUNKED).await?;
+            connection.send(chunk(br#"{"code":200,"data":{"jobDetails":["#)).await?;
+            let job = json!({"jobId": "1", "jobName": "x".repeat(10_000)}).to_string() + ",";
+            let job = chunk(job.as_bytes());
+            loop {
+                let mut sending = std::pin::pin!(connection.send(&job));
+                // A client that does not take more lets the server wait.
+                if sending.as_mut().now_or_never().is_none() {
+                    stuck.notify_one();
+                    if sending.await.is_err() {
+                        hung_up.notify_one();
+                        return Ok(());
+                    }
+                }
+                sent.fetch_add(job.len(), Ordering::SeqCst);
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_read_stops_the_download_and_a_dropped_one_ends_it() -> TestResult {
+    let (sent, hung_up, stuck) = (Arc::default(), Arc::default(), Arc::<Notify>::default());
+    let server = endless(&sent, &hung_up, &stuck).await?;
+    let mut jobs = server.client().jobs().stream();
+    for _ in 0..2000 {
+        assert!(jobs.try_next().await?.is_some());
+    }
+    assert!(sent.load(Ordering::SeqCst) > 15_000_000);
+    // The stream is not polled now: the buffers fill, and then the server cannot send. Without backpressure it would
+    // send for ever.
+    stuck.notified().await;
+    drop(jobs);
+    hung_up.notified().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn times_are_read_in_the_time_zone_of_the_server() -> TestResult {
+    let job = json!({"jobId": "1", "createTime": "2026-01-01 08:00:00", "lastExecuteTime": "2026-01-01 08:00:05"});
+    let server = Server::answering(SUMMARY, success(job.clone())).await;
+    server.on(JOBS, success(json!({"total": 1, "jobDetails": [job]}))).await;
+    let midnight = Some(UNIX_EPOCH + Duration::from_secs(1_767_225_600));
+    let sqlflow = server.builder().server_time_zone("Asia/Shanghai").build()?;
+    let info = sqlflow.job("1").info().await?;
+    assert_eq!(info.created_at(), midnight);
+    assert_eq!(info.last_executed_at(), midnight.map(|time| time + Duration::from_secs(5)));
+    assert_eq!(sqlflow.jobs().await?.jobs[0].created_at(), midnight);
+    assert_eq!(sqlflow.jobs().stream().try_next().await?.and_then(|job| job.created_at()), midnight);
+    let assumed = server.client().job("1").info().await?.created_at();
+    assert_eq!(assumed, midnight.map(|time| time + Duration::from_secs(8 * 3600)));
+    Ok(())
+}
