@@ -40,6 +40,7 @@
 //! | decide what to do about an error | [`ErrorKind`] |
 //! | know whether the server may have executed a failed request | [`RequestOutcome`] |
 //! | change when calls are retried | [`retry`] |
+//! | find the method for an operation of the API | [`guide::operations`] |
 //! | follow calls in logs, count retries | [`guide::tracing`] |
 //! | fetch secrets from a vault, act for many users | [`SecretProvider`], [`Client::with_credentials`] |
 //! | call an operation of the API that has no method on [`Client`] or [`Job`] | [`api`] |

@@ -162,6 +162,17 @@ fn nothing_in_the_description_of_the_vendor_is_missing() {
 }
 
 #[test]
+fn the_table_of_operations_and_methods_is_complete() {
+    let table = include_str!("../docs/operations.md");
+    let rows = table.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, operations::ALL.len());
+    for operation in operations::ALL {
+        let start = format!("| `{}` | `{} {}` | [`", operation.id, operation.method, operation.path);
+        assert!(table.lines().any(|line| line.starts_with(&start)), "{operation} is missing: {start}");
+    }
+}
+
+#[test]
 fn only_get_operations_have_query_parameters() {
     let description = description();
     for (method, path, operation) in described_operations(&description) {

@@ -322,8 +322,9 @@ impl<F: LineageForm> Analysis<F> {
     /// out record sets; [`QuotaExceeded`](crate::ErrorKind::QuotaExceeded) if an [anonymous](crate::Client::anonymous)
     /// client has no calls left for the day; [`Protocol`](crate::ErrorKind::Protocol) if the response is not a lineage; otherwise the errors
     /// of [`Analysis`].
-    pub async fn lineage(self) -> Result<Lineage> {
+    pub async fn lineage(mut self) -> Result<Lineage> {
         if self.transport.is_anonymous() && F::OPERATION == &operations::GENERATE_SQLFLOW {
+            self.form.unset_defaults();
             return self.into_form::<types::AnonymousLineageRequest>().read_whole().await;
         }
         self.read_whole().await

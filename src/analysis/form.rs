@@ -42,6 +42,10 @@ pub(super) mod sealed {
 
         /// Sets what is always requested.
         fn complete(&mut self) {}
+
+        /// Unsets options that only confirm the default of servers, before another operation is chosen that does not
+        /// simplify lineage at all.
+        fn unset_defaults(&mut self) {}
     }
 
     pub trait LineageRequest: AnalysisRequest {
@@ -93,6 +97,12 @@ macro_rules! form {
     (@whole) => {
         fn complete(&mut self) {
             self.return_full_relationship = Some(true);
+        }
+
+        fn unset_defaults(&mut self) {
+            for option in [&mut self.simple_output, &mut self.ignore_record_set] {
+                *option = option.filter(|simplified| *simplified);
+            }
         }
     };
 }

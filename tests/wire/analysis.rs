@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlflow_client::analysis::Analyze;
 use sqlflow_client::job::DrawnLineage;
 use sqlflow_client::lineage::{Coverage, RelationType};
-use sqlflow_client::{ErrorKind, Vendor};
+use sqlflow_client::{Credentials, ErrorKind, Vendor};
 use wiremock::ResponseTemplate;
 
 use crate::TestResult;
@@ -532,5 +532,46 @@ async fn debug_output_shows_no_sql() -> TestResult {
     assert!(!shown.contains("secret") && shown.contains("13 bytes"), "{shown}");
     let shown = format!("{:?}", server.client().check_syntax(Vendor::Oracle, "select secret"));
     assert!(!shown.contains("secret"), "{shown}");
+    Ok(())
+}
+
+const ANONYMOUS: &str = "/api/anonymous/lineage";
+
+#[tokio::test]
+async fn an_anonymous_client_reads_lineage_by_the_operation_without_credentials() -> TestResult {
+    let server = Server::answering(ANONYMOUS, success(model())).await;
+    let sqlflow = server.builder().credentials(Credentials::anonymous()).build()?;
+    let lineage = sqlflow.analyze(Vendor::Oracle).sql("select 1").for_impact().send().await?;
+    assert_eq!(lineage.coverage(&RelationType::Fdr), Coverage::Included);
+    let sent = server.only().await;
+    let expected = json!({"sqltext": "select 1", "dbvendor": "dbvoracle", "showRelationType": "fdd,fdr,frd,join"});
+    assert_eq!(sent.json(), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_anonymous_client_refuses_options_and_results_that_need_an_account() -> TestResult {
+    let server = Server::start().await;
+    let sqlflow = server.builder().credentials(Credentials::anonymous()).build()?;
+    let analysis = sqlflow.analyze(Vendor::Oracle).sql("select 1");
+    let option = analysis.clone().show_transform(true).send().await.unwrap_err();
+    let csv = analysis.csv().send().await.unwrap_err();
+    for (error, part) in [(option, "show_transform"), (csv, "account")] {
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    assert_eq!(server.sent().await.len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_anonymous_client_without_calls_left_makes_one_request() -> TestResult {
+    let body = json!({"code": 429, "error": "rate_limit_exceeded", "upgrade": {"personal_key": {"url": "https://k"}}});
+    let server = Server::answering(ANONYMOUS, ResponseTemplate::new(429).set_body_json(body)).await;
+    let sqlflow = server.builder().credentials(Credentials::anonymous()).build()?;
+    let error = sqlflow.analyze(Vendor::Oracle).sql("select 1").send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+    assert!(error.to_string().contains("https://k"), "{error}");
+    assert_eq!(server.sent().await.len(), 1);
     Ok(())
 }
