@@ -188,7 +188,7 @@ async fn no_secret_leaves_a_form_body() {
     let mut said = format!("{builder:?} {builder:#?}");
     let client = builder.build().unwrap();
 
-    said += &main_job(&client).await;
+    said += &Box::pin(main_job(&client)).await;
     let token = token_of(&tap);
     said += &failures(&token).await;
     said += &requests_shown(&token);

@@ -175,9 +175,9 @@ async fn ask(provider: &dyn SecretProvider, user_id: &str, state: &Mutex<CacheSt
         Error::new(ErrorKind::Authentication, format!("cannot get the secret of user {user_id}: {text}"))
     };
     let secret = provider.secret().await.map_err(|error| {
-        let provided = lock(state).provided.clone();
+        let known = lock(state).provided.clone();
         let failure = failed(&error).caused_by_box(error);
-        Redactor::new(provided).redact_error(failure)
+        Redactor::new(known).redact_error(failure)
     })?;
     if secret.text().expose().is_empty() {
         return Err(failed(&"the provider returned an empty one"));

@@ -110,6 +110,7 @@ impl ListJobs {
     /// # Ok(())
     /// # }
     /// ```
+    #[must_use = "a stream requests the list when it is polled"]
     pub fn stream(self) -> JobStream {
         JobStream::new(self.service, self.filter)
     }

@@ -50,7 +50,7 @@ async fn waits_are_joined_and_calls_of_a_job_are_spawned() {
     let (sqlflow, _emulator) = sqlflow().await;
     let submit = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", SQL);
     let jobs: Vec<Job> =
-        join_all([submit.clone().send(), submit.send()]).await.into_iter().map(Result::unwrap).collect();
+        join_all(vec![submit.clone().send(), submit.send()]).await.into_iter().map(Result::unwrap).collect();
     let finished = join_all(jobs.iter().map(|job| job.wait().send())).await;
     assert!(finished.iter().all(Result::is_ok));
     let lineage = tokio::spawn(jobs[0].lineage()).await.unwrap().unwrap();

@@ -19,7 +19,7 @@ async fn each_user_gets_the_lineage_of_their_own_sql() -> Outcome {
         handle(sqlflow.clone(), format!("user {user}"), sql)
     });
     for (user, lineage) in try_join_all(requests).await?.into_iter().enumerate() {
-        let flows: Vec<_> = lineage.column_flows().map(|flow| flow.to_string()).collect();
+        let flows: Vec<_> = lineage.column_flows().iter().map(ToString::to_string).collect();
         assert_eq!(flows, [format!("s{user}.id → t{user}.id")]);
     }
     Ok(())

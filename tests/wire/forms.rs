@@ -7,7 +7,7 @@ use wiremock::ResponseTemplate;
 
 use crate::TestResult;
 use crate::mock::{CSV, FULL_JSON, GRAPHML, LINEAGE, SUBMIT, SUBMIT_PERSIST, Server, body, state};
-use crate::sent::{Fields, fields};
+use crate::sent::{Fields, SentRequest, fields};
 
 const USER: (&str, &str) = ("userId", "gudu|0123456789");
 const TOKEN: (&str, &str) = ("token", "token");
@@ -123,7 +123,7 @@ async fn every_kind_of_sql_source_is_sent_as_the_web_client_spells_it() -> TestR
     }
     server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").sql_source("brandNew").await?;
     let sent = server.sent().await;
-    let sources = sent.iter().flat_map(|sent| sent.fields()).filter(|(name, _)| name == "sqlsource");
+    let sources = sent.iter().flat_map(SentRequest::fields).filter(|(name, _)| name == "sqlsource");
     let sources: Vec<_> = sources.map(|(_, value)| value).collect();
     assert_eq!(sources, [&words[..], &["brandNew"]].concat());
     Ok(())

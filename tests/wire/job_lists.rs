@@ -46,11 +46,13 @@ async fn streamed(text: &str) -> (Vec<String>, Vec<Error>) {
 
 #[tokio::test]
 async fn each_filter_keeps_the_jobs_that_pass_in_the_list_and_in_the_stream() -> TestResult {
+    type Filter = Box<dyn Fn(ListJobs) -> ListJobs>;
+
     let server = Server::answering(JOBS, success(jobs())).await;
     let sqlflow = server.client();
     let second_day = UNIX_EPOCH + Duration::from_secs(1_767_340_800);
     let all: fn(ListJobs) -> ListJobs = |list| list;
-    let cases: [(Box<dyn Fn(ListJobs) -> ListJobs>, &[&str]); 7] = [
+    let cases: [(Filter, &[&str]); 7] = [
         (Box::new(all), &["1", "2", "3"]),
         (Box::new(|list| list.status([JobStatus::Success])), &["2", "3"]),
         (Box::new(|list| list.name_matching("night*")), &["1", "2"]),

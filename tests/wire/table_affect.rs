@@ -20,7 +20,7 @@ async fn every_option_of_submit_table_affect_sql_job_arrives_under_its_name() ->
     let submit = server.client().submit_table_affect().name("affect").without_suffix().column_level(true);
     let job = submit.clone().sql("a.sql", "select 1").send().await?;
     assert_eq!(job.id().as_str(), "j1");
-    submit.column_level(false).batch_of(&JobId::new("j1")).sql("b.sql", "select 2").await?;
+    submit.column_level(false).batch_of(JobId::new("j1")).sql("b.sql", "select 2").await?;
     let sent = server.sent().await;
     assert_eq!(sent[0].fields(), fields([USER, TOKEN, ("jobName", "affect"), ("columnLevel", "true")]));
     assert_eq!(

@@ -240,7 +240,7 @@ impl WorkItem {
                 Ok(Some(job)) => return self.submitted(submit.attached_to(job.id().clone())).await,
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(target: "sqlflow_client::batch", key = self.key, %error, "cannot list the jobs")
+                    tracing::warn!(target: "sqlflow_client::batch", key = self.key, %error, "cannot list the jobs");
                 }
             }
         }

@@ -133,7 +133,12 @@ fn parsed(
         let last = match parser.read(ChunkReader { chunks, current: Bytes::new(), has_ended: false, failure: None }) {
             Ok(list_warnings) => {
                 for warning in &list_warnings {
-                    tracing::warn!(operation = OPERATION.id, warning, "the server reported success with a warning");
+                    tracing::warn!(
+                        target: "sqlflow_client::api",
+                        operation = OPERATION.id,
+                        warning,
+                        "the server reported success with a warning"
+                    );
                 }
                 let _first = warnings.set(list_warnings);
                 None

@@ -95,7 +95,7 @@ async fn request_list(source: &impl JobSource, wanted: &HashSet<JobId>) -> Resul
                 jobs = jobs.len(),
                 took = ?start.elapsed(),
                 "listed the watched jobs"
-            )
+            );
         }
         Err(error) => tracing::warn!(target: "sqlflow_client::watch", %error, "cannot list the watched jobs"),
     }
