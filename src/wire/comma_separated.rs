@@ -16,7 +16,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// let mut request = types::ExportFullLineageAsJsonRequest::new();
 /// request.job_id = Some(JobId::new("c359aef4"));
 /// request.show_relation_type = Some([RelationType::Fdd, RelationType::Fdr].into());
-/// assert_eq!(CommaSeparated::from(["sales", "hr"]).to_string(), "sales,hr");
+/// let names: CommaSeparated<String> = ["sales", "hr"].into();
+/// assert_eq!(names.to_string(), "sales,hr");
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct CommaSeparated<T>(Vec<T>);
