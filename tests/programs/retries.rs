@@ -49,7 +49,8 @@ async fn its_retries_are_counted() -> Outcome {
     let policy: Arc<dyn RetryPolicy> = Arc::new(PatientLists);
     let sqlflow = Client::builder(emulator.url()).retry(policy).build()?;
     let retries = Retries::default();
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(retries.clone()));
+    // For the whole process, like a program does it; the calls of the other tests are not retried.
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(retries.clone()))?;
     sqlflow.jobs().await?;
     assert_eq!(*retries.0.lock().unwrap(), 3);
     Ok(())

@@ -31,7 +31,6 @@ mod seen_operations;
 mod syntax_checks;
 mod table_affect;
 mod tokens;
-mod traced;
 mod upload_limit;
 mod uploads;
 mod waiting;

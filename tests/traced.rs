@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::json;
+use sqlflow_client::Client;
 use sqlflow_client::retry::Backoff;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::TestResult;
-use crate::mock::{JOBS, Server, in_turn, no_jobs, page};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
-const PAGE: &str = include_str!("../../docs/tracing.md");
+const PAGE: &str = include_str!("../docs/tracing.md");
 
 fn sources(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).expect("the sources are here");
@@ -131,11 +133,17 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Events {
 }
 
 #[tokio::test]
-async fn a_retried_call_emits_the_events_of_the_page() -> TestResult {
+async fn a_retried_call_emits_the_events_of_the_page() -> Result<(), Box<dyn std::error::Error>> {
     let events = Events::default();
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(events.clone()));
-    let server = Server::answering(JOBS, in_turn([page(502, ""), no_jobs()])).await;
-    let client = server.builder().retry(Backoff::new().base_delay(Duration::from_millis(1))).build()?;
+    // No other test of this process calls the client. With a subscriber for one thread only, another thread may decide
+    // that nobody is interested in a span.
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(events.clone()))?;
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(502)).up_to_n_times(1).mount(&server).await;
+    let jobs = ResponseTemplate::new(200).set_body_json(json!({"code": 200, "data": {"total": 0, "jobDetails": []}}));
+    Mock::given(any()).respond_with(jobs).mount(&server).await;
+    let retry = Backoff::new().base_delay(Duration::from_millis(1));
+    let client = Client::builder(server.uri()).retry(retry).build()?;
     client.jobs().await?;
     let seen = events.0.lock().expect("no test panics in here").clone();
     let retries: Vec<_> = seen.iter().filter(|row| row.contains("::retry`")).collect();
