@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use openapiv3::{OpenAPI, ReferenceOr, Schema, SchemaKind, Type};
 
-use crate::spec::{self, FORM, JSON, MULTIPART, OperationSpec, REPEATABLE, SEEN_IN};
+use crate::spec::{self, FORM, JSON, MAY_BE_JSON, MULTIPART, OperationSpec, REPEATABLE, SEEN_IN};
 use crate::{Result, handwritten};
 
 /// Names of functions that the generated client has for its own use.
@@ -60,8 +60,10 @@ fn check_documentation(openapi: &OpenAPI, operation: &OperationSpec, faults: &mu
     if operation.operation.extensions.get(SEEN_IN).is_some_and(|value| !value.is_string()) {
         faults.add(format!("{SEEN_IN} is not a text; name the clients in which the operation was seen"));
     }
-    if operation.operation.extensions.get(REPEATABLE).is_some_and(|value| !value.is_boolean()) {
-        faults.add(format!("{REPEATABLE} is not a boolean; write true or false"));
+    for name in [REPEATABLE, MAY_BE_JSON] {
+        if operation.operation.extensions.get(name).is_some_and(|value| !value.is_boolean()) {
+            faults.add(format!("{name} is not a boolean; write true or false"));
+        }
     }
 }
 

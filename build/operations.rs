@@ -33,14 +33,14 @@ fn constant(operation: &OperationSpec) -> TokenStream {
     let (generated, multipart) = (operation.has_method(), operation.is_multipart());
     let (user_id, token) = (operation.is_authenticated(), operation.takes_token());
     let (returns_file, repeatable) = (operation.returns_file(), operation.is_repeatable());
-    let relation_types = operation.takes_relation_types();
+    let (relation_types, may_be_json) = (operation.takes_relation_types(), operation.may_be_json());
     let returns_secret = path.starts_with("/user/");
     quote! {
         #(#docs)*
         pub const #name: Operation = Operation {
             id: #id, method: #method, path: #path, generated: #generated, multipart: #multipart,
             user_id: #user_id, token: #token,
-            relation_types: #relation_types, returns_file: #returns_file, returns_secret: #returns_secret,
+            relation_types: #relation_types, returns_file: #returns_file, may_be_json: #may_be_json, returns_secret: #returns_secret,
             repeatable: #repeatable,
         };
     }

@@ -16,6 +16,9 @@ pub(crate) const REPEATABLE: &str = "x-repeatable";
 /// vendor's own description.
 pub(crate) const SEEN_IN: &str = "x-seen-in";
 
+/// The extension that marks an operation whose file may be a JSON object itself.
+pub(crate) const MAY_BE_JSON: &str = "x-may-be-json";
+
 const COMPONENTS: &str = "#/components/schemas/";
 
 /// An operation of the description.
@@ -102,6 +105,11 @@ impl<'a> OperationSpec<'a> {
     /// Returns `true` if sending the request twice has the same effect as sending it once.
     pub(crate) fn is_repeatable(&self) -> bool {
         self.operation.extensions.get(REPEATABLE).and_then(serde_json::Value::as_bool).unwrap_or(true)
+    }
+
+    /// Returns `true` if the file that the operation returns may be a JSON object itself.
+    pub(crate) fn may_be_json(&self) -> bool {
+        self.operation.extensions.get(MAY_BE_JSON).and_then(serde_json::Value::as_bool).unwrap_or(false)
     }
 
     /// Returns the clients of the vendor in which the operation was seen, if the vendor does not document it.

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::form::sealed::{AnalysisRequest, LineageRequest};
+use super::form::sealed::AnalysisRequest;
 use super::form::{AnalysisForm, LineageForm, convert, fields, without_options};
 use super::source::{SqlSource, SqlSources, open, read};
-use crate::api::{File, operations, types};
-use crate::job::{Download, DrawnLineage, PartialFile, Progress, ProgressCallback, check_beginning, read_lineage};
+use crate::api::{File, Operation, operations, types};
+use crate::job::download::{self, DownloadRequest, PartialFile, ProgressCallback};
+use crate::job::{DrawnLineage, ExportSyntax, Progress};
 use crate::lineage::Lineage;
 use crate::retry::Attempts;
 use crate::transport::{BodyMode, Response, Transport};
@@ -53,7 +54,7 @@ use crate::{ByteStream, Error, Result, Vendor};
 #[must_use = "an analysis is requested when it is awaited"]
 pub struct Analysis<F> {
     transport: Transport,
-    pub(super) form: F,
+    form: F,
     sources: SqlSources,
     /// The options that were set and that the operation does not have.
     lost: Vec<String>,
@@ -172,7 +173,7 @@ impl AnalyzeGraph {
     /// [`Protocol`](crate::ErrorKind::Protocol) if the response is not a lineage; otherwise the errors of
     /// [`Analysis`].
     pub async fn send(self) -> Result<DrawnLineage> {
-        self.prepared().await?.read_drawn().await
+        download::drawn_lineage(&self.prepared().await?).await
     }
 }
 
@@ -214,14 +215,7 @@ impl<F: AnalysisForm> Analysis<F> {
     /// # Errors
     /// The errors of [`Analysis`]. A failure that the server sends instead of the file is also reported as one of them.
     pub async fn bytes(self) -> Result<Bytes> {
-        let request = self.prepared().await?;
-        let mut attempts = request.attempts();
-        loop {
-            let download = request.download(&mut attempts).await?;
-            if let Some(bytes) = request.unless_retried(download.bytes().await, &mut attempts).await? {
-                return Ok(bytes);
-            }
-        }
+        download::bytes(&self.prepared().await?).await
     }
 
     /// Sends the request and returns the body of the response as a stream of chunks.
@@ -232,11 +226,7 @@ impl<F: AnalysisForm> Analysis<F> {
     /// # Errors
     /// The errors of [`bytes`](Self::bytes). The stream yields them too.
     pub async fn stream(self) -> Result<ByteStream> {
-        let request = self.prepared().await?;
-        let mut attempts = request.attempts();
-        let response = request.response(&mut attempts).await?;
-        attempts.succeeded();
-        Ok(response.body)
+        download::stream(&self.prepared().await?).await
     }
 
     /// Writes the response to a file, and returns its length in bytes.
@@ -248,16 +238,13 @@ impl<F: AnalysisForm> Analysis<F> {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the path exists and is not a file; otherwise the errors of
     /// [`bytes`](Self::bytes). After an error no file is left behind.
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<u64> {
-        let request = self.prepared().await?;
-        let mut file = PartialFile::next_to(path.as_ref()).await?;
-        let mut attempts = request.attempts();
-        loop {
-            let download = request.download(&mut attempts).await?;
-            if let Some(length) = request.unless_retried(file.write(download).await, &mut attempts).await? {
-                file.persist().await.map_err(in_operation::<F>)?;
-                return Ok(length);
-            }
-        }
+        download::to_file(&self.prepared().await?, path.as_ref()).await
+    }
+
+    /// Changes the request.
+    pub(super) fn with(mut self, change: impl FnOnce(&mut F)) -> Self {
+        change(&mut self.form);
+        self
     }
 
     /// Returns the analysis with another result.
@@ -320,8 +307,8 @@ impl<F: LineageForm> Analysis<F> {
     /// # Errors
     /// [`IncompleteLineage`](crate::ErrorKind::IncompleteLineage) if the server cut the lineage to a summary or left
     /// out record sets; [`QuotaExceeded`](crate::ErrorKind::QuotaExceeded) if an [anonymous](crate::Client::anonymous)
-    /// client has no calls left for the day; [`Protocol`](crate::ErrorKind::Protocol) if the response is not a lineage; otherwise the errors
-    /// of [`Analysis`].
+    /// client has no calls left for the day; [`Protocol`](crate::ErrorKind::Protocol) if the response is not a lineage;
+    /// otherwise the errors of [`Analysis`].
     pub async fn lineage(mut self) -> Result<Lineage> {
         if self.transport.is_anonymous() && F::OPERATION == &operations::GENERATE_SQLFLOW {
             self.form.unset_defaults();
@@ -331,7 +318,7 @@ impl<F: LineageForm> Analysis<F> {
     }
 
     async fn read_whole(self) -> Result<Lineage> {
-        let drawn = self.prepared().await?.read_drawn().await?;
+        let drawn = download::drawn_lineage(&self.prepared().await?).await?;
         drawn.whole_or(|of_job, loss| format!("the lineage{of_job} {loss}: {}", F::ADVICE)).map_err(in_operation::<F>)
     }
 }
@@ -344,62 +331,33 @@ struct PreparedAnalysis<F> {
     on_progress: Option<ProgressCallback>,
 }
 
-impl<F: AnalysisRequest> PreparedAnalysis<F> {
-    fn attempts(&self) -> Attempts {
-        self.transport.attempts()
+impl<F: AnalysisRequest> DownloadRequest for PreparedAnalysis<F> {
+    const OPERATION: &'static Operation = F::OPERATION;
+    const SYNTAX: ExportSyntax = F::SYNTAX;
+
+    fn transport(&self) -> &Transport {
+        &self.transport
     }
 
-    async fn download(&self, attempts: &mut Attempts) -> Result<Download<'_>> {
-        let response = self.response(attempts).await?;
-        Ok(Download::new(response, F::SYNTAX, attempts.number(), self.on_progress.as_ref()))
-    }
-
-    /// Returns what was read of a response, or `None` if reading failed and the request is to be sent again.
-    async fn unless_retried<T>(&self, read: Result<T>, attempts: &mut Attempts) -> Result<Option<T>> {
-        match read {
-            Ok(read) => {
-                attempts.succeeded();
-                Ok(Some(read))
-            }
-            Err(error) => {
-                attempts.after(error, F::OPERATION).await.map_err(in_operation::<F>)?;
-                Ok(None)
-            }
-        }
-    }
-
-    async fn response(&self, attempts: &mut Attempts) -> Result<Response> {
-        loop {
-            let response = self.send(attempts).await.map_err(in_operation::<F>)?;
-            match check_beginning(response, F::SYNTAX).await {
-                Ok(response) => return Ok(response),
-                Err(error) => attempts.after(error, F::OPERATION).await.map_err(in_operation::<F>)?,
-            }
-        }
+    fn on_progress(&self) -> Option<&ProgressCallback> {
+        self.on_progress.as_ref()
     }
 
     async fn send(&self, attempts: &mut Attempts) -> Result<Response> {
         let limit = self.transport.limits().max_upload_bytes;
-        match self.file.clone().and_then(|file| self.form.upload(file, limit)) {
-            Some(payload) => self.transport.send_in(F::OPERATION, payload.await?, BodyMode::Stream, attempts).await,
+        let sent = match self.file.clone().and_then(|file| self.form.upload(file, limit)) {
+            Some(payload) => {
+                let payload = payload.await.map_err(in_operation::<F>)?;
+                self.transport.send_in(F::OPERATION, payload, BodyMode::Stream, attempts).await
+            }
             None if F::IS_JSON => self.transport.send_json(F::OPERATION, &self.form, BodyMode::Stream, attempts).await,
             None => self.transport.send_form(F::OPERATION, &self.form, BodyMode::Stream, attempts).await,
-        }
+        };
+        sent.map_err(in_operation::<F>)
     }
-}
 
-impl<F: LineageRequest> PreparedAnalysis<F> {
-    /// Reads the lineage in the response, whole or not.
-    async fn read_drawn(self) -> Result<DrawnLineage> {
-        let mut attempts = self.attempts();
-        loop {
-            let response = self.response(&mut attempts).await?;
-            let requested = response.relation_types().map(<[_]>::to_vec);
-            let read = read_lineage(response, requested.as_deref()).await;
-            if let Some(lineage) = self.unless_retried(read, &mut attempts).await? {
-                return Ok(DrawnLineage::new(lineage));
-            }
-        }
+    fn in_context(&self, error: Error) -> Error {
+        in_operation::<F>(error)
     }
 }
 

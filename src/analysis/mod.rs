@@ -24,7 +24,7 @@
 //! analysis.clone().graphml().to_file("lineage.graphml").await?;
 //! analysis.image().hide_column(true).to_file("lineage.png").await?;
 //!
-//! // Errors in SQL are a result, and no `Err`.
+//! // Errors in SQL are a result, not an `Err`.
 //! for error in sqlflow.check_syntax(Vendor::Oracle, "selec 1").await?.errors {
 //!     println!("{error}"); // 1:1: syntax error near: selec(1,1)
 //! }

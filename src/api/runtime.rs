@@ -73,17 +73,22 @@ impl<T> ResponseValue<Envelope<T>> {
     /// # Errors
     /// The errors of [`Envelope::check`]; they name the operation.
     pub fn check(&self) -> Result<(), Error> {
-        for warning in self.inner.warnings() {
-            tracing::warn!(
-                target: "sqlflow_client::api",
-                operation = self.operation.id,
-                warning,
-                "the server reported success with a warning"
-            );
-        }
+        log_warnings(self.operation, self.inner.warnings());
         self.inner
             .check()
             .map_err(|error| error.in_operation(self.operation.id).with_retry_after(retry_after(&self.headers)))
+    }
+}
+
+/// Logs the warnings of a success.
+pub(crate) fn log_warnings<'a>(operation: &Operation, warnings: impl Iterator<Item = &'a str>) {
+    for warning in warnings {
+        tracing::warn!(
+            target: "sqlflow_client::api",
+            operation = operation.id,
+            warning,
+            "the server reported success with a warning"
+        );
     }
 }
 

@@ -23,7 +23,7 @@ impl Client {
         Analyze::new(self.service.transport().clone(), vendor)
     }
 
-    /// Starts a check of the syntax of SQL. Errors in the SQL are part of the result, and no `Err`.
+    /// Starts a check of the syntax of SQL. Errors in the SQL are part of the result, not an `Err`.
     ///
     /// ```no_run
     /// # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {

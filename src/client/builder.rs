@@ -50,7 +50,7 @@ pub struct ClientBuilder {
     credentials: Credentials,
     limits: RequestLimits,
     policy: Option<Arc<dyn RetryPolicy>>,
-    /// The budget, or `None` for one of each client's own.
+    /// The budget, or `None` if each client gets a new one.
     budget: Option<RetryBudget>,
     polling: Polling,
     settling: Settling,

@@ -1,4 +1,5 @@
-//! Downloading an export into memory or to a file: its progress, its completeness, and the temporary file.
+//! Downloading a response into memory, to a file, or as a lineage: its retries, its progress, its completeness, and the
+//! temporary file.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -8,11 +9,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use tempfile::TempPath;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 
+use super::drawn::DrawnLineage;
 use super::export::ExportSyntax;
-use crate::transport::{ReceivedBytes, Response, response_too_large};
+use crate::api::Operation;
+use crate::lineage::{Lineage, ReadError, ReadErrorKind};
+use crate::retry::Attempts;
+use crate::transport::{ReceivedBytes, Response, Transport, response_too_large};
+use crate::wire::snippet;
 use crate::{ByteStream, Error, ErrorKind, Result};
 
 /// The progress of a download, passed to the function of [`Export::on_progress`](super::Export::on_progress) each time
@@ -65,8 +72,149 @@ impl fmt::Display for Progress {
 /// A function that receives the progress of a download.
 pub(crate) type ProgressCallback = Arc<dyn Fn(&Progress) + Send + Sync>;
 
+/// A request whose response is read while it arrives, and that is sent again if the response breaks off.
+pub(crate) trait DownloadRequest: Sync {
+    const OPERATION: &'static Operation;
+    const SYNTAX: ExportSyntax;
+
+    fn transport(&self) -> &Transport;
+    fn on_progress(&self) -> Option<&ProgressCallback>;
+
+    /// Sends the request. Its errors are already in context.
+    fn send(&self, attempts: &mut Attempts) -> impl Future<Output = Result<Response>> + Send;
+
+    /// Adds what the request is about to an error that reading its response causes.
+    fn in_context(&self, error: Error) -> Error;
+}
+
+/// Reads the body into memory, up to the limit of the client.
+pub(crate) async fn bytes<R: DownloadRequest>(request: &R) -> Result<Bytes> {
+    let mut attempts = request.transport().attempts();
+    loop {
+        let read = begin(request, &mut attempts).await?.bytes().await;
+        if let Some(bytes) = unless_retried(request, read, &mut attempts).await? {
+            return Ok(bytes);
+        }
+    }
+}
+
+/// Returns the body as a stream. What breaks off later is up to the caller.
+pub(crate) async fn stream<R: DownloadRequest>(request: &R) -> Result<ByteStream> {
+    let mut attempts = request.transport().attempts();
+    let response = response(request, &mut attempts).await?;
+    attempts.succeeded();
+    Ok(response.body)
+}
+
+/// Writes the body to a file, which appears complete or not at all, and returns its length.
+pub(crate) async fn to_file<R: DownloadRequest>(request: &R, path: &Path) -> Result<u64> {
+    let mut file = PartialFile::next_to(path).await?;
+    let mut attempts = request.transport().attempts();
+    loop {
+        let download = begin(request, &mut attempts).await?;
+        if let Some(length) = unless_retried(request, file.write(download).await, &mut attempts).await? {
+            file.persist().await.map_err(|error| request.in_context(error))?;
+            return Ok(length);
+        }
+    }
+}
+
+/// Reads the body as a lineage, whole or not.
+pub(crate) async fn drawn_lineage<R: DownloadRequest>(request: &R) -> Result<DrawnLineage> {
+    let mut attempts = request.transport().attempts();
+    loop {
+        let read = read_lineage(response(request, &mut attempts).await?).await;
+        if let Some(lineage) = unless_retried(request, read, &mut attempts).await? {
+            return Ok(DrawnLineage::new(lineage));
+        }
+    }
+}
+
+/// Sends the request until there is a response with the expected beginning.
+async fn response<R: DownloadRequest>(request: &R, attempts: &mut Attempts) -> Result<Response> {
+    loop {
+        match check_beginning(request.send(attempts).await?, R::SYNTAX).await {
+            Ok(response) => return Ok(response),
+            Err(error) => attempts.after(error, R::OPERATION).await.map_err(|error| request.in_context(error))?,
+        }
+    }
+}
+
+async fn begin<'a, R: DownloadRequest>(request: &'a R, attempts: &mut Attempts) -> Result<Download<'a>> {
+    let response = response(request, attempts).await?;
+    Ok(Download::new(response, R::SYNTAX, attempts.number(), request.on_progress()))
+}
+
+/// Returns what was read of a response, or `None` if reading failed and the request is to be sent again.
+async fn unless_retried<R: DownloadRequest, T>(
+    request: &R,
+    read: Result<T>,
+    attempts: &mut Attempts,
+) -> Result<Option<T>> {
+    match read {
+        Ok(read) => {
+            attempts.succeeded();
+            Ok(Some(read))
+        }
+        Err(error) => {
+            attempts.after(error, R::OPERATION).await.map_err(|error| request.in_context(error))?;
+            Ok(None)
+        }
+    }
+}
+
+/// Returns the response if its beginning shows the expected syntax and no failure.
+async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Response> {
+    let mut response = response.without_failure().await?;
+    let protocol = |text: &str| Error::new(ErrorKind::Protocol, text);
+    if let Some(head) = response.head.as_ref().filter(|head| !head.has_data) {
+        return Err(protocol("the response is an envelope without data, but a file was expected").with_code(head.code));
+    }
+    let beginning = response.body.beginning().await;
+    let expected: &[char] = match syntax {
+        ExportSyntax::Json => &['{', '['],
+        ExportSyntax::Csv | ExportSyntax::Unknown => &[],
+        // The first byte of PNG and JPEG is no text; GIF begins with its name.
+        ExportSyntax::Image => &['\u{fffd}', 'g'],
+        ExportSyntax::Xml => &['<'],
+    };
+    if beginning.is_empty() || expected.is_empty() || beginning.starts_with(expected) {
+        return Ok(response);
+    }
+    let shown = snippet(&response.secrets.redact(&beginning));
+    Err(protocol(&format!("the response is not {syntax}, although the export is: {shown}")))
+}
+
+/// Reads a lineage while its JSON arrives. The lineage knows the relation types that were requested.
+async fn read_lineage(response: Response) -> Result<Lineage> {
+    let (limit, secrets) = (response.limit(), response.secrets.clone());
+    let mut reader = Lineage::reader().max_bytes(limit);
+    if let Some(requested) = response.relation_types() {
+        reader = reader.requested_types(requested.iter().cloned());
+    }
+    let mut failure = None;
+    let body = response.body.map_err(|error| {
+        // Kept for later, because it says more than the error of the parser that lacks input.
+        failure = Some(error);
+        "the response was cut off"
+    });
+    let read = reader.read_stream(body).await;
+    match failure {
+        Some(error) => Err(error),
+        None => read.map_err(|error| secrets.redact_error(unreadable(error))),
+    }
+}
+
+fn unreadable(error: ReadError) -> Error {
+    if error.kind() == ReadErrorKind::TooLarge {
+        let text = "the lineage is over the response limit: raise max_response_bytes in the client builder";
+        return Error::new(ErrorKind::TooLarge, text).caused_by(error);
+    }
+    error.into()
+}
+
 /// One attempt to download a body, chunk by chunk.
-pub(crate) struct Download<'a> {
+struct Download<'a> {
     body: ByteStream,
     received: ReceivedBytes,
     progress: Progress,
@@ -76,12 +224,7 @@ pub(crate) struct Download<'a> {
 }
 
 impl<'a> Download<'a> {
-    pub(crate) fn new(
-        response: Response,
-        syntax: ExportSyntax,
-        attempt: u32,
-        on_progress: Option<&'a ProgressCallback>,
-    ) -> Self {
+    fn new(response: Response, syntax: ExportSyntax, attempt: u32, on_progress: Option<&'a ProgressCallback>) -> Self {
         let (total, limit, body) = (response.length(), response.limit(), response.body);
         let progress = Progress { attempt, received: 0, total, unpacked: 0 };
         let completeness = CompletenessCheck::new(syntax);
@@ -107,7 +250,7 @@ impl<'a> Download<'a> {
     }
 
     /// Reads the whole body into memory.
-    pub(crate) async fn bytes(mut self) -> Result<Bytes> {
+    async fn bytes(mut self) -> Result<Bytes> {
         let mut body = Vec::new();
         while let Some(chunk) = self.next().await? {
             if self.progress.unpacked > self.limit {
@@ -260,33 +403,43 @@ impl PartialFile {
     }
 
     /// Writes a download to the file, from its start, and returns the length.
-    pub(crate) async fn write(&mut self, mut download: Download<'_>) -> Result<u64> {
+    async fn write(&mut self, mut download: Download<'_>) -> Result<u64> {
+        self.restart().await?;
         let Self { path, file, .. } = self;
         let failed = |error: io::Error| unwritable(path, &error);
-        file.set_len(0).await.map_err(failed)?;
-        file.rewind().await.map_err(failed)?;
         let mut length = 0;
         while let Some(chunk) = download.next().await? {
             file.write_all(&chunk).await.map_err(failed)?;
             length += chunk.len() as u64;
         }
-        // Only a flush reports an error of the last write; a sync does not.
-        file.flush().await.map_err(failed)?;
-        // The bytes have to be on disk before the file gets its final name.
-        file.sync_all().await.map_err(failed)?;
+        self.sync().await?;
         Ok(length)
     }
 
     /// Writes bytes from memory to the file, from its start, and returns their number.
     pub(crate) async fn write_bytes(&mut self, bytes: &[u8]) -> Result<u64> {
+        self.restart().await?;
+        self.file.write_all(bytes).await.map_err(|error| unwritable(&self.path, &error))?;
+        self.sync().await?;
+        Ok(bytes.len() as u64)
+    }
+
+    /// Removes what a failed attempt has written.
+    async fn restart(&mut self) -> Result<()> {
         let Self { path, file, .. } = self;
         let failed = |error: io::Error| unwritable(path, &error);
         file.set_len(0).await.map_err(failed)?;
         file.rewind().await.map_err(failed)?;
-        file.write_all(bytes).await.map_err(failed)?;
+        Ok(())
+    }
+
+    /// Waits until the bytes are on disk, as they have to be before the file gets its final name.
+    async fn sync(&mut self) -> Result<()> {
+        let Self { path, file, .. } = self;
+        let failed = |error: io::Error| unwritable(path, &error);
+        // Only a flush reports an error of the last write; a sync does not.
         file.flush().await.map_err(failed)?;
-        file.sync_all().await.map_err(failed)?;
-        Ok(bytes.len() as u64)
+        file.sync_all().await.map_err(failed)
     }
 
     /// Gives the file its final name.

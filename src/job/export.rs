@@ -5,18 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
 use serde::Serialize;
 
 use super::Job;
-use super::download::{Download, PartialFile, Progress, ProgressCallback};
+use super::download::{self, DownloadRequest, Progress, ProgressCallback};
 use super::drawn::DrawnLineage;
+use super::options::options;
 use crate::api::{Operation, operations, types};
-use crate::lineage::{Lineage, ReadError, ReadErrorKind, RelationType};
+use crate::lineage::{Lineage, RelationType};
 use crate::retry::Attempts;
-use crate::transport::{BodyMode, Response};
-use crate::wire::{RelationTypes, relation_types, snippet};
-use crate::{ByteStream, Error, ErrorKind, JobId, Result, Vendor};
+use crate::transport::{BodyMode, Response, Transport};
+use crate::wire::RelationTypes;
+use crate::{ByteStream, Error, JobId, Result};
 
 /// A request for an export of a job, from the `export_…` methods of [`Job`], from those that download a file, and from
 /// those that query the job.
@@ -118,9 +118,17 @@ impl fmt::Display for ExportSyntax {
     }
 }
 
-/// Makes request bodies those of exports. A form with a selection has a function that checks it.
+/// Makes request bodies those of exports. What is checked before anything is sent is a `selection` (database, schema,
+/// table, column) or the `target` of a query (pattern of tables, column).
 macro_rules! export_forms {
-    ($($form:ident: $operation:ident, $syntax:ident $(, $check:expr)?;)+) => {
+    (@check selection $form:ident) => {{
+        let (table, column) = ($form.table.as_deref(), $form.column.as_deref());
+        $crate::job::export::check_selection($form.database.as_deref(), $form.schema.as_deref(), table, column)
+    }};
+    (@check target $form:ident) => {
+        $crate::job::queries::check_target($form.table_name_pattern.as_deref(), $form.table_column.as_deref())
+    };
+    ($($form:ident: $operation:ident, $syntax:ident $(, $check:ident)?;)+) => {
         $(impl $crate::job::export::ExportRequest for types::$form {
             const OPERATION: &'static $crate::api::Operation = &$crate::api::operations::$operation;
             const SYNTAX: $crate::job::export::ExportSyntax = $crate::job::export::ExportSyntax::$syntax;
@@ -129,8 +137,9 @@ macro_rules! export_forms {
                 self.job_id = Some(id);
             }
 
-            $(fn check(&self) -> Result<()> {
-                ($check)(self)
+            $(fn check(&self) -> $crate::Result<()> {
+                let form = self;
+                $crate::job::export::export_forms!(@check $check form)
             })?
         })+
     };
@@ -139,18 +148,13 @@ pub(super) use export_forms;
 
 /// A request body for an export that is read as a lineage.
 pub(super) trait LineageRequest: sealed::ExportRequest {
-    /// Returns the relation types that are requested, or `None` for the default of the server.
-    fn relation_types(&self) -> Option<&[RelationType]>;
+    /// Sets the relation types, or none for the default of the server.
     fn set_relation_types(&mut self, types: Option<RelationTypes>);
 }
 
 macro_rules! lineage_forms {
     ($($form:ident)+) => {
         $(impl $crate::job::export::LineageRequest for types::$form {
-            fn relation_types(&self) -> Option<&[$crate::lineage::RelationType]> {
-                self.show_relation_type.as_ref().map($crate::wire::RelationTypes::items)
-            }
-
             fn set_relation_types(&mut self, types: Option<$crate::wire::RelationTypes>) {
                 self.show_relation_type = types;
             }
@@ -163,16 +167,10 @@ pub(super) use lineage_forms;
 lineage_forms! { ExportLineageAsJsonRequest ExportFullLineageAsJsonRequest }
 
 export_forms! {
-    ExportLineageAsJsonRequest: EXPORT_LINEAGE_AS_JSON, Json, |form: &Self| {
-        let (table, column) = (form.table.as_deref(), form.column.as_deref());
-        check_selection(form.database.as_deref(), form.schema.as_deref(), table, column)
-    };
+    ExportLineageAsJsonRequest: EXPORT_LINEAGE_AS_JSON, Json, selection;
     ExportFullLineageAsJsonRequest: EXPORT_FULL_LINEAGE_AS_JSON, Json;
     ExportFullLineageAsCsvRequest: EXPORT_FULL_LINEAGE_AS_CSV, Csv;
-    ExportLineageAsGraphmlRequest: EXPORT_LINEAGE_AS_GRAPHML, Xml, |form: &Self| {
-        let (table, column) = (form.table.as_deref(), form.column.as_deref());
-        check_selection(form.database.as_deref(), form.schema.as_deref(), table, column)
-    };
+    ExportLineageAsGraphmlRequest: EXPORT_LINEAGE_AS_GRAPHML, Xml, selection;
 }
 
 /// Checks that a selection names something.
@@ -234,7 +232,7 @@ impl<F: ExportForm> Export<F> {
     /// Returns the request with the id of the job.
     ///
     /// # Errors
-    /// `InvalidInput` for an empty job id and for options that cannot be.
+    /// `InvalidInput` for an empty job id and for a selection that is impossible.
     pub(super) fn checked_form(&self) -> Result<F> {
         let mut form = self.form.clone();
         form.set_job(self.job.id().checked().map_err(self.context())?);
@@ -264,16 +262,10 @@ impl<F: ExportForm> Export<F> {
     /// the [retry policy](crate::retry::RetryPolicy) of the client.
     ///
     /// # Errors
-    /// [`JobNotFound`](ErrorKind::JobNotFound) if the server does not know the job; otherwise the errors of every API
+    /// [`JobNotFound`](crate::ErrorKind::JobNotFound) if the server does not know the job; otherwise the errors of every API
     /// call. A failure that the server sends instead of the file is also reported as one of these errors.
     pub async fn bytes(self) -> Result<Bytes> {
-        let mut attempts = self.attempts();
-        loop {
-            let download = self.download(&mut attempts).await?;
-            if let Some(bytes) = self.unless_retried(download.bytes().await, &mut attempts).await? {
-                return Ok(bytes);
-            }
-        }
+        download::bytes(&self).await
     }
 
     /// Requests the export and returns its body as a stream of chunks.
@@ -294,10 +286,7 @@ impl<F: ExportForm> Export<F> {
     /// # Errors
     /// The errors of [`bytes`](Export::bytes). The stream yields them too.
     pub async fn stream(self) -> Result<ByteStream> {
-        let mut attempts = self.attempts();
-        let response = self.request(&mut attempts).await?;
-        attempts.succeeded();
-        Ok(response.body)
+        download::stream(&self).await
     }
 
     /// Writes the export to a file, and returns its length in bytes.
@@ -313,60 +302,40 @@ impl<F: ExportForm> Export<F> {
     /// never an incomplete file of the final name.
     ///
     /// # Errors
-    /// [`Io`](ErrorKind::Io) if the file cannot be written, and [`InvalidInput`](ErrorKind::InvalidInput) if the path
+    /// [`Io`](crate::ErrorKind::Io) if the file cannot be written, and [`InvalidInput`](crate::ErrorKind::InvalidInput) if the path
     /// exists and is not a file; both name the path and, where possible, come before anything is sent. Otherwise the
     /// errors of [`bytes`](Export::bytes). After an error no file is left behind.
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<u64> {
-        let mut file = PartialFile::next_to(path.as_ref()).await?;
-        let mut attempts = self.attempts();
-        loop {
-            let download = self.download(&mut attempts).await?;
-            if let Some(length) = self.unless_retried(file.write(download).await, &mut attempts).await? {
-                file.persist().await.map_err(self.context())?;
-                return Ok(length);
-            }
-        }
-    }
-
-    fn attempts(&self) -> Attempts {
-        self.job.service().transport().attempts()
-    }
-
-    async fn download(&self, attempts: &mut Attempts) -> Result<Download<'_>> {
-        let response = self.request(attempts).await?;
-        Ok(Download::new(response, F::SYNTAX, attempts.number(), self.on_progress.as_ref()))
-    }
-
-    /// Returns what was read of a response, or `None` if reading failed and the export is to be requested again.
-    async fn unless_retried<T>(&self, read: Result<T>, attempts: &mut Attempts) -> Result<Option<T>> {
-        match read {
-            Ok(read) => {
-                attempts.succeeded();
-                Ok(Some(read))
-            }
-            Err(error) => {
-                attempts.after(error, F::OPERATION).await.map_err(self.context())?;
-                Ok(None)
-            }
-        }
-    }
-
-    async fn request(&self, attempts: &mut Attempts) -> Result<Response> {
-        let form = self.checked_form()?;
-        loop {
-            let transport = self.job.service().transport();
-            let response = transport.send_form(F::OPERATION, &form, BodyMode::Stream, attempts).await;
-            match check_beginning(response.map_err(self.context())?, F::SYNTAX).await {
-                Ok(response) => return Ok(response),
-                Err(error) => attempts.after(error, F::OPERATION).await.map_err(self.context())?,
-            }
-        }
+        download::to_file(&self, path.as_ref()).await
     }
 
     /// Returns a function that adds the operation and the job to an error.
     pub(super) fn context(&self) -> impl FnOnce(Error) -> Error + use<F> {
         let id = self.job.id().clone();
         move |error| super::with_job(&id, error.in_operation(F::OPERATION.id))
+    }
+}
+
+impl<F: ExportForm> DownloadRequest for Export<F> {
+    const OPERATION: &'static Operation = F::OPERATION;
+    const SYNTAX: ExportSyntax = F::SYNTAX;
+
+    fn transport(&self) -> &Transport {
+        self.job.service().transport()
+    }
+
+    fn on_progress(&self) -> Option<&ProgressCallback> {
+        self.on_progress.as_ref()
+    }
+
+    async fn send(&self, attempts: &mut Attempts) -> Result<Response> {
+        let form = self.checked_form()?;
+        let sent = self.transport().send_form(F::OPERATION, &form, BodyMode::Stream, attempts).await;
+        sent.map_err(self.context())
+    }
+
+    fn in_context(&self, error: Error) -> Error {
+        self.context()(error)
     }
 }
 
@@ -380,15 +349,7 @@ impl<F: LineageRequest> Export<F> {
 
     /// Reads the lineage in the response, whole or not.
     pub(super) async fn read_drawn(self) -> Result<DrawnLineage> {
-        let requested = self.form.relation_types().map_or_else(|| relation_types(None), <[_]>::to_vec);
-        let mut attempts = self.attempts();
-        loop {
-            let response = self.request(&mut attempts).await?;
-            let read = read_lineage(response, Some(&requested)).await;
-            if let Some(lineage) = self.unless_retried(read, &mut attempts).await? {
-                return Ok(DrawnLineage::new(lineage));
-            }
-        }
+        download::drawn_lineage(&self).await
     }
 }
 
@@ -398,7 +359,7 @@ impl Export<types::ExportLineageAsJsonRequest> {
     /// The lineage is parsed while it arrives, so that the JSON is never completely in memory.
     ///
     /// # Errors
-    /// [`Protocol`](ErrorKind::Protocol) if the response is not a lineage; otherwise the errors of
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the response is not a lineage; otherwise the errors of
     /// [`bytes`](Export::bytes).
     pub async fn send(self) -> Result<DrawnLineage> {
         self.read_drawn().await
@@ -407,7 +368,7 @@ impl Export<types::ExportLineageAsJsonRequest> {
     /// Reads the export as a whole lineage.
     ///
     /// # Errors
-    /// [`IncompleteLineage`](ErrorKind::IncompleteLineage) if the server cut the lineage, as [`DrawnLineage`] explains;
+    /// [`IncompleteLineage`](crate::ErrorKind::IncompleteLineage) if the server cut the lineage, as [`DrawnLineage`] explains;
     /// otherwise the errors of [`send`](Self::send).
     pub async fn lineage(self) -> Result<Lineage> {
         let context = self.context();
@@ -457,8 +418,8 @@ impl Export<types::ExportFullLineageAsJsonRequest> {
     /// Reads the export as a lineage. It is parsed while it arrives, so that the JSON is never completely in memory.
     ///
     /// # Errors
-    /// [`Protocol`](ErrorKind::Protocol) if the response is not a lineage;
-    /// [`IncompleteLineage`](ErrorKind::IncompleteLineage) if it says that it is a summary or lost record sets, which
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the response is not a lineage;
+    /// [`IncompleteLineage`](crate::ErrorKind::IncompleteLineage) if it says that it is a summary or lost record sets, which
     /// servers are not known to do for this export; otherwise the errors of [`bytes`](Export::bytes).
     pub async fn lineage(self) -> Result<Lineage> {
         let context = self.context();
@@ -479,193 +440,26 @@ impl Export<types::ExportFullLineageAsJsonRequest> {
     }
 }
 
-impl Export<types::ExportFullLineageAsCsvRequest> {
-    /// Sets the delimiter between two values. Server default: a comma.
-    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
-        self.form.delimiter = Some(delimiter.into());
-        self
-    }
+// Apart from the relation types of JSON and `tableToTable` of CSV, the vendor's file does not have the options of the
+// full exports.
+options! {
+    Export<types::ExportFullLineageAsJsonRequest>:
+        relation_types;
+        seen table_to_table vendor session_id simple_output ignore_record_set ignore_function show_constant_table
+        treat_arguments_in_count_function_as_direct_dataflow export_include_table export_include_servers;
+    Export<types::ExportFullLineageAsCsvRequest>:
+        delimiter table_to_table;
+        seen relation_types vendor session_id simple_output ignore_record_set ignore_function show_constant_table
+        treat_arguments_in_count_function_as_direct_dataflow export_include_table export_include_servers;
+    Export<types::ExportLineageAsJsonRequest>:
+        database schema table column table_to_table relation_types simple_output ignore_record_set ignore_function
+        show_constant_table show_link_only show_transform treat_arguments_in_count_function_as_direct_dataflow;
+        seen;
+    Export<types::ExportLineageAsGraphmlRequest>:
+        database schema table column table_to_table relation_types simple_output ignore_record_set ignore_function
+        show_constant_table show_link_only show_transform treat_arguments_in_count_function_as_direct_dataflow;
+        seen;
 }
-
-/// The options of both exports of the full lineage, JSON and CSV.
-///
-/// Apart from the relation types of JSON and `tableToTable` of CSV, the vendor's file does not have them.
-macro_rules! full_options {
-    ($form:ident) => {
-        impl Export<types::$form> {
-            /// Sets the types of relationships to export. Server default: `fdd` only.
-            ///
-            /// For CSV, the option was seen in the vendor's web client and is not documented.
-            pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
-                self.form.show_relation_type = Some(relation_types.into_iter().collect());
-                self
-            }
-
-            /// Sets whether only relationships between tables are exported. Server default: `false`.
-            ///
-            /// For JSON, the option was seen in the vendor's documentation and web client, and not in its description
-            /// of the API.
-            pub fn table_to_table(mut self, only: bool) -> Self {
-                self.form.table_to_table = Some(only);
-                self
-            }
-
-            /// Sets the dialect. Seen in the vendor's web client, and not documented.
-            pub fn vendor(mut self, vendor: Vendor) -> Self {
-                self.form.dbvendor = Some(vendor);
-                self
-            }
-
-            /// Sets the session of an earlier response, to export its result again. Seen in the vendor's web client,
-            /// and not documented.
-            pub fn session_id(mut self, id: impl Into<String>) -> Self {
-                self.form.session_id = Some(id.into());
-                self
-            }
-
-            /// Sets whether intermediate record sets are left out. Server default: `false`. Seen in the vendor's web
-            /// client, and not documented.
-            pub fn ignore_record_set(mut self, ignore: bool) -> Self {
-                self.form.ignore_record_set = Some(ignore);
-                self
-            }
-
-            /// Sets whether function calls are left out. Server default: `false`. Seen in the vendor's web client, and
-            /// not documented.
-            pub fn ignore_function(mut self, ignore: bool) -> Self {
-                self.form.ignore_function = Some(ignore);
-                self
-            }
-
-            /// Sets whether intermediate results are left out. Server default: `false`. Seen in the vendor's web
-            /// client, and not documented.
-            pub fn simple_output(mut self, simple: bool) -> Self {
-                self.form.simple_output = Some(simple);
-                self
-            }
-
-            /// Sets whether literals are shown as the columns of a constant table. Server default: `false`. Seen in the
-            /// vendor's web client, and not documented.
-            pub fn show_constant_table(mut self, show: bool) -> Self {
-                self.form.show_constant_table = Some(show);
-                self
-            }
-
-            /// Sets whether the arguments of `COUNT` count as direct sources. Server default: `false`. Seen in the
-            /// vendor's web client, and not documented.
-            pub fn treat_arguments_in_count_function_as_direct_dataflow(mut self, direct: bool) -> Self {
-                self.form.treat_arguments_in_count_function_as_direct_dataflow = Some(direct);
-                self
-            }
-
-            /// Limits the export to these tables (`export_include_table`). Seen in the vendor's web client, and not
-            /// documented.
-            pub fn include_table(mut self, tables: impl Into<String>) -> Self {
-                self.form.export_include_table = Some(tables.into());
-                self
-            }
-
-            /// Limits the export to these servers (`export_include_servers`). Seen in the vendor's web client, and not
-            /// documented.
-            pub fn include_servers(mut self, servers: impl Into<String>) -> Self {
-                self.form.export_include_servers = Some(servers.into());
-                self
-            }
-        }
-    };
-}
-
-full_options!(ExportFullLineageAsJsonRequest);
-full_options!(ExportFullLineageAsCsvRequest);
-
-/// The options of both exports of the lineage as drawn, JSON and GraphML.
-macro_rules! drawing_options {
-    ($form:ident) => {
-        impl Export<types::$form> {
-            /// Limits the export to what involves this database.
-            pub fn database(mut self, name: impl Into<String>) -> Self {
-                self.form.database = Some(name.into());
-                self
-            }
-
-            /// Limits the export to what involves this schema.
-            pub fn schema(mut self, name: impl Into<String>) -> Self {
-                self.form.schema = Some(name.into());
-                self
-            }
-
-            /// Limits the export to what involves this table.
-            pub fn table(mut self, name: impl Into<String>) -> Self {
-                self.form.table = Some(name.into());
-                self
-            }
-
-            /// Limits the export to what involves this column of the [`table`](Self::table). A column without a
-            /// table is an error.
-            pub fn column(mut self, name: impl Into<String>) -> Self {
-                self.form.column = Some(name.into());
-                self
-            }
-
-            /// Sets whether only relationships between tables are exported. Server default: `false`.
-            pub fn table_to_table(mut self, only: bool) -> Self {
-                self.form.table_to_table = Some(only);
-                self
-            }
-
-            /// Sets the types of relationships to show. Server default: `fdd` only.
-            pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
-                self.form.show_relation_type = Some(relation_types.into_iter().collect());
-                self
-            }
-
-            /// Sets whether intermediate results are left out. Server default: `false`.
-            pub fn simple_output(mut self, simple: bool) -> Self {
-                self.form.simple_output = Some(simple);
-                self
-            }
-
-            /// Sets whether intermediate record sets are left out. Server default: `false`.
-            pub fn ignore_record_set(mut self, ignore: bool) -> Self {
-                self.form.ignore_record_set = Some(ignore);
-                self
-            }
-
-            /// Sets whether function calls are left out. Server default: `false`.
-            pub fn ignore_function(mut self, ignore: bool) -> Self {
-                self.form.ignore_function = Some(ignore);
-                self
-            }
-
-            /// Sets whether literals are shown as the columns of a constant table. Server default: `false`.
-            pub fn show_constant_table(mut self, show: bool) -> Self {
-                self.form.show_constant_table = Some(show);
-                self
-            }
-
-            /// Sets whether only columns that take part in a relationship are shown. Server default: `true`.
-            pub fn show_link_only(mut self, only: bool) -> Self {
-                self.form.show_link_only = Some(only);
-                self
-            }
-
-            /// Sets whether the expressions that values pass through are shown. Server default: `false`.
-            pub fn show_transform(mut self, show: bool) -> Self {
-                self.form.show_transform = Some(show);
-                self
-            }
-
-            /// Sets whether the arguments of `COUNT` count as direct sources. Server default: `false`.
-            pub fn treat_arguments_in_count_function_as_direct_dataflow(mut self, direct: bool) -> Self {
-                self.form.treat_arguments_in_count_function_as_direct_dataflow = Some(direct);
-                self
-            }
-        }
-    };
-}
-
-drawing_options!(ExportLineageAsJsonRequest);
-drawing_options!(ExportLineageAsGraphmlRequest);
 
 /// The output of an export that is awaited.
 macro_rules! into_future {
@@ -709,55 +503,4 @@ impl<F: fmt::Debug> fmt::Debug for Export<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Export").field("job", &self.job).field("form", &self.form).finish_non_exhaustive()
     }
-}
-
-/// Returns the response if its beginning shows the expected syntax and no failure.
-pub(crate) async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Response> {
-    let mut response = response.without_failure().await?;
-    let protocol = |text: &str| Error::new(ErrorKind::Protocol, text);
-    if let Some(head) = response.head.as_ref().filter(|head| !head.has_data) {
-        return Err(protocol("the response is an envelope without data, but a file was expected").with_code(head.code));
-    }
-    let beginning = response.body.beginning().await;
-    let expected: &[char] = match syntax {
-        ExportSyntax::Json => &['{', '['],
-        ExportSyntax::Csv | ExportSyntax::Unknown => &[],
-        // The first byte of PNG and JPEG is no text; GIF begins with its name.
-        ExportSyntax::Image => &['\u{fffd}', 'g'],
-        ExportSyntax::Xml => &['<'],
-    };
-    if beginning.is_empty() || expected.is_empty() || beginning.starts_with(expected) {
-        return Ok(response);
-    }
-    let shown = snippet(&response.secrets.redact(&beginning));
-    Err(protocol(&format!("the response is not {syntax}, although the export is: {shown}")))
-}
-
-/// Reads a lineage while its JSON arrives. `requested` are the relation types that were requested, or `None` if the
-/// operation takes none.
-pub(crate) async fn read_lineage(response: Response, requested: Option<&[RelationType]>) -> Result<Lineage> {
-    let (limit, secrets) = (response.limit(), response.secrets.clone());
-    let mut failure = None;
-    let body = response.body.map_err(|error| {
-        // Kept for later, because it says more than the error of the parser that lacks input.
-        failure = Some(error);
-        "the response was cut off"
-    });
-    let mut reader = Lineage::reader().max_bytes(limit);
-    if let Some(requested) = requested {
-        reader = reader.requested_types(requested.iter().cloned());
-    }
-    let read = reader.read_stream(body).await;
-    match failure {
-        Some(error) => Err(error),
-        None => read.map_err(|error| secrets.redact_error(unreadable(error))),
-    }
-}
-
-fn unreadable(error: ReadError) -> Error {
-    if error.kind() == ReadErrorKind::TooLarge {
-        let text = "the lineage is over the response limit: raise max_response_bytes in the client builder";
-        return Error::new(ErrorKind::TooLarge, text).caused_by(error);
-    }
-    error.into()
 }

@@ -78,12 +78,13 @@
 
 mod batch;
 mod cron;
-mod download;
+pub(crate) mod download;
 mod drawn;
 mod export;
 mod files;
 mod inputs;
 mod list;
+pub(crate) mod options;
 mod queries;
 mod schedule;
 mod service;
@@ -99,14 +100,14 @@ use std::sync::Arc;
 
 pub use self::batch::{Batch, BatchOutcome, BatchRun, ExportFormat};
 pub use self::download::Progress;
-pub(crate) use self::download::{Download, PartialFile, ProgressCallback};
 pub use self::drawn::DrawnLineage;
+pub(crate) use self::export::ExportSyntax;
 pub use self::export::{
     Export, ExportForm, ExportFullLineageAsCsv, ExportFullLineageAsJson, ExportLineageAsGraphml, ExportLineageAsJson,
 };
-pub(crate) use self::export::{ExportSyntax, check_beginning, read_lineage};
 pub use self::files::{ExportDatabaseMetadata, ExportMetadata, Parquet, SubJobFile};
 pub use self::list::{JobStream, ListJobs};
+
 pub use self::queries::{
     DownstreamGraph, DownstreamGraphImage, LeftMostSources, LeftMostSourcesAsCsv, SourceColumn, UltimateSources,
     UpstreamGraph, UpstreamGraphImage,

@@ -6,10 +6,11 @@ use serde_json::{Map, Value};
 use super::Job;
 use super::drawn::DrawnLineage;
 use super::export::{Export, bytes_of, check_name, export_forms, into_future, lineage_forms};
+use super::options::options;
 use crate::api::{operations, types};
-use crate::lineage::{Lineage, RelationType};
+use crate::lineage::Lineage;
 use crate::wire::EnvelopeData;
-use crate::{Error, Result, Vendor};
+use crate::{Error, Result};
 
 /// A query for everything that feeds a table of a job, from [`Job::upstream_graph`].
 pub type UpstreamGraph = Export<types::GenerateUpstreamGraphRequest>;
@@ -25,24 +26,12 @@ pub type LeftMostSources = Export<types::LeftMostSourceTableRequest>;
 pub type LeftMostSourcesAsCsv = Export<types::LeftMostSourceTableAsCsvRequest>;
 
 export_forms! {
-    GenerateUpstreamGraphRequest: GENERATE_UPSTREAM_GRAPH, Json, |form: &Self| {
-        check_target(form.table_name_pattern.as_deref(), form.table_column.as_deref())
-    };
-    GenerateUpstreamGraphImageRequest: GENERATE_UPSTREAM_GRAPH_IMAGE, Image, |form: &Self| {
-        check_target(form.table_name_pattern.as_deref(), form.table_column.as_deref())
-    };
-    GenerateDownstreamGraphRequest: GENERATE_DOWNSTREAM_GRAPH, Json, |form: &Self| {
-        check_target(form.table_name_pattern.as_deref(), form.table_column.as_deref())
-    };
-    GenerateDownstreamGraphImageRequest: GENERATE_DOWNSTREAM_GRAPH_IMAGE, Image, |form: &Self| {
-        check_target(form.table_name_pattern.as_deref(), form.table_column.as_deref())
-    };
-    LeftMostSourceTableRequest: LEFT_MOST_SOURCE_TABLE, Json, |form: &Self| {
-        check_target(form.table_name_pattern.as_deref(), form.table_column.as_deref())
-    };
-    LeftMostSourceTableAsCsvRequest: LEFT_MOST_SOURCE_TABLE_AS_CSV, Csv, |form: &Self| {
-        check_target(form.table_name_pattern.as_deref(), form.table_column.as_deref())
-    };
+    GenerateUpstreamGraphRequest: GENERATE_UPSTREAM_GRAPH, Json, target;
+    GenerateUpstreamGraphImageRequest: GENERATE_UPSTREAM_GRAPH_IMAGE, Image, target;
+    GenerateDownstreamGraphRequest: GENERATE_DOWNSTREAM_GRAPH, Json, target;
+    GenerateDownstreamGraphImageRequest: GENERATE_DOWNSTREAM_GRAPH_IMAGE, Image, target;
+    LeftMostSourceTableRequest: LEFT_MOST_SOURCE_TABLE, Json, target;
+    LeftMostSourceTableAsCsvRequest: LEFT_MOST_SOURCE_TABLE_AS_CSV, Csv, target;
 }
 
 lineage_forms! { GenerateUpstreamGraphRequest GenerateDownstreamGraphRequest }
@@ -51,7 +40,7 @@ lineage_forms! { GenerateUpstreamGraphRequest GenerateDownstreamGraphRequest }
 ///
 /// # Errors
 /// `InvalidInput`, which names the option.
-fn check_target(pattern: Option<&str>, column: Option<&str>) -> Result<()> {
+pub(super) fn check_target(pattern: Option<&str>, column: Option<&str>) -> Result<()> {
     if pattern.is_none_or(|pattern| pattern.trim().is_empty()) {
         return Err(Error::invalid(
             "the table is empty: give the name of a table, or a pattern such as `.*` to the method that takes one",
@@ -72,89 +61,33 @@ fn literal_pattern(name: &str) -> String {
     pattern
 }
 
-/// The options of the graphs and of their images.
-macro_rules! graph_options {
-    ($($form:ident)+) => {
-        $(impl Export<types::$form> {
-            /// Limits the query to this column of the table.
-            pub fn column(self, name: impl Into<String>) -> Self {
-                self.with(|form| form.table_column = Some(name.into()))
-            }
-
-            /// Sets the number of steps to follow from the table. By default, the server decides.
-            pub fn distance(self, steps: u32) -> Self {
-                self.with(|form| form.distance = Some(i32::try_from(steps).unwrap_or(i32::MAX)))
-            }
-
-            /// Sets the types of relationships to follow. Server default: `fdd` only.
-            pub fn relation_types(self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
-                self.with(|form| form.show_relation_type = Some(relation_types.into_iter().collect()))
-            }
-
-            /// Sets whether tables are drawn without their columns. Server default: `false`.
-            pub fn hide_column(self, hide: bool) -> Self {
-                self.with(|form| form.hide_column = Some(hide))
-            }
-
-            /// Sets whether intermediate results are left out. Server default: `false`.
-            pub fn simple_output(self, simple: bool) -> Self {
-                self.with(|form| form.simple_output = Some(simple))
-            }
-
-            /// Sets whether intermediate record sets are left out. Server default: `false`.
-            pub fn ignore_record_set(self, ignore: bool) -> Self {
-                self.with(|form| form.ignore_record_set = Some(ignore))
-            }
-
-            /// Sets whether function calls are left out. Server default: `false`.
-            pub fn ignore_function(self, ignore: bool) -> Self {
-                self.with(|form| form.ignore_function = Some(ignore))
-            }
-
-            /// Sets whether literals are shown as the columns of a constant table. Server default: `false`.
-            pub fn show_constant_table(self, show: bool) -> Self {
-                self.with(|form| form.show_constant_table = Some(show))
-            }
-
-            /// Sets whether only columns that take part in a relationship are shown. Server default: `true`.
-            pub fn show_link_only(self, only: bool) -> Self {
-                self.with(|form| form.show_link_only = Some(only))
-            }
-
-            /// Sets whether the expressions that values pass through are shown. Server default: `false`.
-            pub fn show_transform(self, show: bool) -> Self {
-                self.with(|form| form.show_transform = Some(show))
-            }
-
-            /// Sets whether the arguments of `COUNT` count as direct sources. Server default: `false`.
-            pub fn treat_arguments_in_count_function_as_direct_dataflow(self, direct: bool) -> Self {
-                self.with(|form| form.treat_arguments_in_count_function_as_direct_dataflow = Some(direct))
-            }
-
-            /// Sets whether identifiers are converted to the case that the dialect uses. Server default: `true`.
-            pub fn normalize_identifier(self, normalize: bool) -> Self {
-                self.with(|form| form.normalize_identifier = Some(normalize))
-            }
-
-            /// Sets the dialect of the SQL. By default, the server uses that of the job.
-            pub fn vendor(self, vendor: Vendor) -> Self {
-                self.with(|form| form.dbvendor = Some(vendor))
-            }
-
-            /// Sets the session of an earlier response, to query the same result again:
-            /// [`Lineage::session_id`](crate::Lineage::session_id).
-            pub fn session(self, id: impl Into<String>) -> Self {
-                self.with(|form| form.session_id = Some(id.into()))
-            }
-        })+
-    };
-}
-
-graph_options! {
-    GenerateUpstreamGraphRequest
-    GenerateUpstreamGraphImageRequest
-    GenerateDownstreamGraphRequest
-    GenerateDownstreamGraphImageRequest
+options! {
+    UpstreamGraph:
+        target_column distance relation_types hide_column simple_output ignore_record_set ignore_function
+        show_constant_table show_link_only show_transform treat_arguments_in_count_function_as_direct_dataflow
+        normalize_identifier vendor session_id;
+        seen;
+    UpstreamGraphImage:
+        target_column distance relation_types hide_column simple_output ignore_record_set ignore_function
+        show_constant_table show_link_only show_transform treat_arguments_in_count_function_as_direct_dataflow
+        normalize_identifier vendor session_id;
+        seen;
+    DownstreamGraph:
+        target_column distance relation_types hide_column simple_output ignore_record_set ignore_function
+        show_constant_table show_link_only show_transform treat_arguments_in_count_function_as_direct_dataflow
+        normalize_identifier vendor session_id;
+        seen;
+    DownstreamGraphImage:
+        target_column distance relation_types hide_column simple_output ignore_record_set ignore_function
+        show_constant_table show_link_only show_transform treat_arguments_in_count_function_as_direct_dataflow
+        normalize_identifier vendor session_id;
+        seen;
+    LeftMostSources:
+        target_column tag;
+        seen;
+    LeftMostSourcesAsCsv:
+        target_column delimiter;
+        seen;
 }
 
 /// The methods of a graph, and those of its image.
@@ -263,16 +196,6 @@ impl Export<types::LeftMostSourceTableRequest> {
         response.and_then(crate::api::ResponseValue::into_data).map_err(self.context())
     }
 
-    /// Limits the query to this column of the table.
-    pub fn column(self, name: impl Into<String>) -> Self {
-        self.with(|form| form.table_column = Some(name.into()))
-    }
-
-    /// Sets a tag of the caller, which the server returns unchanged.
-    pub fn tag(self, tag: impl Into<String>) -> Self {
-        self.with(|form| form.tag = Some(tag.into()))
-    }
-
     /// Returns the same query for the sources as CSV.
     ///
     /// ```no_run
@@ -293,18 +216,6 @@ impl Export<types::LeftMostSourceTableRequest> {
 
 into_future!(types::LeftMostSourceTableRequest, Vec<UltimateSources>);
 bytes_of!(types::LeftMostSourceTableAsCsvRequest);
-
-impl Export<types::LeftMostSourceTableAsCsvRequest> {
-    /// Limits the query to this column of the table.
-    pub fn column(self, name: impl Into<String>) -> Self {
-        self.with(|form| form.table_column = Some(name.into()))
-    }
-
-    /// Sets the delimiter between two values. Server default: a comma.
-    pub fn delimiter(self, delimiter: impl Into<String>) -> Self {
-        self.with(|form| form.delimiter = Some(delimiter.into()))
-    }
-}
 
 /// The ultimate sources of one column, which no other column of the job feeds. Returned by [`LeftMostSources`].
 ///

@@ -41,7 +41,7 @@ impl JobService {
         Self { api, polling, settling, time_zone, poll_hub: Arc::default() }
     }
 
-    /// Returns the services of another user of the same server, who has polls of their own.
+    /// Returns the services of another user of the same server, which poll separately.
     pub(crate) fn with_api(&self, api: api::Client) -> Self {
         Self::new(api, self.polling, self.settling, self.time_zone.clone())
     }

@@ -13,9 +13,6 @@ use crate::{Error, ErrorKind, Result};
 
 /// The length up to which a body may be the envelope of a failure. A longer one is data.
 const MAX_ENVELOPE_BYTES: usize = 256 * 1024;
-/// The operations whose files may be JSON objects themselves. An envelope, which has a code, is still no file.
-const MAY_RETURN_JSON: [&str; 4] =
-    ["exportMetadata", "exportDatabaseMetadata", "downloadSubJobFile", "downloadParquet"];
 /// The memory that is allocated for a body because the server announced its length.
 const MAX_PREALLOCATED_BYTES: u64 = 1 << 20;
 
@@ -97,7 +94,7 @@ impl Response {
             return Err(Error::new(ErrorKind::Protocol, text));
         }
         let is_object = beginning.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']));
-        let is_the_file = self.head.is_none() && MAY_RETURN_JSON.contains(&self.operation.id);
+        let is_the_file = self.head.is_none() && self.operation.may_be_json;
         if is_object && self.operation.returns_file && !is_the_file {
             let error =
                 Error::new(ErrorKind::Protocol, "the response is JSON without an error in it, but a file was expected");

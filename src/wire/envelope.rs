@@ -169,7 +169,7 @@ pub(crate) fn failure(code: i64, text: &str) -> Error {
 fn quota_exceeded(text: &str) -> Error {
     let text = if text.trim().is_empty() { "no calls are left" } else { text.trim() };
     let text = format!(
-        "the quota of calls is used up: {} (code 429; wait for the next day, or use an account or a server of your own)",
+        "the quota of calls is used up: {} (code 429; wait for the next day, or use an account or a self-hosted server)",
         excerpt(text)
     );
     Error::new(ErrorKind::QuotaExceeded, text).with_code(429)

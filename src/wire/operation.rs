@@ -39,6 +39,8 @@ pub struct Operation {
     pub relation_types: bool,
     /// `true` if the response is a file. If there is no file, the response is an envelope instead.
     pub returns_file: bool,
+    /// `true` if that file may be a JSON object itself. An envelope, which has a code, is still no file.
+    pub may_be_json: bool,
     /// `true` if the response contains a secret, so that no error may show any part of it.
     pub returns_secret: bool,
     /// `true` if sending the request twice has the same effect as sending it once, so that the client may retry it

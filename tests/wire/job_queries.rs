@@ -92,7 +92,7 @@ macro_rules! with_every_option {
             .treat_arguments_in_count_function_as_direct_dataflow(false)
             .normalize_identifier(true)
             .vendor(Vendor::Oracle)
-            .session("s1")
+            .session_id("s1")
     };
 }
 

@@ -282,8 +282,8 @@ async fn the_options_of_the_full_exports_of_a_job_are_sent() -> TestResult {
                 .simple_output(true)
                 .show_constant_table(true)
                 .treat_arguments_in_count_function_as_direct_dataflow(true)
-                .include_table("t")
-                .include_servers("sv")
+                .export_include_table("t")
+                .export_include_servers("sv")
         };
     }
     let server = Server::answering(FULL_JSON, empty_model()).await;

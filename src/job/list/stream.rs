@@ -19,6 +19,7 @@ use sync_wrapper::SyncWrapper;
 use tokio::sync::mpsc;
 
 use super::filter::JobFilter;
+use crate::api::runtime::log_warnings;
 use crate::job::{JobInfo, JobService};
 use crate::transport::{BodyMode, Response, retry_after};
 use crate::wire::{Envelope, Operation, excerpt, operations, types};
@@ -132,14 +133,7 @@ fn parsed(
         let sender = parser.messages.clone();
         let last = match parser.read(ChunkReader { chunks, current: Bytes::new(), has_ended: false, failure: None }) {
             Ok(list_warnings) => {
-                for warning in &list_warnings {
-                    tracing::warn!(
-                        target: "sqlflow_client::api",
-                        operation = OPERATION.id,
-                        warning,
-                        "the server reported success with a warning"
-                    );
-                }
+                log_warnings(OPERATION, list_warnings.iter().map(String::as_str));
                 let _first = warnings.set(list_warnings);
                 None
             }
