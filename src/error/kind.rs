@@ -18,7 +18,9 @@ pub enum ErrorKind {
     /// [`Error::retry_after`](crate::Error::retry_after) says when, if the server said so.
     Busy,
     /// The quota of calls is used up, such as the 50 calls a day without an account. Calling again does not help before
-    /// the quota is renewed; the message has the URLs that the server offers.
+    /// the quota is renewed; the message has the URLs that the server offers. The client remembers it until the time in
+    /// `Retry-After`, or for ten minutes (our estimate: the vendor does not say when the day begins): until then, further
+    /// calls of the operation fail without a request.
     QuotaExceeded,
     /// The server was not reached (name, connection or TLS). Nothing arrived there, so calling again is safe.
     Connect,

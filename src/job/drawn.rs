@@ -1,7 +1,6 @@
 //! The lineage as drawn, which may be less than the whole, and the errors that say so.
 
 use crate::lineage::{Lineage, Mode};
-use crate::wire::operations;
 use crate::{Error, ErrorKind, Result};
 
 /// The lineage of a job as the web interface of SQLFlow draws it, from
@@ -57,14 +56,12 @@ impl DrawnLineage {
     /// [`IncompleteLineage`](ErrorKind::IncompleteLineage) if it is a summary, or if it lost record sets. The message
     /// says how to get the rest.
     pub fn into_whole(self) -> Result<Lineage> {
-        let operation = operations::EXPORT_LINEAGE_AS_JSON.id;
         self.whole_or(|of_job, loss| {
             format!(
-                "the drawn lineage{of_job} {loss}: read the full lineage with Job::lineage, export one database, schema \
-                 or table at a time, or raise relation_limit on the server"
+                "the drawn lineage{of_job} {loss}: read the full lineage (Job::lineage, or Analyze without `graph`), \
+                 select one database, schema or table at a time, or raise relation_limit on the server"
             )
         })
-        .map_err(|error| error.in_operation(operation))
     }
 
     /// Returns the lineage if it is whole, or else an error whose text `explain` makes of the job and the loss.

@@ -143,26 +143,47 @@ macro_rules! graph {
             /// # }
             /// ```
             pub fn image(self) -> Export<types::$image> {
+                // Every field by name: one that only one of the two has does not compile.
                 self.into_form(|graph| {
-                    let mut image = types::$image::new();
-                    image.dbvendor = graph.dbvendor;
-                    image.distance = graph.distance;
-                    image.hide_column = graph.hide_column;
-                    image.ignore_function = graph.ignore_function;
-                    image.ignore_record_set = graph.ignore_record_set;
-                    image.is_return_model = graph.is_return_model;
-                    image.normalize_identifier = graph.normalize_identifier;
-                    image.session_id = graph.session_id;
-                    image.show_constant_table = graph.show_constant_table;
-                    image.show_link_only = graph.show_link_only;
-                    image.show_relation_type = graph.show_relation_type;
-                    image.show_transform = graph.show_transform;
-                    image.simple_output = graph.simple_output;
-                    image.table_column = graph.table_column;
-                    image.table_name_pattern = graph.table_name_pattern;
-                    image.treat_arguments_in_count_function_as_direct_dataflow =
-                        graph.treat_arguments_in_count_function_as_direct_dataflow;
-                    image
+                    let types::$graph {
+                        dbvendor,
+                        distance,
+                        hide_column,
+                        ignore_function,
+                        ignore_record_set,
+                        is_return_model,
+                        job_id,
+                        normalize_identifier,
+                        session_id,
+                        show_constant_table,
+                        show_link_only,
+                        show_relation_type,
+                        show_transform,
+                        simple_output,
+                        table_column,
+                        table_name_pattern,
+                        treat_arguments_in_count_function_as_direct_dataflow,
+                    } = graph;
+                    types::$image {
+                        dbvendor,
+                        distance,
+                        hide_column,
+                        ignore_function,
+                        ignore_record_set,
+                        is_return_model,
+                        job_id,
+                        normalize_identifier,
+                        session_id,
+                        show_constant_table,
+                        show_link_only,
+                        show_relation_type,
+                        show_transform,
+                        simple_output,
+                        table_column,
+                        table_name_pattern,
+                        treat_arguments_in_count_function_as_direct_dataflow,
+                        stopat: None,
+                    }
                 })
             }
         }

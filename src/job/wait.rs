@@ -8,6 +8,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::export::{ExportFullLineageAsCsv, ExportFullLineageAsJson, ExportLineageAsGraphml, ExportLineageAsJson};
+use super::files::{ExportDatabaseMetadata, ExportMetadata};
+use super::queries::{DownstreamGraph, LeftMostSources, UpstreamGraph};
 use super::watch::within;
 use super::{Job, JobId, JobInfo, JobState, JobStatus, Polling};
 use crate::lineage::Lineage;
@@ -217,6 +219,31 @@ impl FinishedJob {
     /// Starts an export of the lineage as drawn, as GraphML, like [`Job::export_lineage_as_graphml`].
     pub fn export_lineage_as_graphml(&self) -> ExportLineageAsGraphml {
         self.job.export_lineage_as_graphml()
+    }
+
+    /// Starts a query for everything that feeds a table, like [`Job::upstream_graph`].
+    pub fn upstream_graph(&self, table: impl AsRef<str>) -> UpstreamGraph {
+        self.job.upstream_graph(table)
+    }
+
+    /// Starts a query for everything that a table feeds, like [`Job::downstream_graph`].
+    pub fn downstream_graph(&self, table: impl AsRef<str>) -> DownstreamGraph {
+        self.job.downstream_graph(table)
+    }
+
+    /// Starts a query for the ultimate sources of a table, like [`Job::left_most_sources`].
+    pub fn left_most_sources(&self, table: impl AsRef<str>) -> LeftMostSources {
+        self.job.left_most_sources(table)
+    }
+
+    /// Starts a download of the metadata, like [`Job::export_metadata`].
+    pub fn export_metadata(&self) -> ExportMetadata {
+        self.job.export_metadata()
+    }
+
+    /// Starts a download of the database metadata that the job read, like [`Job::export_database_metadata`].
+    pub fn export_database_metadata(&self) -> ExportDatabaseMetadata {
+        self.job.export_database_metadata()
     }
 }
 

@@ -5,6 +5,7 @@
 mod body;
 mod failure;
 mod payload;
+mod quota;
 mod response;
 mod upload_progress;
 
@@ -22,6 +23,7 @@ pub use self::body::ByteStream;
 pub(crate) use self::body::ReceivedBytes;
 pub(crate) use self::failure::{not_built, response_too_large, retry_after};
 pub(crate) use self::payload::Payload;
+use self::quota::Quotas;
 pub(crate) use self::response::Response;
 use self::upload_progress::UploadProgress;
 use crate::auth::{Credentials, Identity, TokenCache, needs_account};
@@ -54,6 +56,7 @@ struct TransportInner {
     tokens: TokenCache,
     limits: RequestLimits,
     retries: Retries,
+    quotas: Quotas,
 }
 
 /// The limits on the time and the size of a request.
@@ -90,7 +93,7 @@ impl Transport {
         limits: RequestLimits,
         retries: Retries,
     ) -> Self {
-        Self(Arc::new(TransportInner { http, base_url, tokens, limits, retries }))
+        Self(Arc::new(TransportInner { http, base_url, tokens, limits, retries, quotas: Quotas::default() }))
     }
 
     pub(crate) fn base_url(&self) -> &str {
@@ -203,6 +206,7 @@ impl Transport {
         let span = tracing::debug_span!(target: "sqlflow_client::http", "sqlflow", operation = operation.id);
         let sending = async {
             let mut renewed = false;
+            self.0.quotas.check(operation)?;
             loop {
                 // Nothing is sent without a token.
                 let identity = self.identity(operation).await.map_err(Error::with_request_unsent)?;
@@ -210,6 +214,7 @@ impl Transport {
                     Ok(response) => return Ok(response),
                     Err(error) => error,
                 };
+                self.0.quotas.note(operation, &error);
                 match self.refused_token(&error, identity.as_ref()) {
                     Some(refused) if !renewed => {
                         tracing::debug!(

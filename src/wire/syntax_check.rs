@@ -71,7 +71,8 @@ impl SyntaxError {
         let message = fields.remove("errorMessage").and_then(lenient::text_of).unwrap_or_default();
         let line = take_position(&mut fields, LINE_FIELDS);
         let column = take_position(&mut fields, COLUMN_FIELDS);
-        Self { message, line: None, column: None, other: fields }.located(line.map(|line| (line, column)))
+        let in_fields = line.map(|line| (line, column)).or_else(|| first_coordinate(&fields));
+        Self { message, line: None, column: None, other: fields }.located(in_fields)
     }
 
     /// Adds the position from the fields, and what they lack from the text.
@@ -128,6 +129,16 @@ fn take_position(fields: &mut Map<String, Value>, names: [&str; 4]) -> Option<u3
     Some(found)
 }
 
+/// Returns the position of the first of the coordinates that other messages of servers have. It stays where it is,
+/// because the other coordinates say where the error ends.
+fn first_coordinate(fields: &Map<String, Value>) -> Option<(u32, Option<u32>)> {
+    let coordinates = fields.get("coordinates").or_else(|| fields.get("coordinate"))?;
+    let first = coordinates.as_array().map_or(Some(coordinates), |all| all.first())?;
+    let mut first = first.as_object()?.clone();
+    let line = take_position(&mut first, LINE_FIELDS)?;
+    Some((line, take_position(&mut first, COLUMN_FIELDS)))
+}
+
 /// Returns the line and the column that a message names: `near: x(2,5)`, or `line 3, column 7`.
 fn position_in(message: &str) -> Option<(u32, Option<u32>)> {
     near_token(message).or_else(|| line_and_column(message))
@@ -142,9 +153,10 @@ fn near_token(message: &str) -> Option<(u32, Option<u32>)> {
         if !rest.is_empty() && !rest.starts_with(|next: char| next.is_whitespace() || ",;.".contains(next)) {
             return None;
         }
-        let (line, column) = inside.split_once(',')?;
-        let line = line.trim().parse().ok().filter(|line| *line > 0)?;
-        Some((line, Some(column.trim().parse().ok()?)))
+        // Other values may follow, as in the coordinates of a lineage.
+        let mut values = inside.split(',');
+        let line = values.next()?.trim().parse().ok().filter(|line| *line > 0)?;
+        Some((line, Some(values.next()?.trim().parse().ok()?)))
     })
 }
 
@@ -234,6 +246,8 @@ mod tests {
             json!({"line": 3, "column": "7"}),
             json!({"x": 3, "y": 7.0}),
             json!({"lineNo": null, "lineNumber": 3, "columnNumber": 7}),
+            json!({"coordinates": [{"x": 3, "y": 7, "hashCode": "0"}, {"x": 3, "y": 9, "hashCode": "0"}]}),
+            json!({"coordinates": {"x": "3", "y": "7"}}),
         ] {
             let error = error(fields.clone());
             assert_eq!((error.line, error.column), (Some(3), Some(7)), "{fields}");
@@ -256,6 +270,7 @@ mod tests {
             ("syntax error, state:1429(10101) near: select(3,1)", 3, Some(1)),
             ("near: '(9,9)'(2,5), expected a name", 2, Some(5)),
             ("near: x( 2 , 5 )", 2, Some(5)),
+            ("near: x(2,5,0)", 2, Some(5)),
             ("Expected: end of statement, found: x at Line: 3, Column: 7", 3, Some(7)),
             ("error at line 3, column 7", 3, Some(7)),
             ("error at line 3 col 7", 3, Some(7)),

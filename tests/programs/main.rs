@@ -9,6 +9,7 @@ mod openlineage;
 mod resume;
 mod retries;
 mod service;
+mod sqlite;
 
 use std::time::Duration;
 

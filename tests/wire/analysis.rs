@@ -569,9 +569,25 @@ async fn an_anonymous_client_without_calls_left_makes_one_request() -> TestResul
     let body = json!({"code": 429, "error": "rate_limit_exceeded", "upgrade": {"personal_key": {"url": "https://k"}}});
     let server = Server::answering(ANONYMOUS, ResponseTemplate::new(429).set_body_json(body)).await;
     let sqlflow = server.builder().credentials(Credentials::anonymous()).build()?;
-    let error = sqlflow.analyze(Vendor::Oracle).sql("select 1").send().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
-    assert!(error.to_string().contains("https://k"), "{error}");
+    for text in ["wait for the next day", "not sent, this client asks again in 10 min"] {
+        let error = sqlflow.analyze(Vendor::Oracle).sql("select 1").send().await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::QuotaExceeded, Some("anonymousLineage")));
+        assert!(error.to_string().contains("https://k") && error.to_string().contains(text), "{error}");
+    }
     assert_eq!(server.sent().await.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_without_an_account_ends_before_its_journal_is_created() -> TestResult {
+    let server = Server::start().await;
+    let sqlflow = server.builder().credentials(Credentials::anonymous()).build()?;
+    let directory = tempfile::tempdir()?;
+    let journal = directory.path().join("batch.journal");
+    let submit = sqlflow.submit(Vendor::Oracle).sql("a.sql", "select 1");
+    let error = sqlflow.batch(&journal).run([("a", submit)]).try_next().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("a batch needs an account"), "{error}");
+    assert!(!journal.exists());
     Ok(())
 }

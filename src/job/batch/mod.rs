@@ -100,7 +100,7 @@ const MAX_OUTAGE: Duration = Duration::from_secs(600);
 /// # Errors
 /// [`BatchRun`] ends with an error only if the journal cannot be written, or before anything is submitted:
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a journal that is used by another process, is damaged, is not a
-/// journal, or belongs to another server, user or version, and for an invalid setting; [`Io`](crate::ErrorKind::Io) for
+/// journal, or belongs to another server, user or version, for an invalid setting, and without an account; [`Io`](crate::ErrorKind::Io) for
 /// a journal that cannot be opened, read or written, and for a directory that cannot be created.
 #[derive(Debug, Clone)]
 #[must_use = "does nothing until it is run"]

@@ -16,6 +16,7 @@ use super::files::PartialFiles;
 use super::journal::Journal;
 use super::work_item::{RunContext, WorkItem};
 use super::{Batch, BatchOutcome, ExportFormat};
+use crate::auth::needs_account;
 use crate::job::Submit;
 use crate::{Error, Result};
 
@@ -103,6 +104,9 @@ impl fmt::Debug for BatchRun {
 /// Opens the journal and the directories, before anything is submitted.
 async fn open(batch: Batch) -> Result<(RunContext, Entries)> {
     batch.check()?;
+    if batch.service.transport().is_anonymous() {
+        return Err(needs_account("a batch"));
+    }
     let opening = move || {
         let (journal, known) = Journal::open(&batch.journal, &batch.service)?;
         let partial_files = PartialFiles::in_directories(&batch.export_targets)?;
