@@ -95,7 +95,7 @@ async fn submit(sqlflow: &Client, arguments: Arguments, out: &mut impl Write) ->
                 failed += 1;
                 writeln!(out, "{}: {error}", outcome.key())?;
             }
-            None if outcome.resumed() => writeln!(out, "{}: done before", outcome.key())?,
+            None if outcome.was_done_before() => writeln!(out, "{}: done before", outcome.key())?,
             None => writeln!(out, "{}: done, {} files", outcome.key(), outcome.files().len())?,
         }
     }

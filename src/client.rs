@@ -102,7 +102,8 @@ impl Client {
     /// Returns a client of the same server for another user.
     ///
     /// Both clients share their connections, limits, retry policy and retry budget. The new one has its own token, and
-    /// its own polls of jobs. This is for programs that act for many users. It sends nothing.
+    /// its own polls of jobs. This is for programs that act for many users. It sends nothing. Keep one client per user,
+    /// in a map perhaps: a client that is created for each request also fetches a token for each request.
     ///
     /// ```
     /// use sqlflow_client::{Client, Credentials};

@@ -127,7 +127,7 @@ async fn assert_all_is_there_once(emulator: &Emulator, home: &Path) {
     let mut jobs = Vec::new();
     let mut run = batch(&sqlflow, home).run(submissions(&sqlflow));
     while let Some(outcome) = run.try_next().await.unwrap() {
-        assert!(outcome.is_done() && outcome.resumed(), "{outcome:?}");
+        assert!(outcome.is_done() && outcome.was_done_before(), "{outcome:?}");
         jobs.push((outcome.key().to_owned(), outcome.job_id().unwrap().clone()));
     }
     assert_eq!(emulator.requests().len(), requests, "nothing was left to do");

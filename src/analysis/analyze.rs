@@ -28,6 +28,9 @@ use crate::{ByteStream, Error, Result, Vendor};
 /// of its own operation; options that were set before are kept. Options that are not set are not sent, so that the
 /// defaults of the server apply.
 ///
+/// SQL that cannot be read is no `Err` where the result is a [`Lineage`]: its [errors](Lineage::errors) say what could
+/// not be analysed. Results that are files have no place for errors, so servers may refuse the request.
+///
 /// On an [anonymous](crate::Client::anonymous) client, an [`Analyze`] uses the operation `anonymousLineage`, which takes
 /// SQL and [relation types](Analyze::relation_types), and no other options. All other results need an account.
 ///
@@ -143,6 +146,20 @@ impl Analyze {
     }
 
     /// Chooses an entity-relationship diagram: the tables, and the keys between them.
+    ///
+    /// The keys are relationships of the type [`er`](crate::lineage::RelationType::Er). Diagrams show values that flow
+    /// unless other types are chosen:
+    ///
+    /// ```no_run
+    /// # async fn example(sqlflow: sqlflow_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use sqlflow_client::Vendor;
+    /// use sqlflow_client::lineage::RelationType;
+    ///
+    /// let keys = sqlflow.analyze(Vendor::Oracle).path("schema.sql").er_diagram().await?;
+    /// keys.diagram().over([RelationType::Er]).write_mermaid(std::io::stdout())?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn er_diagram(self) -> AnalyzeErDiagram {
         self.into_form()
     }

@@ -51,8 +51,8 @@
 //!
 //! Every result can be read as [`bytes`](Analysis::bytes), as a [`stream`](Analysis::stream), or to a
 //! [file](Analysis::to_file). Each has the options of its operation as methods, and an option that the operation does
-//! not have does not compile. An option that was set before another result was chosen is kept; if the new operation
-//! does not have it, the request fails before anything is sent, and the error names the option.
+//! not have does not compile. Options carry over when another result is chosen; if the new operation lacks one, the
+//! request fails before anything is sent, and the error names the option.
 //!
 //! A lineage is whole, or an error, and it knows which relation types were requested:
 //! [`Lineage::coverage`](crate::Lineage::coverage).

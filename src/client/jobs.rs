@@ -43,12 +43,12 @@ impl Client {
 
     /// Returns the job with this name: the latest one if there are several, or `None` if there is no such job (yet).
     ///
-    /// Names are compared as they are. After [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown), this finds the job by
+    /// Give the whole name. One that a submission chose is also found by its suffix, because servers change names. After [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown), this finds the job by
     /// the [name in the error](crate::Error::job_name).
     ///
     /// # Errors
-    /// [`Protocol`](crate::ErrorKind::Protocol) if the list of jobs is shorter than its own count, so that a job that
-    /// is not in it may still exist; otherwise the errors of every API call.
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the job may exist although no job of that name is listed: the list is
+    /// shorter than its own count, or the server does not keep names; otherwise the errors of every API call.
     pub fn find_job(&self, name: impl AsRef<str>) -> BoxFuture<'static, Result<Option<Job>>> {
         let (service, name) = (self.service.clone(), name.as_ref().to_owned());
         async move { service.find_job(&name).await }.boxed()

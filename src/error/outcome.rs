@@ -20,6 +20,7 @@ use super::{Error, ErrorKind};
 /// | no response in time; HTTP 408, 504, 522, 524 | `Incomplete` | yes | retried | fails | looked for | goes on |
 /// | the response is truncated | `Incomplete` | yes | retried | fails | looked for | goes on |
 /// | the response cannot be read: it is not JSON, or too large to hold | `Unreadable` | no | fails | fails | looked for | goes on |
+/// | the response is a redirect that is not followed: HTTP 301 to 303² | `Unreadable` | no | fails | fails | looked for | ends |
 /// | the server reports a failure of its own | `ServerFailed` | no | fails | fails | looked for, then fails | goes on |
 /// | the server refuses the request: credentials, input, not found, too large | `NotExecuted` | no | fails | fails | fails | ends |
 /// | the input is invalid, a local file cannot be read | `NotExecuted` | no | fails | fails | fails | ends |
@@ -27,6 +28,9 @@ use super::{Error, ErrorKind};
 /// | the job failed, or the deadline of a wait passed | `Executed` | no | – | – | – | ends |
 ///
 /// ¹ As far as rustls reports it. With the TLS library of the platform it looks like any connection that failed.
+///
+/// ² A server may execute a request and then redirect to its result. A redirect to a sign-in page looks the same, so
+/// the outcome of a submission is unknown then.
 ///
 /// An error of kind [`SubmitUnknown`](ErrorKind::SubmitUnknown) has the outcome of the request that was lost, and is
 /// never retryable.
@@ -90,6 +94,7 @@ impl Error {
             ErrorKind::SubmitUnknown => RequestOutcome::Unanswered,
             ErrorKind::Interrupted | ErrorKind::Timeout => RequestOutcome::Incomplete,
             ErrorKind::Protocol => RequestOutcome::Unreadable,
+            _ if self.is_redirect_to_result() => RequestOutcome::Unreadable,
             // Our own limit on a response; the limits of servers come with a code or a status.
             ErrorKind::TooLarge if self.is_within_response() && self.code().is_none() => RequestOutcome::Unreadable,
             ErrorKind::Server => RequestOutcome::ServerFailed,
@@ -133,7 +138,12 @@ impl Error {
     pub(crate) fn is_transient_for_polling(&self) -> bool {
         self.is_retryable()
             || matches!(self.kind(), ErrorKind::Protocol | ErrorKind::Server)
-            || self.request_outcome() == RequestOutcome::Unreadable
+            || self.request_outcome() == RequestOutcome::Unreadable && !self.is_redirect_to_result()
+    }
+
+    /// Returns `true` if the response is a redirect that may come after the request was executed.
+    pub(crate) fn is_redirect_to_result(&self) -> bool {
+        matches!(self.status(), Some(301..=303))
     }
 }
 
@@ -157,6 +167,8 @@ mod tests {
             (error(K::Connect, None).permanent(), NotExecuted, false, false),
             (error(K::Busy, None), NotExecuted, true, true),
             (error(K::Busy, Some(429)), NotExecuted, true, true),
+            (error(K::Rejected, Some(302)), Unreadable, false, false),
+            (error(K::Rejected, Some(307)), NotExecuted, false, false),
             (error(K::QuotaExceeded, Some(429)), NotExecuted, false, false),
             (error(K::Interrupted, None).with_request_unsent(), NotExecuted, true, true),
             (error(K::Timeout, None).with_request_unsent(), NotExecuted, true, true),

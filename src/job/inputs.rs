@@ -71,6 +71,17 @@ impl Inputs {
         }
     }
 
+    /// Returns the names of the files to send, or `None` if some are not known before the files are prepared.
+    pub(super) fn file_names(&self) -> Option<Vec<String>> {
+        let name = |input: &Input| match input {
+            Input::Memory(file) => Some(file.name().to_owned()),
+            Input::File(path) | Input::Zip(path) => Some(name_of(path)),
+            Input::Path(path) => path.is_file().then(|| name_of(path)),
+            Input::Directory(_) => None,
+        };
+        self.0.iter().map(name).collect()
+    }
+
     /// Returns the files to send, in the order in which they were added.
     ///
     /// # Errors

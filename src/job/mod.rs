@@ -48,6 +48,8 @@
 //! | read or write other exports | [`Job::export_full_lineage_as_csv`] and similar | [`Export`] |
 //! | read what feeds a table, or what it feeds | [`Job::upstream_graph`], [`Job::downstream_graph`] | [`DrawnLineage`] |
 //! | find the ultimate sources of a table | [`Job::left_most_sources`] | [`UltimateSources`] |
+//! | delete a job, or run it again | [`Job::delete`], [`Job::rerun`] | |
+//! | pause or change a schedule | [`Job::pause_schedule`], [`Job::reschedule`] and similar | |
 //! | download metadata and the files of batches | [`Job::export_metadata`], [`Job::sub_job_file`] and similar | [`Export`] |
 //! | run many submissions so that a crash loses none of them | [`Client::batch`] | [`Batch`], then [`BatchRun`] |
 //!
@@ -83,7 +85,9 @@ mod drawn;
 mod export;
 mod files;
 mod inputs;
+mod lag;
 mod list;
+mod listing;
 pub(crate) mod options;
 mod queries;
 mod schedule;
@@ -98,6 +102,8 @@ mod watch;
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::time::{Instant, sleep_until};
+
 pub use self::batch::{Batch, BatchOutcome, BatchRun, ExportFormat};
 pub use self::download::Progress;
 pub use self::drawn::DrawnLineage;
@@ -108,6 +114,7 @@ pub use self::export::{
 pub use self::files::{ExportDatabaseMetadata, ExportMetadata, Parquet, SubJobFile};
 pub use self::list::{JobStream, ListJobs};
 
+use self::lag::Lag;
 pub use self::queries::{
     DownstreamGraph, DownstreamGraphImage, LeftMostSources, LeftMostSourcesAsCsv, SourceColumn, UltimateSources,
     UpstreamGraph, UpstreamGraphImage,
@@ -117,8 +124,8 @@ pub use self::settle::Settling;
 pub use self::source::{CsvFormat, Database, SqlSource};
 pub use self::submit::{Submit, SubmitPersist, SubmitTableAffect};
 pub use self::wait::{FinishedJob, Wait};
-use self::watch::StateStream;
 pub use self::watch::{JobState, Polling, Watch};
+use self::watch::{KnownJob, StateStream};
 use crate::lineage::Lineage;
 use crate::retry::Attempts;
 pub use crate::wire::{JobId, JobInfo, JobList, JobLookup, JobStatus};
@@ -136,6 +143,8 @@ pub struct Job {
     /// The response of the server to the submission, if the job was submitted through this handle.
     submitted: Option<JobInfo>,
     relation_types: SubmittedTypes,
+    /// The time in which the server may not know the job yet, if it was submitted through this handle, or lately.
+    lag: Option<Lag>,
     /// Removes the secrets of the submission from errors: the message of a failed job may repeat them.
     secrets: Redactor,
 }
@@ -158,8 +167,37 @@ impl Job {
 
     /// Creates the handle for a job that this client has just submitted.
     fn submitted(service: &JobService, info: JobInfo) -> Self {
-        let job = service.job(info.id.clone()).described_by(&info);
+        let job = service.job(info.id.clone()).described_by(&info).of_late();
         Self { submitted: Some(info), ..job }
+    }
+
+    /// Allows the server a settling window, from now on, in which it does not know the job.
+    fn of_late(self) -> Self {
+        let lag = Some(Lag::of(self.service.settling().window_length()));
+        Self { lag, ..self }
+    }
+
+    /// Makes a call, and repeats it while the server may not know the job yet.
+    async fn past_lag<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
+        let begun = Instant::now();
+        loop {
+            let error = match call().await {
+                Ok(result) => return Ok(result),
+                Err(error) => error,
+            };
+            let pause = self.service.polling().pause(begun.elapsed(), fastrand::f64());
+            let next = Instant::now() + pause;
+            if !self.lag.as_ref().is_some_and(|lag| lag.explains(&error, next)) {
+                return Err(error);
+            }
+            tracing::debug!(
+                target: "sqlflow_client::watch",
+                job = %self.id,
+                %error,
+                "the server does not know the job yet"
+            );
+            sleep_until(next).await;
+        }
     }
 
     /// Adds the facts about the submission that the server does not repeat.
@@ -204,7 +242,7 @@ impl Job {
     /// call.
     pub fn info(&self) -> impl Future<Output = Result<JobInfo>> + Send + use<> {
         let job = self.clone();
-        async move { job.fetch_info(job.service.transport().attempts()).await }
+        async move { job.past_lag(|| job.fetch_info(job.service.transport().attempts())).await }
     }
 
     async fn fetch_info(&self, attempts: Attempts) -> Result<JobInfo> {
@@ -245,7 +283,8 @@ impl Job {
         Wait::new(self.clone())
     }
 
-    /// Reads the whole lineage: every relationship, or an error.
+    /// Reads the whole lineage: every relationship, or an error. The job must have ended: [`wait`](Job::wait) for it
+    /// first.
     ///
     /// This is the [full export](Job::export_full_lineage_as_json). Where a server does not have that operation, it is
     /// the [drawn one](Job::export_lineage_as_json), unless the server cuts that to a summary, or leaves out record sets.
@@ -326,7 +365,10 @@ impl Job {
         let job = self.clone();
         async move {
             let form = types::DeleteUserJobRequest { job_id: Some(job.id.checked()?) };
-            job.in_context(job.service.api().delete_user_job(&form).await.and_then(|response| response.check()))
+            let delete = async || job.service.api().delete_user_job(&form).await?.check();
+            job.past_lag(async || job.in_context(delete().await)).await?;
+            job.lag.iter().for_each(Lag::end);
+            Ok(())
         }
     }
 
@@ -338,7 +380,8 @@ impl Job {
         let job = self.clone();
         async move {
             let form = types::RerunJobRequest { job_id: Some(job.id.checked()?), job_name: None };
-            job.in_context(job.service.api().rerun_job(&form).await.and_then(|response| response.check()))
+            let rerun = async || job.service.api().rerun_job(&form).await?.check();
+            job.past_lag(async || job.in_context(rerun().await)).await
         }
     }
 
@@ -350,7 +393,8 @@ impl Job {
         let job = self.clone();
         async move {
             let form = types::SetJobOnTopRequest::new(job.id.checked()?, on_top);
-            job.in_context(job.service.api().set_job_on_top(&form).await.and_then(|response| response.check()))
+            let set = async || job.service.api().set_job_on_top(&form).await?.check();
+            job.past_lag(async || job.in_context(set().await)).await
         }
     }
 
@@ -360,7 +404,8 @@ impl Job {
 
     fn states(&self, polling: Polling) -> Watch {
         let hub = Arc::clone(self.service.poll_hub());
-        let states = StateStream::new(self.service.clone(), hub, self.id.clone(), self.submitted.clone(), polling);
+        let known = KnownJob { id: self.id.clone(), submitted: self.submitted.clone(), lag: self.lag.clone() };
+        let states = StateStream::new(self.service.clone(), hub, known, polling);
         Watch::new(self.clone(), states)
     }
 }

@@ -346,6 +346,8 @@ impl Job {
 
     /// Starts a query for the ultimate sources of a table: the columns that feed it and that no other column feeds.
     ///
+    /// An empty result may also mean that the job has no such table; [`Lineage::object`] suggests similar names.
+    ///
     /// The name may be qualified, such as `sales.orders`.
     /// [`left_most_sources_matching`](Job::left_most_sources_matching) takes a regular expression.
     ///

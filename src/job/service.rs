@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
+use super::listing::{Listing, ListingHold, Listings};
 use super::watch::{JobSource, PollHub};
 use super::{Job, Polling, Settling, SubmittedTypes};
 use crate::api::runtime::ReadResponse as _;
 use crate::api::{self, ResponseValue};
 use crate::retry::Attempts;
 use crate::transport::{BodyMode, Transport};
-use crate::wire::{Envelope, EnvelopeData, JobId, JobIndex, JobInfo, JobList, Operation, Redactor, ServerTimeZone};
-use crate::wire::{operations, types};
+use crate::wire::{Envelope, EnvelopeData, Found, JobId, JobIndex, JobInfo, JobList, Operation, Redactor};
+use crate::wire::{ServerTimeZone, Submitted, operations, types};
 use crate::{Error, ErrorKind, Result};
 
 /// The time allowed for a listing, which may contain 100,000 jobs and arrive over a slow connection.
@@ -34,11 +36,12 @@ pub(crate) struct JobService {
     settling: Settling,
     time_zone: ServerTimeZone,
     poll_hub: Arc<PollHub>,
+    listings: Arc<Listings>,
 }
 
 impl JobService {
     pub(crate) fn new(api: api::Client, polling: Polling, settling: Settling, time_zone: ServerTimeZone) -> Self {
-        Self { api, polling, settling, time_zone, poll_hub: Arc::default() }
+        Self { api, polling, settling, time_zone, poll_hub: Arc::default(), listings: Arc::default() }
     }
 
     /// Returns the services of another user of the same server, which poll separately.
@@ -77,12 +80,12 @@ impl JobService {
 
     pub(crate) fn job(&self, id: impl Into<JobId>) -> Job {
         let (relation_types, secrets) = (SubmittedTypes::Unknown, Redactor::default());
-        Job { service: self.clone(), id: id.into(), submitted: None, relation_types, secrets }
+        Job { service: self.clone(), id: id.into(), submitted: None, relation_types, lag: None, secrets }
     }
 
     pub(crate) async fn find_job(&self, name: &str) -> Result<Option<Job>> {
-        let found = self.find_info(name, self.transport().attempts()).await?;
-        Ok(found.map(|info| self.job(info.id.clone()).described_by(&info)))
+        let list = self.list_index(self.transport().attempts()).await?;
+        self.find_listed(&list, name)
     }
 
     pub(crate) async fn jobs(&self) -> Result<JobList> {
@@ -93,22 +96,53 @@ impl JobService {
         Ok(jobs)
     }
 
-    /// Returns the job with this name, the latest one if there are several.
+    /// Keeps the list of jobs for searches, from now on.
+    pub(super) fn hold_listing(&self) -> ListingHold {
+        self.listings.hold()
+    }
+
+    /// Returns a list that was requested at `since` or later. Searches share lists, of which at most 32 are requested in
+    /// a settling window.
+    pub(super) async fn listing_since(&self, since: Instant, window: Duration) -> Result<Listing> {
+        let request = || {
+            let service = self.clone();
+            async move { service.list_index(service.transport().single()).await }
+        };
+        self.listings.requested_since(since, window / 32, request).await
+    }
+
+    /// Notes that a job is that of a submission of this client.
+    pub(super) fn take_job(&self, id: &JobId) {
+        self.listings.take(id);
+    }
+
+    /// Searches a list for the job of a submission.
     ///
     /// # Errors
-    /// `Protocol` if the listing is incomplete, so that a job that is not in it may exist all the same, and the errors
-    /// of every API call.
-    pub(super) async fn find_info(&self, name: &str, attempts: Attempts) -> Result<Option<JobInfo>> {
-        let list = self.list_index(attempts).await?;
-        if let Some(info) = list.named(name) {
-            return Ok(Some(self.in_time_zone(info)));
+    /// `Protocol` if the list does not tell whether the job exists.
+    pub(super) fn find_submitted(&self, list: &JobIndex, submitted: &Submitted) -> Result<Option<JobInfo>> {
+        let zoned = |info| self.in_time_zone(info);
+        let unclear = |text| Err(Error::new(ErrorKind::Protocol, text));
+        match list.search(submitted, zoned, |id| self.listings.is_taken(id)) {
+            Found::Job(info) => {
+                self.take_job(&info.id);
+                Ok(Some(*info))
+            }
+            Found::Nameless(info) if self.listings.take(&info.id) => Ok(Some(*info)),
+            Found::Nameless(_) => unclear("the list has one job for several submissions".to_owned()),
+            Found::Nothing => Ok(None),
+            Found::Unclear(text) => unclear(text),
         }
-        if list.is_incomplete() {
-            let text =
-                format!("the list of jobs is shorter than its own count, so the job {name:?} may exist all the same");
-            return Err(Error::new(ErrorKind::Protocol, text));
-        }
-        Ok(None)
+    }
+
+    /// Searches a list for the job with a name, the latest one if there are several.
+    ///
+    /// # Errors
+    /// `Protocol` if the list does not tell whether the job exists.
+    pub(super) fn find_listed(&self, list: &JobIndex, name: &str) -> Result<Option<Job>> {
+        let submitted = Submitted { name: name.to_owned(), vendor: None, files: None, since: None };
+        let found = self.find_submitted(list, &submitted)?;
+        Ok(found.map(|info| self.job(info.id.clone()).described_by(&info)))
     }
 
     /// Lists the jobs as an index, which can be searched without parsing every job.
@@ -143,7 +177,7 @@ impl JobSource for JobService {
     }
 
     async fn list(&self, wanted: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
-        let jobs = self.list_index(self.transport().single()).await?.jobs(|header| wanted.contains(&header.id));
+        let jobs = self.list_index(self.transport().single()).await?.jobs(wanted);
         Ok(jobs.into_iter().map(|job| self.in_time_zone(job)).collect())
     }
 }

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::Job;
-use super::JobService;
-use super::service::LIST_TIMEOUT;
+use super::listing::{Listing, ListingHold};
+use super::{Job, JobService};
+use crate::wire::Submitted;
 use crate::{Error, ErrorKind, Result};
 
 /// Configures how the client finds out whether a submission whose response was lost has created a job.
@@ -118,57 +118,97 @@ impl Settling {
         Ok(())
     }
 
+    /// Returns the length of the window.
+    pub(super) fn window_length(self) -> Duration {
+        self.window
+    }
+
     pub(super) fn sends_again(self) -> bool {
         self.send_again
     }
 
-    /// Returns the time of each lookup, counted from the loss of the response, and `true` for the last one.
+    /// Returns the time of each lookup, counted from the loss of the response, and `true` for the last one. The last one
+    /// begins early enough to end in the window.
     fn times(self) -> impl Iterator<Item = (Duration, bool)> {
         let last = self.max_lookups.max(2) - 1;
         (0..=last).map(move |lookup| {
             let part = f64::from(lookup) / f64::from(last);
-            (self.window.mul_f64(part.powi(2)), lookup == last)
+            (self.window.mul_f64(0.8 * part.powi(2)), lookup == last)
         })
     }
 
-    /// Searches for the job that a submission may have created. Returns `None` only if at least two listings, the last
-    /// of them made at the end of the window, do not contain it.
+    /// Searches for the job that a submission may have created. Returns `None` only if at least two listings were read,
+    /// the last of them requested towards the end of the window, and the job is not in it.
     ///
     /// # Errors
     /// An error if the listings prove neither.
-    pub(super) async fn find(self, service: &JobService, name: &str) -> Result<Option<Job>> {
-        let begun = Instant::now();
-        let (mut absences, mut failure) = (0, None);
+    pub(super) async fn find(
+        self,
+        service: &JobService,
+        submitted: &Submitted,
+        hold: &ListingHold,
+    ) -> Result<Option<Job>> {
+        let end = hold.since.max(Instant::now()) + self.window;
+        let last_begin = hold.since + self.times().last().map(|(time, _)| time).unwrap_or_default();
+        let (mut needed, mut failure, mut listings) = (hold.since, Some(too_few_listings()), 0);
         for (time, is_last) in self.times() {
-            sleep_until(begun + time).await;
-            // Before the last lookup a single attempt will do, because another lookup follows.
-            let transport = service.transport();
-            let attempts = if is_last { transport.attempts() } else { transport.single() };
-            let lookup = service.find_info(name, attempts);
-            match timeout(LIST_TIMEOUT, lookup).await.unwrap_or_else(|_| Err(too_few_listings())) {
+            let begin = hold.since + time;
+            sleep_until(begin).await;
+            let now = Instant::now();
+            if !is_last && now > last_begin {
+                continue;
+            }
+            let limit = if is_last { end } else { end.min(now + self.window / 3) };
+            let lookup = self.look_up(service, if is_last { begin } else { needed }, is_last);
+            needed = begin;
+            let found = timeout_at(limit, lookup).await.unwrap_or_else(|_| Err(too_few_listings()));
+            let found = found.and_then(|listing| {
+                listings = listing.number - hold.number;
+                service.find_submitted(&listing.index, submitted)
+            });
+            match found {
                 Ok(Some(info)) => {
                     tracing::info!(
                         target: "sqlflow_client::submit",
                         job = %info.id,
-                        name,
+                        name = submitted.name,
                         "the submission whose response was lost created a job"
                     );
                     return Ok(Some(Job::submitted(service, info)));
                 }
-                Ok(None) => {
-                    absences += 1;
-                    failure = None;
-                }
+                Ok(None) => failure = None,
                 Err(error) => {
-                    tracing::warn!(target: "sqlflow_client::submit", %error, name, "cannot search the list of jobs");
+                    tracing::warn!(
+                        target: "sqlflow_client::submit",
+                        %error,
+                        name = submitted.name,
+                        "cannot search the list of jobs"
+                    );
+                    // A server that redirects every request, to a sign-in page perhaps, does so until it is configured.
+                    if error.is_redirect_to_result() {
+                        return Err(error);
+                    }
                     failure = Some(error);
                 }
             }
         }
         match failure {
             Some(error) => Err(error),
-            None if absences < 2 => Err(too_few_listings()),
+            None if listings < 2 => Err(too_few_listings()),
             None => Ok(None),
+        }
+    }
+
+    /// Returns a listing that was requested at `needed` or later. The last lookup is repeated after a failure that may
+    /// pass, because none follows it.
+    async fn look_up(self, service: &JobService, needed: Instant, is_last: bool) -> Result<Listing> {
+        loop {
+            match service.listing_since(needed, self.window).await {
+                Err(error) if is_last && error.is_transient_for_polling() => {
+                    tracing::debug!(target: "sqlflow_client::submit", %error, "repeating the last search");
+                }
+                result => return result,
+            }
         }
     }
 }
@@ -182,9 +222,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lookups_happen_at_both_ends_of_the_window_and_at_growing_intervals_in_between() {
+    fn lookups_happen_at_growing_intervals_and_the_last_can_end_in_the_window() {
         let times: Vec<_> = Settling::new().times().map(|(time, _)| time.as_secs_f64()).collect();
-        assert_eq!(times, [0.0, 1.2, 4.8, 10.8, 19.2, 30.0]);
+        assert_eq!(times, [0.0, 0.96, 3.84, 8.64, 15.36, 24.0]);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Sending a submission, and resolving it when its response is lost.
 
+use std::time::SystemTime;
+
 use super::inputs::Inputs;
 use super::{Job, JobId, JobInfo, JobService};
 use crate::api::runtime::ReadResponse;
 use crate::api::{Envelope, File, FileForm};
 use crate::retry::Attempts;
-use crate::wire::RelationTypes;
-use crate::{Error, RequestOutcome, Result, Secret};
+use crate::wire::{RelationTypes, Submitted, job_name};
+use crate::{Error, ErrorKind, RequestOutcome, Result, Secret, Vendor};
 
 /// A form with its files, on its way to becoming a job.
 pub(super) struct Submission<F> {
@@ -16,6 +18,7 @@ pub(super) struct Submission<F> {
     /// The relation types in the form.
     pub(super) relation_types: Option<RelationTypes>,
     pub(super) name: String,
+    pub(super) vendor: Option<Vendor>,
     pub(super) target: SubmissionTarget,
 }
 
@@ -26,6 +29,12 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
         let files = inputs.into_files(limit).await?;
         let mut attempts = self.service.transport().attempts();
         tracing::debug!(target: "sqlflow_client::submit", name = self.name, files = files.len(), "submitting");
+        let submitted = Submitted {
+            name: self.name.clone(),
+            vendor: self.vendor.clone(),
+            files: Some(files.iter().map(|file| file.name().to_owned()).collect()),
+            since: Some(SystemTime::now()),
+        };
         loop {
             let error = match self.send(&files, &mut attempts).await {
                 Ok(job) => {
@@ -44,7 +53,7 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
                 name = self.name,
                 "it is unknown whether the submission created a job"
             );
-            if let Some(job) = self.settle(next, &error).await? {
+            if let Some(job) = self.settle(next, &error, &submitted).await? {
                 attempts.succeeded();
                 return Ok(job);
             }
@@ -57,6 +66,11 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
         let response = transport.send_files(&self.form, files.to_vec(), attempts).await?;
         let envelope = <F::Response as ReadResponse>::read(response).await?;
         let (info, warnings) = envelope.into_data_and_warnings()?;
+        if info.id.as_str().trim().is_empty() {
+            let text = "the response to the submission has an empty job id";
+            return Err(Error::new(ErrorKind::Protocol, text).within_response());
+        }
+        self.service.take_job(&info.id);
         Ok(self.job(Job::submitted(&self.service, self.service.in_time_zone(JobInfo { warnings, ..info }))))
     }
 
@@ -66,13 +80,13 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
 
     /// Finds out whether a submission that failed with `error` created a job. Returns `None` if it did not and may be
     /// sent again.
-    async fn settle(&self, next: AfterFailure, error: &Error) -> Result<Option<Job>> {
+    async fn settle(&self, next: AfterFailure, error: &Error, submitted: &Submitted) -> Result<Option<Job>> {
         let unknown = || self.unknown(error.clone());
         if self.target != SubmissionTarget::UniqueName {
             return Err(unknown());
         }
-        let settling = self.service.settling();
-        let found = settling.find(&self.service, &self.name).await.map_err(|_| unknown())?;
+        let (settling, hold) = (self.service.settling(), self.service.hold_listing());
+        let found = settling.find(&self.service, submitted, &hold).await.map_err(|_| unknown())?;
         match (found, next) {
             (Some(job), _) => Ok(Some(self.job(job))),
             (None, AfterFailure::SearchThenSendAgain) if settling.sends_again() => Ok(None),
@@ -109,7 +123,7 @@ impl SubmissionTarget {
 
     /// Returns the name to submit under.
     pub(super) fn name(&self, name: String) -> String {
-        if *self == Self::UniqueName { unique_name(&name) } else { name }
+        if *self == Self::UniqueName { job_name::unique_name(&name) } else { name }
     }
 
     /// Returns the error that says that the outcome of a submission is unknown because of the failure `why`.
@@ -158,41 +172,5 @@ impl AfterFailure {
             RequestOutcome::Incomplete | RequestOutcome::Unreadable => Self::SearchThenGiveUp,
             RequestOutcome::ServerFailed => Self::SearchThenFail,
         }
-    }
-}
-
-/// The length of the random suffix of a job name. It has 50 bits, so that among a million jobs of one name, the chance
-/// that any two have the same suffix is 1 in 2000.
-const SUFFIX_LENGTH: usize = 10;
-
-/// Returns a name that no other job has. A long name is cut before its suffix, because a server might cut it there.
-pub(super) fn unique_name(name: &str) -> String {
-    const LETTERS: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    const MAX_PREFIX_LENGTH: usize = 80;
-    let suffix: String = (0..SUFFIX_LENGTH).map(|_| char::from(LETTERS[fastrand::usize(..LETTERS.len())])).collect();
-    let prefix = name.trim().chars().take(MAX_PREFIX_LENGTH);
-    let prefix: String = prefix.map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    format!("{prefix}-{suffix}")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn every_name_is_unique() {
-        let names: HashSet<_> = (0..10_000).map(|_| unique_name("nightly")).collect();
-        assert_eq!(names.len(), 10_000);
-        let length = "nightly-".len() + SUFFIX_LENGTH;
-        assert!(names.iter().all(|name| name.len() == length && name.starts_with("nightly-")));
-    }
-
-    #[test]
-    fn a_long_name_is_cut_before_its_suffix() {
-        let name = unique_name(&"ä\n".repeat(500));
-        assert_eq!(name.chars().count(), 80 + 1 + SUFFIX_LENGTH);
-        assert!(!name.contains('\n'));
     }
 }

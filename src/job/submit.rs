@@ -3,17 +3,21 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::inputs::Inputs;
+use super::listing::ListingHold;
 use super::source::{CsvFormat, Database, SqlSource, check_host};
-use super::submission::{Submission, SubmissionTarget, unique_name};
+use super::submission::{Submission, SubmissionTarget};
 use super::{Job, JobId, JobService};
 use crate::api::{File, types};
 use crate::lineage::RelationType;
+use crate::wire::{Submitted, job_name};
 use crate::{Error, ErrorKind, Result, Vendor};
 
 /// A submission of SQL as a job, from [`Client::submit`](crate::Client::submit).
@@ -430,7 +434,7 @@ impl Submit {
     /// the submission.
     pub(super) fn attached_to(&self, id: JobId) -> Job {
         let form = &self.form;
-        self.service.job(id).with_submission(form.show_relation_type.clone(), form.password.clone())
+        self.service.job(id).of_late().with_submission(form.show_relation_type.clone(), form.password.clone())
     }
 
     /// Chooses and returns the full name of the job, including its suffix.
@@ -459,20 +463,25 @@ impl Submit {
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) for an empty name.
     pub fn choose_name(&mut self) -> Result<String> {
-        let name = unique_name(&base_name(self.name.as_deref(), &self.inputs)?);
+        let name = job_name::unique_name(&base_name(self.name.as_deref(), &self.inputs)?);
         self.full_name = Some(name.clone());
         Ok(name)
     }
 
-    /// Submits under a name that no other job has. If an earlier process may have submitted it, searches for that job
-    /// first.
-    pub(super) async fn run_as(self, name: String, may_be_there: bool) -> Result<Job> {
-        if may_be_there {
+    /// Submits under a name that no other job has. If it may have been submitted earlier, searches for that job first.
+    pub(super) async fn run_as(self, name: String, earlier: Option<EarlierSubmission>) -> Result<Job> {
+        if let Some(earlier) = earlier {
             let settling = self.service.settling();
             let unknown = |error| SubmissionTarget::UniqueName.unknown(&name, error);
             let interrupted =
                 || Error::new(ErrorKind::Interrupted, "an earlier submission was cut off before its response");
-            let found = settling.find(&self.service, &name).await;
+            let submitted = Submitted {
+                name: name.clone(),
+                vendor: Some(self.form.dbvendor.clone()),
+                files: self.inputs.file_names(),
+                since: earlier.since,
+            };
+            let found = settling.find(&self.service, &submitted, &earlier.hold).await;
             // A search that fails says nothing about the outcome of the earlier submission.
             let found = found.map_err(|error| unknown(interrupted().caused_by(error)))?;
             if let Some(job) = found {
@@ -489,7 +498,7 @@ impl Submit {
         match self.full_name.take() {
             Some(full_name) => self.submit_as(full_name, SubmissionTarget::UniqueName).await,
             None if self.has_suffix => {
-                let name = unique_name(&base_name(self.name.as_deref(), &self.inputs)?);
+                let name = job_name::unique_name(&base_name(self.name.as_deref(), &self.inputs)?);
                 self.submit_as(name, SubmissionTarget::UniqueName).await
             }
             None => {
@@ -509,9 +518,20 @@ impl Submit {
         }
         self.form.job_name.clone_from(&name);
         let (password, relation_types) = (self.form.password.clone(), self.form.show_relation_type.clone());
-        let submission = Submission { service: self.service, form: self.form, password, relation_types, name, target };
+        let vendor = Some(self.form.dbvendor.clone());
+        let (service, form) = (self.service, self.form);
+        let submission = Submission { service, form, password, relation_types, name, vendor, target };
         submission.run(self.inputs).await
     }
+}
+
+/// A submission that an earlier process, or an earlier try, may have sent.
+#[derive(Clone)]
+pub(super) struct EarlierSubmission {
+    /// The time before which it was not sent, if that is known.
+    pub(super) since: Option<SystemTime>,
+    /// The list of jobs in which it is searched for, and the time at which the search begins.
+    pub(super) hold: Arc<ListingHold>,
 }
 
 impl SubmitPersist {
@@ -572,9 +592,9 @@ impl SubmitPersist {
         let target = SubmissionTarget::of(self.form.job_id.as_ref(), self.has_suffix);
         let name = target.name(base_name(self.name.as_deref(), &self.inputs)?);
         self.form.job_name = Some(name.clone());
-        let password = self.form.password.clone();
-        let submission =
-            Submission { service: self.service, form: self.form, password, relation_types: None, name, target };
+        let (password, vendor) = (self.form.password.clone(), Some(self.form.dbvendor.clone()));
+        let (service, form) = (self.service, self.form);
+        let submission = Submission { service, form, password, relation_types: None, name, vendor, target };
         submission.run(self.inputs).await
     }
 }
@@ -607,7 +627,7 @@ impl SubmitTableAffect {
         let name = target.name(base_name(self.name.as_deref(), &self.inputs)?);
         self.form.job_name = Some(name.clone());
         let (service, form) = (self.service, self.form);
-        let submission = Submission { service, form, password: None, relation_types: None, name, target };
+        let submission = Submission { service, form, password: None, relation_types: None, name, vendor: None, target };
         submission.run(self.inputs).await
     }
 }

@@ -30,6 +30,7 @@ pub(super) use self::runtime_bound::within;
 pub use self::state::JobState;
 use self::subscriber::PollUpdate;
 use self::subscription::Subscription;
+use super::lag::Lag;
 use super::{FinishedJob, Job, JobId, JobInfo};
 use crate::{Error, ErrorKind, Result};
 
@@ -166,20 +167,23 @@ impl fmt::Debug for Watch {
     }
 }
 
+/// A job to watch, and what is known about it.
+#[derive(Clone)]
+pub(super) struct KnownJob {
+    pub(super) id: JobId,
+    /// The state in the response to the submission, if this client submitted the job.
+    pub(super) submitted: Option<JobInfo>,
+    /// The time in which the server may not know the job yet.
+    pub(super) lag: Option<Lag>,
+}
+
 /// The stream of the states of one job, for a watch.
 pub(super) struct StateStream(SyncWrapper<BoxStream<'static, Result<JobState>>>);
 
 impl StateStream {
-    /// Creates a stream that polls with the others of the hub. `submitted` is the state in the response to the
-    /// submission, if this client submitted the job.
-    pub(super) fn new(
-        source: impl JobSource,
-        hub: Arc<PollHub>,
-        id: JobId,
-        submitted: Option<JobInfo>,
-        polling: Polling,
-    ) -> Self {
-        let mut follower = Follower::new(source, hub, id, submitted, polling);
+    /// Creates a stream that polls with the others of the hub.
+    pub(super) fn new(source: impl JobSource, hub: Arc<PollHub>, job: KnownJob, polling: Polling) -> Self {
+        let mut follower = Follower::new(source, hub, job, polling);
         Self(SyncWrapper::new(stream::poll_fn(move |context| follower.poll_next(context)).boxed()))
     }
 
@@ -202,6 +206,7 @@ struct Follower<S: JobSource> {
     source: S,
     hub: Arc<PollHub>,
     polling: Polling,
+    job: KnownJob,
     known: JobInfo,
     /// `true` if the job has existed.
     was_seen: bool,
@@ -216,13 +221,14 @@ struct Follower<S: JobSource> {
 }
 
 impl<S: JobSource> Follower<S> {
-    fn new(source: S, hub: Arc<PollHub>, id: JobId, submitted: Option<JobInfo>, polling: Polling) -> Self {
-        let was_seen = submitted.is_some();
+    fn new(source: S, hub: Arc<PollHub>, job: KnownJob, polling: Polling) -> Self {
+        let was_seen = job.submitted.is_some();
         Self {
             source,
             hub,
             polling,
-            known: submitted.unwrap_or_else(|| JobInfo::of(id)),
+            known: job.submitted.clone().unwrap_or_else(|| JobInfo::of(job.id.clone())),
+            job,
             was_seen,
             was_reached: was_seen,
             failing_since: None,
@@ -244,10 +250,9 @@ impl<S: JobSource> Follower<S> {
 
     fn poll_update(&mut self, context: &mut Context<'_>) -> Poll<PollUpdate> {
         let is_first = self.subscription.is_none();
-        let subscription = self.subscription.get_or_insert_with(|| {
-            let submitted = self.was_seen.then(|| self.known.clone());
-            Arc::new(self.hub.subscribe(self.source.clone(), self.known.id.clone(), submitted, self.polling))
-        });
+        let subscription = self
+            .subscription
+            .get_or_insert_with(|| Arc::new(self.hub.subscribe(self.source.clone(), self.job.clone(), self.polling)));
         self.next_update.poll(context, || {
             let subscription = Arc::clone(subscription);
             if is_first { subscription.first_update().boxed() } else { subscription.next_update().boxed() }
@@ -302,7 +307,7 @@ impl<S: JobSource> Follower<S> {
             return error;
         }
         let id = &self.known.id;
-        error.with_text(format!("job {id} is gone: the server knew it before and no longer does (deleted?)"))
+        error.with_text(format!("job {id} is gone: the server accepted it and does not know it any more (deleted?)"))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind};
 ///
 /// It works as in the SDKs of AWS. The bucket starts full, with 500 tokens. A retry takes 5 tokens, or 10 after a
 /// timeout. A retry that succeeds returns the tokens that it took, and a call that needs no retry adds 1. While too few
-/// tokens are left, calls fail at their first failure, so that a server that fails for everybody gets no more than one
+/// tokens are left, calls are not retried, so that a server that fails for everybody gets no more than one
 /// request per call.
 ///
 /// ```

@@ -158,6 +158,8 @@ pub(crate) fn failure(code: i64, text: &str) -> Error {
         401 => {
             (ErrorKind::Authentication, "check that user id, secret key and token are right and belong to this server")
         }
+        405 | 501 => (ErrorKind::Rejected, "this server does not have the operation"),
+        409 => (ErrorKind::Rejected, "try again when the job has ended"),
         429 => (ErrorKind::Busy, "try again later"),
         400..=499 => (ErrorKind::Rejected, "correct the request"),
         _ => (ErrorKind::Server, "the server failed; its log may say why"),

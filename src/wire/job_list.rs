@@ -1,13 +1,18 @@
 //! Lists of jobs: read completely for the caller, or searched without keeping the jobs that are not wanted.
 
-use serde::de::{Error as _, IgnoredAny};
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::envelope::EnvelopeData;
-use super::lenient::{ids, number, text};
-use super::{JobId, JobInfo};
+use super::job_name::{self, Resemblance};
+use super::lenient::{ids, number, text_of};
+use super::{JobId, JobInfo, Vendor};
 
 /// The list of all jobs of a user, including finished ones.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -117,37 +122,181 @@ pub(crate) struct JobIndex {
     job_details: Option<Vec<Box<RawValue>>>,
 }
 
-/// The fields of a job by which it is searched for.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct JobHeader {
-    #[serde(rename = "jobId")]
-    pub(crate) id: JobId,
-    #[serde(rename = "jobName", default, deserialize_with = "text")]
-    pub(crate) name: Option<String>,
+/// The fields of a job by which it is searched for. They are read even if other fields of the job cannot be read, or
+/// come twice; then the first counts.
+struct JobHeader {
+    id: JobId,
+    name: Option<String>,
+}
+
+/// A submission whose job is searched for in a list.
+#[derive(Debug, Clone)]
+pub(crate) struct Submitted {
+    /// The name under which the job was submitted.
+    pub(crate) name: String,
+    /// The dialect of the submission, if it has one.
+    pub(crate) vendor: Option<Vendor>,
+    /// The names of its files, if they are known.
+    pub(crate) files: Option<Vec<String>>,
+    /// The time before which it was not sent, if that is known.
+    pub(crate) since: Option<SystemTime>,
+}
+
+/// The tolerance between the clocks of the client and the server.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(120);
+
+/// The step of the offsets of time zones.
+const ZONE_STEP: u64 = 15 * 60;
+
+/// The largest difference between the time zone of a server and the one that is assumed.
+const MAX_ZONE_DIFFERENCE: Duration = Duration::from_secs(26 * 60 * 60);
+
+impl Submitted {
+    /// Compares what else is known about a submission with a listed job: `Some(true)` if everything agrees,
+    /// `Some(false)` if something contradicts, and `None` if neither is certain.
+    fn agrees_with(&self, job: &JobInfo) -> Option<bool> {
+        let vendor = self.vendor.as_ref().zip(job.db_vendor.as_ref()).map(|(ours, theirs)| ours == theirs);
+        let files = self.files.as_ref().and_then(|names| agree_in_files(names, &job.file_names));
+        let time = self.since.and_then(|since| agrees_in_time(since, job));
+        let facts = [vendor.or(self.vendor.is_none().then_some(true)), files, time];
+        if facts.contains(&Some(false)) {
+            return Some(false);
+        }
+        facts.iter().all(Option::is_some).then_some(true)
+    }
+}
+
+fn agree_in_files(ours: &[String], theirs: &[String]) -> Option<bool> {
+    let names = |names: &[String]| -> BTreeSet<String> {
+        let base = |name: &String| name.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase();
+        names.iter().map(base).collect()
+    };
+    let (ours, theirs) = (names(ours), names(theirs));
+    // Servers may list the files in an archive, or its name.
+    let is_packed = |names: &BTreeSet<String>| names.iter().any(|name| name.ends_with(".zip"));
+    match ours == theirs {
+        true => Some(true),
+        false if theirs.is_empty() || is_packed(&ours) || is_packed(&theirs) => None,
+        false if ours.is_disjoint(&theirs) => Some(false),
+        // Names may be changed, too.
+        false => None,
+    }
+}
+
+fn agrees_in_time(since: SystemTime, job: &JobInfo) -> Option<bool> {
+    let created = job.created_at()?;
+    let (first, last) = (since - CLOCK_TOLERANCE, SystemTime::now() + CLOCK_TOLERANCE);
+    if (first..=last).contains(&created) {
+        return Some(true);
+    }
+    if !job.time_zone.is_assumed() {
+        return Some(false);
+    }
+    // In another zone, the time would be some quarters of an hour earlier or later.
+    let outside = first.duration_since(created).or_else(|_| created.duration_since(last)).unwrap_or_default();
+    let span = last.duration_since(first).unwrap_or_default().as_secs();
+    let is_near = outside.as_secs().next_multiple_of(ZONE_STEP) - outside.as_secs() <= span;
+    (!is_near || outside > MAX_ZONE_DIFFERENCE).then_some(false)
+}
+
+/// The result of a search for the job of a submission.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// The job, by its name.
+    Job(Box<JobInfo>),
+    /// The only job that can be the one that is searched for. The server dropped its name.
+    Nameless(Box<JobInfo>),
+    /// No job of the list can be that of the submission.
+    Nothing,
+    /// The list does not tell, for this reason.
+    Unclear(String),
 }
 
 impl JobIndex {
-    /// Returns the jobs that match, as far as they can be read.
-    pub(crate) fn jobs(&self, is_match: impl Fn(&JobHeader) -> bool) -> Vec<JobInfo> {
+    /// Returns the jobs with these ids, as far as they can be read.
+    pub(crate) fn jobs(&self, wanted: &HashSet<JobId>) -> Vec<JobInfo> {
         self.entries()
-            .filter_map(|(entry, header)| Some((entry, header?)))
-            .filter(|(_, header)| is_match(header))
-            // A job exists even if its other fields cannot be read.
-            .map(|(entry, header)| serde_json::from_str(entry.get()).unwrap_or_else(|_| header.into()))
+            .filter(|(_, header)| header.as_ref().is_some_and(|header| wanted.contains(&header.id)))
+            .filter_map(|(entry, _)| serde_json::from_str(entry.get()).ok())
             .collect()
     }
 
     /// Returns the job with a name, or the latest if there are several.
     pub(crate) fn named(&self, name: &str) -> Option<JobInfo> {
-        let named = self.jobs(|header| header.name.as_deref().map(str::trim) == Some(name.trim()));
+        let exact = self.latest(|_, listed| listed.is_some_and(|listed| listed.trim() == name.trim()));
+        let with_suffix = || {
+            let suffix = job_name::suffix(name)?;
+            self.latest(|entry, listed| job_name::contains(listed.unwrap_or_else(|| entry.get()), suffix))
+        };
+        exact.or_else(with_suffix)
+    }
+
+    /// Returns the latest of the jobs that match by their text and name.
+    fn latest(&self, is_match: impl Fn(&RawValue, Option<&str>) -> bool) -> Option<JobInfo> {
+        let matching = self.entries().filter_map(|(entry, header)| {
+            let header = header?;
+            // A job exists even if its other fields cannot be read.
+            let info = || serde_json::from_str(entry.get()).unwrap_or_else(|_| JobInfo::from(&header));
+            is_match(entry, header.name.as_deref()).then(info)
+        });
         // Of jobs with the latest time, take the first: lists begin with the newest, and times are whole seconds.
-        named.into_iter().reduce(|one, other| if other.create_time > one.create_time { other } else { one })
+        matching.reduce(|one, other| if other.create_time > one.create_time { other } else { one })
+    }
+
+    /// Searches for the job of a submission, whatever the server did to its name. `zoned` adds the time zone of the
+    /// server, and `is_known` says which jobs are those of other submissions.
+    pub(crate) fn search(
+        &self,
+        submitted: &Submitted,
+        zoned: impl Fn(JobInfo) -> JobInfo,
+        is_known: impl Fn(&JobId) -> bool,
+    ) -> Found {
+        if let Some(info) = self.named(&submitted.name) {
+            return Found::Job(Box::new(zoned(info)));
+        }
+        let name = &submitted.name;
+        if self.is_incomplete() {
+            let text =
+                format!("the list of jobs is shorter than its own count, so the job {name:?} may exist all the same");
+            return Found::Unclear(text);
+        }
+        if job_name::suffix(name).is_none() {
+            return Found::Nothing;
+        }
+        let length = |name: Option<&str>| name.map_or(0, |name| name.trim().chars().count());
+        let longest =
+            self.entries().filter_map(|(_, header)| header).map(|header| length(header.name.as_deref())).max();
+        let mut possible = Vec::new();
+        for (entry, header) in self.entries() {
+            let Some(header) = header.filter(|header| !is_known(&header.id)) else { continue };
+            let resemblance = Resemblance::of(header.name.as_deref(), name);
+            if resemblance == Resemblance::Foreign {
+                continue;
+            }
+            let info = zoned(serde_json::from_str(entry.get()).unwrap_or_else(|_| JobInfo::from(&header)));
+            // A server that lists a longer name has not cut this one.
+            let may_be_cut = resemblance == Resemblance::Remnant && longest == Some(length(header.name.as_deref()));
+            match submitted.agrees_with(&info) {
+                Some(true) => possible.push((resemblance, info)),
+                None if may_be_cut => possible.push((resemblance, info)),
+                _ => {}
+            }
+        }
+        match possible.pop() {
+            None => Found::Nothing,
+            Some((Resemblance::Remnant, info)) if possible.is_empty() && submitted.agrees_with(&info) == Some(true) => {
+                Found::Nameless(Box::new(info))
+            }
+            Some((_, info)) => Found::Unclear(format!(
+                "the server does not list jobs by the names they were submitted with, so job {} may be {name:?}",
+                info.id
+            )),
+        }
     }
 
     /// Returns `true` if the list may be incomplete: it counts more jobs than it contains, it contains an entry that is
     /// not a job, or it is not a list at all.
-    pub(crate) fn is_incomplete(&self) -> bool {
+    fn is_incomplete(&self) -> bool {
         let listed = self.entries().filter(|(_, header)| header.is_some()).count();
         let counted = self.total.and_then(|total| usize::try_from(total).ok()).unwrap_or_default();
         let ids = self.job_ids.as_ref().map_or(0, Vec::len);
@@ -157,13 +306,66 @@ impl JobIndex {
 
     fn entries(&self) -> impl Iterator<Item = (&RawValue, Option<JobHeader>)> {
         let entries = self.job_details.iter().flatten();
-        entries.map(|entry| (&**entry, serde_json::from_str(entry.get()).ok()))
+        entries.map(|entry| (&**entry, JobHeader::of(entry)))
     }
 }
 
-impl From<JobHeader> for JobInfo {
-    fn from(JobHeader { id, name }: JobHeader) -> Self {
-        Self { name, ..Self::of(id) }
+impl JobHeader {
+    fn of(entry: &RawValue) -> Option<Self> {
+        let Fields { id, name } = serde_json::from_str(entry.get()).ok()?;
+        let id: JobId = serde_json::from_str(id?.get()).ok()?;
+        // A name that is no valid text is compared as it stands.
+        let text = |name: &RawValue| match serde_json::from_str(name.get()) {
+            Ok(value) => text_of(value),
+            Err(_) => Some(name.get().to_owned()),
+        };
+        (!id.as_str().trim().is_empty()).then(|| Self { id, name: name.and_then(text) })
+    }
+}
+
+/// The two fields of a header, with values that are not read yet.
+struct Fields<'a> {
+    id: Option<&'a RawValue>,
+    name: Option<&'a RawValue>,
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a job")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Fields { id: None, name: None };
+                // A key that is no valid text ends the map. It is none of the two.
+                while let Some(key) = map.next_key::<&RawValue>()? {
+                    let field = match key.get() {
+                        r#""jobId""# => &mut fields.id,
+                        r#""jobName""# => &mut fields.name,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    let value = map.next_value()?;
+                    field.get_or_insert(value);
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+impl From<&JobHeader> for JobInfo {
+    fn from(header: &JobHeader) -> Self {
+        Self { name: header.name.clone(), ..Self::of(header.id.clone()) }
     }
 }
 
@@ -206,11 +408,113 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_found_even_if_its_other_fields_cannot_be_read() {
-        for odd in [r#""status": "create", "status": "fail""#, r#""errorMessage": "\ud83d""#, r#""onTop": 1e999"#] {
+    fn a_job_is_found_by_name_even_if_its_other_fields_cannot_be_read_but_has_no_state_then() {
+        let nested = format!(r#""dataSource": {}{}"#, "[".repeat(200), "]".repeat(200));
+        for odd in [
+            r#""status": "create", "status": "fail""#,
+            r#""errorMessage": "\ud83d""#,
+            r#""\ud83d": 1"#,
+            r#""onTop": 1e999"#,
+            &nested,
+        ] {
             let list = format!(r#"{{"total": 1, "jobDetails": [{{"jobId": "1", "jobName": "n", {odd}}}]}}"#);
             let list: JobIndex = serde_json::from_str(&list).unwrap();
             assert_eq!(list.named("n").map(|job| job.id), Some("1".into()), "{odd}");
+            assert!(list.jobs(&["1".into()].into()).is_empty(), "{odd}");
+            assert!(!list.is_incomplete(), "{odd}");
+        }
+    }
+
+    const NAME: &str = "nightly load-k7m2x9p4q1";
+
+    /// Searches for a submission that was sent a minute ago.
+    fn search(jobs: &Value, is_known: impl Fn(&JobId) -> bool) -> Found {
+        let list: JobIndex = serde_json::from_value(json!({"jobDetails": jobs})).unwrap();
+        let submitted = Submitted {
+            name: NAME.to_owned(),
+            vendor: Some(Vendor::Oracle),
+            files: Some(vec!["a.sql".to_owned(), "b.sql".to_owned()]),
+            since: Some(SystemTime::now() - Duration::from_secs(60)),
+        };
+        list.search(&submitted, |info| info, is_known)
+    }
+
+    fn seconds_ago(seconds: i64) -> Value {
+        let time = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds);
+        json!(time.strftime("%Y-%m-%d %H:%M:%S").to_string())
+    }
+
+    /// A job that agrees in everything but the name.
+    fn agreeing(id: &str, name: &Value) -> Value {
+        json!({"jobId": id, "jobName": name, "dbVendor": "dbvoracle", "fileNames": ["A.SQL", "b.sql"],
+            "createTime": seconds_ago(30)})
+    }
+
+    #[test]
+    fn a_job_is_found_by_its_suffix_whatever_the_server_did_to_the_name() {
+        for listed in ["NIGHTLY LOAD-K7M2X9P4Q1", "nightly_load_k7m2x9p4q1", "nightly%20load-k7m2x9p4q1.zip"] {
+            let found =
+                search(&json!([{"jobId": "1", "jobName": "other"}, {"jobId": "2", "jobName": listed}]), |_| false);
+            assert!(matches!(&found, Found::Job(job) if job.id.as_str() == "2"), "{listed}: {found:?}");
+        }
+        let surrogate = r#"{"jobDetails": [{"jobId": "2", "jobName": "\ud83d-k7m2x9p4q1"}]}"#;
+        let list: JobIndex = serde_json::from_str(surrogate).unwrap();
+        assert_eq!(list.named(NAME).map(|job| job.id), Some("2".into()));
+    }
+
+    #[test]
+    fn a_job_without_its_name_is_found_by_dialect_files_and_time() {
+        for name in [json!(null), json!(""), json!("night"), json!("nightly load-k7m2x")] {
+            let found = search(&json!([agreeing("1", &name)]), |_| false);
+            assert!(matches!(&found, Found::Nameless(job) if job.id.as_str() == "1"), "{name}: {found:?}");
+        }
+        let known = search(&json!([agreeing("1", &json!(null))]), |id| id.as_str() == "1");
+        assert!(matches!(known, Found::Nothing), "the job of another submission: {known:?}");
+    }
+
+    #[test]
+    fn a_list_that_does_not_tell_is_unclear_and_never_nothing() {
+        let without = |field: &str| {
+            let mut job = agreeing("1", &json!(null));
+            job.as_object_mut().unwrap().remove(field);
+            job
+        };
+        let mut elsewhere = agreeing("1", &json!(""));
+        elsewhere["createTime"] = seconds_ago(30 - 8 * 3600);
+        for jobs in [
+            json!([agreeing("1", &json!(null)), agreeing("2", &json!(null))]),
+            json!([agreeing("1", &json!("job 17"))]),
+            json!([without("dbVendor")]),
+            json!([without("fileNames")]),
+            json!([without("createTime")]),
+            json!([elsewhere]),
+            json!([{"jobName": "no id"}]),
+        ] {
+            let found = search(&jobs, |_| false);
+            assert!(matches!(found, Found::Unclear(_)), "{jobs}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn jobs_that_cannot_be_that_of_the_submission_are_nothing() {
+        let with = |field: &str, value: Value| {
+            let mut job = agreeing("1", &json!(null));
+            job[field] = value;
+            job
+        };
+        for jobs in [
+            json!([]),
+            json!([agreeing("1", &json!("nightly load-z7m2x9p4q1"))]),
+            json!([{"jobId": "1", "jobName": "job 17"}]),
+            json!([{"jobId": "1", "jobName": "nightly load"}, {"jobId": "2", "jobName": "nightly load of 2001"}]),
+            json!([{"jobId": "1"}, {"jobId": "2", "jobName": "x"}]),
+            json!([with("dbVendor", json!("dbvmysql"))]),
+            json!([with("fileNames", json!(["c.sql"]))]),
+            json!([with("createTime", seconds_ago(9 * 60))]),
+            json!([with("createTime", seconds_ago(48 * 3600))]),
+        ] {
+            let found = search(&jobs, |_| false);
+            assert!(matches!(found, Found::Nothing), "{jobs}: {found:?}");
         }
     }
 
@@ -225,7 +529,7 @@ mod tests {
         .unwrap();
         assert_eq!(list.named("n").unwrap().id.as_str(), "2");
         assert!(list.named("x").is_none());
-        assert_eq!(list.jobs(|header| header.id.as_str() > "2").len(), 2);
+        assert_eq!(list.jobs(&["3".into(), "4".into(), "9".into()].into()).len(), 2);
     }
 
     #[test]

@@ -11,11 +11,15 @@ use crate::{Error, Result};
 
 /// The zone in which a server writes its times. Servers do not state it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ServerTimeZone(TimeZone);
+pub(crate) struct ServerTimeZone {
+    zone: TimeZone,
+    /// `true` unless the caller named the zone.
+    is_assumed: bool,
+}
 
 impl Default for ServerTimeZone {
     fn default() -> Self {
-        Self(TimeZone::UTC)
+        Self { zone: TimeZone::UTC, is_assumed: true }
     }
 }
 
@@ -28,13 +32,18 @@ impl ServerTimeZone {
         let zone = DateTimeParser::new().parse_time_zone(name.trim());
         let fault = match zone {
             Ok(zone) if zone.is_unknown() => "it stands for an unknown one".to_owned(),
-            Ok(zone) => return Ok(Self(zone)),
+            Ok(zone) => return Ok(Self { zone, is_assumed: false }),
             Err(error) => error.to_string(),
         };
         Err(Error::invalid(format!(
             "server_time_zone {name:?} is not a time zone ({fault}): give a name that the system knows, such as \
              Asia/Shanghai, or an offset, such as +08:00"
         )))
+    }
+
+    /// Returns `true` if the caller named no zone, so that the server may be in any.
+    pub(crate) fn is_assumed(&self) -> bool {
+        self.is_assumed
     }
 
     /// Returns the instant that a time of the server stands for, or `None` if the text is not a time. A time that clocks
@@ -50,7 +59,7 @@ impl ServerTimeZone {
             return system_time(instant);
         }
         let local: DateTime = text.parse().ok()?;
-        system_time(self.0.to_timestamp(local).ok()?)
+        system_time(self.zone.to_timestamp(local).ok()?)
     }
 }
 

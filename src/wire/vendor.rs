@@ -14,7 +14,7 @@ open_enum! {
     ///
     /// Parsing accepts every word with or without its prefix `dbv`, in any case, and the aliases that the vendor's own
     /// clients use: `sqlserver`, `synapse` and `fabric` for `mssql`, `postgres` for `postgresql`, `spark` for `sparksql`.
-    /// Only a text that is no word is an error, so compare with [`Vendor::Other`] to notice a typing error.
+    /// Any other word parses too, as [`Vendor::Other`], so check for that to catch a typing error.
     ///
     /// ```
     /// # use sqlflow_client::Vendor;

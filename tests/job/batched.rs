@@ -136,7 +136,7 @@ async fn thirty_submissions_make_thirty_exported_jobs_within_the_maximum_in_flig
     let mut run = home.batch(&sqlflow).max_in_flight(4).run(given);
     let mut ended = BTreeMap::new();
     while let Some(outcome) = run.try_next().await.unwrap() {
-        assert!(!outcome.resumed());
+        assert!(!outcome.was_done_before());
         ended.insert(outcome.key().to_owned(), outcome);
         // Only submissions that were pulled can be in flight, and each is pulled when there is room for it.
         let pulled = pulled.load(Ordering::SeqCst);
@@ -159,7 +159,7 @@ async fn a_finished_submission_causes_no_more_requests() {
     let again = outcomes(home.batch(&sqlflow), submissions(&sqlflow, 5)).await;
     assert_eq!(emulator.requests().len(), requests);
     for (key, outcome) in &again {
-        assert!(outcome.resumed() && outcome.is_done(), "{outcome:?}");
+        assert!(outcome.was_done_before() && outcome.is_done(), "{outcome:?}");
         assert_eq!((outcome.job_id(), outcome.files()), (first[key].job_id(), first[key].files()));
     }
 }
@@ -215,7 +215,7 @@ async fn missing_or_truncated_exports_are_exported_again_without_a_submission() 
     let before = exports(&emulator);
     let ended = outcomes(home.batch(&sqlflow), submissions(&sqlflow, 3)).await;
     assert_eq!(exports(&emulator) - before, 2);
-    assert_eq!(ended.values().map(BatchOutcome::resumed).collect::<Vec<_>>(), [false, false, true]);
+    assert_eq!(ended.values().map(BatchOutcome::was_done_before).collect::<Vec<_>>(), [false, false, true]);
     assert!(!left.exists());
     assert_exported(&sqlflow, &home, &ended).await;
     assert_one_job_each(&emulator, 3);
@@ -247,13 +247,13 @@ async fn a_failed_job_is_reported_again_and_resubmitted_only_on_request() {
         let error = one(&ended).error().unwrap();
         assert_eq!(error.kind(), ErrorKind::JobFailed);
         assert!(error.to_string().contains("bad.sql"), "{error}");
-        assert_eq!((error.job_id(), one(&ended).resumed()), (one(&ended).job_id(), run > 0));
+        assert_eq!((error.job_id(), one(&ended).was_done_before()), (one(&ended).job_id(), run > 0));
         assert_eq!(emulator.jobs().len(), 1);
     }
     let ended = outcomes(home.batch(&sqlflow).retry_failed(true), given(&sql(1))).await;
     assert_exported(&sqlflow, &home, &ended).await;
     assert_one_job_each(&emulator, 2);
-    assert!(one(&outcomes(home.batch(&sqlflow).retry_failed(true), given(FAILING)).await).resumed());
+    assert!(one(&outcomes(home.batch(&sqlflow).retry_failed(true), given(FAILING)).await).was_done_before());
     assert_eq!(emulator.jobs().len(), 2);
 }
 

@@ -1,12 +1,13 @@
 //! Requests and responses on the wire: one test per fact of the protocol, each against its own server on the loopback
 //! interface.
 //!
-//! `mock` is a server that follows HTTP, `raw_server` one that may not, and `sent` reads the requests that the client
-//! sent to either.
+//! `mock` is a server that follows HTTP, `raw_server` one that may not, `strange_server` a raw one that keeps jobs, and
+//! `sent` reads the requests that the client sent to any of them.
 
 mod mock;
 mod raw_server;
 mod sent;
+mod strange_server;
 
 mod analysis;
 mod bad_input;
@@ -28,6 +29,9 @@ mod redirects;
 mod retried;
 mod schedules;
 mod seen_operations;
+mod strange_lists;
+mod strange_names;
+mod strange_states;
 mod syntax_checks;
 mod table_affect;
 mod tokens;

@@ -88,6 +88,11 @@ pub(crate) struct Connection {
 impl Connection {
     /// Reads one request to its end.
     pub(crate) async fn request(&mut self) -> io::Result<()> {
+        self.next_request().await.map(drop)
+    }
+
+    /// Reads one request to its end, and returns it.
+    pub(crate) async fn next_request(&mut self) -> io::Result<SentRequest> {
         let mut bytes = self.head().await?;
         let head_end = find(&bytes, b"\r\n\r\n").unwrap_or_default() + 4;
         let length =
@@ -95,8 +100,9 @@ impl Connection {
         while bytes.len() < head_end + length {
             self.more(&mut bytes).await?;
         }
+        let request = SentRequest::parse(&bytes);
         self.requests.lock().expect("no test panics in here").push(bytes);
-        Ok(())
+        Ok(request)
     }
 
     /// Reads at least to the end of the head, and returns everything that has arrived.

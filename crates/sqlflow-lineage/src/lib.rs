@@ -75,8 +75,8 @@
 //!
 //! Relationships connect columns, whole tables, or, at table level, tables and the statements between them. Values flow
 //! along the types [`fdd`, `fda` and `fdc`](RelationType::VALUE_FLOWS); questions follow others only if asked to.
-//! [Foreign keys](Relationship::is_foreign_key) are constraints, along which nothing flows. An endpoint means a record by
-//! its id, or where that stands nowhere, [by its names](Endpoint::resolution).
+//! [Foreign keys](Relationship::is_foreign_key) are constraints, along which nothing flows. An endpoint refers to a
+//! record by id, or [by name](Endpoint::resolution) if no record has that id.
 //!
 //! # Features
 //!

@@ -112,8 +112,8 @@ pub(super) struct Entry {
 /// The stage that a key has reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// The submission may or may not have been sent.
-    Submitting,
+    /// The submission may or may not have been sent, and was not sent before this time, in seconds since 1970.
+    Submitting(u64),
     Refused,
     Submitted(JobId),
     Finished(JobId),
@@ -137,10 +137,10 @@ impl Entry {
     /// # Errors
     /// The reason for which the line cannot follow the ones before it.
     pub(super) fn apply(entries: &mut Entries, line: JournalLine) -> Result<(), &'static str> {
-        let JournalLine { key, event, .. } = line;
+        let JournalLine { key, event, at } = line;
         if let JournalEvent::Submitting { name } = event {
             // A new job replaces everything that is known of an older one with the same key.
-            entries.insert(key, Self { name, stage: Stage::Submitting, exported: Vec::new() });
+            entries.insert(key, Self { name, stage: Stage::Submitting(at), exported: Vec::new() });
             return Ok(());
         }
         entries.get_mut(&key).ok_or("its key was never submitted")?.advance(event)
@@ -149,7 +149,7 @@ impl Entry {
     fn advance(&mut self, event: JournalEvent) -> Result<(), &'static str> {
         let job = match &self.stage {
             Stage::Submitted(job) | Stage::Finished(job) => Some(job.clone()),
-            Stage::Submitting | Stage::Refused | Stage::Failed { .. } => None,
+            Stage::Submitting(_) | Stage::Refused | Stage::Failed { .. } => None,
         };
         self.stage = match (event, job) {
             (JournalEvent::Submitted { job }, _) => Stage::Submitted(job),
@@ -170,10 +170,15 @@ impl Entry {
         Ok(())
     }
 
+    /// Returns `true` if it is unknown whether the submission was sent.
+    pub(super) fn is_submitting(&self) -> bool {
+        matches!(self.stage, Stage::Submitting(_))
+    }
+
     /// Returns `true` if a run that does not receive this key again has to finish it.
     pub(super) fn is_unfinished(&self, formats: &[ExportFormat]) -> bool {
         match self.stage {
-            Stage::Submitting | Stage::Submitted(_) => true,
+            Stage::Submitting(_) | Stage::Submitted(_) => true,
             Stage::Finished(_) => formats.iter().any(|format| !self.has(*format)),
             Stage::Refused | Stage::Failed { .. } => false,
         }

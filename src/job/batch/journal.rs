@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(known["a"].stage, Stage::Finished("17".into()));
         let exported = Exported { format: ExportFormat::FullJson, file: "out/a.full.json".into(), bytes: 12 };
         assert_eq!(known["a"].exported, [exported]);
-        assert_eq!(known["b \"ü\"\n"].stage, Stage::Submitting);
+        assert!(known["b \"ü\"\n"].is_submitting());
         assert_eq!(known["b \"ü\"\n"].name, "b 2");
         assert_eq!(known["c"].stage, Stage::Failed { job: "18".into(), text: "job 18 failed:\nno".into() });
     }
@@ -308,6 +308,12 @@ mod tests {
         assert_eq!(lines[7]["format"], "full_json");
     }
 
+    /// The time of a line is that of its writing.
+    fn without_times(mut entries: Entries) -> Entries {
+        entries.values_mut().filter(|entry| entry.is_submitting()).for_each(|entry| entry.stage = Stage::Submitting(0));
+        entries
+    }
+
     #[tokio::test]
     async fn a_journal_truncated_at_any_byte_is_repaired_and_loses_no_complete_line() {
         let home = tempfile::tempdir().unwrap();
@@ -317,13 +323,13 @@ mod tests {
         let header = Header::of(&client());
         for cut in 0..=bytes.len() {
             let complete = ends.iter().filter(|end| **end <= cut).count();
-            let expected = known_after(&events()[..complete.saturating_sub(1)]);
+            let expected = without_times(known_after(&events()[..complete.saturating_sub(1)]));
             for tail in [&b"\0"[..], b"\0\0\0\0\0\0\0\0\n", b""] {
                 // No journal begins with a line of NUL bytes.
                 if cut >= ends[0] || !tail.ends_with(b"\n") {
                     fs::write(&path, [&bytes[..cut], tail].concat()).unwrap();
                     let (known, length) = JournalReader::of(&File::open(&path).unwrap(), &path, &header).unwrap();
-                    assert_eq!(known, expected, "cut at {cut}");
+                    assert_eq!(without_times(known), expected, "cut at {cut}");
                     assert_eq!(length, ends[..complete].last().map_or(0, |end| *end as u64));
                 }
             }
@@ -332,7 +338,7 @@ mod tests {
                 continue;
             }
             let (journal, known) = Journal::open(&path, &client()).unwrap();
-            assert_eq!(known, expected, "cut at {cut}");
+            assert_eq!(without_times(known), expected, "cut at {cut}");
             // The next line follows the last complete one.
             journal.record("new", JournalEvent::Submitting { name: "n".into() }).await.unwrap();
             drop(journal);

@@ -78,10 +78,10 @@ const MAX_OUTAGE: Duration = Duration::from_secs(600);
 /// |---|---|
 /// | all files | checks whether the files exist |
 /// | no job: refused, server not reached, invalid input | submits it, under a new name |
-/// | [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown), a failure of the server at the submission, or a refusal after either | finds out whether there is a job, and if not submits it, under the same name |
+/// | [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown), or a failure of the server while submitting, even if a later attempt was refused | finds out whether there is a job, and if not submits it, under the same name |
 /// | [`JobFailed`](crate::ErrorKind::JobFailed) | reports it again, unless [`retry_failed`](Batch::retry_failed) is set |
-/// | [`JobNotFound`](crate::ErrorKind::JobNotFound) with the id of a job | asks again, and fails as before, unless [`retry_failed`](Batch::retry_failed) is set |
-/// | `JobNotFound` without one, because its submission was not given | submits it when it is given |
+/// | [`JobNotFound`](crate::ErrorKind::JobNotFound) with the id of a job: the job is gone from the server | asks again, and fails as before, unless [`retry_failed`](Batch::retry_failed) is set |
+/// | `JobNotFound` without one: there is no job yet, and this run was not given the submission | submits it when it is given |
 /// | anything else | continues with the job |
 ///
 /// A submission that was in flight when a run ended early is looked for by its name, for the window of
@@ -100,8 +100,9 @@ const MAX_OUTAGE: Duration = Duration::from_secs(600);
 /// # Errors
 /// [`BatchRun`] ends with an error only if the journal cannot be written, or before anything is submitted:
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a journal that is used by another process, is damaged, is not a
-/// journal, or belongs to another server, user or version, for an invalid setting, and without an account; [`Io`](crate::ErrorKind::Io) for
-/// a journal that cannot be opened, read or written, and for a directory that cannot be created.
+/// journal, or belongs to another server, user or version, for an invalid setting, and without an account;
+/// [`Io`](crate::ErrorKind::Io) for a journal that cannot be opened, read or written, and for a directory that cannot be
+/// created.
 #[derive(Debug, Clone)]
 #[must_use = "does nothing until it is run"]
 pub struct Batch {
@@ -189,8 +190,10 @@ impl Batch {
     /// Creates a run of the batch. Nothing happens until the run is polled.
     ///
     /// Submissions are taken one by one as slots become free, so there may be any number of them; an iterator that
-    /// blocks blocks the run. They must come from a client of the same server and user. Each key takes some hundred
-    /// bytes of memory. After the last submission come those that earlier runs left unfinished.
+    /// blocks blocks the run. The iterator must own what it needs: give it a `Vec<String>` rather than a `&[String]`.
+    /// Submissions must come from a client of the same server and user. Jobs are named after their files unless the
+    /// submission has a [name](crate::job::Submit::name). Each key takes some hundred bytes of memory. After the last
+    /// submission come those that earlier runs left unfinished.
     pub fn run<K, I>(self, submissions: I) -> BatchRun
     where
         K: Into<String>,
@@ -204,7 +207,9 @@ impl Batch {
     /// time: from a queue, a database cursor, or a walk through a repository. Nothing happens until the run is polled.
     ///
     /// It is like [`run`](Batch::run). The stream is polled when a slot is free, and jobs in flight continue while it
-    /// waits. What earlier runs left unfinished comes after its end.
+    /// waits. Work that earlier runs left unfinished is continued after the stream has ended; if yours never ends, first
+    /// run the batch with no submissions. A submission is recorded in the journal when its turn comes, so acknowledge a
+    /// message of a queue when its outcome is there, not earlier.
     ///
     /// ```no_run
     /// # async fn example(sqlflow: sqlflow_client::Client) -> sqlflow_client::Result<()> {
@@ -221,7 +226,10 @@ impl Batch {
     /// let mut run = sqlflow.batch("queue.journal").run_stream(submissions);
     /// # drop(sender);
     /// while let Some(outcome) = run.try_next().await? {
-    ///     println!("{}", outcome.into_result()?.key());
+    ///     match outcome.error() {
+    ///         None => println!("{} is done", outcome.key()),
+    ///         Some(error) => eprintln!("{} failed: {error}", outcome.key()),
+    ///     }
     /// }
     /// # Ok(())
     /// # }
@@ -315,9 +323,9 @@ impl BatchOutcome {
         self.error.is_none()
     }
 
-    /// Returns `true` if an earlier run had already reached this outcome, so that nothing was left to do.
+    /// Returns `true` if an earlier run had already reached this outcome, so that this run only reports it.
     #[must_use]
-    pub fn resumed(&self) -> bool {
+    pub fn was_done_before(&self) -> bool {
         self.is_resumed
     }
 }

@@ -18,6 +18,7 @@ use super::work_item::{RunContext, WorkItem};
 use super::{Batch, BatchOutcome, ExportFormat};
 use crate::auth::needs_account;
 use crate::job::Submit;
+use crate::job::listing::ListingHold;
 use crate::{Error, Result};
 
 /// A running batch, created by [`Batch::run`].
@@ -51,8 +52,10 @@ impl BatchRun {
             let context = Arc::new(context);
             let formats = context.export_targets.iter().map(|export_target| export_target.format).collect();
             let given = submissions.map(|(key, submit)| (key.into(), submit)).boxed();
+            let unsettled = known.values().filter(|entry| entry.is_submitting()).count();
+            let hold = (unsettled > 0).then(|| Arc::new(context.service.hold_listing()));
             let known = known.into_iter().map(|(key, entry)| (key, Some(entry))).collect();
-            let tasks = Tasks { given: Some(given), known, formats, unfinished: Vec::new() };
+            let tasks = Tasks { given: Some(given), known, formats, unfinished: Vec::new(), hold, unsettled };
             let outcomes = tasks.map(move |task| task.run(&context)).buffer_unordered(in_flight);
             Ok(outcomes.boxed())
         };
@@ -118,16 +121,18 @@ async fn open(batch: Batch) -> Result<(RunContext, Entries)> {
 
 /// The next thing to do for a key.
 enum Task {
-    Given { key: String, submit: Box<Submit>, entry: Option<Entry> },
+    Given { key: String, submit: Box<Submit>, entry: Option<Entry>, hold: Option<Arc<ListingHold>> },
     Duplicate { key: String },
-    Unfinished { key: String, entry: Entry },
+    Unfinished { key: String, entry: Entry, hold: Option<Arc<ListingHold>> },
 }
 
 impl Task {
     fn run(self, context: &Arc<RunContext>) -> BoxFuture<'static, Result<BatchOutcome>> {
         match self {
-            Self::Given { key, submit, entry } => WorkItem::new(context, key, Some(*submit)).run(entry).boxed(),
-            Self::Unfinished { key, entry } => WorkItem::new(context, key, None).run(Some(entry)).boxed(),
+            Self::Given { key, submit, entry, hold } => {
+                WorkItem::new(context, key, Some(*submit)).run(entry, hold).boxed()
+            }
+            Self::Unfinished { key, entry, hold } => WorkItem::new(context, key, None).run(Some(entry), hold).boxed(),
             Self::Duplicate { key } => {
                 let text = format!("the key {key:?} was given twice in one run: use one key for each submission");
                 let outcome = WorkItem::new(context, key, None).outcome(Some(Error::invalid(text)));
@@ -145,6 +150,10 @@ struct Tasks {
     known: HashMap<String, Option<Entry>>,
     formats: Vec<ExportFormat>,
     unfinished: Vec<(String, Entry)>,
+    /// Keeps the list of jobs, in which the submissions that earlier runs left unsettled are searched for.
+    hold: Option<Arc<ListingHold>>,
+    /// The number of these submissions that have not begun.
+    unsettled: usize,
 }
 
 impl Stream for Tasks {
@@ -158,8 +167,9 @@ impl Stream for Tasks {
             self.given = None;
             self.unfinished = self.take_unfinished();
         }
-        let unfinished = self.unfinished.pop();
-        Poll::Ready(unfinished.map(|(key, entry)| Task::Unfinished { key, entry }))
+        let Some((key, entry)) = self.unfinished.pop() else { return Poll::Ready(None) };
+        let hold = self.hold_for(Some(&entry));
+        Poll::Ready(Some(Task::Unfinished { key, entry, hold }))
     }
 }
 
@@ -167,12 +177,26 @@ impl Tasks {
     fn given(&mut self, key: String, submit: Box<Submit>) -> Task {
         match self.known.get_mut(&key) {
             Some(None) => Task::Duplicate { key },
-            Some(entry) => Task::Given { key, submit, entry: entry.take() },
+            Some(entry) => {
+                let entry = entry.take();
+                let hold = self.hold_for(entry.as_ref());
+                Task::Given { key, submit, entry, hold }
+            }
             None => {
                 self.known.insert(key.clone(), None);
-                Task::Given { key, submit, entry: None }
+                Task::Given { key, submit, entry: None, hold: None }
             }
         }
+    }
+
+    /// Returns the hold for a submission that is unsettled. The last of them gets the last one, so that the list is kept
+    /// no longer than it is needed.
+    fn hold_for(&mut self, entry: Option<&Entry>) -> Option<Arc<ListingHold>> {
+        if !entry.is_some_and(Entry::is_submitting) {
+            return None;
+        }
+        self.unsettled = self.unsettled.saturating_sub(1);
+        if self.unsettled == 0 { self.hold.take() } else { self.hold.clone() }
     }
 
     fn take_unfinished(&mut self) -> Vec<(String, Entry)> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::timeout;
 
@@ -11,8 +11,9 @@ use super::files::{ExportTarget, PartialFiles, exists_with_length, file_stem};
 use super::journal::Journal;
 use super::outage::OutageRetry;
 use super::{BatchOutcome, ExportFormat};
-use crate::job::JobService;
-use crate::job::{FinishedJob, Job, JobId, Polling, Submit};
+use crate::job::listing::ListingHold;
+use crate::job::submit::EarlierSubmission;
+use crate::job::{FinishedJob, Job, JobId, JobService, Polling, Submit};
 use crate::{Error, ErrorKind, RequestOutcome, Result};
 
 /// The state that all submissions of a run share.
@@ -67,12 +68,12 @@ impl WorkItem {
         Self { context, key, submit, name: None, job: None, export_files: Vec::new(), is_resumed: false }
     }
 
-    /// Does the work that is left.
+    /// Does the work that is left. `hold` keeps the list of jobs for the submissions of earlier runs.
     ///
     /// # Errors
     /// `Io` if the journal cannot be written.
-    pub(super) async fn run(mut self, entry: Option<Entry>) -> Result<BatchOutcome> {
-        match self.work(entry).await {
+    pub(super) async fn run(mut self, entry: Option<Entry>, hold: Option<Arc<ListingHold>>) -> Result<BatchOutcome> {
+        match self.work(entry, hold).await {
             Ok(()) => Ok(self.outcome(None)),
             Err(StopReason::WorkItem(error)) => Ok(self.outcome(Some(error))),
             Err(StopReason::Journal(error)) => Err(error),
@@ -92,7 +93,7 @@ impl WorkItem {
         }
     }
 
-    async fn work(&mut self, entry: Option<Entry>) -> Result<(), StopReason> {
+    async fn work(&mut self, entry: Option<Entry>, hold: Option<Arc<ListingHold>>) -> Result<(), StopReason> {
         self.check()?;
         let Some(Entry { name, stage, exported }) = entry else { return self.start().await };
         match stage {
@@ -103,9 +104,9 @@ impl WorkItem {
                 (self.name, self.job) = (Some(name), Some(job.clone()));
                 Err(Error::new(ErrorKind::JobFailed, text).with_job(&job).into())
             }
-            Stage::Submitting => {
+            Stage::Submitting(at) => {
                 self.name = Some(name);
-                let job = self.settle().await?;
+                let job = self.settle(at, hold).await?;
                 self.wait_and_export(&job).await
             }
             Stage::Submitted(id) => {
@@ -180,25 +181,34 @@ impl WorkItem {
         (self.name, self.job) = (Some(name.clone()), None);
         self.export_files.iter_mut().for_each(|target| target.is_complete = false);
         self.record(JournalEvent::Submitting { name: name.clone() }).await?;
-        let job = self.submit(submit, name, false).await?;
+        let job = self.submit(submit, name, None).await?;
         self.wait_and_export(&job).await
     }
 
     /// Returns the job that an earlier run may have submitted, or submits it.
-    async fn settle(&mut self) -> Result<Job, StopReason> {
+    async fn settle(&mut self, at: u64, hold: Option<Arc<ListingHold>>) -> Result<Job, StopReason> {
         let name = self.name.clone().unwrap_or_default();
+        let since = UNIX_EPOCH.checked_add(Duration::from_secs(at));
+        let hold = hold.unwrap_or_else(|| Arc::new(self.context.service.hold_listing()));
         if let Some(submit) = self.submit.clone() {
-            return self.submit(submit, name, true).await;
+            return self.submit(submit, name, Some(EarlierSubmission { since, hold })).await;
         }
         let mut retry = OutageRetry::new(self.context.max_outage);
         loop {
-            match self.context.service.find_job(&name).await {
+            match self.find_job(&name, &hold).await {
                 Ok(Some(job)) => return self.submitted(job).await,
                 Ok(None) => return Err(self.submission_needed().into()),
                 Err(error) if !retry.waits_after(&error, &self.key).await => return Err(error.into()),
                 Err(_) => {}
             }
         }
+    }
+
+    /// Returns the job of a name, if it is in a list that was requested after the beginning of the hold.
+    async fn find_job(&self, name: &str, hold: &ListingHold) -> Result<Option<Job>> {
+        let service = &self.context.service;
+        let listing = service.listing_since(hold.since, service.settling().window_length()).await?;
+        service.find_listed(&listing.index, name)
     }
 
     fn submission_needed(&self) -> Error {
@@ -211,10 +221,17 @@ impl WorkItem {
         Error::new(ErrorKind::JobNotFound, text).with_job_name(name)
     }
 
-    async fn submit(&mut self, submit: Submit, name: String, mut may_exist: bool) -> Result<Job, StopReason> {
+    async fn submit(
+        &mut self,
+        submit: Submit,
+        name: String,
+        mut earlier: Option<EarlierSubmission>,
+    ) -> Result<Job, StopReason> {
         let mut retry = OutageRetry::new(self.context.max_outage);
+        let since = earlier.as_ref().map_or_else(|| Some(SystemTime::now()), |earlier| earlier.since);
+        let mut may_exist = earlier.is_some();
         let error = loop {
-            match submit.clone().run_as(name.clone(), may_exist).await {
+            match submit.clone().run_as(name.clone(), earlier.take()).await {
                 Ok(job) => return self.submitted(job).await,
                 Err(error) if may_be_in_progress(&error) => return self.watch_for_job(&submit, &name, error).await,
                 Err(error) => {
@@ -222,6 +239,8 @@ impl WorkItem {
                     if !retry.waits_after(&error, &self.key).await {
                         break error;
                     }
+                    let hold = || Arc::new(self.context.service.hold_listing());
+                    earlier = may_exist.then(|| EarlierSubmission { since, hold: hold() });
                 }
             }
         };
@@ -236,7 +255,7 @@ impl WorkItem {
     async fn watch_for_job(&mut self, submit: &Submit, name: &str, error: Error) -> Result<Job, StopReason> {
         let mut retry = OutageRetry::new(self.context.max_outage);
         while retry.waits_after(&error, &self.key).await {
-            match self.context.service.find_job(name).await {
+            match self.find_job(name, &self.context.service.hold_listing()).await {
                 Ok(Some(job)) => return self.submitted(submit.attached_to(job.id().clone())).await,
                 Ok(None) => {}
                 Err(error) => {
@@ -257,7 +276,7 @@ impl WorkItem {
         self.job = Some(id.clone());
         match &self.submit {
             Some(submit) => submit.attached_to(id),
-            None => self.context.service.job(id),
+            None => self.context.service.job(id).of_late(),
         }
     }
 

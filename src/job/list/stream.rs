@@ -36,7 +36,8 @@ const OPERATION: &Operation = &operations::DISPLAY_USER_JOBS_SUMMARY;
 ///
 /// It is a [`Stream`] of results; [`try_next`](JobStream::try_next) reads it without the traits of streams. The list is
 /// parsed while it arrives, and only a few jobs are in memory: a program that reads slowly slows the download down, and
-/// must not pause for longer than the server keeps a connection open.
+/// must not pause for longer than the server keeps a connection open. To change jobs, collect their ids first, and make
+/// the calls after the stream has ended.
 ///
 /// - An entry of the list that is not a job is an error that does not end the stream, [`Protocol`](ErrorKind::Protocol).
 /// - A list that breaks off is [`Interrupted`](ErrorKind::Interrupted), and one that is shorter than its own count is

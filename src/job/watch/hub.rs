@@ -18,11 +18,11 @@ use super::poll_task::TaskStart;
 use super::runtime_bound::current_runtime;
 use super::subscriber::{PollUpdate, Subscriber};
 use super::subscription::Subscription;
-use super::{JobSource, Polling};
+use super::{JobSource, KnownJob, Polling};
 use crate::job::service::LIST_TIMEOUT;
 use crate::job::{JobId, JobInfo};
 use crate::sync::lock;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// The number of watches up to which each polls for itself.
 pub(super) const MAX_SEPARATE_WATCHES: usize = 4;
@@ -106,17 +106,16 @@ pub(super) enum NextRequest {
 }
 
 impl PollHub {
-    /// Subscribes a watch. `submitted` is the state in the response to the submission, if this client submitted the job.
+    /// Subscribes a watch.
     pub(super) fn subscribe<S: JobSource>(
         self: &Arc<Self>,
         source: S,
-        id: JobId,
-        submitted: Option<JobInfo>,
+        job: KnownJob,
         polling: Polling,
     ) -> Subscription<S> {
-        let since = Instant::now();
+        let (since, id) = (Instant::now(), job.id.clone());
         let (key, notify) = self.change(|state| {
-            let subscriber = Subscriber::new(id.clone(), submitted, polling, since, state.requests);
+            let subscriber = Subscriber::new(job, polling, since, state.requests);
             let notify = Arc::clone(subscriber.notify());
             (state.subscribe(subscriber, since), notify)
         });
@@ -280,6 +279,9 @@ impl HubState {
             rest.min(MAX_REST_AFTER_FAILURE).max(retry_after)
         });
         (self.last_list, self.rest_until) = (Some(start), now.checked_add(rest));
+        // A server that does not give a list may still give the state of each job.
+        let is_refused = result.is_err_and(refuses_list);
+        let result = if is_refused { Ok(&[] as &[JobInfo]) } else { result.map(Vec::as_slice) };
         // The first job of an id counts, as it does where one job is requested.
         let jobs = result.map(|jobs| jobs.iter().rev().map(|job| (&job.id, job)).collect::<HashMap<_, _>>());
         let mut missing = Vec::new();
@@ -296,16 +298,16 @@ impl HubState {
                 self.to_wake.push(Arc::clone(subscriber.notify()));
             }
         }
-        self.set_unlisted(missing);
+        self.set_unlisted(missing, if is_refused { usize::MAX } else { MAX_CONFIRMATIONS });
         self.due = self.subscribers.values().filter(|it| !it.is_over()).map(|it| it.next_list(start)).min();
     }
 
     /// Chooses the jobs to be confirmed: those that have waited longest for it, and the oldest watches of these first.
-    fn set_unlisted(&mut self, mut missing: Vec<(u64, u64)>) {
+    fn set_unlisted(&mut self, mut missing: Vec<(u64, u64)>, limit: usize) {
         missing.sort_unstable();
         let mut chosen = HashSet::new();
         let ids = missing.iter().filter_map(|(_, key)| self.subscribers.get(key)).map(Subscriber::id);
-        self.unlisted = ids.filter(|id| chosen.insert(*id)).take(MAX_CONFIRMATIONS).cloned().collect();
+        self.unlisted = ids.filter(|id| chosen.insert(*id)).take(limit).cloned().collect();
     }
 
     /// Handles the response to a request for a job that the list lacks: the list may be truncated, or older than the
@@ -314,7 +316,8 @@ impl HubState {
         if !self.is_current(task) {
             return;
         }
-        if result.is_err_and(Error::is_transient_for_polling) {
+        // A response that cannot be read concerns this job alone.
+        if result.is_err_and(|error| error.is_transient_for_polling() && error.kind() != ErrorKind::Protocol) {
             self.unlisted.clear();
         }
         let now = Instant::now();
@@ -363,6 +366,12 @@ impl HubState {
         let others = self.subscribers.iter().filter(|(other, _)| Some(**other) != key);
         self.to_wake.extend(others.map(|(_, subscriber)| Arc::clone(subscriber.notify())));
     }
+}
+
+/// Returns `true` if the error concerns the list, and not the connection or the user.
+fn refuses_list(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Rejected | ErrorKind::TooLarge | ErrorKind::JobNotFound | ErrorKind::Protocol)
+        && !error.is_retryable()
 }
 
 impl RunningTask {

@@ -117,7 +117,7 @@ impl Polling {
     }
 
     /// Returns the pause after the job has been followed for `age`. `random` is from 0 to 1.
-    pub(super) fn pause(&self, age: Duration, random: f64) -> Duration {
+    pub(in crate::job) fn pause(&self, age: Duration, random: f64) -> Duration {
         let pause = Duration::try_from_secs_f64(age.as_secs_f64() * self.growth).unwrap_or(self.max_interval);
         let pause = pause.clamp(self.min_interval, self.max_interval);
         let varied = pause.as_secs_f64() * (1.0 + self.jitter * (2.0 * random - 1.0));

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::Polling;
+use super::{KnownJob, Polling};
+use crate::job::lag::Lag;
 use crate::job::{JobId, JobInfo, JobStatus};
 use crate::{Error, Result};
 
@@ -28,6 +29,8 @@ pub(super) struct Subscriber {
     last_confirmation: u64,
     /// The state in the response to the submission, until a newer one is known.
     submitted: Option<Box<JobInfo>>,
+    /// The time in which the server may not know the job yet.
+    lag: Option<Lag>,
     last_status: Option<JobStatus>,
     /// `true` if the last poll failed.
     has_failed: bool,
@@ -40,13 +43,8 @@ pub(super) struct Subscriber {
 }
 
 impl Subscriber {
-    pub(super) fn new(
-        id: JobId,
-        submitted: Option<JobInfo>,
-        polling: Polling,
-        now: Instant,
-        last_request_before: u64,
-    ) -> Self {
+    pub(super) fn new(job: KnownJob, polling: Polling, now: Instant, last_request_before: u64) -> Self {
+        let KnownJob { id, submitted, lag } = job;
         // A regular job is submitted again and again: a final state may be the end of an earlier run.
         let submitted = submitted.filter(|info| !info.status.is_final() && info.status != JobStatus::default());
         Self {
@@ -56,6 +54,7 @@ impl Subscriber {
             last_request_before,
             last_confirmation: 0,
             submitted: submitted.map(Box::new),
+            lag,
             last_status: None,
             has_failed: false,
             is_over: false,
@@ -136,7 +135,7 @@ impl Subscriber {
     pub(super) fn queue(&mut self, at: Instant, result: Result<&JobInfo, &Error>) -> bool {
         let retry_after = result.err().and_then(Error::retry_after).unwrap_or_default().min(self.polling.max_outage);
         self.next_poll = self.poll_after(at, fastrand::f64()).max(at.checked_add(retry_after).unwrap_or(at));
-        self.submitted = None;
+        let submitted = self.submitted.take();
         match result {
             Ok(info) => {
                 let is_new = self.has_failed || self.last_status.as_ref() != Some(&info.status);
@@ -147,6 +146,10 @@ impl Subscriber {
                     self.updates.push_back(PollUpdate { at, result: Ok(Box::new(info.clone())) });
                 }
                 is_new
+            }
+            // The response to the submission knows more.
+            Err(error) if self.lag.as_ref().is_some_and(|lag| lag.explains(error, at)) => {
+                submitted.is_some_and(|submitted| self.queue(at, Ok(&submitted)))
             }
             Err(error) => {
                 self.has_failed = true;

@@ -1,5 +1,12 @@
 //! Tests of watches.
 
+use super::KnownJob;
+use crate::job::{JobId, JobInfo};
+
 mod many_jobs;
 mod one_job;
 mod several_runtimes;
+
+fn known(id: JobId, submitted: Option<JobInfo>) -> KnownJob {
+    KnownJob { id, submitted, lag: None }
+}

@@ -77,8 +77,8 @@ fn match_object(query: &[NamePart<'_>], inner: &LineageInner, object: &RawObject
 impl Lineage {
     /// Returns the object that has a name, which is matched as SQL does.
     ///
-    /// The name may have a database and a schema or not, and may be `"quoted"`, `` `quoted` `` or `[quoted]`. Case does
-    /// not count unless the name is quoted. The server may stand before a name that is otherwise complete:
+    /// The name may have a database and a schema or not, and may be `"quoted"`, `` `quoted` `` or `[quoted]`. Case is
+    /// ignored unless the name is quoted. The server may stand before a name that is otherwise complete:
     /// `SRV2.Db1.dbo.T`. Dots inside quotes belong to the name, except that `` `project.dataset.table` `` is three
     /// names if the [vendor](Self::vendor) is Google BigQuery (`dbvbigquery`).
     ///

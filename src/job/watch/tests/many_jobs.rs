@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::known;
 use crate::job::service::LIST_TIMEOUT;
 use crate::job::watch::hub::{MAX_CONFIRMATIONS, MAX_REST_AFTER_FAILURE, MAX_SEPARATE_WATCHES};
 use crate::job::watch::{JobSource, PollHub, Polling, StateStream};
@@ -126,7 +127,7 @@ impl Server {
     }
 
     fn watch(&self, hub: &Arc<PollHub>, job: usize) -> StateStream {
-        StateStream::new(self.clone(), Arc::clone(hub), id(job), None, Polling::default())
+        StateStream::new(self.clone(), Arc::clone(hub), known(id(job), None), Polling::default())
     }
 }
 
@@ -251,7 +252,7 @@ async fn watches_on_many_threads_all_end() {
     let server = Server::new(Settings { jobs: 500, status, list_takes, poll_takes: list_takes, ..Settings::default() });
     let hub: Arc<PollHub> = Arc::default();
     let polling = Polling::every(Duration::from_millis(1));
-    let watch = |job| StateStream::new(server.clone(), Arc::clone(&hub), id(job), None, polling);
+    let watch = |job| StateStream::new(server.clone(), Arc::clone(&hub), known(id(job), None), polling);
     let tasks: Vec<_> = (0..500).map(|job| tokio::spawn(seen(watch(job)))).collect();
     for task in tasks {
         assert_eq!(task.await.unwrap().last().map(String::as_str), Some("success"));
@@ -284,8 +285,8 @@ async fn a_submitted_job_has_its_first_state_at_once_and_without_a_request() {
     let server = Server::new(Settings { jobs: 10, ..Settings::default() });
     let hub: Arc<PollHub> = Arc::default();
     let submitted = |job, status| {
-        let known = Some(info(job, status));
-        StateStream::new(server.clone(), Arc::clone(&hub), id(job), known, Polling::default())
+        let job = known(id(job), Some(info(job, status)));
+        StateStream::new(server.clone(), Arc::clone(&hub), job, Polling::default())
     };
     let mut others = server.watches(&hub);
     others.iter_mut().for_each(poll_once);
@@ -416,7 +417,7 @@ async fn lists_that_fail_for_longer_than_the_max_outage_of_a_watch_end_that_watc
     let server = Server::new(Settings { jobs: 6, failure, ..Settings::default() });
     let hub: Arc<PollHub> = Arc::default();
     let brief = Polling::default().max_outage(SECOND * 20);
-    let brief = StateStream::new(server.clone(), Arc::clone(&hub), id(0), None, brief);
+    let brief = StateStream::new(server.clone(), Arc::clone(&hub), known(id(0), None), brief);
     let others = join_all(server.watches(&hub).into_iter().map(seen));
     let start = Instant::now();
     let (first, others) = tokio::join!(async { (seen(brief).await, start.elapsed()) }, others);

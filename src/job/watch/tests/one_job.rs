@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::super::*;
+use super::known;
 
 /// A server with one job, and the function that responds to a poll.
 struct Server<F>(Arc<F>);
@@ -35,7 +36,7 @@ where
     F: Fn() -> A + Send + Sync + 'static,
     A: Future<Output = Result<JobInfo>> + Send,
 {
-    StateStream::new(Server(Arc::new(respond)), Arc::default(), JobId::new("1"), submitted, polling)
+    StateStream::new(Server(Arc::new(respond)), Arc::default(), known(JobId::new("1"), submitted), polling)
 }
 
 fn info(status: &str) -> JobInfo {

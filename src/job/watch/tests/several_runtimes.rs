@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
+use super::known;
 use crate::Result;
 use crate::job::watch::{JobSource, PollHub, Polling, StateStream};
 use crate::job::{JobId, JobInfo};
@@ -76,7 +77,8 @@ impl Server {
     }
 
     fn watch(&self, hub: &Arc<PollHub>, job: usize) -> StateStream {
-        StateStream::new(self.clone(), Arc::clone(hub), JobId::new(job.to_string()), None, Polling::every(POLLING))
+        let job = known(JobId::new(job.to_string()), None);
+        StateStream::new(self.clone(), Arc::clone(hub), job, Polling::every(POLLING))
     }
 
     fn watches(&self, hub: &Arc<PollHub>, jobs: std::ops::Range<usize>) -> Vec<StateStream> {

@@ -1,0 +1,170 @@
+//! The list of jobs that searches share. However many submissions are settled at a time, one list is in flight.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
+use tokio::runtime::{Handle, Id};
+use tokio::time::{Instant, sleep_until};
+
+use crate::Result;
+use crate::job::JobId;
+use crate::sync::lock;
+use crate::wire::JobIndex;
+
+/// A list of jobs, and the time at which it was requested.
+#[derive(Clone)]
+pub(super) struct Listing {
+    pub(super) index: Arc<JobIndex>,
+    /// The number of lists that were read before this one and with it.
+    pub(super) number: u64,
+    requested: Instant,
+}
+
+/// A request for the list. Each search that is polled drives it, and it is dropped with the last of them.
+type ListRequest = BoxFuture<'static, Result<Listing>>;
+
+/// The lists of a client, and the jobs in them that are known to be those of its submissions.
+#[derive(Default)]
+pub(super) struct Listings(Mutex<ListingsState>);
+
+/// The number of latest submissions whose jobs are remembered.
+const MAX_TAKEN: usize = 10_000;
+
+#[derive(Default)]
+struct ListingsState {
+    /// The last list that was read, while something may ask for it.
+    last: Option<Listing>,
+    number: u64,
+    last_request: Option<Instant>,
+    /// The requests in flight, one for each runtime: a search must not wait for timers and connections of another
+    /// runtime, which stop when that runtime ends.
+    in_flight: Vec<(Option<Id>, Instant, WeakShared<ListRequest>)>,
+    holds: usize,
+    /// The jobs of submissions of this client: another submission must not be taken for theirs.
+    taken: HashSet<JobId>,
+    /// The same, the oldest first.
+    taken_in_order: VecDeque<JobId>,
+}
+
+/// Keeps the last list, so that searches one after the other can share it.
+pub(super) struct ListingHold {
+    listings: Arc<Listings>,
+    /// The time from which on this search, or the searches that share the hold, need a list.
+    pub(super) since: Instant,
+    /// The number of lists that were read before.
+    pub(super) number: u64,
+}
+
+impl Listings {
+    pub(super) fn hold(self: &Arc<Self>) -> ListingHold {
+        let mut state = lock(&self.0);
+        state.holds += 1;
+        ListingHold { listings: Arc::clone(self), since: Instant::now(), number: state.number }
+    }
+
+    /// Notes that a job is that of a submission. Returns `false` if it is known to be that of one already.
+    pub(super) fn take(&self, id: &JobId) -> bool {
+        let mut state = lock(&self.0);
+        if !state.taken.insert(id.clone()) {
+            return false;
+        }
+        state.taken_in_order.push_back(id.clone());
+        if state.taken_in_order.len() > MAX_TAKEN
+            && let Some(oldest) = state.taken_in_order.pop_front()
+        {
+            state.taken.remove(&oldest);
+        }
+        true
+    }
+
+    /// Returns `true` if the job is known to be that of a submission.
+    pub(super) fn is_taken(&self, id: &JobId) -> bool {
+        lock(&self.0).taken.contains(id)
+    }
+
+    /// Returns a list that was requested at `since` or later: the last one that was read, or that is in flight, or else
+    /// a new one. A new one is requested when `pause` has passed since the one before.
+    ///
+    /// # Errors
+    /// The errors of the request.
+    pub(super) async fn requested_since<F>(
+        self: &Arc<Self>,
+        since: Instant,
+        pause: Duration,
+        request: impl Fn() -> F,
+    ) -> Result<Listing>
+    where
+        F: Future<Output = Result<JobIndex>> + Send + 'static,
+    {
+        loop {
+            let next = self.next(since, pause, &request);
+            match next {
+                Next::Read(listing) => return Ok(listing),
+                Next::Await(request) => return request.await,
+                // One that was requested too early: another request can begin after it.
+                Next::AwaitFirst(request) => drop(request.await),
+                Next::Pause(until) => sleep_until(until).await,
+            }
+        }
+    }
+
+    fn next<F>(self: &Arc<Self>, since: Instant, pause: Duration, request: impl Fn() -> F) -> Next
+    where
+        F: Future<Output = Result<JobIndex>> + Send + 'static,
+    {
+        let (now, runtime) = (Instant::now(), Handle::try_current().ok().map(|handle| handle.id()));
+        let mut state = lock(&self.0);
+        if let Some(last) = state.last.as_ref().filter(|last| last.requested >= since) {
+            return Next::Read(last.clone());
+        }
+        state.in_flight.retain(|(_, _, request)| request.upgrade().is_some_and(|request| request.peek().is_none()));
+        let ours = state.in_flight.iter().find(|(id, ..)| *id == runtime);
+        if let Some((requested, request)) = ours.and_then(|(_, at, request)| Some((*at, request.upgrade()?))) {
+            return if requested >= since { Next::Await(request) } else { Next::AwaitFirst(request) };
+        }
+        if let Some(until) = state.last_request.map(|last| last + pause).filter(|until| *until > now) {
+            return Next::Pause(until);
+        }
+        let (listings, list) = (Arc::clone(self), request());
+        let request = async move {
+            let index = list.await?;
+            Ok(lock(&listings.0).read(index, now))
+        };
+        let request = request.boxed().shared();
+        state.last_request = Some(now);
+        state.in_flight.extend(request.downgrade().map(|request| (runtime, now, request)));
+        Next::Await(request)
+    }
+}
+
+/// The next thing that a search does.
+enum Next {
+    Read(Listing),
+    Await(Shared<ListRequest>),
+    AwaitFirst(Shared<ListRequest>),
+    Pause(Instant),
+}
+
+impl ListingsState {
+    fn read(&mut self, index: JobIndex, requested: Instant) -> Listing {
+        self.number += 1;
+        let listing = Listing { index: Arc::new(index), number: self.number, requested };
+        if self.holds > 0 && self.last.as_ref().is_none_or(|last| last.requested <= requested) {
+            self.last = Some(listing.clone());
+        }
+        listing
+    }
+}
+
+impl Drop for ListingHold {
+    fn drop(&mut self) {
+        let mut state = lock(&self.listings.0);
+        state.holds -= 1;
+        if state.holds == 0 {
+            state.last = None;
+        }
+    }
+}
