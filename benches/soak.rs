@@ -2,7 +2,8 @@
 //! client should not grow with their number. Run it with `cargo bench --features emulator --bench soak`.
 //!
 //! Each job is submitted and waited for, and its lineage is read and checked. One response in twenty is faulty, each in
-//! one of several ways. The server is an emulator in a separate process, so that only the client is measured.
+//! one of several ways. The server is an emulator in a separate process, so that only the client is measured. It knows a
+//! job 300 ms after its submission, and cuts the name of a job after 60 characters.
 //! `SQLFLOW_SOAK_JOBS` sets the number of jobs, and `SQLFLOW_SOAK_SEED` selects the faulty responses.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -47,6 +48,7 @@ async fn serve() {
     let share = FAULTY / f64::from(u32::try_from(faults.len()).expect("they are few"));
     let moment = Duration::from_millis(5);
     let builder = Emulator::builder().time_in_create(moment).time_in_process(moment);
+    let builder = builder.lag(Duration::from_millis(300)).max_job_name_length(60);
     let builder = (seed..).zip(faults).fold(builder, |builder, (seed, fault)| builder.fault(fault.chance(share, seed)));
     let emulator = builder.start().await.expect("a port is free");
     println!("{}", emulator.url());
@@ -179,7 +181,10 @@ async fn run_jobs(client: &Client, jobs: usize) -> Vec<Result<JobId, String>> {
 async fn run_job(client: &Client, number: usize) -> Result<JobId, String> {
     let sql = format!("insert into report_{number} (total) select amount from sales_{number}");
     let of = |what: &'static str| move |error: sqlflow_client::Error| format!("{what} {number}: {error:?}");
-    let submit = client.submit(Vendor::PostgreSql).name(number.to_string()).sql("a.sql", sql);
+    let submit = client
+        .submit(Vendor::PostgreSql)
+        .name(format!("{number} under a name that is longer than the sixty characters that are kept"))
+        .sql("a.sql", sql);
     let job = submit.await.map_err(of("submitting"))?;
     job.wait().await.map_err(of("waiting for"))?;
     let lineage = job.lineage().await.map_err(of("exporting"))?;
@@ -196,7 +201,7 @@ async fn jobs_on_the_server(client: &Client) -> (HashSet<JobId>, HashMap<String,
     let mut names = HashMap::new();
     for job in &list.jobs {
         let name = job.name.as_deref().unwrap_or_default();
-        let name = name.split_once('-').map_or(name, |(name, _)| name);
+        let name = name.split_once(' ').map_or(name, |(number, _)| number);
         *names.entry(name.to_owned()).or_default() += 1;
     }
     (list.jobs.into_iter().map(|job| job.id).collect(), names)

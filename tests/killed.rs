@@ -1,6 +1,7 @@
 //! A batch whose process is killed repeatedly, at any point, submits nothing twice and loses nothing.
 //!
-//! The server is an emulator in this process. The batch runs in a child process, which runs this test again.
+//! The server is an emulator in this process, which knows a job 300 ms after its submission and cuts its name after 60
+//! characters. The batch runs in a child process, which runs this test again.
 
 #![cfg(unix)]
 
@@ -32,7 +33,8 @@ async fn a_batch_that_is_killed_a_hundred_times_submits_nothing_twice_and_loses_
         return run(&client(&server), Path::new(&home)).await;
     }
     let quick = Duration::from_millis(1);
-    let emulator = Emulator::builder().time_in_create(quick).time_in_process(quick).start().await.unwrap();
+    let builder = Emulator::builder().time_in_create(quick).time_in_process(quick);
+    let emulator = builder.lag(Duration::from_millis(300)).max_job_name_length(60).start().await.unwrap();
     let home = tempfile::tempdir().unwrap();
     let mut kills = 0;
     while kills < KILLS {
@@ -61,7 +63,7 @@ fn client(server: &str) -> Client {
     Client::builder(server)
         .credentials(Credentials::secret_key("ann", "any key"))
         .polling(Polling::every(Duration::from_millis(5)))
-        .settling(Settling::new().window(Duration::from_millis(200)).max_lookups(3))
+        .settling(Settling::new().window(Duration::from_secs(1)).max_lookups(3))
         .build()
         .unwrap()
 }
@@ -82,7 +84,8 @@ fn submissions(sqlflow: &Client) -> impl Iterator<Item = (String, Submit)> + Sen
     let sqlflow = sqlflow.clone();
     (0..PIECES).map(move |number| {
         let sql = format!("create view v{number} as select a from t{number}");
-        (format!("piece-{number}"), sqlflow.submit(Vendor::PostgreSql).sql("a.sql", sql))
+        let name = format!("piece {number} of an estate, under a name that is longer than the server keeps");
+        (format!("piece-{number}"), sqlflow.submit(Vendor::PostgreSql).name(name).sql("a.sql", sql))
     })
 }
 

@@ -257,7 +257,7 @@ async fn main_job(client: &Client) -> String {
 fn hurried(url: &str) -> ClientBuilder {
     Client::builder(url)
         .retry(Backoff::new().max_attempts(3).base_delay(Duration::from_millis(1)))
-        .settling(Settling::new().window(Duration::from_millis(5)).max_lookups(2))
+        .settling(Settling::new().window(Duration::from_millis(500)).max_lookups(2))
 }
 
 /// Makes calls to servers that fail in every way, some of which repeat the request. Returns everything that was

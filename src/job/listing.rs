@@ -23,6 +23,13 @@ pub(super) struct Listing {
     requested: Instant,
 }
 
+impl Listing {
+    /// Returns the time after which another list has to be requested to be a newer one.
+    pub(super) fn after(&self) -> Instant {
+        self.requested + Duration::from_nanos(1)
+    }
+}
+
 /// A request for the list. Each search that is polled drives it, and it is dropped with the last of them.
 type ListRequest = BoxFuture<'static, Result<Listing>>;
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::listing::{Listing, ListingHold};
 use super::{Job, JobService};
-use crate::wire::Submitted;
+use crate::wire::{Submitted, operations};
 use crate::{Error, ErrorKind, Result};
 
 /// Configures how the client finds out whether a submission whose response was lost has created a job.
@@ -31,14 +31,30 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// # The search
 /// The client searches the list of jobs several times, at growing intervals, in a window that begins when the response
-/// is lost: the job may take a while to appear. The job counts as not created only if at least two listings do not
-/// contain it, the last of them made at the end of the window. A listing that is shorter than its own count proves
-/// nothing. If the listings do not prove that the job was not created, or if the submission must not be repeated, the
-/// error is [`SubmitUnknown`](ErrorKind::SubmitUnknown).
+/// is lost: the job may take a while to appear. The search ends with the window, whatever the server does. The last
+/// listing is requested after three quarters of it, so raise the window for a server that takes longer than a quarter
+/// to send its list. The job counts as not created only if at least two listings came, and the last one does not
+/// contain it. A listing that is shorter than its own count proves nothing. If the listings do not prove that the job
+/// was not created, or if the submission must not be repeated, the error is
+/// [`SubmitUnknown`](ErrorKind::SubmitUnknown). Submissions that are settled at the same time share their listings.
+///
+/// # The name
+/// The name of a job has at most 60 bytes and ends with a random suffix of ASCII letters and digits. The job is
+/// recognized by the suffix, in upper or lower case and with anything before or after it, so that a server may cut the
+/// name, change its case or its blanks, escape it, or replace special characters. If the server drops the name, or cuts
+/// it before the suffix ends, the job is recognized by its dialect, its file names and its time of creation, if it is
+/// the only one to which all three apply. If the list does not tell whether one of its jobs is that of the submission,
+/// the error is [`SubmitUnknown`](ErrorKind::SubmitUnknown). Only the job of a server that does not list it is not
+/// found.
+///
+/// # The time after a submission
+/// A server may know a job later than it responds to the submission. Until the window has passed, counted from that
+/// response, a state that says that there is no such job is taken as this delay: by [`Watch`](crate::job::Watch),
+/// [`Job::wait`], [`Job::info`] and the methods that change the job.
 ///
 /// The vendor does not document how long a server takes to list a job after the last byte of the upload. The default
 /// window is an estimate. It is generous, because a second job costs more than half a minute. With
-/// [`send_again(false)`](Settling::send_again), nothing depends on it.
+/// [`send_again(false)`](Settling::send_again), no submission depends on it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -66,7 +82,7 @@ pub struct Settling {
 
 impl Default for Settling {
     fn default() -> Self {
-        Self { window: Duration::from_secs(30), max_lookups: 6, send_again: true }
+        Self { window: Duration::from_secs(40), max_lookups: 6, send_again: true }
     }
 }
 
@@ -77,15 +93,15 @@ impl Settling {
         Self::default()
     }
 
-    /// Sets for how long the client searches for the job. The last listing may take longer. The default is 30 seconds.
+    /// Sets for how long the client searches for the job. The default is 40 seconds.
     #[must_use]
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;
         self
     }
 
-    /// Sets how many times the list of jobs is searched: at the start of the window, at its end, and in between. The
-    /// default is 6; at least 2 and at most 100 are allowed.
+    /// Sets how many times the list of jobs is searched: at the start of the window, after three quarters of it, and in
+    /// between. The default is 6; at least 2 and at most 100 are allowed.
     #[must_use]
     pub fn max_lookups(mut self, lookups: u32) -> Self {
         self.max_lookups = lookups;
@@ -133,7 +149,7 @@ impl Settling {
         let last = self.max_lookups.max(2) - 1;
         (0..=last).map(move |lookup| {
             let part = f64::from(lookup) / f64::from(last);
-            (self.window.mul_f64(0.8 * part.powi(2)), lookup == last)
+            (self.window.mul_f64(0.75 * part.powi(2)), lookup == last)
         })
     }
 
@@ -158,12 +174,11 @@ impl Settling {
             if !is_last && now > last_begin {
                 continue;
             }
-            let limit = if is_last { end } else { end.min(now + self.window / 3) };
+            let limit = if is_last { end } else { end.min(now + self.window / 4) };
             let lookup = self.look_up(service, if is_last { begin } else { needed }, is_last);
-            needed = begin;
             let found = timeout_at(limit, lookup).await.unwrap_or_else(|_| Err(too_few_listings()));
             let found = found.and_then(|listing| {
-                listings = listing.number - hold.number;
+                (needed, listings) = (listing.after(), listing.number - hold.number);
                 service.find_submitted(&listing.index, submitted)
             });
             match found {
@@ -199,14 +214,13 @@ impl Settling {
         }
     }
 
-    /// Returns a listing that was requested at `needed` or later. The last lookup is repeated after a failure that may
-    /// pass, because none follows it.
+    /// Returns a listing that was requested at `needed` or later. The last lookup is retried by the policy of the client,
+    /// because none follows it.
     async fn look_up(self, service: &JobService, needed: Instant, is_last: bool) -> Result<Listing> {
+        let mut attempts = service.transport().attempts();
         loop {
             match service.listing_since(needed, self.window).await {
-                Err(error) if is_last && error.is_transient_for_polling() => {
-                    tracing::debug!(target: "sqlflow_client::submit", %error, "repeating the last search");
-                }
+                Err(error) if is_last => attempts.after(error, &operations::DISPLAY_USER_JOBS_SUMMARY).await?,
                 result => return result,
             }
         }
@@ -224,7 +238,7 @@ mod tests {
     #[test]
     fn lookups_happen_at_growing_intervals_and_the_last_can_end_in_the_window() {
         let times: Vec<_> = Settling::new().times().map(|(time, _)| time.as_secs_f64()).collect();
-        assert_eq!(times, [0.0, 0.96, 3.84, 8.64, 15.36, 24.0]);
+        assert_eq!(times, [0.0, 1.2, 4.8, 10.8, 19.2, 30.0]);
     }
 
     #[test]

@@ -43,7 +43,7 @@ use crate::{Error, ErrorKind, Result, Vendor};
 ///
 /// # One submission, one job
 /// However the network fails, a submission creates one job and not two, provided that the server lists the job within
-/// the window in which the client searches for it (30 seconds by default). With
+/// the window in which the client searches for it (40 seconds by default). With
 /// [`send_again(false)`](crate::job::Settling::send_again), the condition does not apply.
 ///
 /// To make that possible, the name of the job gets a short random suffix (`nightly-7k2m9qx4tb`). If the response to a

@@ -50,7 +50,8 @@ pub(crate) trait JobSource: Clone + Send + Sync + 'static {
 /// [final](super::JobStatus::is_final). When polls fail for a while, the last known state comes once more, with the
 /// [error of the poll](JobState::poll_error). An error ends the stream: one that a retry cannot help, or one that lasts
 /// longer than [`Polling::max_outage`] (15 seconds while the server was never reached). A job that does not exist or has
-/// been deleted is [`JobNotFound`](ErrorKind::JobNotFound).
+/// been deleted is [`JobNotFound`](ErrorKind::JobNotFound); right after its submission, the server is
+/// [given time](crate::job::Settling) to know it.
 ///
 /// ```
 /// # async fn example(job: sqlflow_client::job::Job) -> sqlflow_client::Result<()> {
@@ -76,9 +77,10 @@ pub(crate) trait JobSource: Clone + Send + Sync + 'static {
 /// - the first state of a job that this client has submitted is the one in the response to the submission, without a
 ///   request;
 /// - a watch misses no state that a list has shown, however late it is read;
-/// - a job that is missing from the list is polled separately before it counts as deleted, up to sixteen of them after
-///   each list;
-/// - a list request that fails is a [poll error](JobState::poll_error) of every watch.
+/// - a job that is missing from the list, or whose entry cannot be read, is polled separately before it counts as
+///   deleted, up to sixteen of them after each list;
+/// - a list request that fails is a [poll error](JobState::poll_error) of every watch;
+/// - a list that the server refuses, or that cannot be read as a whole, is replaced by a poll of each job.
 ///
 /// The list is requested by one task of the client, which a watch spawns on the runtime that polls it. The task ends
 /// when at most four watches are left, and dropping the last watch cancels a request in flight. A watch that is not
@@ -210,6 +212,8 @@ struct Follower<S: JobSource> {
     known: JobInfo,
     /// `true` if the job has existed.
     was_seen: bool,
+    /// `true` if a poll has returned the job.
+    was_polled: bool,
     /// `true` if the server has been reached.
     was_reached: bool,
     /// The time of the first of the polls that have failed in a row.
@@ -230,6 +234,7 @@ impl<S: JobSource> Follower<S> {
             known: job.submitted.clone().unwrap_or_else(|| JobInfo::of(job.id.clone())),
             job,
             was_seen,
+            was_polled: false,
             was_reached: was_seen,
             failing_since: None,
             is_over: false,
@@ -261,10 +266,11 @@ impl<S: JobSource> Follower<S> {
 
     /// Returns the item that the stream yields for an update, if any.
     fn item(&mut self, update: PollUpdate) -> Option<Result<JobState>> {
-        let PollUpdate { at, result } = update;
+        let PollUpdate { at, is_of_submission, result } = update;
         match result {
             Ok(info) => {
                 (self.was_seen, self.was_reached, self.failing_since) = (true, true, None);
+                self.was_polled |= !is_of_submission;
                 self.known = *info;
                 let state = self.state(at, None);
                 if self.known.status.is_final() {
@@ -307,7 +313,12 @@ impl<S: JobSource> Follower<S> {
             return error;
         }
         let id = &self.known.id;
-        error.with_text(format!("job {id} is gone: the server accepted it and does not know it any more (deleted?)"))
+        let text = if self.was_polled {
+            format!("job {id} is gone: the server knew it before and no longer does (deleted?)")
+        } else {
+            format!("job {id} is gone: the server accepted it and did not know it afterwards (deleted?)")
+        };
+        error.with_text(text)
     }
 }
 

@@ -182,7 +182,10 @@ impl Call {
     pub(crate) fn can_meet(self, fault_kind: FaultKind) -> bool {
         match fault_kind {
             FaultKind::ResetUpload => self.submits(),
-            FaultKind::UnknownStatus => {
+            FaultKind::LoseAnswerLag | FaultKind::LoseAnswerCutName | FaultKind::LoseAnswerDropName => {
+                self.makes_a_job()
+            }
+            FaultKind::UnknownStatus | FaultKind::UnreadableJob => {
                 self.submits()
                     || matches!(
                         self,

@@ -125,6 +125,12 @@ impl Cell {
             _ => Duration::from_millis(1),
         };
         let builder = Emulator::builder().time_in_create(Duration::from_millis(1)).time_in_process(running);
+        let builder = match self.fault_kind {
+            FaultKind::LoseAnswerLag => builder.lag(Duration::from_millis(100)),
+            FaultKind::LoseAnswerCutName => builder.max_job_name_length(60),
+            FaultKind::LoseAnswerDropName => builder.max_job_name_length(0),
+            _ => builder,
+        };
         builder.gzip(self.fault_kind == FaultKind::Gzip).start().await.expect("an emulator")
     }
 
@@ -165,7 +171,7 @@ impl Cell {
     /// to expire: in all others, a slow machine must not make them expire.
     fn client(self, emulator: &Arc<Emulator>) -> Client {
         let polling = Polling::every(Duration::from_millis(5)).max_outage(Duration::from_millis(400));
-        let window = Duration::from_millis(if self.fault_kind == FaultKind::Late { 800 } else { 150 });
+        let window = Duration::from_millis(if self.fault_kind == FaultKind::Late { 2000 } else { 800 });
         let builder = Client::builder(emulator.url())
             .credentials(self.credentials())
             .polling(polling)

@@ -18,6 +18,9 @@ pub(crate) enum FaultKind {
     ResetReceived,
     Close,
     LoseAnswer,
+    LoseAnswerLag,
+    LoseAnswerCutName,
+    LoseAnswerDropName,
     Late,
     Silence,
     Page(u16),
@@ -34,6 +37,7 @@ pub(crate) enum FaultKind {
     Busy,
     Redirect,
     ExpireToken,
+    UnreadableJob,
     Vanish,
 }
 
@@ -71,6 +75,8 @@ pub(crate) enum Effect {
     Refused(ErrorKind),
     /// The server refused the token.
     TokenRefused,
+    /// The response arrived, and what it says of the job cannot be read.
+    UnreadableJob,
     /// The job has been deleted.
     JobDeleted,
 }
@@ -95,6 +101,9 @@ impl FaultKind {
             Self::ResetReceived,
             Self::Close,
             Self::LoseAnswer,
+            Self::LoseAnswerLag,
+            Self::LoseAnswerCutName,
+            Self::LoseAnswerDropName,
             Self::Late,
             Self::Silence,
             Self::Page(502),
@@ -122,6 +131,7 @@ impl FaultKind {
             Self::Bomb,
             Self::Redirect,
             Self::ExpireToken,
+            Self::UnreadableJob,
             Self::Vanish,
         ];
         let both = |fault_kind: Self| {
@@ -151,6 +161,9 @@ impl FaultKind {
             Self::ResetReceived => "reset before the response".into(),
             Self::Close => "closed without a response, not processed".into(),
             Self::LoseAnswer => "closed without a response, processed".into(),
+            Self::LoseAnswerLag => "the same, and the job is listed 100 ms later".into(),
+            Self::LoseAnswerCutName => "the same, and the list cuts the name after 60 characters".into(),
+            Self::LoseAnswerDropName => "the same, and the list has no names".into(),
             Self::Late => "closed without a response, processed a little later".into(),
             Self::Silence => "no response before the timeout, processed".into(),
             Self::Page(status) => format!("HTTP {status}, not processed"),
@@ -169,6 +182,7 @@ impl FaultKind {
             Self::Busy => "*the service is busy*".into(),
             Self::Redirect => "redirected to another host".into(),
             Self::ExpireToken => "the token has expired".into(),
+            Self::UnreadableJob => "the job in the response cannot be read".into(),
             Self::Vanish => "the job is deleted".into(),
         }
     }
@@ -179,6 +193,10 @@ impl FaultKind {
             Self::Gzip => "gzip".into(),
             Self::Refuse => "refuse".into(),
             Self::Redirect => "redirect".into(),
+            Self::LoseAnswerLag => "lose-response` with `EmulatorBuilder::lag".into(),
+            Self::LoseAnswerCutName | Self::LoseAnswerDropName => {
+                "lose-response` with `EmulatorBuilder::max_job_name_length".into()
+            }
             _ => self.fault("").map(|fault| fault.to_string()).unwrap_or_default(),
         }
     }
@@ -195,7 +213,9 @@ impl FaultKind {
             Self::ResetUpload => Fault::reset_after_received(1000),
             Self::ResetReceived => Fault::reset_after_received(0),
             Self::Close => Fault::close(),
-            Self::LoseAnswer => Fault::lose_response(),
+            Self::LoseAnswer | Self::LoseAnswerLag | Self::LoseAnswerCutName | Self::LoseAnswerDropName => {
+                Fault::lose_response()
+            }
             Self::Late => Fault::late(Duration::from_millis(20)),
             Self::Silence => Fault::latency(FOREVER),
             Self::Page(status) => Fault::page(status),
@@ -212,6 +232,7 @@ impl FaultKind {
             Self::Busy => Fault::busy(),
             Self::Redirect => Fault::redirect(elsewhere),
             Self::ExpireToken => Fault::expire_token(),
+            Self::UnreadableJob => Fault::unreadable_job(),
             Self::Vanish => Fault::vanish(),
         })
     }
@@ -223,7 +244,12 @@ impl FaultKind {
             Self::Refuse => Effect::Unreached,
             Self::ResetUpload => Effect::CutShort,
             Self::ResetReceived | Self::Close => lost(ErrorKind::Interrupted, false),
-            Self::LoseAnswer | Self::Late => lost(ErrorKind::Interrupted, true),
+            Self::LoseAnswer
+            | Self::LoseAnswerLag
+            | Self::LoseAnswerCutName
+            | Self::LoseAnswerDropName
+            | Self::Late => lost(ErrorKind::Interrupted, true),
+            Self::UnreadableJob => Effect::UnreadableJob,
             Self::Silence | Self::PageHandled(504) => Effect::TooLate { handled: true },
             Self::Page(504) => Effect::TooLate { handled: false },
             Self::Page(500) => Effect::Failure { handled: false },

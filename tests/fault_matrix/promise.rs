@@ -50,14 +50,22 @@ pub(crate) fn promised(call: Call, fault_kind: FaultKind, recurrence: Recurrence
         (Effect::TokenRefused, Recurrence::Always) => return Promise::failed(ErrorKind::Authentication, 2),
         (Effect::Refused(kind), _) => return Promise::failed(kind, 1),
         (Effect::JobDeleted, _) => return gone(call),
+        (Effect::UnreadableJob, _) if call == Call::FindJob => return Promise::ok(1),
+        (Effect::UnreadableJob, _) if call == Call::Jobs => {
+            return Promise { outcome: CallOutcome::Without, ..Promise::ok(1) };
+        }
         _ => {}
     }
+    let effect = match fault_kind.effect() {
+        Effect::UnreadableJob => Effect::Unreadable(ErrorKind::Protocol),
+        effect => effect,
+    };
     match call.class() {
-        CallClass::Watch => watch(fault_kind.effect(), recurrence),
-        CallClass::Read => read(call, fault_kind.effect(), recurrence),
-        CallClass::Change => change(fault_kind.effect(), recurrence),
-        CallClass::Submit => submit(fault_kind.effect(), recurrence),
-        CallClass::BlindSubmit => blind_submit(fault_kind.effect(), recurrence),
+        CallClass::Watch => watch(effect, recurrence),
+        CallClass::Read => read(call, effect, recurrence),
+        CallClass::Change => change(effect, recurrence),
+        CallClass::Submit => submit(effect, recurrence),
+        CallClass::BlindSubmit => blind_submit(effect, recurrence),
     }
 }
 

@@ -31,7 +31,7 @@ fn client_of(emulator: &Emulator, credentials: Credentials) -> Client {
     Client::builder(emulator.url())
         .credentials(credentials)
         .polling(Polling::every(Duration::from_millis(5)))
-        .settling(Settling::new().window(Duration::from_millis(100)).max_lookups(3))
+        .settling(Settling::new().window(Duration::from_millis(800)).max_lookups(3))
         .build()
         .unwrap()
 }
@@ -473,7 +473,7 @@ async fn a_submission_whose_response_was_lost_makes_one_job() {
         let (_, emulator) = sqlflow().await;
         let sqlflow = Client::builder(server_without_first_response(&emulator, then_closes).await)
             .polling(Polling::every(Duration::from_millis(5)))
-            .settling(Settling::new().window(Duration::from_millis(100)).max_lookups(3))
+            .settling(Settling::new().window(Duration::from_millis(800)).max_lookups(3))
             .response_timeout(Duration::from_millis(500))
             .build()
             .unwrap();

@@ -28,7 +28,7 @@ async fn emulator(fault: Fault) -> Emulator {
 }
 
 fn settling() -> Settling {
-    Settling::new().window(Duration::from_millis(100)).max_lookups(3)
+    Settling::new().window(Duration::from_millis(800)).max_lookups(3)
 }
 
 fn builder(emulator: &Emulator) -> ClientBuilder {
@@ -138,7 +138,7 @@ async fn a_submission_whose_response_is_always_lost_fails_with_an_unknown_outcom
 
 #[tokio::test]
 async fn a_submission_that_the_server_may_still_process_is_never_resent() {
-    for silent in [Fault::page(504), Fault::late(Duration::from_millis(500))] {
+    for silent in [Fault::page(504), Fault::late(Duration::from_secs(2))] {
         let emulator = emulator(once(silent.clone())).await;
         // A late job looks like a missing one unless the server reports that it stopped waiting.
         let client = builder(&emulator).settling(settling().send_again(silent == Fault::page(504))).build().unwrap();
@@ -151,7 +151,7 @@ async fn a_submission_that_the_server_may_still_process_is_never_resent() {
 
 #[tokio::test]
 async fn a_job_that_appears_after_its_submission_failed_is_found_by_its_name() {
-    let emulator = emulator(once(Fault::late(Duration::from_millis(400)))).await;
+    let emulator = emulator(once(Fault::late(Duration::from_secs(2)))).await;
     let client = builder(&emulator).settling(settling().send_again(false)).build().unwrap();
     let error = submitted(&client).await.unwrap_err();
     let job = found(&client, assert_unknown(&error)).await;
@@ -352,7 +352,7 @@ async fn a_submission_dropped_at_any_point_makes_at_most_one_job_and_breaks_noth
             if let Some(fault) = fault.clone() {
                 emulator.inject(once(fault));
             }
-            let settling = Settling::new().window(Duration::from_millis(20)).max_lookups(3);
+            let settling = Settling::new().window(Duration::from_millis(800)).max_lookups(3);
             let client = builder(&emulator).settling(settling).build().unwrap();
             let submit = |name: &str| client.submit(Vendor::PostgreSql).name(name).sql("a.sql", INSERT).into_future();
             let ended = polled(times, submit(&format!("dropped {times}"))).await;

@@ -105,7 +105,7 @@ pub(crate) fn builder(url: &str) -> ClientBuilder {
         .without_proxy()
         .polling(Polling::every(Duration::from_millis(1)))
         .without_retries()
-        .settling(Settling::new().window(Duration::from_millis(10)).max_lookups(2))
+        .settling(Settling::new().window(Duration::from_millis(800)).max_lookups(2))
 }
 
 /// Returns a response as real servers send it: HTTP 200 with JSON.

@@ -49,12 +49,9 @@ async fn a_job_whose_entry_cannot_be_read_is_asked_for_singly() -> TestResult {
 
 #[tokio::test]
 async fn a_job_whose_state_can_never_be_read_troubles_its_own_watch_alone() -> TestResult {
-    let entries: [fn(&Job) -> (String, String); 4] = [
-        |job| (ODD[0](job), ODD[0](job)),
-        |job| (ODD[1](job), ODD[1](job)),
-        |job| (ODD[2](job), ODD[2](job)),
-        |job| (ODD[3](job), ODD[3](job)),
-    ];
+    // A field that comes twice can be read in a state.
+    let entries: [fn(&Job) -> (String, String); 3] =
+        [|job| (ODD[1](job), ODD[1](job)), |job| (ODD[2](job), ODD[2](job)), |job| (ODD[3](job), ODD[3](job))];
     for entry in entries {
         let server = StrangeServer::start(Settings { entry, ..Settings::default() }).await?;
         let polling = Polling::every(Duration::from_millis(1)).max_outage(Duration::from_millis(200));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
@@ -101,12 +101,17 @@ pub(super) struct Job {
     pub(super) lineage: Option<Arc<Lineage>>,
     files: Vec<Arc<StoredFile>>,
     created: SystemTime,
+    submitted: Instant,
     executed: Option<SystemTime>,
     elapsed: Duration,
     runs: u64,
 }
 
 impl Job {
+    fn is_known_to(&self, user: &str, lag: Duration) -> bool {
+        self.request.user == user && self.submitted.elapsed() >= lag
+    }
+
     /// Returns the job object of the protocol.
     pub(super) fn describe(&self) -> Value {
         let options = &self.request.options;
@@ -197,6 +202,8 @@ pub(super) struct JobStore {
     /// Incremented whenever a job changes.
     changes: watch::Sender<u64>,
     analyses: Semaphore,
+    /// The time after a submission in which the job is not known.
+    lag: Duration,
 }
 
 #[derive(Default)]
@@ -206,9 +213,16 @@ struct JobTable {
     numbers: std::collections::HashMap<String, u64>,
 }
 
-impl Default for JobStore {
-    fn default() -> Self {
-        Self { table: Mutex::default(), changes: watch::Sender::new(0), analyses: Semaphore::new(PARALLEL_ANALYSES) }
+impl JobTable {
+    /// Returns the jobs of a user that are known, from the oldest to the latest.
+    fn known(&self, user: &str, lag: Duration) -> impl DoubleEndedIterator<Item = &Job> {
+        self.jobs.values().filter(move |job| job.is_known_to(user, lag))
+    }
+
+    /// Returns the number of a job of a user that is known.
+    fn number_of(&self, user: &str, id: &str, lag: Duration) -> Option<u64> {
+        let number = *self.numbers.get(id)?;
+        self.jobs.get(&number)?.is_known_to(user, lag).then_some(number)
     }
 }
 
@@ -219,6 +233,11 @@ impl fmt::Debug for JobStore {
 }
 
 impl JobStore {
+    pub(super) fn new(lag: Duration) -> Self {
+        let (changes, analyses) = (watch::Sender::new(0), Semaphore::new(PARALLEL_ANALYSES));
+        Self { table: Mutex::default(), changes, analyses, lag }
+    }
+
     /// Adds a job and starts it.
     pub(super) fn submit(service: &Arc<Service>, mut request: JobRequest, files: Vec<StoredFile>) -> Job {
         let now = SystemTime::now();
@@ -230,6 +249,7 @@ impl JobStore {
         if request.name.is_empty() {
             request.name.clone_from(&id);
         }
+        request.name = request.name.chars().take(service.settings.max_job_name_length).collect();
         let job = Job {
             session: session_id(now),
             id: id.clone(),
@@ -239,6 +259,7 @@ impl JobStore {
             lineage: None,
             files: files.into_iter().map(Arc::new).collect(),
             created: now,
+            submitted: Instant::now(),
             executed: None,
             elapsed: Duration::ZERO,
             runs: 1,
@@ -281,44 +302,42 @@ impl JobStore {
     /// Finds a job by its id. A job of another user does not exist.
     pub(super) fn find(&self, user: &str, id: &str) -> Result<Job, Failure> {
         let table = self.lock();
-        let job = table.numbers.get(id).and_then(|number| table.jobs.get(number));
-        job.filter(|job| job.request.user == user).cloned().ok_or_else(|| no_such_job(id))
+        let number = table.number_of(user, id, self.lag);
+        number.and_then(|number| table.jobs.get(&number)).cloned().ok_or_else(|| no_such_job(id))
     }
 
     /// Finds the latest job with this name.
     pub(super) fn find_by_name(&self, user: &str, name: &str) -> Result<Job, Failure> {
         let table = self.lock();
-        let job = table.jobs.values().rev().find(|job| job.request.user == user && job.request.name == name);
+        let job = table.known(user, self.lag).rev().find(|job| job.request.name == name);
         job.cloned().ok_or_else(|| Failure::new(404, format!("There is no job named '{name}'.")))
     }
 
     /// Finds a job by the session of its responses.
     pub(super) fn of_session(&self, user: &str, session: &str) -> Result<Job, Failure> {
         let table = self.lock();
-        let job = table.jobs.values().rev().find(|job| job.request.user == user && job.session == session);
+        let job = table.known(user, self.lag).rev().find(|job| job.session == session);
         job.cloned().ok_or_else(|| Failure::new(404, format!("There is no session '{session}'.")))
     }
 
     /// Returns the latest job of a user.
     pub(super) fn latest(&self, user: &str) -> Result<Job, Failure> {
         let table = self.lock();
-        let job = table.jobs.values().rev().find(|job| job.request.user == user);
+        let job = table.known(user, self.lag).next_back();
         job.cloned().ok_or_else(|| Failure::new(404, "The user has no job."))
     }
 
     /// Returns all jobs of a user: first those on top, then the others, each from the latest to the oldest.
     pub(super) fn of_user(&self, user: &str) -> Vec<Job> {
         let table = self.lock();
-        let mut jobs: Vec<Job> = table.jobs.values().rev().filter(|job| job.request.user == user).cloned().collect();
+        let mut jobs: Vec<Job> = table.known(user, self.lag).rev().cloned().collect();
         jobs.sort_by_key(|job| !job.request.options.on_top);
         jobs
     }
 
     pub(super) fn delete(&self, user: &str, id: &str) -> Result<(), Failure> {
         let mut table = self.lock();
-        let number = table.numbers.get(id).copied();
-        let owned = number.filter(|number| table.jobs.get(number).is_some_and(|job| job.request.user == user));
-        let number = owned.ok_or_else(|| no_such_job(id))?;
+        let number = table.number_of(user, id, self.lag).ok_or_else(|| no_such_job(id))?;
         table.jobs.remove(&number);
         table.numbers.remove(id);
         drop(table);
@@ -329,9 +348,8 @@ impl JobStore {
     /// Changes a job of this user and returns the changed job.
     pub(super) fn change(&self, user: &str, id: &str, change: impl FnOnce(&mut Job)) -> Result<Job, Failure> {
         let mut table = self.lock();
-        let number = table.numbers.get(id).copied();
-        let job = number.and_then(|number| table.jobs.get_mut(&number)).filter(|job| job.request.user == user);
-        let job = job.ok_or_else(|| no_such_job(id))?;
+        let number = table.number_of(user, id, self.lag);
+        let job = number.and_then(|number| table.jobs.get_mut(&number)).ok_or_else(|| no_such_job(id))?;
         change(job);
         let changed = job.clone();
         drop(table);

@@ -58,7 +58,7 @@
 //! | The response is slow | [`latency`](Fault::latency), [`drip`](Fault::drip) |
 //! | A proxy or an overloaded server responds | [`page`](Fault::page), [`too_many_requests`](Fault::too_many_requests), [`too_many_requests_until`](Fault::too_many_requests_until), [`busy`](Fault::busy), [`redirect`](Fault::redirect) |
 //! | The response is damaged | [`truncate`](Fault::truncate), [`garbage`](Fault::garbage), [`content_length`](Fault::content_length), [`bomb`](Fault::bomb) |
-//! | The response is unexpected | [`expire_token`](Fault::expire_token), [`unknown_status`](Fault::unknown_status), [`vanish`](Fault::vanish) |
+//! | The response is unexpected | [`expire_token`](Fault::expire_token), [`unknown_status`](Fault::unknown_status), [`unreadable_job`](Fault::unreadable_job), [`vanish`](Fault::vanish) |
 //!
 //! ```no_run
 //! use sqlflow_emulator::{Emulator, Fault};
@@ -372,6 +372,22 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Sets the time after a submission in which the server does not know the job: lists lack it, and a request about it
+    /// says that there is no such job, as on a server that reads from a replica. By default there is none.
+    #[must_use]
+    pub fn lag(mut self, lag: Duration) -> Self {
+        self.settings.lag = lag;
+        self
+    }
+
+    /// Sets the maximum number of characters in the name of a job. Longer names are cut when the job is submitted, and
+    /// 0 drops names altogether. By default there is no maximum.
+    #[must_use]
+    pub fn max_job_name_length(mut self, characters: usize) -> Self {
+        self.settings.max_job_name_length = characters;
+        self
+    }
+
     /// Sets the maximum number of calls of `/api/anonymous/lineage` per address and day (UTC). The default is 50.
     #[must_use]
     pub fn max_anonymous_calls_per_day(mut self, calls: u32) -> Self {
@@ -435,7 +451,7 @@ impl EmulatorBuilder {
         }
         Ok(Arc::new(Service {
             accounts: Accounts::new(self.account, self.token_lifetime),
-            jobs: JobStore::default(),
+            jobs: JobStore::new(self.settings.lag),
             requests: RequestLog::default(),
             anonymous: direct::AnonymousCalls::default(),
             settings: self.settings,
@@ -466,6 +482,8 @@ struct ServerSettings {
     relations: Option<usize>,
     time_in_create: Duration,
     time_in_process: Duration,
+    lag: Duration,
+    max_job_name_length: usize,
     max_anonymous_calls_per_day: u32,
 }
 
@@ -475,6 +493,8 @@ impl Default for ServerSettings {
             relations: None,
             time_in_create: Duration::from_millis(100),
             time_in_process: Duration::from_millis(300),
+            lag: Duration::ZERO,
+            max_job_name_length: usize::MAX,
             max_anonymous_calls_per_day: 50,
         }
     }

@@ -15,6 +15,8 @@ use crate::{Error, Result};
 /// The result of a poll that a watch has not seen yet.
 pub(super) struct PollUpdate {
     pub(super) at: Instant,
+    /// `true` for the state in the response to the submission, which is no result of a poll.
+    pub(super) is_of_submission: bool,
     pub(super) result: Result<Box<JobInfo>>,
 }
 
@@ -115,8 +117,14 @@ impl Subscriber {
     /// Queues the state in the response to the submission, unless a newer one is known.
     pub(super) fn queue_first_state(&mut self, now: Instant) {
         if let Some(submitted) = self.submitted.take() {
-            self.queue(now, Ok(&submitted));
+            self.next_poll = self.poll_after(now, fastrand::f64());
+            self.queue_submitted(now, submitted);
         }
+    }
+
+    fn queue_submitted(&mut self, at: Instant, submitted: Box<JobInfo>) {
+        self.last_status = Some(submitted.status.clone());
+        self.updates.push_back(PollUpdate { at, is_of_submission: true, result: Ok(submitted) });
     }
 
     pub(super) fn next_update(&mut self) -> Option<PollUpdate> {
@@ -143,19 +151,24 @@ impl Subscriber {
                 if is_new {
                     self.is_over = info.status.is_final();
                     self.last_status = Some(info.status.clone());
-                    self.updates.push_back(PollUpdate { at, result: Ok(Box::new(info.clone())) });
+                    self.updates.push_back(PollUpdate {
+                        at,
+                        is_of_submission: false,
+                        result: Ok(Box::new(info.clone())),
+                    });
                 }
                 is_new
             }
             // The response to the submission knows more.
             Err(error) if self.lag.as_ref().is_some_and(|lag| lag.explains(error, at)) => {
-                submitted.is_some_and(|submitted| self.queue(at, Ok(&submitted)))
+                submitted.map(|submitted| self.queue_submitted(at, submitted)).is_some()
             }
             Err(error) => {
                 self.has_failed = true;
                 self.is_over = !error.is_transient_for_polling();
                 self.collapse_errors();
-                self.updates.push_back(PollUpdate { at, result: Err(error.clone().with_job(&self.id)) });
+                let result = Err(error.clone().with_job(&self.id));
+                self.updates.push_back(PollUpdate { at, is_of_submission: false, result });
                 true
             }
         }

@@ -186,6 +186,11 @@ async fn alter(kind: &FaultKind, response: Response, stopped: &watch::Receiver<b
             let body = with_status(&body, text).unwrap_or(body);
             Response::from_parts(head, Body::from(body))
         }
+        FaultKind::UnreadableJob => {
+            let (head, body) = split(response).await;
+            let text = String::from_utf8_lossy(&body).replace("\"jobId\":", "\"progress\":1e999,\"jobId\":");
+            Response::from_parts(head, Body::from(text))
+        }
         FaultKind::Garbage => {
             let (mut head, _) = split(response).await;
             head.extensions.remove::<EnvelopeCode>();

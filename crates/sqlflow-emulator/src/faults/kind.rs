@@ -20,6 +20,7 @@ pub(super) enum FaultKind {
     Busy,
     ExpireToken,
     UnknownStatus(String),
+    UnreadableJob,
     Vanish,
     Truncate(u64),
     Garbage,
@@ -37,7 +38,7 @@ impl FaultKind {
         match self {
             Self::Late(_) => submits,
             Self::ExpireToken => operation != "generateToken",
-            Self::UnknownStatus(_) => submits || describes_jobs(operation),
+            Self::UnknownStatus(_) | Self::UnreadableJob => submits || describes_jobs(operation),
             Self::Vanish => describes_jobs(operation) || exports_a_job(operation) || operation == "deleteUserJob",
             _ => true,
         }

@@ -63,6 +63,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// | `busy` | [`busy`](Self::busy) |
 /// | `expire-token` | [`expire_token`](Self::expire_token) |
 /// | `status=archiving` | [`unknown_status`](Self::unknown_status) |
+/// | `unreadable-job` | [`unreadable_job`](Self::unreadable_job) |
 /// | `vanish` | [`vanish`](Self::vanish) |
 /// | `truncate=100` | [`truncate`](Self::truncate) |
 /// | `garbage` | [`garbage`](Self::garbage) |
@@ -282,6 +283,21 @@ impl Fault {
     #[must_use]
     pub fn unknown_status(text: impl Into<String>) -> Self {
         Self::with_kind(FaultKind::UnknownStatus(text.into()))
+    }
+
+    /// Adds a field to each job in the response that JSON readers refuse: a number that is too large for any type. The
+    /// response is valid JSON otherwise.
+    ///
+    /// Without [`on`](Self::on) it matches the operations whose responses describe jobs.
+    ///
+    /// ```
+    /// # use sqlflow_emulator::Fault;
+    /// let unreadable = Fault::unreadable_job().on("displayUserJobsSummary");
+    /// # assert_eq!(unreadable.to_string(), "unreadable-job,on=displayUserJobsSummary");
+    /// ```
+    #[must_use]
+    pub fn unreadable_job() -> Self {
+        Self::with_kind(FaultKind::UnreadableJob)
     }
 
     /// Deletes the job that the request is about before the request is handled: the job with the `jobId`, or the
