@@ -63,7 +63,7 @@ fn client(server: &str) -> Client {
     Client::builder(server)
         .credentials(Credentials::secret_key("ann", "any key"))
         .polling(Polling::every(Duration::from_millis(5)))
-        .settling(Settling::new().window(Duration::from_secs(1)).max_lookups(3))
+        .settling(Settling::new().window(Duration::from_millis(700)).max_lookups(3))
         .build()
         .unwrap()
 }

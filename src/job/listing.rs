@@ -175,3 +175,107 @@ impl Drop for ListingHold {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::{Error, ErrorKind};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A server that takes a second to send its list.
+    #[derive(Default)]
+    struct Server {
+        requests: Arc<AtomicUsize>,
+        in_flight: Arc<AtomicUsize>,
+    }
+
+    impl Server {
+        fn list(&self) -> impl Future<Output = Result<JobIndex>> + Send + use<> {
+            let (requests, in_flight) = (Arc::clone(&self.requests), Arc::clone(&self.in_flight));
+            async move {
+                requests.fetch_add(1, Ordering::SeqCst);
+                assert_eq!(in_flight.fetch_add(1, Ordering::SeqCst), 0, "one list is in flight");
+                sleep(SECOND).await;
+                in_flight.fetch_sub(1, Ordering::SeqCst);
+                Ok(serde_json::from_str("{}").unwrap())
+            }
+        }
+
+        fn requests(&self) -> usize {
+            self.requests.load(Ordering::SeqCst)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn searches_at_the_same_time_share_a_list_and_later_ones_request_another() {
+        let (server, listings): (Server, Arc<Listings>) = Default::default();
+        let start = Instant::now();
+        let search = |since| listings.requested_since(since, Duration::ZERO, || server.list());
+        join_all((0..100).map(|_| search(start))).await;
+        assert_eq!(server.requests(), 1);
+        // These came too late for the list that is in flight, and share the next one.
+        let early = search(start);
+        let late = async {
+            sleep(SECOND / 2).await;
+            join_all((0..100).map(|_| search(Instant::now()))).await
+        };
+        let (_, late) = futures_util::future::join(early, late).await;
+        assert_eq!(server.requests(), 3);
+        assert!(late.into_iter().all(|listing| listing.unwrap().number == 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_is_kept_for_searches_one_after_the_other_as_long_as_one_holds_it() {
+        let (server, listings): (Server, Arc<Listings>) = Default::default();
+        let hold = listings.hold();
+        for _ in 0..10 {
+            let listing = listings.requested_since(hold.since, Duration::ZERO, || server.list()).await.unwrap();
+            assert_eq!(listing.number, hold.number + 1);
+        }
+        assert_eq!(server.requests(), 1);
+        let since = hold.since;
+        drop(hold);
+        listings.requested_since(since, Duration::ZERO, || server.list()).await.unwrap();
+        assert_eq!(server.requests(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lists_are_requested_with_a_pause_in_between() {
+        let (server, listings): (Server, Arc<Listings>) = Default::default();
+        let start = Instant::now();
+        for _ in 0..4 {
+            listings.requested_since(Instant::now(), SECOND * 5, || server.list()).await.unwrap();
+        }
+        assert_eq!(start.elapsed(), SECOND * 16);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_dropped_with_the_last_search_and_a_failure_ends_only_the_searches_that_wait() {
+        let (server, listings): (Server, Arc<Listings>) = Default::default();
+        let search = || listings.requested_since(Instant::now(), Duration::ZERO, || server.list());
+        let dropped = tokio::time::timeout(SECOND / 2, search()).await;
+        assert!(dropped.is_err());
+        server.in_flight.store(0, Ordering::SeqCst);
+        search().await.unwrap();
+        assert_eq!(server.requests(), 2);
+        let refused = || async { Err(Error::from(ErrorKind::Rejected)) };
+        assert!(listings.requested_since(Instant::now(), Duration::ZERO, refused).await.is_err());
+        search().await.unwrap();
+    }
+
+    #[test]
+    fn a_job_is_taken_once_and_forgotten_after_ten_thousand_others() {
+        let listings = Listings::default();
+        let id = |number: usize| JobId::new(number.to_string());
+        assert!(listings.take(&id(0)) && !listings.take(&id(0)));
+        (1..MAX_TAKEN).for_each(|number| assert!(listings.take(&id(number))));
+        assert!(listings.is_taken(&id(0)));
+        assert!(listings.take(&id(MAX_TAKEN)) && !listings.is_taken(&id(0)) && listings.is_taken(&id(1)));
+    }
+}

@@ -51,7 +51,7 @@ pub(crate) fn contains(text: &str, suffix: &str) -> bool {
     text.as_bytes().windows(suffix.len()).any(|part| part.eq_ignore_ascii_case(suffix.as_bytes()))
 }
 
-/// How a name in the list of a server may be that of a submission whose suffix it does not contain.
+/// The relation of a listed name, which does not contain the suffix of a submission, to the name of that submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resemblance {
     /// The name was dropped, or cut before the suffix ends.

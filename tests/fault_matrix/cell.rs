@@ -171,7 +171,7 @@ impl Cell {
     /// to expire: in all others, a slow machine must not make them expire.
     fn client(self, emulator: &Arc<Emulator>) -> Client {
         let polling = Polling::every(Duration::from_millis(5)).max_outage(Duration::from_millis(400));
-        let window = Duration::from_millis(if self.fault_kind == FaultKind::Late { 2000 } else { 800 });
+        let window = Duration::from_millis(if self.fault_kind == FaultKind::Late { 3000 } else { 2000 });
         let builder = Client::builder(emulator.url())
             .credentials(self.credentials())
             .polling(polling)
