@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::envelope::EnvelopeData;
 use super::lenient::{ids, number, text};
-use super::{JobId, JobInfo};
+use super::{JobId, JobInfo, Redactor};
 
 /// The list of all jobs of a user, including finished ones.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -115,6 +115,8 @@ pub(crate) struct JobIndex {
     job_ids: Option<Vec<IgnoredAny>>,
     #[serde(default)]
     job_details: Option<Vec<Box<RawValue>>>,
+    #[serde(skip)]
+    secrets: Redactor,
 }
 
 /// The fields of a job by which it is searched for.
@@ -135,6 +137,7 @@ impl JobIndex {
             .filter(|(_, header)| is_match(header))
             // A job exists even if its other fields cannot be read.
             .map(|(entry, header)| serde_json::from_str(entry.get()).unwrap_or_else(|_| header.into()))
+            .map(|job: JobInfo| job.cleaned(&self.secrets))
             .collect()
     }
 
@@ -167,13 +170,32 @@ impl From<JobHeader> for JobInfo {
     }
 }
 
-impl EnvelopeData for JobList {}
+impl EnvelopeData for JobList {
+    fn clean(&mut self, secrets: &Redactor) {
+        self.jobs.iter_mut().for_each(|job| job.clean(secrets));
+        self.unread.iter_mut().for_each(|entry| secrets.clean_value(entry));
+        secrets.clean_fields(&mut self.other);
+    }
+}
 
-impl EnvelopeData for JobLookup {}
+impl EnvelopeData for JobLookup {
+    fn clean(&mut self, secrets: &Redactor) {
+        self.jobs.iter_mut().for_each(|job| job.clean(secrets));
+    }
+}
 
-impl EnvelopeData for JobIndex {}
+impl EnvelopeData for JobIndex {
+    fn clean(&mut self, secrets: &Redactor) {
+        // For the jobs that are searched for, when they are parsed.
+        self.secrets = secrets.clone();
+    }
+}
 
-impl EnvelopeData for ScheduledJobs {}
+impl EnvelopeData for ScheduledJobs {
+    fn clean(&mut self, secrets: &Redactor) {
+        self.0.clean(secrets);
+    }
+}
 
 #[cfg(test)]
 mod tests {
