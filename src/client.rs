@@ -4,6 +4,7 @@ mod analysis;
 mod base_url;
 mod builder;
 mod jobs;
+mod proxy;
 mod tls;
 
 use std::fmt;

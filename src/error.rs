@@ -1,5 +1,6 @@
 //! The error of this crate, and the one classification of what may be retried.
 
+mod controls;
 mod kind;
 mod outcome;
 
@@ -9,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::controls::{escape_controls, escape_controls_except};
 pub use self::kind::ErrorKind;
 pub use self::outcome::RequestOutcome;
 
@@ -19,7 +21,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// [`kind`](Error::kind) says what to do about it; the message says what failed, on which input, and what to do next.
 /// Errors of other crates are in [`source`](StdError::source). An error never contains a whole body, nor the query of
-/// a URL. It is cheap to clone, since many tasks may wait for one response.
+/// a URL, nor a secret that the client knows. `Display` writes one line: the control characters in texts of servers,
+/// line breaks among them, are escaped (`\n`, `\u{1b}`), so that they cannot act on a terminal or forge a line of a log.
+/// [`JobInfo::error_message`](crate::job::JobInfo::error_message) keeps the lines of a message. An error is cheap to clone, since many tasks may wait for one response.
 ///
 /// ```no_run
 /// use sqlflow_client::{Client, ErrorKind, JobId};
@@ -66,7 +70,7 @@ struct ErrorDetails {
 
 impl fmt::Display for ErrorDetails {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
+        f.write_str(&escape_controls(&self.message))?;
         if self.attempts > 1 && !self.elapsed.is_zero() {
             write!(f, " (tried {} times in {:.1?})", self.attempts, self.elapsed)?;
         }
@@ -183,6 +187,11 @@ impl Error {
             details.message = text;
             details.source = None;
         })
+    }
+
+    /// Returns the message as it was written, with its control characters.
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
     }
 
     pub(crate) fn in_operation(self, id: &'static str) -> Self {

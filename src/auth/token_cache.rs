@@ -1,6 +1,6 @@
 //! The cache of a client's token, which all tasks share and which renews the token.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,15 +14,11 @@ use super::credentials::{Credentials, Proof};
 use super::provider::{SecretProvider, UserSecret};
 use super::token::CachedToken;
 use crate::sync::lock;
-use crate::wire::{Redactor, Secret};
+use crate::wire::{KnownSecrets, Secret};
 use crate::{Error, ErrorKind, Result};
 
 /// The maximum time for which a call waits for a renewal while the old token is still valid.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The number of secrets from a provider that are remembered, so that no error shows them. A request that has been in
-/// flight for longer than the provider takes to rotate that many contains its own secret anyway.
-const MAX_PROVIDED: usize = 16;
 
 /// The user id and the token that are added to a request.
 #[derive(Debug, Clone)]
@@ -36,6 +32,8 @@ pub(crate) struct Identity {
 pub(crate) struct TokenCache {
     credentials: Credentials,
     state: Arc<Mutex<CacheState>>,
+    /// The secrets that no text of the client shows.
+    known: Arc<KnownSecrets>,
 }
 
 /// The state that all clones of a cache share.
@@ -44,8 +42,6 @@ pub(crate) struct TokenCache {
 #[derive(Default)]
 struct CacheState {
     token: Option<CachedToken>,
-    /// The latest secrets that a provider returned.
-    provided: VecDeque<Secret>,
     /// The requests for a token that are in flight, as long as a task waits for them: one for each runtime. A task must
     /// not wait for a request of another runtime, since its timers and connections stop when that runtime ends.
     renewals: HashMap<Option<runtime::Id>, WeakShared<BoxFuture<'static, Result<Secret>>>>,
@@ -57,7 +53,20 @@ type Renewal = Shared<BoxFuture<'static, Result<Secret>>>;
 
 impl TokenCache {
     pub(crate) fn new(credentials: Credentials) -> Self {
-        Self { credentials, state: Arc::default() }
+        Self::knowing(credentials, Arc::default())
+    }
+
+    /// Creates a cache of a client that knows secrets already.
+    pub(crate) fn knowing(credentials: Credentials, known: Arc<KnownSecrets>) -> Self {
+        if let Proof::SecretKey(given) | Proof::Token(given) = &credentials.proof {
+            known.keep([given.clone()]);
+        }
+        Self { credentials, state: Arc::default(), known }
+    }
+
+    /// Returns the secrets that no text of the client shows.
+    pub(crate) fn known_secrets(&self) -> &Arc<KnownSecrets> {
+        &self.known
     }
 
     /// Returns the user id of the credentials.
@@ -73,22 +82,6 @@ impl TokenCache {
     /// Returns `true` if the credentials can be used to renew the token.
     pub(crate) fn renews(&self) -> bool {
         matches!(self.credentials.proof, Proof::SecretKey(_) | Proof::Provider(_))
-    }
-
-    /// Returns the secret key or token of the credentials, the cached token, and the secrets from a provider.
-    pub(crate) fn secrets(&self) -> Vec<Secret> {
-        let given = match &self.credentials.proof {
-            Proof::SecretKey(given) | Proof::Token(given) => Some(given.clone()),
-            Proof::Provider(_) | Proof::Anonymous => None,
-        };
-        let state = lock(&self.state);
-        let cached = state.token.as_ref().map(|token| token.text.clone());
-        cached.into_iter().chain(given).chain(state.provided.iter().cloned()).collect()
-    }
-
-    /// Returns the secrets from a provider that requests in flight may contain.
-    pub(crate) fn provided_secrets(&self) -> Vec<Secret> {
-        lock(&self.state).provided.iter().cloned().collect()
     }
 
     /// Returns a valid token. Tasks that need one at the same time share one request and its result.
@@ -141,9 +134,9 @@ impl TokenCache {
                 .boxed()
             }
             Proof::Provider(provider) => {
-                let provider = Arc::clone(provider);
+                let (provider, known) = (Arc::clone(provider), Arc::clone(&self.known));
                 async move {
-                    let result = match ask(&*provider, &user_id, &shared).await {
+                    let result = match ask(&*provider, &user_id, &known).await {
                         Ok(UserSecret::SecretKey(key)) => request(user_id, key).await.map(CachedToken::new),
                         Ok(UserSecret::Token(token)) => Ok(CachedToken::provided(token)),
                         Err(error) => Err(error),
@@ -170,19 +163,18 @@ impl TokenCache {
 }
 
 /// Asks a provider for the secret of a user.
-async fn ask(provider: &dyn SecretProvider, user_id: &str, state: &Mutex<CacheState>) -> Result<UserSecret> {
+async fn ask(provider: &dyn SecretProvider, user_id: &str, known: &KnownSecrets) -> Result<UserSecret> {
     let failed = |text: &dyn fmt::Display| {
         Error::new(ErrorKind::Authentication, format!("cannot get the secret of user {user_id}: {text}"))
     };
     let secret = provider.secret().await.map_err(|error| {
-        let known = lock(state).provided.clone();
         let failure = failed(&error).caused_by_box(error);
-        Redactor::new(known).redact_error(failure)
+        known.redactor().redact_error(failure)
     })?;
     if secret.text().expose().is_empty() {
         return Err(failed(&"the provider returned an empty one"));
     }
-    lock(state).remember(secret.text());
+    known.remember([secret.text().clone()]);
     Ok(secret)
 }
 
@@ -194,15 +186,6 @@ pub(crate) fn needs_account(operation: impl fmt::Display) -> Error {
 }
 
 impl CacheState {
-    /// Remembers a secret from a provider.
-    fn remember(&mut self, secret: &Secret) {
-        self.provided.retain(|known| known.expose() != secret.expose());
-        self.provided.push_back(secret.clone());
-        if self.provided.len() > MAX_PROVIDED {
-            self.provided.pop_front();
-        }
-    }
-
     /// Returns the cached token if it has not expired.
     fn valid_token(&mut self) -> Option<&mut CachedToken> {
         self.token.as_mut().filter(|token| token.is_valid())
@@ -415,19 +398,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_secrets_of_a_provider_are_remembered_up_to_a_limit() {
+    async fn the_latest_secrets_of_a_provider_are_known() {
         let number = Arc::new(AtomicUsize::new(0));
-        let (cache, _) = provider("t0", move || {
+        let (cache, _) = provider("hush-0", move || {
             let number = number.fetch_add(1, Ordering::SeqCst);
-            async move { UserSecret::Token(format!("t{number}").as_str().into()) }
+            async move { UserSecret::Token(format!("hush-{number}").as_str().into()) }
         });
         for _ in 0..40 {
             let token = provided(&cache).await;
             cache.forget(&Secret::from(token));
         }
-        let secrets: Vec<_> = cache.secrets().iter().map(|secret| secret.expose().to_owned()).collect();
-        assert_eq!(secrets.len(), MAX_PROVIDED, "{secrets:?}");
-        assert!(secrets.contains(&"t39".to_owned()) && secrets.contains(&"t38".to_owned()), "{secrets:?}");
+        let secrets = cache.known_secrets().redactor();
+        assert_eq!(secrets.redact("hush-39, hush-38, hush-x"), "[REDACTED], [REDACTED], hush-x");
     }
 
     #[tokio::test]

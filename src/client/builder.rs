@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::proxy::{self, ClientProxy};
 use super::{Client, TlsBackend, base_url, tls};
 use crate::auth::TokenCache;
 use crate::job::{JobService, Polling, Settling};
 use crate::retry::{Retries, RetryBudget, RetryPolicy};
 use crate::transport::{RequestLimits, Transport};
-use crate::wire::ServerTimeZone;
+use crate::wire::{Secret, ServerTimeZone};
 use crate::{Credentials, Error, Result, api};
 
 /// The time that the proxy in the vendor's on-premise installation gives a server to respond.
@@ -220,8 +221,19 @@ impl ClientBuilder {
         self.set_connection(|connection| connection.tls = backend)
     }
 
-    /// Sends all requests through this proxy. The default is the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`,
-    /// …) and of the platform.
+    /// Sends all requests through this proxy: a URL, or a host with or without a port, which is a proxy that speaks
+    /// plain HTTP. The URL may contain a user and a password, which no text of the client shows.
+    ///
+    /// The schemes are `http` and `https`, and with the feature `socks` also `socks4`, `socks4a`, `socks5` and
+    /// `socks5h`. The default is the proxy of the environment, or else that of the platform:
+    ///
+    /// - The variables for an `http` base URL are `HTTP_PROXY` and then `ALL_PROXY`, those for an `https` base URL
+    ///   `HTTPS_PROXY` and then `ALL_PROXY`, each also in lower case. An empty variable counts as unset.
+    /// - `NO_PROXY` (or `no_proxy`) names the hosts that are connected directly. It does not affect a proxy that is set here.
+    /// - In a CGI script, `HTTP_PROXY` in upper case is ignored, because a request can set it.
+    ///
+    /// A proxy that cannot be used is never replaced by a direct connection: [`build`](ClientBuilder::build) fails, and
+    /// names this setting or the variable.
     pub fn proxy(self, url: impl Into<String>) -> Self {
         self.set_connection(|connection| connection.proxy = Some(ProxyChoice::Url(url.into())))
     }
@@ -255,8 +267,8 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a setting is invalid: for example a base URL with a query,
-    /// an empty user id or secret key, a certificate or a proxy URL that cannot be read, a timeout of zero. The message
-    /// names the setting.
+    /// an empty user id or secret key, a certificate or a proxy that cannot be used, a timeout of zero. The message names
+    /// the setting, or the environment variable of the proxy.
     pub fn build(self) -> Result<Client> {
         let base_url = base_url::complete(&self.base_url)?;
         self.credentials.check()?;
@@ -264,18 +276,23 @@ impl ClientBuilder {
         self.settling.check()?;
         self.limits.check()?;
         let time_zone = self.server_time_zone.as_deref().map(ServerTimeZone::named).transpose()?.unwrap_or_default();
-        let http = match (self.http_client, self.connection) {
+        let (http, proxy_secrets) = match (self.http_client, self.connection) {
             (Some(_), Some(_)) => {
                 return Err(Error::invalid(
                     "an HTTP client is set together with settings for connections, which would have no effect: \
                      configure them in that client",
                 ));
             }
-            (Some(client), None) => client,
-            (None, connection) => connection.unwrap_or_default().build(base_url.starts_with("https:"))?,
+            (Some(client), None) => {
+                // It may use the proxy of the environment. Whether that one can be used is not for this builder to say.
+                let proxy = ClientProxy::of_environment(&base_url, proxy::variable).unwrap_or_default();
+                (client, proxy.secrets)
+            }
+            (None, connection) => connection.unwrap_or_default().build(&base_url)?,
         };
         base_url::warn_of_plain_http(&base_url);
         let tokens = TokenCache::new(self.credentials);
+        tokens.known_secrets().keep(proxy_secrets);
         let retries = Retries { policy: self.policy, budget: self.budget.unwrap_or_default() };
         let transport = Transport::new(http.clone(), base_url.clone(), tokens, self.limits, retries);
         let api = api::Client::new_with_client(&base_url, http, transport);
@@ -303,7 +320,8 @@ impl fmt::Debug for ClientBuilder {
 }
 
 impl ConnectionSettings {
-    fn build(self, https: bool) -> Result<reqwest::Client> {
+    /// Returns the HTTP client, and the secrets in the URL of its proxy.
+    fn build(self, base_url: &str) -> Result<(reqwest::Client, Vec<Secret>)> {
         let agent = self.user_agent.unwrap_or_else(|| concat!("sqlflow-client/", env!("CARGO_PKG_VERSION")).to_owned());
         let mut builder = reqwest::Client::builder()
             .user_agent(agent)
@@ -311,18 +329,21 @@ impl ConnectionSettings {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .redirect(reqwest::redirect::Policy::custom(follow_redirect))
             .referer(false);
-        builder = match self.proxy {
-            None => builder,
-            Some(ProxyChoice::None) => builder.no_proxy(),
-            Some(ProxyChoice::Url(url)) => builder.proxy(
-                reqwest::Proxy::all(url)
-                    .map_err(|error| Error::invalid(format!("cannot read the proxy URL: {}", error.without_url())))?,
-            ),
+        let ClientProxy { proxy, is_direct, secrets } = match self.proxy {
+            None => ClientProxy::of_environment(base_url, proxy::variable)?,
+            Some(ProxyChoice::None) => ClientProxy { is_direct: true, ..ClientProxy::default() },
+            Some(ProxyChoice::Url(url)) => ClientProxy::given(&url)?,
         };
-        builder = tls::configure(builder, self.tls, &self.root_certificates, https)?;
-        builder
+        builder = match proxy {
+            Some(proxy) => builder.proxy(proxy),
+            None if is_direct => builder.no_proxy(),
+            None => builder,
+        };
+        builder = tls::configure(builder, self.tls, &self.root_certificates, base_url.starts_with("https:"))?;
+        let http = builder
             .build()
-            .map_err(|error| Error::invalid(format!("cannot set up the HTTP client: {}", error.without_url())))
+            .map_err(|error| Error::invalid(format!("cannot set up the HTTP client: {}", error.without_url())))?;
+        Ok((http, secrets))
     }
 }
 

@@ -19,7 +19,6 @@ use crate::api::Operation;
 use crate::lineage::{Lineage, ReadError, ReadErrorKind};
 use crate::retry::Attempts;
 use crate::transport::{ReceivedBytes, Response, Transport, response_too_large};
-use crate::wire::snippet;
 use crate::{ByteStream, Error, ErrorKind, Result};
 
 /// The progress of a download, passed to the function of [`Export::on_progress`](super::Export::on_progress) each time
@@ -181,7 +180,7 @@ async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Res
     if beginning.is_empty() || expected.is_empty() || beginning.starts_with(expected) {
         return Ok(response);
     }
-    let shown = snippet(&response.secrets.redact(&beginning));
+    let shown = response.snippet().await;
     Err(protocol(&format!("the response is not {syntax}, although the export is: {shown}")))
 }
 

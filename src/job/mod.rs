@@ -257,7 +257,7 @@ impl Job {
         let warnings = envelope.warnings().map(ToOwned::to_owned).collect();
         let jobs = envelope.data.map(|summary| summary.jobs).unwrap_or_default();
         let found = jobs.into_iter().find(|job| job.id == self.id);
-        let zoned = |job| self.service.in_time_zone(JobInfo { warnings, ..job });
+        let zoned = |job| self.service.in_time_zone(JobInfo { warnings, ..job }).cleaned(&self.secrets);
         found.map(zoned).ok_or_else(|| self.not_found())
     }
 

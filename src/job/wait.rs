@@ -146,10 +146,9 @@ impl FinishedJob {
         let reason = info.error_message.as_deref().filter(|text| !text.trim().is_empty());
         match info.status {
             JobStatus::Failed => {
-                let reason = job.secrets.redact(reason.unwrap_or("the server gave no reason"));
-                let ours = job.service().transport().secrets();
-                let reason = ours.redact(&reason);
-                let text = format!("job {id} failed: {}", crate::wire::excerpt(&reason));
+                // What was received is without secrets, except for those of a submission that the client has forgotten.
+                let reason = job.secrets.excerpt(reason.unwrap_or("the server gave no reason"));
+                let text = format!("job {id} failed: {reason}");
                 Err(Error::new(ErrorKind::JobFailed, text).with_job(&id))
             }
             JobStatus::Deleted => {

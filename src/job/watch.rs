@@ -151,7 +151,10 @@ impl Stream for Watch {
     type Item = Result<JobState>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = ready!(self.states.poll_next_unpin(context));
+        let mut next = ready!(self.states.poll_next_unpin(context));
+        if let Some(Ok(state)) = &mut next {
+            state.forget_secrets(&self.job.secrets);
+        }
         match &next {
             Some(Ok(state)) if state.poll_error().is_none() && state.status().is_final() => {
                 self.end = Some(Ok(state.info().clone()));

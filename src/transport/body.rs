@@ -13,12 +13,13 @@ use async_compression::tokio::bufread::GzipDecoder;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::poll_fn;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
-use reqwest::header::{CONTENT_ENCODING, HeaderValue};
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 use sync_wrapper::SyncWrapper;
 use tokio::time::timeout;
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::failure;
+use crate::wire::Redactor;
 use crate::{Error, Result};
 
 /// The size of the chunks that are decompressed at once.
@@ -28,6 +29,9 @@ const UNCHECKED_BYTES: u64 = 64 << 20;
 /// The highest ratio of the decompressed size to the compressed size. gzip reaches 1000 on nothing but blanks; lineage
 /// stays far below this.
 const MAX_DECOMPRESSION_RATIO: u64 = 250;
+
+/// The number of times that a body may be compressed: by the server, and by a proxy that does not see that.
+const MAX_GZIP_LAYERS: usize = 2;
 
 /// The body of a response, as a stream of chunks.
 ///
@@ -49,7 +53,7 @@ const MAX_DECOMPRESSION_RATIO: u64 = 250;
 ///   [stall timeout](crate::ClientBuilder::stall_timeout) of the client. There is no timeout for the whole body.
 /// - If a proxy truncates a body and reports it as complete, the stream ends without an error. Only a look at the
 ///   content shows that something is missing.
-/// - A compressed body is decompressed. The stream ends with an error if it decompresses to more than 64 MiB
+/// - A compressed body is decompressed: gzip, which a server may have applied twice (`Content-Encoding: gzip, gzip`). The stream ends with an error if it decompresses to more than 64 MiB
 ///   and to over 250 times its size, which no lineage does.
 pub struct ByteStream {
     /// Chunks that were looked at and not yet taken.
@@ -79,15 +83,13 @@ impl ReceivedBytes {
 impl ByteStream {
     /// # Errors
     /// `Protocol` for a compression that was not requested.
-    pub(super) fn of(response: reqwest::Response, stall_timeout: Duration) -> Result<Self> {
-        let is_gzip = match response.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
-            None | Some(b"identity" | b"") => false,
-            Some(b"gzip" | b"x-gzip") => true,
-            Some(other) => return Err(failure::unsupported_encoding(&String::from_utf8_lossy(other))),
-        };
+    pub(super) fn of(response: reqwest::Response, stall_timeout: Duration, secrets: &Redactor) -> Result<Self> {
+        let layers = gzip_layers(response.headers()).map_err(|other| failure::unsupported_encoding(&other, secrets))?;
         let received = ReceivedBytes::default();
-        let chunks = network_chunks(response, stall_timeout, received.clone());
-        let source = if is_gzip { decompressed(chunks, received.clone()).boxed() } else { chunks.boxed() };
+        let mut source = network_chunks(response, stall_timeout, received.clone()).boxed();
+        for _ in 0..layers {
+            source = decompressed(source, received.clone()).boxed();
+        }
         let (peeked, source) = (VecDeque::new(), SyncWrapper::new(source));
         Ok(Self { peeked, source, ended: false, peek_error: None, received })
     }
@@ -154,6 +156,26 @@ impl ByteStream {
     }
 }
 
+/// Returns the number of times that a body was compressed with gzip: once for each entry of the list in
+/// `Content-Encoding`, which may be spread over several headers (RFC 9110, sections 5.3 and 8.4).
+///
+/// # Errors
+/// The list, if it has an entry that is neither gzip nor identity, or too many.
+fn gzip_layers(headers: &HeaderMap) -> Result<usize, String> {
+    let values: Vec<_> = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes).collect();
+    let list = values.join(&b", "[..]);
+    let codings = list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let is = |coding: &[u8], names: &[&str]| names.iter().any(|name| coding.eq_ignore_ascii_case(name.as_bytes()));
+    let mut layers = 0;
+    for coding in codings.filter(|coding| !is(coding, &["", "identity"])) {
+        layers += 1;
+        if !is(coding, &["gzip", "x-gzip"]) || layers > MAX_GZIP_LAYERS {
+            return Err(String::from_utf8_lossy(&list).into_owned());
+        }
+    }
+    Ok(layers)
+}
+
 /// Returns the chunks of a body as they come over the network.
 fn network_chunks(
     response: reqwest::Response,
@@ -178,10 +200,10 @@ fn network_chunks(
 
 /// Decompresses a gzip body, and fails if it grows beyond [`MAX_DECOMPRESSION_RATIO`].
 fn decompressed(
-    chunks: impl Stream<Item = Result<Bytes>> + Send + 'static,
+    chunks: BoxStream<'static, Result<Bytes>>,
     received: ReceivedBytes,
 ) -> impl Stream<Item = Result<Bytes>> {
-    let mut decoder = GzipDecoder::new(StreamReader::new(chunks.map_err(io::Error::other).boxed()));
+    let mut decoder = GzipDecoder::new(StreamReader::new(chunks.map_err(io::Error::other)));
     decoder.multiple_members(true);
     let mut length = 0_u64;
     ReaderStream::with_capacity(decoder, DECOMPRESSED_CHUNK_BYTES).map(move |chunk| {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 
-use crate::wire::{EnvelopeHead, MAX_SNIPPET, quota_in, shortened, snippet};
+use crate::wire::{EnvelopeHead, Redactor, quota_in};
 use crate::{Error, ErrorKind};
 
 /// Returns the error for a failure below HTTP. The message leaves out the URL, because the URL of a GET request can
@@ -69,9 +69,9 @@ pub(super) fn truncated(error: reqwest::Error) -> Error {
 }
 
 /// Returns the error for a response in a compression that was not requested.
-pub(super) fn unsupported_encoding(encoding: &str) -> Error {
-    let encoding = shortened(encoding, MAX_SNIPPET);
-    let text = format!("the response is compressed as {encoding:?}, but only gzip was requested");
+pub(super) fn unsupported_encoding(encoding: &str, secrets: &Redactor) -> Error {
+    let encoding = secrets.snippet(encoding, false);
+    let text = format!("the response is compressed as {encoding:?}, but only gzip was requested, which may come twice");
     Error::new(ErrorKind::Protocol, text)
 }
 
@@ -130,23 +130,32 @@ pub(super) fn stalled(timeout: Duration, received: u64) -> Error {
 }
 
 /// Returns the error for a response whose HTTP status is that of a failure. If its body is an envelope, the envelope decides.
-pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &str) -> Error {
-    let quota = if status == StatusCode::TOO_MANY_REQUESTS { quota_in(body.as_bytes()) } else { None };
-    let error = match quota.map(Err).or_else(|| EnvelopeHead::of(body.as_bytes()).map(|head| head.check())) {
+/// `is_cut` says that `body` is only the beginning.
+pub(super) fn of_status(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &str,
+    is_cut: bool,
+    secrets: &Redactor,
+) -> Error {
+    let quota = if status == StatusCode::TOO_MANY_REQUESTS { quota_in(body.as_bytes(), secrets) } else { None };
+    let envelope = || EnvelopeHead::of(body.as_bytes(), secrets).map(|head| head.check());
+    let error = match quota.map(Err).or_else(envelope) {
         Some(Err(error)) => error,
-        _ => of_status_alone(status, headers, body),
+        _ => of_status_alone(status, headers, &secrets.snippet(body, is_cut), secrets),
     };
     error.with_status(status.as_u16()).with_retry_after(retry_after(headers))
 }
 
 /// Returns the error for a response whose body is not an envelope, so that only the status decides.
-fn of_status_alone(status: StatusCode, headers: &HeaderMap, body: &str) -> Error {
+fn of_status_alone(status: StatusCode, headers: &HeaderMap, snippet: &str, secrets: &Redactor) -> Error {
     let (kind, next) = match status.as_u16() {
         200..=299 => (ErrorKind::Protocol, "200 and 201 are the only success statuses of the API"),
         300..=399 => {
-            let target = headers.get(LOCATION).and_then(|target| target.to_str().ok()).unwrap_or("nowhere");
+            let target = headers.get(LOCATION).map(|target| String::from_utf8_lossy(target.as_bytes()));
+            let target = target.as_deref().unwrap_or("nowhere");
             // A redirect may repeat the query, and with it a token.
-            let target = target.split(['?', '#']).next().unwrap_or_default();
+            let target = secrets.excerpt(target.split(['?', '#']).next().unwrap_or_default());
             let text = format!(
                 "HTTP {status}: redirected to {target}, which the client does not follow; use it as the base URL"
             );
@@ -162,18 +171,21 @@ fn of_status_alone(status: StatusCode, headers: &HeaderMap, body: &str) -> Error
         400..=499 => (ErrorKind::Rejected, "correct the request"),
         _ => (ErrorKind::Server, "the server or a proxy in front of it failed"),
     };
-    let snippet = snippet(body);
     let detail = if snippet.is_empty() { String::new() } else { format!(": {snippet}") };
     Error::new(kind, format!("HTTP {status} ({next}){detail}"))
 }
 
+/// The number of bytes of a body that are searched for words to show.
+const MAX_SHOWN_BYTES: usize = 64 * 1024;
+
 /// Returns the error for a response that is not the expected JSON.
-pub(crate) fn of_json(error: &serde_json::Error, body: &str) -> Error {
-    let shown = snippet(body);
-    if body.trim().is_empty() {
+pub(crate) fn of_json(error: &serde_json::Error, body: &[u8], secrets: &Redactor) -> Error {
+    let beginning = &body[..body.len().min(MAX_SHOWN_BYTES)];
+    let shown = secrets.snippet(&String::from_utf8_lossy(beginning), beginning.len() < body.len());
+    if body.trim_ascii().is_empty() {
         return Error::new(ErrorKind::Protocol, "the response is empty, but JSON was expected");
     }
-    if body.trim_start().starts_with('<') {
+    if body.trim_ascii_start().starts_with(b"<") {
         let text = format!("the response is a page (from a proxy, or a login page?), but JSON was expected: {shown}");
         return Error::new(ErrorKind::Protocol, text);
     }
@@ -181,6 +193,8 @@ pub(crate) fn of_json(error: &serde_json::Error, body: &str) -> Error {
         return truncated_json(body.len());
     }
     let fault = if error.is_syntax() { "is not JSON" } else { "does not have the expected shape" };
+    // It may repeat a text of any length.
+    let error = secrets.excerpt(&error.to_string());
     Error::new(ErrorKind::Protocol, format!("the response {fault} ({error}): {shown}"))
 }
 
@@ -225,7 +239,7 @@ mod tests {
     use super::*;
 
     fn of(status: u16, body: &str) -> Error {
-        of_status(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body)
+        of_status(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body, false, &Redactor::default())
     }
 
     #[test]
@@ -264,7 +278,7 @@ mod tests {
     fn a_redirect_names_its_target_without_the_query() {
         let mut headers = HeaderMap::new();
         headers.insert(LOCATION, HeaderValue::from_static("https://other/x?token=hush"));
-        let text = of_status(StatusCode::FOUND, &headers, "").to_string();
+        let text = of_status(StatusCode::FOUND, &headers, "", false, &Redactor::default()).to_string();
         assert!(text.contains("https://other/x,") && !text.contains("hush"), "{text}");
     }
 
@@ -293,7 +307,9 @@ mod tests {
 
     #[test]
     fn truncated_json_is_interrupted_and_wrong_json_is_a_protocol_error() {
-        let of = |body: &str| of_json(&serde_json::from_str::<Vec<u8>>(body).unwrap_err(), body);
+        let of = |body: &str| {
+            of_json(&serde_json::from_str::<Vec<u8>>(body).unwrap_err(), body.as_bytes(), &Redactor::default())
+        };
         assert_eq!(of("[1,2").kind(), ErrorKind::Interrupted);
         assert_eq!(of("[1,}").kind(), ErrorKind::Protocol);
         assert_eq!(of("{}").kind(), ErrorKind::Protocol);

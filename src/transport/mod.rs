@@ -112,7 +112,8 @@ impl Transport {
     /// Returns a transport for another user, with the same connections, limits, retry policy and retry budget.
     pub(crate) fn with_credentials(&self, credentials: Credentials) -> Self {
         let TransportInner { http, base_url, limits, retries, .. } = &*self.0;
-        Self::new(http.clone(), base_url.clone(), TokenCache::new(credentials), *limits, retries.clone())
+        let tokens = TokenCache::knowing(credentials, Arc::clone(self.0.tokens.known_secrets()));
+        Self::new(http.clone(), base_url.clone(), tokens, *limits, retries.clone())
     }
 
     #[cfg(test)]
@@ -122,11 +123,6 @@ impl Transport {
 
     pub(crate) fn limits(&self) -> &RequestLimits {
         &self.0.limits
-    }
-
-    /// Returns a redactor for the secrets in the credentials of this client.
-    pub(crate) fn secrets(&self) -> Redactor {
-        Redactor::new(self.0.tokens.secrets())
     }
 
     /// Returns the attempts of a call that is retried by the policy of the client.
@@ -270,9 +266,11 @@ impl Transport {
                 }
             };
             attempts.succeeded();
-            response.json::<TokenEnvelope>().await?.into_token()
+            let token = response.json::<TokenEnvelope>().await?.into_token()?;
+            self.0.tokens.known_secrets().remember([token.clone()]);
+            Ok(token)
         };
-        requesting.await.map_err(|error| error.in_operation(operation.id))
+        requesting.await.map_err(|error: Error| error.in_operation(operation.id))
     }
 
     async fn attempt(
@@ -286,8 +284,7 @@ impl Transport {
         let mut request = payload.request(&self.0.http, &self.url_of(operation), identity, &progress).await?;
         // Set here and not by reqwest, because `ByteStream` decompresses the body and watches its size.
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let secrets = payload.secrets(identity).into_iter().chain(self.0.tokens.provided_secrets());
-        let secrets = Redactor::new(secrets);
+        let secrets = self.0.tokens.known_secrets().remember(payload.secrets(identity));
         let response = self.exchange(operation, request, secrets, mode, &progress).await.map_err(|error| {
             let is_unsent = !error.is_within_response() && progress.abandon();
             if is_unsent { error.with_request_unsent() } else { error }
@@ -306,7 +303,8 @@ impl Transport {
         let started = tokio::time::Instant::now();
         let result = self.with_response_timeout(self.0.http.execute(request), progress).await?;
         let response = result.map_err(|error| {
-            progress.take_file_error().unwrap_or_else(|| failure::of_connection(error, &self.0.base_url))
+            let failed = || secrets.redact_error(failure::of_connection(error, &self.0.base_url));
+            progress.take_file_error().unwrap_or_else(failed)
         })?;
         tracing::debug!(
             target: "sqlflow_client::http",

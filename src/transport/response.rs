@@ -8,7 +8,7 @@ use sqlflow_lineage::RelationType;
 
 use super::body::{ByteStream, skip_bom_and_whitespace};
 use super::{RequestLimits, failure};
-use crate::wire::{EnvelopeHead, FromResponse, MAX_SNIPPET_INPUT, Operation, Redactor};
+use crate::wire::{EnvelopeHead, FromResponse, MAX_SNIPPET_INPUT, Operation, Redactor, issued_secrets};
 use crate::{Error, ErrorKind, Result};
 
 /// The length up to which a body may be the envelope of a failure. A longer one is data.
@@ -45,20 +45,27 @@ pub(super) async fn receive(
 ) -> Result<Response> {
     let (status, headers) = (response.status(), response.headers().clone());
     let length = response.content_length();
-    let mut body = ByteStream::of(response, limits.stall_timeout)?;
+    let mut body = ByteStream::of(response, limits.stall_timeout, &secrets)?;
+    let secrets = if operation.returns_secret { secrets.and(&fresh_secrets(&mut body).await) } else { secrets };
     if !is_success(status) {
-        let (first, _) = body.peek(MAX_SNIPPET_INPUT).await;
+        let (first, is_whole) = body.peek(MAX_SNIPPET_INPUT).await;
         let text = String::from_utf8_lossy(&first);
-        let error = failure::of_status(status, &headers, &secrets.redact(&text));
+        let error = failure::of_status(status, &headers, &text, !is_whole, &secrets);
         return Err(secrets.redact_error(error));
     }
-    let head = read_head(&mut body).await;
+    let head = read_head(&mut body, &secrets).await;
     let limit = limits.max_response_bytes;
     let response = Response { operation, status, headers, body, head, secrets, relation_types: None, length, limit };
     // The transport has to know failures that another attempt may mend, and the caller of an operation that returns a
     // file does not look for an envelope.
     let is_refused = response.head.as_ref().is_some_and(|head| head.code == 401 || head.is_busy());
     if is_refused || operation.returns_file { response.without_failure().await } else { Ok(response) }
+}
+
+/// Returns the secrets that the server issues with a response, whatever else it says: the client does not know them yet.
+async fn fresh_secrets(body: &mut ByteStream) -> Redactor {
+    let (first, _) = body.peek(MAX_ENVELOPE_BYTES).await;
+    Redactor::new(issued_secrets(&String::from_utf8_lossy(&first)))
 }
 
 /// Returns `true` for the statuses of a success: 200, and 201, which the vendor's file declares next to it.
@@ -68,13 +75,13 @@ pub(super) fn is_success(status: StatusCode) -> bool {
 
 /// Reads the head of a body that is a short envelope. A body that is long, or not a JSON object, is not read further
 /// than it takes to find out.
-async fn read_head(body: &mut ByteStream) -> Option<EnvelopeHead> {
+async fn read_head(body: &mut ByteStream, secrets: &Redactor) -> Option<EnvelopeHead> {
     let (first, _) = body.peek(1).await;
     if !skip_bom_and_whitespace(&first).starts_with(b"{") {
         return None;
     }
     let (first, ended) = body.peek(MAX_ENVELOPE_BYTES).await;
-    if ended { EnvelopeHead::of(skip_bom_and_whitespace(&first)) } else { None }
+    if ended { EnvelopeHead::of(skip_bom_and_whitespace(&first), secrets) } else { None }
 }
 
 impl Response {
@@ -159,12 +166,18 @@ impl Response {
             let error = if operation.returns_secret {
                 failure::of_secret_json(&error)
             } else {
-                failure::of_json(&error, &secrets.redact(&String::from_utf8_lossy(text)))
+                failure::of_json(&error, text, &secrets)
             };
             secrets.redact_error(error).in_operation(operation.id).within_response()
         })?;
         value.clean(&secrets);
         Ok(value)
+    }
+
+    /// Returns the first words of the body, without the secrets of the client.
+    pub(crate) async fn snippet(&mut self) -> String {
+        let (first, is_whole) = self.body.peek(MAX_SNIPPET_INPUT).await;
+        self.secrets.snippet(&String::from_utf8_lossy(skip_bom_and_whitespace(&first)), !is_whole)
     }
 
     /// Returns the status for generated code, which knows 200 as the only success.

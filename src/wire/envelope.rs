@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sqlflow_lineage::{Lineage, RelationType};
 
+use super::Redactor;
+use super::excerpt::excerpt;
 use super::lenient::text_of;
-use super::{Redactor, excerpt};
 use crate::{Error, ErrorKind, Result};
 
 /// The codes of a success: 203 has been observed with complete data and an error text next to it.
@@ -29,7 +30,7 @@ pub(crate) trait FromResponse: Sized {
     /// Reads a response to a request that asked for these relation types, if its operation takes any.
     fn parse(text: &[u8], relation_types: Option<Vec<RelationType>>) -> serde_json::Result<Self>;
 
-    /// Removes secrets from the texts with which the server describes a failure.
+    /// Removes secrets from the messages of the server, and escapes their control characters.
     fn clean(&mut self, secrets: &Redactor);
 }
 
@@ -118,6 +119,16 @@ impl<T> Envelope<T> {
         self.code == 429 && self.other.contains_key("upgrade")
     }
 
+    /// Removes secrets from the messages of the server, and escapes their control characters.
+    pub(crate) fn clean_texts(&mut self, secrets: &Redactor) {
+        clean(&mut self.error, secrets);
+        clean(&mut self.message, secrets);
+        if !self.is_success() {
+            // The fields of a failure describe it. Those of a success may be its data.
+            secrets.clean_fields(&mut self.other);
+        }
+    }
+
     /// Returns the same envelope with other data.
     fn with_data<U>(self, data: Option<U>) -> Envelope<U> {
         let Self { code, error, message, session_id, job_id, other, mentions_data, has_code, .. } = self;
@@ -178,8 +189,9 @@ fn quota_exceeded(text: &str) -> Error {
 }
 
 /// Returns the error of HTTP status 429 if its body, which may lack a code, says that a quota is used up.
-pub(crate) fn quota_in(body: &[u8]) -> Option<Error> {
-    let envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
+pub(crate) fn quota_in(body: &[u8], secrets: &Redactor) -> Option<Error> {
+    let mut envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
+    envelope.clean_texts(secrets);
     envelope.other.contains_key("upgrade").then(|| quota_exceeded(&envelope.failure_text()))
 }
 
@@ -195,11 +207,13 @@ pub(crate) struct EnvelopeHead {
 impl EnvelopeHead {
     /// Reads the head of a body. Returns `None` if the body is not an envelope with a code: what has none may be data
     /// of any kind.
-    pub(crate) fn of(body: &[u8]) -> Option<Self> {
-        let envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
+    pub(crate) fn of(body: &[u8], secrets: &Redactor) -> Option<Self> {
+        let mut envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
         if !envelope.has_code {
             return None;
         }
+        // Before a text is cut to an excerpt.
+        envelope.clean_texts(secrets);
         let has_data =
             envelope.data.is_some() || LINEAGE_FIELDS.iter().any(|field| envelope.other.contains_key(*field));
         Some(Self { code: envelope.code, failure: envelope.check().err(), has_data })
@@ -312,6 +326,12 @@ pub(crate) trait EnvelopeData: DeserializeOwned {
         let _ = relation_types;
         serde_json::from_slice(text)
     }
+
+    /// Removes secrets from the messages in the data, and escapes their control characters. Whatever identifies
+    /// something stays as the server sent it.
+    fn clean(&mut self, secrets: &Redactor) {
+        let _ = secrets;
+    }
 }
 
 impl EnvelopeData for Value {}
@@ -339,15 +359,17 @@ impl<T: EnvelopeData> FromResponse for Envelope<T> {
     }
 
     fn clean(&mut self, secrets: &Redactor) {
-        clean(&mut self.error, secrets);
-        clean(&mut self.message, secrets);
+        self.clean_texts(secrets);
+        if let Some(data) = &mut self.data {
+            data.clean(secrets);
+        }
     }
 }
 
-/// Removes secrets from a text, if there is one.
+/// Cleans a text, if there is one.
 pub(super) fn clean(text: &mut Option<String>, secrets: &Redactor) {
     if let Some(text) = text {
-        *text = secrets.redact(text).into_owned();
+        secrets.clean(text);
     }
 }
 
@@ -374,22 +396,27 @@ mod tests {
         let error = read(r#"{"error":"boom"}"#).check().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Server);
         assert!(error.to_string().contains("boom"), "{error}");
-        assert!(EnvelopeHead::of(br#"{"data":[1]}"#).is_none(), "it may be any JSON");
+        assert!(EnvelopeHead::of(br#"{"data":[1]}"#, &Redactor::default()).is_none(), "it may be any JSON");
     }
 
     #[test]
     fn a_used_up_quota_is_a_kind_of_its_own_and_names_the_way_out() {
         let body = r#"{"code":429,"error":"rate_limit_exceeded","message":"50 a day","upgrade":{"personal_key":{"url":"https://k"}}}"#;
-        for error in [read(body).check().unwrap_err(), EnvelopeHead::of(body.as_bytes()).unwrap().check().unwrap_err()]
-        {
+        for error in [
+            read(body).check().unwrap_err(),
+            EnvelopeHead::of(body.as_bytes(), &Redactor::default()).unwrap().check().unwrap_err(),
+        ] {
             assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
             assert!(!error.is_retryable());
             let text = error.to_string();
             assert!(text.contains("50 a day") && text.contains("personal key: https://k"), "{text}");
         }
         assert_eq!(read(r#"{"code":429,"error":"slow down"}"#).check().unwrap_err().kind(), ErrorKind::Busy);
-        assert_eq!(quota_in(br#"{"error":"x","upgrade":{}}"#).unwrap().kind(), ErrorKind::QuotaExceeded);
-        assert!(quota_in(br#"{"error":"x"}"#).is_none());
+        assert_eq!(
+            quota_in(br#"{"error":"x","upgrade":{}}"#, &Redactor::default()).unwrap().kind(),
+            ErrorKind::QuotaExceeded
+        );
+        assert!(quota_in(br#"{"error":"x"}"#, &Redactor::default()).is_none());
     }
 
     #[test]

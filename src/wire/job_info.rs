@@ -1,5 +1,6 @@
 //! The job object of the API.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -7,13 +8,18 @@ use serde_json::{Map, Value};
 
 use super::envelope::EnvelopeData;
 use super::lenient::{flag, number, text, texts, values, vendor};
-use super::{JobId, JobStatus, ServerTimeZone, Vendor};
+use super::{JobId, JobStatus, RedactedDebug, Redactor, ServerTimeZone, Vendor};
 
 /// A job as its server describes it. Only the id is always present.
 ///
 /// Texts, numbers and booleans are accepted in either spelling (`5`, `"5"`): server versions differ, and a field that
 /// the program does not need must not end a wait. Fields that are not listed here are in [`other`](JobInfo::other).
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+///
+/// A client removes the secrets that it knows, among them the passwords of its submissions, from the messages and the
+/// further fields that a server sends, in every spelling. It escapes their control characters, but keeps line breaks and
+/// tabs. What identifies something (ids, names, files, times) stays as the server sent it; `Debug` shows no secret in
+/// these either.
+#[derive(Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct JobInfo {
@@ -120,6 +126,9 @@ pub struct JobInfo {
     /// The zone of the times, as the client was configured.
     #[serde(skip)]
     pub(crate) time_zone: ServerTimeZone,
+    /// The secrets that `Debug` does not show.
+    #[serde(skip)]
+    pub(crate) secrets: Redactor,
 }
 
 impl JobInfo {
@@ -160,6 +169,7 @@ impl JobInfo {
             other: Map::new(),
             warnings: Vec::new(),
             time_zone: ServerTimeZone::default(),
+            secrets: Redactor::default(),
         }
     }
 
@@ -195,7 +205,55 @@ impl JobInfo {
     }
 }
 
-impl EnvelopeData for JobInfo {}
+impl JobInfo {
+    /// Returns the description without secrets and control characters in its messages.
+    pub(crate) fn cleaned(mut self, secrets: &Redactor) -> Self {
+        self.clean(secrets);
+        self
+    }
+}
+
+impl EnvelopeData for JobInfo {
+    fn clean(&mut self, secrets: &Redactor) {
+        let texts = [
+            &mut self.error_message,
+            &mut self.execute_time,
+            &mut self.dataflow_of_aggregate_function,
+            &mut self.version,
+        ];
+        texts.into_iter().flatten().for_each(|text| secrets.clean(text));
+        self.warnings.iter_mut().for_each(|warning| secrets.clean(warning));
+        if let JobStatus::Other(word) = &mut self.status {
+            secrets.clean(word);
+        }
+        if let Some(Vendor::Other(word)) = &mut self.db_vendor {
+            secrets.clean(word);
+        }
+        self.data_source.iter_mut().chain(&mut self.sub_jobs).for_each(|value| secrets.clean_value(value));
+        secrets.clean_fields(&mut self.other);
+        self.secrets = self.secrets.and(secrets);
+    }
+}
+
+/// Shows no secret that the client knew when it received the description.
+impl fmt::Debug for JobInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("JobInfo");
+        macro_rules! fields {
+            ($($field:ident)*) => {
+                $( debug.field(stringify!($field), &RedactedDebug(&self.$field, &self.secrets)); )*
+            };
+        }
+        fields! {
+            id name status error_message db_vendor file_names create_time last_execute_time execute_time
+            execute_time_millis user_id user_email session_id data_source default_database default_schema
+            show_relation_type ignore_record_set ignore_function show_constant_table show_transform
+            dataflow_of_aggregate_function has_metadata on_top parallel persist incremental schedulable cancel_schedule
+            sub_jobs version other warnings time_zone
+        }
+        debug.finish()
+    }
+}
 
 #[cfg(test)]
 mod tests {

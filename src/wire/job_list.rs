@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::envelope::EnvelopeData;
 use super::job_name::{self, Resemblance};
 use super::lenient::{ids, number, text_of};
-use super::{JobId, JobInfo, Vendor};
+use super::{JobId, JobInfo, Redactor, Vendor};
 
 /// The list of all jobs of a user, including finished ones.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -120,6 +120,8 @@ pub(crate) struct JobIndex {
     job_ids: Option<Vec<IgnoredAny>>,
     #[serde(default)]
     job_details: Option<Vec<Box<RawValue>>>,
+    #[serde(skip)]
+    secrets: Redactor,
 }
 
 /// The fields of a job by which it is searched for. They are read even if other fields of the job cannot be read, or
@@ -217,8 +219,14 @@ impl JobIndex {
     pub(crate) fn jobs(&self, wanted: &HashSet<JobId>) -> Vec<JobInfo> {
         self.entries()
             .filter(|(_, header)| header.as_ref().is_some_and(|header| wanted.contains(&header.id)))
-            .filter_map(|(entry, _)| serde_json::from_str(entry.get()).ok())
+            .filter_map(|(entry, _)| self.read(entry))
             .collect()
+    }
+
+    /// Reads an entry, unless something in it cannot be read.
+    fn read(&self, entry: &RawValue) -> Option<JobInfo> {
+        let info: JobInfo = serde_json::from_str(entry.get()).ok()?;
+        Some(info.cleaned(&self.secrets))
     }
 
     /// Returns the job with a name, or the latest if there are several.
@@ -236,7 +244,7 @@ impl JobIndex {
         let matching = self.entries().filter_map(|(entry, header)| {
             let header = header?;
             // A job exists even if its other fields cannot be read.
-            let info = || serde_json::from_str(entry.get()).unwrap_or_else(|_| JobInfo::from(&header));
+            let info = || self.read(entry).unwrap_or_else(|| JobInfo::from(&header).cleaned(&self.secrets));
             is_match(entry, header.name.as_deref()).then(info)
         });
         // Of jobs with the latest time, take the first: lists begin with the newest, and times are whole seconds.
@@ -273,7 +281,7 @@ impl JobIndex {
             if resemblance == Resemblance::Foreign {
                 continue;
             }
-            let info = zoned(serde_json::from_str(entry.get()).unwrap_or_else(|_| JobInfo::from(&header)));
+            let info = zoned(self.read(entry).unwrap_or_else(|| JobInfo::from(&header).cleaned(&self.secrets)));
             // A server that lists a longer name has not cut this one.
             let may_be_cut = resemblance == Resemblance::Remnant && longest == Some(length(header.name.as_deref()));
             match submitted.agrees_with(&info) {
@@ -369,13 +377,32 @@ impl From<&JobHeader> for JobInfo {
     }
 }
 
-impl EnvelopeData for JobList {}
+impl EnvelopeData for JobList {
+    fn clean(&mut self, secrets: &Redactor) {
+        self.jobs.iter_mut().for_each(|job| job.clean(secrets));
+        self.unread.iter_mut().for_each(|entry| secrets.clean_value(entry));
+        secrets.clean_fields(&mut self.other);
+    }
+}
 
-impl EnvelopeData for JobLookup {}
+impl EnvelopeData for JobLookup {
+    fn clean(&mut self, secrets: &Redactor) {
+        self.jobs.iter_mut().for_each(|job| job.clean(secrets));
+    }
+}
 
-impl EnvelopeData for JobIndex {}
+impl EnvelopeData for JobIndex {
+    fn clean(&mut self, secrets: &Redactor) {
+        // For the jobs that are searched for, when they are parsed.
+        self.secrets = secrets.clone();
+    }
+}
 
-impl EnvelopeData for ScheduledJobs {}
+impl EnvelopeData for ScheduledJobs {
+    fn clean(&mut self, secrets: &Redactor) {
+        self.0.clean(secrets);
+    }
+}
 
 #[cfg(test)]
 mod tests {

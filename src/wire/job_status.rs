@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use sqlflow_lineage::open_enum;
 
 use super::lenient::text;
+use crate::error::escape_controls;
 
 open_enum! {
     /// The state of a job.
@@ -76,7 +77,7 @@ impl fmt::Display for JobStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.as_str() {
             "" => f.pad("unknown"),
-            text => f.pad(text),
+            text => f.pad(&escape_controls(text)),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::envelope::EnvelopeData;
-use super::lenient;
+use super::{Redactor, lenient};
 
 /// The result of a syntax check.
 ///
@@ -191,7 +191,15 @@ fn leading_number(text: &str) -> Option<(u32, &str)> {
     Some((number, &text[end..]))
 }
 
-impl EnvelopeData for SyntaxCheck {}
+impl EnvelopeData for SyntaxCheck {
+    fn clean(&mut self, secrets: &Redactor) {
+        for error in &mut self.errors {
+            secrets.clean(&mut error.message);
+            secrets.clean_fields(&mut error.other);
+        }
+        secrets.clean_fields(&mut self.other);
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use sqlflow_lineage::RelationType;
 
 use super::envelope::{Envelope, FromResponse, SUCCESS, clean, failure};
@@ -39,7 +40,7 @@ impl FromResponse for TokenEnvelope {
     }
 
     fn clean(&mut self, secrets: &Redactor) {
-        clean(&mut self.error, secrets);
+        clean(&mut self.error, &secrets.and(&Redactor::new(self.token.clone())));
     }
 }
 
@@ -58,9 +59,72 @@ impl TokenEnvelope {
     }
 }
 
+/// Returns the secrets that a response to a request for a token contains, whether it can be read or not: everything
+/// under a key that is called after a token or another secret.
+pub(crate) fn issued_secrets(body: &str) -> Vec<Secret> {
+    let mut secrets = Vec::new();
+    match serde_json::from_str(body.trim_start_matches('\u{feff}')) {
+        Ok(value) => collect(&value, false, &mut secrets),
+        Err(_) => secrets.extend(values_of_secret_keys(body).map(Secret::from)),
+    }
+    secrets
+}
+
+/// The words in the names of fields that hold a secret.
+const SECRET_WORDS: [&str; 4] = ["token", "secret", "password", "jwt"];
+
+fn is_secret_key(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+fn collect(value: &Value, is_secret: bool, secrets: &mut Vec<Secret>) {
+    match value {
+        Value::String(text) if is_secret => secrets.push(text.as_str().into()),
+        Value::Array(values) => values.iter().for_each(|value| collect(value, is_secret, secrets)),
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, value)| collect(value, is_secret || is_secret_key(name), secrets));
+        }
+        _ => {}
+    }
+}
+
+/// Returns the values next to secret keys in a text that is not, or not only, JSON: `"token":"…"`, `token=…`.
+fn values_of_secret_keys(text: &str) -> impl Iterator<Item = &str> {
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    let names = text.match_indices(['=', ':']).filter_map(move |(at, _)| {
+        let before = text[..at].trim_end_matches(|letter: char| matches!(letter, '"' | '\'' | '\\' | ' '));
+        let name = &before[before.rfind(|letter| !is_word(letter)).map_or(0, |last| last + 1)..];
+        is_secret_key(name).then_some(at + 1)
+    });
+    names.filter_map(move |from| {
+        let value = text[from..].trim_start_matches(|letter: char| "\"'\\ [".contains(letter));
+        let end = value.find(|letter: char| "\"'\\<>&,;{}[]".contains(letter) || letter.is_whitespace());
+        Some(&value[..end.unwrap_or(value.len())]).filter(|value| !value.is_empty())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn issued_secrets_are_found_whatever_surrounds_them() {
+        let found = |body: &str| {
+            issued_secrets(body).iter().map(|secret| secret.expose().to_owned()).collect::<Vec<_>>().join(" ")
+        };
+        for body in [
+            r#"{"code":"500","error":"no","token":"fr3sh"}"#,
+            r#"{"code":"500","data":{"accessToken":["fr3sh"]}}"#,
+            r#"{"code":"200","token":"fr3sh"} and more"#,
+            r#"{"code":["x"],"token" : "fr3sh"#,
+            r#""{\"token\":\"fr3sh\"}", {"#,
+            "<a href='/?user=ann&access_token=fr3sh&x=1'>",
+        ] {
+            assert_eq!(found(body), "fr3sh", "{body}");
+        }
+        assert_eq!(found("<p>502 Bad Gateway: try later</p>"), "");
+    }
 
     #[test]
     fn a_token_is_read_next_to_a_code_that_is_a_string() {

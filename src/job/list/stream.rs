@@ -22,7 +22,7 @@ use super::filter::JobFilter;
 use crate::api::runtime::log_warnings;
 use crate::job::{JobInfo, JobService};
 use crate::transport::{BodyMode, Response, retry_after};
-use crate::wire::{Envelope, Operation, excerpt, operations, types};
+use crate::wire::{Envelope, Operation, Redactor, operations, types};
 use crate::{Error, ErrorKind, Result};
 
 /// The number of chunks of the body that may wait to be parsed.
@@ -129,7 +129,8 @@ fn parsed(
     let Response { mut body, headers, secrets, .. } = response;
     let (chunk_sender, chunks) = mpsc::channel(MAX_WAITING_CHUNKS);
     let (messages, mut received) = mpsc::channel(MAX_WAITING_JOBS);
-    let parser = ListParser { messages, service, filter, listed: 0, counted: 0, is_list: false };
+    let parser =
+        ListParser { messages, service, filter, secrets: secrets.clone(), listed: 0, counted: 0, is_list: false };
     tokio::task::spawn_blocking(move || {
         let sender = parser.messages.clone();
         let last = match parser.read(ChunkReader { chunks, current: Bytes::new(), has_ended: false, failure: None }) {
@@ -219,6 +220,7 @@ struct ListParser {
     messages: mpsc::Sender<ListMessage>,
     service: JobService,
     filter: JobFilter,
+    secrets: Redactor,
     /// The number of entries.
     listed: u64,
     /// The highest number of entries that the list claims.
@@ -234,13 +236,14 @@ impl ListParser {
         if let Some(failure) = reader.into_inner().failure {
             return Err(failure);
         }
-        let envelope = read.map_err(|error| match error.classify() {
+        let mut envelope = read.map_err(|error| match error.classify() {
             serde_json::error::Category::Eof => Error::new(
                 ErrorKind::Interrupted,
                 format!("the list of jobs is truncated after {} of its entries", self.listed),
             ),
             _ => Error::new(ErrorKind::Protocol, format!("the response is not a list of jobs ({error})")),
         })?;
+        envelope.clean_texts(&self.secrets);
         envelope.check()?;
         if !self.is_list {
             let text = "the response is a success without a list of jobs: the server sent an empty envelope";
@@ -272,17 +275,16 @@ impl ListParser {
         self.listed += 1;
         let item = match serde_json::from_str::<JobInfo>(entry.get()) {
             Ok(job) => {
-                let job = self.service.in_time_zone(job);
+                let job = self.service.in_time_zone(job.cleaned(&self.secrets));
                 if !self.filter.matches(&job) {
                     return !self.messages.is_closed();
                 }
                 Ok(Box::new(job))
             }
             Err(error) => {
-                let (number, shown) = (self.listed, excerpt(entry.get()));
+                let (number, shown) = (self.listed, self.secrets.excerpt(entry.get()));
                 let text = format!("entry {number} of the list is not a job ({error}): {shown}");
-                let secrets = self.service.transport().secrets();
-                Err(secrets.redact_error(Error::new(ErrorKind::Protocol, text).in_operation(OPERATION.id)))
+                Err(self.secrets.redact_error(Error::new(ErrorKind::Protocol, text).in_operation(OPERATION.id)))
             }
         };
         self.messages.blocking_send(ListMessage::Item(item)).is_ok()

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::Error;
 use crate::job::{JobInfo, JobStatus};
+use crate::wire::{EnvelopeData as _, Redactor};
 
 /// One state of a job, as a [`Watch`](super::Watch) yields it.
 #[derive(Debug, Clone)]
@@ -16,6 +17,12 @@ pub struct JobState {
 }
 
 impl JobState {
+    /// Removes the secrets of the submission from the messages of the server.
+    pub(super) fn forget_secrets(&mut self, secrets: &Redactor) {
+        self.info.clean(secrets);
+        self.poll_error = self.poll_error.take().map(|error| secrets.redact_error(error));
+    }
+
     /// Returns the status of the job.
     #[must_use]
     pub fn status(&self) -> &JobStatus {
