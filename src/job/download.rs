@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 
-pub(crate) use self::partial_file::PartialFile;
+pub(crate) use self::partial_file::{PartialFile, sync_directory_of};
 use super::drawn::DrawnLineage;
 use super::export::ExportSyntax;
 use crate::api::Operation;
