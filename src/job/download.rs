@@ -1,18 +1,15 @@
-//! Downloading a response into memory, to a file, or as a lineage: its retries, its progress, its completeness, and the
-//! temporary file.
+//! Downloading a response into memory, to a file, or as a lineage: its retries, its progress, and its completeness.
 
-use std::ffi::OsString;
+mod partial_file;
+
 use std::fmt;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use tempfile::TempPath;
-use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 
+pub(crate) use self::partial_file::{PartialFile, sync_directory_of};
 use super::drawn::DrawnLineage;
 use super::export::ExportSyntax;
 use crate::api::Operation;
@@ -111,7 +108,7 @@ pub(crate) async fn to_file<R: DownloadRequest>(request: &R, path: &Path) -> Res
     let mut attempts = request.transport().attempts();
     loop {
         let download = begin(request, &mut attempts).await?;
-        if let Some(length) = unless_retried(request, file.write(download).await, &mut attempts).await? {
+        if let Some(length) = unless_retried(request, download.write(&mut file).await, &mut attempts).await? {
             file.persist().await.map_err(|error| request.in_context(error))?;
             return Ok(length);
         }
@@ -259,6 +256,16 @@ impl<'a> Download<'a> {
         }
         Ok(body.into())
     }
+
+    /// Writes the whole body to a file, from its start, and returns the length.
+    async fn write(mut self, file: &mut PartialFile) -> Result<u64> {
+        file.restart().await?;
+        while let Some(chunk) = self.next().await? {
+            file.append(&chunk).await?;
+        }
+        file.sync().await?;
+        Ok(self.progress.unpacked)
+    }
 }
 
 /// The bytes with which every PNG image begins.
@@ -349,123 +356,4 @@ impl CompletenessCheck {
         let text = format!("the export breaks off after {length} bytes, although the server sent it as complete");
         Err(Error::new(ErrorKind::Interrupted, text))
     }
-}
-
-/// A temporary file in the directory of the final file, which takes the final name once it is complete.
-pub(crate) struct PartialFile {
-    path: PathBuf,
-    /// One handle for all attempts, so that a pending write of a failed attempt ends before the next attempt begins.
-    file: tokio::fs::File,
-    temporary: TempPath,
-}
-
-impl PartialFile {
-    /// Creates the temporary file for a final `path`.
-    pub(crate) async fn next_to(path: &Path) -> Result<Self> {
-        let path = path.to_owned();
-        blocking(move || {
-            let failed = |error: io::Error| unwritable(&path, &error);
-            // A link is kept, and the file that it points to is replaced.
-            let target = match fs::symlink_metadata(&path) {
-                Ok(existing) if existing.is_symlink() => fs::canonicalize(&path).map_err(failed)?,
-                _ => path.clone(),
-            };
-            let existing = fs::metadata(&target).ok();
-            if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
-                let text = format!("cannot write {}: it exists and is not a regular file", path.display());
-                return Err(Error::invalid(text));
-            }
-            let name = target.file_name().ok_or_else(|| {
-                Error::invalid(format!("cannot write {:?}: the path has no file name", path.display().to_string()))
-            })?;
-            let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty());
-            let mut prefix = OsString::from(".");
-            prefix.push(name);
-            prefix.push(".");
-            let mut builder = tempfile::Builder::new();
-            builder.prefix(&prefix).suffix(".part");
-            let permissions = existing.map(|existing| existing.permissions());
-            #[cfg(unix)]
-            if permissions.is_none() {
-                // The umask of the user applies, instead of the mode that `tempfile` chooses for secrets.
-                use std::os::unix::fs::PermissionsExt as _;
-                builder.permissions(fs::Permissions::from_mode(0o666));
-            }
-            let file = builder.tempfile_in(directory.unwrap_or(Path::new("."))).map_err(failed)?;
-            if let Some(permissions) = permissions {
-                file.as_file().set_permissions(permissions).map_err(failed)?;
-            }
-            let (file, temporary) = file.into_parts();
-            Ok(Self { path: target, file: tokio::fs::File::from_std(file), temporary })
-        })
-        .await
-    }
-
-    /// Writes a download to the file, from its start, and returns the length.
-    async fn write(&mut self, mut download: Download<'_>) -> Result<u64> {
-        self.restart().await?;
-        let Self { path, file, .. } = self;
-        let failed = |error: io::Error| unwritable(path, &error);
-        let mut length = 0;
-        while let Some(chunk) = download.next().await? {
-            file.write_all(&chunk).await.map_err(failed)?;
-            length += chunk.len() as u64;
-        }
-        self.sync().await?;
-        Ok(length)
-    }
-
-    /// Writes bytes from memory to the file, from its start, and returns their number.
-    pub(crate) async fn write_bytes(&mut self, bytes: &[u8]) -> Result<u64> {
-        self.restart().await?;
-        self.file.write_all(bytes).await.map_err(|error| unwritable(&self.path, &error))?;
-        self.sync().await?;
-        Ok(bytes.len() as u64)
-    }
-
-    /// Removes what a failed attempt has written.
-    async fn restart(&mut self) -> Result<()> {
-        let Self { path, file, .. } = self;
-        let failed = |error: io::Error| unwritable(path, &error);
-        file.set_len(0).await.map_err(failed)?;
-        file.rewind().await.map_err(failed)?;
-        Ok(())
-    }
-
-    /// Waits until the bytes are on disk, as they have to be before the file gets its final name.
-    async fn sync(&mut self) -> Result<()> {
-        let Self { path, file, .. } = self;
-        let failed = |error: io::Error| unwritable(path, &error);
-        // Only a flush reports an error of the last write; a sync does not.
-        file.flush().await.map_err(failed)?;
-        file.sync_all().await.map_err(failed)
-    }
-
-    /// Gives the file its final name.
-    pub(crate) async fn persist(self) -> Result<()> {
-        let Self { path, file, temporary } = self;
-        drop(file);
-        blocking(move || {
-            let failed = |error: &io::Error| unwritable(&path, error);
-            temporary.persist(&path).map_err(|error| failed(&error.error))?;
-            // The name is stored in the directory, which has to survive a power failure too.
-            #[cfg(unix)]
-            if let Some(directory) = path.parent() {
-                let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-                fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| failed(&error))?;
-            }
-            Ok(())
-        })
-        .await
-    }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Error {
-    Error::io(format_args!("cannot write {}", path.display()), error)
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::io("a file operation did not finish", &error.into()))?
 }

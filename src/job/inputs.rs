@@ -1,26 +1,31 @@
 //! The inputs of a submission: files, SQL in memory, and directories, which are zipped.
 //!
-//! All inputs are checked before anything is sent. A directory is packed into a temporary zip file, one member at a
-//! time and in chunks, so that the length of the upload is known and memory use stays low.
+//! All inputs are checked before anything is sent.
+
+mod directory_zip;
+mod members;
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-use zip::ZipWriter;
-use zip::write::SimpleFileOptions;
+use tokio_util::sync::CancellationToken;
 
+use self::directory_zip::DirectoryZip;
 use crate::api::File;
-use crate::{Error, ErrorKind, Result};
+use crate::wire::{name_on_server, refused_type};
+use crate::{Error, Result};
 
 /// The name of a job that has no input to be named after.
 const DEFAULT_NAME: &str = "sqlflow-client";
 
 /// The inputs of a submission, in the order in which they were added.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Inputs(Vec<Input>);
+pub(super) struct Inputs {
+    list: Vec<Input>,
+    follows_links: bool,
+}
 
 #[derive(Debug, Clone)]
 enum Input {
@@ -34,29 +39,33 @@ enum Input {
 
 impl Inputs {
     pub(super) fn path(&mut self, path: PathBuf) {
-        self.0.push(Input::Path(path));
+        self.list.push(Input::Path(path));
     }
 
     pub(super) fn file(&mut self, path: PathBuf) {
-        self.0.push(Input::File(path));
+        self.list.push(Input::File(path));
     }
 
     pub(super) fn directory(&mut self, path: PathBuf) {
-        self.0.push(Input::Directory(path));
+        self.list.push(Input::Directory(path));
     }
 
     pub(super) fn zip(&mut self, path: PathBuf) {
-        self.0.push(Input::Zip(path));
+        self.list.push(Input::Zip(path));
     }
 
     pub(super) fn memory(&mut self, file: File) {
-        self.0.push(Input::Memory(file));
+        self.list.push(Input::Memory(file));
+    }
+
+    pub(super) fn follow_links(&mut self, follows: bool) {
+        self.follows_links = follows;
     }
 
     /// # Errors
     /// `InvalidInput` if there is nothing to analyse.
     pub(super) fn check(&self, reads_database: bool) -> Result<()> {
-        if self.0.is_empty() && !reads_database {
+        if self.list.is_empty() && !reads_database {
             return Err(Error::invalid("there is nothing to submit: add a file, a directory or SQL"));
         }
         Ok(())
@@ -64,7 +73,7 @@ impl Inputs {
 
     /// Returns a name for the job: the name of the first input.
     pub(super) fn name(&self) -> String {
-        match self.0.first() {
+        match self.list.first() {
             None => DEFAULT_NAME.to_owned(),
             Some(Input::Memory(file)) => file.name().to_owned(),
             Some(Input::Path(path) | Input::File(path) | Input::Directory(path) | Input::Zip(path)) => name_of(path),
@@ -79,22 +88,28 @@ impl Inputs {
             Input::Path(path) => path.is_file().then(|| name_of(path)),
             Input::Directory(_) => None,
         };
-        self.0.iter().map(name).collect()
+        self.list.iter().map(name).collect()
     }
 
-    /// Returns the files to send, in the order in which they were added.
+    /// Returns the files to send, in the order in which they were added. If the future is dropped, the work on them
+    /// ends.
     ///
     /// # Errors
     /// `InvalidInput`, `Io` and `TooLarge`, each with the path in the message.
     pub(super) async fn into_files(self, limit: u64) -> Result<Vec<File>> {
-        let into_files = move || self.0.into_iter().map(|input| input.into_file(limit)).collect::<Result<Vec<_>>>();
+        let cancellation = CancellationToken::new();
+        let _cancelled_on_drop = cancellation.clone().drop_guard();
+        let into_files = move || {
+            let packing = Packing { limit, follows_links: self.follows_links, cancellation: &cancellation };
+            self.list.into_iter().map(|input| input.into_file(&packing)).collect::<Result<Vec<_>>>()
+        };
         let files = tokio::task::spawn_blocking(into_files).await;
         let files = files.map_err(|error| Error::io("cannot prepare the files", &error.into()))??;
         let mut names = HashSet::new();
         match files.iter().find(|file| !names.insert(file.name())) {
             None => Ok(files),
             Some(duplicate) => Err(Error::invalid(format!(
-                "two files have the name {:?}, which servers need to tell files apart: submit their directory, which \
+                "two files have the name \"{}\", which servers need to tell files apart: submit their directory, which \
                  keeps their paths",
                 duplicate.name()
             ))),
@@ -102,8 +117,25 @@ impl Inputs {
     }
 }
 
+/// The settings for packing a directory.
+struct Packing<'a> {
+    /// The upload limit, in bytes.
+    limit: u64,
+    /// `true` if links that lead out of the directory are followed.
+    follows_links: bool,
+    cancellation: &'a CancellationToken,
+}
+
+impl Packing<'_> {
+    /// # Errors
+    /// An error that nobody sees, if the submission was dropped.
+    fn check_cancelled(&self) -> io::Result<()> {
+        if self.cancellation.is_cancelled() { Err(io::Error::other("the submission was dropped")) } else { Ok(()) }
+    }
+}
+
 impl Input {
-    fn into_file(self, limit: u64) -> Result<File> {
+    fn into_file(self, packing: &Packing) -> Result<File> {
         match self {
             Self::Memory(file) if file.name().trim().is_empty() => {
                 Err(Error::invalid("SQL in memory has an empty file name: give one, such as query.sql"))
@@ -111,10 +143,10 @@ impl Input {
             Self::Memory(file) => Ok(file),
             Self::File(path) => File::open(path),
             Self::Zip(path) => open_zip(&path),
-            Self::Directory(path) => zip_directory(&path, limit),
+            Self::Directory(path) => zip_directory(&path, packing),
             Self::Path(path) => {
                 let metadata = fs::metadata(&path).map_err(|error| Error::unreadable(&path, &error))?;
-                if metadata.is_dir() { zip_directory(&path, limit) } else { File::open(path) }
+                if metadata.is_dir() { zip_directory(&path, packing) } else { File::open(path) }
             }
         }
     }
@@ -124,7 +156,7 @@ impl Input {
 fn name_of(path: &Path) -> String {
     let named = path.file_name().map(ToOwned::to_owned);
     let named = named.or_else(|| path.canonicalize().ok()?.file_name().map(ToOwned::to_owned));
-    named.map_or_else(|| DEFAULT_NAME.to_owned(), |name| name.to_string_lossy().into_owned())
+    named.map_or_else(|| DEFAULT_NAME.to_owned(), |name| name_on_server(&name))
 }
 
 fn open_zip(path: &Path) -> Result<File> {
@@ -140,98 +172,20 @@ fn open_zip(path: &Path) -> Result<File> {
 }
 
 /// Packs a directory into one zip file.
-fn zip_directory(directory: &Path, limit: u64) -> Result<File> {
-    let failed = |path: &Path, error: &io::Error| match error.kind() {
-        io::ErrorKind::FileTooLarge => over_limit(directory, limit),
-        _ => Error::io(format_args!("cannot zip {}", path.display()), error),
-    };
-    let mut members = Vec::new();
-    collect_members(directory, directory, &mut members)?;
-    if members.is_empty() {
-        return Err(Error::invalid(format!("{} contains no files to submit", directory.display())));
+fn zip_directory(directory: &Path, packing: &Packing) -> Result<File> {
+    let metadata = fs::metadata(directory).map_err(|error| Error::unreadable(directory, &error))?;
+    if !metadata.is_dir() {
+        let reason = refused_type(metadata.file_type()).unwrap_or("it is a file");
+        return Err(Error::invalid(format!("{} is not a directory: {reason}", directory.display())));
     }
-    members.sort();
-    let target = NamedTempFile::new().map_err(|error| failed(directory, &error))?;
-    let mut zip = ZipWriter::new(LimitedFile { target, written: 0, limit });
-    for (name, path) in &members {
-        add_member(&mut zip, name, path).map_err(|error| failed(path, &error))?;
-    }
-    let mut written = zip.finish().map_err(|error| failed(directory, &error.into()))?;
-    written.target.flush().map_err(|error| failed(directory, &error))?;
-    Ok(File::temporary(format!("{}.zip", name_of(directory)), written.target.into_temp_path()))
-}
-
-/// Finds all files below a directory except hidden ones, each with its name in the zip file.
-fn collect_members(root: &Path, directory: &Path, members: &mut Vec<(String, PathBuf)>) -> Result<()> {
-    let failed = |error| Error::unreadable(directory, &error);
-    for entry in fs::read_dir(directory).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let path = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        let is_link = entry.file_type().map_err(failed)?.is_symlink();
-        let metadata = fs::metadata(&path).map_err(|error| Error::unreadable(&path, &error))?;
-        if metadata.is_file() {
-            let relative = path.strip_prefix(root).unwrap_or(&path);
-            let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
-            members.push((parts.join("/"), path));
-        } else if metadata.is_dir() && !is_link {
-            // Links are not followed, because a link to a parent directory would never end.
-            collect_members(root, &path, members)?;
-        }
-    }
-    Ok(())
-}
-
-fn add_member(zip: &mut ZipWriter<LimitedFile>, name: &str, path: &Path) -> io::Result<()> {
-    let mut file = fs::File::open(path)?;
-    let is_huge = file.metadata()?.len() >= u64::from(u32::MAX);
-    zip.start_file(name, SimpleFileOptions::default().large_file(is_huge))?;
-    io::copy(&mut file, zip).map(drop)
-}
-
-/// A temporary file that stops at the upload limit, so that a zip file that cannot be sent does not fill the disk.
-///
-/// The write that exceeds the limit fails. Later ones are ignored, because `ZipWriter` writes again when it is dropped.
-struct LimitedFile {
-    target: NamedTempFile,
-    written: u64,
-    limit: u64,
-}
-
-impl io::Write for LimitedFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.written > self.limit {
-            return Ok(bytes.len());
-        }
-        let written = self.target.write(bytes)?;
-        self.written += written as u64;
-        if self.written > self.limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(written) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.target.flush()
-    }
-}
-
-impl io::Seek for LimitedFile {
-    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
-        self.target.seek(to)
-    }
-}
-
-fn over_limit(directory: &Path, limit: u64) -> Error {
-    let text = format!(
-        "{} is over the upload limit of {limit} bytes even as a zip file: submit parts of it",
-        directory.display()
-    );
-    Error::new(ErrorKind::TooLarge, text)
+    let zip = DirectoryZip { directory, packing }.create()?;
+    Ok(File::temporary(format!("{}.zip", name_of(directory)), zip))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     fn files(inputs: Inputs, limit: u64) -> Result<Vec<File>> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -239,12 +193,12 @@ mod tests {
     }
 
     fn one(input: Input) -> Inputs {
-        Inputs(vec![input])
+        Inputs { list: vec![input], follows_links: false }
     }
 
     fn contents(file: &File) -> Vec<(String, Vec<u8>)> {
-        let crate::wire::FileContent::Temporary(path) = file.content() else { panic!("{file:?} is not temporary") };
-        let mut zip = zip::ZipArchive::new(fs::File::open(path.to_path_buf()).unwrap()).unwrap();
+        let crate::wire::FileContent::Temporary(content) = file.content() else { panic!("{file:?} is not temporary") };
+        let mut zip = zip::ZipArchive::new(fs::File::open(content.path()).unwrap()).unwrap();
         (0..zip.len())
             .map(|index| {
                 let mut member = zip.by_index(index).unwrap();
@@ -275,8 +229,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("a.sql"), "select 1").unwrap();
         let files = files(one(Input::Directory(home.path().to_owned())), 1 << 20).unwrap();
-        let crate::wire::FileContent::Temporary(path) = files[0].content() else { panic!() };
-        let path = path.to_path_buf();
+        let crate::wire::FileContent::Temporary(content) = files[0].content() else { panic!() };
+        let path = content.path().to_owned();
         assert!(path.exists());
         drop(files);
         assert!(!path.exists());
@@ -322,7 +276,8 @@ mod tests {
 
     #[test]
     fn two_files_with_the_same_name_are_refused() {
-        let inputs = Inputs(vec![Input::Memory(File::new("a.sql", "1")), Input::Memory(File::new("a.sql", "2"))]);
+        let list = vec![Input::Memory(File::new("a.sql", "1")), Input::Memory(File::new("a.sql", "2"))];
+        let inputs = Inputs { list, follows_links: false };
         let error = files(inputs, 100).unwrap_err();
         assert!(error.to_string().contains("\"a.sql\""), "{error}");
     }
@@ -333,15 +288,5 @@ mod tests {
         assert_eq!(one(Input::Memory(File::new("q.sql", ""))).name(), "q.sql");
         assert_ne!(one(Input::Path(".".into())).name(), "");
         assert_eq!(Inputs::default().name(), "sqlflow-client");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_to_a_directory_is_not_followed() {
-        let home = tempfile::tempdir().unwrap();
-        fs::write(home.path().join("a.sql"), "select 1").unwrap();
-        std::os::unix::fs::symlink(home.path(), home.path().join("round")).unwrap();
-        let files = files(one(Input::Path(home.path().to_owned())), 1 << 20).unwrap();
-        assert_eq!(contents(&files[0]).len(), 1);
     }
 }

@@ -153,9 +153,25 @@ macro_rules! submission {
             }
 
             /// Adds a file, or a directory with everything below it. A directory is sent as one zip file, without
-            /// files and directories whose name starts with a dot, and without links to directories.
+            /// files and directories whose name starts with a dot.
+            ///
+            /// Links in a directory that lead out of it are left out unless [`follow_links`](Self::follow_links) is
+            /// set, and so are pipes, sockets, devices and pseudo-files such as those in `/proc`; a warning names each
+            /// (see [`guide::tracing`](crate::guide::tracing)). Given as a path themselves, these special files are an
+            /// error, and a link is followed. In a file name that is not Unicode, the bytes that are not, and percent
+            /// signs, are percent-encoded.
             pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
                 self.inputs.path(path.into());
+                self
+            }
+
+            /// Sets whether links in directories are followed wherever they lead. By default, only links to files in
+            /// the same directory are.
+            ///
+            /// Each directory is sent once, however many links lead to it, so that links in a circle do no harm. A link
+            /// that leads nowhere is then an error.
+            pub fn follow_links(mut self, follow: bool) -> Self {
+                self.inputs.follow_links(follow);
                 self
             }
 

@@ -4,6 +4,7 @@
 
 mod body;
 mod failure;
+mod multipart;
 mod payload;
 mod quota;
 mod response;

@@ -1,27 +1,17 @@
 //! A request to send: one with its body in memory, or a multipart form whose files are read while they are sent.
 
 use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::task::Poll;
 
-use bytes::Bytes;
-use futures_util::stream::{self, Stream, StreamExt as _};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::multipart;
 use reqwest::{Body, Request};
 use sqlflow_lineage::RelationType;
-use tokio::io::AsyncReadExt as _;
-use tokio_util::io::ReaderStream;
 
+use super::multipart::{self, Multipart};
 use super::unsendable;
 use super::upload_progress::UploadProgress;
+use crate::Result;
 use crate::auth::Identity;
-use crate::wire::{File, FileContent, MultipartForm, Operation, Secret, relation_types};
-use crate::{Error, ErrorKind, Result};
-
-/// The number of bytes of a file that are read at once.
-const CHUNK_BYTES: usize = 64 * 1024;
+use crate::wire::{File, MultipartForm, Operation, Secret, relation_types};
 
 /// The names of form fields whose values no error may contain.
 const SECRET_FIELDS: [&str; 3] = ["password", "secretKey", "token"];
@@ -31,7 +21,7 @@ pub enum Payload {
     /// A request with its body in memory.
     Buffered(Request),
     /// A multipart form with files.
-    Files { fields: Vec<(String, String)>, file_field: &'static str, files: Vec<File> },
+    Files { fields: Vec<(String, String)>, file_field: &'static str, files: Vec<File>, limit: u64 },
 }
 
 /// Shows nothing of the request, which contains secrets.
@@ -47,22 +37,10 @@ impl Payload {
     /// # Errors
     /// `TooLarge` when the total size of the files is over the limit.
     pub(crate) async fn with_files<F: MultipartForm>(form: &F, files: Vec<File>, limit: u64) -> Result<Self> {
-        let mut total = 0;
-        for file in &files {
-            total += file.len().await?;
-        }
-        if total > limit {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!(
-                    "the files have {total} bytes in total, over the upload limit of {limit}: submit fewer at once, \
-                     or zip them"
-                ),
-            ));
-        }
+        multipart::lengths(&files, limit).await?;
         let fields = serde_urlencoded::to_string(form).map_err(|error| unsendable(&error.to_string()))?;
         let fields = form_urlencoded::parse(fields.as_bytes()).into_owned().collect();
-        Ok(Self::Files { fields, file_field: F::FILE_FIELD, files })
+        Ok(Self::Files { fields, file_field: F::FILE_FIELD, files, limit })
     }
 
     /// Returns the progress of a new attempt to send it.
@@ -131,19 +109,19 @@ impl Payload {
                 }
                 Ok(request)
             }
-            Self::Files { fields, file_field, files } => {
-                let mut form = multipart::Form::new().percent_encode_noop();
+            Self::Files { fields, file_field, files, limit } => {
+                let mut form = Multipart::new();
                 for (name, value) in identity.into_iter().flat_map(identity_fields) {
-                    form = form.text(name, value.to_owned());
+                    form.add_field(name, value);
                 }
                 for (name, value) in fields {
-                    form = form.text(name.clone(), value.clone());
+                    form.add_field(name, value);
                 }
-                for (index, file) in files.iter().enumerate() {
-                    let is_last = index + 1 == files.len();
-                    form = form.part(*file_field, file_part(file, progress, is_last).await?);
-                }
-                http.post(url).multipart(form).build().map_err(super::not_built)
+                let content_type = form.content_type();
+                let lengths = multipart::lengths(files, *limit).await?;
+                let (length, body) = form.with_files(file_field, files.iter().cloned().zip(lengths), progress);
+                let request = http.post(url).header(CONTENT_TYPE, content_type).header(CONTENT_LENGTH, length);
+                request.body(body).build().map_err(super::not_built)
             }
         }
     }
@@ -191,74 +169,6 @@ fn sign_json(body: &[u8], identity: &Identity) -> Result<Vec<u8>> {
     serde_json::to_vec(&object).map_err(|error| unsendable(&error.to_string()))
 }
 
-/// Builds the part of a form that contains a file.
-async fn file_part(file: &File, progress: &UploadProgress, is_last: bool) -> Result<multipart::Part> {
-    // Browsers escape names in the same way. A line break would end the header that contains the name.
-    let name = file.name().replace('\r', "%0D").replace('\n', "%0A");
-    let path: &Path = match file.content() {
-        FileContent::Memory(bytes) => {
-            let length = bytes.len() as u64;
-            // In chunks, because each chunk that is taken shows that the upload makes progress.
-            let chunks = (0..bytes.len())
-                .step_by(CHUNK_BYTES)
-                .map(|start| bytes.slice(start..bytes.len().min(start + CHUNK_BYTES)));
-            let chunks: Vec<_> = chunks.map(Ok::<_, io::Error>).collect();
-            let activity = progress.clone();
-            let chunks = stream::iter(chunks).inspect(move |_| activity.record_activity());
-            let body = Body::wrap_stream(with_end_check(chunks, progress.clone(), is_last));
-            return Ok(multipart::Part::stream_with_length(body, length).file_name(name));
-        }
-        FileContent::Disk(path) => path,
-        FileContent::Temporary(path) => path,
-    };
-    let unreadable = |error| Error::unreadable(path, &error);
-    let open = tokio::fs::File::open(path).await.map_err(unreadable)?;
-    let length = open.metadata().await.map_err(unreadable)?.len();
-    let chunks = read_chunks(open, length, path.to_owned(), progress.clone());
-    let body = Body::wrap_stream(with_end_check(chunks, progress.clone(), is_last));
-    Ok(multipart::Part::stream_with_length(body, length).file_name(name))
-}
-
-/// Adds a check to the end of a file: the end of the last file marks the request as sent, because a server cannot act
-/// on a form that ends earlier; and it fails if the request was abandoned, so that such a form never gets complete.
-fn with_end_check(
-    chunks: impl Stream<Item = io::Result<Bytes>>,
-    progress: UploadProgress,
-    is_last: bool,
-) -> impl Stream<Item = io::Result<Bytes>> {
-    chunks.chain(stream::poll_fn(move |_| {
-        let may_end = !is_last || progress.finish();
-        Poll::Ready((!may_end).then(|| Err(io::Error::other("the request was abandoned"))))
-    }))
-}
-
-/// Reads a file in chunks, up to the announced length: a file that grows meanwhile is cut off there, and one that
-/// shrinks is an error. The error is recorded in `progress`, because it would otherwise look like a network failure.
-fn read_chunks(
-    open: tokio::fs::File,
-    length: u64,
-    path: PathBuf,
-    progress: UploadProgress,
-) -> impl Stream<Item = io::Result<Bytes>> {
-    let chunks = ReaderStream::with_capacity(open.take(length), CHUNK_BYTES);
-    stream::unfold((chunks, length), move |(mut chunks, missing)| {
-        let (path, progress) = (path.clone(), progress.clone());
-        async move {
-            let chunk = match chunks.next().await {
-                None if missing == 0 => return None,
-                None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter while it was sent")),
-                Some(chunk) => chunk,
-            };
-            progress.record_activity();
-            if let Err(error) = &chunk {
-                progress.set_file_error(Error::unreadable(&path, error));
-            }
-            let missing = chunk.as_ref().map_or(0, |chunk| missing.saturating_sub(chunk.len() as u64));
-            Some((chunk, (chunks, missing)))
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,30 +211,6 @@ mod tests {
     #[test]
     fn the_identity_in_an_empty_form_has_no_stray_ampersand() {
         assert_eq!(sign_form(b"", &identity()).unwrap(), b"userId=auth0%7Ca%26b&token=t%3D1");
-    }
-
-    #[tokio::test]
-    async fn an_error_names_the_file_that_became_shorter_while_it_was_sent() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("etl.sql");
-        std::fs::write(&path, "select 1").unwrap();
-        let progress = UploadProgress::new(true);
-        let open = tokio::fs::File::open(&path).await.unwrap();
-        let chunks: Vec<_> = read_chunks(open, 1000, path, progress.clone()).take(3).collect().await;
-        assert!(chunks[0].is_ok() && chunks[1].is_err());
-        let error = progress.take_file_error().unwrap();
-        assert_eq!(error.kind(), ErrorKind::Io);
-        assert!(error.to_string().contains("etl.sql") && error.to_string().contains("shorter"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_file_that_grows_while_it_is_sent_is_cut_off_at_its_announced_length() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("etl.sql");
-        std::fs::write(&path, "select 1 and more").unwrap();
-        let open = tokio::fs::File::open(&path).await.unwrap();
-        let chunks: Vec<_> = read_chunks(open, 8, path, UploadProgress::new(true)).collect().await;
-        assert_eq!(chunks.into_iter().map(Result::unwrap).collect::<Vec<_>>().concat(), b"select 1");
     }
 
     #[test]

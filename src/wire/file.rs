@@ -1,17 +1,22 @@
 //! Files to upload: their names, contents and lengths.
 
-use std::fmt;
+use std::ffi::OsStr;
+use std::fmt::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tempfile::TempPath;
 
+use super::regular_file::open_regular_file;
+use super::temporary_file::TemporaryFile;
 use crate::{Error, Result};
 
 /// A file to upload, from disk or from memory.
 ///
-/// A file on disk is opened when it is sent, and again for each retry; its bytes are never all in memory.
+/// A file on disk is opened when its turn in the upload comes, and again for each retry, so that any number of files can
+/// be sent at once; its bytes are never all in memory. A file whose size changes between the beginning of the upload and
+/// its turn is an error that names it.
 ///
 /// ```
 /// use sqlflow_client::api::File;
@@ -30,22 +35,21 @@ pub(crate) enum FileContent {
     Memory(Bytes),
     Disk(PathBuf),
     /// A file that is deleted when the last clone is dropped.
-    Temporary(Arc<TempPath>),
+    Temporary(Arc<TemporaryFile>),
 }
 
 impl File {
-    /// Creates an upload of a file on disk, which keeps its own name.
+    /// Creates an upload of a file on disk, which keeps its own name. In a name that is not Unicode, the bytes that are
+    /// not, and percent signs, are percent-encoded.
     ///
     /// # Errors
     /// Returns [`Io`](crate::ErrorKind::Io) if the path cannot be read, and
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is not a file.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is not a regular file: a directory, a pipe, a socket, a
+    /// device, or a file of size 0 that has content, such as those in `/proc`.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let metadata = std::fs::metadata(path).map_err(|error| Error::unreadable(path, &error))?;
-        if !metadata.is_file() {
-            return Err(Error::invalid(format!("{} is not a file", path.display())));
-        }
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        open_regular_file(path).map_err(|error| unusable(path, &error))?;
+        let name = name_on_server(path.file_name().unwrap_or(path.as_os_str()));
         Ok(Self { name, content: FileContent::Disk(path.to_owned()) })
     }
 
@@ -55,8 +59,8 @@ impl File {
     }
 
     /// Creates an upload of a temporary file, which is deleted when the last clone of it is dropped.
-    pub(crate) fn temporary(name: impl Into<String>, path: TempPath) -> Self {
-        Self { name: name.into(), content: FileContent::Temporary(Arc::new(path)) }
+    pub(crate) fn temporary(name: impl Into<String>, file: TemporaryFile) -> Self {
+        Self { name: name.into(), content: FileContent::Temporary(Arc::new(file)) }
     }
 
     /// Returns the name of the file on the server.
@@ -74,7 +78,7 @@ impl File {
         let path: &Path = match &self.content {
             FileContent::Memory(bytes) => return Ok(bytes.len() as u64),
             FileContent::Disk(path) => path,
-            FileContent::Temporary(path) => path,
+            FileContent::Temporary(file) => file.path(),
         };
         let metadata = tokio::fs::metadata(path).await;
         metadata.map(|metadata| metadata.len()).map_err(|error| Error::unreadable(path, &error))
@@ -88,8 +92,52 @@ impl fmt::Debug for File {
         match &self.content {
             FileContent::Memory(bytes) => debug.field("bytes", &bytes.len()),
             FileContent::Disk(path) => debug.field("path", path),
-            FileContent::Temporary(path) => debug.field("temporary", path),
+            FileContent::Temporary(file) => debug.field("temporary", &file.path()),
         };
         debug.finish()
+    }
+}
+
+/// Returns the error for a path that cannot be read, or that is not a regular file.
+fn unusable(path: &Path, error: &io::Error) -> Error {
+    if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory) {
+        return Error::invalid(format!("{} is not a file: {error}", path.display()));
+    }
+    Error::unreadable(path, error)
+}
+
+/// Returns the name that a file has on the server: its own, if that is Unicode. Otherwise the bytes that are not Unicode
+/// and percent signs are percent-encoded, so that two such names stay different.
+pub(crate) fn name_on_server(name: &OsStr) -> String {
+    if let Some(name) = name.to_str() {
+        return name.to_owned();
+    }
+    let mut encoded = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        encoded.push_str(&chunk.valid().replace('%', "%25"));
+        for byte in chunk.invalid() {
+            // Writing to a string cannot fail.
+            let _written = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_not_unicode_stay_different() {
+        use std::os::unix::ffi::OsStrExt as _;
+        for (name, expected) in [
+            (&b"100%.sql"[..], "100%.sql"),
+            ("größe.sql".as_bytes(), "größe.sql"),
+            (b"gr\xf6\xdfe.sql", "gr%F6%DFe.sql"),
+            (b"gr\xf6%DFe.sql", "gr%F6%25DFe.sql"),
+            (b"\xff", "%FF"),
+            (b"\xe2\x82", "%E2%82"),
+        ] {
+            assert_eq!(super::name_on_server(std::ffi::OsStr::from_bytes(name)), expected);
+        }
     }
 }

@@ -362,8 +362,10 @@ async fn a_duplicate_key_is_submitted_once() {
 async fn keys_of_any_kind_name_files_inside_the_directory() {
     let (sqlflow, _emulator) = sqlflow().await;
     let home = BatchDirectory::new();
-    let keys = ["../up", "a/b", ".hidden", "ünï", "a b", "x.full", "x", "%2e", "con:1"];
-    let given: Vec<_> = keys.iter().enumerate().map(|(number, key)| (*key, submit(&sqlflow, number))).collect();
+    let long = "x".repeat(300);
+    let keys = ["../up", "a/b", ".hidden", "ünï", "a b", "x.full", "x", "%2e", "con:1", "nul", "x.", &long];
+    let given: Vec<_> =
+        keys.iter().enumerate().map(|(number, key)| ((*key).to_owned(), submit(&sqlflow, number))).collect();
     let batch = sqlflow
         .batch(home.journal())
         .export(ExportFormat::Json, home.exports())
@@ -373,10 +375,64 @@ async fn keys_of_any_kind_name_files_inside_the_directory() {
     assert_eq!(files.len(), 2 * keys.len());
     assert_eq!(fs::read_dir(home.exports()).unwrap().count(), 2 * keys.len());
     assert!(files.iter().all(|file| file.parent() == Some(&home.exports())), "{files:?}");
-    let bad = vec![(String::new(), submit(&sqlflow, 0)), ("x".repeat(300), submit(&sqlflow, 0))];
+    let bad = vec![(String::new(), submit(&sqlflow, 0))];
     for outcome in outcomes(home.batch(&sqlflow), bad).await.values().filter(|outcome| !outcome.is_done()) {
         assert_eq!(outcome.error().unwrap().kind(), ErrorKind::InvalidInput);
     }
+}
+
+#[tokio::test]
+async fn keys_that_differ_only_in_case_have_files_that_differ_in_more() {
+    let (sqlflow, _emulator) = sqlflow().await;
+    let home = BatchDirectory::new();
+    let keys = ["orders", "Orders", "ORDERS"];
+    let given: Vec<_> = keys.iter().enumerate().map(|(number, key)| (*key, submit(&sqlflow, number))).collect();
+    let ended = outcomes(home.batch(&sqlflow), given).await;
+    let name = |file: &PathBuf| file.file_name().unwrap().to_str().unwrap().to_lowercase();
+    let folded: HashSet<_> = ended.values().flat_map(BatchOutcome::files).map(name).collect();
+    assert_eq!(folded.len(), 2 * keys.len(), "{folded:?}");
+    for (number, key) in keys.iter().enumerate() {
+        let csv = fs::read_to_string(&ended[*key].files()[0]).unwrap();
+        assert!(csv.to_lowercase().contains(&format!("v{number}")), "{key}: {csv}");
+    }
+}
+
+#[tokio::test]
+async fn the_file_of_a_path_is_readable_and_found_again_whatever_the_other_keys_are() {
+    let (sqlflow, emulator) = sqlflow().await;
+    let home = BatchDirectory::new();
+    let given = |keys: &[&'static str]| {
+        keys.iter().enumerate().map(|(number, key)| (*key, submit(&sqlflow, number))).collect::<Vec<_>>()
+    };
+    let first = outcomes(home.batch(&sqlflow), given(&["/home/ann/etl/orders.sql"])).await;
+    let files = one(&first).files();
+    let name = files[0].file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("home_ann_etl_orders.sql-") && name.ends_with(".csv"), "{name}");
+    let requests = emulator.requests().len();
+    let again = outcomes(home.batch(&sqlflow), given(&["/home/ann/etl/orders.sql"])).await;
+    assert!(one(&again).was_done_before());
+    assert_eq!((one(&again).files(), emulator.requests().len()), (files, requests));
+    let more = outcomes(home.batch(&sqlflow), given(&["/home/ann/etl/orders.sql", "/home/ann/ETL/orders.sql"])).await;
+    assert_eq!(more["/home/ann/etl/orders.sql"].files(), files);
+    assert!(more["/home/ann/etl/orders.sql"].was_done_before() && more["/home/ann/ETL/orders.sql"].is_done());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_or_a_device_is_no_journal_and_a_new_journal_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (sqlflow, emulator) = sqlflow().await;
+    let home = BatchDirectory::new();
+    let pipe = home.0.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (path, named) in [(pipe, "a pipe"), ("/dev/null".into(), "a device")] {
+        let error = sqlflow.batch(&path).run(submissions(&sqlflow, 1)).try_next().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(named), "{error}");
+    }
+    assert!(emulator.requests().is_empty());
+    outcomes(home.batch(&sqlflow), submissions(&sqlflow, 1)).await;
+    assert_eq!(fs::metadata(home.journal()).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[tokio::test]

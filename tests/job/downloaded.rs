@@ -272,7 +272,10 @@ async fn a_response_over_the_limit_is_not_held_in_memory() {
 
 #[cfg(unix)]
 mod in_a_child_process {
+    use std::fs;
     use std::io::{BufRead as _, BufReader};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::os::unix::process::CommandExt as _;
     use std::process::{Command, Stdio};
 
     use super::*;
@@ -283,6 +286,7 @@ mod in_a_child_process {
     /// The download of the child process. It runs as the first of the tests below, which detects by its environment
     /// that it is the child.
     async fn download() {
+        tracing_subscriber::fmt().with_writer(std::io::stdout).init();
         let [url, job, path] = PLACE.map(|name| std::env::var(name).unwrap());
         let client = builder(&url).build().unwrap();
         let export = client.job(job).export_full_lineage_as_csv().on_progress(|_| println!("some came"));
@@ -294,10 +298,14 @@ mod in_a_child_process {
 
     /// Returns the command for the child process, which runs after a shell command.
     fn process(first: &str, job: &Job, path: &Path) -> Command {
+        process_of(&std::env::current_exe().unwrap(), first, job, path)
+    }
+
+    fn process_of(executable: &Path, first: &str, job: &Job, path: &Path) -> Command {
         let mut command = Command::new("sh");
         let test = concat!(module_path!(), "::a_full_disk_is_reported_with_the_path_and_leaves_nothing_behind");
         let test = test.split_once("::").unwrap().1;
-        command.args(["-c", &format!("{first} exec \"$0\" \"$@\"")]).arg(std::env::current_exe().unwrap());
+        command.args(["-c", &format!("{first} exec \"$0\" \"$@\"")]).arg(executable);
         command.args(["--exact", test, "--nocapture"]);
         let url = job.client().base_url();
         command.envs(PLACE.into_iter().zip([url.as_ref(), job.id().as_str().as_ref(), path.as_os_str()]));
@@ -347,6 +355,83 @@ mod in_a_child_process {
             let left = names(home.path()).into_iter().filter(|name| name != "x.csv");
             let parts: Vec<_> = left.collect();
             assert!(parts.iter().all(|name| name.starts_with(".x.csv.")), "{parts:?}");
+        }
+    }
+
+    /// The ids of a user and a group without rights.
+    const NOBODY: u32 = 65534;
+
+    /// Downloads to a file as a user without rights, and returns what the process said. Only root can do that; for
+    /// others, it downloads as the user of this process.
+    fn download_without_rights(job: &Job, path: &Path) -> String {
+        let home = tempfile::tempdir().unwrap();
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        // The user may not be permitted to reach the executable in its place.
+        let executable = home.path().join("test");
+        fs::copy(std::env::current_exe().unwrap(), &executable).unwrap();
+        let mut command = process_of(&executable, "", job, path);
+        if is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let output = command.current_dir(home.path()).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    }
+
+    fn is_root() -> bool {
+        tempfile::tempfile().unwrap().metadata().unwrap().uid() == 0
+    }
+
+    /// Creates a directory that everyone may use.
+    fn public_directory() -> tempfile::TempDir {
+        let home = tempfile::tempdir().unwrap();
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        home
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_file_in_a_directory_that_may_be_written_and_not_read_is_complete() {
+        let (_emulator, job) = started().await;
+        let home = public_directory();
+        let path = home.path().join("x.csv");
+        if is_root() {
+            std::os::unix::fs::chown(home.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o300)).unwrap();
+        for _ in 0..2 {
+            let said = download_without_rights(&job, &path);
+            assert!(said.contains("bytes came"), "{said}");
+            assert!(said.contains("WARN") && said.contains("its directory cannot be synced"), "{said}");
+        }
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), job.export_full_lineage_as_csv().bytes().await.unwrap());
+        assert_eq!(names(home.path()), ["x.csv"]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_file_of_another_owner_is_replaced_without_set_id_bits_and_rights_of_its_group() {
+        if !is_root() {
+            // Nobody else can create the file of another owner.
+            return;
+        }
+        let (_emulator, job) = started().await;
+        for (group, mode, expected) in [
+            (0, 0o640, 0o600),
+            (0, 0o664, 0o644),
+            (0, 0o6755, 0o755),
+            (NOBODY, 0o640, 0o640),
+            (NOBODY, 0o4770, 0o770),
+            (NOBODY, 0o2775, 0o775),
+        ] {
+            let home = public_directory();
+            let path = home.path().join("x.csv");
+            fs::write(&path, "older").unwrap();
+            std::os::unix::fs::chown(&path, Some(0), Some(group)).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let said = download_without_rights(&job, &path);
+            assert!(said.contains("bytes came"), "{said}");
+            let written = fs::metadata(&path).unwrap();
+            assert_eq!((written.uid(), written.gid()), (NOBODY, NOBODY));
+            assert_eq!(written.mode() & 0o7777, expected, "{group} {mode:o}");
         }
     }
 }

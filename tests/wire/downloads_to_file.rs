@@ -200,3 +200,28 @@ async fn a_path_without_a_file_name_is_invalid() {
     }
     assert!(server.sent().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_file_name_of_255_bytes_is_written_and_replaced() -> TestResult {
+    let server = Server::answering(CSV, csv()).await;
+    let directory = tempfile::tempdir()?;
+    let name = "x".repeat(251) + ".csv";
+    for _ in 0..2 {
+        server.client().job("j1").export_full_lineage_as_csv().to_file(directory.path().join(&name)).await?;
+        assert_eq!(names(directory.path()), [name.as_str()]);
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_that_leads_nowhere_is_kept_and_its_target_created() -> TestResult {
+    let server = Server::answering(CSV, csv()).await;
+    let directory = tempfile::tempdir()?;
+    let (link, target) = (directory.path().join("latest.csv"), directory.path().join("today.csv"));
+    std::os::unix::fs::symlink("today.csv", &link)?;
+    server.client().job("j1").export_full_lineage_as_csv().to_file(&link).await?;
+    assert!(link.is_symlink() && !target.is_symlink());
+    assert_eq!(std::fs::read_to_string(target)?, ROWS);
+    Ok(())
+}

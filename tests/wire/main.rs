@@ -1,9 +1,11 @@
 //! Requests and responses on the wire: one test per fact of the protocol, each against its own server on the loopback
 //! interface.
 //!
-//! `mock` is a server that follows HTTP, `raw_server` one that may not, `strange_server` a raw one that keeps jobs, and
-//! `sent` reads the requests that the client sent to any of them.
+//! `child_process` runs a test in a process of its own. `mock` is a server that follows HTTP, `raw_server` one that may
+//! not, `strange_server` a raw one that keeps jobs, and `sent` reads the requests that the client sent to any of them.
 
+#[cfg(unix)]
+mod child_process;
 mod mock;
 mod raw_server;
 mod sent;
@@ -20,6 +22,8 @@ mod exports;
 mod exports_that_fail;
 mod forms;
 mod generated_client;
+#[cfg(unix)]
+mod input_files;
 mod job_files;
 mod job_lists;
 mod job_queries;

@@ -1,8 +1,8 @@
-//! The files of exports: formats, names made of keys, and the partial files that a killed run left behind.
+//! The files of exports: formats, and the partial files that a killed run left behind.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,9 +30,6 @@ pub enum ExportFormat {
     Graphml,
 }
 
-/// The maximum length of a file name. On common file systems it leaves room for the additions while the file is
-/// written.
-const MAX_NAME_BYTES: usize = 200;
 /// The length of the random part in the name of a partial file, `.name.a1B2c3.part`.
 const RANDOM_SUFFIX_BYTES: usize = ".a1B2c3".len();
 
@@ -87,34 +84,6 @@ impl FromStr for ExportFormat {
     }
 }
 
-/// Returns the name of the files of a key, without an extension. No two keys have the same name.
-///
-/// # Errors
-/// `InvalidInput` for a key that is empty or too long.
-pub(super) fn file_stem(key: &str) -> Result<String> {
-    // Otherwise the full lineage of `a` and the drawn lineage of `a.full` would be the same file.
-    let full = key.strip_suffix(".full").map(str::len);
-    let mut name = String::new();
-    for (at, byte) in key.bytes().enumerate() {
-        let is_dot_to_hide = byte == b'.' && (at == 0 || Some(at) == full);
-        if !is_dot_to_hide && (byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')) {
-            name.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _written = write!(name, "%{byte:02X}");
-        }
-    }
-    match name.len() {
-        0 => Err(Error::invalid("the key is empty: give a key, because files are named after it")),
-        1..=MAX_NAME_BYTES => Ok(name),
-        length => Err(Error::invalid(format!(
-            "the key that begins with {:?} is too long: as a file name it has {length} bytes, and at most \
-             {MAX_NAME_BYTES} are allowed",
-            key.chars().take(40).collect::<String>()
-        ))),
-    }
-}
-
 /// A directory to export to, with the format of its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ExportTarget {
@@ -141,7 +110,8 @@ pub(super) async fn exists_with_length(path: &Path, bytes: u64) -> bool {
 pub(super) struct PartialFiles(Mutex<HashMap<PathBuf, Vec<PathBuf>>>);
 
 impl PartialFiles {
-    /// Creates the directories and lists the partial files in them. Blocks.
+    /// Creates the directories and lists the partial files in them. Those in a directory that the user may write and not
+    /// read stay where they are. Blocks.
     pub(super) fn in_directories(export_targets: &[ExportTarget]) -> Result<Self> {
         let mut found: HashMap<PathBuf, Vec<PathBuf>> = HashMap::new();
         for (index, ExportTarget { directory, .. }) in export_targets.iter().enumerate() {
@@ -150,7 +120,19 @@ impl PartialFiles {
             }
             let failed = |error: io::Error| Error::io(format_args!("cannot export to {}", directory.display()), &error);
             fs::create_dir_all(directory).map_err(failed)?;
-            for entry in fs::read_dir(directory).map_err(failed)? {
+            let entries = match fs::read_dir(directory) {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    tracing::warn!(
+                        target: "sqlflow_client::batch",
+                        directory = %directory.display(),
+                        %error,
+                        "cannot look for the partial files of earlier runs"
+                    );
+                    continue;
+                }
+                entries => entries.map_err(failed)?,
+            };
+            for entry in entries {
                 let name = entry.map_err(failed)?.file_name();
                 if let Some(whole) = final_name(&name) {
                     found.entry(directory.join(whole)).or_default().push(directory.join(&name));
@@ -186,8 +168,6 @@ fn final_name(part: &OsStr) -> Option<OsString> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
     use crate::ErrorKind;
 
@@ -201,56 +181,6 @@ mod tests {
         for shown in ["xlsx", "json, full.json, csv, graphml"] {
             assert!(error.to_string().contains(shown), "{error}");
         }
-    }
-
-    #[test]
-    fn keys_are_encoded_as_file_names() {
-        for (key, name) in [
-            ("nightly-2024.01_x", "nightly-2024.01_x"),
-            ("../../etc/passwd", "%2E.%2F..%2Fetc%2Fpasswd"),
-            (".", "%2E"),
-            ("..", "%2E."),
-            (".hidden", "%2Ehidden"),
-            ("a/b", "a%2Fb"),
-            ("a%2Fb", "a%252Fb"),
-            ("C:\\x", "C%3A%5Cx"),
-            ("ä", "%C3%A4"),
-            ("a\0\n", "a%00%0A"),
-            ("a.full", "a%2Efull"),
-            (".full", "%2Efull"),
-            ("a.full.json", "a.full.json"),
-        ] {
-            assert_eq!(file_stem(key).unwrap(), name);
-        }
-    }
-
-    #[test]
-    fn no_two_keys_share_a_file() {
-        let pieces = ["", "a", "A", ".", "full", ".full", "%", "%2E", "/", "json", ".json", "ä"];
-        let mut keys: HashSet<String> = HashSet::new();
-        for one in pieces {
-            for two in pieces {
-                keys.extend(pieces.map(|three| format!("{one}{two}{three}")));
-            }
-        }
-        keys.remove("");
-        let formats = [ExportFormat::Json, ExportFormat::FullJson, ExportFormat::Csv, ExportFormat::Graphml];
-        let export_targets = formats.map(|format| ExportTarget { format, directory: PathBuf::new() });
-        let mut files = HashSet::new();
-        for key in &keys {
-            let name = file_stem(key).unwrap();
-            for export_target in &export_targets {
-                assert!(files.insert(export_target.file(&name)), "{key:?} shares a file with another key");
-            }
-        }
-    }
-
-    #[test]
-    fn keys_that_cannot_name_a_file_are_refused() {
-        for key in [String::new(), "x".repeat(MAX_NAME_BYTES + 1), "/".repeat(MAX_NAME_BYTES / 3 + 1)] {
-            assert_eq!(file_stem(&key).unwrap_err().kind(), ErrorKind::InvalidInput);
-        }
-        assert!(file_stem(&"x".repeat(MAX_NAME_BYTES)).is_ok());
     }
 
     #[tokio::test]

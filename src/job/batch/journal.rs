@@ -12,6 +12,8 @@ use serde::de::IgnoredAny;
 use super::event::{BEGINNING, Entries, Entry, Header, JournalEvent, JournalLine, to_json_line};
 use super::writer::Writer;
 use crate::job::JobService;
+use crate::job::download::sync_directory_of;
+use crate::wire::open_journal_file;
 use crate::{Error, Result};
 
 /// The maximum time to wait for the lock: a run of this process that was dropped releases it a moment later.
@@ -27,12 +29,16 @@ impl Journal {
     /// Opens a journal, and creates it if it does not exist. Blocks.
     ///
     /// # Errors
-    /// `InvalidInput` if it is in use, is damaged, is not a journal, or belongs to another client; `Io` if it cannot be
-    /// read or written.
+    /// `InvalidInput` if it is in use, is damaged, is a pipe or a device, is not a journal, or belongs to another client;
+    /// `Io` if it cannot be read or written.
     pub(super) fn open(path: &Path, service: &JobService) -> Result<(Self, Entries)> {
         let failed = |error: io::Error| Error::io(format_args!("cannot open the journal {}", path.display()), &error);
-        let mut file =
-            File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        let mut file = open_journal_file(path).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => {
+                Error::invalid(format!("cannot use {} as a journal: {error}", path.display()))
+            }
+            _ => failed(error),
+        })?;
         lock(&file, path)?;
         let header = Header::of(service);
         let (entries, complete) = JournalReader::of(&file, path, &header)?;
@@ -100,9 +106,7 @@ fn truncate_to(file: &mut File, complete: u64, path: &Path) -> Result<()> {
 fn write_header(file: &mut File, header: &Header, path: &Path) -> io::Result<()> {
     file.write_all(&to_json_line(header)?)?;
     file.sync_all()?;
-    // On other systems a directory cannot be opened, and does not need to be synced.
-    #[cfg(unix)]
-    File::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()?;
+    sync_directory_of(&path.canonicalize().unwrap_or_else(|_| path.to_owned()));
     Ok(())
 }
 
@@ -457,5 +461,32 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Io);
             assert!(error.to_string().contains(&path.display().to_string()), "{error}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_a_device_or_a_socket_is_refused_without_blocking() {
+        let home = tempfile::tempdir().unwrap();
+        let (pipe, socket) = (home.path().join("pipe"), home.path().join("socket"));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for (path, named) in [(pipe, "a pipe"), (socket, "a socket"), ("/dev/null".into(), "a device")] {
+            let refusal = refusal(&path);
+            assert!(refusal.contains(named) && refusal.contains(&path.display().to_string()), "{refusal}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_use_a_new_journal_and_an_older_one_keeps_its_permissions() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("j");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        drop(Journal::open(&path, &client()).unwrap());
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        drop(Journal::open(&path, &client()).unwrap());
+        assert_eq!(mode(), 0o640);
     }
 }

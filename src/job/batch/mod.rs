@@ -1,6 +1,7 @@
 //! Batches: any number of submissions, a few at a time, with a journal from which a later run continues.
 
 mod event;
+mod file_names;
 mod files;
 mod journal;
 mod outage;
@@ -65,10 +66,18 @@ const MAX_OUTAGE: Duration = Duration::from_secs(600);
 ///
 /// # Keys
 /// A key is the name that the caller gives a submission, and by which a later run recognizes it: the same key means the
-/// same work, whatever is submitted under it. Work that has changed needs another key, or another journal. Files are
-/// named after keys. Letters, digits, `.`, `_` and `-` are kept; everything else is percent-encoded, and so are a dot at
-/// the beginning and the dot of a `.full` at the end. The result may have 200 bytes. No two keys share a file, except on
-/// file systems that do not distinguish `A` from `a`.
+/// same work, whatever is submitted under it. Work that has changed needs another key, or another journal.
+///
+/// Files are named after keys. A key of lower-case ASCII letters, digits, `.`, `_` and `-` is the name of its files:
+/// `orders-2024` is exported to `orders-2024.csv`. Any other key is a readable part and a hash of the whole key, so that
+/// no two keys share a file: `etl/orders.sql` is exported to `etl_orders.sql-v0n5ap56rtee7.csv`, and `Orders` to
+/// `Orders-smpvb75nqjd1b.csv`. This includes keys that begin or end with a dot, end with `.full` or with what
+/// looks like a hash, are longer than 200 bytes, or are the name of a device on Windows (`nul`, `com1.x`). The names are
+/// valid on every platform, and differ on file systems that ignore case or normalize Unicode too. A name depends on the
+/// key alone.
+///
+/// A journal of a version that percent-encoded keys remains valid. The work of keys whose file names have changed is
+/// exported once more, under the new names; the old files are left where they are.
 ///
 /// # Failures
 /// A submission that is refused, a job that fails, an export that cannot be written: each is a [`BatchOutcome`] with an
@@ -93,16 +102,16 @@ const MAX_OUTAGE: Duration = Duration::from_secs(600);
 /// # The journal
 /// The first line contains the server and the user, and each step adds one line of JSON. A journal belongs to one
 /// server, one user and one run at a time, and is locked while it runs. If a crash truncated a line, it is the last one
-/// and is removed; any other damage is an error. The journal contains keys, names and ids of jobs, paths of exports,
+/// and is removed; any other damage is an error. Only its owner may read a journal that a run created. It contains keys, names and ids of jobs, paths of exports,
 /// and the messages of jobs that failed, which may quote their SQL; it never contains credentials, or a password of a
 /// submission. If it is deleted, all work is new. Names of jobs always get a suffix, whatever the submission says.
 ///
 /// # Errors
 /// [`BatchRun`] ends with an error only if the journal cannot be written, or before anything is submitted:
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a journal that is used by another process, is damaged, is not a
-/// journal, or belongs to another server, user or version, for an invalid setting, and without an account;
-/// [`Io`](crate::ErrorKind::Io) for a journal that cannot be opened, read or written, and for a directory that cannot be
-/// created.
+/// journal, is a pipe or a device, or belongs to another server, user or version, for an invalid setting, and without
+/// an account; [`Io`](crate::ErrorKind::Io) for a journal that cannot be opened, read or written, and for a directory
+/// that cannot be created.
 #[derive(Debug, Clone)]
 #[must_use = "does nothing until it is run"]
 pub struct Batch {

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::timeout;
 
 use super::event::{Entry, Exported, JournalEvent, Stage};
-use super::files::{ExportTarget, PartialFiles, exists_with_length, file_stem};
+use super::file_names::file_stem;
+use super::files::{ExportTarget, PartialFiles, exists_with_length};
 use super::journal::Journal;
 use super::outage::OutageRetry;
 use super::{BatchOutcome, ExportFormat};

@@ -1,0 +1,216 @@
+//! A multipart form whose files are read while it is sent, each from when its turn comes.
+//!
+//! `reqwest` has multipart forms too, but each part of one is a stream around the parts before it: the stack would limit
+//! the number of files.
+
+use std::future::ready;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::task::Poll;
+
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
+use reqwest::Body;
+use tokio::io::AsyncReadExt as _;
+use tokio_util::io::ReaderStream;
+
+use super::upload_progress::UploadProgress;
+use crate::wire::{File, FileContent, open_regular_file};
+use crate::{Error, ErrorKind, Result};
+
+/// The number of bytes of a file that are read at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Returns the lengths of files.
+///
+/// # Errors
+/// `TooLarge` when their sum is over the limit, and `Io` for a file that cannot be read.
+pub(super) async fn lengths(files: &[File], limit: u64) -> Result<Vec<u64>> {
+    let mut lengths = Vec::with_capacity(files.len());
+    for file in files {
+        lengths.push(file.len().await?);
+    }
+    let total: u64 = lengths.iter().sum();
+    if total <= limit {
+        return Ok(lengths);
+    }
+    let text = format!(
+        "the files have {total} bytes in total, over the upload limit of {limit}: submit fewer at once, or zip them"
+    );
+    Err(Error::new(ErrorKind::TooLarge, text))
+}
+
+/// A form to which fields are added, and then the files.
+pub(super) struct Multipart {
+    boundary: String,
+    fields: Vec<u8>,
+}
+
+impl Multipart {
+    pub(super) fn new() -> Self {
+        // Content that contains the boundary would end its part. Nobody can know these 256 bits beforehand.
+        let boundary = format!("{:032x}{:032x}", fastrand::u128(..), fastrand::u128(..));
+        Self { boundary, fields: Vec::new() }
+    }
+
+    pub(super) fn content_type(&self) -> String {
+        format!("multipart/form-data; boundary={}", self.boundary)
+    }
+
+    pub(super) fn add_field(&mut self, name: &str, value: &str) {
+        let head = format!("--{}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n", self.boundary);
+        for text in [&head, value, "\r\n"] {
+            self.fields.extend_from_slice(text.as_bytes());
+        }
+    }
+
+    /// Returns the length of the form and its bytes, with files of the given lengths.
+    pub(super) fn with_files(
+        self,
+        field: &'static str,
+        files: impl IntoIterator<Item = (File, u64)>,
+        progress: &UploadProgress,
+    ) -> (u64, Body) {
+        let part = |(file, length): (File, u64)| (self.file_head(field, file.name()), file, length);
+        let files: Vec<_> = files.into_iter().map(part).collect();
+        let end = format!("--{}--\r\n", self.boundary);
+        let with_parts = |sum, (head, _, length): &(String, _, u64)| sum + head.len() as u64 + length + 2;
+        let length = files.iter().fold((self.fields.len() + end.len()) as u64, with_parts);
+        let (progress, count) = (progress.clone(), files.len());
+        let parts = stream::iter(files).enumerate().flat_map(move |(index, (head, file, length))| {
+            let content = with_end_check(content(file, length, &progress), progress.clone(), index + 1 == count);
+            once(head).chain(content).chain(once("\r\n"))
+        });
+        (length, Body::wrap_stream(once(self.fields).chain(parts).chain(once(end))))
+    }
+
+    fn file_head(&self, field: &str, name: &str) -> String {
+        // Browsers escape line breaks in the same way. One would end the header that contains the name.
+        let name = name.replace('\r', "%0D").replace('\n', "%0A").replace('\\', "\\\\").replace('"', "\\\"");
+        let boundary = &self.boundary;
+        format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\r\n")
+    }
+}
+
+fn once(bytes: impl Into<Bytes>) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::once(ready(Ok(bytes.into())))
+}
+
+/// Returns the bytes of a file.
+fn content(file: File, length: u64, progress: &UploadProgress) -> BoxStream<'static, io::Result<Bytes>> {
+    let progress = progress.clone();
+    let path: PathBuf = match file.content() {
+        FileContent::Memory(bytes) => {
+            // In chunks, because each chunk that is taken shows that the upload makes progress.
+            let bytes = bytes.clone();
+            let starts = stream::iter((0..bytes.len()).step_by(CHUNK_BYTES));
+            let chunks = starts.map(move |start| Ok(bytes.slice(start..bytes.len().min(start + CHUNK_BYTES))));
+            return chunks.inspect(move |_| progress.record_activity()).boxed();
+        }
+        FileContent::Disk(path) => path.clone(),
+        FileContent::Temporary(file) => file.path().to_owned(),
+    };
+    // A temporary file must not be deleted while it is read.
+    read_chunks(path, length, progress).inspect(move |_| _ = &file).boxed()
+}
+
+/// Adds a check to the end of a file: the end of the last file marks the request as sent, because a server cannot act
+/// on a form that ends earlier; and it fails if the request was abandoned, so that such a form never gets complete.
+fn with_end_check(
+    chunks: impl Stream<Item = io::Result<Bytes>>,
+    progress: UploadProgress,
+    is_last: bool,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    chunks.chain(stream::poll_fn(move |_| {
+        let may_end = !is_last || progress.finish();
+        Poll::Ready((!may_end).then(|| Err(io::Error::other("the request was abandoned"))))
+    }))
+}
+
+/// Opens a file when the first chunk is requested, and reads it in chunks, up to the announced length: a file that grows
+/// from then on is cut off there, and one that has another length or shrinks is an error. The error is recorded in
+/// `progress`, because it would otherwise look like a network failure.
+fn read_chunks(path: PathBuf, length: u64, progress: UploadProgress) -> impl Stream<Item = io::Result<Bytes>> {
+    let opening = opened(path.clone(), length, progress.clone());
+    let activity = progress.clone();
+    let chunks = stream::once(opening).map_ok(move |file| {
+        let chunks = ReaderStream::with_capacity(file.take(length), CHUNK_BYTES);
+        stream::try_unfold((chunks, length), move |(mut chunks, missing)| async move {
+            match chunks.next().await {
+                None if missing == 0 => Ok(None),
+                None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter while it was sent")),
+                Some(chunk) => {
+                    let chunk = chunk?;
+                    let missing = missing.saturating_sub(chunk.len() as u64);
+                    Ok(Some((chunk, (chunks, missing))))
+                }
+            }
+        })
+    });
+    chunks
+        .try_flatten()
+        .inspect(move |_| activity.record_activity())
+        .inspect_err(move |error| progress.set_file_error(Error::unreadable(&path, error)))
+}
+
+async fn opened(path: PathBuf, length: u64, progress: UploadProgress) -> io::Result<tokio::fs::File> {
+    progress.record_activity();
+    let opening = move || {
+        let file = open_regular_file(Path::new(&path))?;
+        let now = file.metadata()?.len();
+        if now != length {
+            let text = format!("its size changed from {length} to {now} bytes after the upload had begun");
+            return Err(io::Error::other(text));
+        }
+        Ok(file)
+    };
+    Ok(tokio::fs::File::from_std(tokio::task::spawn_blocking(opening).await??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_error_names_the_file_that_became_shorter_while_it_was_sent() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("etl.sql");
+        // Longer than one chunk, so that the file is open and not read to its end when it is cut.
+        std::fs::write(&path, vec![b' '; 3 * CHUNK_BYTES]).unwrap();
+        let progress = UploadProgress::new(true);
+        let mut chunks = Box::pin(read_chunks(path.clone(), 3 * CHUNK_BYTES as u64, progress.clone()));
+        assert!(chunks.next().await.unwrap().is_ok());
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(1).unwrap();
+        let rest: Vec<_> = chunks.collect().await;
+        assert!(rest.last().unwrap().is_err());
+        let error = progress.take_file_error().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.to_string().contains("etl.sql") && error.to_string().contains("shorter"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_error_names_the_file_whose_size_changed_before_its_turn() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("etl.sql");
+        std::fs::write(&path, "select 1").unwrap();
+        for announced in [7, 9] {
+            let progress = UploadProgress::new(true);
+            let chunks: Vec<_> = read_chunks(path.clone(), announced, progress.clone()).collect().await;
+            assert!(chunks.len() == 1 && chunks[0].is_err());
+            let error = progress.take_file_error().unwrap().to_string();
+            assert!(error.contains("etl.sql") && error.contains(&format!("from {announced} to 8 bytes")), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_grows_while_it_is_sent_is_cut_off_at_its_announced_length() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("etl.sql");
+        std::fs::write(&path, vec![b' '; 3 * CHUNK_BYTES]).unwrap();
+        let mut chunks = Box::pin(read_chunks(path.clone(), 3 * CHUNK_BYTES as u64, UploadProgress::new(true)));
+        let first = chunks.next().await.unwrap().unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(5 * CHUNK_BYTES as u64).unwrap();
+        let rest: Vec<_> = chunks.map(Result::unwrap).collect().await;
+        assert_eq!(first.len() + rest.concat().len(), 3 * CHUNK_BYTES);
+    }
+}
