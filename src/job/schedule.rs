@@ -87,7 +87,13 @@ impl JobService {
             return Err(without_data(envelope.code).in_operation(operations::LIST_SCHEDULE_JOBS.id));
         }
         // A server without schedules may send no list at all.
-        let mut list = envelope.data.map(|scheduled| scheduled.0).unwrap_or_default();
+        let mut list = match envelope.data {
+            Some(ScheduledJobs(list)) => {
+                list.check().map_err(|error| error.in_operation(operations::LIST_SCHEDULE_JOBS.id))?;
+                list
+            }
+            None => JobList::default(),
+        };
         list.warnings = warnings;
         list.jobs = list.jobs.into_iter().map(|job: JobInfo| self.in_time_zone(job)).collect();
         Ok(list)

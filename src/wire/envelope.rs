@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sqlflow_lineage::{Lineage, RelationType};
 
-use super::lenient::text_of;
+use super::lenient::{raw_text, text_of};
 use super::{Redactor, excerpt};
 use crate::{Error, ErrorKind, Result};
 
@@ -116,6 +116,22 @@ impl<T> Envelope<T> {
     /// Returns `true` if the response says that a quota is used up: it names plans to which the caller can upgrade.
     fn is_quota_exceeded(&self) -> bool {
         self.code == 429 && self.other.contains_key("upgrade")
+    }
+
+    /// Reads an envelope whose data is not read by its own `Deserialize`. Data that cannot be read is an error only in a
+    /// success.
+    pub(super) fn read_with<E: fmt::Display>(
+        text: &[u8],
+        read: impl FnOnce(&RawValue) -> Result<T, E>,
+    ) -> serde_json::Result<Self> {
+        let envelope: Envelope<Box<RawValue>> = serde_json::from_slice(text)?;
+        let data = match envelope.data.as_deref().map(read).transpose() {
+            Err(error) if envelope.is_success() => {
+                return Err(serde_json::Error::custom(format_args!("data: {error}")));
+            }
+            read => read.unwrap_or_default(),
+        };
+        Ok(envelope.with_data(data))
     }
 
     /// Returns the same envelope with other data.
@@ -238,6 +254,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
         let mut code = None;
         // The code may come after the data, and it decides whether data of an unexpected shape is an error.
         let mut data: Option<Box<RawValue>> = None;
+        let mut is_ambiguous = false;
         let mut envelope = Envelope {
             code: 0,
             data: None,
@@ -253,13 +270,14 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
             match key.as_str() {
                 "code" => code = Some(map.next_value::<LenientCode>()?.0),
                 "data" => {
+                    is_ambiguous |= envelope.mentions_data;
                     data = map.next_value()?;
                     envelope.mentions_data = true;
                 }
                 "error" => envelope.error = map.next_value::<LenientText>()?.0,
                 "message" | "msg" => envelope.message = map.next_value::<LenientText>()?.0,
                 "sessionId" => envelope.session_id = map.next_value::<LenientText>()?.0,
-                "jobId" => envelope.job_id = map.next_value::<LenientText>()?.0,
+                "jobId" => envelope.job_id = raw_text(&map.next_value::<Box<RawValue>>()?),
                 _ => {
                     let value = map.next_value()?;
                     envelope.other.insert(key, value);
@@ -268,6 +286,9 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
         }
         envelope.has_code = code.is_some();
         envelope.code = code.unwrap_or_else(|| envelope.code_without_one());
+        if is_ambiguous && envelope.is_success() {
+            return Err(A::Error::duplicate_field("data"));
+        }
         if let Some(raw) = data.filter(|raw| !matches!(raw.get(), "null" | "\"\"")) {
             match serde_json::from_str(raw.get()) {
                 Ok(data) => envelope.data = Some(data),
@@ -321,15 +342,7 @@ impl EnvelopeData for Lineage {
     fn parse_envelope(text: &[u8], relation_types: Option<Vec<RelationType>>) -> serde_json::Result<Envelope<Self>> {
         let Some(relation_types) = relation_types else { return serde_json::from_slice(text) };
         let reader = Lineage::reader().requested_types(relation_types);
-        let envelope: Envelope<Box<RawValue>> = serde_json::from_slice(text)?;
-        let read = envelope.data.as_ref().map(|raw| reader.read_slice(raw.get().as_bytes())).transpose();
-        let data = match read {
-            Err(error) if envelope.is_success() => {
-                return Err(serde_json::Error::custom(format_args!("data: {error}")));
-            }
-            read => read.unwrap_or_default(),
-        };
-        Ok(envelope.with_data(data))
+        Envelope::read_with(text, |data| reader.read_slice(data.get().as_bytes()))
     }
 }
 

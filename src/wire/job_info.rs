@@ -4,8 +4,10 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sqlflow_lineage::RelationType;
 
-use super::envelope::EnvelopeData;
+use super::envelope::{Envelope, EnvelopeData};
+use super::job_list::read_job;
 use super::lenient::{flag, number, text, texts, values, vendor};
 use super::{JobId, JobStatus, ServerTimeZone, Vendor};
 
@@ -195,7 +197,11 @@ impl JobInfo {
     }
 }
 
-impl EnvelopeData for JobInfo {}
+impl EnvelopeData for JobInfo {
+    fn parse_envelope(text: &[u8], _: Option<Vec<RelationType>>) -> serde_json::Result<Envelope<Self>> {
+        Envelope::read_with(text, |data| read_job(data.get()))
+    }
+}
 
 #[cfg(test)]
 mod tests {

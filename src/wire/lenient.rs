@@ -3,8 +3,9 @@
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::{JobId, Vendor};
+use super::Vendor;
 
 /// Returns the text of a value of any type: `5` counts as `"5"`, and `null` as no text.
 pub(crate) fn text_of(value: Value) -> Option<String> {
@@ -12,6 +13,16 @@ pub(crate) fn text_of(value: Value) -> Option<String> {
         Value::Null => None,
         Value::String(text) => Some(text),
         other => Some(other.to_string()),
+    }
+}
+
+/// Returns the text of a value like [`text_of`]. A number keeps its digits, and a text that is not valid its spelling.
+pub(super) fn raw_text(raw: &RawValue) -> Option<String> {
+    let text = raw.get();
+    match text.as_bytes().first() {
+        Some(b'n') => None,
+        Some(b'"') => Some(serde_json::from_str(text).unwrap_or_else(|_| text.to_owned())),
+        _ => Some(text.to_owned()),
     }
 }
 
@@ -65,10 +76,6 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
     // A null becomes the text "null", so that the other entries keep their positions.
     let text = |value| text_of(value).unwrap_or_else(|| Value::Null.to_string());
     Ok(values(deserializer)?.into_iter().map(text).collect())
-}
-
-pub(super) fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<JobId>, D::Error> {
-    Ok(texts(deserializer)?.into_iter().map(JobId::from).collect())
 }
 
 pub(super) fn vendor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vendor>, D::Error> {

@@ -33,7 +33,7 @@ pub(crate) use self::file::FileContent;
 pub(crate) use self::form::MultipartForm;
 pub use self::job_id::JobId;
 pub use self::job_info::JobInfo;
-pub(crate) use self::job_list::{Found, JobIndex, ScheduledJobs, Submitted};
+pub(crate) use self::job_list::{Found, JobIndex, ListCount, ScheduledJobs, Submitted, read_job};
 pub use self::job_list::{JobList, JobLookup};
 pub use self::job_status::JobStatus;
 pub use self::operation::{Operation, operations};
