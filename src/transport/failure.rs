@@ -131,7 +131,8 @@ pub(super) fn stalled(timeout: Duration, received: u64) -> Error {
 
 /// Returns the error for a response whose HTTP status is that of a failure. If its body is an envelope, the envelope decides.
 pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &str) -> Error {
-    let quota = if status == StatusCode::TOO_MANY_REQUESTS { quota_in(body.as_bytes()) } else { None };
+    let body = body.strip_prefix('\u{feff}').unwrap_or(body);
+    let quota = quota_in(status.as_u16(), body.as_bytes());
     let error = match quota.map(Err).or_else(|| EnvelopeHead::of(body.as_bytes()).map(|head| head.check())) {
         Some(Err(error)) => error,
         _ => of_status_alone(status, headers, body),

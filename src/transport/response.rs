@@ -57,7 +57,7 @@ pub(super) async fn receive(
     let response = Response { operation, status, headers, body, head, secrets, relation_types: None, length, limit };
     // The transport has to know failures that another attempt may mend, and the caller of an operation that returns a
     // file does not look for an envelope.
-    let is_refused = response.head.as_ref().is_some_and(|head| head.code == 401 || head.is_busy());
+    let is_refused = response.head.as_ref().is_some_and(|head| head.code == 401 || head.is_turned_away());
     if is_refused || operation.returns_file { response.without_failure().await } else { Ok(response) }
 }
 

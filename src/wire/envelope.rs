@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use sqlflow_lineage::{Lineage, RelationType};
 
 use super::lenient::{raw_text, text_of};
-use super::{Redactor, excerpt};
+use super::{Redactor, excerpt, shortened};
 use crate::{Error, ErrorKind, Result};
 
 /// The codes of a success: 203 has been observed with complete data and an error text next to it.
@@ -18,6 +18,14 @@ pub(super) const SUCCESS: [i64; 2] = [200, 203];
 
 /// The fields of a lineage document that may be next to the code instead of under `data`.
 const LINEAGE_FIELDS: [&str; 2] = ["dbobjs", "sqlflow"];
+
+/// The code of a server to which too many calls were made.
+const TOO_MANY_CALLS: i64 = 429;
+/// The field with the ways to get more calls, by which a used-up quota differs from a short-lived limit.
+const UPGRADE: &str = "upgrade";
+/// The number of URLs that an error names, and the length of each in characters.
+const MAX_URLS: usize = 5;
+const MAX_URL: usize = 300;
 
 /// The error text of servers whose work queue is full.
 const BUSY: &str = "service is busy";
@@ -106,16 +114,31 @@ impl<T> Envelope<T> {
 
     /// Returns the failure that the code stands for.
     fn failure(&self) -> Error {
-        if self.is_quota_exceeded() {
-            quota_exceeded(&self.failure_text())
-        } else {
-            failure(self.code, &self.failure_text())
-        }
+        if self.is_quota_exceeded() { self.quota_exceeded() } else { failure(self.code, self.failure_text()) }
     }
 
     /// Returns `true` if the response says that a quota is used up: it names plans to which the caller can upgrade.
     fn is_quota_exceeded(&self) -> bool {
-        self.code == 429 && self.other.contains_key("upgrade")
+        self.code == TOO_MANY_CALLS && self.names_upgrade()
+    }
+
+    fn names_upgrade(&self) -> bool {
+        self.other.get(UPGRADE).is_some_and(|upgrade| !upgrade.is_null())
+    }
+
+    /// Returns the error of a call beyond a quota, which stays used up for the rest of its period. It names every way to
+    /// upgrade, however long the text of the server is.
+    fn quota_exceeded(&self) -> Error {
+        let text = Some(self.failure_text().trim()).filter(|text| !text.is_empty()).unwrap_or("no calls are left");
+        let mut ways = Vec::new();
+        self.other.get(UPGRADE).into_iter().for_each(|upgrade| add_urls("", upgrade, &mut ways));
+        let ways: String = ways.iter().map(|way| format!("; {way}")).collect();
+        let text = format!(
+            "the quota of calls is used up: {}{ways} (code 429; wait for the next day, or use an account or a \
+             self-hosted server)",
+            excerpt(text)
+        );
+        Error::new(ErrorKind::QuotaExceeded, text).with_code(TOO_MANY_CALLS)
     }
 
     /// Reads an envelope whose data is not read by its own `Deserialize`. Data that cannot be read is an error only in a
@@ -144,15 +167,17 @@ impl<T> Envelope<T> {
     /// it has nothing but an error text.
     fn code_without_one(&self) -> i64 {
         let has_error = self.error.as_deref().is_some_and(|text| !text.trim().is_empty());
-        if has_error && !self.mentions_data && self.other.is_empty() { 0 } else { SUCCESS[0] }
+        let has_data = self.mentions_data || LINEAGE_FIELDS.iter().any(|field| self.other.contains_key(*field));
+        match has_error && !has_data {
+            true if self.names_upgrade() => TOO_MANY_CALLS,
+            true if self.other.is_empty() => 0,
+            _ => SUCCESS[0],
+        }
     }
 
-    /// Returns the description of a failure, with the URLs at which an anonymous caller over the limit can upgrade.
-    pub(super) fn failure_text(&self) -> String {
-        let text = self.message.as_deref().or(self.error.as_deref()).unwrap_or_default();
-        let upgrades = self.other.get("upgrade").and_then(Value::as_object);
-        let urls = upgrades.into_iter().flatten().filter_map(|(plan, entry)| Some((plan, entry.get("url")?.as_str()?)));
-        urls.fold(text.to_owned(), |text, (plan, url)| format!("{text}; {}: {url}", plan.replace('_', " ")))
+    /// Returns the description of a failure.
+    pub(super) fn failure_text(&self) -> &str {
+        self.message.as_deref().or(self.error.as_deref()).unwrap_or_default()
     }
 }
 
@@ -183,20 +208,29 @@ pub(crate) fn failure(code: i64, text: &str) -> Error {
     Error::new(kind, format!("{text} (code {code}; {next})")).with_code(code)
 }
 
-/// Returns the error of a call beyond a quota, which stays used up for the rest of its period.
-fn quota_exceeded(text: &str) -> Error {
-    let text = if text.trim().is_empty() { "no calls are left" } else { text.trim() };
-    let text = format!(
-        "the quota of calls is used up: {} (code 429; wait for the next day, or use an account or a self-hosted server)",
-        excerpt(text)
-    );
-    Error::new(ErrorKind::QuotaExceeded, text).with_code(429)
+/// Adds the URLs in a description of the ways to upgrade, each after the name of its way.
+fn add_urls(way: &str, description: &Value, found: &mut Vec<String>) {
+    match description {
+        _ if found.len() == MAX_URLS => {}
+        Value::String(url) if url.starts_with("https://") || url.starts_with("http://") => {
+            let url = shortened(url, MAX_URL);
+            found.push(if way.is_empty() { url } else { format!("{way}: {url}") });
+        }
+        Value::Array(all) => all.iter().for_each(|one| add_urls(way, one, found)),
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| {
+            let name = if matches!(name.as_str(), "url" | "link" | "href") { way } else { &name.replace('_', " ") };
+            add_urls(name, field, found);
+        }),
+        _ => {}
+    }
 }
 
-/// Returns the error of HTTP status 429 if its body, which may lack a code, says that a quota is used up.
-pub(crate) fn quota_in(body: &[u8]) -> Option<Error> {
+/// Returns the error of a failure with an HTTP status of its own if its body, which may lack a code, says that a quota is
+/// used up.
+pub(crate) fn quota_in(status: u16, body: &[u8]) -> Option<Error> {
     let envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
-    envelope.other.contains_key("upgrade").then(|| quota_exceeded(&envelope.failure_text()))
+    let is_about_calls = status == 429 || envelope.code == TOO_MANY_CALLS;
+    (is_about_calls && envelope.names_upgrade()).then(|| envelope.quota_exceeded())
 }
 
 /// The code and the error text of an envelope, without its data.
@@ -213,7 +247,7 @@ impl EnvelopeHead {
     /// of any kind.
     pub(crate) fn of(body: &[u8]) -> Option<Self> {
         let envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
-        if !envelope.has_code {
+        if !envelope.has_code && !envelope.is_quota_exceeded() {
             return None;
         }
         let has_data =
@@ -221,9 +255,9 @@ impl EnvelopeHead {
         Some(Self { code: envelope.code, failure: envelope.check().err(), has_data })
     }
 
-    /// Returns `true` if the server is overloaded.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.check().is_err_and(|error| error.kind() == ErrorKind::Busy)
+    /// Returns `true` if the server turned the request away, because it is overloaded or a quota is used up.
+    pub(crate) fn is_turned_away(&self) -> bool {
+        self.check().is_err_and(|error| matches!(error.kind(), ErrorKind::Busy | ErrorKind::QuotaExceeded))
     }
 
     /// Checks that the code stands for a success.
@@ -286,6 +320,11 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
         }
         envelope.has_code = code.is_some();
         envelope.code = code.unwrap_or_else(|| envelope.code_without_one());
+        if envelope.code == TOO_MANY_CALLS && !envelope.names_upgrade() {
+            let nested = data.as_deref().and_then(|data| serde_json::from_str::<Map<String, Value>>(data.get()).ok());
+            let upgrade = nested.and_then(|mut data| data.remove(UPGRADE));
+            envelope.other.extend(upgrade.map(|upgrade| (UPGRADE.to_owned(), upgrade)));
+        }
         if is_ambiguous && envelope.is_success() {
             return Err(A::Error::duplicate_field("data"));
         }
@@ -401,8 +440,46 @@ mod tests {
             assert!(text.contains("50 a day") && text.contains("personal key: https://k"), "{text}");
         }
         assert_eq!(read(r#"{"code":429,"error":"slow down"}"#).check().unwrap_err().kind(), ErrorKind::Busy);
-        assert_eq!(quota_in(br#"{"error":"x","upgrade":{}}"#).unwrap().kind(), ErrorKind::QuotaExceeded);
-        assert!(quota_in(br#"{"error":"x"}"#).is_none());
+        assert_eq!(quota_in(429, br#"{"error":"x","upgrade":{}}"#).unwrap().kind(), ErrorKind::QuotaExceeded);
+        assert!(quota_in(429, br#"{"error":"x"}"#).is_none());
+        assert!(quota_in(400, br#"{"code":400,"error":"x","upgrade":{}}"#).is_none());
+    }
+
+    #[test]
+    fn a_used_up_quota_is_known_without_a_code_too() {
+        for body in [
+            r#"{"error":"e","upgrade":{"url":"https://k"}}"#,
+            r#"{"code":429,"error":"e","data":{"upgrade":{"personal_key":{"url":"https://k"}}}}"#,
+        ] {
+            let head = EnvelopeHead::of(body.as_bytes()).unwrap();
+            for error in
+                [read(body).check().unwrap_err(), head.check().unwrap_err(), quota_in(503, body.as_bytes()).unwrap()]
+            {
+                assert_eq!((error.kind(), error.code()), (ErrorKind::QuotaExceeded, Some(429)), "{body}");
+                assert!(error.to_string().contains("https://k"), "{error}");
+            }
+        }
+        assert!(read(r#"{"error":"a warning","upgrade":{},"data":[1]}"#).check().is_ok());
+    }
+
+    #[test]
+    fn every_way_to_upgrade_is_named_however_the_server_writes_it_and_however_long_its_text_is() {
+        for (upgrade, named) in [
+            (r#""https://k""#, "; https://k ("),
+            (r#"{"url":"https://k"}"#, "; https://k ("),
+            (r#"{"personal_key":"https://k"}"#, "; personal key: https://k ("),
+            (r#"{"plans":[{"self_hosted":{"href":"https://k","text":"no"}}]}"#, "; self hosted: https://k ("),
+            (r#"["https://a","https://k"]"#, "; https://a; https://k ("),
+        ] {
+            for text in ["short".to_owned(), "long ".repeat(1000)] {
+                let body = format!(r#"{{"code":429,"message":"{text}","upgrade":{upgrade}}}"#);
+                let error = read(&body).check().unwrap_err().to_string();
+                assert!(error.contains(named) && error.len() < 2000, "{error}");
+            }
+        }
+        let many =
+            format!(r#"{{"code":429,"upgrade":["https://{}"{}]}}"#, "x".repeat(9000), r#","https://k""#.repeat(99));
+        assert!(read(&many).check().unwrap_err().to_string().len() < 1000);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sqlflow_client::api::types::DisplayUserJobsSummaryRequest;
-use sqlflow_client::{Client, Error, ErrorKind};
+use sqlflow_client::{Client, Error, ErrorKind, RequestOutcome};
 use wiremock::ResponseTemplate;
 
 use crate::TestResult;
@@ -343,4 +343,31 @@ async fn a_response_over_the_limit_is_refused_after_decompression() -> TestResul
     assert!(error.to_string().contains("50000 bytes"), "{error}");
     assert_eq!(total(&server.builder().max_response_bytes(200_000).build()?).await?, Some(7));
     Ok(())
+}
+
+#[tokio::test]
+async fn a_used_up_quota_is_final_whatever_the_status_and_the_spelling() {
+    let ways = json!({"personal_key": {"url": "https://k"}});
+    let quota = json!({"code": 429, "error": "rate_limit_exceeded", "message": "50 a day", "upgrade": ways});
+    let without_code = json!({"error": "rate_limit_exceeded", "upgrade": "https://k"});
+    let with_mark = format!("\u{feff}{quota}");
+    let mut responses = vec![answer(quota.clone()), answer(without_code.clone()), body(with_mark.clone())];
+    for status in [403, 429, 500, 503, 504] {
+        let response = ResponseTemplate::new(status);
+        responses.push(response.clone().set_body_json(&quota));
+        responses.push(response.clone().set_body_json(&without_code));
+        responses.push(response.set_body_raw(with_mark.clone(), "application/json"));
+    }
+    for response in responses {
+        let server = Server::start().await;
+        server.everywhere(response).await;
+        // With the default retry policy.
+        let builder = Client::builder(server.url()).without_proxy();
+        let sqlflow = builder.build().expect("a client");
+        let error = sqlflow.jobs().await.expect_err("there are no calls left");
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::QuotaExceeded, false), "{error}");
+        assert_eq!(error.request_outcome(), RequestOutcome::NotExecuted);
+        assert!(error.to_string().contains("https://k"), "{error}");
+        assert_eq!(server.sent().await.len(), 1);
+    }
 }
