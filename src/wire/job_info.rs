@@ -31,7 +31,7 @@ pub struct JobInfo {
     /// The reason for a failure, or the errors of a partial success.
     #[serde(default, deserialize_with = "text")]
     pub error_message: Option<String>,
-    /// The dialect of the SQL.
+    /// The dialect of the SQL, which servers spell in several ways: `oracle` is [`Vendor::Oracle`] too.
     #[serde(default, deserialize_with = "vendor")]
     pub db_vendor: Option<Vendor>,
     /// The names of the submitted files.

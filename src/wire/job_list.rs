@@ -304,7 +304,8 @@ impl Submitted {
     /// Compares what else is known about a submission with a listed job: `Some(true)` if everything agrees,
     /// `Some(false)` if something contradicts, and `None` if neither is certain.
     fn agrees_with(&self, job: &JobInfo) -> Option<bool> {
-        let vendor = self.vendor.as_ref().zip(job.db_vendor.as_ref()).map(|(ours, theirs)| ours == theirs);
+        let vendor =
+            self.vendor.as_ref().zip(job.db_vendor.as_ref()).map(|(ours, theirs)| ours.is_same_dialect(theirs));
         let files = self.files.as_ref().and_then(|names| agree_in_files(names, &job.file_names));
         let time = self.since.and_then(|since| agrees_in_time(since, job));
         let facts = [vendor.or(self.vendor.is_none().then_some(true)), files, time];
