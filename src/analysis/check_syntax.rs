@@ -6,6 +6,7 @@ use std::future::IntoFuture;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
+use super::source::is_blank;
 use crate::api::runtime::ReadResponse as _;
 use crate::api::types;
 use crate::transport::{BodyMode, Transport};
@@ -41,7 +42,7 @@ impl CheckSyntax {
     }
 
     async fn check(self) -> Result<SyntaxCheck> {
-        if self.form.sql.trim().is_empty() {
+        if is_blank(&self.form.sql) {
             return Err(Error::invalid("the SQL to check is empty: give at least one statement"));
         }
         let mut attempts = self.transport.attempts();

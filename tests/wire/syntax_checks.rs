@@ -57,7 +57,9 @@ async fn a_failure_without_errors_in_the_sql_is_one_of_the_check() {
 #[tokio::test]
 async fn empty_sql_is_not_sent() {
     let server = Server::start().await;
-    let error = server.client().check_syntax(Vendor::Oracle, " \n").await.unwrap_err();
-    assert_eq!((error.kind(), error.operation()), (ErrorKind::InvalidInput, Some("checkSyntax")));
+    for sql in ["", " \n", "\u{feff}", "\u{feff} \n"] {
+        let error = server.client().check_syntax(Vendor::Oracle, sql).await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::InvalidInput, Some("checkSyntax")));
+    }
     assert_eq!(server.sent().await.len(), 0);
 }
