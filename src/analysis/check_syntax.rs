@@ -29,7 +29,7 @@ impl CheckSyntax {
 
     /// Sends the request and returns the result. This is the same as to await the check.
     ///
-    /// Errors in the SQL are part of the result, not an `Err`.
+    /// Errors in the SQL are part of the result, not an `Err`, whatever the HTTP status and the code of the response.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), before anything is sent, if the SQL is empty; otherwise the

@@ -40,6 +40,7 @@ pub use self::operation::{Operation, operations};
 pub(crate) use self::redactor::Redactor;
 pub(crate) use self::relation_types::{RelationTypes, relation_types};
 pub use self::secret::Secret;
+pub(crate) use self::syntax_check::has_syntax_errors;
 pub use self::syntax_check::{SyntaxCheck, SyntaxError};
 pub(crate) use self::time_zone::ServerTimeZone;
 pub use self::token_envelope::TokenEnvelope;
