@@ -25,6 +25,7 @@ pub mod types;
 mod vendor;
 
 pub use self::comma_separated::CommaSeparated;
+pub(crate) use self::comma_separated::check_lists;
 pub use self::envelope::Envelope;
 pub(crate) use self::envelope::{EnvelopeData, EnvelopeHead, FromResponse, quota_in, without_data};
 pub(crate) use self::excerpt::{MAX_SNIPPET, MAX_SNIPPET_INPUT, excerpt, shortened, snippet};
