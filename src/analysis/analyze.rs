@@ -18,7 +18,7 @@ use crate::job::{DrawnLineage, ExportSyntax, Progress};
 use crate::lineage::Lineage;
 use crate::retry::Attempts;
 use crate::transport::{BodyMode, Response, Transport};
-use crate::wire::relation_types;
+use crate::wire::{check_lists, relation_types};
 use crate::{ByteStream, Error, Result, Vendor};
 
 /// An analysis of SQL without a job, from [`Client::analyze`](crate::Client::analyze).
@@ -51,7 +51,8 @@ use crate::{ByteStream, Error, Result, Vendor};
 ///
 /// # Errors
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput), before anything is sent, if there is no source or more than one,
-/// if the source is empty or a directory, or if an option was set that the operation of the result does not have;
+/// if the source is empty or a directory, if an option was set to an empty list, or if one was set that the operation
+/// of the result does not have;
 /// [`Io`](crate::ErrorKind::Io) if the file cannot be read; otherwise the errors of every API call.
 #[derive(Clone)]
 #[must_use = "an analysis is requested when it is awaited"]
@@ -282,6 +283,7 @@ impl<F: AnalysisForm> Analysis<F> {
         if !lost.is_empty() {
             return Err(without_options(F::OPERATION, &lost));
         }
+        check_lists(&form)?;
         let set = fields(&form);
         for (field, name) in [("jobId", "job id"), ("sessionId", "session id")] {
             if set.get(field).and_then(|id| id.as_str()).is_some_and(|id| id.trim().is_empty()) {

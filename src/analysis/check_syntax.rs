@@ -6,6 +6,7 @@ use std::future::IntoFuture;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
+use super::source::is_blank;
 use crate::api::runtime::ReadResponse as _;
 use crate::api::types;
 use crate::transport::{BodyMode, Transport};
@@ -28,7 +29,7 @@ impl CheckSyntax {
 
     /// Sends the request and returns the result. This is the same as to await the check.
     ///
-    /// Errors in the SQL are part of the result, not an `Err`.
+    /// Errors in the SQL are part of the result, not an `Err`, whatever the HTTP status and the code of the response.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), before anything is sent, if the SQL is empty; otherwise the
@@ -41,7 +42,7 @@ impl CheckSyntax {
     }
 
     async fn check(self) -> Result<SyntaxCheck> {
-        if self.form.sql.trim().is_empty() {
+        if is_blank(&self.form.sql) {
             return Err(Error::invalid("the SQL to check is empty: give at least one statement"));
         }
         let mut attempts = self.transport.attempts();

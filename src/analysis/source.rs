@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io::{self, BufRead as _};
 use std::path::{Path, PathBuf};
 
 use crate::api::File;
@@ -31,7 +32,7 @@ impl SqlSources {
         match self.0.as_slice() {
             [] if has_other => Ok(None),
             [] => Err(Error::invalid("there is nothing to analyze: give SQL, or the path of a file")),
-            [SqlSource::Text(sql)] if sql.trim().is_empty() => {
+            [SqlSource::Text(sql)] if is_blank(sql) => {
                 Err(Error::invalid("the SQL to analyze is empty: give at least one statement"))
             }
             [source] => Ok(Some(source.clone())),
@@ -66,6 +67,7 @@ impl fmt::Debug for SqlSource {
 pub(super) async fn open(path: PathBuf) -> Result<File> {
     blocking(move || {
         check_is_no_directory(&path)?;
+        check_is_not_blank(&path)?;
         File::open(&path)
     })
     .await
@@ -91,12 +93,52 @@ pub(super) async fn read(path: PathBuf, operation: &'static str, limit: u64) -> 
             ))
         })?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        if text.trim().is_empty() {
-            return Err(Error::invalid(format!("{} is empty: give at least one statement", path.display())));
+        if is_blank(text) {
+            return Err(empty(&path));
         }
         Ok(text.to_owned())
     })
     .await
+}
+
+/// Returns `true` if a text has nothing but whitespace and byte order marks, of which no server can make a statement.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_whitespace() || letter == BYTE_ORDER_MARK)
+}
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+fn empty(path: &Path) -> Error {
+    Error::invalid(format!("{} is empty: give at least one statement", path.display()))
+}
+
+/// Checks that a file has more than whitespace. Files whose text begins soon are hardly read.
+fn check_is_not_blank(path: &Path) -> Result<()> {
+    let unreadable = |error| Error::unreadable(path, &error);
+    // What is read from a pipe cannot be read again to be sent.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Ok(());
+    }
+    let mut file = io::BufReader::new(fs::File::open(path).map_err(unreadable)?);
+    let mut mark = BYTE_ORDER_MARK.to_string().into_bytes();
+    loop {
+        let bytes = file.fill_buf().map_err(unreadable)?;
+        if bytes.is_empty() {
+            return Err(empty(path));
+        }
+        let is_text = |byte: &u8| {
+            let is_mark = mark.first() == Some(byte);
+            if is_mark {
+                mark.remove(0);
+            }
+            !is_mark && !byte.is_ascii_whitespace()
+        };
+        if bytes.iter().any(is_text) {
+            return Ok(());
+        }
+        let length = bytes.len();
+        file.consume(length);
+    }
 }
 
 fn check_is_no_directory(path: &Path) -> Result<()> {

@@ -44,6 +44,9 @@ impl UserSecret {
 /// instead, and wait for the provider for at most 10 seconds. Without a valid token, a call waits as long as the
 /// provider does, so give requests of the provider a timeout.
 ///
+/// A provider that panics has failed in the same way: every call that waits for it gets an error that says so, and the
+/// next call asks again.
+///
 /// Errors never contain a secret that the provider returned.
 ///
 /// ```

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -126,9 +127,9 @@ impl TokenCache {
         let (user_id, shared) = (self.credentials.user_id().to_owned(), Arc::clone(&self.state));
         let renewal = match &self.credentials.proof {
             Proof::SecretKey(key) => {
-                let request = request(user_id, key.clone());
+                let request = request(user_id.clone(), key.clone());
                 async move {
-                    let result = request.await.map(CachedToken::new);
+                    let result = caught(&user_id, "the request for it", request).await.map(CachedToken::new);
                     lock(&shared).finish_renewal(runtime, result)
                 }
                 .boxed()
@@ -136,8 +137,12 @@ impl TokenCache {
             Proof::Provider(provider) => {
                 let (provider, known) = (Arc::clone(provider), Arc::clone(&self.known));
                 async move {
-                    let result = match ask(&*provider, &user_id, &known).await {
-                        Ok(UserSecret::SecretKey(key)) => request(user_id, key).await.map(CachedToken::new),
+                    let asking = ask(&*provider, &user_id, &known);
+                    let result = match caught(&user_id, "its provider", asking).await {
+                        Ok(UserSecret::SecretKey(key)) => {
+                            let request = request(user_id.clone(), key);
+                            caught(&user_id, "the request for it", request).await.map(CachedToken::new)
+                        }
                         Ok(UserSecret::Token(token)) => Ok(CachedToken::provided(token)),
                         Err(error) => Err(error),
                     };
@@ -160,6 +165,19 @@ impl TokenCache {
             state.token = None;
         }
     }
+}
+
+/// Turns a panic of a part of a renewal into an error. All tasks that need a token wait for one renewal, and a shared
+/// future that panicked would take every one of them and every later call with it.
+///
+/// The text of the panic is left out, because it may contain a secret that is not known yet.
+async fn caught<T>(user_id: &str, part: &str, future: impl Future<Output = Result<T>>) -> Result<T> {
+    AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|_| {
+        let text = format!(
+            "cannot get the token of user {user_id}: {part} panicked; the panic hook of the program has printed where"
+        );
+        Err(Error::new(ErrorKind::Authentication, text))
+    })
 }
 
 /// Asks a provider for the secret of a user.

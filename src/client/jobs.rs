@@ -70,7 +70,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// The errors of every API call.
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the list is shorter than its own count, so that jobs are missing;
+    /// otherwise the errors of every API call.
     pub fn jobs(&self) -> ListJobs {
         ListJobs::new(self.service.clone())
     }
@@ -87,7 +88,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// The errors of every API call.
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the list is shorter than its own count, so that jobs are missing;
+    /// otherwise the errors of every API call.
     pub fn scheduled_jobs(&self) -> impl Future<Output = Result<JobList>> + Send + use<> {
         let service = self.service.clone();
         async move { service.scheduled_jobs().await }

@@ -14,7 +14,7 @@ use super::{Error, ErrorKind};
 /// | the server was not reached: name, port, TLS | `NotExecuted` | yes | retried | retried | submitted again | goes on |
 /// | the certificate of the server is not trusted¹ | `NotExecuted` | no | fails | fails | fails | ends |
 /// | the server turned the request away: HTTP 429, or its queue is full | `NotExecuted` | yes | retried | retried | submitted again | goes on |
-/// | the quota of calls is used up | `NotExecuted` | no | fails | fails | fails | ends |
+/// | the quota of calls is used up, whatever the HTTP status | `NotExecuted` | no | fails | fails | fails | ends |
 /// | connection lost, timeout or gateway error before the request was sent to its end | `NotExecuted` | yes | retried | retried | submitted again | goes on |
 /// | connection lost before a response; HTTP 502, 503, 520, 521, 523, 525 to 527 | `Unanswered` | yes | retried | fails | looked for, then submitted again | goes on |
 /// | no response in time; HTTP 408, 504, 522, 524 | `Incomplete` | yes | retried | fails | looked for | goes on |
@@ -80,7 +80,7 @@ impl Error {
         if let Some(outcome) = self.0.outcome {
             return outcome;
         }
-        if self.is_request_unsent() {
+        if self.is_request_unsent() || self.kind() == ErrorKind::QuotaExceeded {
             return RequestOutcome::NotExecuted;
         }
         // The status counts, whatever the body next to it says: it is the gateway that speaks.
@@ -127,7 +127,7 @@ impl Error {
             return false;
         }
         match self.kind() {
-            ErrorKind::SubmitUnknown => false,
+            ErrorKind::SubmitUnknown | ErrorKind::QuotaExceeded => false,
             ErrorKind::Connect | ErrorKind::Busy | ErrorKind::Interrupted | ErrorKind::Timeout => true,
             _ => GatewayFailure::of(self.status()).is_some(),
         }
@@ -170,6 +170,8 @@ mod tests {
             (error(K::Rejected, Some(302)), Unreadable, false, false),
             (error(K::Rejected, Some(307)), NotExecuted, false, false),
             (error(K::QuotaExceeded, Some(429)), NotExecuted, false, false),
+            (error(K::QuotaExceeded, Some(503)), NotExecuted, false, false),
+            (error(K::QuotaExceeded, Some(504)), NotExecuted, false, false),
             (error(K::Interrupted, None).with_request_unsent(), NotExecuted, true, true),
             (error(K::Timeout, None).with_request_unsent(), NotExecuted, true, true),
             (error(K::Server, Some(502)).with_request_unsent(), NotExecuted, true, true),

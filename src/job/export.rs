@@ -15,7 +15,7 @@ use crate::api::{Operation, operations, types};
 use crate::lineage::{Lineage, RelationType};
 use crate::retry::Attempts;
 use crate::transport::{BodyMode, Response, Transport};
-use crate::wire::RelationTypes;
+use crate::wire::{RelationTypes, check_lists};
 use crate::{ByteStream, Error, JobId, Result};
 
 /// A request for an export of a job, from the `export_…` methods of [`Job`], from those that download a file, and from
@@ -236,7 +236,7 @@ impl<F: ExportForm> Export<F> {
     pub(super) fn checked_form(&self) -> Result<F> {
         let mut form = self.form.clone();
         form.set_job(self.job.id().checked().map_err(self.context())?);
-        form.check().map_err(self.context())?;
+        form.check().and_then(|()| check_lists(&form)).map_err(self.context())?;
         Ok(form)
     }
 

@@ -1,6 +1,7 @@
 //! Lists of jobs: filters, and the list as a whole or as a stream.
 
 mod filter;
+mod scanner;
 mod stream;
 
 use std::fmt;
@@ -66,7 +67,8 @@ impl ListJobs {
         self
     }
 
-    /// Lists only jobs whose SQL has this dialect.
+    /// Lists only jobs whose SQL has this dialect, in whatever spelling: `oracle`, `dbvoracle` and [`Vendor::Oracle`] are
+    /// the same.
     pub fn vendor(mut self, vendor: Vendor) -> Self {
         self.filter.vendor = Some(vendor);
         self
@@ -92,7 +94,8 @@ impl ListJobs {
     /// Requests the list. This is the same as to await it.
     ///
     /// # Errors
-    /// The errors of every API call.
+    /// [`Protocol`](crate::ErrorKind::Protocol) for a list that is shorter than its own count, as in
+    /// [`JobStream`]; otherwise the errors of every API call.
     pub async fn send(self) -> Result<JobList> {
         let mut list = self.service.jobs().await?;
         list.jobs.retain(|job| self.filter.matches(job));

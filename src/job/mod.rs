@@ -413,7 +413,7 @@ impl Job {
 /// Returns the relation types that the server says a job was submitted with.
 fn named_types(info: &JobInfo) -> Option<RelationTypes> {
     let list = info.show_relation_type.as_deref().filter(|list| !list.trim().is_empty())?;
-    Some(relation_types(Some(list)).into())
+    Some(relation_types(Some(list))).filter(|types| !types.is_empty()).map(Into::into)
 }
 
 /// Adds the job to the error of a call that concerns this job only. Code 404 in the envelope then means that the job

@@ -20,7 +20,7 @@ pub(crate) use options;
 /// Writes the setter of one option, with a note at the end of its documentation.
 macro_rules! option {
     (relation_types, $note:literal) => {
-        /// Sets the types of relationships in the result. Server default: `fdd` only.
+        /// Sets the types of relationships in the result. Server default: `fdd` only. An empty list is an error.
         #[doc = $note]
         pub fn relation_types(
             self,

@@ -62,8 +62,9 @@ impl Job {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), before anything is sent, if the expression does not have five
-    /// to seven fields, or has a value out of range; otherwise the errors of [`pause_schedule`](Job::pause_schedule).
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), before anything is sent, if the expression is neither a macro
+    /// such as `@daily` nor has five to seven fields, has a value out of range, a range that ends before it begins, or
+    /// a control character, or means a date that never comes, such as the 31st of February; otherwise the errors of [`pause_schedule`](Job::pause_schedule).
     pub fn reschedule(&self, cron_expression: &str) -> impl Future<Output = Result<()>> + Send + use<> {
         let (job, expression) = (self.clone(), cron_expression.trim().to_owned());
         async move {
@@ -87,7 +88,13 @@ impl JobService {
             return Err(without_data(envelope.code).in_operation(operations::LIST_SCHEDULE_JOBS.id));
         }
         // A server without schedules may send no list at all.
-        let mut list = envelope.data.map(|scheduled| scheduled.0).unwrap_or_default();
+        let mut list = match envelope.data {
+            Some(ScheduledJobs(list)) => {
+                list.check().map_err(|error| error.in_operation(operations::LIST_SCHEDULE_JOBS.id))?;
+                list
+            }
+            None => JobList::default(),
+        };
         list.warnings = warnings;
         list.jobs = list.jobs.into_iter().map(|job: JobInfo| self.in_time_zone(job)).collect();
         Ok(list)

@@ -91,6 +91,7 @@ impl JobService {
     pub(crate) async fn jobs(&self) -> Result<JobList> {
         let list = self.request_list::<JobList>(self.transport().attempts()).await?;
         let (mut jobs, warnings) = list.into_data_and_warnings()?;
+        jobs.check().map_err(|error| error.in_operation(operations::DISPLAY_USER_JOBS_SUMMARY.id))?;
         jobs.warnings = warnings;
         jobs.jobs = jobs.jobs.into_iter().map(|job| self.in_time_zone(job)).collect();
         Ok(jobs)

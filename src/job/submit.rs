@@ -17,7 +17,7 @@ use super::submission::{Submission, SubmissionTarget};
 use super::{Job, JobId, JobService};
 use crate::api::{File, types};
 use crate::lineage::RelationType;
-use crate::wire::{Submitted, job_name};
+use crate::wire::{Submitted, check_lists, job_name};
 use crate::{Error, ErrorKind, Result, Vendor};
 
 /// A submission of SQL as a job, from [`Client::submit`](crate::Client::submit).
@@ -325,7 +325,7 @@ impl Submit {
         self.relation_types(RelationType::DEPENDENCIES).ignore_record_set(false).ignore_function(false)
     }
 
-    /// Sets the types of relationships to find. Server default: `fdd` only.
+    /// Sets the types of relationships to find. Server default: `fdd` only. An empty list is an error of the submission.
     ///
     /// [`Job::lineage`] of the submitted job requests the same types.
     pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
@@ -527,6 +527,7 @@ impl Submit {
     async fn submit_as(mut self, name: String, target: SubmissionTarget) -> Result<Job> {
         check_vendor(&self.form.dbvendor)?;
         check_host(self.form.hostname.as_deref())?;
+        check_lists(&self.form)?;
         self.inputs.check(self.form.hostname.is_some())?;
         if let Some(format) = self.csv_format {
             format.check()?;
@@ -599,6 +600,7 @@ impl SubmitPersist {
     async fn run(mut self) -> Result<Job> {
         check_vendor(&self.form.dbvendor)?;
         check_host(self.form.hostname.as_deref())?;
+        check_lists(&self.form)?;
         self.inputs.check(self.form.hostname.is_some())?;
         if let Some(id) = &self.form.job_id {
             id.checked()?;

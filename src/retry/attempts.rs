@@ -1,5 +1,6 @@
 //! The attempts of one call.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,13 @@ pub(crate) struct Attempts {
     price: u32,
 }
 
+/// The decision about the next attempt.
+enum Pause {
+    For(Duration),
+    GivenUp,
+    PolicyPanicked,
+}
+
 impl Attempts {
     /// Waits until the next attempt is due.
     ///
@@ -56,8 +64,13 @@ impl Attempts {
 
     async fn retry(&mut self, error: Error, operation: &'static Operation, is_repeatable: bool) -> Result<()> {
         self.failed += 1;
-        let Some(pause) = self.pause(&error, operation, is_repeatable) else {
-            return Err(error.after(self.failed, self.start.elapsed()));
+        let pause = match self.pause(&error, operation, is_repeatable) {
+            Pause::For(pause) => pause,
+            Pause::GivenUp => return Err(error.after(self.failed, self.start.elapsed())),
+            Pause::PolicyPanicked => {
+                let text = format!("{error}; not retried, because the retry policy panicked");
+                return Err(error.with_text(text).after(self.failed, self.start.elapsed()));
+            }
         };
         tracing::warn!(
             target: "sqlflow_client::retry",
@@ -85,14 +98,20 @@ impl Attempts {
         self.retry(error, operation, true).await
     }
 
-    /// Returns the pause before the next attempt, or `None` if there is none.
-    fn pause(&mut self, error: &Error, operation: &'static Operation, is_repeatable: bool) -> Option<Duration> {
+    /// Returns the pause before the next attempt, if there is one.
+    fn pause(&mut self, error: &Error, operation: &'static Operation, is_repeatable: bool) -> Pause {
         let is_harmless = is_repeatable || error.request_outcome() == RequestOutcome::NotExecuted;
         if !(error.is_retryable() && is_harmless) {
-            return None;
+            return Pause::GivenUp;
         }
         let failed = Attempt::new(operation, self.failed, self.start.elapsed(), error);
-        let pause = self.retries.policy.as_ref()?.pause(&failed)?;
+        let Some(policy) = &self.retries.policy else { return Pause::GivenUp };
+        // Other calls may wait for this one, for its token or its lookup, and must not break with it.
+        let pause = match catch_unwind(AssertUnwindSafe(|| policy.pause(&failed))) {
+            Ok(Some(pause)) => pause,
+            Ok(None) => return Pause::GivenUp,
+            Err(_) => return Pause::PolicyPanicked,
+        };
         let Some(price) = self.retries.budget.withdraw(error) else {
             tracing::warn!(
                 target: "sqlflow_client::retry",
@@ -100,10 +119,10 @@ impl Attempts {
                 %error,
                 "not retrying: the retry budget of the client is spent"
             );
-            return None;
+            return Pause::GivenUp;
         };
         self.price = price;
-        Some(pause)
+        Pause::For(pause)
     }
 
     /// Notes that the current attempt succeeded.

@@ -24,6 +24,9 @@ use crate::wire::Operation;
 /// of a job once and, after a failure, ask again when their [schedule](crate::job::Polling) says so. A policy would only
 /// delay that, and a watch reports each failure at once.
 ///
+/// A policy that panics gives up: the call fails with the error of its last attempt, and its text says that the policy
+/// panicked.
+///
 /// ```
 /// use std::time::Duration;
 /// use sqlflow_client::{Client, Error, ErrorKind};

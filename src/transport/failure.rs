@@ -138,7 +138,8 @@ pub(super) fn of_status(
     is_cut: bool,
     secrets: &Redactor,
 ) -> Error {
-    let quota = if status == StatusCode::TOO_MANY_REQUESTS { quota_in(body.as_bytes(), secrets) } else { None };
+    let body = body.strip_prefix('\u{feff}').unwrap_or(body);
+    let quota = quota_in(status.as_u16(), body.as_bytes(), secrets);
     let envelope = || EnvelopeHead::of(body.as_bytes(), secrets).map(|head| head.check());
     let error = match quota.map(Err).or_else(envelope) {
         Some(Err(error)) => error,

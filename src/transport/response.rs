@@ -8,11 +8,14 @@ use sqlflow_lineage::RelationType;
 
 use super::body::{ByteStream, skip_bom_and_whitespace};
 use super::{RequestLimits, failure};
-use crate::wire::{EnvelopeHead, FromResponse, MAX_SNIPPET_INPUT, Operation, Redactor, issued_secrets};
+use crate::wire::{EnvelopeHead, FromResponse, MAX_SNIPPET_INPUT, Operation, Redactor};
+use crate::wire::{has_syntax_errors, issued_secrets, operations};
 use crate::{Error, ErrorKind, Result};
 
 /// The length up to which a body may be the envelope of a failure. A longer one is data.
 const MAX_ENVELOPE_BYTES: usize = 256 * 1024;
+/// The length up to which a body is searched for errors in SQL before its status and its code are looked at.
+const MAX_SYNTAX_CHECK_BYTES: u64 = 64 << 20;
 /// The memory that is allocated for a body because the server announced its length.
 const MAX_PREALLOCATED_BYTES: u64 = 1 << 20;
 
@@ -47,18 +50,20 @@ pub(super) async fn receive(
     let length = response.content_length();
     let mut body = ByteStream::of(response, limits.stall_timeout, &secrets)?;
     let secrets = if operation.returns_secret { secrets.and(&fresh_secrets(&mut body).await) } else { secrets };
-    if !is_success(status) {
+    let is_result = is_syntax_check(operation, &mut body, limits.max_response_bytes).await;
+    if !is_success(status) && !is_result {
         let (first, is_whole) = body.peek(MAX_SNIPPET_INPUT).await;
         let text = String::from_utf8_lossy(&first);
         let error = failure::of_status(status, &headers, &text, !is_whole, &secrets);
         return Err(secrets.redact_error(error));
     }
-    let head = read_head(&mut body, &secrets).await;
+    let head = if is_result { None } else { read_head(&mut body, &secrets).await };
+    let status = if is_result { StatusCode::OK } else { status };
     let limit = limits.max_response_bytes;
     let response = Response { operation, status, headers, body, head, secrets, relation_types: None, length, limit };
     // The transport has to know failures that another attempt may mend, and the caller of an operation that returns a
     // file does not look for an envelope.
-    let is_refused = response.head.as_ref().is_some_and(|head| head.code == 401 || head.is_busy());
+    let is_refused = response.head.as_ref().is_some_and(|head| head.code == 401 || head.is_turned_away());
     if is_refused || operation.returns_file { response.without_failure().await } else { Ok(response) }
 }
 
@@ -71,6 +76,16 @@ async fn fresh_secrets(body: &mut ByteStream) -> Redactor {
 /// Returns `true` for the statuses of a success: 200, and 201, which the vendor's file declares next to it.
 pub(super) fn is_success(status: StatusCode) -> bool {
     matches!(status, StatusCode::OK | StatusCode::CREATED)
+}
+
+/// Returns `true` if the response says what is wrong with the SQL of a syntax check. That is the result of the check,
+/// whatever the status and the code next to it.
+async fn is_syntax_check(operation: &Operation, body: &mut ByteStream, limit: u64) -> bool {
+    if operation.id != operations::CHECK_SYNTAX.id {
+        return false;
+    }
+    let (text, has_ended) = body.peek(usize::try_from(limit.min(MAX_SYNTAX_CHECK_BYTES)).unwrap_or(usize::MAX)).await;
+    has_ended && has_syntax_errors(skip_bom_and_whitespace(&text))
 }
 
 /// Reads the head of a body that is a short envelope. A body that is long, or not a JSON object, is not read further

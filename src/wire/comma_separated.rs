@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::Error;
 
 /// A list that is sent as one text, with commas between its items: `fdd,fdr`.
 ///
@@ -80,6 +83,31 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for CommaSeparated<T> 
         let text = String::deserialize(deserializer)?;
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
         items.map(|item| item.parse().map_err(D::Error::custom)).collect()
+    }
+}
+
+/// The lists of requests, each with the method that sets it.
+const LISTS: [(&str, &str); 5] = [
+    ("showRelationType", "relation_types"),
+    ("extractedDbsSchemas", "extracted_dbs_schemas"),
+    ("excludedDbsSchemas", "excluded_dbs_schemas"),
+    ("extractedStoredProcedures", "extracted_stored_procedures"),
+    ("extractedViews", "extracted_views"),
+];
+
+/// Checks that no list of a request was set to an empty one, which servers take for their default.
+///
+/// # Errors
+/// `InvalidInput` that names the option.
+pub(crate) fn check_lists(form: &impl Serialize) -> crate::Result<()> {
+    let Ok(Value::Object(fields)) = serde_json::to_value(form) else { return Ok(()) };
+    let is_empty = |list: &Value| list.as_str().is_some_and(|text| text.split(',').all(|item| item.trim().is_empty()));
+    match LISTS.iter().find(|(field, _)| fields.get(*field).is_some_and(is_empty)) {
+        Some((_, option)) => Err(Error::invalid(format!(
+            "the list of the option {option} is empty: name at least one, or leave the option out for the default of \
+             the server"
+        ))),
+        None => Ok(()),
     }
 }
 

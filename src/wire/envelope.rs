@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use sqlflow_lineage::{Lineage, RelationType};
 
 use super::Redactor;
-use super::excerpt::excerpt;
-use super::lenient::text_of;
+use super::excerpt::{excerpt, shortened};
+use super::lenient::{raw_text, text_of};
 use crate::{Error, ErrorKind, Result};
 
 /// The codes of a success: 203 has been observed with complete data and an error text next to it.
@@ -19,6 +19,14 @@ pub(super) const SUCCESS: [i64; 2] = [200, 203];
 
 /// The fields of a lineage document that may be next to the code instead of under `data`.
 const LINEAGE_FIELDS: [&str; 2] = ["dbobjs", "sqlflow"];
+
+/// The code of a server to which too many calls were made.
+const TOO_MANY_CALLS: i64 = 429;
+/// The field with the ways to get more calls, by which a used-up quota differs from a short-lived limit.
+const UPGRADE: &str = "upgrade";
+/// The number of URLs that an error names, and the length of each in characters.
+const MAX_URLS: usize = 5;
+const MAX_URL: usize = 300;
 
 /// The error text of servers whose work queue is full.
 const BUSY: &str = "service is busy";
@@ -107,16 +115,47 @@ impl<T> Envelope<T> {
 
     /// Returns the failure that the code stands for.
     fn failure(&self) -> Error {
-        if self.is_quota_exceeded() {
-            quota_exceeded(&self.failure_text())
-        } else {
-            failure(self.code, &self.failure_text())
-        }
+        if self.is_quota_exceeded() { self.quota_exceeded() } else { failure(self.code, self.failure_text()) }
     }
 
     /// Returns `true` if the response says that a quota is used up: it names plans to which the caller can upgrade.
     fn is_quota_exceeded(&self) -> bool {
-        self.code == 429 && self.other.contains_key("upgrade")
+        self.code == TOO_MANY_CALLS && self.names_upgrade()
+    }
+
+    fn names_upgrade(&self) -> bool {
+        self.other.get(UPGRADE).is_some_and(|upgrade| !upgrade.is_null())
+    }
+
+    /// Returns the error of a call beyond a quota, which stays used up for the rest of its period. It names every way to
+    /// upgrade, however long the text of the server is.
+    fn quota_exceeded(&self) -> Error {
+        let text = Some(self.failure_text().trim()).filter(|text| !text.is_empty()).unwrap_or("no calls are left");
+        let mut ways = Vec::new();
+        self.other.get(UPGRADE).into_iter().for_each(|upgrade| add_urls("", upgrade, &mut ways));
+        let ways: String = ways.iter().map(|way| format!("; {way}")).collect();
+        let text = format!(
+            "the quota of calls is used up: {}{ways} (code 429; wait for the next day, or use an account or a \
+             self-hosted server)",
+            excerpt(text)
+        );
+        Error::new(ErrorKind::QuotaExceeded, text).with_code(TOO_MANY_CALLS)
+    }
+
+    /// Reads an envelope whose data is not read by its own `Deserialize`. Data that cannot be read is an error only in a
+    /// success.
+    pub(super) fn read_with<E: fmt::Display>(
+        text: &[u8],
+        read: impl FnOnce(&RawValue) -> Result<T, E>,
+    ) -> serde_json::Result<Self> {
+        let envelope: Envelope<Box<RawValue>> = serde_json::from_slice(text)?;
+        let data = match envelope.data.as_deref().map(read).transpose() {
+            Err(error) if envelope.is_success() => {
+                return Err(serde_json::Error::custom(format_args!("data: {error}")));
+            }
+            read => read.unwrap_or_default(),
+        };
+        Ok(envelope.with_data(data))
     }
 
     /// Removes secrets from the messages of the server, and escapes their control characters.
@@ -139,15 +178,17 @@ impl<T> Envelope<T> {
     /// it has nothing but an error text.
     fn code_without_one(&self) -> i64 {
         let has_error = self.error.as_deref().is_some_and(|text| !text.trim().is_empty());
-        if has_error && !self.mentions_data && self.other.is_empty() { 0 } else { SUCCESS[0] }
+        let has_data = self.mentions_data || LINEAGE_FIELDS.iter().any(|field| self.other.contains_key(*field));
+        match has_error && !has_data {
+            true if self.names_upgrade() => TOO_MANY_CALLS,
+            true if self.other.is_empty() => 0,
+            _ => SUCCESS[0],
+        }
     }
 
-    /// Returns the description of a failure, with the URLs at which an anonymous caller over the limit can upgrade.
-    pub(super) fn failure_text(&self) -> String {
-        let text = self.message.as_deref().or(self.error.as_deref()).unwrap_or_default();
-        let upgrades = self.other.get("upgrade").and_then(Value::as_object);
-        let urls = upgrades.into_iter().flatten().filter_map(|(plan, entry)| Some((plan, entry.get("url")?.as_str()?)));
-        urls.fold(text.to_owned(), |text, (plan, url)| format!("{text}; {}: {url}", plan.replace('_', " ")))
+    /// Returns the description of a failure.
+    pub(super) fn failure_text(&self) -> &str {
+        self.message.as_deref().or(self.error.as_deref()).unwrap_or_default()
     }
 }
 
@@ -178,21 +219,30 @@ pub(crate) fn failure(code: i64, text: &str) -> Error {
     Error::new(kind, format!("{text} (code {code}; {next})")).with_code(code)
 }
 
-/// Returns the error of a call beyond a quota, which stays used up for the rest of its period.
-fn quota_exceeded(text: &str) -> Error {
-    let text = if text.trim().is_empty() { "no calls are left" } else { text.trim() };
-    let text = format!(
-        "the quota of calls is used up: {} (code 429; wait for the next day, or use an account or a self-hosted server)",
-        excerpt(text)
-    );
-    Error::new(ErrorKind::QuotaExceeded, text).with_code(429)
+/// Adds the URLs in a description of the ways to upgrade, each after the name of its way.
+fn add_urls(way: &str, description: &Value, found: &mut Vec<String>) {
+    match description {
+        _ if found.len() == MAX_URLS => {}
+        Value::String(url) if url.starts_with("https://") || url.starts_with("http://") => {
+            let url = shortened(url, MAX_URL);
+            found.push(if way.is_empty() { url } else { format!("{way}: {url}") });
+        }
+        Value::Array(all) => all.iter().for_each(|one| add_urls(way, one, found)),
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| {
+            let name = if matches!(name.as_str(), "url" | "link" | "href") { way } else { &name.replace('_', " ") };
+            add_urls(name, field, found);
+        }),
+        _ => {}
+    }
 }
 
-/// Returns the error of HTTP status 429 if its body, which may lack a code, says that a quota is used up.
-pub(crate) fn quota_in(body: &[u8], secrets: &Redactor) -> Option<Error> {
+/// Returns the error of a failure with an HTTP status of its own if its body, which may lack a code, says that a quota is
+/// used up.
+pub(crate) fn quota_in(status: u16, body: &[u8], secrets: &Redactor) -> Option<Error> {
     let mut envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
     envelope.clean_texts(secrets);
-    envelope.other.contains_key("upgrade").then(|| quota_exceeded(&envelope.failure_text()))
+    let is_about_calls = status == 429 || envelope.code == TOO_MANY_CALLS;
+    (is_about_calls && envelope.names_upgrade()).then(|| envelope.quota_exceeded())
 }
 
 /// The code and the error text of an envelope, without its data.
@@ -209,7 +259,7 @@ impl EnvelopeHead {
     /// of any kind.
     pub(crate) fn of(body: &[u8], secrets: &Redactor) -> Option<Self> {
         let mut envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
-        if !envelope.has_code {
+        if !envelope.has_code && !envelope.is_quota_exceeded() {
             return None;
         }
         // Before a text is cut to an excerpt.
@@ -219,9 +269,9 @@ impl EnvelopeHead {
         Some(Self { code: envelope.code, failure: envelope.check().err(), has_data })
     }
 
-    /// Returns `true` if the server is overloaded.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.check().is_err_and(|error| error.kind() == ErrorKind::Busy)
+    /// Returns `true` if the server turned the request away, because it is overloaded or a quota is used up.
+    pub(crate) fn is_turned_away(&self) -> bool {
+        self.check().is_err_and(|error| matches!(error.kind(), ErrorKind::Busy | ErrorKind::QuotaExceeded))
     }
 
     /// Checks that the code stands for a success.
@@ -252,6 +302,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
         let mut code = None;
         // The code may come after the data, and it decides whether data of an unexpected shape is an error.
         let mut data: Option<Box<RawValue>> = None;
+        let mut is_ambiguous = false;
         let mut envelope = Envelope {
             code: 0,
             data: None,
@@ -267,13 +318,14 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
             match key.as_str() {
                 "code" => code = Some(map.next_value::<LenientCode>()?.0),
                 "data" => {
+                    is_ambiguous |= envelope.mentions_data;
                     data = map.next_value()?;
                     envelope.mentions_data = true;
                 }
                 "error" => envelope.error = map.next_value::<LenientText>()?.0,
                 "message" | "msg" => envelope.message = map.next_value::<LenientText>()?.0,
                 "sessionId" => envelope.session_id = map.next_value::<LenientText>()?.0,
-                "jobId" => envelope.job_id = map.next_value::<LenientText>()?.0,
+                "jobId" => envelope.job_id = raw_text(&map.next_value::<Box<RawValue>>()?),
                 _ => {
                     let value = map.next_value()?;
                     envelope.other.insert(key, value);
@@ -282,6 +334,14 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
         }
         envelope.has_code = code.is_some();
         envelope.code = code.unwrap_or_else(|| envelope.code_without_one());
+        if envelope.code == TOO_MANY_CALLS && !envelope.names_upgrade() {
+            let nested = data.as_deref().and_then(|data| serde_json::from_str::<Map<String, Value>>(data.get()).ok());
+            let upgrade = nested.and_then(|mut data| data.remove(UPGRADE));
+            envelope.other.extend(upgrade.map(|upgrade| (UPGRADE.to_owned(), upgrade)));
+        }
+        if is_ambiguous && envelope.is_success() {
+            return Err(A::Error::duplicate_field("data"));
+        }
         if let Some(raw) = data.filter(|raw| !matches!(raw.get(), "null" | "\"\"")) {
             match serde_json::from_str(raw.get()) {
                 Ok(data) => envelope.data = Some(data),
@@ -341,15 +401,7 @@ impl EnvelopeData for Lineage {
     fn parse_envelope(text: &[u8], relation_types: Option<Vec<RelationType>>) -> serde_json::Result<Envelope<Self>> {
         let Some(relation_types) = relation_types else { return serde_json::from_slice(text) };
         let reader = Lineage::reader().requested_types(relation_types);
-        let envelope: Envelope<Box<RawValue>> = serde_json::from_slice(text)?;
-        let read = envelope.data.as_ref().map(|raw| reader.read_slice(raw.get().as_bytes())).transpose();
-        let data = match read {
-            Err(error) if envelope.is_success() => {
-                return Err(serde_json::Error::custom(format_args!("data: {error}")));
-            }
-            read => read.unwrap_or_default(),
-        };
-        Ok(envelope.with_data(data))
+        Envelope::read_with(text, |data| reader.read_slice(data.get().as_bytes()))
     }
 }
 
@@ -412,11 +464,46 @@ mod tests {
             assert!(text.contains("50 a day") && text.contains("personal key: https://k"), "{text}");
         }
         assert_eq!(read(r#"{"code":429,"error":"slow down"}"#).check().unwrap_err().kind(), ErrorKind::Busy);
-        assert_eq!(
-            quota_in(br#"{"error":"x","upgrade":{}}"#, &Redactor::default()).unwrap().kind(),
-            ErrorKind::QuotaExceeded
-        );
-        assert!(quota_in(br#"{"error":"x"}"#, &Redactor::default()).is_none());
+        assert_eq!(quota_in(429, br#"{"error":"x","upgrade":{}}"#, &Redactor::default()).unwrap().kind(), ErrorKind::QuotaExceeded);
+        assert!(quota_in(429, br#"{"error":"x"}"#, &Redactor::default()).is_none());
+        assert!(quota_in(400, br#"{"code":400,"error":"x","upgrade":{}}"#, &Redactor::default()).is_none());
+    }
+
+    #[test]
+    fn a_used_up_quota_is_known_without_a_code_too() {
+        for body in [
+            r#"{"error":"e","upgrade":{"url":"https://k"}}"#,
+            r#"{"code":429,"error":"e","data":{"upgrade":{"personal_key":{"url":"https://k"}}}}"#,
+        ] {
+            let head = EnvelopeHead::of(body.as_bytes(), &Redactor::default()).unwrap();
+            for error in
+                [read(body).check().unwrap_err(), head.check().unwrap_err(), quota_in(503, body.as_bytes(), &Redactor::default()).unwrap()]
+            {
+                assert_eq!((error.kind(), error.code()), (ErrorKind::QuotaExceeded, Some(429)), "{body}");
+                assert!(error.to_string().contains("https://k"), "{error}");
+            }
+        }
+        assert!(read(r#"{"error":"a warning","upgrade":{},"data":[1]}"#).check().is_ok());
+    }
+
+    #[test]
+    fn every_way_to_upgrade_is_named_however_the_server_writes_it_and_however_long_its_text_is() {
+        for (upgrade, named) in [
+            (r#""https://k""#, "; https://k ("),
+            (r#"{"url":"https://k"}"#, "; https://k ("),
+            (r#"{"personal_key":"https://k"}"#, "; personal key: https://k ("),
+            (r#"{"plans":[{"self_hosted":{"href":"https://k","text":"no"}}]}"#, "; self hosted: https://k ("),
+            (r#"["https://a","https://k"]"#, "; https://a; https://k ("),
+        ] {
+            for text in ["short".to_owned(), "long ".repeat(1000)] {
+                let body = format!(r#"{{"code":429,"message":"{text}","upgrade":{upgrade}}}"#);
+                let error = read(&body).check().unwrap_err().to_string();
+                assert!(error.contains(named) && error.len() < 2000, "{error}");
+            }
+        }
+        let many =
+            format!(r#"{{"code":429,"upgrade":["https://{}"{}]}}"#, "x".repeat(9000), r#","https://k""#.repeat(99));
+        assert!(read(&many).check().unwrap_err().to_string().len() < 1000);
     }
 
     #[test]

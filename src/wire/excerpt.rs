@@ -12,7 +12,7 @@ pub(super) fn excerpt(text: &str) -> String {
 }
 
 /// Truncates a text to a number of characters, and marks the cut with an ellipsis.
-fn shortened(text: &str, max_chars: usize) -> String {
+pub(super) fn shortened(text: &str, max_chars: usize) -> String {
     match text.char_indices().nth(max_chars) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),

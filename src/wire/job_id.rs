@@ -5,9 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use ref_cast::{RefCastCustom, ref_cast_custom};
-use serde::de::Error as _;
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 
 use crate::{Error, Result};
 
@@ -31,6 +30,12 @@ impl JobId {
     /// [`Job`](crate::Job) is attached to the id.
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
+    }
+
+    /// Reads an id from its JSON: a string, or a number, which keeps the digits that the server wrote.
+    pub(super) fn from_json(text: &str) -> Option<Self> {
+        let is_number = text.starts_with(|first: char| first.is_ascii_digit() || first == '-');
+        if is_number { Some(text.into()) } else { serde_json::from_str(text).ok() }
     }
 
     #[ref_cast_custom]
@@ -61,14 +66,36 @@ impl Error {
     }
 }
 
-/// Accepts a number too, which some servers write.
+/// Accepts an integer too, which some servers write.
 impl<'de> Deserialize<'de> for JobId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(text) => Ok(Self(text)),
-            Value::Number(number) => Ok(Self(number.to_string())),
-            _ => Err(D::Error::custom("a job id must be a string or a number")),
+        struct JobIdVisitor;
+
+        impl Visitor<'_> for JobIdVisitor {
+            type Value = JobId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a job id, which is a string or an integer")
+            }
+
+            fn visit_str<E>(self, id: &str) -> Result<JobId, E> {
+                Ok(id.into())
+            }
+
+            fn visit_string<E>(self, id: String) -> Result<JobId, E> {
+                Ok(id.into())
+            }
+
+            fn visit_u64<E>(self, id: u64) -> Result<JobId, E> {
+                Ok(JobId(id.to_string()))
+            }
+
+            fn visit_i64<E>(self, id: i64) -> Result<JobId, E> {
+                Ok(JobId(id.to_string()))
+            }
         }
+
+        deserializer.deserialize_any(JobIdVisitor)
     }
 }
 

@@ -5,8 +5,10 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sqlflow_lineage::RelationType;
 
-use super::envelope::EnvelopeData;
+use super::envelope::{Envelope, EnvelopeData};
+use super::job_list::read_job;
 use super::lenient::{flag, number, text, texts, values, vendor};
 use super::{JobId, JobStatus, RedactedDebug, Redactor, ServerTimeZone, Vendor};
 
@@ -35,7 +37,7 @@ pub struct JobInfo {
     /// The reason for a failure, or the errors of a partial success.
     #[serde(default, deserialize_with = "text")]
     pub error_message: Option<String>,
-    /// The dialect of the SQL.
+    /// The dialect of the SQL, which servers spell in several ways: `oracle` is [`Vendor::Oracle`] too.
     #[serde(default, deserialize_with = "vendor")]
     pub db_vendor: Option<Vendor>,
     /// The names of the submitted files.
@@ -214,6 +216,10 @@ impl JobInfo {
 }
 
 impl EnvelopeData for JobInfo {
+    fn parse_envelope(text: &[u8], _: Option<Vec<RelationType>>) -> serde_json::Result<Envelope<Self>> {
+        Envelope::read_with(text, |data| read_job(data.get()))
+    }
+
     fn clean(&mut self, secrets: &Redactor) {
         let texts = [
             &mut self.error_message,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
+use std::mem;
 use std::time::{Duration, SystemTime};
 
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
@@ -11,12 +12,12 @@ use serde_json::{Map, Value};
 
 use super::envelope::EnvelopeData;
 use super::job_name::{self, Resemblance};
-use super::lenient::{ids, number, text_of};
+use super::lenient::{number, raw_text, text_of};
 use super::{JobId, JobInfo, Redactor, Vendor};
+use crate::{Error, ErrorKind};
 
 /// The list of all jobs of a user, including finished ones.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(from = "RawJobList")]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct JobList {
     /// The number of jobs.
@@ -31,45 +32,167 @@ pub struct JobList {
     pub job_ids: Vec<JobId>,
     /// The jobs.
     pub jobs: Vec<JobInfo>,
-    /// The entries of the list that are not jobs, because they have no id.
+    /// The entries of the list that are not jobs, because they have no id. One that is no valid JSON value, such as a text
+    /// with half of a character, is here as its text.
     pub unread: Vec<Value>,
     /// All other fields.
     pub other: Map<String, Value>,
     /// The warnings of the response (code 203), one per line of its error text.
     pub warnings: Vec<String>,
+    /// `true` if the response was a list: it had entries, or a count.
+    is_list: bool,
 }
 
-/// The list as it is sent.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawJobList {
-    #[serde(default, deserialize_with = "number")]
-    total: Option<i64>,
-    #[serde(default, deserialize_with = "number")]
-    success: Option<i64>,
-    #[serde(default, deserialize_with = "number")]
-    partial_success: Option<i64>,
-    #[serde(default, deserialize_with = "number")]
-    fail: Option<i64>,
-    #[serde(default, deserialize_with = "ids")]
-    job_ids: Vec<JobId>,
-    job_details: Option<Vec<Value>>,
-    #[serde(flatten)]
-    other: Map<String, Value>,
-}
+/// Reads a list from JSON text, so that every entry is read by itself: one that cannot be read must not hide the others.
+impl<'de> Deserialize<'de> for JobList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct JobListVisitor;
 
-impl From<RawJobList> for JobList {
-    fn from(list: RawJobList) -> Self {
-        let RawJobList { total, success, partial_success, fail, job_ids, job_details, other } = list;
-        let (mut jobs, mut unread) = (Vec::new(), Vec::new());
-        for entry in job_details.unwrap_or_default() {
-            // An entry that is not a job must not hide the others.
-            match JobInfo::deserialize(&entry) {
-                Ok(job) => jobs.push(job),
-                Err(_) => unread.push(entry),
+        impl<'de> Visitor<'de> for JobListVisitor {
+            type Value = JobList;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of jobs")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut list = JobList::default();
+                let mut has_entries = false;
+                while let Some(key) = map.next_key::<String>()? {
+                    let raw: Box<RawValue> = map.next_value()?;
+                    match key.as_str() {
+                        "total" => {
+                            list.total = count_of(&raw);
+                            list.is_list |= list.total.is_some();
+                        }
+                        "success" => list.success = count_of(&raw),
+                        "partialSuccess" => list.partial_success = count_of(&raw),
+                        "fail" => list.fail = count_of(&raw),
+                        "jobIds" => list.job_ids = ids_of(&raw),
+                        "jobDetails" if mem::replace(&mut has_entries, true) => {
+                            return Err(A::Error::duplicate_field("jobDetails"));
+                        }
+                        "jobDetails" => {
+                            let entries: Option<Vec<Box<RawValue>>> = serde_json::from_str(raw.get())
+                                .map_err(|error| A::Error::custom(format_args!("jobDetails: {error}")))?;
+                            list.is_list |= entries.is_some();
+                            entries.iter().flatten().for_each(|entry| list.add(entry));
+                        }
+                        _ => drop(list.other.insert(key, value_of(&raw))),
+                    }
+                }
+                Ok(list)
             }
         }
-        Self { total, success, partial_success, fail, job_ids, jobs, unread, other, warnings: Vec::new() }
+
+        deserializer.deserialize_map(JobListVisitor)
+    }
+}
+
+impl JobList {
+    /// Creates a list of these entries, which a server sent without a count.
+    fn of(entries: &[Box<RawValue>]) -> Self {
+        let mut list = Self { is_list: true, ..Self::default() };
+        entries.iter().for_each(|entry| list.add(entry));
+        list
+    }
+
+    fn add(&mut self, entry: &RawValue) {
+        match read_job(entry.get()) {
+            Ok(job) => self.jobs.push(job),
+            Err(_) => self.unread.push(value_of(entry)),
+        }
+    }
+
+    /// Checks that this is a list, and not shorter than its own count.
+    ///
+    /// # Errors
+    /// `Protocol` otherwise.
+    pub(crate) fn check(&self) -> crate::Result<()> {
+        let counted = self.total.unwrap_or_default().max(i64::try_from(self.job_ids.len()).unwrap_or(i64::MAX));
+        let count = ListCount {
+            listed: (self.jobs.len() + self.unread.len()) as u64,
+            total: u64::try_from(counted).unwrap_or_default(),
+            ids: 0,
+            is_list: self.is_list,
+        };
+        count.check()
+    }
+}
+
+/// The number of entries of a list, and the numbers that it claims.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ListCount {
+    /// The number of entries.
+    pub(crate) listed: u64,
+    total: u64,
+    ids: u64,
+    /// `true` if there are entries, or a count of them.
+    pub(crate) is_list: bool,
+}
+
+impl ListCount {
+    /// Notes the field `total`, if it could be read.
+    pub(crate) fn note_total(&mut self, total: Option<Value>) {
+        let total = total.and_then(|total| number(total).ok().flatten());
+        self.is_list |= total.is_some();
+        self.total = total.and_then(|total| u64::try_from(total).ok()).unwrap_or_default();
+    }
+
+    /// Notes an entry of the field `jobIds`.
+    pub(crate) fn note_id(&mut self) {
+        self.ids += 1;
+    }
+
+    /// Checks that there is a list, and that it is not shorter than its own count.
+    ///
+    /// # Errors
+    /// `Protocol` otherwise.
+    pub(crate) fn check(self) -> crate::Result<()> {
+        if !self.is_list {
+            let text = "the response is a success without a list of jobs: the server sent an empty envelope";
+            return Err(Error::new(ErrorKind::Protocol, text));
+        }
+        let (listed, counted) = (self.listed, self.total.max(self.ids));
+        if counted > listed {
+            let text = format!("the list of jobs is shorter than its own count: it has {listed} of {counted} jobs");
+            return Err(Error::new(ErrorKind::Protocol, text));
+        }
+        Ok(())
+    }
+}
+
+/// Reads a job from its JSON. An id that is a number keeps all its digits, which a number of Rust has no place for.
+pub(crate) fn read_job(text: &str) -> serde_json::Result<JobInfo> {
+    serde_json::from_str(text).or_else(|error| with_long_id(text).ok_or(error))
+}
+
+/// Reads a job whose id is a number that is no integer of 64 bits.
+fn with_long_id(text: &str) -> Option<JobInfo> {
+    let raw = serde_json::from_str::<Fields>(text).ok()?.id?.get();
+    if JobId::deserialize(&serde_json::from_str::<Value>(raw).ok()?).is_ok() {
+        return None;
+    }
+    let mut fields: Map<String, Value> = serde_json::from_str(text).ok()?;
+    fields.insert("jobId".to_owned(), JobId::from_json(raw)?.as_str().into());
+    JobInfo::deserialize(Value::Object(fields)).ok()
+}
+
+/// Returns a value, or its text if it cannot be read.
+fn value_of(raw: &RawValue) -> Value {
+    serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().into())
+}
+
+fn count_of(raw: &RawValue) -> Option<i64> {
+    number(value_of(raw)).ok().flatten()
+}
+
+/// Returns the ids of a list: an array, or a single id.
+fn ids_of(raw: &RawValue) -> Vec<JobId> {
+    match serde_json::from_str::<Vec<Box<RawValue>>>(raw.get()) {
+        // A null becomes the text "null", so that the other entries keep their positions.
+        Ok(ids) => ids.iter().map(|id| raw_text(id).unwrap_or_else(|| id.get().to_owned()).into()).collect(),
+        Err(_) => raw_text(raw).map(JobId::from).into_iter().collect(),
     }
 }
 
@@ -83,16 +206,36 @@ pub struct JobLookup {
 
 impl<'de> Deserialize<'de> for JobLookup {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        let is_job = value.get("jobId").is_some() && value.get("jobDetails").is_none();
-        let jobs = match value {
-            Value::Array(_) => Vec::deserialize(value),
-            Value::Object(_) if is_job => JobInfo::deserialize(value).map(|job| vec![job]),
-            _ => JobList::deserialize(value).map(|list| list.jobs),
-        };
-        let jobs = jobs.map_err(D::Error::custom)?;
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let jobs = read_lookup(raw.get()).map_err(D::Error::custom)?;
         Ok(Self { jobs })
     }
+}
+
+fn read_lookup(text: &str) -> serde_json::Result<Vec<JobInfo>> {
+    if text.starts_with('[') {
+        let entries: Vec<Box<RawValue>> = serde_json::from_str(text)?;
+        return entries.iter().map(|entry| read_job(entry.get())).collect();
+    }
+    let shape: Shape = serde_json::from_str(text)?;
+    match (shape.job_id, shape.job_details) {
+        (Some(_), None) => read_job(text).map(|job| vec![job]),
+        _ => serde_json::from_str::<JobList>(text).map(|list| list.jobs),
+    }
+}
+
+/// The fields that distinguish a job from a list of jobs, even if they are `null`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Shape<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    job_id: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    job_details: Option<&'a RawValue>,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// The jobs that run on a schedule: a list like that of all jobs, or the jobs alone.
@@ -100,12 +243,18 @@ pub(crate) struct ScheduledJobs(pub(crate) JobList);
 
 impl<'de> Deserialize<'de> for ScheduledJobs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let list = match Value::deserialize(deserializer)? {
-            entries @ Value::Array(_) => serde_json::json!({"jobDetails": entries}),
-            job if job.get("jobId").is_some() => serde_json::json!({"jobDetails": [job]}),
-            list => list,
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let read = || -> serde_json::Result<JobList> {
+            if raw.get().starts_with('[') {
+                return Ok(JobList::of(&serde_json::from_str::<Vec<_>>(raw.get())?));
+            }
+            let shape: Shape = serde_json::from_str(raw.get())?;
+            let id = shape.job_id.and_then(|id| JobId::from_json(id.get()));
+            // A list may have the field `jobId` too.
+            let is_job = shape.job_details.is_none() && id.is_some_and(|id| !id.as_str().trim().is_empty());
+            if is_job { Ok(JobList::of(&[raw.clone()])) } else { serde_json::from_str(raw.get()) }
         };
-        JobList::deserialize(list).map(Self).map_err(D::Error::custom)
+        read().map(Self).map_err(D::Error::custom)
     }
 }
 
@@ -157,7 +306,8 @@ impl Submitted {
     /// Compares what else is known about a submission with a listed job: `Some(true)` if everything agrees,
     /// `Some(false)` if something contradicts, and `None` if neither is certain.
     fn agrees_with(&self, job: &JobInfo) -> Option<bool> {
-        let vendor = self.vendor.as_ref().zip(job.db_vendor.as_ref()).map(|(ours, theirs)| ours == theirs);
+        let vendor =
+            self.vendor.as_ref().zip(job.db_vendor.as_ref()).map(|(ours, theirs)| ours.is_same_dialect(theirs));
         let files = self.files.as_ref().and_then(|names| agree_in_files(names, &job.file_names));
         let time = self.since.and_then(|since| agrees_in_time(since, job));
         let facts = [vendor.or(self.vendor.is_none().then_some(true)), files, time];
@@ -225,8 +375,7 @@ impl JobIndex {
 
     /// Reads an entry, unless something in it cannot be read.
     fn read(&self, entry: &RawValue) -> Option<JobInfo> {
-        let info: JobInfo = serde_json::from_str(entry.get()).ok()?;
-        Some(info.cleaned(&self.secrets))
+        Some(read_job(entry.get()).ok()?.cleaned(&self.secrets))
     }
 
     /// Returns the job with a name, or the latest if there are several.
@@ -321,7 +470,7 @@ impl JobIndex {
 impl JobHeader {
     fn of(entry: &RawValue) -> Option<Self> {
         let Fields { id, name } = serde_json::from_str(entry.get()).ok()?;
-        let id: JobId = serde_json::from_str(id?.get()).ok()?;
+        let id = JobId::from_json(id?.get())?;
         // A name that is no valid text is compared as it stands.
         let text = |name: &RawValue| match serde_json::from_str(name.get()) {
             Ok(value) => text_of(value),
@@ -417,6 +566,60 @@ mod tests {
         let list: JobList = serde_json::from_value(list).unwrap();
         assert_eq!((list.jobs.len(), list.unread.len()), (1, 2));
         assert_eq!(list.jobs[0].db_vendor, Some(Vendor::Other("5".to_owned())));
+    }
+
+    #[test]
+    fn an_entry_that_is_no_valid_value_is_kept_as_text_and_does_not_hide_the_others() {
+        let nested = format!(r#"{{"jobId": "3", "dataSource": {}{}}}"#, "[".repeat(5000), "]".repeat(5000));
+        let surrogate = r#"{"jobId": "2", "errorMessage": "\ud83d"}"#;
+        let text =
+            format!(r#"{{"total": 4, "jobDetails": [{{"jobId": "1"}}, {surrogate}, {nested}, {{"jobId": "4"}}]}}"#);
+        let scheduled = serde_json::from_str::<ScheduledJobs>(&text).unwrap().0;
+        for list in [serde_json::from_str::<JobList>(&text).unwrap(), scheduled] {
+            let ids: Vec<_> = list.jobs.iter().map(|job| job.id.as_str()).collect();
+            assert_eq!((ids, &list.unread), (vec!["1", "4"], &vec![json!(surrogate), json!(nested)]));
+            list.check().unwrap();
+        }
+        let bare = format!(r#"[{{"jobId": "1"}}, {surrogate}]"#);
+        let bare = serde_json::from_str::<ScheduledJobs>(&bare).unwrap().0;
+        assert_eq!((bare.jobs.len(), bare.unread.len()), (1, 1));
+    }
+
+    #[test]
+    fn an_id_that_is_a_number_keeps_its_digits() {
+        const LONG: &str = "123456789012345678901234";
+        let job = format!(r#"{{"jobId": {LONG}, "jobName": "n"}}"#);
+        let list = format!(r#"{{"total": 1, "jobIds": [{LONG}, 7, "x"], "jobDetails": [{job}]}}"#);
+        let read: JobList = serde_json::from_str(&list).unwrap();
+        assert_eq!(read.job_ids, [LONG, "7", "x"].map(JobId::from));
+        let index: JobIndex = serde_json::from_str(&list).unwrap();
+        let lookup: JobLookup = serde_json::from_str(&job).unwrap();
+        let wrapped: JobLookup = serde_json::from_str(&list).unwrap();
+        let scheduled: ScheduledJobs = serde_json::from_str(&job).unwrap();
+        for found in
+            [&read.jobs[0], &index.named("n").unwrap(), &lookup.jobs[0], &wrapped.jobs[0], &scheduled.0.jobs[0]]
+        {
+            assert_eq!((found.id.as_str(), found.name.as_deref()), (LONG, Some("n")));
+        }
+        assert!(JobId::deserialize(&json!(1e23)).is_err(), "its digits are lost");
+        // The fields of other jobs are still checked.
+        assert!(read_job(r#"{"jobId": 1, "status": "fail", "status": "success"}"#).is_err());
+    }
+
+    #[test]
+    fn a_wrapper_with_a_field_for_an_id_is_a_list_of_scheduled_jobs() {
+        for id in [json!(null), json!(""), json!(" "), json!("j0"), json!(true)] {
+            let list = json!({"jobId": id, "total": 2, "jobDetails": [{"jobId": "1"}, {"jobId": "2"}]});
+            let list = serde_json::from_value::<ScheduledJobs>(list).unwrap().0;
+            assert_eq!(list.jobs.len(), 2, "{id}");
+            list.check().unwrap();
+        }
+        for no_list in [json!({"jobId": null}), json!({"jobId": ""}), json!({})] {
+            assert!(serde_json::from_value::<ScheduledJobs>(no_list).unwrap().0.check().is_err());
+        }
+        let bare = serde_json::from_value::<ScheduledJobs>(json!({"jobId": 5})).unwrap().0;
+        assert_eq!(bare.jobs[0].id.as_str(), "5");
+        bare.check().unwrap();
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::{JobId, Vendor};
+use super::Vendor;
 
 /// Returns the text of a value of any type: `5` counts as `"5"`, and `null` as no text.
 pub(crate) fn text_of(value: Value) -> Option<String> {
@@ -12,6 +13,16 @@ pub(crate) fn text_of(value: Value) -> Option<String> {
         Value::Null => None,
         Value::String(text) => Some(text),
         other => Some(other.to_string()),
+    }
+}
+
+/// Returns the text of a value like [`text_of`]. A number keeps its digits, and a text that is not valid its spelling.
+pub(super) fn raw_text(raw: &RawValue) -> Option<String> {
+    let text = raw.get();
+    match text.as_bytes().first() {
+        Some(b'n') => None,
+        Some(b'"') => Some(serde_json::from_str(text).unwrap_or_else(|_| text.to_owned())),
+        _ => Some(text.to_owned()),
     }
 }
 
@@ -67,10 +78,7 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
     Ok(values(deserializer)?.into_iter().map(text).collect())
 }
 
-pub(super) fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<JobId>, D::Error> {
-    Ok(texts(deserializer)?.into_iter().map(JobId::from).collect())
-}
-
+/// Reads a dialect in any spelling. Only values of servers are read by this: what a program sends stays as it spelled it.
 pub(super) fn vendor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vendor>, D::Error> {
-    Ok(text(deserializer)?.and_then(|text| Vendor::deserialize(Value::String(text)).ok()))
+    Ok(text(deserializer)?.and_then(|text| Vendor::deserialize(Value::String(text)).ok()).map(Vendor::recognized))
 }

@@ -1,11 +1,14 @@
 //! The response of `checkSyntax`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use sqlflow_lineage::RelationType;
 
-use super::envelope::EnvelopeData;
+use super::envelope::{Envelope, EnvelopeData};
 use super::{Redactor, lenient};
 
 /// The result of a syntax check.
@@ -58,12 +61,28 @@ pub struct SyntaxError {
     pub other: Map<String, Value>,
 }
 
+/// The field with the errors.
+const ERRORS: &str = "errorInfos";
 /// The fields in which servers write a line, the most specific first. In coordinates, `x` is the line.
 const LINE_FIELDS: [&str; 4] = ["lineNo", "lineNumber", "line", "x"];
 /// The fields in which servers write a column, in the same order.
 const COLUMN_FIELDS: [&str; 4] = ["columnNo", "columnNumber", "column", "y"];
 
+/// The length of a position in a text.
+const MAX_POSITION: usize = 64;
+
 impl SyntaxError {
+    /// Reads an error. A field that is no valid value is read as its text.
+    fn from_raw(raw: &RawValue) -> Self {
+        let text = |raw: &RawValue| Value::from(raw.get().trim_matches('"'));
+        let value = serde_json::from_str(raw.get()).unwrap_or_else(|_| {
+            let fields = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(raw.get());
+            let field = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or_else(|_| text(raw));
+            fields.map_or_else(|_| text(raw), |all| all.into_iter().map(|(name, raw)| (name, field(&raw))).collect())
+        });
+        Self::from_value(value)
+    }
+
     fn from_value(value: Value) -> Self {
         let Value::Object(mut fields) = value else {
             return Self { message: lenient::text_of(value).unwrap_or_default(), ..Self::default() }.located(None);
@@ -107,10 +126,24 @@ impl<'de> Deserialize<'de> for SyntaxError {
     }
 }
 
-/// Reads the errors: a list, a single error, or `null`.
+/// Reads the errors: a list, or a single error. Other values, such as `null`, `""` or `{}`, mean that there are none.
 fn errors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SyntaxError>, D::Error> {
-    let values = lenient::values(deserializer)?.into_iter();
-    Ok(values.filter(|value| !value.is_null()).map(SyntaxError::from_value).collect())
+    Box::<RawValue>::deserialize(deserializer).map(|raw| errors_in(&raw))
+}
+
+/// Reads each error by itself: one with a text that is no valid JSON must not turn bad SQL into a failure of the check.
+fn errors_in(raw: &RawValue) -> Vec<SyntaxError> {
+    if let Ok(errors) = serde_json::from_str::<Vec<Box<RawValue>>>(raw.get()) {
+        return errors.iter().filter(|error| error.get() != "null").map(|error| SyntaxError::from_raw(error)).collect();
+    }
+    let is_nothing = match serde_json::from_str(raw.get()) {
+        Ok(Value::Null | Value::Bool(false)) => true,
+        Ok(Value::String(text)) => text.trim().is_empty(),
+        Ok(Value::Number(number)) => number.as_f64() == Some(0.0),
+        Ok(Value::Object(fields)) => fields.is_empty(),
+        _ => false,
+    };
+    if is_nothing { Vec::new() } else { vec![SyntaxError::from_raw(raw)] }
 }
 
 /// Takes the first of these fields that is a position. Servers write 0 or -1 for an unknown one.
@@ -148,7 +181,10 @@ fn position_in(message: &str) -> Option<(u32, Option<u32>)> {
 fn near_token(message: &str) -> Option<(u32, Option<u32>)> {
     let (_, token) = message.split_once("near:")?;
     token.match_indices('(').find_map(|(start, _)| {
-        let (inside, rest) = token[start + 1..].split_once(')')?;
+        // A position is short. Each search for its end is limited, because a token may have a thousand brackets.
+        let after = &token[start + 1..];
+        let end = after.bytes().take(MAX_POSITION).position(|byte| byte == b')')?;
+        let (inside, rest) = (&after[..end], &after[end + 1..]);
         // A pair of numbers inside the token is followed by the rest of the token.
         if !rest.is_empty() && !rest.starts_with(|next: char| next.is_whitespace() || ",;.".contains(next)) {
             return None;
@@ -191,7 +227,23 @@ fn leading_number(text: &str) -> Option<(u32, &str)> {
     Some((number, &text[end..]))
 }
 
+/// Reads the errors wherever servers put them: in the data, in place of the data, or next to the code.
 impl EnvelopeData for SyntaxCheck {
+    fn parse_envelope(text: &[u8], _: Option<Vec<RelationType>>) -> serde_json::Result<Envelope<Self>> {
+        let mut envelope = Envelope::read_with(text, |data| match data.get().as_bytes().first() {
+            Some(b'[') if data.get() != "[]" => Ok(Self { errors: errors_in(data), ..Self::default() }),
+            _ => serde_json::from_str(data.get()),
+        })?;
+        if let Some(beside) = envelope.other.get(ERRORS) {
+            let errors = errors_in(&serde_json::value::to_raw_value(beside)?);
+            let found = envelope.data.as_ref().map_or(0, |check| check.errors.len());
+            if found == 0 && (envelope.is_success() || !errors.is_empty()) {
+                envelope.data.get_or_insert_default().errors = errors;
+            }
+        }
+        Ok(envelope)
+    }
+
     fn clean(&mut self, secrets: &Redactor) {
         for error in &mut self.errors {
             secrets.clean(&mut error.message);
@@ -201,11 +253,16 @@ impl EnvelopeData for SyntaxCheck {
     }
 }
 
+/// Returns `true` if a body says what is wrong with SQL. Such a body is a result, whatever its code and its HTTP status.
+pub(crate) fn has_syntax_errors(body: &[u8]) -> bool {
+    let envelope = SyntaxCheck::parse_envelope(body, None);
+    envelope.is_ok_and(|envelope| envelope.data.is_some_and(|check| !check.is_ok()))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::super::Envelope;
     use super::*;
 
     fn error(value: Value) -> SyntaxError {
@@ -287,6 +344,17 @@ mod tests {
             ("an inline 9 view at line 3", 3, None),
         ] {
             assert_eq!(position(message), (Some(line), column), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_long_message_is_read_in_a_time_that_grows_with_its_length() {
+        // Each of the brackets would be the beginning of a search through all the others.
+        for message in ["near: ".to_owned() + &"(1,".repeat(300_000), "near:".to_owned() + &"(".repeat(400_000)] {
+            let start = std::time::Instant::now();
+            assert_eq!(position(&message), (None, None));
+            assert_eq!(position(&format!("{message} (2,5)")), (Some(2), Some(5)));
+            assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
         }
     }
 

@@ -29,7 +29,7 @@ impl<'de> Deserialize<'de> for TokenEnvelope {
         let mut envelope: Envelope<IgnoredAny> = Envelope::deserialize(deserializer)?;
         let mut text = |name| envelope.other.remove(name).and_then(text_of);
         let (user_id, token) = (text("userId"), text("token").map(Secret::from));
-        let error = Some(envelope.failure_text()).filter(|text| !text.is_empty());
+        let error = Some(envelope.failure_text().to_owned()).filter(|text| !text.is_empty());
         Ok(Self { code: envelope.code, user_id, token, error })
     }
 }

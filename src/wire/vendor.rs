@@ -140,6 +140,22 @@ impl FromStr for Vendor {
     }
 }
 
+impl Vendor {
+    /// Returns the known dialect that this is another spelling of, or else the dialect as it is spelled.
+    pub(crate) fn recognized(self) -> Self {
+        match self.as_str().parse() {
+            Ok(Self::Other(_)) | Err(_) => self,
+            Ok(known) => known,
+        }
+    }
+
+    /// Returns `true` if both are spellings of one dialect.
+    pub(crate) fn is_same_dialect(&self, other: &Self) -> bool {
+        let parsed = |vendor: &Self| vendor.as_str().parse().unwrap_or_else(|_| vendor.clone());
+        self == other || parsed(self) == parsed(other)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Vendor;
@@ -175,6 +191,20 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Vendor>().unwrap().as_str(), spelled, "{text}");
         }
+    }
+
+    #[test]
+    fn spellings_of_one_dialect_are_the_same() {
+        for text in ["oracle", "ORACLE", "DBVORACLE", " dbvOracle "] {
+            let written = Vendor::Other(text.to_owned());
+            assert!(written.is_same_dialect(&Vendor::Oracle) && Vendor::Oracle.is_same_dialect(&written), "{text}");
+            assert_eq!(written.recognized(), Vendor::Oracle);
+        }
+        let new = Vendor::Other("dbvNewDB".to_owned());
+        assert!(new.is_same_dialect(&Vendor::Other("newdb".to_owned())) && !new.is_same_dialect(&Vendor::Oracle));
+        assert_eq!(new.clone().recognized(), new);
+        let odd = Vendor::Other("oracle 19".to_owned());
+        assert!(odd.is_same_dialect(&odd) && !odd.is_same_dialect(&Vendor::Oracle));
     }
 
     #[test]

@@ -591,3 +591,32 @@ async fn a_batch_without_an_account_ends_before_its_journal_is_created() -> Test
     assert!(!journal.exists());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_source_without_a_statement_is_not_sent() -> TestResult {
+    let server = Server::start().await;
+    let sqlflow = server.client();
+    for sql in ["", " \n", "\u{feff}", "\u{feff}\n\u{a0}"] {
+        let error = sqlflow.analyze(Vendor::Oracle).sql(sql).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{sql:?}: {error}");
+    }
+    let home = tempfile::tempdir()?;
+    let long = " \n".repeat(50_000);
+    for (index, text) in ["", " \n\t", "\u{feff}", "\u{feff}\r\n", &long].into_iter().enumerate() {
+        let path = home.path().join(format!("{index}.sql"));
+        std::fs::write(&path, text)?;
+        let name = path.display().to_string();
+        let analysis = sqlflow.analyze(Vendor::Oracle).path(&path);
+        for error in [
+            analysis.clone().await.unwrap_err(),
+            analysis.clone().csv().await.unwrap_err(),
+            analysis.clone().full_lineage().await.unwrap_err(),
+            analysis.call_lineage().await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text:?}: {error}");
+            assert!(error.to_string().contains(&name), "{error}");
+        }
+    }
+    assert!(server.sent().await.is_empty());
+    Ok(())
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sqlflow_client::api::File as Upload;
 use sqlflow_client::job::{CsvFormat, Database, Polling};
+use sqlflow_client::lineage::RelationType;
 use sqlflow_client::{Client, Credentials, Error, ErrorKind, Vendor};
 
 use crate::TestResult;
@@ -262,4 +263,35 @@ async fn an_empty_host_of_a_database_is_named() {
         .await;
         invalid(&error, "host of the database");
     }
+}
+
+#[tokio::test]
+async fn an_empty_list_of_an_option_is_not_sent_because_servers_take_it_for_their_default() {
+    const NONE: [&str; 0] = [];
+    let server = Server::start().await;
+    let sqlflow = server.client();
+    let submit = || sqlflow.submit(Vendor::Oracle).sql("a.sql", "select 1");
+    let analyze = || sqlflow.analyze(Vendor::Oracle).sql("select 1");
+    let job = sqlflow.job("j1");
+    let blank = [RelationType::Other(String::new())];
+    for (error, option) in [
+        (submit().relation_types([]).await.unwrap_err(), "relation_types"),
+        (submit().relation_types(blank).await.unwrap_err(), "relation_types"),
+        (submit().extracted_dbs_schemas(NONE).await.unwrap_err(), "extracted_dbs_schemas"),
+        (submit().excluded_dbs_schemas(NONE).await.unwrap_err(), "excluded_dbs_schemas"),
+        (submit().extracted_stored_procedures(NONE).await.unwrap_err(), "extracted_stored_procedures"),
+        (submit().extracted_views(NONE).await.unwrap_err(), "extracted_views"),
+        (job.export_lineage_as_json().relation_types([]).await.unwrap_err(), "relation_types"),
+        (job.export_full_lineage_as_json().relation_types([]).await.unwrap_err(), "relation_types"),
+        (job.export_full_lineage_as_csv().relation_types([]).await.unwrap_err(), "relation_types"),
+        (job.upstream_graph("t").relation_types([]).await.unwrap_err(), "relation_types"),
+        (analyze().relation_types([]).await.unwrap_err(), "relation_types"),
+        (analyze().relation_types([]).graph().await.unwrap_err(), "relation_types"),
+        (analyze().csv().relation_types([]).await.unwrap_err(), "relation_types"),
+        (analyze().relation_types([]).graphml().await.unwrap_err(), "relation_types"),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(error.to_string().contains(option), "{error}");
+    }
+    assert!(server.sent().await.is_empty());
 }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sqlflow_client::api::types::DisplayUserJobsSummaryRequest;
-use sqlflow_client::{Error, ErrorKind};
+use sqlflow_client::{Client, Error, ErrorKind, RequestOutcome};
 use wiremock::ResponseTemplate;
 
 use crate::TestResult;
@@ -16,6 +16,12 @@ use crate::mock::{JOBS, SUMMARY, Server, answer, body, failure, job, page, succe
 async fn error_of(answer: ResponseTemplate) -> Error {
     let server = Server::answering(JOBS, answer).await;
     server.client().jobs().await.expect_err("the answer is a failure")
+}
+
+/// Returns the count in a list of jobs, whether or not the list has as many.
+async fn total(sqlflow: &Client) -> sqlflow_client::Result<Option<i64>> {
+    let list = sqlflow.api().display_user_jobs_summary(&DisplayUserJobsSummaryRequest::new()).await?;
+    Ok(list.into_data()?.total)
 }
 
 #[tokio::test]
@@ -80,7 +86,7 @@ async fn a_long_error_text_is_truncated() {
 #[tokio::test]
 async fn a_code_that_is_text_is_accepted() -> TestResult {
     let server = Server::answering(JOBS, answer(json!({"code": "200", "data": {"total": 7}}))).await;
-    assert_eq!(server.client().jobs().await?.total, Some(7));
+    assert_eq!(total(&server.client()).await?, Some(7));
     let error = error_of(answer(json!({"code": "400", "error": "no"}))).await;
     assert_eq!((error.kind(), error.code()), (ErrorKind::Rejected, Some(400)));
     Ok(())
@@ -107,7 +113,7 @@ async fn a_code_203_is_a_success_of_the_typed_calls() -> TestResult {
 #[tokio::test]
 async fn a_code_that_comes_after_the_data_decides() -> TestResult {
     let server = Server::answering(JOBS, body(r#"{"data":{"total":7},"code":200}"#)).await;
-    assert_eq!(server.client().jobs().await?.total, Some(7));
+    assert_eq!(total(&server.client()).await?, Some(7));
     let error = error_of(body(r#"{"data":{"total":7},"error":"no","code":500}"#)).await;
     assert_eq!(error.kind(), ErrorKind::Server);
     Ok(())
@@ -194,7 +200,7 @@ async fn truncated_json_is_an_error_with_its_length() {
 #[tokio::test]
 async fn a_byte_order_mark_before_the_json_is_ignored() -> TestResult {
     let server = Server::answering(JOBS, body("\u{feff}{\"code\":200,\"data\":{\"total\":7}}")).await;
-    assert_eq!(server.client().jobs().await?.total, Some(7));
+    assert_eq!(total(&server.client()).await?, Some(7));
     let refused = error_of(body("\u{feff}{\"code\":401,\"error\":\"no\"}")).await;
     assert_eq!(refused.kind(), ErrorKind::Authentication);
     Ok(())
@@ -204,7 +210,7 @@ async fn a_byte_order_mark_before_the_json_is_ignored() -> TestResult {
 async fn json_with_another_content_type_is_read() -> TestResult {
     let disguised = ResponseTemplate::new(200).set_body_raw(r#"{"code":200,"data":{"total":7}}"#, "text/html");
     let server = Server::answering(JOBS, disguised).await;
-    assert_eq!(server.client().jobs().await?.total, Some(7));
+    assert_eq!(total(&server.client()).await?, Some(7));
     Ok(())
 }
 
@@ -214,7 +220,7 @@ async fn a_gzipped_response_is_decompressed() -> TestResult {
     let packed = STANDARD.decode("H4sIAAAAAAACA6tWSs5PSVWyMjIw0FFKSSxJVLKqVirJL0nMUbIyr60FAIKWljsfAAAA")?;
     let packed = ResponseTemplate::new(200).set_body_bytes(packed).insert_header("Content-Encoding", "gzip");
     let server = Server::answering(JOBS, packed).await;
-    assert_eq!(server.client().jobs().await?.total, Some(7));
+    assert_eq!(total(&server.client()).await?, Some(7));
     Ok(())
 }
 
@@ -335,6 +341,33 @@ async fn a_response_over_the_limit_is_refused_after_decompression() -> TestResul
     let error = server.builder().max_response_bytes(50_000).build()?.jobs().await.expect_err("over the limit");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert!(error.to_string().contains("50000 bytes"), "{error}");
-    assert_eq!(server.builder().max_response_bytes(200_000).build()?.jobs().await?.total, Some(7));
+    assert_eq!(total(&server.builder().max_response_bytes(200_000).build()?).await?, Some(7));
     Ok(())
+}
+
+#[tokio::test]
+async fn a_used_up_quota_is_final_whatever_the_status_and_the_spelling() {
+    let ways = json!({"personal_key": {"url": "https://k"}});
+    let quota = json!({"code": 429, "error": "rate_limit_exceeded", "message": "50 a day", "upgrade": ways});
+    let without_code = json!({"error": "rate_limit_exceeded", "upgrade": "https://k"});
+    let with_mark = format!("\u{feff}{quota}");
+    let mut responses = vec![answer(quota.clone()), answer(without_code.clone()), body(with_mark.clone())];
+    for status in [403, 429, 500, 503, 504] {
+        let response = ResponseTemplate::new(status);
+        responses.push(response.clone().set_body_json(&quota));
+        responses.push(response.clone().set_body_json(&without_code));
+        responses.push(response.set_body_raw(with_mark.clone(), "application/json"));
+    }
+    for response in responses {
+        let server = Server::start().await;
+        server.everywhere(response).await;
+        // With the default retry policy.
+        let builder = Client::builder(server.url()).without_proxy();
+        let sqlflow = builder.build().expect("a client");
+        let error = sqlflow.jobs().await.expect_err("there are no calls left");
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::QuotaExceeded, false), "{error}");
+        assert_eq!(error.request_outcome(), RequestOutcome::NotExecuted);
+        assert!(error.to_string().contains("https://k"), "{error}");
+        assert_eq!(server.sent().await.len(), 1);
+    }
 }

@@ -6,7 +6,7 @@ use sqlflow_client::{ErrorKind, Vendor};
 use wiremock::ResponseTemplate;
 
 use crate::TestResult;
-use crate::mock::{CSV, FULL_JSON, GRAPHML, LINEAGE, SUBMIT, SUBMIT_PERSIST, Server, body, state};
+use crate::mock::{CSV, FULL_JSON, GRAPHML, JOBS, LINEAGE, SUBMIT, SUBMIT_PERSIST, Server, body, no_jobs, state};
 use crate::sent::{Fields, SentRequest, fields};
 
 const USER: (&str, &str) = ("userId", "gudu|0123456789");
@@ -368,6 +368,7 @@ async fn an_export_without_options_sends_the_job_id_and_nothing_else() -> TestRe
 #[tokio::test]
 async fn parameters_of_a_post_are_in_the_body_and_never_in_the_url() -> TestResult {
     let (server, job) = exports().await;
+    server.on(JOBS, no_jobs()).await;
     server.everywhere(state("success")).await;
     job.lineage().await?;
     job.export_full_lineage_as_csv().await?;

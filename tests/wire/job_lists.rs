@@ -226,3 +226,145 @@ async fn times_are_read_in_the_time_zone_of_the_server() -> TestResult {
     assert_eq!(assumed, midnight.map(|time| time + Duration::from_secs(8 * 3600)));
     Ok(())
 }
+
+/// Runs a test in a thread of its own, since a runtime that hangs while it ends would hang the test.
+fn in_thread(test: impl FnOnce() -> TestResult + Send + 'static) -> TestResult {
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(test().map_err(|error| error.to_string())));
+    Ok(ended.recv_timeout(Duration::from_secs(60)).map_err(|_| "it hangs")??)
+}
+
+/// A server that sends one job and then nothing.
+async fn silent_after_one_job() -> io::Result<RawServer> {
+    RawServer::start(|mut connection| async move {
+        connection.request().await?;
+        connection.send(CHUNKED).await?;
+        let job = format!(r#"{{"code":200,"data":{{"jobDetails":[{{"jobId":"1","x":"{}"}},"#, "z".repeat(300_000));
+        connection.send(chunk(job.as_bytes())).await?;
+        connection.hold().await
+    })
+    .await
+}
+
+#[test]
+fn a_runtime_ends_while_a_stream_is_held() -> TestResult {
+    in_thread(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let held = runtime.block_on(async {
+            let server = silent_after_one_job().await?;
+            let mut jobs = server.client().jobs().stream();
+            assert!(jobs.try_next().await?.is_some());
+            Ok::<_, Box<dyn std::error::Error>>((server, jobs))
+        })?;
+        drop(runtime);
+        drop(held);
+        Ok(())
+    })
+}
+
+#[test]
+fn many_streams_that_are_held_leave_the_blocking_threads_to_the_program() -> TestResult {
+    in_thread(|| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(2).max_blocking_threads(1).enable_all().build()?;
+        runtime.block_on(async {
+            let server = silent_after_one_job().await?;
+            let mut held = Vec::new();
+            for _ in 0..8 {
+                let mut jobs = server.client().jobs().stream();
+                assert!(jobs.try_next().await?.is_some());
+                held.push(jobs);
+            }
+            tokio::task::spawn_blocking(|| ()).await?;
+            Ok(())
+        })
+    })
+}
+
+#[tokio::test]
+async fn an_entry_without_an_end_does_not_fill_the_memory() -> TestResult {
+    let server = RawServer::start(|mut connection| async move {
+        connection.request().await?;
+        connection.send(CHUNKED).await?;
+        connection.send(chunk(br#"{"code":200,"data":{"jobDetails":[{"jobId":""#)).await?;
+        let part = chunk(&vec![b'a'; 1 << 20]);
+        // It ends when the client hangs up.
+        while connection.send(&part).await.is_ok() {}
+        Ok(())
+    })
+    .await?;
+    let (ids, errors) = read(server.client().jobs().stream()).await;
+    assert_eq!((ids.len(), errors.len()), (0, 1));
+    assert_eq!(errors[0].kind(), ErrorKind::Protocol);
+    assert!(errors[0].to_string().contains("16 MiB"), "{}", errors[0]);
+    Ok(())
+}
+
+/// Reads a list in every way: the number of its jobs, or the kind of the error, of `jobs()`, its stream, and
+/// `scheduled_jobs()`.
+async fn in_every_way(text: String) -> [Result<usize, ErrorKind>; 3] {
+    let server = Server::answering(JOBS, body(text.clone())).await;
+    server.on("/sqlflow/job/listScheduleJobs", body(text)).await;
+    let sqlflow = server.client();
+    let (ids, errors) = read(sqlflow.jobs().stream()).await;
+    [
+        sqlflow.jobs().await.map(|list| list.jobs.len()).map_err(|error| error.kind()),
+        errors.first().map_or(Ok(ids.len()), |error| Err(error.kind())),
+        sqlflow.scheduled_jobs().await.map(|list| list.jobs.len()).map_err(|error| error.kind()),
+    ]
+}
+
+#[tokio::test]
+async fn one_rule_says_what_a_complete_list_is() {
+    const TWO: &str = r#"[{"jobId":"1"},{"jobId":"2"}]"#;
+    let data = |data: &str| format!(r#"{{"code":200,"data":{data}}}"#);
+    for text in [
+        data(&format!(r#"{{"total":2.0,"jobDetails":{TWO}}}"#)),
+        data(&format!(r#"{{"total":"2","jobIds":["1","2"],"jobDetails":{TWO}}}"#)),
+        data(&format!(r#"{{"total":1,"jobDetails":{TWO}}}"#)),
+        data(&format!(r#"{{"jobId":null,"total":2,"jobDetails":{TWO}}}"#)),
+    ] {
+        assert_eq!(in_every_way(text.clone()).await, [Ok(2); 3], "{text}");
+    }
+    for text in [
+        data(&format!(r#"{{"total":3,"jobDetails":{TWO}}}"#)),
+        data(&format!(r#"{{"total":5.0,"jobDetails":{TWO}}}"#)),
+        data(&format!(r#"{{"jobIds":["1","2","3"],"jobDetails":{TWO}}}"#)),
+        data(r#"{"total":3}"#),
+        data("{}"),
+        data(&format!(r#"{{"jobs":{TWO}}}"#)),
+        data(r#"{"total":0,"jobDetails":"x"}"#),
+        data(r#"{"total":1,"jobDetails":{"jobId":"1"}}"#),
+        data(&format!(r#"{{"jobDetails":{TWO},"jobDetails":{TWO}}}"#)),
+        format!(r#"{{"code":200,"data":{{"jobDetails":{TWO}}},"data":{{"jobDetails":{TWO}}}}}"#),
+        String::new(),
+        "[]".to_owned(),
+    ] {
+        assert_eq!(in_every_way(text.clone()).await, [Err(ErrorKind::Protocol); 3], "{text}");
+    }
+    for (text, kind) in
+        [(r#"{"error":"boom"}"#, ErrorKind::Server), (r#"{"code":500,"error":"boom","data":{}}"#, ErrorKind::Server)]
+    {
+        assert_eq!(in_every_way(text.to_owned()).await, [Err(kind); 3], "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_is_no_valid_value_hides_no_other_job() -> TestResult {
+    let nested = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+    for odd in [r#""\ud83d""#, &nested] {
+        let text = format!(
+            r#"{{"code":200,"data":{{"total":3,"jobDetails":[{{"jobId":"1"}},{{"jobId":"2","x":{odd}}},{{"jobId":"3"}}]}}}}"#
+        );
+        let server = Server::answering(JOBS, body(text.clone())).await;
+        server.on("/sqlflow/job/listScheduleJobs", body(text)).await;
+        let sqlflow = server.client();
+        for list in [sqlflow.jobs().await?, sqlflow.scheduled_jobs().await?] {
+            assert_eq!((list.jobs.len(), list.unread.len()), (2, 1));
+            assert!(list.unread[0].as_str().is_some_and(|entry| entry.contains(odd)));
+        }
+        let (ids, errors) = read(sqlflow.jobs().stream()).await;
+        assert_eq!((ids.len(), errors.len()), (2, 1));
+    }
+    Ok(())
+}

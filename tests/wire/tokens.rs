@@ -1,12 +1,15 @@
 //! Tokens are requested when needed, shared by many tasks, renewed, and never requested from servers that issue none.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use sqlflow_client::{Credentials, ErrorKind, Vendor};
+use sqlflow_client::retry::{Attempt, RetryPolicy};
+use sqlflow_client::{Client, Credentials, Error, ErrorKind, RequestOutcome, UserSecret, Vendor};
 use wiremock::{Request, ResponseTemplate};
 
 use crate::TestResult;
@@ -353,5 +356,70 @@ async fn the_next_call_requests_the_token_after_a_dropped_call() -> TestResult {
     assert!(futures_util::FutureExt::now_or_never(client.jobs().send()).is_none());
     client.jobs().await?;
     assert_eq!(tokens_sent(&server, JOBS).await, ["t1"]);
+    Ok(())
+}
+
+/// A policy that panics.
+#[derive(Debug)]
+struct Panicking;
+
+impl RetryPolicy for Panicking {
+    fn pause(&self, _: &Attempt<'_>) -> Option<Duration> {
+        panic!("the policy panics")
+    }
+}
+
+/// Makes some calls at the same time, each in a task of its own as in a program. Returns their errors.
+async fn errors_of_calls(sqlflow: &Client, count: usize) -> Vec<Error> {
+    let calls = (0..count).map(|_| {
+        let jobs = sqlflow.jobs();
+        tokio::spawn(async move { jobs.await })
+    });
+    let ended = tokio::time::timeout(Duration::from_secs(60), join_all(calls)).await.expect("no call hangs");
+    ended.into_iter().filter_map(|call| call.expect("no call panics").err()).collect()
+}
+
+#[tokio::test]
+async fn a_provider_that_panics_fails_every_call_that_waits_for_it_and_the_next_call_asks_again() -> TestResult {
+    for panics_at_once in [true, false] {
+        let server = Server::answering(JOBS, no_jobs()).await;
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let provider = move || {
+            let is_first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+            assert!(!(is_first && panics_at_once), "the provider panics at once");
+            async move {
+                tokio::task::yield_now().await;
+                assert!(!is_first, "the provider panics later");
+                Ok::<_, std::io::Error>(UserSecret::Token("good-token".into()))
+            }
+        };
+        let sqlflow = server.builder().credentials(Credentials::from_fn("ann", provider)).build()?;
+        let errors = errors_of_calls(&sqlflow, 3).await;
+        assert!(!errors.is_empty());
+        for error in &errors {
+            assert_eq!(error.kind(), ErrorKind::Authentication);
+            let text = error.to_string();
+            assert!(text.contains("user ann") && text.contains("its provider panicked"), "{text}");
+            assert_eq!(error.request_outcome(), RequestOutcome::NotExecuted);
+        }
+        sqlflow.jobs().await?;
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_retry_policy_that_panics_fails_the_calls_that_wait_for_the_token_and_no_later_ones() -> TestResult {
+    let answers = in_turn([ResponseTemplate::new(503), token("t1")]);
+    let server = Server::answering(GENERATE_TOKEN, answers).await;
+    server.on(JOBS, no_jobs()).await;
+    let builder = server.builder().retry(Panicking);
+    let sqlflow = builder.credentials(Credentials::secret_key("ann", "the secret key")).build()?;
+    let errors = errors_of_calls(&sqlflow, 1).await;
+    assert_eq!(errors.len(), 1);
+    assert_eq!((errors[0].kind(), errors[0].status()), (ErrorKind::Busy, Some(503)));
+    assert!(errors[0].to_string().contains("the retry policy panicked"), "{}", errors[0]);
+    sqlflow.jobs().await?;
     Ok(())
 }

@@ -23,9 +23,10 @@ impl JobFilter {
 
     /// Returns `true` if a job meets all conditions.
     pub(super) fn matches(&self, job: &JobInfo) -> bool {
+        let is_dialect = |vendor: &Vendor| job.db_vendor.as_ref().is_some_and(|other| other.is_same_dialect(vendor));
         let is_named = |pattern| job.name.as_deref().is_some_and(|name| matches_glob(pattern, name));
         self.statuses.as_ref().is_none_or(|statuses| statuses.contains(&job.status))
-            && self.vendor.as_ref().is_none_or(|vendor| job.db_vendor.as_ref() == Some(vendor))
+            && self.vendor.as_ref().is_none_or(is_dialect)
             && self.name_pattern.as_ref().is_none_or(|pattern| is_named(pattern))
             && self.created_after.is_none_or(|time| job.created_at().is_some_and(|created| created >= time))
             && self.created_before.is_none_or(|time| job.created_at().is_some_and(|created| created < time))
@@ -130,5 +131,25 @@ mod tests {
         assert!(!filter(&[JobStatus::Success], Vendor::Oracle));
         assert!(!filter(&[JobStatus::Failed], Vendor::MySql));
         assert!(!filter(&[], Vendor::Oracle));
+    }
+
+    #[test]
+    fn a_dialect_matches_in_every_spelling() {
+        let matches = |listed: &str, vendor: &Vendor| {
+            let filter = JobFilter { vendor: Some(vendor.clone()), ..JobFilter::default() };
+            filter.matches(&job(json!({"jobId": "1", "dbVendor": listed})))
+        };
+        for (listed, vendor) in [
+            ("oracle", Vendor::Oracle),
+            ("DBVORACLE", Vendor::Oracle),
+            ("sqlserver", Vendor::Mssql),
+            ("dbvsqlserver", Vendor::Mssql),
+            ("spark", Vendor::SparkSql),
+            ("dbvoracle", Vendor::Other("ORACLE".to_owned())),
+            ("dbvNewDB", Vendor::Other("newdb".to_owned())),
+        ] {
+            assert!(matches(listed, &vendor), "{listed}");
+            assert!(!matches(listed, &Vendor::MySql), "{listed}");
+        }
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct EnvelopeState {
     pub(super) data: DataShape,
     /// `true` if the document has something that only lineage has.
     pub(super) is_lineage: bool,
+    /// `true` if the relationships are not a list. A lineage without them would say that nothing depends on anything.
+    pub(super) has_unread_relationships: bool,
 }
 
 /// Beyond this many different paths, unknown fields are counted under one entry, so that the list for a hostile document
@@ -193,6 +195,11 @@ impl Builder {
         }
         if !envelope.is_lineage {
             return Err(no_lineage(&envelope, words));
+        }
+        if envelope.has_unread_relationships {
+            let detail = "`relationships` is not a list, so that the lineage in the document is lost; check that it is the \
+                          response of a lineage operation";
+            return Err(ReadError::new(ReadErrorKind::NotLineage, detail).with_envelope(envelope.code, words));
         }
         self.model.code = envelope.code;
         self.model.warnings = envelope.error;

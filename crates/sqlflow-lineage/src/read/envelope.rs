@@ -139,7 +139,11 @@ fn model_field<'de, A: MapAccess<'de>>(
 ) -> Result<(), A::Error> {
     let shape = match field {
         ContainerField::Dbobjs => value.records_or_record(builder, ObjectReader::open_flat, |_| Ok(TreeReader))?,
-        ContainerField::Relationships => value.records(builder, RelationshipReader::open)?,
+        ContainerField::Relationships => {
+            let shape = value.records(builder, RelationshipReader::open)?;
+            builder.envelope.has_unread_relationships |= shape == Shape::Other;
+            shape
+        }
         ContainerField::Processes => value.records(builder, |_| Ok(ProcessReader::new(NONE)))?,
         ContainerField::Summary => value.record(builder, |_| Ok(SummaryReader::default()))?,
         // Errors alone do not make a document lineage: the responses of other operations have them too.

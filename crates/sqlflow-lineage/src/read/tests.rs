@@ -500,6 +500,29 @@ fn fields_that_are_not_understood_are_counted_by_path() {
 }
 
 #[test]
+fn relationships_that_are_not_a_list_are_an_error_and_never_an_empty_lineage() {
+    for odd in [r#""none""#, "{}", "0", "true", r#"{"relationship": []}"#] {
+        for document in [
+            format!(r#"{{"dbobjs": {{}}, "relationships": {odd}}}"#),
+            format!(r#"{{"code": 200, "data": {{"relations": {odd}, "dbobjs": []}}}}"#),
+            format!(
+                r#"{{"code": 200, "data": {{"mode": "global", "sqlflow": {{"dbobjs": {{}}, "relationships": {odd}}}}}}}"#
+            ),
+        ] {
+            let error = Lineage::from_slice(document.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), ReadErrorKind::NotLineage, "{document}");
+            assert!(error.to_string().contains("relationships"), "{error}");
+        }
+        let failed = format!(r#"{{"code": 500, "error": "boom", "data": {{"dbobjs": {{}}, "relationships": {odd}}}}}"#);
+        assert_eq!(Lineage::from_slice(failed.as_bytes()).unwrap_err().kind(), ReadErrorKind::Failed);
+    }
+    for none in ["null", "[]"] {
+        assert_eq!(read(&format!(r#"{{"dbobjs": {{}}, "relationships": {none}}}"#)).relationships().len(), 0);
+    }
+    assert_eq!(read(r#"{"dbobjs": {}}"#).relationships().len(), 0);
+}
+
+#[test]
 fn beyond_a_limit_unknown_fields_are_counted_without_their_paths() {
     let fields: Vec<String> = (0..5000).map(|n| format!(r#""field{n}": {n}"#)).collect();
     let lineage = read(&format!(r#"{{"dbobjs": [], {}}}"#, fields.join(",")));
