@@ -98,8 +98,11 @@ pub(crate) async fn bytes<R: DownloadRequest>(request: &R) -> Result<Bytes> {
 /// Returns the body as a stream. What breaks off later is up to the caller.
 pub(crate) async fn stream<R: DownloadRequest>(request: &R) -> Result<ByteStream> {
     let mut attempts = request.transport().attempts();
-    let response = response(request, &mut attempts).await?;
+    let mut response = response(request, &mut attempts).await?;
     attempts.succeeded();
+    if R::SYNTAX == ExportSyntax::Json {
+        response.watch_envelope();
+    }
     Ok(response.body)
 }
 
@@ -168,6 +171,10 @@ async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Res
         return Err(protocol("the response is an envelope without data, but a file was expected").with_code(head.code));
     }
     let beginning = response.body.beginning().await;
+    if syntax == ExportSyntax::Csv && beginning.starts_with('<') {
+        let shown = snippet(&response.secrets.redact(&beginning));
+        return Err(protocol(&format!("the response is markup, but CSV was expected: {shown}")));
+    }
     let expected: &[char] = match syntax {
         ExportSyntax::Json => &['{', '['],
         ExportSyntax::Csv | ExportSyntax::Unknown => &[],
@@ -222,7 +229,14 @@ struct Download<'a> {
 
 impl<'a> Download<'a> {
     fn new(response: Response, syntax: ExportSyntax, attempt: u32, on_progress: Option<&'a ProgressCallback>) -> Self {
-        let (total, limit, body) = (response.length(), response.limit(), response.body);
+        let (total, limit) = (response.length(), response.limit());
+        let mut body = response.body;
+        match syntax {
+            ExportSyntax::Json => body.watch_envelope(response.operation, response.secrets),
+            // A look at its last bytes shows whether it is complete.
+            ExportSyntax::Xml => body.trust_end(),
+            ExportSyntax::Csv | ExportSyntax::Image | ExportSyntax::Unknown => {}
+        }
         let progress = Progress { attempt, received: 0, total, unpacked: 0 };
         let completeness = CompletenessCheck::new(syntax);
         Self { received: body.received(), body, progress, on_progress, completeness, limit }
@@ -234,7 +248,7 @@ impl<'a> Download<'a> {
     /// `Interrupted` if the body ends too early, and the errors of the connection.
     async fn next(&mut self) -> Result<Option<Bytes>> {
         let Some(chunk) = self.body.try_next().await? else {
-            self.completeness.check(self.progress.unpacked)?;
+            self.completeness.check(&self.body, self.progress.unpacked)?;
             return Ok(None);
         };
         self.completeness.update(&chunk);
@@ -276,8 +290,8 @@ const PNG_END: &[u8] = b"IEND";
 
 /// Checks that a file ends where its syntax allows it. A proxy may truncate a response and declare it complete.
 enum CompletenessCheck {
-    /// The open brackets of JSON, outside its strings.
-    Json { depth: u64, in_string: bool, is_escaped: bool, is_closed: bool },
+    /// The body itself looks for the end of its JSON.
+    Json,
     /// The last bytes of an XML document.
     Xml { tail: Vec<u8> },
     /// The first and the last bytes of an image.
@@ -292,7 +306,7 @@ impl CompletenessCheck {
 
     fn new(syntax: ExportSyntax) -> Self {
         match syntax {
-            ExportSyntax::Json => Self::Json { depth: 0, in_string: false, is_escaped: false, is_closed: false },
+            ExportSyntax::Json => Self::Json,
             ExportSyntax::Xml => Self::Xml { tail: Vec::new() },
             ExportSyntax::Image => Self::Image { start: Vec::new(), tail: Vec::new() },
             ExportSyntax::Csv | ExportSyntax::Unknown => Self::None,
@@ -301,7 +315,7 @@ impl CompletenessCheck {
 
     fn update(&mut self, chunk: &[u8]) {
         match self {
-            Self::None => {}
+            Self::Json | Self::None => {}
             Self::Image { start, tail } => {
                 let missing = PNG_SIGNATURE.len() - start.len();
                 start.extend_from_slice(&chunk[..missing.min(chunk.len())]);
@@ -314,37 +328,19 @@ impl CompletenessCheck {
                 tail.extend_from_slice(&chunk[chunk.len().saturating_sub(Self::MAX_TAIL)..]);
                 tail.drain(..tail.len().saturating_sub(Self::MAX_TAIL));
             }
-            Self::Json { depth, in_string, is_escaped, is_closed } => {
-                for byte in chunk {
-                    match byte {
-                        // Some servers write text after the JSON value.
-                        _ if *is_closed => break,
-                        _ if *is_escaped => *is_escaped = false,
-                        b'\\' if *in_string => *is_escaped = true,
-                        b'"' => *in_string = !*in_string,
-                        _ if *in_string => {}
-                        b'{' | b'[' => *depth += 1,
-                        b'}' | b']' => {
-                            *depth = depth.saturating_sub(1);
-                            *is_closed = *depth == 0;
-                        }
-                        _ => {}
-                    }
-                }
-            }
         }
     }
 
     /// # Errors
     /// `Interrupted` if the end is missing.
-    fn check(&self, length: u64) -> Result<()> {
+    fn check(&self, body: &ByteStream, length: u64) -> Result<()> {
         let is_complete = match self {
             Self::None => true,
             // Images of other formats are taken as they come.
             Self::Image { start, tail } => {
                 start != PNG_SIGNATURE || tail.windows(PNG_END.len()).any(|bytes| bytes == PNG_END)
             }
-            Self::Json { is_closed, .. } => *is_closed,
+            Self::Json => body.has_whole_json(),
             Self::Xml { tail } => {
                 let last_tag = tail.iter().rposition(|byte| *byte == b'<').map_or(&[][..], |start| &tail[start..]);
                 let is_empty = || tail.ends_with(b"/>") && last_tag.starts_with(b"<graphml");

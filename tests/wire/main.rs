@@ -28,6 +28,7 @@ mod redirects;
 mod retried;
 mod schedules;
 mod seen_operations;
+mod small_answers;
 mod syntax_checks;
 mod table_affect;
 mod tokens;
