@@ -1,8 +1,10 @@
 //! Downloading a response into memory, to a file, or as a lineage: its retries, its progress, and its completeness.
 
 mod partial_file;
+mod write_behind;
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 
 pub(crate) use self::partial_file::PartialFile;
+use self::write_behind::WriteBehind;
 use super::drawn::DrawnLineage;
 use super::export::ExportSyntax;
 use crate::api::Operation;
@@ -272,12 +275,27 @@ impl<'a> Download<'a> {
         Ok(body.into())
     }
 
+    /// Appends the whole body to a file.
+    ///
+    /// # Errors
+    /// The errors of [`next`](Self::next), and the inner one if the file cannot be written.
+    async fn receive_into(&mut self, writer: &mut WriteBehind) -> Result<io::Result<()>> {
+        while let Some(chunk) = self.next().await? {
+            if let Err(error) = writer.append(chunk).await {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+
     /// Writes the whole body to a file, from its start, and returns the length.
     async fn write(mut self, file: &mut PartialFile) -> Result<u64> {
         file.restart().await?;
-        while let Some(chunk) = self.next().await? {
-            file.append(&chunk).await?;
-        }
+        let mut writer = WriteBehind::new(file.handle().await?);
+        let received = self.receive_into(&mut writer).await;
+        // Whatever failed: the next attempt must not begin before the last write of this one has ended.
+        let written = writer.finish().await;
+        received?.and(written).map_err(|error| file.unwritable(&error))?;
         file.sync().await?;
         Ok(self.progress.unpacked)
     }
