@@ -28,6 +28,11 @@ async fn server_of_a_private_authority() -> (String, String) {
 
 /// Starts the same server with a given response. Also returns a counter of its connections.
 async fn counting_server_of_a_private_authority(says: &str) -> (String, String, Arc<AtomicUsize>) {
+    server_that_ends(says, true).await
+}
+
+/// Starts the same server, which ends its connections with the goodbye of TLS (`close_notify`) or without it.
+async fn server_that_ends(says: &str, says_goodbye: bool) -> (String, String, Arc<AtomicUsize>) {
     let connections = Arc::<AtomicUsize>::default();
     let mut authority = CertificateParams::default();
     // One name for both would make the certificate look self-signed.
@@ -51,8 +56,16 @@ async fn counting_server_of_a_private_authority(says: &str) -> (String, String, 
         while let Ok((stream, _)) = listener.accept().await {
             counted.fetch_add(1, Ordering::SeqCst);
             // A client that does not trust the certificate ends the handshake.
-            if let Ok(stream) = acceptor.accept(stream).await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            if says_goodbye {
                 let _ = answer(stream, &says).await;
+            } else {
+                let mut request = vec![0; 1 << 16];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(says.as_bytes()).await;
+                let _ = stream.flush().await;
+                // Only the end of the TCP connection is sent.
+                let _ = stream.get_mut().0.shutdown().await;
             }
         }
     });
@@ -135,6 +148,65 @@ async fn an_unrelated_authority_does_not_make_the_server_trusted() {
 async fn a_host_without_tls_is_distinguished_from_one_that_is_down() {
     let client = Client::builder("https://127.0.0.1").tls_backend(TlsBackend::None).build();
     assert_eq!(client.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+/// Exports CSV in every form from a server that responds in this way, and returns what each form returned.
+async fn csv_exports(backend: TlsBackend, says: &str, says_goodbye: bool) -> Vec<Result<Vec<u8>, ErrorKind>> {
+    let (url, authority, _) = server_that_ends(says, says_goodbye).await;
+    let client = Client::builder(&url).tls_backend(backend).root_certificate(authority).without_proxy();
+    let job = client.without_retries().build().unwrap().job("j1");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lineage.csv");
+    let bytes = job.export_full_lineage_as_csv().bytes().await;
+    let to_file = job.export_full_lineage_as_csv().to_file(&path).await;
+    let to_file = to_file.map(|_| std::fs::read(&path).unwrap());
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), usize::from(to_file.is_ok()), "a file is left");
+    let stream = async {
+        let (mut stream, mut received) = (job.export_full_lineage_as_csv().stream().await?, Vec::new());
+        while let Some(chunk) = stream.try_next().await? {
+            received.extend_from_slice(&chunk);
+        }
+        Ok(received)
+    };
+    let forms = [bytes.map(|bytes| bytes.to_vec()), to_file, stream.await];
+    forms.map(|form| form.map_err(|error: sqlflow_client::Error| error.kind())).into()
+}
+
+#[tokio::test]
+async fn a_file_that_ends_with_its_connection_is_whole_only_if_tls_says_so() {
+    const CSV: &str = "a,b\nc,d\n";
+    let until_close = format!("HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\nconnection: close\r\n\r\n{CSV}");
+    let with_length = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{CSV}", CSV.len());
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    let chunked = format!("{chunked}{:x}\r\n{CSV}\r\n0\r\n\r\n", CSV.len());
+    let cut_chunk = format!("{}{:x}\r\n{CSV}", &chunked[..chunked.find("\r\n\r\n").unwrap() + 4], CSV.len() + 10);
+    let (whole, cut) = (vec![Ok(CSV.as_bytes().to_vec()); 3], vec![Err(ErrorKind::Interrupted); 3]);
+    for backend in BACKENDS.iter().copied() {
+        assert_eq!(csv_exports(backend, &until_close, false).await, cut, "{backend:?}");
+        assert_eq!(csv_exports(backend, &cut_chunk, false).await, cut, "{backend:?}");
+        assert_eq!(csv_exports(backend, &cut_chunk, true).await, cut, "{backend:?}");
+        for framed in [&with_length, &chunked] {
+            assert_eq!(csv_exports(backend, framed, false).await, whole, "{backend:?}: {framed}");
+        }
+        // The library of the platform does not report the goodbye, so that its absence cannot be seen either.
+        let expected = if backend == TlsBackend::Rustls { &whole } else { &cut };
+        assert_eq!(csv_exports(backend, &until_close, true).await, *expected, "{backend:?}");
+    }
+}
+
+#[tokio::test]
+async fn json_that_ends_with_its_connection_is_whole_when_it_is_closed() {
+    let json = r#"{"code":200,"data":{"dbobjs":[],"relationships":[]}}"#;
+    for backend in BACKENDS {
+        for (body, is_whole) in [(json, true), (&json[..json.len() - 1], false)] {
+            let says = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{body}");
+            let (url, authority, _) = server_that_ends(&says, true).await;
+            let client = Client::builder(&url).tls_backend(*backend).root_certificate(authority).without_proxy();
+            let job = client.without_retries().build().unwrap().job("j1");
+            let bytes = job.export_full_lineage_as_json().bytes().await;
+            assert_eq!(bytes.map_err(|error| error.kind()).is_ok(), is_whole, "{backend:?}");
+        }
+    }
 }
 
 /// Starts a server without TLS for one request. Returns its address and the request that it receives.

@@ -20,7 +20,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shorter than the time after which servers close an idle connection (20 seconds for Tomcat): a submission on a
 /// connection that is just being closed has to be settled.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+const SMALL_RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_RESPONSE_BYTES: u64 = 4 << 30;
+/// A list of 100,000 jobs has about 60 MB.
+const MAX_LIST_BYTES: u64 = 256 << 20;
 /// The limit of the API for one submission.
 const MAX_UPLOAD_BYTES: u64 = 200_000_000;
 
@@ -84,8 +87,11 @@ impl ClientBuilder {
             limits: RequestLimits {
                 response_timeout: RESPONSE_TIMEOUT,
                 stall_timeout: STALL_TIMEOUT,
+                small_response_timeout: SMALL_RESPONSE_TIMEOUT,
                 max_response_bytes: MAX_RESPONSE_BYTES,
+                max_list_bytes: MAX_LIST_BYTES,
                 max_upload_bytes: MAX_UPLOAD_BYTES,
+                has_silent_tls: false,
             },
             policy: Retries::default().policy,
             budget: None,
@@ -115,17 +121,44 @@ impl ClientBuilder {
 
     /// Sets the time for which a response may be silent between two of its bytes. The default is 30 seconds.
     ///
-    /// There is no timeout for a whole response, because large exports take long.
+    /// There is no timeout for a whole export or lineage, because large ones take long. All other responses have one:
+    /// [`small_response_timeout`](Self::small_response_timeout).
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.limits.stall_timeout = timeout;
         self
     }
 
+    /// Sets the time in which a small response has to arrive completely, counted from its first byte. The default is 60
+    /// seconds.
+    ///
+    /// Small responses are those to requests for a token or the state of a job, to a submission, and to every other
+    /// change. A list of jobs that is read into memory has five times as long, a stream of jobs and a lineage have no
+    /// such limit, and an upload takes the time that it takes. A response that is too slow is a
+    /// [`Timeout`](crate::ErrorKind::Timeout): reads are retried, and a submission is
+    /// [settled](crate::job::Settling), because the server may have executed it.
+    pub fn small_response_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.small_response_timeout = timeout;
+        self
+    }
+
     /// Sets the maximum size of a response that is read into memory, after decompression. The default is 4 GiB.
     ///
-    /// Streams and downloads to a file have no limit.
+    /// Streams and downloads to a file have no limit. Lists have a limit of their own,
+    /// [`max_list_bytes`](Self::max_list_bytes), and small responses, such as a token, the state of a job or the
+    /// response to a submission, one of 16 MiB. A response that is over its limit is
+    /// [`TooLarge`](crate::ErrorKind::TooLarge), and what exceeds the limit is neither held nor parsed.
     pub fn max_response_bytes(mut self, bytes: u64) -> Self {
         self.limits.max_response_bytes = bytes;
+        self
+    }
+
+    /// Sets the maximum size of a list that is read into memory, after decompression: the list of jobs, of scheduled jobs,
+    /// of syntax errors. The default is 256 MiB, which is over 400,000 jobs with short names.
+    ///
+    /// Watches and the search for a submission whose response was lost read lists too.
+    /// [`ListJobs::stream`](crate::job::ListJobs::stream) has no limit.
+    pub fn max_list_bytes(mut self, bytes: u64) -> Self {
+        self.limits.max_list_bytes = bytes;
         self
     }
 
@@ -257,6 +290,8 @@ impl ClientBuilder {
     ///
     /// - The client should have no total timeout, which would end long exports, and no read timeout, which would end
     ///   long uploads.
+    /// - If its TLS library does not report that a connection was cut, as the libraries of the platforms do not, a CSV
+    ///   file that a server sends without its length may be incomplete.
     /// - The client decides whether redirects carry credentials to another server, and whether TLS is verified.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
@@ -276,6 +311,8 @@ impl ClientBuilder {
         self.settling.check()?;
         self.limits.check()?;
         let time_zone = self.server_time_zone.as_deref().map(ServerTimeZone::named).transpose()?.unwrap_or_default();
+        let backend = self.connection.as_ref().map(|connection| connection.tls).unwrap_or_default();
+        let has_silent_tls = self.http_client.is_none() && base_url.starts_with("https:") && tls::is_silent(backend);
         let (http, proxy_secrets) = match (self.http_client, self.connection) {
             (Some(_), Some(_)) => {
                 return Err(Error::invalid(
@@ -294,7 +331,8 @@ impl ClientBuilder {
         let tokens = TokenCache::new(self.credentials);
         tokens.known_secrets().keep(proxy_secrets);
         let retries = Retries { policy: self.policy, budget: self.budget.unwrap_or_default() };
-        let transport = Transport::new(http.clone(), base_url.clone(), tokens, self.limits, retries);
+        let limits = RequestLimits { has_silent_tls, ..self.limits };
+        let transport = Transport::new(http.clone(), base_url.clone(), tokens, limits, retries);
         let api = api::Client::new_with_client(&base_url, http, transport);
         Ok(Client { service: JobService::new(api, self.polling, self.settling, time_zone) })
     }

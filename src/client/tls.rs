@@ -45,6 +45,16 @@ const HTTPS_WITHOUT_TLS: &str = if cfg!(any(feature = "rustls", feature = "nativ
     "the base URL is https, but sqlflow-client is built without TLS: turn on its feature rustls or native-tls"
 };
 
+/// Returns `true` if a library does not report that a connection ended without the goodbye of TLS (`close_notify`), so
+/// that anyone on the way can cut a response that has no length. rustls reports it.
+pub(super) fn is_silent(backend: TlsBackend) -> bool {
+    match backend {
+        #[cfg(feature = "native-tls")]
+        TlsBackend::Native => true,
+        _ => false,
+    }
+}
+
 /// Configures TLS. `https` is `true` if the base URL is HTTPS.
 pub(super) fn configure(
     builder: ClientBuilder,

@@ -1,8 +1,10 @@
 //! Downloading a response into memory, to a file, or as a lineage: its retries, its progress, and its completeness.
 
 mod partial_file;
+mod write_behind;
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 
 pub(crate) use self::partial_file::{PartialFile, sync_directory_of};
+use self::write_behind::WriteBehind;
 use super::drawn::DrawnLineage;
 use super::export::ExportSyntax;
 use crate::api::Operation;
@@ -97,8 +100,11 @@ pub(crate) async fn bytes<R: DownloadRequest>(request: &R) -> Result<Bytes> {
 /// Returns the body as a stream. What breaks off later is up to the caller.
 pub(crate) async fn stream<R: DownloadRequest>(request: &R) -> Result<ByteStream> {
     let mut attempts = request.transport().attempts();
-    let response = response(request, &mut attempts).await?;
+    let mut response = response(request, &mut attempts).await?;
     attempts.succeeded();
+    if R::SYNTAX == ExportSyntax::Json {
+        response.watch_envelope();
+    }
     Ok(response.body)
 }
 
@@ -167,6 +173,10 @@ async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Res
         return Err(protocol("the response is an envelope without data, but a file was expected").with_code(head.code));
     }
     let beginning = response.body.beginning().await;
+    if syntax == ExportSyntax::Csv && beginning.starts_with('<') {
+        let shown = response.snippet().await;
+        return Err(protocol(&format!("the response is markup, but CSV was expected: {shown}")));
+    }
     let expected: &[char] = match syntax {
         ExportSyntax::Json => &['{', '['],
         ExportSyntax::Csv | ExportSyntax::Unknown => &[],
@@ -221,7 +231,14 @@ struct Download<'a> {
 
 impl<'a> Download<'a> {
     fn new(response: Response, syntax: ExportSyntax, attempt: u32, on_progress: Option<&'a ProgressCallback>) -> Self {
-        let (total, limit, body) = (response.length(), response.limit(), response.body);
+        let (total, limit) = (response.length(), response.limit());
+        let mut body = response.body;
+        match syntax {
+            ExportSyntax::Json => body.watch_envelope(response.operation, response.secrets),
+            // A look at its last bytes shows whether it is complete.
+            ExportSyntax::Xml => body.trust_end(),
+            ExportSyntax::Csv | ExportSyntax::Image | ExportSyntax::Unknown => {}
+        }
         let progress = Progress { attempt, received: 0, total, unpacked: 0 };
         let completeness = CompletenessCheck::new(syntax);
         Self { received: body.received(), body, progress, on_progress, completeness, limit }
@@ -233,7 +250,7 @@ impl<'a> Download<'a> {
     /// `Interrupted` if the body ends too early, and the errors of the connection.
     async fn next(&mut self) -> Result<Option<Bytes>> {
         let Some(chunk) = self.body.try_next().await? else {
-            self.completeness.check(self.progress.unpacked)?;
+            self.completeness.check(&self.body, self.progress.unpacked)?;
             return Ok(None);
         };
         self.completeness.update(&chunk);
@@ -257,12 +274,27 @@ impl<'a> Download<'a> {
         Ok(body.into())
     }
 
+    /// Appends the whole body to a file.
+    ///
+    /// # Errors
+    /// The errors of [`next`](Self::next), and the inner one if the file cannot be written.
+    async fn receive_into(&mut self, writer: &mut WriteBehind) -> Result<io::Result<()>> {
+        while let Some(chunk) = self.next().await? {
+            if let Err(error) = writer.append(chunk).await {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+
     /// Writes the whole body to a file, from its start, and returns the length.
     async fn write(mut self, file: &mut PartialFile) -> Result<u64> {
         file.restart().await?;
-        while let Some(chunk) = self.next().await? {
-            file.append(&chunk).await?;
-        }
+        let mut writer = WriteBehind::new(file.handle().await?);
+        let received = self.receive_into(&mut writer).await;
+        // Whatever failed: the next attempt must not begin before the last write of this one has ended.
+        let written = writer.finish().await;
+        received?.and(written).map_err(|error| file.unwritable(&error))?;
         file.sync().await?;
         Ok(self.progress.unpacked)
     }
@@ -275,8 +307,8 @@ const PNG_END: &[u8] = b"IEND";
 
 /// Checks that a file ends where its syntax allows it. A proxy may truncate a response and declare it complete.
 enum CompletenessCheck {
-    /// The open brackets of JSON, outside its strings.
-    Json { depth: u64, in_string: bool, is_escaped: bool, is_closed: bool },
+    /// The body itself looks for the end of its JSON.
+    Json,
     /// The last bytes of an XML document.
     Xml { tail: Vec<u8> },
     /// The first and the last bytes of an image.
@@ -291,7 +323,7 @@ impl CompletenessCheck {
 
     fn new(syntax: ExportSyntax) -> Self {
         match syntax {
-            ExportSyntax::Json => Self::Json { depth: 0, in_string: false, is_escaped: false, is_closed: false },
+            ExportSyntax::Json => Self::Json,
             ExportSyntax::Xml => Self::Xml { tail: Vec::new() },
             ExportSyntax::Image => Self::Image { start: Vec::new(), tail: Vec::new() },
             ExportSyntax::Csv | ExportSyntax::Unknown => Self::None,
@@ -300,7 +332,7 @@ impl CompletenessCheck {
 
     fn update(&mut self, chunk: &[u8]) {
         match self {
-            Self::None => {}
+            Self::Json | Self::None => {}
             Self::Image { start, tail } => {
                 let missing = PNG_SIGNATURE.len() - start.len();
                 start.extend_from_slice(&chunk[..missing.min(chunk.len())]);
@@ -313,37 +345,19 @@ impl CompletenessCheck {
                 tail.extend_from_slice(&chunk[chunk.len().saturating_sub(Self::MAX_TAIL)..]);
                 tail.drain(..tail.len().saturating_sub(Self::MAX_TAIL));
             }
-            Self::Json { depth, in_string, is_escaped, is_closed } => {
-                for byte in chunk {
-                    match byte {
-                        // Some servers write text after the JSON value.
-                        _ if *is_closed => break,
-                        _ if *is_escaped => *is_escaped = false,
-                        b'\\' if *in_string => *is_escaped = true,
-                        b'"' => *in_string = !*in_string,
-                        _ if *in_string => {}
-                        b'{' | b'[' => *depth += 1,
-                        b'}' | b']' => {
-                            *depth = depth.saturating_sub(1);
-                            *is_closed = *depth == 0;
-                        }
-                        _ => {}
-                    }
-                }
-            }
         }
     }
 
     /// # Errors
     /// `Interrupted` if the end is missing.
-    fn check(&self, length: u64) -> Result<()> {
+    fn check(&self, body: &ByteStream, length: u64) -> Result<()> {
         let is_complete = match self {
             Self::None => true,
             // Images of other formats are taken as they come.
             Self::Image { start, tail } => {
                 start != PNG_SIGNATURE || tail.windows(PNG_END.len()).any(|bytes| bytes == PNG_END)
             }
-            Self::Json { is_closed, .. } => *is_closed,
+            Self::Json => body.has_whole_json(),
             Self::Xml { tail } => {
                 let last_tag = tail.iter().rposition(|byte| *byte == b'<').map_or(&[][..], |start| &tail[start..]);
                 let is_empty = || tail.ends_with(b"/>") && last_tag.starts_with(b"<graphml");

@@ -1,26 +1,32 @@
 //! The body of a response as a stream of bytes: stall timeout, decompression, and a look at the first bytes.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_compression::tokio::bufread::GzipDecoder;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::poll_fn;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
-use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
+use reqwest::Version;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use sync_wrapper::SyncWrapper;
 use tokio::time::timeout;
 use tokio_util::io::{ReaderStream, StreamReader};
 
+use super::answer::Deadline;
 use super::failure;
-use crate::wire::Redactor;
-use crate::{Error, Result};
+use super::json_scan::JsonScan;
+use super::page::{self, Start};
+use crate::wire::{Operation, Redactor};
+use crate::{Error, ErrorKind, Result};
 
 /// The size of the chunks that are decompressed at once.
 const DECOMPRESSED_CHUNK_BYTES: usize = 64 * 1024;
@@ -32,6 +38,9 @@ const MAX_DECOMPRESSION_RATIO: u64 = 250;
 
 /// The number of times that a body may be compressed: by the server, and by a proxy that does not see that.
 const MAX_GZIP_LAYERS: usize = 2;
+
+/// The number of blanks, comments and declarations at the beginning of a body that are read to see what it is.
+const MAX_BLANK_BYTES: usize = 1 << 20;
 
 /// The body of a response, as a stream of chunks.
 ///
@@ -51,9 +60,14 @@ const MAX_GZIP_LAYERS: usize = 2;
 ///
 /// - A stream that ends with an error is incomplete. The connection broke, or it was silent for longer than the
 ///   [stall timeout](crate::ClientBuilder::stall_timeout) of the client. There is no timeout for the whole body.
+/// - An export that turns out to be the envelope of a failure, whose code may come at its end, ends with that failure.
 /// - If a proxy truncates a body and reports it as complete, the stream ends without an error. Only a look at the
 ///   content shows that something is missing.
-/// - A compressed body is decompressed: gzip, which a server may have applied twice (`Content-Encoding: gzip, gzip`). The stream ends with an error if it decompresses to more than 64 MiB
+/// - Over TLS, a file without a length that ends with its connection is complete only if the server says so
+///   (`close_notify`). The TLS library of the platform ([`TlsBackend`](crate::TlsBackend)) does not report whether it
+///   did, so that such a file always ends with [`Interrupted`](crate::ErrorKind::Interrupted) there.
+/// - A compressed body is decompressed: gzip, which may have been applied twice (`Content-Encoding: gzip, gzip`), by the
+///   server and by a proxy. The stream ends with an error if it decompresses to more than 64 MiB
 ///   and to over 250 times its size, which no lineage does.
 pub struct ByteStream {
     /// Chunks that were looked at and not yet taken.
@@ -64,6 +78,29 @@ pub struct ByteStream {
     /// The error that `source` ended with during a peek, for the reader who gets that far.
     peek_error: Option<Error>,
     received: ReceivedBytes,
+    /// The look at a body that may be an envelope.
+    watch: Option<Box<EnvelopeWatch>>,
+    /// `true` if nothing but the end of the connection says that the body is complete, and the connection may have been
+    /// cut.
+    has_unproven_end: bool,
+}
+
+/// A look at the JSON that goes by.
+struct EnvelopeWatch {
+    scan: JsonScan,
+    operation: &'static Operation,
+    secrets: Redactor,
+}
+
+/// The limits on the time in which a body is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyLimits {
+    /// The time between two chunks.
+    pub(super) stall_timeout: Duration,
+    /// The end of the time for the whole body, if there is one.
+    pub(super) deadline: Option<Deadline>,
+    /// `true` if the body has to be complete, and the TLS library does not report that its connection was cut.
+    pub(super) doubts_end: bool,
 }
 
 /// The number of bytes that came over the network, before decompression.
@@ -83,15 +120,49 @@ impl ReceivedBytes {
 impl ByteStream {
     /// # Errors
     /// `Protocol` for a compression that was not requested.
-    pub(super) fn of(response: reqwest::Response, stall_timeout: Duration, secrets: &Redactor) -> Result<Self> {
-        let layers = gzip_layers(response.headers()).map_err(|other| failure::unsupported_encoding(&other, secrets))?;
+    pub(super) fn of(response: reqwest::Response, limits: BodyLimits, secrets: &Redactor) -> Result<Self> {
+        let headers = response.headers();
+        let has_length = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+        let ends_with_connection = !has_length && response.version() < Version::HTTP_2;
+        let layers = gzip_layers(headers).map_err(|other| failure::unsupported_encoding(&other, secrets))?;
         let received = ReceivedBytes::default();
-        let mut source = network_chunks(response, stall_timeout, received.clone()).boxed();
+        // Compressed data has an end of its own.
+        let has_unproven_end = limits.doubts_end && ends_with_connection && layers == 0;
+        let mut source = network_chunks(response, limits, received.clone()).boxed();
         for _ in 0..layers {
             source = decompressed(source, received.clone()).boxed();
         }
         let (peeked, source) = (VecDeque::new(), SyncWrapper::new(source));
-        Ok(Self { peeked, source, ended: false, peek_error: None, received })
+        Ok(Self { peeked, source, ended: false, peek_error: None, received, watch: None, has_unproven_end })
+    }
+
+    /// Takes the end of the connection for the end of the body, because the reader knows whether the body is complete.
+    pub(crate) fn trust_end(&mut self) {
+        self.has_unproven_end = false;
+    }
+
+    /// Looks for the end of the JSON in the rest of the body, and for the code of a failure in its outermost object,
+    /// which becomes an error of the stream.
+    pub(crate) fn watch_envelope(&mut self, operation: &'static Operation, secrets: Redactor) {
+        self.watch = Some(Box::new(EnvelopeWatch { scan: JsonScan::default(), operation, secrets }));
+    }
+
+    /// Returns `true` if the body is watched and its JSON has ended.
+    pub(crate) fn has_whole_json(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.scan.is_closed())
+    }
+
+    /// Returns the next chunk, or the failure of an envelope that ends in it.
+    fn watched(&mut self, chunk: Bytes) -> Result<Bytes> {
+        let Some(watch) = &mut self.watch else { return Ok(chunk) };
+        if !watch.scan.is_closed() {
+            watch.scan.update(&chunk);
+            let head = if watch.scan.is_closed() { watch.scan.head(&watch.secrets) } else { None };
+            if let Some(Err(error)) = head.map(|head| head.check()) {
+                return Err(watch.secrets.redact_error(error).in_operation(watch.operation.id));
+            }
+        }
+        Ok(chunk)
     }
 
     /// Returns the counter of the bytes received so far, which goes on counting while the body is read.
@@ -119,15 +190,43 @@ impl ByteStream {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await.transpose()
     }
 
-    /// Returns the beginning of a text in lower case, without taking it: the first chunk, or more if it is markup.
+    /// Returns the beginning of a text in lower case, without taking it and without the blanks before it.
     pub(crate) async fn beginning(&mut self) -> String {
         const ENOUGH: usize = 512;
-        let (mut first, _) = self.peek(1).await;
-        if skip_bom_and_whitespace(&first).starts_with(b"<") {
-            (first, _) = self.peek(ENOUGH).await;
-        }
+        let (first, _) = self.first_text(1).await;
         let start = skip_bom_and_whitespace(&first);
         String::from_utf8_lossy(&start[..start.len().min(ENOUGH)]).to_lowercase()
+    }
+
+    /// Returns `true` if the body is an HTML page. `is_declared` is `true` if the response says so. If `may_follow_text`
+    /// is set, the page may follow a text.
+    pub(super) async fn is_page(&mut self, is_declared: bool, may_follow_text: bool) -> bool {
+        let mut wanted = 1;
+        loop {
+            let (first, ended) = self.peek(wanted).await;
+            let text = decoded(&first);
+            match page::start_of(&text) {
+                Start::Page => return true,
+                Start::Unknown if !ended && first.len() < MAX_BLANK_BYTES => wanted = (first.len() * 2).max(512),
+                Start::Text(_) if may_follow_text && !ended && first.len() < page::TEXT_BEFORE_PAGE => {
+                    wanted = page::TEXT_BEFORE_PAGE;
+                }
+                Start::Text(start) if may_follow_text => return page::page_follows(&text[start..], is_declared),
+                Start::Unknown | Start::Markup(_) | Start::Text(_) => return false,
+            }
+        }
+    }
+
+    /// Returns the first bytes without taking them: as many as are wanted, and more if they are blank.
+    async fn first_text(&mut self, wanted: usize) -> (Bytes, bool) {
+        let mut wanted = wanted;
+        loop {
+            let (first, ended) = self.peek(wanted).await;
+            if ended || first.len() >= MAX_BLANK_BYTES || !skip_bom_and_whitespace(&first).is_empty() {
+                return (first, ended);
+            }
+            wanted = first.len() * 2;
+        }
     }
 
     /// Returns the first bytes without taking them, and `true` if the body has ended. There are at least
@@ -179,14 +278,20 @@ fn gzip_layers(headers: &HeaderMap) -> Result<usize, String> {
 /// Returns the chunks of a body as they come over the network.
 fn network_chunks(
     response: reqwest::Response,
-    stall_timeout: Duration,
+    limits: BodyLimits,
     received: ReceivedBytes,
 ) -> impl Stream<Item = Result<Bytes>> {
     stream::unfold(response, move |mut response| {
         let received = received.clone();
         async move {
-            match timeout(stall_timeout, response.chunk()).await {
-                Err(_) => Some((Err(failure::stalled(stall_timeout, received.bytes())), response)),
+            let BodyLimits { stall_timeout, deadline, .. } = limits;
+            let left = deadline.map_or(Duration::MAX, |deadline| deadline.left());
+            match timeout(stall_timeout.min(left), response.chunk()).await {
+                Err(_) => {
+                    let missed = deadline.filter(|deadline| deadline.left().is_zero());
+                    let stalled = || failure::stalled(stall_timeout, received.bytes());
+                    Some((Err(missed.map_or_else(stalled, |deadline| deadline.missed(received.bytes()))), response))
+                }
                 Ok(Err(error)) => Some((Err(failure::truncated(error)), response)),
                 Ok(Ok(None)) => None,
                 Ok(Ok(Some(chunk))) => {
@@ -217,6 +322,23 @@ fn decompressed(
     })
 }
 
+/// Returns UTF-16 as ASCII, as far as it is that, and any other text as it is.
+fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    match text.strip_prefix(b"\xff\xfe").or_else(|| text.strip_prefix(b"\xfe\xff")) {
+        None => text.into(),
+        Some(text) => text.iter().copied().filter(|byte| *byte != 0).collect::<Vec<_>>().into(),
+    }
+}
+
+/// Returns the error for a file whose end may be missing.
+fn unproven_end(received: u64) -> Error {
+    let text = format!(
+        "the response may be truncated after {received} bytes: it has no length, and the TLS library of the platform \
+         does not report whether the server ended it; let the server or its proxy send a length, or use rustls"
+    );
+    Error::new(ErrorKind::Interrupted, text)
+}
+
 /// Returns a text without its byte order mark and leading whitespace.
 pub(super) fn skip_bom_and_whitespace(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start()
@@ -226,17 +348,25 @@ impl Stream for ByteStream {
     type Item = Result<Bytes, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(chunk) = self.peeked.pop_front() {
-            return Poll::Ready(Some(Ok(chunk)));
-        }
-        if self.ended {
-            return Poll::Ready(self.peek_error.take().map(Err));
-        }
-        let next = self.source.get_mut().poll_next_unpin(context);
-        if matches!(next, Poll::Ready(None | Some(Err(_)))) {
+        let next = if let Some(chunk) = self.peeked.pop_front() {
+            Some(self.watched(chunk))
+        } else if self.ended {
+            self.peek_error.take().map(Err)
+        } else {
+            ready!(self.source.get_mut().poll_next_unpin(context))
+                .map(|chunk| chunk.and_then(|chunk| self.watched(chunk)))
+        };
+        let next = match next {
+            None if mem::take(&mut self.has_unproven_end) => Some(Err(unproven_end(self.received.bytes()))),
+            next => next,
+        };
+        if !matches!(next, Some(Ok(_))) {
             self.ended = true;
+            self.has_unproven_end = false;
+            self.peek_error = None;
+            self.peeked.clear();
         }
-        next
+        Poll::Ready(next)
     }
 }
 

@@ -2,9 +2,12 @@
 //!
 //! Every call of the crate goes through [`Transport::send_in`]. The transport knows operations, not jobs.
 
+mod answer;
 mod body;
 mod failure;
+mod json_scan;
 mod multipart;
+mod page;
 mod payload;
 mod quota;
 mod response;
@@ -67,15 +70,26 @@ pub(crate) struct RequestLimits {
     pub(crate) response_timeout: Duration,
     /// The time between two chunks of a response.
     pub(crate) stall_timeout: Duration,
+    /// The time from the first to the last byte of a small response.
+    pub(crate) small_response_timeout: Duration,
     /// The size of a response that is read into memory.
     pub(crate) max_response_bytes: u64,
+    /// The size of a list that is read into memory.
+    pub(crate) max_list_bytes: u64,
     /// The size of all files of one upload.
     pub(crate) max_upload_bytes: u64,
+    /// `true` if responses come over a TLS library that does not report that a connection was cut.
+    pub(crate) has_silent_tls: bool,
 }
 
 impl RequestLimits {
     pub(crate) fn check(&self) -> Result<()> {
-        for (timeout, name) in [(self.response_timeout, "response"), (self.stall_timeout, "stall")] {
+        let timeouts = [
+            (self.response_timeout, "response"),
+            (self.stall_timeout, "stall"),
+            (self.small_response_timeout, "small response"),
+        ];
+        for (timeout, name) in timeouts {
             if timeout.is_zero() {
                 return Err(Error::invalid(format!(
                     "the {name} timeout is zero, so that every request would fail: set a longer one"
@@ -315,7 +329,7 @@ impl Transport {
         );
         let is_ok = response::is_success(response.status());
         let received = async {
-            let response = response::receive(operation, response, &self.0.limits, secrets).await?;
+            let response = response::receive(operation, response, mode, &self.0.limits, secrets).await?;
             if mode == BodyMode::Buffered { response.buffered().await } else { Ok(response) }
         };
         received.await.map_err(|error| if is_ok { error.within_response() } else { error })

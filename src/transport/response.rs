@@ -2,20 +2,25 @@
 
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde::de::IgnoredAny;
 use sqlflow_lineage::RelationType;
 
-use super::body::{ByteStream, skip_bom_and_whitespace};
-use super::{RequestLimits, failure};
+use super::answer::{AnswerSize, Deadline};
+use super::body::{BodyLimits, ByteStream, skip_bom_and_whitespace};
+use super::json_scan::JsonScan;
+use super::{BodyMode, RequestLimits, failure};
 use crate::wire::{EnvelopeHead, FromResponse, MAX_SNIPPET_INPUT, Operation, Redactor};
 use crate::wire::{has_syntax_errors, issued_secrets, operations};
 use crate::{Error, ErrorKind, Result};
 
-/// The length up to which a body may be the envelope of a failure. A longer one is data.
+/// The length up to which a body is held to find the code of its envelope. The code of a longer one is found when it
+/// goes by.
 const MAX_ENVELOPE_BYTES: usize = 256 * 1024;
 /// The length up to which a body is searched for errors in SQL before its status and its code are looked at.
 const MAX_SYNTAX_CHECK_BYTES: u64 = 64 << 20;
+/// The number of bytes that are read of a response that is known to be a failure, for its reason.
+const MAX_FAILURE_BYTES: u64 = 16 << 20;
 /// The memory that is allocated for a body because the server announced its length.
 const MAX_PREALLOCATED_BYTES: u64 = 1 << 20;
 
@@ -36,6 +41,7 @@ pub struct Response {
     length: Option<u64>,
     /// The number of bytes that may be read into memory.
     limit: u64,
+    size: AnswerSize,
 }
 
 /// Reads the beginning of a response. A failure that is one for every operation becomes an error; everything else is
@@ -43,28 +49,51 @@ pub struct Response {
 pub(super) async fn receive(
     operation: &'static Operation,
     response: reqwest::Response,
+    mode: BodyMode,
     limits: &RequestLimits,
     secrets: Redactor,
 ) -> Result<Response> {
     let (status, headers) = (response.status(), response.headers().clone());
     let length = response.content_length();
-    let mut body = ByteStream::of(response, limits.stall_timeout, &secrets)?;
+    let (is_success, size) = (is_success(status), AnswerSize::of(operation));
+    let limit = size.max_bytes(limits);
+    let body_limits = BodyLimits {
+        stall_timeout: limits.stall_timeout,
+        deadline: match mode {
+            // The beginning of a page that says why the request failed.
+            _ if !is_success => AnswerSize::Small.deadline(limits),
+            BodyMode::Buffered => size.deadline(limits),
+            BodyMode::Stream => None,
+        },
+        doubts_end: operation.returns_file && limits.has_silent_tls,
+    };
+    let mut body = ByteStream::of(response, body_limits, &secrets)?;
     let secrets = if operation.returns_secret { secrets.and(&fresh_secrets(&mut body).await) } else { secrets };
-    let is_result = is_syntax_check(operation, &mut body, limits.max_response_bytes).await;
-    if !is_success(status) && !is_result {
+    let is_result = is_syntax_check(operation, &mut body, limit).await;
+    if !is_success && !is_result {
         let (first, is_whole) = body.peek(MAX_SNIPPET_INPUT).await;
         let text = String::from_utf8_lossy(&first);
         let error = failure::of_status(status, &headers, &text, !is_whole, &secrets);
         return Err(secrets.redact_error(error));
     }
-    let head = if is_result { None } else { read_head(&mut body, &secrets).await };
+    if mode == BodyMode::Buffered && length.is_some_and(|length| length > limit) {
+        return Err(size.too_large(limit).in_operation(operation.id));
+    }
+    let head = if is_result { None } else { read_head(&mut body, operation, limits, &secrets).await };
     let status = if is_result { StatusCode::OK } else { status };
-    let limit = limits.max_response_bytes;
-    let response = Response { operation, status, headers, body, head, secrets, relation_types: None, length, limit };
+    let relation_types = None;
+    let response = Response { operation, status, headers, body, head, secrets, relation_types, length, limit, size };
     // The transport has to know failures that another attempt may mend, and the caller of an operation that returns a
     // file does not look for an envelope.
     let is_refused = response.head.as_ref().is_some_and(|head| head.code == 401 || head.is_turned_away());
-    if is_refused || operation.returns_file { response.without_failure().await } else { Ok(response) }
+    if !(is_refused || operation.returns_file) {
+        return Ok(response);
+    }
+    let mut response = response.without_failure().await?;
+    if response.head.is_none() && operation.may_be_json {
+        response.watch_envelope();
+    }
+    Ok(response)
 }
 
 /// Returns the secrets that the server issues with a response, whatever else it says: the client does not know them yet.
@@ -88,15 +117,45 @@ async fn is_syntax_check(operation: &Operation, body: &mut ByteStream, limit: u6
     has_ended && has_syntax_errors(skip_bom_and_whitespace(&text))
 }
 
-/// Reads the head of a body that is a short envelope. A body that is long, or not a JSON object, is not read further
-/// than it takes to find out.
-async fn read_head(body: &mut ByteStream, secrets: &Redactor) -> Option<EnvelopeHead> {
+/// Reads the head of a body that is a short envelope, or one that begins as a failure. A body that is long, or not a
+/// JSON object, is not read further than it takes to find out.
+async fn read_head(
+    body: &mut ByteStream,
+    operation: &Operation,
+    limits: &RequestLimits,
+    secrets: &Redactor,
+) -> Option<EnvelopeHead> {
     let (first, _) = body.peek(1).await;
     if !skip_bom_and_whitespace(&first).starts_with(b"{") {
         return None;
     }
     let (first, ended) = body.peek(MAX_ENVELOPE_BYTES).await;
-    if ended { EnvelopeHead::of(skip_bom_and_whitespace(&first), secrets) } else { None }
+    if ended {
+        return EnvelopeHead::of(skip_bom_and_whitespace(&first), secrets);
+    }
+    let mut scan = JsonScan::default();
+    scan.update(&first);
+    let is_failure = |head: &EnvelopeHead| head.check().is_err();
+    let begun = scan.head(secrets).filter(is_failure);
+    let is_in_place_of_a_file = operation.returns_file && !operation.may_be_json;
+    if begun.is_none() && !is_in_place_of_a_file {
+        return None;
+    }
+    // The body is of no use to anyone, except for the reason of the failure, which may come at its end.
+    let mut length = 0;
+    let deadline = Deadline::in_time(limits.small_response_timeout);
+    let _ = body.try_next().await;
+    while !scan.is_closed() && length < MAX_FAILURE_BYTES && !deadline.is_some_and(|end| end.left().is_zero()) {
+        let Ok(Some(chunk)) = body.try_next().await else { break };
+        scan.update(&chunk);
+        length += chunk.len() as u64;
+    }
+    let whole = if scan.is_closed() { scan.head(secrets).filter(is_failure) } else { None };
+    if whole.is_none() && begun.is_none() {
+        // An object in the place of a file is reported as such.
+        body.unread(first);
+    }
+    whole.or(begun)
 }
 
 impl Response {
@@ -109,12 +168,14 @@ impl Response {
                 self.secrets.redact_error(error)
             })?;
         }
-        let beginning = self.body.beginning().await;
-        if beginning.starts_with('<') && ["<html", "<!doctype html"].iter().any(|page| beginning.contains(page)) {
+        let is_declared = self.headers.get(CONTENT_TYPE).is_some_and(|kind| is_html(kind.as_bytes()));
+        let may_follow_text = self.operation.returns_file && !self.operation.may_be_json;
+        if self.body.is_page(is_declared, may_follow_text).await {
             let text = "the response is an HTML page: check that the base URL is that of a SQLFlow backend, and \
                         whether there is a login page in front of it";
             return Err(Error::new(ErrorKind::Protocol, text));
         }
+        let beginning = self.body.beginning().await;
         let is_object = beginning.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']));
         let is_the_file = self.head.is_none() && self.operation.may_be_json;
         if is_object && self.operation.returns_file && !is_the_file {
@@ -123,6 +184,11 @@ impl Response {
             return Err(self.head.iter().fold(error, |error, head| error.with_code(head.code)));
         }
         Ok(self)
+    }
+
+    /// Lets a failure that the body turns out to be become an error of its stream.
+    pub(crate) fn watch_envelope(&mut self) {
+        self.body.watch_envelope(self.operation, self.secrets.clone());
     }
 
     /// Adds the relation types that the request asked for, if its operation takes any.
@@ -211,6 +277,12 @@ impl Response {
     }
 
     fn too_large(&self) -> Error {
-        failure::response_too_large(self.limit).in_operation(self.operation.id)
+        self.size.too_large(self.limit).in_operation(self.operation.id)
     }
+}
+
+/// Returns `true` for the content types of HTML pages.
+fn is_html(content_type: &[u8]) -> bool {
+    let content_type = content_type.to_ascii_lowercase();
+    [&b"text/html"[..], b"application/xhtml"].iter().any(|html| content_type.starts_with(html))
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -148,14 +148,8 @@ impl<T> Envelope<T> {
         text: &[u8],
         read: impl FnOnce(&RawValue) -> Result<T, E>,
     ) -> serde_json::Result<Self> {
-        let envelope: Envelope<Box<RawValue>> = serde_json::from_slice(text)?;
-        let data = match envelope.data.as_deref().map(read).transpose() {
-            Err(error) if envelope.is_success() => {
-                return Err(serde_json::Error::custom(format_args!("data: {error}")));
-            }
-            read => read.unwrap_or_default(),
-        };
-        Ok(envelope.with_data(data))
+        let raw: RawEnvelope<Borrowed<'_>> = serde_json::from_slice(text)?;
+        raw.with_data(|data| read(data.0).map_err(serde_json::Error::custom))
     }
 
     /// Removes secrets from the messages of the server, and escapes their control characters.
@@ -239,10 +233,19 @@ fn add_urls(way: &str, description: &Value, found: &mut Vec<String>) {
 /// Returns the error of a failure with an HTTP status of its own if its body, which may lack a code, says that a quota is
 /// used up.
 pub(crate) fn quota_in(status: u16, body: &[u8], secrets: &Redactor) -> Option<Error> {
-    let mut envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
-    envelope.clean_texts(secrets);
+    let envelope = failed_envelope(body, secrets)?;
     let is_about_calls = status == 429 || envelope.code == TOO_MANY_CALLS;
     (is_about_calls && envelope.names_upgrade()).then(|| envelope.quota_exceeded())
+}
+
+/// Reads what an envelope says about a failure, and nothing else of it.
+fn failed_envelope(body: &[u8], secrets: &Redactor) -> Option<Envelope<IgnoredAny>> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let mut read = RawEnvelope::<Borrowed<'_>>::keeping(&mut deserializer, |key| key == UPGRADE).ok()?;
+    deserializer.end().ok()?;
+    // Before a text is cut to an excerpt.
+    read.envelope.clean_texts(secrets);
+    Some(read.envelope)
 }
 
 /// The code and the error text of an envelope, without its data.
@@ -258,15 +261,18 @@ impl EnvelopeHead {
     /// Reads the head of a body. Returns `None` if the body is not an envelope with a code: what has none may be data
     /// of any kind.
     pub(crate) fn of(body: &[u8], secrets: &Redactor) -> Option<Self> {
-        let mut envelope: Envelope<IgnoredAny> = serde_json::from_slice(body).ok()?;
-        if !envelope.has_code && !envelope.is_quota_exceeded() {
-            return None;
-        }
-        // Before a text is cut to an excerpt.
-        envelope.clean_texts(secrets);
-        let has_data =
-            envelope.data.is_some() || LINEAGE_FIELDS.iter().any(|field| envelope.other.contains_key(*field));
-        Some(Self { code: envelope.code, failure: envelope.check().err(), has_data })
+        // A text that is not UTF-8 must not hide the code next to it.
+        let body = String::from_utf8_lossy(body);
+        let head: RawHead = serde_json::from_str(&body).ok()?;
+        let envelope = || failed_envelope(body.as_bytes(), secrets);
+        let Some(code) = head.code else {
+            let envelope = envelope().filter(|envelope| head.names_upgrade && envelope.is_quota_exceeded())?;
+            return Some(Self { code: envelope.code, failure: Some(envelope.failure()), has_data: head.has_data });
+        };
+        let failure = (!SUCCESS.contains(&code)).then(|| {
+            envelope().map_or_else(|| failure(code, &secrets.redact(&head.failure_text())), |it| it.failure())
+        });
+        Some(Self { code, failure, has_data: head.has_data })
     }
 
     /// Returns `true` if the server turned the request away, because it is overloaded or a quota is used up.
@@ -283,25 +289,205 @@ impl EnvelopeHead {
     }
 }
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Envelope<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EnvelopeVisitor(PhantomData))
+/// The fields of an envelope that tell a success from a failure, without copies of their texts.
+#[derive(Default)]
+struct RawHead<'a> {
+    code: Option<i64>,
+    error: Option<&'a RawValue>,
+    message: Option<&'a RawValue>,
+    has_data: bool,
+    names_upgrade: bool,
+}
+
+impl RawHead<'_> {
+    /// Returns the description of a failure whose envelope cannot be read as a whole.
+    fn failure_text(&self) -> String {
+        let text = self.message.or(self.error).map(RawValue::get).unwrap_or_default();
+        // Unlike a text, bytes may contain half of a character.
+        let bytes = serde_json::Deserializer::from_str(text).deserialize_byte_buf(BytesVisitor);
+        bytes.map_or_else(|_| text.to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
-struct EnvelopeVisitor<T>(PhantomData<T>);
+impl<'de> Deserialize<'de> for RawHead<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(RawHeadVisitor)
+    }
+}
 
-impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
-    type Value = Envelope<T>;
+struct RawHeadVisitor;
+
+impl<'de> Visitor<'de> for RawHeadVisitor {
+    type Value = RawHead<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawHead<'de>, A::Error> {
+        let mut head = RawHead::default();
+        while let Some(key) = map.next_key::<RawKey>()? {
+            match key {
+                RawKey::Code => head.code = Some(map.next_value::<LenientCode>()?.0),
+                RawKey::Data => head.has_data |= map.next_value::<Presence>()?.0,
+                RawKey::LineageField => {
+                    head.has_data = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
+                RawKey::Upgrade => {
+                    head.names_upgrade = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
+                RawKey::Error => head.error = map.next_value()?,
+                RawKey::Message => head.message = map.next_value()?,
+                RawKey::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(head)
+    }
+}
+
+/// The key of a field, as far as it matters.
+enum RawKey {
+    Code,
+    Data,
+    LineageField,
+    Upgrade,
+    Error,
+    Message,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for RawKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(RawKeyVisitor)
+    }
+}
+
+struct RawKeyVisitor;
+
+impl Visitor<'_> for RawKeyVisitor {
+    type Value = RawKey;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<RawKey, E> {
+        Ok(match key {
+            "code" => RawKey::Code,
+            "data" => RawKey::Data,
+            UPGRADE => RawKey::Upgrade,
+            "error" => RawKey::Error,
+            "message" | "msg" => RawKey::Message,
+            key if LINEAGE_FIELDS.contains(&key) => RawKey::LineageField,
+            _ => RawKey::Other,
+        })
+    }
+}
+
+/// Reads the bytes of a JSON string.
+struct BytesVisitor;
+
+impl Visitor<'_> for BytesVisitor {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
+}
+
+/// Whether a field has a value: neither `null` nor an empty string.
+struct Presence(bool);
+
+impl<'de> Deserialize<'de> for Presence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw: &RawValue = Deserialize::deserialize(deserializer)?;
+        Ok(Self(!is_empty(raw)))
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Envelope<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = RawEnvelope::<Box<RawValue>>::deserialize(deserializer)?;
+        read.with_data(|raw| serde_json::from_str(raw.get())).map_err(D::Error::custom)
+    }
+}
+
+/// An envelope whose data is still JSON. The code may come after the data, and it decides whether data of an unexpected
+/// shape is an error.
+pub(super) struct RawEnvelope<R> {
+    pub(super) envelope: Envelope<IgnoredAny>,
+    data: Option<R>,
+    /// `true` if the envelope has more than one field `data`.
+    is_ambiguous: bool,
+}
+
+impl<'de, R: AsRef<RawValue> + Deserialize<'de>> RawEnvelope<R> {
+    /// Reads an envelope, and keeps those of its other fields that are wanted.
+    pub(super) fn keeping<D: Deserializer<'de>>(
+        deserializer: D,
+        is_wanted: fn(&str) -> bool,
+    ) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(RawEnvelopeVisitor { is_wanted, data: PhantomData })
+    }
+
+    /// Reads the data.
+    fn with_data<T>(self, read: impl FnOnce(R) -> serde_json::Result<T>) -> serde_json::Result<Envelope<T>> {
+        let Self { envelope, data, is_ambiguous } = self;
+        if is_ambiguous && envelope.is_success() {
+            return Err(serde_json::Error::duplicate_field("data"));
+        }
+        let data = match data.filter(|raw| !is_empty(raw.as_ref())).map(read) {
+            Some(Err(error)) if envelope.is_success() => {
+                return Err(serde_json::Error::custom(format_args!("data: {error}")));
+            }
+            data => data.and_then(serde_json::Result::ok),
+        };
+        Ok(envelope.with_data(data))
+    }
+}
+
+impl<'de, R: AsRef<RawValue> + Deserialize<'de>> Deserialize<'de> for RawEnvelope<R> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::keeping(deserializer, |_| true)
+    }
+}
+
+/// JSON that is part of the text that it is read from, so that it is not copied.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Borrowed<'a>(#[serde(borrow)] &'a RawValue);
+
+impl AsRef<RawValue> for Borrowed<'_> {
+    fn as_ref(&self) -> &RawValue {
+        self.0
+    }
+}
+
+/// Returns `true` for the values with which servers fill the place of data that they do not have.
+fn is_empty(data: &RawValue) -> bool {
+    matches!(data.get(), "null" | "\"\"")
+}
+
+struct RawEnvelopeVisitor<R> {
+    is_wanted: fn(&str) -> bool,
+    data: PhantomData<R>,
+}
+
+impl<'de, R: AsRef<RawValue> + Deserialize<'de>> Visitor<'de> for RawEnvelopeVisitor<R> {
+    type Value = RawEnvelope<R>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an envelope: an object with the field `code`")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut code = None;
-        // The code may come after the data, and it decides whether data of an unexpected shape is an error.
-        let mut data: Option<Box<RawValue>> = None;
+        let (mut code, mut data) = (None, None::<R>);
         let mut is_ambiguous = false;
         let mut envelope = Envelope {
             code: 0,
@@ -326,30 +512,22 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for EnvelopeVisitor<T> {
                 "message" | "msg" => envelope.message = map.next_value::<LenientText>()?.0,
                 "sessionId" => envelope.session_id = map.next_value::<LenientText>()?.0,
                 "jobId" => envelope.job_id = raw_text(&map.next_value::<Box<RawValue>>()?),
-                _ => {
+                key_text if (self.is_wanted)(key_text) => {
                     let value = map.next_value()?;
                     envelope.other.insert(key, value);
                 }
+                _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         envelope.has_code = code.is_some();
         envelope.code = code.unwrap_or_else(|| envelope.code_without_one());
         if envelope.code == TOO_MANY_CALLS && !envelope.names_upgrade() {
-            let nested = data.as_deref().and_then(|data| serde_json::from_str::<Map<String, Value>>(data.get()).ok());
+            let data = data.as_ref().map(|data| data.as_ref().get());
+            let nested = data.and_then(|data| serde_json::from_str::<Map<String, Value>>(data).ok());
             let upgrade = nested.and_then(|mut data| data.remove(UPGRADE));
             envelope.other.extend(upgrade.map(|upgrade| (UPGRADE.to_owned(), upgrade)));
         }
-        if is_ambiguous && envelope.is_success() {
-            return Err(A::Error::duplicate_field("data"));
-        }
-        if let Some(raw) = data.filter(|raw| !matches!(raw.get(), "null" | "\"\"")) {
-            match serde_json::from_str(raw.get()) {
-                Ok(data) => envelope.data = Some(data),
-                Err(error) if envelope.is_success() => return Err(A::Error::custom(format_args!("data: {error}"))),
-                Err(_) => {}
-            }
-        }
-        Ok(envelope)
+        Ok(RawEnvelope { envelope, data, is_ambiguous })
     }
 }
 
@@ -359,14 +537,29 @@ struct LenientCode(i64);
 
 impl<'de> Deserialize<'de> for LenientCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        let code = match &value {
-            Value::Number(number) => number.as_i64(),
-            Value::String(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        code.map(LenientCode)
-            .ok_or_else(|| D::Error::custom("the code is neither an integer nor a string that contains one"))
+        deserializer.deserialize_any(LenientCodeVisitor)
+    }
+}
+
+struct LenientCodeVisitor;
+
+impl<'de> Visitor<'de> for LenientCodeVisitor {
+    type Value = LenientCode;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a code: an integer, or a string that contains one")
+    }
+
+    fn visit_i64<E>(self, code: i64) -> Result<LenientCode, E> {
+        Ok(LenientCode(code))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, code: u64) -> Result<LenientCode, E> {
+        i64::try_from(code).map(LenientCode).map_err(|_| E::custom("the code is too large"))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<LenientCode, E> {
+        text.trim().parse().map(LenientCode).map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
@@ -384,7 +577,8 @@ pub(crate) trait EnvelopeData: DeserializeOwned {
     /// Reads an envelope with this data. `relation_types` is as in [`FromResponse::parse`].
     fn parse_envelope(text: &[u8], relation_types: Option<Vec<RelationType>>) -> serde_json::Result<Envelope<Self>> {
         let _ = relation_types;
-        serde_json::from_slice(text)
+        let raw: RawEnvelope<Borrowed<'_>> = serde_json::from_slice(text)?;
+        raw.with_data(|data| serde_json::from_str(data.0.get()))
     }
 
     /// Removes secrets from the messages in the data, and escapes their control characters. Whatever identifies
@@ -399,9 +593,12 @@ impl EnvelopeData for Value {}
 /// A lineage is told the relation types that were requested, which its document does not say.
 impl EnvelopeData for Lineage {
     fn parse_envelope(text: &[u8], relation_types: Option<Vec<RelationType>>) -> serde_json::Result<Envelope<Self>> {
-        let Some(relation_types) = relation_types else { return serde_json::from_slice(text) };
+        let raw: RawEnvelope<Borrowed<'_>> = serde_json::from_slice(text)?;
+        let Some(relation_types) = relation_types else {
+            return raw.with_data(|data| serde_json::from_str(data.0.get()));
+        };
         let reader = Lineage::reader().requested_types(relation_types);
-        Envelope::read_with(text, |data| reader.read_slice(data.get().as_bytes()))
+        raw.with_data(|data| reader.read_slice(data.0.get().as_bytes()).map_err(serde_json::Error::custom))
     }
 }
 
@@ -464,7 +661,10 @@ mod tests {
             assert!(text.contains("50 a day") && text.contains("personal key: https://k"), "{text}");
         }
         assert_eq!(read(r#"{"code":429,"error":"slow down"}"#).check().unwrap_err().kind(), ErrorKind::Busy);
-        assert_eq!(quota_in(429, br#"{"error":"x","upgrade":{}}"#, &Redactor::default()).unwrap().kind(), ErrorKind::QuotaExceeded);
+        assert_eq!(
+            quota_in(429, br#"{"error":"x","upgrade":{}}"#, &Redactor::default()).unwrap().kind(),
+            ErrorKind::QuotaExceeded
+        );
         assert!(quota_in(429, br#"{"error":"x"}"#, &Redactor::default()).is_none());
         assert!(quota_in(400, br#"{"code":400,"error":"x","upgrade":{}}"#, &Redactor::default()).is_none());
     }
@@ -476,9 +676,11 @@ mod tests {
             r#"{"code":429,"error":"e","data":{"upgrade":{"personal_key":{"url":"https://k"}}}}"#,
         ] {
             let head = EnvelopeHead::of(body.as_bytes(), &Redactor::default()).unwrap();
-            for error in
-                [read(body).check().unwrap_err(), head.check().unwrap_err(), quota_in(503, body.as_bytes(), &Redactor::default()).unwrap()]
-            {
+            for error in [
+                read(body).check().unwrap_err(),
+                head.check().unwrap_err(),
+                quota_in(503, body.as_bytes(), &Redactor::default()).unwrap(),
+            ] {
                 assert_eq!((error.kind(), error.code()), (ErrorKind::QuotaExceeded, Some(429)), "{body}");
                 assert!(error.to_string().contains("https://k"), "{error}");
             }

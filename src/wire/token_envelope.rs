@@ -1,11 +1,11 @@
 //! The response of `generateToken`.
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sqlflow_lineage::RelationType;
 
-use super::envelope::{Envelope, FromResponse, SUCCESS, clean, failure};
+use super::envelope::{FromResponse, RawEnvelope, SUCCESS, clean, failure};
 use super::lenient::text_of;
 use super::{Redactor, Secret};
 use crate::{Error, ErrorKind, Result};
@@ -26,7 +26,8 @@ pub struct TokenEnvelope {
 
 impl<'de> Deserialize<'de> for TokenEnvelope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut envelope: Envelope<IgnoredAny> = Envelope::deserialize(deserializer)?;
+        let is_wanted = |key: &str| matches!(key, "userId" | "token" | "upgrade");
+        let mut envelope = RawEnvelope::<Box<RawValue>>::keeping(deserializer, is_wanted)?.envelope;
         let mut text = |name| envelope.other.remove(name).and_then(text_of);
         let (user_id, token) = (text("userId"), text("token").map(Secret::from));
         let error = Some(envelope.failure_text().to_owned()).filter(|text| !text.is_empty());

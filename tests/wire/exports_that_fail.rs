@@ -7,6 +7,7 @@ use wiremock::ResponseTemplate;
 
 use crate::TestResult;
 use crate::mock::{CSV, FULL_JSON, GRAPHML, Server, body, failure, page};
+use crate::raw_server::{CHUNKED, RawServer, chunk};
 
 const TOO_MANY: &str = "The number of relationships in this task is too large to export this file, please check data \
                         lineage on SQLFlow platform.";
@@ -190,4 +191,150 @@ async fn a_long_envelope_in_place_of_csv_is_an_error() {
     let server = Server::answering(CSV, body(format!(r#"{{"code":500,"error":"{long}"}}"#))).await;
     let taken = server.client().job("j1").export_full_lineage_as_csv().await.map(|file| file.len());
     assert_eq!(taken.expect_err("it failed").kind(), ErrorKind::Server);
+}
+
+/// Creates a stream of an export and reads it to its end, or to its error.
+async fn read_stream(stream: Result<sqlflow_client::ByteStream, Error>) -> Result<usize, Error> {
+    let (mut stream, mut length) = (stream?, 0);
+    while let Some(chunk) = stream.try_next().await? {
+        length += chunk.len();
+    }
+    assert!(stream.try_next().await?.is_none());
+    Ok(length)
+}
+
+/// Returns the errors of every export in every form; a stream may fail at its end.
+async fn every_error_of_a_long_body(answer: ResponseTemplate) -> Vec<Error> {
+    let (_server, job) = job(answer).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("export");
+    let errors = vec![
+        job.export_full_lineage_as_csv().bytes().await.expect_err("bytes of CSV"),
+        read_stream(job.export_full_lineage_as_csv().stream().await).await.expect_err("stream of CSV"),
+        job.export_full_lineage_as_csv().to_file(&path).await.expect_err("file of CSV"),
+        job.export_lineage_as_graphml().bytes().await.expect_err("bytes of GraphML"),
+        job.export_lineage_as_graphml().to_file(&path).await.expect_err("file of GraphML"),
+        job.export_lineage_as_json().bytes().await.expect_err("bytes of JSON"),
+        read_stream(job.export_lineage_as_json().stream().await).await.expect_err("stream of JSON"),
+        job.export_lineage_as_json().to_file(&path).await.expect_err("file of JSON"),
+        job.export_full_lineage_as_json().bytes().await.expect_err("bytes of full JSON"),
+        job.export_full_lineage_as_json().to_file(&path).await.expect_err("file of full JSON"),
+        job.export_full_lineage_as_json().await.expect_err("full lineage"),
+        job.export_lineage_as_json().await.expect_err("drawn lineage"),
+    ];
+    let left: Vec<_> = std::fs::read_dir(directory.path()).expect("the directory").collect();
+    assert!(left.is_empty(), "{left:?}");
+    errors
+}
+
+#[tokio::test]
+async fn a_failing_envelope_of_any_size_is_an_error_in_every_form() {
+    let long = "at com.gudusoft.Export.run(Export.java) \\\"x\\\" {[\\n".repeat(70_000);
+    let object = r#"{"id":"1","name":"T","type":"table","code":200},"#.repeat(60_000);
+    let data = format!(r#"{{"mode":"global","sqlflow":{{"dbobjs":[{object}{{}}]}}}}"#);
+    for envelope in [
+        format!(r#"{{"code":500,"error":"at com {long}"}}"#),
+        format!(r#"{{"error":"at com {long}","code":500}}"#),
+        format!(r#"{{"code":"500","data":{data},"error":"at com"}}"#),
+        format!(r#"{{"data":{data},"error":"at com","code":500}}"#),
+        format!(
+            "\u{feff} {{\n  \"data\" : {data} ,\n  \"error\" : \"at com\" ,\n  \"code\" : \"500\"\n}}\n and a text"
+        ),
+        format!(r#"{{"other":"{long}","data":{data},"message":"at com","code":500}}"#),
+    ] {
+        let begun: String = envelope.chars().take(40).collect();
+        for error in every_error_of_a_long_body(body(envelope)).await {
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)), "{begun}: {error:?}");
+            assert!(error.operation().is_some_and(|id| id.starts_with("export")), "{error:?}");
+            let text = error.to_string();
+            assert!(text.contains("at com") && text.len() < 3_000, "{begun}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_export_that_has_the_fields_of_a_failure_further_inside_is_an_export() -> TestResult {
+    let object = r#"{"id":"1","name":"T","type":"table","code":500,"error":"{\"code\":500}"},"#.repeat(20_000);
+    let whole = format!(r#"{{"code":200,"data":{{"code":500,"dbobjs":[{object}{{}}]}},"error":""}}"#);
+    let (_server, job) = job(body(whole.clone())).await;
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("export");
+    assert_eq!(job.export_lineage_as_json().to_file(&path).await?, whole.len() as u64);
+    assert_eq!(std::fs::read_to_string(&path)?, whole);
+    assert_eq!(read_stream(job.export_lineage_as_json().stream().await).await?, whole.len());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failing_envelope_in_many_small_chunks_is_an_error() -> TestResult {
+    let envelope = format!(r#"{{"data":[{}0],"error":"no memory","code":500}}"#, "1,".repeat(200_000));
+    let pieces: Vec<_> = envelope.as_bytes().chunks(777).map(chunk).collect();
+    let server = RawServer::writing([CHUNKED.as_bytes(), &pieces.concat(), &chunk(b"")].concat()).await?;
+    let job = server.client().job("j1");
+    for error in [
+        job.export_lineage_as_json().bytes().await.expect_err("it failed"),
+        job.export_full_lineage_as_csv().bytes().await.expect_err("it failed"),
+        read_stream(job.export_lineage_as_json().stream().await).await.expect_err("it failed"),
+    ] {
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some(500)), "{error:?}");
+        assert!(error.to_string().contains("no memory"), "{error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_is_no_csv_however_it_begins() {
+    let page_text = "<head><title>Sign in</title></head><body>a,b\nc,d\n</body></html>";
+    let comment = format!("<!-- {} -->\n", "licence ".repeat(20_000));
+    let blanks = " \r\n\t".repeat(50_000);
+    for begun in [
+        "<html>",
+        "<HTML LANG='EN'>",
+        "\u{feff}<html>",
+        "\u{feff}\r\n\t <!DocType html>\n<html>",
+        "<!-- a comment --><!doctype html><html>",
+        &format!("{comment}<html>"),
+        &format!("{blanks}<!DOCTYPE HTML PUBLIC '-//IETF//DTD HTML 2.0//EN'><html>"),
+        "<?xml version='1.0' encoding='utf-8'?>\n<!-- x -->\n<!DOCTYPE html PUBLIC 'x'>\n<html xmlns='y'>",
+        "<?xml version='1.0'?><html>",
+        "<head>",
+        "<body>",
+        "<script>location.href='/login'</script>",
+        "<p>Sign in",
+        "Warning: no session in login.php on line 3\n<html>",
+        "Error 0x1, see below: <!DOCTYPE html><html>",
+        "one, two\r\n\r\n  <HTML>",
+    ] {
+        for kind in ["text/html", "text/csv", "application/octet-stream"] {
+            let answer = ResponseTemplate::new(200).set_body_raw(format!("{begun}{page_text}"), kind);
+            let (_server, job) = job(answer).await;
+            let directory = tempfile::tempdir().expect("a directory");
+            let path = directory.path().join("export");
+            for error in [
+                job.export_full_lineage_as_csv().bytes().await.expect_err("bytes"),
+                job.export_full_lineage_as_csv().stream().await.expect_err("stream"),
+                job.export_full_lineage_as_csv().to_file(&path).await.expect_err("file"),
+            ] {
+                let shown: String = begun.chars().take(60).collect();
+                assert_eq!(error.kind(), ErrorKind::Protocol, "{shown}: {error}");
+            }
+            assert!(!path.exists());
+        }
+    }
+}
+
+#[tokio::test]
+async fn csv_that_contains_tags_is_csv() -> TestResult {
+    for csv in [
+        "source_db,source_column\nd,'<html><body>'\n",
+        "source_db,source_column\n\"d\n<html>\",x\n",
+        "source_db,source_column\nd,<header>\n",
+        "",
+        "\n",
+    ] {
+        let answer = ResponseTemplate::new(200).set_body_raw(csv, "text/csv");
+        let server = Server::answering(CSV, answer).await;
+        assert_eq!(server.client().job("j1").export_full_lineage_as_csv().await?, csv.as_bytes());
+    }
+    Ok(())
 }

@@ -33,6 +33,7 @@ mod redirects;
 mod retried;
 mod schedules;
 mod seen_operations;
+mod small_answers;
 mod strange_lists;
 mod strange_names;
 mod strange_states;

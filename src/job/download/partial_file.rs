@@ -74,6 +74,17 @@ impl PartialFile {
         self.file.write_all(chunk).await.map_err(|error| unwritable(&self.path, &error))
     }
 
+    /// Returns another handle of the file, for a thread that appends to it.
+    pub(super) async fn handle(&self) -> Result<fs::File> {
+        let handle = self.file.try_clone().await.map_err(|error| self.unwritable(&error))?;
+        Ok(handle.into_std().await)
+    }
+
+    /// Returns the error for a write that failed.
+    pub(super) fn unwritable(&self, error: &io::Error) -> Error {
+        unwritable(&self.path, error)
+    }
+
     /// Waits until the bytes are on disk, as they have to be before the file gets its final name.
     pub(super) async fn sync(&mut self) -> Result<()> {
         let Self { path, file, .. } = self;

@@ -170,7 +170,8 @@ impl ListReader {
 
     /// Checks a list that has ended, and notes its warnings.
     fn finish(mut self) -> Result<()> {
-        let envelope = mem::take(&mut self.scanner).finish(&self.response.secrets).map_err(|error| self.clean(error))?;
+        let envelope =
+            mem::take(&mut self.scanner).finish(&self.response.secrets).map_err(|error| self.clean(error))?;
         let warnings: Vec<_> = envelope.warnings().map(ToOwned::to_owned).collect();
         log_warnings(OPERATION, warnings.iter().map(String::as_str));
         let _first = self.warnings.set(warnings);
