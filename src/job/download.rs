@@ -179,13 +179,21 @@ async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Res
     }
     let expected: &[char] = match syntax {
         ExportSyntax::Json => &['{', '['],
-        ExportSyntax::Csv | ExportSyntax::Unknown => &[],
+        ExportSyntax::Csv | ExportSyntax::Parquet | ExportSyntax::Unknown => &[],
         // The first byte of PNG and JPEG is no text; GIF begins with its name.
         ExportSyntax::Image => &['\u{fffd}', 'g'],
         ExportSyntax::Xml => &['<'],
     };
-    if beginning.is_empty() || expected.is_empty() || beginning.starts_with(expected) {
+    let is_expected = match syntax {
+        ExportSyntax::Parquet => beginning.starts_with("par1"),
+        ExportSyntax::Image => beginning.starts_with(expected),
+        _ => beginning.is_empty() || expected.is_empty() || beginning.starts_with(expected),
+    };
+    if is_expected {
         return Ok(response);
+    }
+    if beginning.is_empty() {
+        return Err(protocol(&format!("the response is empty, but {syntax} was expected")));
     }
     let shown = response.snippet().await;
     Err(protocol(&format!("the response is not {syntax}, although the export is: {shown}")))

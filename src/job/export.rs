@@ -102,6 +102,8 @@ pub enum ExportSyntax {
     Xml,
     /// A PNG image, or one of another format.
     Image,
+    /// A Parquet file.
+    Parquet,
     /// A file of any syntax.
     Unknown,
 }
@@ -113,6 +115,7 @@ impl fmt::Display for ExportSyntax {
             Self::Csv => "CSV",
             Self::Xml => "XML",
             Self::Image => "an image",
+            Self::Parquet => "a Parquet file",
             Self::Unknown => "a file",
         })
     }

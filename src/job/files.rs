@@ -69,7 +69,7 @@ impl ExportRequest for SubJobFileQuery {
 
 impl ExportRequest for ParquetQuery {
     const OPERATION: &'static Operation = &operations::DOWNLOAD_PARQUET;
-    const SYNTAX: ExportSyntax = ExportSyntax::Unknown;
+    const SYNTAX: ExportSyntax = ExportSyntax::Parquet;
 
     fn set_job(&mut self, id: JobId) {
         self.job_id = Some(id);

@@ -20,6 +20,11 @@ pub(super) const SUCCESS: [i64; 2] = [200, 203];
 /// The fields of a lineage document that may be next to the code instead of under `data`.
 const LINEAGE_FIELDS: [&str; 2] = ["dbobjs", "sqlflow"];
 
+/// The fields next to `error` in the failures that the web framework of the server reports by itself.
+const FRAMEWORK_FIELDS: [&str; 6] = ["timestamp", STATUS, "path", "trace", "exception", "requestId"];
+/// The one of them that is the HTTP status.
+const STATUS: &str = "status";
+
 /// The code of a server to which too many calls were made.
 const TOO_MANY_CALLS: i64 = 429;
 /// The field with the ways to get more calls, by which a used-up quota differs from a short-lived limit.
@@ -169,13 +174,15 @@ impl<T> Envelope<T> {
     }
 
     /// Returns the code of an envelope that has none and came with an HTTP status of success: that of a success, unless
-    /// it has nothing but an error text.
+    /// it has nothing but a description of an error.
     fn code_without_one(&self) -> i64 {
         let has_error = self.error.as_deref().is_some_and(|text| !text.trim().is_empty());
         let has_data = self.mentions_data || LINEAGE_FIELDS.iter().any(|field| self.other.contains_key(*field));
         match has_error && !has_data {
             true if self.names_upgrade() => TOO_MANY_CALLS,
-            true if self.other.is_empty() => 0,
+            true if self.other.keys().all(|field| FRAMEWORK_FIELDS.contains(&field.as_str())) => {
+                self.other.get(STATUS).and_then(Value::as_i64).filter(|status| *status >= 400).unwrap_or_default()
+            }
             _ => SUCCESS[0],
         }
     }
@@ -241,7 +248,7 @@ pub(crate) fn quota_in(status: u16, body: &[u8], secrets: &Redactor) -> Option<E
 /// Reads what an envelope says about a failure, and nothing else of it.
 fn failed_envelope(body: &[u8], secrets: &Redactor) -> Option<Envelope<IgnoredAny>> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let mut read = RawEnvelope::<Borrowed<'_>>::keeping(&mut deserializer, |key| key == UPGRADE).ok()?;
+    let mut read = RawEnvelope::<Borrowed<'_>>::keeping(&mut deserializer, |key| matches!(key, UPGRADE | STATUS)).ok()?;
     deserializer.end().ok()?;
     // Before a text is cut to an excerpt.
     read.envelope.clean_texts(secrets);
@@ -266,7 +273,8 @@ impl EnvelopeHead {
         let head: RawHead = serde_json::from_str(&body).ok()?;
         let envelope = || failed_envelope(body.as_bytes(), secrets);
         let Some(code) = head.code else {
-            let envelope = envelope().filter(|envelope| head.names_upgrade && envelope.is_quota_exceeded())?;
+            let may_be_failure = head.names_upgrade || head.error.is_some() && !head.has_other;
+            let envelope = envelope().filter(|envelope| may_be_failure && !envelope.is_success())?;
             return Some(Self { code: envelope.code, failure: Some(envelope.failure()), has_data: head.has_data });
         };
         let failure = (!SUCCESS.contains(&code)).then(|| {
@@ -297,6 +305,8 @@ struct RawHead<'a> {
     message: Option<&'a RawValue>,
     has_data: bool,
     names_upgrade: bool,
+    /// `true` if there are fields that no failure has.
+    has_other: bool,
 }
 
 impl RawHead<'_> {
@@ -340,7 +350,11 @@ impl<'de> Visitor<'de> for RawHeadVisitor {
                 }
                 RawKey::Error => head.error = map.next_value()?,
                 RawKey::Message => head.message = map.next_value()?,
-                RawKey::Other => drop(map.next_value::<IgnoredAny>()?),
+                RawKey::Framework => drop(map.next_value::<IgnoredAny>()?),
+                RawKey::Other => {
+                    head.has_other = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
             }
         }
         Ok(head)
@@ -355,6 +369,7 @@ enum RawKey {
     Upgrade,
     Error,
     Message,
+    Framework,
     Other,
 }
 
@@ -381,6 +396,7 @@ impl Visitor<'_> for RawKeyVisitor {
             "error" => RawKey::Error,
             "message" | "msg" => RawKey::Message,
             key if LINEAGE_FIELDS.contains(&key) => RawKey::LineageField,
+            key if FRAMEWORK_FIELDS.contains(&key) => RawKey::Framework,
             _ => RawKey::Other,
         })
     }

@@ -194,3 +194,30 @@ async fn downloads_can_be_spawned() -> TestResult {
     assert_eq!(tokio::spawn(job.parquet("7").bytes()).await??.len(), BINARY.len());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_failure_is_never_stored_as_a_file() -> TestResult {
+    let spring = r#"{"timestamp":"2026-11-26T10:00:00Z","status":500,"error":"Internal Server Error","path":"/x"}"#;
+    let bodies = ["", spring, r#"{"error":"boom"}"#, r#"{"code":500,"error":"boo"#, "Internal error"];
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("x");
+    for body in bodies {
+        let server = Server::answering(PARQUET, file(body.as_bytes())).await;
+        let error = server.client().job("j1").parquet("1").to_file(&path).await.expect_err(body);
+        assert!(matches!(error.kind(), ErrorKind::Protocol | ErrorKind::Server | ErrorKind::Interrupted), "{error}");
+    }
+    for body in [spring, r#"{"error":"boom"}"#] {
+        let server = Server::answering(METADATA, file(body.as_bytes())).await;
+        server.on(SUB_JOB_FILE, file(body.as_bytes())).await;
+        let job = server.client().job("j1");
+        for error in [
+            job.export_metadata().to_file(&path).await.expect_err(body),
+            job.sub_job_file("1", "a.json").to_file(&path).await.expect_err(body),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Server, "{error}");
+            assert!(error.to_string().contains("boom") || error.to_string().contains("Internal Server"), "{error}");
+        }
+    }
+    assert!(names(directory.path()).is_empty());
+    Ok(())
+}

@@ -283,3 +283,14 @@ async fn queries_can_be_cloned_and_spawned() -> TestResult {
     assert_eq!(one??, two??);
     Ok(())
 }
+
+#[tokio::test]
+async fn an_empty_image_is_an_error_and_no_file() -> TestResult {
+    let server = Server::answering(UPSTREAM_IMAGE, image(b"")).await;
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("orders.png");
+    let error = server.client().job("j1").upstream_graph("T").image().to_file(&path).await.expect_err("it is empty");
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(error.to_string().contains("empty") && !path.exists(), "{error}");
+    Ok(())
+}
