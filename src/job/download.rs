@@ -19,6 +19,7 @@ use crate::api::Operation;
 use crate::lineage::{Lineage, ReadError, ReadErrorKind};
 use crate::retry::Attempts;
 use crate::transport::{ReceivedBytes, Response, Transport, response_too_large};
+use crate::wire::{Redactor, of_lineage};
 use crate::{ByteStream, Error, ErrorKind, Result};
 
 /// The progress of a download, passed to the function of [`Export::on_progress`](super::Export::on_progress) each time
@@ -200,16 +201,16 @@ async fn read_lineage(response: Response) -> Result<Lineage> {
     let read = reader.read_stream(body).await;
     match failure {
         Some(error) => Err(error),
-        None => read.map_err(|error| secrets.redact_error(unreadable(error))),
+        None => read.map_err(|error| unreadable(error, &secrets)),
     }
 }
 
-fn unreadable(error: ReadError) -> Error {
+fn unreadable(error: ReadError, secrets: &Redactor) -> Error {
     if error.kind() == ReadErrorKind::TooLarge {
         let text = "the lineage is over the response limit: raise max_response_bytes in the client builder";
         return Error::new(ErrorKind::TooLarge, text).caused_by(error);
     }
-    error.into()
+    of_lineage(error, secrets)
 }
 
 /// One attempt to download a body, chunk by chunk.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::Job;
 use super::JobService;
 use super::service::LIST_TIMEOUT;
+use crate::error::escape_controls;
 use crate::{Error, ErrorKind, Result};
 
 /// Configures how the client finds out whether a submission whose response was lost has created a job.
@@ -149,7 +150,7 @@ impl Settling {
                 Ok(Some(info)) => {
                     tracing::info!(
                         target: "sqlflow_client::submit",
-                        job = %info.id,
+                        job = %escape_controls(info.id.as_str()),
                         name,
                         "the submission whose response was lost created a job"
                     );

@@ -1,5 +1,7 @@
 //! Lists of jobs: read completely for the caller, or searched without keeping the jobs that are not wanted.
 
+use std::fmt;
+
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -7,10 +9,12 @@ use serde_json::{Map, Value};
 
 use super::envelope::EnvelopeData;
 use super::lenient::{ids, number, text};
-use super::{JobId, JobInfo, Redactor};
+use super::{JobId, JobInfo, RedactedDebug, Redactor};
 
 /// The list of all jobs of a user, including finished ones.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+///
+/// A client removes the secrets that it knows from its texts, as from those of a [`JobInfo`].
+#[derive(Clone, Default, PartialEq, Deserialize)]
 #[serde(from = "RawJobList")]
 #[non_exhaustive]
 pub struct JobList {
@@ -32,6 +36,8 @@ pub struct JobList {
     pub other: Map<String, Value>,
     /// The warnings of the response (code 203), one per line of its error text.
     pub warnings: Vec<String>,
+    /// The secrets that `Debug` does not show.
+    secrets: Redactor,
 }
 
 /// The list as it is sent.
@@ -64,7 +70,8 @@ impl From<RawJobList> for JobList {
                 Err(_) => unread.push(entry),
             }
         }
-        Self { total, success, partial_success, fail, job_ids, jobs, unread, other, warnings: Vec::new() }
+        let (warnings, secrets) = (Vec::new(), Redactor::default());
+        Self { total, success, partial_success, fail, job_ids, jobs, unread, other, warnings, secrets }
     }
 }
 
@@ -175,6 +182,24 @@ impl EnvelopeData for JobList {
         self.jobs.iter_mut().for_each(|job| job.clean(secrets));
         self.unread.iter_mut().for_each(|entry| secrets.clean_value(entry));
         secrets.clean_fields(&mut self.other);
+        self.secrets = self.secrets.and(secrets);
+    }
+}
+
+impl fmt::Debug for JobList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |value| RedactedDebug(value, &self.secrets);
+        f.debug_struct("JobList")
+            .field("total", &self.total)
+            .field("success", &self.success)
+            .field("partial_success", &self.partial_success)
+            .field("fail", &self.fail)
+            .field("job_ids", &shown(&self.job_ids))
+            .field("jobs", &self.jobs)
+            .field("unread", &shown(&self.unread))
+            .field("other", &shown(&self.other))
+            .field("warnings", &shown(&self.warnings))
+            .finish()
     }
 }
 

@@ -36,6 +36,7 @@ pub use self::job_info::JobInfo;
 pub(crate) use self::job_list::{JobIndex, ScheduledJobs};
 pub use self::job_list::{JobList, JobLookup};
 pub use self::job_status::JobStatus;
+pub(crate) use self::lineage_errors::of_lineage;
 pub use self::operation::{Operation, operations};
 pub(crate) use self::redactor::{KnownSecrets, RedactedDebug, Redactor};
 pub(crate) use self::relation_types::{RelationTypes, relation_types};

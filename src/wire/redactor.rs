@@ -69,9 +69,7 @@ impl SecretIndex {
             for number in &self.by_first_byte[usize::from(first)] {
                 let range = match self.needles[*number].find_at(text.text(), start) {
                     Some(Found::Whole(range)) => range,
-                    Some(Found::Beginning { matched, length }) if is_telling(matched, length, is_cut) => {
-                        start..text.text().len()
-                    }
+                    Some(Found::Beginning { place, matched, length }) if is_telling(matched, length, is_cut) => place,
                     _ => continue,
                 };
                 found.push(text.original(range));
