@@ -673,7 +673,7 @@ fn assert_hushed(said: &str, spellings: &[(&str, String)], context: &str) {
     let spelled = spellings.iter().find_map(|(_, spelled)| said.find(spelled));
     let at = said.find(HUSHED_BEGINNING).or(spelled);
     let around =
-        at.map(|at| said[said.floor_char_boundary(at.saturating_sub(300))..].chars().take(500).collect::<String>());
+        at.map(|at| said[..at].chars().rev().take(200).collect::<Vec<_>>().into_iter().rev().collect::<String>());
     assert!(at.is_none(), "{context}: {}", around.unwrap_or_default());
 }
 

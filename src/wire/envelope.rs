@@ -85,7 +85,7 @@ impl<T: fmt::Debug> fmt::Debug for Envelope<T> {
             .field("session_id", &shown(&self.session_id))
             .field("job_id", &shown(&self.job_id))
             .field("other", &shown(&self.other))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -412,7 +412,7 @@ mod tests {
             "t&#xf6=&quotk e\\n&amp&lt+/%&#39",
             r#"tö=\"k e\\n&<+\/%'"#,
             r#"t\u00f6\u003d\"k e\\n\u0026\u003C+/%\u0027"#,
-            r#"t\u{f6}\x3D\x22k e\x5cn\x26\x3c\x2B\x2f\x25\x27"#,
+            r"t\u{f6}\x3D\x22k e\x5cn\x26\x3c\x2B\x2f\x25\x27",
             "tö=\"k e\\n&<+/%''",
             // On top of each other: JSON in JSON, a page in a form, a form in a page, a page in JSON.
             r#"tö=\\\"k e\\\\n&<+/%'"#,
