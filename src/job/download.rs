@@ -19,6 +19,7 @@ use crate::api::Operation;
 use crate::lineage::{Lineage, ReadError, ReadErrorKind};
 use crate::retry::Attempts;
 use crate::transport::{ReceivedBytes, Response, Transport, response_too_large};
+use crate::wire::{Redactor, of_lineage};
 use crate::{ByteStream, Error, ErrorKind, Result};
 
 /// The progress of a download, passed to the function of [`Export::on_progress`](super::Export::on_progress) each time
@@ -215,16 +216,16 @@ async fn read_lineage(response: Response) -> Result<Lineage> {
     let read = reader.read_stream(body).await;
     match failure {
         Some(error) => Err(error),
-        None => read.map_err(|error| secrets.redact_error(unreadable(error))),
+        None => read.map_err(|error| unreadable(error, &secrets)),
     }
 }
 
-fn unreadable(error: ReadError) -> Error {
+fn unreadable(error: ReadError, secrets: &Redactor) -> Error {
     if error.kind() == ReadErrorKind::TooLarge {
         let text = "the lineage is over the response limit: raise max_response_bytes in the client builder";
         return Error::new(ErrorKind::TooLarge, text).caused_by(error);
     }
-    error.into()
+    of_lineage(error, secrets)
 }
 
 /// One attempt to download a body, chunk by chunk.
@@ -245,7 +246,7 @@ impl<'a> Download<'a> {
             ExportSyntax::Json => body.watch_envelope(response.operation, response.secrets),
             // A look at its last bytes shows whether it is complete.
             ExportSyntax::Xml => body.trust_end(),
-            ExportSyntax::Csv | ExportSyntax::Image | ExportSyntax::Unknown => {}
+            ExportSyntax::Csv | ExportSyntax::Image | ExportSyntax::Parquet | ExportSyntax::Unknown => {}
         }
         let progress = Progress { attempt, received: 0, total, unpacked: 0 };
         let completeness = CompletenessCheck::new(syntax);
@@ -334,7 +335,7 @@ impl CompletenessCheck {
             ExportSyntax::Json => Self::Json,
             ExportSyntax::Xml => Self::Xml { tail: Vec::new() },
             ExportSyntax::Image => Self::Image { start: Vec::new(), tail: Vec::new() },
-            ExportSyntax::Csv | ExportSyntax::Unknown => Self::None,
+            ExportSyntax::Csv | ExportSyntax::Parquet | ExportSyntax::Unknown => Self::None,
         }
     }
 

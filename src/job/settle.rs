@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::listing::{Listing, ListingHold};
 use super::{Job, JobService};
+use crate::error::escape_controls;
 use crate::wire::{Submitted, operations};
 use crate::{Error, ErrorKind, Result};
 
@@ -185,7 +186,7 @@ impl Settling {
                 Ok(Some(info)) => {
                     tracing::info!(
                         target: "sqlflow_client::submit",
-                        job = %info.id,
+                        job = %escape_controls(info.id.as_str()),
                         name = submitted.name,
                         "the submission whose response was lost created a job"
                     );

@@ -155,8 +155,9 @@ fn of_status_alone(status: StatusCode, headers: &HeaderMap, snippet: &str, secre
         300..=399 => {
             let target = headers.get(LOCATION).map(|target| String::from_utf8_lossy(target.as_bytes()));
             let target = target.as_deref().unwrap_or("nowhere");
+            let target = secrets.excerpt(target);
             // A redirect may repeat the query, and with it a token.
-            let target = secrets.excerpt(target.split(['?', '#']).next().unwrap_or_default());
+            let target = target.split(['?', '#']).next().unwrap_or_default();
             let text = format!(
                 "HTTP {status}: redirected to {target}, which the client does not follow; use it as the base URL"
             );

@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sqlflow_lineage::{Lineage, RelationType};
 
-use super::Redactor;
 use super::excerpt::{excerpt, shortened};
 use super::lenient::{raw_text, text_of};
+use super::{RedactedDebug, Redactor};
 use crate::{Error, ErrorKind, Result};
 
 /// The codes of a success: 203 has been observed with complete data and an error text next to it.
@@ -61,7 +61,7 @@ pub(crate) trait FromResponse: Sized {
 /// assert_eq!(envelope.into_data()?, [1, 2]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Envelope<T> {
     /// The code: 200 is a success, 203 a success with warnings, 4xx a fault of the caller, 5xx a fault of the server.
@@ -82,6 +82,24 @@ pub struct Envelope<T> {
     pub(crate) mentions_data: bool,
     /// `true` if there is a code. Without one, the HTTP status has decided.
     has_code: bool,
+    /// The secrets that `Debug` does not show.
+    secrets: Redactor,
+}
+
+/// Shows no secret that the client knew when it received the response.
+impl<T: fmt::Debug> fmt::Debug for Envelope<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |value| RedactedDebug(value, &self.secrets);
+        f.debug_struct("Envelope")
+            .field("code", &self.code)
+            .field("data", &shown(&self.data))
+            .field("error", &shown(&self.error))
+            .field("message", &shown(&self.message))
+            .field("session_id", &shown(&self.session_id))
+            .field("job_id", &shown(&self.job_id))
+            .field("other", &shown(&self.other))
+            .finish_non_exhaustive()
+    }
 }
 
 impl<T> Envelope<T> {
@@ -161,6 +179,7 @@ impl<T> Envelope<T> {
     pub(crate) fn clean_texts(&mut self, secrets: &Redactor) {
         clean(&mut self.error, secrets);
         clean(&mut self.message, secrets);
+        self.secrets = self.secrets.and(secrets);
         if !self.is_success() {
             // The fields of a failure describe it. Those of a success may be its data.
             secrets.clean_fields(&mut self.other);
@@ -169,8 +188,8 @@ impl<T> Envelope<T> {
 
     /// Returns the same envelope with other data.
     fn with_data<U>(self, data: Option<U>) -> Envelope<U> {
-        let Self { code, error, message, session_id, job_id, other, mentions_data, has_code, .. } = self;
-        Envelope { code, data, error, message, session_id, job_id, other, mentions_data, has_code }
+        let Self { code, error, message, session_id, job_id, other, mentions_data, has_code, secrets, .. } = self;
+        Envelope { code, data, error, message, session_id, job_id, other, mentions_data, has_code, secrets }
     }
 
     /// Returns the code of an envelope that has none and came with an HTTP status of success: that of a success, unless
@@ -248,7 +267,8 @@ pub(crate) fn quota_in(status: u16, body: &[u8], secrets: &Redactor) -> Option<E
 /// Reads what an envelope says about a failure, and nothing else of it.
 fn failed_envelope(body: &[u8], secrets: &Redactor) -> Option<Envelope<IgnoredAny>> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let mut read = RawEnvelope::<Borrowed<'_>>::keeping(&mut deserializer, |key| matches!(key, UPGRADE | STATUS)).ok()?;
+    let mut read =
+        RawEnvelope::<Borrowed<'_>>::keeping(&mut deserializer, |key| matches!(key, UPGRADE | STATUS)).ok()?;
     deserializer.end().ok()?;
     // Before a text is cut to an excerpt.
     read.envelope.clean_texts(secrets);
@@ -515,6 +535,7 @@ impl<'de, R: AsRef<RawValue> + Deserialize<'de>> Visitor<'de> for RawEnvelopeVis
             other: Map::new(),
             mentions_data: false,
             has_code: true,
+            secrets: Redactor::default(),
         };
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {

@@ -13,11 +13,13 @@ use serde_json::{Map, Value};
 use super::envelope::EnvelopeData;
 use super::job_name::{self, Resemblance};
 use super::lenient::{number, raw_text, text_of};
-use super::{JobId, JobInfo, Redactor, Vendor};
+use super::{JobId, JobInfo, RedactedDebug, Redactor, Vendor};
 use crate::{Error, ErrorKind};
 
 /// The list of all jobs of a user, including finished ones.
-#[derive(Debug, Clone, Default, PartialEq)]
+///
+/// A client removes the secrets that it knows from its texts, as from those of a [`JobInfo`].
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct JobList {
     /// The number of jobs.
@@ -41,6 +43,8 @@ pub struct JobList {
     pub warnings: Vec<String>,
     /// `true` if the response was a list: it had entries, or a count.
     is_list: bool,
+    /// The secrets that `Debug` does not show.
+    secrets: Redactor,
 }
 
 /// Reads a list from JSON text, so that every entry is read by itself: one that cannot be read must not hide the others.
@@ -531,6 +535,24 @@ impl EnvelopeData for JobList {
         self.jobs.iter_mut().for_each(|job| job.clean(secrets));
         self.unread.iter_mut().for_each(|entry| secrets.clean_value(entry));
         secrets.clean_fields(&mut self.other);
+        self.secrets = self.secrets.and(secrets);
+    }
+}
+
+impl fmt::Debug for JobList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |value| RedactedDebug(value, &self.secrets);
+        f.debug_struct("JobList")
+            .field("total", &self.total)
+            .field("success", &self.success)
+            .field("partial_success", &self.partial_success)
+            .field("fail", &self.fail)
+            .field("job_ids", &shown(&self.job_ids))
+            .field("jobs", &self.jobs)
+            .field("unread", &shown(&self.unread))
+            .field("other", &shown(&self.other))
+            .field("warnings", &shown(&self.warnings))
+            .finish()
     }
 }
 

@@ -1,8 +1,12 @@
 //! Conversions of the errors of the lineage crate into [`Error`].
 
+use std::borrow::Cow;
+
 use sqlflow_lineage::{LookupError, MergeError, ReadError, ReadErrorKind};
 
+use super::Redactor;
 use super::envelope::failure;
+use super::excerpt::excerpt;
 use crate::{Error, ErrorKind};
 
 /// Converts the error of a lineage document that cannot be read.
@@ -18,6 +22,20 @@ impl From<ReadError> for Error {
             _ => ErrorKind::Protocol,
         };
         Self::new(kind, format!("the lineage cannot be read: {error}")).caused_by(error)
+    }
+}
+
+/// Converts the error of a lineage document from a server. Its message is searched for secrets before it is cut.
+pub(crate) fn of_lineage(error: ReadError, secrets: &Redactor) -> Error {
+    let message = error.message().unwrap_or_default();
+    match (error.kind(), secrets.redact(message)) {
+        (ReadErrorKind::Failed, clean) => failure(error.code().unwrap_or_default(), &clean),
+        // Without the source, which shows the message.
+        (_, Cow::Owned(clean)) => {
+            let text = format!("the lineage cannot be read: {}", excerpt(&clean));
+            secrets.redact_error(Error::from(error).with_text(text))
+        }
+        _ => secrets.redact_error(error.into()),
     }
 }
 

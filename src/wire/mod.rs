@@ -40,6 +40,7 @@ pub use self::job_info::JobInfo;
 pub(crate) use self::job_list::{Found, JobIndex, ListCount, ScheduledJobs, Submitted, read_job};
 pub use self::job_list::{JobList, JobLookup};
 pub use self::job_status::JobStatus;
+pub(crate) use self::lineage_errors::of_lineage;
 pub use self::operation::{Operation, operations};
 pub(crate) use self::redactor::{KnownSecrets, RedactedDebug, Redactor};
 pub(crate) use self::regular_file::{open_journal_file, open_regular_file, refused_type};

@@ -69,9 +69,7 @@ impl SecretIndex {
             for number in &self.by_first_byte[usize::from(first)] {
                 let range = match self.needles[*number].find_at(text.text(), start) {
                     Some(Found::Whole(range)) => range,
-                    Some(Found::Beginning { matched, length }) if is_telling(matched, length, is_cut) => {
-                        start..text.text().len()
-                    }
+                    Some(Found::Beginning { place, matched, length }) if is_telling(matched, length, is_cut) => place,
                     _ => continue,
                 };
                 found.push(text.original(range));
@@ -220,7 +218,11 @@ fn is_worth_hiding(secret: &Secret) -> bool {
 /// Returns as much of a text as an excerpt can be made from, and `true` if that is not all.
 fn beginning_of(text: &str) -> (&str, bool) {
     // A long text is not worth a search of gigabytes.
-    if text.len() <= MAX_SCANNED { (text, false) } else { (&text[..text.floor_char_boundary(MAX_SCANNED)], true) }
+    if text.len() <= MAX_SCANNED {
+        return (text, false);
+    }
+    let end = (0..=MAX_SCANNED).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    (&text[..end], true)
 }
 
 /// Returns a text without these ranges.

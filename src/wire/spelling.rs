@@ -24,8 +24,9 @@ pub(super) struct Needle {
 #[derive(Debug, PartialEq)]
 pub(super) enum Found {
     Whole(Range<usize>),
-    /// The text ends within it, after this number of its characters.
+    /// The text ends within it, or is cut there with an ellipsis, after this number of its characters.
     Beginning {
+        place: Range<usize>,
         matched: usize,
         length: usize,
     },
@@ -110,7 +111,9 @@ fn find(text: &str, start: usize, secret: &str) -> Option<Found> {
             let rest = &text[*end..];
             spelled(rest, wanted, |length| next.push(end + length));
             if matched > 0 && (rest.is_empty() || is_broken_escape(rest)) {
-                beginning = Some(Found::Beginning { matched, length });
+                beginning = Some(Found::Beginning { place: start..text.len(), matched, length });
+            } else if matched > 0 && (rest.starts_with('…') || rest.starts_with("...")) {
+                beginning = Some(Found::Beginning { place: start..*end, matched, length });
             }
         }
         next.sort_unstable();
@@ -409,7 +412,7 @@ mod tests {
             "t&#xf6=&quotk e\\n&amp&lt+/%&#39",
             r#"tö=\"k e\\n&<+\/%'"#,
             r#"t\u00f6\u003d\"k e\\n\u0026\u003C+/%\u0027"#,
-            r#"t\u{f6}\x3D\x22k e\x5cn\x26\x3c\x2B\x2f\x25\x27"#,
+            r"t\u{f6}\x3D\x22k e\x5cn\x26\x3c\x2B\x2f\x25\x27",
             "tö=\"k e\\n&<+/%''",
             // On top of each other: JSON in JSON, a page in a form, a form in a page, a page in JSON.
             r#"tö=\\\"k e\\\\n&<+/%'"#,
@@ -460,12 +463,14 @@ mod tests {
     #[test]
     fn the_beginning_of_a_secret_at_the_end_of_a_text_is_reported() {
         let found = |text: &str| Needle::all_of("t=ab")[0].find_at(text, 0);
-        let beginning = |matched| Some(Found::Beginning { matched, length: 4 });
-        assert_eq!(found("t"), beginning(1));
-        assert_eq!(found("t&equ"), beginning(1));
-        assert_eq!(found("t%3"), beginning(1));
-        assert_eq!(found("t\\u003"), beginning(1));
-        assert_eq!(found("t%3Da"), beginning(3));
+        let beginning = |matched, end| Some(Found::Beginning { place: 0..end, matched, length: 4 });
+        assert_eq!(found("t"), beginning(1, 1));
+        assert_eq!(found("t&equ"), beginning(1, 5));
+        assert_eq!(found("t%3"), beginning(1, 3));
+        assert_eq!(found("t\\u003"), beginning(1, 6));
+        assert_eq!(found("t%3Da"), beginning(3, 5));
+        assert_eq!(found("t=a… more"), beginning(3, 3));
+        assert_eq!(found("t=a... more"), beginning(3, 3));
         assert_eq!(found("tx"), None);
     }
 

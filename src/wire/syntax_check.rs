@@ -247,9 +247,9 @@ impl EnvelopeData for SyntaxCheck {
     fn clean(&mut self, secrets: &Redactor) {
         for error in &mut self.errors {
             secrets.clean(&mut error.message);
-            secrets.clean_fields(&mut error.other);
+            error.other.values_mut().for_each(|value| secrets.clean_value(value));
         }
-        secrets.clean_fields(&mut self.other);
+        self.other.values_mut().for_each(|value| secrets.clean_value(value));
     }
 }
 

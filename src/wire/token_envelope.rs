@@ -94,7 +94,7 @@ fn collect(value: &Value, is_secret: bool, secrets: &mut Vec<Secret>) {
 fn values_of_secret_keys(text: &str) -> impl Iterator<Item = &str> {
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
     let names = text.match_indices(['=', ':']).filter_map(move |(at, _)| {
-        let before = text[..at].trim_end_matches(|letter: char| matches!(letter, '"' | '\'' | '\\' | ' '));
+        let before = text[..at].trim_end_matches(['"', '\'', '\\', ' ']);
         let name = &before[before.rfind(|letter| !is_word(letter)).map_or(0, |last| last + 1)..];
         is_secret_key(name).then_some(at + 1)
     });
