@@ -17,7 +17,7 @@ use super::{Error, ErrorKind};
 /// | the quota of calls is used up, whatever the HTTP status | `NotExecuted` | no | fails | fails | fails | ends |
 /// | connection lost, timeout or gateway error before the request was sent to its end | `NotExecuted` | yes | retried | retried | submitted again | goes on |
 /// | connection lost before a response; HTTP 502, 503, 520, 521, 523, 525 to 527 | `Unanswered` | yes | retried | fails | looked for, then submitted again | goes on |
-/// | no response in time; HTTP 408, 504, 522, 524 | `Incomplete` | yes | retried | fails | looked for | goes on |
+/// | no response in time, or not all of it; HTTP 408, 504, 522, 524 | `Incomplete` | yes | retried | fails | looked for | goes on |
 /// | the response is truncated | `Incomplete` | yes | retried | fails | looked for | goes on |
 /// | the response cannot be read: it is not JSON, or too large to hold | `Unreadable` | no | fails | fails | looked for | goes on |
 /// | the response is a redirect that is not followed: HTTP 301 to 303² | `Unreadable` | no | fails | fails | looked for | ends |

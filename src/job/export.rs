@@ -304,6 +304,14 @@ impl<F: ExportForm> Export<F> {
     /// passed on as complete. If the process is killed, the temporary file (`.NAME.….part`) may be left behind, but
     /// never an incomplete file of the final name.
     ///
+    /// A failure in the place of the file is an error, and no file, however large it is and however it begins: an
+    /// envelope whose code comes after megabytes of text or data, an HTML page after blanks, comments, a declaration or
+    /// a line of text. CSV without a length that ends with its TLS connection is complete only if the server ended that
+    /// connection properly; the TLS library of the platform does not report that, so that with it such a file is always
+    /// [`Interrupted`](crate::ErrorKind::Interrupted).
+    ///
+    /// The next bytes are received while the last ones are written. A few megabytes are in memory at a time.
+    ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io) if the file cannot be written, and [`InvalidInput`](crate::ErrorKind::InvalidInput) if the path
     /// exists and is not a file; both name the path and, where possible, come before anything is sent. Otherwise the

@@ -585,7 +585,8 @@ impl SubmitPersist {
         self
     }
 
-    /// Sets the schedule, as a cron expression.
+    /// Sets the schedule, as a cron expression of five to seven fields, or a macro of Spring such as `@daily`. One that no
+    /// server accepts, or whose date never comes, is an error of the submission.
     pub fn cron_expression(mut self, expression: impl Into<String>) -> Self {
         self.form.cron_expression = Some(expression.into());
         self

@@ -120,8 +120,12 @@ impl ReceivedBytes {
 impl ByteStream {
     /// # Errors
     /// `Protocol` for a compression that was not requested.
-    pub(super) fn of(response: reqwest::Response, limits: BodyLimits, secrets: &Redactor) -> Result<Self> {
-        let headers = response.headers();
+    pub(super) fn of(
+        response: reqwest::Response,
+        headers: &HeaderMap,
+        limits: BodyLimits,
+        secrets: &Redactor,
+    ) -> Result<Self> {
         let has_length = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
         let ends_with_connection = !has_length && response.version() < Version::HTTP_2;
         let layers = gzip_layers(headers).map_err(|other| failure::unsupported_encoding(&other, secrets))?;

@@ -1,5 +1,7 @@
 //! A response: its status and headers, its envelope if it is a short one, and its body as a stream or in memory.
 
+use std::mem;
+
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
@@ -48,13 +50,13 @@ pub struct Response {
 /// left to the caller.
 pub(super) async fn receive(
     operation: &'static Operation,
-    response: reqwest::Response,
+    mut response: reqwest::Response,
     mode: BodyMode,
     limits: &RequestLimits,
     secrets: Redactor,
 ) -> Result<Response> {
-    let (status, headers) = (response.status(), response.headers().clone());
-    let length = response.content_length();
+    let (status, length) = (response.status(), response.content_length());
+    let headers = mem::take(response.headers_mut());
     let (is_success, size) = (is_success(status), AnswerSize::of(operation));
     let limit = size.max_bytes(limits);
     let body_limits = BodyLimits {
@@ -67,7 +69,7 @@ pub(super) async fn receive(
         },
         doubts_end: operation.returns_file && limits.has_silent_tls,
     };
-    let mut body = ByteStream::of(response, body_limits, &secrets)?;
+    let mut body = ByteStream::of(response, &headers, body_limits, &secrets)?;
     let secrets = if operation.returns_secret { secrets.and(&fresh_secrets(&mut body).await) } else { secrets };
     let is_result = is_syntax_check(operation, &mut body, limit).await;
     if !is_success && !is_result {
@@ -111,6 +113,10 @@ pub(super) fn is_success(status: StatusCode) -> bool {
 /// whatever the status and the code next to it.
 async fn is_syntax_check(operation: &Operation, body: &mut ByteStream, limit: u64) -> bool {
     if operation.id != operations::CHECK_SYNTAX.id {
+        return false;
+    }
+    let (first, _) = body.peek(1).await;
+    if !skip_bom_and_whitespace(&first).starts_with(b"{") {
         return false;
     }
     let (text, has_ended) = body.peek(usize::try_from(limit.min(MAX_SYNTAX_CHECK_BYTES)).unwrap_or(usize::MAX)).await;

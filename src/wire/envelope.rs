@@ -156,11 +156,11 @@ impl<T> Envelope<T> {
         let text = Some(self.failure_text().trim()).filter(|text| !text.is_empty()).unwrap_or("no calls are left");
         let mut ways = Vec::new();
         self.other.get(UPGRADE).into_iter().for_each(|upgrade| add_urls("", upgrade, &mut ways));
-        let ways: String = ways.iter().map(|way| format!("; {way}")).collect();
+        ways.insert(0, excerpt(text));
         let text = format!(
-            "the quota of calls is used up: {}{ways} (code 429; wait for the next day, or use an account or a \
+            "the quota of calls is used up: {} (code 429; wait for the next day, or use an account or a \
              self-hosted server)",
-            excerpt(text)
+            ways.join("; ")
         );
         Error::new(ErrorKind::QuotaExceeded, text).with_code(TOO_MANY_CALLS)
     }

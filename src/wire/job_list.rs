@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::mem;
+use std::slice;
 use std::time::{Duration, SystemTime};
 
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
@@ -97,7 +98,9 @@ impl JobList {
     /// Creates a list of these entries, which a server sent without a count.
     fn of(entries: &[Box<RawValue>]) -> Self {
         let mut list = Self { is_list: true, ..Self::default() };
-        entries.iter().for_each(|entry| list.add(entry));
+        for entry in entries {
+            list.add(entry);
+        }
         list
     }
 
@@ -256,7 +259,7 @@ impl<'de> Deserialize<'de> for ScheduledJobs {
             let id = shape.job_id.and_then(|id| JobId::from_json(id.get()));
             // A list may have the field `jobId` too.
             let is_job = shape.job_details.is_none() && id.is_some_and(|id| !id.as_str().trim().is_empty());
-            if is_job { Ok(JobList::of(&[raw.clone()])) } else { serde_json::from_str(raw.get()) }
+            if is_job { Ok(JobList::of(slice::from_ref(&raw))) } else { serde_json::from_str(raw.get()) }
         };
         read().map(Self).map_err(D::Error::custom)
     }

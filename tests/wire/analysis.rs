@@ -620,3 +620,17 @@ async fn a_source_without_a_statement_is_not_sent() -> TestResult {
     assert!(server.sent().await.is_empty());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_lineage_whose_relationships_are_not_a_list_is_an_error_and_not_an_empty_one() {
+    let server = Server::start().await;
+    server.everywhere(success(json!({"dbobjs": {}, "relationships": "none"}))).await;
+    let sqlflow = server.client();
+    for error in [
+        sqlflow.analyze(Vendor::Oracle).sql("select 1").await.unwrap_err(),
+        sqlflow.job("j1").export_full_lineage_as_json().await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+        assert!(error.to_string().contains("relationships"), "{error}");
+    }
+}
