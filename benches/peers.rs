@@ -193,10 +193,8 @@ impl Peers {
     }
 
     fn curl_export(&self) {
-        let curl = Command::new("curl")
-            .args(["--silent", "--data", "jobId=1", "--output"])
-            .arg(self.path())
-            .arg(&self.export_url);
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--data", "jobId=1", "--output"]).arg(self.path()).arg(&self.export_url);
         assert!(curl.status().expect("curl is installed").success());
     }
 }

@@ -10,7 +10,7 @@ use sqlflow_client::{ErrorKind, JobId, Vendor};
 use crate::TestResult;
 use crate::strange_server::{Settings, StrangeServer, ok, status};
 
-/// What servers say of a job that they do not know.
+/// The responses of servers about a job that they do not know.
 const UNKNOWN: [fn() -> String; 9] = [
     || ok(&json!({"code": 200, "data": {"total": 0, "jobDetails": []}})),
     || ok(&json!({"code": 200, "data": {"total": 0, "jobDetails": null}})),
