@@ -1,5 +1,5 @@
-//! What the client costs next to its peers, on one server in a process of its own: the processor time of a small call
-//! against bare reqwest that reads the same response as a `serde_json::Value`, and the time of an export to disk against
+//! Costs of the client next to those of its peers, on one server in a process of its own: the processor time of a small
+//! call against bare reqwest that reads the same response as a `serde_json::Value`, and the time of an export to disk against
 //! `curl` and against bare reqwest that writes what arrives.
 //!
 //! `cargo bench --bench peers` measures each with criterion and then prints the ratios. For the ratios the peers take

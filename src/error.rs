@@ -206,6 +206,11 @@ impl Error {
         self.with(|details| details.code = Some(code))
     }
 
+    /// Removes the code of a failure whose envelope has none.
+    pub(crate) fn without_code(self) -> Self {
+        self.with(|details| details.code = None)
+    }
+
     pub(crate) fn with_retry_after(self, delay: Option<Duration>) -> Self {
         self.with(|details| details.retry_after = delay)
     }

@@ -1,9 +1,10 @@
 //! A check of cron expressions before they are sent.
 //!
-//! It finds what no server can accept, and what would never run: a missing field, an hour 25, a step of zero, the 31st of
-//! February. It is not a parser from a library, because servers differ in the dialect (five fields as in Unix, six or
-//! seven as in Spring or Quartz, with `?`, `L`, `W` and `#`), and a parser for one dialect would refuse what a server
-//! takes. The server of SQLFlow is a Spring application, so what Spring refuses is refused here, and its macros pass.
+//! It finds what no server can accept, and what would never run: a missing field, an hour 25, a step of zero, the 31st
+//! of February. It is not a parser from a library, because servers differ in the dialect (five fields as in Unix, six
+//! or seven as in Spring or Quartz, with `?`, `L`, `W` and `#`), and a parser for one dialect would refuse what a
+//! server takes. The server of SQLFlow is a Spring application, so what Spring refuses is refused here, and its macros
+//! pass.
 
 use std::ops::RangeInclusive;
 

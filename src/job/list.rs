@@ -67,8 +67,8 @@ impl ListJobs {
         self
     }
 
-    /// Lists only jobs whose SQL has this dialect, in whatever spelling: `oracle`, `dbvoracle` and [`Vendor::Oracle`] are
-    /// the same.
+    /// Lists only jobs whose SQL has this dialect, in whatever spelling: `oracle`, `dbvoracle` and [`Vendor::Oracle`]
+    /// are the same.
     pub fn vendor(mut self, vendor: Vendor) -> Self {
         self.filter.vendor = Some(vendor);
         self

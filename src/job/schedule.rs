@@ -64,7 +64,8 @@ impl Job {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), before anything is sent, if the expression is neither a macro
     /// such as `@daily` nor has five to seven fields, has a value out of range, a range that ends before it begins, or
-    /// a control character, or means a date that never comes, such as the 31st of February; otherwise the errors of [`pause_schedule`](Job::pause_schedule).
+    /// a control character, or means a date that never comes, such as the 31st of February; otherwise the errors of
+    /// [`pause_schedule`](Job::pause_schedule).
     pub fn reschedule(&self, cron_expression: &str) -> impl Future<Output = Result<()>> + Send + use<> {
         let (job, expression) = (self.clone(), cron_expression.trim().to_owned());
         async move {

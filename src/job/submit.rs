@@ -325,7 +325,8 @@ impl Submit {
         self.relation_types(RelationType::DEPENDENCIES).ignore_record_set(false).ignore_function(false)
     }
 
-    /// Sets the types of relationships to find. Server default: `fdd` only. An empty list is an error of the submission.
+    /// Sets the types of relationships to find. Server default: `fdd` only. An empty list is an error of the
+    /// submission.
     ///
     /// [`Job::lineage`] of the submitted job requests the same types.
     pub fn relation_types(mut self, relation_types: impl IntoIterator<Item = RelationType>) -> Self {
@@ -585,8 +586,8 @@ impl SubmitPersist {
         self
     }
 
-    /// Sets the schedule, as a cron expression of five to seven fields, or a macro of Spring such as `@daily`. One that no
-    /// server accepts, or whose date never comes, is an error of the submission.
+    /// Sets the schedule, as a cron expression of five to seven fields, or a macro of Spring such as `@daily`. One that
+    /// no server accepts, or whose date never comes, is an error of the submission.
     pub fn cron_expression(mut self, expression: impl Into<String>) -> Self {
         self.form.cron_expression = Some(expression.into());
         self

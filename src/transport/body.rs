@@ -21,10 +21,10 @@ use sync_wrapper::SyncWrapper;
 use tokio::time::timeout;
 use tokio_util::io::{ReaderStream, StreamReader};
 
-use super::answer::Deadline;
 use super::failure;
 use super::json_scan::JsonScan;
 use super::page::{self, Start};
+use super::response_size::Deadline;
 use crate::wire::{Operation, Redactor};
 use crate::{Error, ErrorKind, Result};
 
@@ -80,6 +80,8 @@ pub struct ByteStream {
     received: ReceivedBytes,
     /// The look at a body that may be an envelope.
     watch: Option<Box<EnvelopeWatch>>,
+    /// The look at a text that a page may follow.
+    page_watch: Option<PageWatch>,
     /// `true` if nothing but the end of the connection says that the body is complete, and the connection may have been
     /// cut.
     has_unproven_end: bool,
@@ -90,6 +92,20 @@ struct EnvelopeWatch {
     scan: JsonScan,
     operation: &'static Operation,
     secrets: Redactor,
+}
+
+/// A look at the beginning of a text, which a page may follow.
+struct PageWatch {
+    begun: Vec<u8>,
+    /// The length at which the text is looked at again.
+    next_look: usize,
+    is_declared: bool,
+}
+
+impl PageWatch {
+    fn is_page(&self) -> bool {
+        page::page_follows(&decoded(&self.begun), self.is_declared)
+    }
 }
 
 /// The limits on the time in which a body is read.
@@ -137,7 +153,16 @@ impl ByteStream {
             source = decompressed(source, received.clone()).boxed();
         }
         let (peeked, source) = (VecDeque::new(), SyncWrapper::new(source));
-        Ok(Self { peeked, source, ended: false, peek_error: None, received, watch: None, has_unproven_end })
+        Ok(Self {
+            peeked,
+            source,
+            ended: false,
+            peek_error: None,
+            received,
+            watch: None,
+            page_watch: None,
+            has_unproven_end,
+        })
     }
 
     /// Takes the end of the connection for the end of the body, because the reader knows whether the body is complete.
@@ -158,6 +183,7 @@ impl ByteStream {
 
     /// Returns the next chunk, or the failure of an envelope that ends in it.
     fn watched(&mut self, chunk: Bytes) -> Result<Bytes> {
+        self.look_for_page(&chunk)?;
         let Some(watch) = &mut self.watch else { return Ok(chunk) };
         if !watch.scan.is_closed() {
             watch.scan.update(&chunk);
@@ -167,6 +193,29 @@ impl ByteStream {
             }
         }
         Ok(chunk)
+    }
+
+    /// Looks for a page in the first bytes of a text.
+    fn look_for_page(&mut self, chunk: &[u8]) -> Result<()> {
+        let Some(watch) = &mut self.page_watch else { return Ok(()) };
+        watch.begun.extend_from_slice(&chunk[..chunk.len().min(page::TEXT_BEFORE_PAGE)]);
+        if watch.begun.len() < watch.next_look {
+            return Ok(());
+        }
+        watch.next_look = watch.begun.len() * 2;
+        let is_page = watch.is_page();
+        if watch.begun.len() >= page::TEXT_BEFORE_PAGE {
+            self.page_watch = None;
+        }
+        if is_page { Err(page::error()) } else { Ok(()) }
+    }
+
+    /// Returns the error of a body that has ended and is not what it seemed to be.
+    fn error_at_end(&mut self) -> Option<Error> {
+        if self.page_watch.take().is_some_and(|watch| watch.is_page()) {
+            return Some(page::error());
+        }
+        mem::take(&mut self.has_unproven_end).then(|| unproven_end(self.received.bytes()))
     }
 
     /// Returns the counter of the bytes received so far, which goes on counting while the body is read.
@@ -203,7 +252,7 @@ impl ByteStream {
     }
 
     /// Returns `true` if the body is an HTML page. `is_declared` is `true` if the response says so. If `may_follow_text`
-    /// is set, the page may follow a text.
+    /// is set, the page may follow a text; if that shows later, the stream ends with an error.
     pub(super) async fn is_page(&mut self, is_declared: bool, may_follow_text: bool) -> bool {
         let mut wanted = 1;
         loop {
@@ -212,10 +261,13 @@ impl ByteStream {
             match page::start_of(&text) {
                 Start::Page => return true,
                 Start::Unknown if !ended && first.len() < MAX_BLANK_BYTES => wanted = (first.len() * 2).max(512),
-                Start::Text(_) if may_follow_text && !ended && first.len() < page::TEXT_BEFORE_PAGE => {
-                    wanted = page::TEXT_BEFORE_PAGE;
+                Start::Text(start) if may_follow_text => {
+                    // What has not arrived yet is looked at when it goes by, so that nobody waits for it.
+                    if !ended && first.len() < page::TEXT_BEFORE_PAGE {
+                        self.page_watch = Some(PageWatch { begun: Vec::new(), next_look: 512, is_declared });
+                    }
+                    return page::page_follows(&text[start..], is_declared);
                 }
-                Start::Text(start) if may_follow_text => return page::page_follows(&text[start..], is_declared),
                 Start::Unknown | Start::Markup(_) | Start::Text(_) => return false,
             }
         }
@@ -361,7 +413,7 @@ impl Stream for ByteStream {
                 .map(|chunk| chunk.and_then(|chunk| self.watched(chunk)))
         };
         let next = match next {
-            None if mem::take(&mut self.has_unproven_end) => Some(Err(unproven_end(self.received.bytes()))),
+            None => self.error_at_end().map(Err),
             next => next,
         };
         if !matches!(next, Some(Ok(_))) {

@@ -2,7 +2,6 @@
 //!
 //! Every call of the crate goes through [`Transport::send_in`]. The transport knows operations, not jobs.
 
-mod answer;
 mod body;
 mod failure;
 mod json_scan;
@@ -11,6 +10,7 @@ mod page;
 mod payload;
 mod quota;
 mod response;
+mod response_size;
 mod upload_progress;
 
 use std::fmt;

@@ -1,12 +1,14 @@
 //! Recognizing an HTML page in the place of a file: the page of a proxy, of a login, of a failing server.
 
+use crate::{Error, ErrorKind};
+
 /// The number of bytes in which a page may follow a text, such as a warning of the server.
 pub(super) const TEXT_BEFORE_PAGE: usize = 16 * 1024;
 
 /// The tags and declarations with which a page begins.
 const PAGE_STARTS: [&[u8]; 4] = [b"<!doctype html", b"<html", b"<head", b"<body"];
 
-/// What the first bytes of a body are.
+/// The kind of text that the first bytes of a body begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
     Page,
@@ -18,7 +20,14 @@ pub(super) enum Start {
     Unknown,
 }
 
-/// Returns what a body begins with, after byte order marks, blanks, comments and declarations.
+/// Returns the error of a page in the place of anything else.
+pub(super) fn error() -> Error {
+    let text = "the response is an HTML page: check that the base URL is that of a SQLFlow backend, and whether there is \
+                a login page in front of it";
+    Error::new(ErrorKind::Protocol, text)
+}
+
+/// Returns the kind of text that a body begins with, after byte order marks, blanks, comments and declarations.
 pub(super) fn start_of(body: &[u8]) -> Start {
     let mut at = 0;
     let mut markup = None;

@@ -8,10 +8,10 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde::de::IgnoredAny;
 use sqlflow_lineage::RelationType;
 
-use super::answer::{AnswerSize, Deadline};
 use super::body::{BodyLimits, ByteStream, skip_bom_and_whitespace};
 use super::json_scan::JsonScan;
-use super::{BodyMode, RequestLimits, failure};
+use super::response_size::{Deadline, ResponseSize};
+use super::{BodyMode, RequestLimits, failure, page};
 use crate::wire::{EnvelopeHead, FromResponse, MAX_SNIPPET_INPUT, Operation, Redactor};
 use crate::wire::{has_syntax_errors, issued_secrets, operations};
 use crate::{Error, ErrorKind, Result};
@@ -43,7 +43,7 @@ pub struct Response {
     length: Option<u64>,
     /// The number of bytes that may be read into memory.
     limit: u64,
-    size: AnswerSize,
+    size: ResponseSize,
 }
 
 /// Reads the beginning of a response. A failure that is one for every operation becomes an error; everything else is
@@ -57,19 +57,23 @@ pub(super) async fn receive(
 ) -> Result<Response> {
     let (status, length) = (response.status(), response.content_length());
     let headers = mem::take(response.headers_mut());
-    let (is_success, size) = (is_success(status), AnswerSize::of(operation));
+    let (is_success, size) = (is_success(status), ResponseSize::of(operation));
     let limit = size.max_bytes(limits);
     let body_limits = BodyLimits {
         stall_timeout: limits.stall_timeout,
         deadline: match mode {
             // The beginning of a page that says why the request failed.
-            _ if !is_success => AnswerSize::Small.deadline(limits),
+            _ if !is_success => ResponseSize::Small.deadline(limits),
             BodyMode::Buffered => size.deadline(limits),
             BodyMode::Stream => None,
         },
         doubts_end: operation.returns_file && limits.has_silent_tls,
     };
     let mut body = ByteStream::of(response, &headers, body_limits, &secrets)?;
+    // Before anything of the body is waited for.
+    if is_success && mode == BodyMode::Buffered && length.is_some_and(|length| length > limit) {
+        return Err(size.too_large(limit).in_operation(operation.id));
+    }
     let secrets = if operation.returns_secret { secrets.and(&fresh_secrets(&mut body).await) } else { secrets };
     let is_result = is_syntax_check(operation, &mut body, limit).await;
     if !is_success && !is_result {
@@ -77,9 +81,6 @@ pub(super) async fn receive(
         let text = String::from_utf8_lossy(&first);
         let error = failure::of_status(status, &headers, &text, !is_whole, &secrets);
         return Err(secrets.redact_error(error));
-    }
-    if mode == BodyMode::Buffered && length.is_some_and(|length| length > limit) {
-        return Err(size.too_large(limit).in_operation(operation.id));
     }
     let head = if is_result { None } else { read_head(&mut body, operation, limits, &secrets).await };
     let status = if is_result { StatusCode::OK } else { status };
@@ -177,9 +178,7 @@ impl Response {
         let is_declared = self.headers.get(CONTENT_TYPE).is_some_and(|kind| is_html(kind.as_bytes()));
         let may_follow_text = self.operation.returns_file && !self.operation.may_be_json;
         if self.body.is_page(is_declared, may_follow_text).await {
-            let text = "the response is an HTML page: check that the base URL is that of a SQLFlow backend, and \
-                        whether there is a login page in front of it";
-            return Err(Error::new(ErrorKind::Protocol, text));
+            return Err(page::error());
         }
         let beginning = self.body.beginning().await;
         let is_object = beginning.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']));

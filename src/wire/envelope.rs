@@ -150,8 +150,8 @@ impl<T> Envelope<T> {
         self.other.get(UPGRADE).is_some_and(|upgrade| !upgrade.is_null())
     }
 
-    /// Returns the error of a call beyond a quota, which stays used up for the rest of its period. It names every way to
-    /// upgrade, however long the text of the server is.
+    /// Returns the error of a call beyond a quota, which stays used up for the rest of its period. It names every way
+    /// to upgrade, however long the text of the server is.
     fn quota_exceeded(&self) -> Error {
         let text = Some(self.failure_text().trim()).filter(|text| !text.is_empty()).unwrap_or("no calls are left");
         let mut ways = Vec::new();
@@ -165,8 +165,8 @@ impl<T> Envelope<T> {
         Error::new(ErrorKind::QuotaExceeded, text).with_code(TOO_MANY_CALLS)
     }
 
-    /// Reads an envelope whose data is not read by its own `Deserialize`. Data that cannot be read is an error only in a
-    /// success.
+    /// Reads an envelope whose data is not read by its own `Deserialize`. Data that cannot be read is an error only in
+    /// a success.
     pub(super) fn read_with<E: fmt::Display>(
         text: &[u8],
         read: impl FnOnce(&RawValue) -> Result<T, E>,
@@ -295,7 +295,9 @@ impl EnvelopeHead {
         let Some(code) = head.code else {
             let may_be_failure = head.names_upgrade || head.error.is_some() && !head.has_other;
             let envelope = envelope().filter(|envelope| may_be_failure && !envelope.is_success())?;
-            return Some(Self { code: envelope.code, failure: Some(envelope.failure()), has_data: head.has_data });
+            let failure = envelope.failure();
+            let failure = if envelope.is_quota_exceeded() { failure } else { failure.without_code() };
+            return Some(Self { code: envelope.code, failure: Some(failure), has_data: head.has_data });
         };
         let failure = (!SUCCESS.contains(&code)).then(|| {
             envelope().map_or_else(|| failure(code, &secrets.redact(&head.failure_text())), |it| it.failure())
@@ -437,7 +439,7 @@ impl Visitor<'_> for BytesVisitor {
     }
 }
 
-/// Whether a field has a value: neither `null` nor an empty string.
+/// The presence of a value in a field: neither `null` nor an empty string.
 struct Presence(bool);
 
 impl<'de> Deserialize<'de> for Presence {

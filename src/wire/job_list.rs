@@ -35,8 +35,8 @@ pub struct JobList {
     pub job_ids: Vec<JobId>,
     /// The jobs.
     pub jobs: Vec<JobInfo>,
-    /// The entries of the list that are not jobs, because they have no id. One that is no valid JSON value, such as a text
-    /// with half of a character, is here as its text.
+    /// The entries of the list that are not jobs, because they have no id. One that is no valid JSON value, such as a
+    /// text with half of a character, is here as its text.
     pub unread: Vec<Value>,
     /// All other fields.
     pub other: Map<String, Value>,
@@ -48,7 +48,8 @@ pub struct JobList {
     secrets: Redactor,
 }
 
-/// Reads a list from JSON text, so that every entry is read by itself: one that cannot be read must not hide the others.
+/// Reads a list from JSON text, so that every entry is read by itself: one that cannot be read must not hide the
+/// others.
 impl<'de> Deserialize<'de> for JobList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct JobListVisitor;
@@ -199,7 +200,7 @@ fn ids_of(raw: &RawValue) -> Vec<JobId> {
     match serde_json::from_str::<Vec<Box<RawValue>>>(raw.get()) {
         // A null becomes the text "null", so that the other entries keep their positions.
         Ok(ids) => ids.iter().map(|id| raw_text(id).unwrap_or_else(|| id.get().to_owned()).into()).collect(),
-        Err(_) => raw_text(raw).map(JobId::from).into_iter().collect(),
+        Err(_) => raw_text(raw).filter(|id| !id.trim().is_empty()).map(JobId::from).into_iter().collect(),
     }
 }
 

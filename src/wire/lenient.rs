@@ -78,7 +78,8 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
     Ok(values(deserializer)?.into_iter().map(text).collect())
 }
 
-/// Reads a dialect in any spelling. Only values of servers are read by this: what a program sends stays as it spelled it.
+/// Reads a dialect in any spelling. Only values of servers are read by this: what a program sends stays as it spelled
+/// it.
 pub(super) fn vendor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vendor>, D::Error> {
     Ok(text(deserializer)?.and_then(|text| Vendor::deserialize(Value::String(text)).ok()).map(Vendor::recognized))
 }

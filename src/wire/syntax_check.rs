@@ -264,7 +264,8 @@ impl EnvelopeData for SyntaxCheck {
     }
 }
 
-/// Returns `true` if a body says what is wrong with SQL. Such a body is a result, whatever its code and its HTTP status.
+/// Returns `true` if a body says what is wrong with SQL. Such a body is a result, whatever its code and its HTTP
+/// status.
 pub(crate) fn has_syntax_errors(body: &[u8]) -> bool {
     let envelope = SyntaxCheck::parse_envelope(body, None);
     envelope.is_ok_and(|envelope| envelope.data.is_some_and(|check| !check.is_ok()))

@@ -7,17 +7,17 @@ use tokio::io::AsyncReadExt as _;
 use crate::TestResult;
 use crate::raw_server::RawServer;
 
-const NO_JOBS: &str = r#"{"code":200,"data":{"total":7,"jobDetails":[]}}"#;
+const ONE_JOB: &str = r#"{"code":200,"data":{"total":1,"jobDetails":[{"jobId":"j1"}]}}"#;
 
 /// Returns a response with these headers, whose body was compressed a number of times.
 async fn response(headers: &[&str], layers: usize) -> Vec<u8> {
-    let mut body = NO_JOBS.as_bytes().to_vec();
+    let mut body = ONE_JOB.as_bytes().to_vec();
     for _ in 0..layers {
         let mut packed = Vec::new();
         GzipEncoder::new(&body[..]).read_to_end(&mut packed).await.expect("memory can be read");
         body = packed;
     }
-    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let headers = headers.iter().fold(String::new(), |all, header| all + header + "\r\n");
     let head = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     [head.as_bytes(), &body].concat()
 }
@@ -49,7 +49,7 @@ async fn every_spelling_of_gzip_and_identity_is_read() -> TestResult {
         (&["Content-Encoding: gzip ,\tX-GZip"], 2),
         (&["Content-Encoding: gzip", "Content-Encoding: gzip"], 2),
     ] {
-        assert_eq!(total(headers, layers).await?, Some(7), "{headers:?}");
+        assert_eq!(total(headers, layers).await?, Some(1), "{headers:?}");
     }
     Ok(())
 }

@@ -322,10 +322,12 @@ async fn one_rule_says_what_a_complete_list_is() {
         data(&format!(r#"{{"total":2.0,"jobDetails":{TWO}}}"#)),
         data(&format!(r#"{{"total":"2","jobIds":["1","2"],"jobDetails":{TWO}}}"#)),
         data(&format!(r#"{{"total":1,"jobDetails":{TWO}}}"#)),
+        data(&format!(r#"{{"jobIds":"1,2,3","jobDetails":{TWO}}}"#)),
         data(&format!(r#"{{"jobId":null,"total":2,"jobDetails":{TWO}}}"#)),
     ] {
         assert_eq!(in_every_way(text.clone()).await, [Ok(2); 3], "{text}");
     }
+    assert_eq!(in_every_way(data(r#"{"jobIds":"","jobDetails":[]}"#)).await, [Ok(0); 3]);
     for text in [
         data(&format!(r#"{{"total":3,"jobDetails":{TWO}}}"#)),
         data(&format!(r#"{{"total":5.0,"jobDetails":{TWO}}}"#)),

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::analysis::{self, AnalysisSettings, Lineage};
@@ -345,10 +346,15 @@ impl JobStore {
         Ok(())
     }
 
-    /// Changes a job of this user and returns the changed job.
+    /// Changes a job of this user on request, and returns the changed job.
     pub(super) fn change(&self, user: &str, id: &str, change: impl FnOnce(&mut Job)) -> Result<Job, Failure> {
+        self.change_known(user, id, self.lag, change)
+    }
+
+    /// Changes a job that is known after a lag.
+    fn change_known(&self, user: &str, id: &str, lag: Duration, change: impl FnOnce(&mut Job)) -> Result<Job, Failure> {
         let mut table = self.lock();
-        let number = table.number_of(user, id, self.lag);
+        let number = table.number_of(user, id, lag);
         let job = number.and_then(|number| table.jobs.get_mut(&number)).ok_or_else(|| no_such_job(id))?;
         change(job);
         let changed = job.clone();
@@ -428,7 +434,8 @@ impl Job {
     /// Changes the job if this run of it is still the current one.
     fn advance(&self, service: &Service, change: impl FnOnce(&mut Self)) -> Result<(), ()> {
         let mut current = false;
-        let changed = service.jobs.change(&self.request.user, &self.id, |job| {
+        // The server itself knows the job from the beginning.
+        let changed = service.jobs.change_known(&self.request.user, &self.id, Duration::ZERO, |job| {
             current = job.runs == self.runs;
             if current {
                 change(job);

@@ -62,8 +62,8 @@ pub enum ReadErrorKind {
     Malformed,
     /// The document is followed by a second one, of which [`ReadError::position`] is the beginning.
     SeveralDocuments,
-    /// The document is JSON, but holds nothing that belongs to lineage, or holds something else than a list in place of its
-    /// relationships.
+    /// The document is JSON, but holds nothing that belongs to lineage, or holds something else than a list in place of
+    /// its relationships.
     NotLineage,
     /// The server's envelope says that the request failed: see [`ReadError::code`] and [`ReadError::message`].
     Failed,

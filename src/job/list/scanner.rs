@@ -1,7 +1,7 @@
 //! A scanner that cuts a list of jobs into its entries while the list arrives.
 //!
-//! It is given the bytes of the response as they come, and never waits for more. It follows the structure of the envelope
-//! and of its data, and keeps the text of one entry, key or field at a time; all other values are skipped.
+//! It is given the bytes of the response as they come, and never waits for more. It follows the structure of the
+//! envelope and of its data, and keeps the text of one entry, key or field at a time; all other values are skipped.
 
 use std::mem;
 
@@ -138,8 +138,8 @@ impl ListScanner {
         self.count.listed
     }
 
-    /// Reads up to the end of the next entry, and takes what it has read from `bytes`. Returns the text of the entry, or
-    /// `None` if it needs more bytes.
+    /// Reads up to the end of the next entry, and takes what it has read from `bytes`. Returns the text of the entry,
+    /// or `None` if it needs more bytes.
     ///
     /// # Errors
     /// `Protocol` for a text that is not a list of jobs, or has an entry, key or field without an end.

@@ -184,3 +184,29 @@ async fn a_later_batch_is_added_to_a_persistent_job() {
     let changed = server.export("updateScheduleJob", &token, &id, &[("cronExpression", "5 4 * * *")]).await.json();
     assert_eq!(changed["data"]["cronExpression"], "5 4 * * *");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_not_known_during_the_lag_and_runs_all_the_same() {
+    let server = server(Emulator::builder().lag(Duration::from_secs(1)));
+    let token = server.token("ann").await;
+    let id = server.submit(&token, &[("a.sql", INSERT.as_bytes())]).await;
+    server.finished(&id).await;
+    let list = async || {
+        let fields = [("userId", "ann"), ("token", token.as_str())];
+        server.form("/sqlflow/job/displayUserJobsSummary", &fields).await.json()["data"]["total"].clone()
+    };
+    let state = async || server.export("displayUserJobSummary", &token, &id, &[]).await.json()["code"].clone();
+    assert_eq!((list().await, state().await), (json!(0), json!(404)));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!((list().await, state().await), (json!(1), json!(200)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_is_cut_to_the_maximum_length_or_dropped() {
+    for (length, name) in [(3, "nig"), (0, ""), (60, "nightly")] {
+        let server = server(Emulator::builder().max_job_name_length(length));
+        let (token, id) = server.job_on(INSERT).await;
+        let job = server.export("displayUserJobSummary", &token, &id, &[]).await.json();
+        assert_eq!(job["data"]["jobName"], name);
+    }
+}

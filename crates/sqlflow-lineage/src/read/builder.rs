@@ -197,8 +197,8 @@ impl Builder {
             return Err(no_lineage(&envelope, words));
         }
         if envelope.has_unread_relationships {
-            let detail = "`relationships` is not a list, so that the lineage in the document is lost; check that it is the \
-                          response of a lineage operation";
+            let detail = "`relationships` is not a list, so that the lineage in the document is lost; check that it is \
+                          the response of a lineage operation";
             return Err(ReadError::new(ReadErrorKind::NotLineage, detail).with_envelope(envelope.code, words));
         }
         self.model.code = envelope.code;

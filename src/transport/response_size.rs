@@ -1,4 +1,4 @@
-//! How large the response of an operation may be that is read into memory, and how long it may take to arrive.
+//! The limits of a response that is read into memory: its size, and the time in which it arrives.
 
 use std::time::Duration;
 
@@ -38,16 +38,16 @@ const SMALL: &[&str] = &[
 /// The operations whose response grows with the number of jobs, schemas, or syntax errors.
 const LISTS: &[&str] = &["displayUserJobsSummary", "listScheduleJobs", "displayUserSchemaSummary", "checkSyntax"];
 
-/// What the response of an operation is, which says how much of it is plausible.
+/// The size of response that an operation is expected to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AnswerSize {
+pub(super) enum ResponseSize {
     Small,
     List,
     /// A lineage, a file, a text.
     Data,
 }
 
-impl AnswerSize {
+impl ResponseSize {
     pub(super) fn of(operation: &Operation) -> Self {
         if SMALL.contains(&operation.id) {
             Self::Small
@@ -140,7 +140,7 @@ mod tests {
         for operation in operations::ALL {
             let is_change = ["submit", "delete", "update", "pause", "resume", "rerun"];
             if operation.returns_secret || is_change.iter().any(|verb| operation.id.starts_with(verb)) {
-                assert_eq!(AnswerSize::of(operation), AnswerSize::Small, "{operation}");
+                assert_eq!(ResponseSize::of(operation), ResponseSize::Small, "{operation}");
             }
         }
     }
