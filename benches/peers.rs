@@ -219,7 +219,7 @@ impl Measurement for CpuTime {
     }
 
     fn end(&self, start: Duration) -> Duration {
-        cpu_time() - start
+        cpu_time().saturating_sub(start)
     }
 
     fn add(&self, one: &Duration, other: &Duration) -> Duration {
@@ -272,7 +272,7 @@ fn print_ratios(peers: &Peers) {
     let calls = |call: &dyn Fn()| {
         let start = cpu_time();
         (0..CALLS).for_each(|_| call());
-        (cpu_time() - start).as_secs_f64() / f64::from(u32::try_from(CALLS).expect("they are few"))
+        cpu_time().saturating_sub(start).as_secs_f64() / f64::from(u32::try_from(CALLS).expect("they are few"))
     };
     let [own, bare] =
         in_turns(setting("SQLFLOW_PEERS_ROUNDS", 21), [&|| calls(&|| peers.call()), &|| calls(&|| peers.bare_call())]);

@@ -190,7 +190,7 @@ async fn no_secret_leaves_a_form_body() {
 
     said += &Box::pin(main_job(&client)).await;
     let token = token_of(&tap);
-    said += &failures(&token).await;
+    said += &Box::pin(failures(&token)).await;
     said += &requests_shown(&token);
     said += &format!("{client:?} {client:#?} {:?}", client.api());
 

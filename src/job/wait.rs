@@ -86,7 +86,8 @@ impl Wait {
     /// # Errors
     /// The errors of [`Job::wait`].
     pub async fn send(self) -> Result<FinishedJob> {
-        self.run().await
+        // Boxed, because the future is large.
+        self.run().boxed().await
     }
 
     async fn run(self) -> Result<FinishedJob> {

@@ -206,6 +206,18 @@ impl Stream for StateStream {
     }
 }
 
+/// The most that the server has shown of itself and of the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Contact {
+    None,
+    /// The server responded.
+    Reached,
+    /// The server accepted the submission.
+    Accepted,
+    /// A poll returned the job.
+    Polled,
+}
+
 /// The state of a watch. Makes job states and the final error from the updates of its subscription.
 struct Follower<S: JobSource> {
     source: S,
@@ -213,12 +225,7 @@ struct Follower<S: JobSource> {
     polling: Polling,
     job: KnownJob,
     known: JobInfo,
-    /// `true` if the job has existed.
-    was_seen: bool,
-    /// `true` if a poll has returned the job.
-    was_polled: bool,
-    /// `true` if the server has been reached.
-    was_reached: bool,
+    contact: Contact,
     /// The time of the first of the polls that have failed in a row.
     failing_since: Option<Instant>,
     is_over: bool,
@@ -229,16 +236,14 @@ struct Follower<S: JobSource> {
 
 impl<S: JobSource> Follower<S> {
     fn new(source: S, hub: Arc<PollHub>, job: KnownJob, polling: Polling) -> Self {
-        let was_seen = job.submitted.is_some();
+        let contact = if job.submitted.is_some() { Contact::Accepted } else { Contact::None };
         Self {
             source,
             hub,
             polling,
             known: job.submitted.clone().unwrap_or_else(|| JobInfo::of(job.id.clone())),
             job,
-            was_seen,
-            was_polled: false,
-            was_reached: was_seen,
+            contact,
             failing_since: None,
             is_over: false,
             next_update: RuntimeBound::new(),
@@ -272,8 +277,8 @@ impl<S: JobSource> Follower<S> {
         let PollUpdate { at, is_of_submission, result } = update;
         match result {
             Ok(info) => {
-                (self.was_seen, self.was_reached, self.failing_since) = (true, true, None);
-                self.was_polled |= !is_of_submission;
+                let contact = if is_of_submission { Contact::Accepted } else { Contact::Polled };
+                (self.contact, self.failing_since) = (self.contact.max(contact), None);
                 self.known = *info;
                 let state = self.state(at, None);
                 if self.known.status.is_final() {
@@ -288,9 +293,12 @@ impl<S: JobSource> Follower<S> {
             Err(error) => {
                 let is_first = self.failing_since.is_none();
                 let since = *self.failing_since.get_or_insert(at);
-                self.was_reached |= !matches!(error.kind(), ErrorKind::Connect | ErrorKind::Protocol);
+                if !matches!(error.kind(), ErrorKind::Connect | ErrorKind::Protocol) {
+                    self.contact = self.contact.max(Contact::Reached);
+                }
                 let max_outage = self.polling.max_outage;
-                let max_outage = if self.was_reached { max_outage } else { max_outage.min(MAX_FIRST_CONTACT) };
+                let max_outage =
+                    if self.contact >= Contact::Reached { max_outage } else { max_outage.min(MAX_FIRST_CONTACT) };
                 if at - since >= max_outage {
                     self.end();
                     return Some(Err(error));
@@ -312,11 +320,11 @@ impl<S: JobSource> Follower<S> {
 
     /// Explains that a job that has existed is gone. The error for one that never did says so already.
     fn explain(&self, error: Error) -> Error {
-        if error.kind() != ErrorKind::JobNotFound || !self.was_seen {
+        if error.kind() != ErrorKind::JobNotFound || self.contact < Contact::Accepted {
             return error;
         }
         let id = &self.known.id;
-        let text = if self.was_polled {
+        let text = if self.contact == Contact::Polled {
             format!("job {id} is gone: the server knew it before and no longer does (deleted?)")
         } else {
             format!("job {id} is gone: the server accepted it and did not know it afterwards (deleted?)")

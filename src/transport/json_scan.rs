@@ -279,7 +279,7 @@ mod tests {
                 for place in 0..random.usize(..6) {
                     text.push_str(if place > 0 { ", " } else { "" });
                     if kind != 2 {
-                        text.push_str(&format!("\"k{place}\":"));
+                        text.extend(["\"k", &place.to_string(), "\":"]);
                     }
                     random_json(random, depth - 1, text);
                 }

@@ -582,7 +582,7 @@ impl<'de> Deserialize<'de> for LenientCode {
 
 struct LenientCodeVisitor;
 
-impl<'de> Visitor<'de> for LenientCodeVisitor {
+impl Visitor<'_> for LenientCodeVisitor {
     type Value = LenientCode;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

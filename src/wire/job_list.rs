@@ -333,7 +333,7 @@ fn agree_in_files(ours: &[String], theirs: &[String]) -> Option<bool> {
     };
     let (ours, theirs) = (names(ours), names(theirs));
     // Servers may list the files in an archive, or its name.
-    let is_packed = |names: &BTreeSet<String>| names.iter().any(|name| name.ends_with(".zip"));
+    let is_packed = |names: &BTreeSet<String>| names.iter().any(|name| name.rsplit('.').next() == Some("zip"));
     match ours == theirs {
         true => Some(true),
         false if theirs.is_empty() || is_packed(&ours) || is_packed(&theirs) => None,
@@ -556,7 +556,7 @@ impl fmt::Debug for JobList {
             .field("unread", &shown(&self.unread))
             .field("other", &shown(&self.other))
             .field("warnings", &shown(&self.warnings))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

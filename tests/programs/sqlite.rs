@@ -1,4 +1,4 @@
-//! SQLite: keeps the flows of a job in a table, and asks it with SQL.
+//! `SQLite`: keeps the flows of a job in a table, and asks it with SQL.
 
 use std::collections::BTreeSet;
 

@@ -271,7 +271,7 @@ async fn the_temporary_zip_of_a_killed_process_is_removed_by_the_next() -> TestR
     killed.wait()?;
     assert_eq!(temporary_directories(temporary.path()), left);
     success(&submission(&server.url()).output()?);
-    assert_eq!(temporary_directories(temporary.path()), [PathBuf::new(); 0]);
+    assert_eq!(temporary_directories(temporary.path()), Vec::<PathBuf>::new());
     Ok(())
 }
 
@@ -315,7 +315,7 @@ async fn a_zip_file_that_was_sent_leaves_nothing_in_the_temporary_directory() ->
     if !is_child() {
         let temporary = tempfile::tempdir()?;
         success(&child(module_path!(), TEST, "").env("TMPDIR", temporary.path()).output()?);
-        assert_eq!(temporary_directories(temporary.path()), [PathBuf::new(); 0]);
+        assert_eq!(temporary_directories(temporary.path()), Vec::<PathBuf>::new());
         return Ok(());
     }
     let server = Server::answering(SUBMIT, state("create")).await;
@@ -323,6 +323,6 @@ async fn a_zip_file_that_was_sent_leaves_nothing_in_the_temporary_directory() ->
     fs::write(etl.path().join("a.sql"), "select 1 from dual;\n".repeat(10_000))?;
     server.client().submit(Vendor::Oracle).path(etl.path()).await?;
     server.client().submit(Vendor::Oracle).path(etl.path()).sql("", "select 1").await.expect_err("no name");
-    assert_eq!(temporary_directories(&std::env::temp_dir()), [PathBuf::new(); 0]);
+    assert_eq!(temporary_directories(&std::env::temp_dir()), Vec::<PathBuf>::new());
     Ok(())
 }

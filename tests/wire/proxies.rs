@@ -33,9 +33,9 @@ const VARIABLES: [&str; 9] = [
 async fn in_environment(base_url: &str, variables: &[(&str, &str)]) -> Result<String, Box<dyn std::error::Error>> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--exact", THIS_TEST, "--nocapture"]).env(BASE_URL, base_url);
-    VARIABLES.iter().for_each(|name| {
+    for name in VARIABLES {
         command.env_remove(name);
-    });
+    }
     command.envs(variables.iter().copied());
     let output = tokio::task::spawn_blocking(move || command.output()).await??;
     let text = String::from_utf8(output.stdout)?;
@@ -47,7 +47,7 @@ async fn report(base_url: &str) {
     match Client::builder(base_url).without_retries().build() {
         Err(error) => println!("\n{REFUSED}{:?} {error} {error:?}", error.kind()),
         Ok(client) => {
-            println!("\n{BUILT}{:?}", client.jobs().await.map(|list| list.total).map_err(|it| it.to_string()))
+            println!("\n{BUILT}{:?}", client.jobs().await.map(|list| list.total).map_err(|it| it.to_string()));
         }
     }
 }

@@ -56,7 +56,7 @@ async fn endless(mut connection: Connection, beginning: &[u8], sent: Arc<AtomicU
     connection.send(CHUNKED).await?;
     connection.send(chunk(beginning)).await?;
     loop {
-        connection.send(chunk(&[b' '; PIECE])).await?;
+        connection.send(chunk(&vec![b' '; PIECE])).await?;
         sent.fetch_add(PIECE, Ordering::SeqCst);
     }
 }

@@ -23,6 +23,9 @@ fn with_odd_first(job: &Job, odd: &str) -> String {
     if job.id == "j0" { text.replacen('{', &format!("{{{odd},"), 1) } else { text }
 }
 
+/// Writes the entry of a job in the list, and its state.
+type Entry = fn(&Job) -> (String, String);
+
 const ODD: [fn(&Job) -> String; 4] = [
     |job| with_odd_first(job, r#""status": "create""#),
     |job| with_odd_first(job, r#""errorMessage": "\ud83d""#),
@@ -32,7 +35,7 @@ const ODD: [fn(&Job) -> String; 4] = [
 
 #[tokio::test]
 async fn a_job_whose_entry_cannot_be_read_is_asked_for_singly() -> TestResult {
-    let entries: [fn(&Job) -> (String, String); 4] = [
+    let entries: [Entry; 4] = [
         |job| (ODD[0](job), job.json().to_string()),
         |job| (ODD[1](job), job.json().to_string()),
         |job| (ODD[2](job), job.json().to_string()),
@@ -50,7 +53,7 @@ async fn a_job_whose_entry_cannot_be_read_is_asked_for_singly() -> TestResult {
 #[tokio::test]
 async fn a_job_whose_state_can_never_be_read_troubles_its_own_watch_alone() -> TestResult {
     // A field that comes twice can be read in a state.
-    let entries: [fn(&Job) -> (String, String); 3] =
+    let entries: [Entry; 3] =
         [|job| (ODD[1](job), ODD[1](job)), |job| (ODD[2](job), ODD[2](job)), |job| (ODD[3](job), ODD[3](job))];
     for entry in entries {
         let server = StrangeServer::start(Settings { entry, ..Settings::default() }).await?;

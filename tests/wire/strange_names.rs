@@ -9,6 +9,9 @@ use crate::strange_server::{Job, Settings, StrangeServer, ok, status};
 /// Sixty characters and more, of every kind that servers change.
 const NAME: &str = "Nightly  load <ä> & “Sales” / 50 % of 'EMEA': all regions, all days";
 
+/// Returns the name that a server lists for one that was submitted.
+type ListedName = fn(&str) -> Value;
+
 fn first(name: &str, characters: usize) -> Value {
     name.chars().take(characters).collect::<String>().into()
 }
@@ -22,7 +25,7 @@ fn is_plain(letter: char) -> bool {
 }
 
 /// The names that a server lists, by the name that was submitted.
-const MANGLED: [(&str, fn(&str) -> Value); 13] = [
+const MANGLED: [(&str, ListedName); 13] = [
     ("cut at 60 characters", |name| first(name, 60)),
     ("cut at 64 characters", |name| first(name, 64)),
     ("cut at 60 bytes", |name| String::from_utf8_lossy(&name.as_bytes()[..name.len().min(60)]).into()),
@@ -68,7 +71,7 @@ async fn a_lost_job_is_found_by_its_suffix_in_every_spelling() -> TestResult {
 
 #[tokio::test]
 async fn a_job_whose_name_was_dropped_is_found_by_dialect_files_and_time() -> TestResult {
-    let dropped: [(&str, fn(&str) -> Value); 4] = [
+    let dropped: [(&str, ListedName); 4] = [
         ("null", |_| Value::Null),
         ("empty", |_| "".into()),
         ("cut at 20", |name| first(name, 20)),
@@ -85,7 +88,7 @@ async fn a_job_whose_name_was_dropped_is_found_by_dialect_files_and_time() -> Te
 
 #[tokio::test]
 async fn two_jobs_that_may_be_the_lost_one_leave_the_outcome_unknown() -> TestResult {
-    let listed_name: fn(&str) -> Value = |_| Value::Null;
+    let listed_name: ListedName = |_| Value::Null;
     let server = StrangeServer::start(Settings { first_response: None, listed_name, ..Settings::default() }).await?;
     let submit = |client: sqlflow_client::Client| client.submit(Vendor::Oracle).name(NAME).sql("a.sql", "select 1");
     let first = submit(server.client()).await?;
@@ -102,7 +105,7 @@ async fn two_jobs_that_may_be_the_lost_one_leave_the_outcome_unknown() -> TestRe
 
 #[tokio::test]
 async fn a_job_under_a_name_of_the_servers_own_leaves_the_outcome_unknown() -> TestResult {
-    let listed_name: fn(&str) -> Value = |_| "job 17".into();
+    let listed_name: ListedName = |_| "job 17".into();
     let server = StrangeServer::start(Settings { first_response: None, listed_name, ..Settings::default() }).await?;
     let error = server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await.expect_err("it cannot be found");
     assert_eq!((error.kind(), server.jobs().len()), (ErrorKind::SubmitUnknown, 1), "{error}");
@@ -137,7 +140,7 @@ async fn a_redirect_after_a_submission_is_an_unknown_outcome_and_not_no_job() ->
         let job = server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await?;
         assert_eq!((job.id().as_str(), server.jobs().len()), ("j0", 1), "it is searched for");
 
-        let listed_name: fn(&str) -> Value = |_| "job 17".into();
+        let listed_name: ListedName = |_| "job 17".into();
         let server = StrangeServer::start(Settings { first_response, listed_name, ..Settings::default() }).await?;
         let error = server.client().submit(Vendor::Oracle).sql("a.sql", "select 1").await.expect_err("not found");
         assert_eq!((error.kind(), error.request_outcome()), (ErrorKind::SubmitUnknown, RequestOutcome::Unreadable));

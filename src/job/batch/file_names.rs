@@ -39,7 +39,7 @@ fn is_file_stem(key: &str) -> bool {
         && !key.starts_with('.')
         && !key.ends_with('.')
         // Otherwise the full lineage of `a` and the drawn lineage of `a.full` would be the same file.
-        && !key.ends_with(".full")
+        && key.rsplit_once('.').is_none_or(|(_, end)| end != "full")
         && !is_device(key)
         && !ends_with_hash(key)
 }
