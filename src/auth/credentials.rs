@@ -97,9 +97,13 @@ impl Credentials {
     /// ```
     /// use sqlflow_client::{Client, Credentials, UserSecret};
     ///
-    /// let credentials = Credentials::from_fn("auth0|5fc8", || async {
-    ///     let token = std::fs::read_to_string("/run/secrets/sqlflow-token")?;
-    ///     Ok::<_, std::io::Error>(UserSecret::Token(token.trim().into()))
+    /// let file = std::sync::Arc::new(std::path::PathBuf::from("/run/secrets/sqlflow-token"));
+    /// let credentials = Credentials::from_fn("auth0|5fc8", move || {
+    ///     let file = file.clone(); // The future must own what it uses.
+    ///     async move {
+    ///         let token = std::fs::read_to_string(&*file)?;
+    ///         Ok::<_, std::io::Error>(UserSecret::Token(token.trim().into()))
+    ///     }
     /// });
     /// let sqlflow = Client::builder("localhost:8165").credentials(credentials).build()?;
     /// # Ok::<(), sqlflow_client::Error>(())

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::Result;
 use crate::job::JobId;
 use crate::sync::lock;
-use crate::wire::JobIndex;
+use crate::wire::{JobIndex, Submitted};
 
 /// A list of jobs, and the time at which it was requested.
 #[derive(Clone)]
@@ -54,6 +54,23 @@ struct ListingsState {
     taken: HashSet<JobId>,
     /// The same, the oldest first.
     taken_in_order: VecDeque<JobId>,
+    /// The submissions of this client whose outcome is not known yet.
+    pending: Vec<Submitted>,
+}
+
+/// A submission whose outcome is not known yet, for as long as this lives.
+pub(super) struct PendingSubmission {
+    listings: Arc<Listings>,
+    name: String,
+}
+
+impl Drop for PendingSubmission {
+    fn drop(&mut self) {
+        let mut state = lock(&self.listings.0);
+        if let Some(ours) = state.pending.iter().position(|pending| pending.name == self.name) {
+            state.pending.swap_remove(ours);
+        }
+    }
 }
 
 /// Keeps the last list, so that searches one after the other can share it.
@@ -85,6 +102,17 @@ impl Listings {
             state.taken.remove(&oldest);
         }
         true
+    }
+
+    /// Notes a submission whose outcome is not known yet.
+    pub(super) fn pend(self: &Arc<Self>, submitted: &Submitted) -> PendingSubmission {
+        lock(&self.0).pending.push(submitted.clone());
+        PendingSubmission { listings: Arc::clone(self), name: submitted.name.clone() }
+    }
+
+    /// Returns `true` if a job without a name may be that of another submission.
+    pub(super) fn has_rival(&self, submitted: &Submitted) -> bool {
+        lock(&self.0).pending.iter().any(|other| other.name != submitted.name && other.is_like(submitted))
     }
 
     /// Returns `true` if the job is known to be that of a submission.
@@ -184,7 +212,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::{Error, ErrorKind};
+    use crate::{Error, ErrorKind, Vendor};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -267,6 +295,28 @@ mod tests {
         let refused = || async { Err(Error::from(ErrorKind::Rejected)) };
         assert!(listings.requested_since(Instant::now(), Duration::ZERO, refused).await.is_err());
         search().await.unwrap();
+    }
+
+    #[test]
+    fn submissions_of_like_files_are_rivals_while_they_are_under_way() {
+        let listings: Arc<Listings> = Arc::default();
+        let submitted = |name: &str, vendor, file: &str| Submitted {
+            name: name.to_owned(),
+            vendor: Some(vendor),
+            files: Some(vec![file.to_owned()]),
+            since: None,
+        };
+        let ours = submitted("a", Vendor::Oracle, "x/a.sql");
+        let _ours = listings.pend(&ours);
+        let _others = [
+            listings.pend(&submitted("b", Vendor::MySql, "a.sql")),
+            listings.pend(&submitted("c", Vendor::Oracle, "b.sql")),
+        ];
+        assert!(!listings.has_rival(&ours));
+        let rival = listings.pend(&submitted("d", Vendor::Oracle, "y/A.sql"));
+        assert!(listings.has_rival(&ours));
+        drop(rival);
+        assert!(!listings.has_rival(&ours));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::listing::{Listing, ListingHold, Listings};
+use super::listing::{Listing, ListingHold, Listings, PendingSubmission};
 use super::watch::{JobSource, PollHub};
 use super::{Job, Polling, Settling, SubmittedTypes};
 use crate::api::runtime::ReadResponse as _;
@@ -117,17 +117,31 @@ impl JobService {
         self.listings.take(id);
     }
 
-    /// Searches a list for the job of a submission.
+    /// Notes a submission whose outcome is not known yet.
+    pub(super) fn pend(&self, submitted: &Submitted) -> PendingSubmission {
+        self.listings.pend(submitted)
+    }
+
+    /// Searches a list for the job of a submission. One that lost its name is found in the last list only: until then,
+    /// another may appear that it is mistaken for.
     ///
     /// # Errors
     /// `Protocol` if the list does not tell whether the job exists.
-    pub(super) fn find_submitted(&self, list: &JobIndex, submitted: &Submitted) -> Result<Option<JobInfo>> {
+    pub(super) fn find_submitted(
+        &self,
+        list: &JobIndex,
+        submitted: &Submitted,
+        is_last: bool,
+    ) -> Result<Option<JobInfo>> {
         let zoned = |info| self.in_time_zone(info);
         let unclear = |text| Err(Error::new(ErrorKind::Protocol, text));
         match list.search(submitted, zoned, |id| self.listings.is_taken(id)) {
             Found::Job(info) => {
                 self.take_job(&info.id);
                 Ok(Some(*info))
+            }
+            Found::Nameless(_) if !is_last || self.listings.has_rival(submitted) => {
+                unclear("the list has a job without a name, which may be that of another submission".to_owned())
             }
             Found::Nameless(info) if self.listings.take(&info.id) => Ok(Some(*info)),
             Found::Nameless(_) => unclear("the list has one job for several submissions".to_owned()),
@@ -142,7 +156,7 @@ impl JobService {
     /// `Protocol` if the list does not tell whether the job exists.
     pub(super) fn find_listed(&self, list: &JobIndex, name: &str) -> Result<Option<Job>> {
         let submitted = Submitted { name: name.to_owned(), vendor: None, files: None, since: None };
-        let found = self.find_submitted(list, &submitted)?;
+        let found = self.find_submitted(list, &submitted, true)?;
         Ok(found.map(|info| self.job(info.id.clone()).described_by(&info)))
     }
 

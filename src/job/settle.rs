@@ -43,10 +43,11 @@ use crate::{Error, ErrorKind, Result};
 /// The name of a job has at most 60 bytes and ends with a random suffix of ASCII letters and digits. The job is
 /// recognized by the suffix, in upper or lower case and with anything before or after it, so that a server may cut the
 /// name, change its case or its blanks, escape it, or replace special characters. If the server drops the name, or cuts
-/// it before the suffix ends, the job is recognized by its dialect, its file names and its time of creation, if it is
-/// the only one to which all three apply. If the list does not tell whether one of its jobs is that of the submission,
-/// the error is [`SubmitUnknown`](ErrorKind::SubmitUnknown). Only the job of a server that does not list it is not
-/// found.
+/// it before the suffix ends, the job is recognized at the end of the window by its dialect, its file names and its time
+/// of creation, if it is the only one to which all three may apply, and no other submission of the client is under way
+/// that it could belong to. If the list does not tell whether one of its jobs is that of the submission, the error is
+/// [`SubmitUnknown`](ErrorKind::SubmitUnknown). Only the job of a server that does not list it is not found.
+/// [`ClientBuilder::server_time_zone`](crate::ClientBuilder::server_time_zone) makes times certain.
 ///
 /// # The time after a submission
 /// A server may know a job later than it responds to the submission. Until the window has passed, counted from that
@@ -180,7 +181,7 @@ impl Settling {
             let found = timeout_at(limit, lookup).await.unwrap_or_else(|_| Err(too_few_listings()));
             let found = found.and_then(|listing| {
                 (needed, listings) = (listing.after(), listing.number - hold.number);
-                service.find_submitted(&listing.index, submitted)
+                service.find_submitted(&listing.index, submitted, is_last)
             });
             match found {
                 Ok(Some(info)) => {

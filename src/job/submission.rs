@@ -35,6 +35,7 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
             files: Some(files.iter().map(|file| file.name().to_owned()).collect()),
             since: Some(SystemTime::now()),
         };
+        let _pending = self.service.pend(&submitted);
         loop {
             let error = match self.send(&files, &mut attempts).await {
                 Ok(job) => {

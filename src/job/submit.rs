@@ -498,6 +498,7 @@ impl Submit {
                 files: self.inputs.file_names(),
                 since: earlier.since,
             };
+            let _pending = self.service.pend(&submitted);
             let found = settling.find(&self.service, &submitted, &earlier.hold).await;
             // A search that fails says nothing about the outcome of the earlier submission.
             let found = found.map_err(|error| unknown(interrupted().caused_by(error)))?;

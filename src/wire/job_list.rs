@@ -301,8 +301,14 @@ pub(crate) struct Submitted {
     pub(crate) since: Option<SystemTime>,
 }
 
-/// The tolerance between the clocks of the client and the server.
+/// The difference between the clocks of the client and the server up to which they agree. Times are whole seconds.
+const CLOCK_PRECISION: Duration = Duration::from_secs(2);
+
+/// The difference between the clocks that is possible.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(120);
+
+/// The same, for a job that has lost its name, where a mistake would be a second job.
+const MAX_CLOCK_ERROR: Duration = Duration::from_secs(60 * 60);
 
 /// The step of the offsets of time zones.
 const ZONE_STEP: u64 = 15 * 60;
@@ -310,19 +316,46 @@ const ZONE_STEP: u64 = 15 * 60;
 /// The largest difference between the time zone of a server and the one that is assumed.
 const MAX_ZONE_DIFFERENCE: Duration = Duration::from_secs(26 * 60 * 60);
 
+/// The facts about a listed job next to its name: `Some(true)` for a fact that agrees with those of a submission,
+/// `Some(false)` for one that contradicts, `None` for one that does not tell.
+#[derive(Debug, Clone, Copy)]
+struct Facts([Option<bool>; 3]);
+
+impl Facts {
+    fn all_agree(self) -> bool {
+        self.0.iter().all(|fact| *fact == Some(true))
+    }
+
+    fn contradict(self) -> bool {
+        self.0.contains(&Some(false))
+    }
+}
+
 impl Submitted {
-    /// Compares what else is known about a submission with a listed job: `Some(true)` if everything agrees,
-    /// `Some(false)` if something contradicts, and `None` if neither is certain.
-    fn agrees_with(&self, job: &JobInfo) -> Option<bool> {
-        let vendor =
-            self.vendor.as_ref().zip(job.db_vendor.as_ref()).map(|(ours, theirs)| ours.is_same_dialect(theirs));
+    fn facts(&self, job: &JobInfo) -> Facts {
+        let vendor = match (&self.vendor, &job.db_vendor) {
+            (None, _) => Some(true),
+            (Some(ours), Some(theirs)) => Some(ours.is_same_dialect(theirs)),
+            (Some(_), None) => None,
+        };
         let files = self.files.as_ref().and_then(|names| agree_in_files(names, &job.file_names));
         let time = self.since.and_then(|since| agrees_in_time(since, job));
-        let facts = [vendor.or(self.vendor.is_none().then_some(true)), files, time];
-        if facts.contains(&Some(false)) {
-            return Some(false);
-        }
-        facts.iter().all(Option::is_some).then_some(true)
+        Facts([vendor, files, time])
+    }
+
+    /// Returns `true` if a job was created before the submission was sent, whatever is wrong with the clocks.
+    fn is_later_than(&self, job: &JobInfo) -> bool {
+        let error = if job.time_zone.is_assumed() { MAX_ZONE_DIFFERENCE } else { MAX_CLOCK_ERROR };
+        self.since.zip(job.created_at()).is_some_and(|(since, created)| created + error < since)
+    }
+
+    /// Returns `true` if the job of one of two submissions may be taken for that of the other, where names are lost.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let is_other_dialect =
+            self.vendor.as_ref().zip(other.vendor.as_ref()).is_some_and(|(a, b)| !a.is_same_dialect(b));
+        let files =
+            self.files.as_ref().zip(other.files.as_ref()).and_then(|(ours, theirs)| agree_in_files(ours, theirs));
+        !is_other_dialect && files != Some(false)
     }
 }
 
@@ -347,7 +380,8 @@ fn agrees_in_time(since: SystemTime, job: &JobInfo) -> Option<bool> {
     let created = job.created_at()?;
     let (first, last) = (since - CLOCK_TOLERANCE, SystemTime::now() + CLOCK_TOLERANCE);
     if (first..=last).contains(&created) {
-        return Some(true);
+        // Shortly before, it may also be the job of somebody else.
+        return (created + CLOCK_PRECISION >= since).then_some(true);
     }
     if !job.time_zone.is_assumed() {
         return Some(false);
@@ -429,9 +463,18 @@ impl JobIndex {
             return Found::Nothing;
         }
         let length = |name: Option<&str>| name.map_or(0, |name| name.trim().chars().count());
-        let longest =
-            self.entries().filter_map(|(_, header)| header).map(|header| length(header.name.as_deref())).max();
-        let mut possible = Vec::new();
+        let names = || self.entries().filter_map(|(_, header)| header?.name);
+        let is_kept = |listed: &String| {
+            job_name::suffix(listed).is_some()
+                && listed.len() >= name.len()
+                && length(Some(listed)) >= length(Some(name))
+        };
+        if names().any(|listed| is_kept(&listed)) {
+            // A server that lists such a name as it was submitted lists this one, too.
+            return Found::Nothing;
+        }
+        let longest = names().map(|listed| length(Some(&listed))).max().unwrap_or_default();
+        let (mut agreeing, mut doubtful) = (Vec::new(), None);
         for (entry, header) in self.entries() {
             let Some(header) = header.filter(|header| !is_known(&header.id)) else { continue };
             let resemblance = Resemblance::of(header.name.as_deref(), name);
@@ -439,24 +482,30 @@ impl JobIndex {
                 continue;
             }
             let info = zoned(self.read(entry).unwrap_or_else(|| JobInfo::from(&header).cleaned(&self.secrets)));
+            let facts = submitted.facts(&info);
             // A server that lists a longer name has not cut this one.
-            let may_be_cut = resemblance == Resemblance::Remnant && longest == Some(length(header.name.as_deref()));
-            match submitted.agrees_with(&info) {
-                Some(true) => possible.push((resemblance, info)),
-                None if may_be_cut => possible.push((resemblance, info)),
-                _ => {}
+            let length = length(header.name.as_deref());
+            let is_nameless = resemblance == Resemblance::Remnant && (length == 0 || length == longest);
+            if is_nameless && facts.all_agree() {
+                agreeing.push(info);
+            } else if !facts.contradict() && (is_nameless || submitted.since.is_some()) {
+                // Without a time, every job of another name would be doubtful.
+                doubtful = Some((info.id, true));
+            } else if is_nameless && !submitted.is_later_than(&info) {
+                // Whatever drops names may change other things.
+                doubtful.get_or_insert((info.id, false));
             }
         }
-        match possible.pop() {
-            None => Found::Nothing,
-            Some((Resemblance::Remnant, info)) if possible.is_empty() && submitted.agrees_with(&info) == Some(true) => {
-                Found::Nameless(Box::new(info))
-            }
-            Some((_, info)) => Found::Unclear(format!(
-                "the server does not list jobs by the names they were submitted with, so job {} may be {name:?}",
-                info.id
-            )),
-        }
+        let has_rival = agreeing.len() > 1 || matches!(doubtful, Some((_, true)));
+        let id = match (agreeing.pop(), doubtful) {
+            (None, None) => return Found::Nothing,
+            (Some(info), _) if !has_rival => return Found::Nameless(Box::new(info)),
+            (Some(info), _) => info.id,
+            (None, Some((id, _))) => id,
+        };
+        Found::Unclear(format!(
+            "the server does not list jobs by the names they were submitted with, so job {id} may be {name:?}"
+        ))
     }
 
     /// Returns `true` if the list may be incomplete: it counts more jobs than it contains, it contains an entry that is
@@ -745,29 +794,64 @@ mod tests {
             json!([without("createTime")]),
             json!([elsewhere]),
             json!([{"jobName": "no id"}]),
+            json!([{"jobId": "1", "jobName": "job 17"}]),
+            json!([{"jobId": "1"}, {"jobId": "2", "jobName": "x"}]),
+            json!([{"jobId": "1", "jobName": "nightly load"}, {"jobId": "2", "jobName": "nightly load of 2001"}]),
+            json!([with("createTime", seconds_ago(30 - 8 * 3600), &json!("R&amp;D nightly"))]),
         ] {
             let found = search(&jobs, |_| false);
             assert!(matches!(found, Found::Unclear(_)), "{jobs}: {found:?}");
         }
     }
 
+    fn with(field: &str, value: Value, name: &Value) -> Value {
+        let mut job = agreeing("1", name);
+        job[field] = value;
+        job
+    }
+
+    #[test]
+    fn a_job_that_lost_its_name_is_doubtful_even_if_something_contradicts() {
+        for (field, value) in [
+            ("dbVendor", json!("dbvmysql")),
+            ("fileNames", json!(["??.sql"])),
+            ("createTime", seconds_ago(9 * 60)),
+            ("createTime", seconds_ago(24 * 3600)),
+        ] {
+            let found = search(&json!([with(field, value, &json!(null))]), |_| false);
+            assert!(matches!(found, Found::Unclear(_)), "{field}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn the_only_job_to_which_everything_applies_is_found_among_others_that_lost_their_names() {
+        let others = with("fileNames", json!(["c.sql"]), &json!(null));
+        let found = search(&json!([others, agreeing("2", &json!(null))]), |_| false);
+        assert!(matches!(&found, Found::Nameless(job) if job.id.as_str() == "2"), "{found:?}");
+        let earlier = with("createTime", seconds_ago(90), &json!(null));
+        let found = search(&json!([earlier, agreeing("2", &json!(null))]), |_| false);
+        assert!(matches!(found, Found::Unclear(_)), "the clocks may differ: {found:?}");
+    }
+
+    #[test]
+    fn a_server_that_keeps_names_lists_this_one_too() {
+        let kept = json!({"jobId": "7", "jobName": "another load-z7m2x9p4q1"});
+        for job in [agreeing("1", &json!(null)), agreeing("1", &json!("job 17"))] {
+            let found = search(&json!([kept, job]), |_| false);
+            assert!(matches!(found, Found::Nothing), "{found:?}");
+        }
+    }
+
     #[test]
     fn jobs_that_cannot_be_that_of_the_submission_are_nothing() {
-        let with = |field: &str, value: Value| {
-            let mut job = agreeing("1", &json!(null));
-            job[field] = value;
-            job
-        };
+        let named = json!("job 17");
         for jobs in [
             json!([]),
             json!([agreeing("1", &json!("nightly load-z7m2x9p4q1"))]),
-            json!([{"jobId": "1", "jobName": "job 17"}]),
-            json!([{"jobId": "1", "jobName": "nightly load"}, {"jobId": "2", "jobName": "nightly load of 2001"}]),
-            json!([{"jobId": "1"}, {"jobId": "2", "jobName": "x"}]),
-            json!([with("dbVendor", json!("dbvmysql"))]),
-            json!([with("fileNames", json!(["c.sql"]))]),
-            json!([with("createTime", seconds_ago(9 * 60))]),
-            json!([with("createTime", seconds_ago(48 * 3600))]),
+            json!([with("dbVendor", json!("dbvmysql"), &named)]),
+            json!([with("fileNames", json!(["c.sql"]), &named)]),
+            json!([with("createTime", seconds_ago(9 * 60), &named)]),
+            json!([with("createTime", seconds_ago(48 * 3600), &json!(null))]),
         ] {
             let found = search(&jobs, |_| false);
             assert!(matches!(found, Found::Nothing), "{jobs}: {found:?}");
