@@ -109,7 +109,7 @@ async fn soak() {
         .credentials(Credentials::secret_key("ann", "any key"))
         .without_proxy()
         .polling(Polling::every(Duration::from_millis(50)))
-        .settling(Settling::new().window(Duration::from_millis(300)).max_lookups(3))
+        .settling(Settling::new().window(Duration::from_secs(8)).max_lookups(4))
         .retry(Backoff::new().base_delay(Duration::from_millis(5)))
         .stall_timeout(Duration::from_secs(10))
         .build()
