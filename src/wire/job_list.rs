@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::mem;
 use std::slice;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
@@ -279,6 +280,9 @@ pub(crate) struct JobIndex {
     job_details: Option<Vec<Box<RawValue>>>,
     #[serde(skip)]
     secrets: Redactor,
+    /// The headers of the entries, once something is searched for: many searches share one list.
+    #[serde(skip)]
+    headers: OnceLock<Vec<Option<JobHeader>>>,
 }
 
 /// The fields of a job by which it is searched for. They are read even if other fields of the job cannot be read, or
@@ -410,7 +414,7 @@ impl JobIndex {
     /// Returns the jobs with these ids, as far as they can be read.
     pub(crate) fn jobs(&self, wanted: &HashSet<JobId>) -> Vec<JobInfo> {
         self.entries()
-            .filter(|(_, header)| header.as_ref().is_some_and(|header| wanted.contains(&header.id)))
+            .filter(|(_, header)| header.is_some_and(|header| wanted.contains(&header.id)))
             .filter_map(|(entry, _)| self.read(entry))
             .collect()
     }
@@ -435,7 +439,7 @@ impl JobIndex {
         let matching = self.entries().filter_map(|(entry, header)| {
             let header = header?;
             // A job exists even if its other fields cannot be read.
-            let info = || self.read(entry).unwrap_or_else(|| JobInfo::from(&header).cleaned(&self.secrets));
+            let info = || self.read(entry).unwrap_or_else(|| JobInfo::from(header).cleaned(&self.secrets));
             is_match(entry, header.name.as_deref()).then(info)
         });
         // Of jobs with the latest time, take the first: lists begin with the newest, and times are whole seconds.
@@ -463,17 +467,17 @@ impl JobIndex {
             return Found::Nothing;
         }
         let length = |name: Option<&str>| name.map_or(0, |name| name.trim().chars().count());
-        let names = || self.entries().filter_map(|(_, header)| header?.name);
-        let is_kept = |listed: &String| {
+        let names = || self.entries().filter_map(|(_, header)| header?.name.as_deref());
+        let is_kept = |listed: &str| {
             job_name::suffix(listed).is_some()
                 && listed.len() >= name.len()
                 && length(Some(listed)) >= length(Some(name))
         };
-        if names().any(|listed| is_kept(&listed)) {
+        if names().any(is_kept) {
             // A server that lists such a name as it was submitted lists this one, too.
             return Found::Nothing;
         }
-        let longest = names().map(|listed| length(Some(&listed))).max().unwrap_or_default();
+        let longest = names().map(|listed| length(Some(listed))).max().unwrap_or_default();
         let (mut agreeing, mut doubtful) = (Vec::new(), None);
         for (entry, header) in self.entries() {
             let Some(header) = header.filter(|header| !is_known(&header.id)) else { continue };
@@ -481,7 +485,7 @@ impl JobIndex {
             if resemblance == Resemblance::Foreign {
                 continue;
             }
-            let info = zoned(self.read(entry).unwrap_or_else(|| JobInfo::from(&header).cleaned(&self.secrets)));
+            let info = zoned(self.read(entry).unwrap_or_else(|| JobInfo::from(header).cleaned(&self.secrets)));
             let facts = submitted.facts(&info);
             // A server that lists a longer name has not cut this one.
             let length = length(header.name.as_deref());
@@ -511,16 +515,18 @@ impl JobIndex {
     /// Returns `true` if the list may be incomplete: it counts more jobs than it contains, it contains an entry that is
     /// not a job, or it is not a list at all.
     fn is_incomplete(&self) -> bool {
-        let listed = self.entries().filter(|(_, header)| header.is_some()).count();
-        let counted = self.total.and_then(|total| usize::try_from(total).ok()).unwrap_or_default();
-        let ids = self.job_ids.as_ref().map_or(0, Vec::len);
+        let listed = self.entries().filter(|(_, header)| header.is_some()).count() as u64;
+        let total = self.total.and_then(|total| u64::try_from(total).ok()).unwrap_or_default();
+        let total = total.max(self.entries().count() as u64);
+        let ids = self.job_ids.as_ref().map_or(0, Vec::len) as u64;
         let is_list = self.job_details.is_some() || self.total.is_some();
-        !is_list || counted.max(ids).max(self.entries().count()) > listed
+        ListCount { listed, total, ids, is_list }.check().is_err()
     }
 
-    fn entries(&self) -> impl Iterator<Item = (&RawValue, Option<JobHeader>)> {
-        let entries = self.job_details.iter().flatten();
-        entries.map(|entry| (&**entry, JobHeader::of(entry)))
+    fn entries(&self) -> impl Iterator<Item = (&RawValue, Option<&JobHeader>)> {
+        let entries = self.job_details.as_deref().unwrap_or_default();
+        let headers = self.headers.get_or_init(|| entries.iter().map(|entry| JobHeader::of(entry)).collect());
+        entries.iter().map(|entry| &**entry).zip(headers.iter().map(Option::as_ref))
     }
 }
 
