@@ -1,7 +1,7 @@
 //! Quotas that are used up: a call that the server would refuse is refused here.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -20,8 +20,8 @@ const REMEMBERED: Duration = Duration::from_secs(600);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The operations whose quota the server said is used up.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Quotas(Arc<Mutex<HashMap<&'static str, Refusal>>>);
+#[derive(Debug, Default)]
+pub(super) struct Quotas(Mutex<HashMap<&'static str, Refusal>>);
 
 #[derive(Debug)]
 struct Refusal {

@@ -80,8 +80,6 @@ pub struct Envelope<T> {
     pub other: Map<String, Value>,
     /// `true` if there is a field `data`, even if it is `null` or an empty string.
     pub(crate) mentions_data: bool,
-    /// `true` if there is a code. Without one, the HTTP status has decided.
-    has_code: bool,
     /// The secrets that `Debug` does not show.
     secrets: Redactor,
 }
@@ -188,8 +186,8 @@ impl<T> Envelope<T> {
 
     /// Returns the same envelope with other data.
     fn with_data<U>(self, data: Option<U>) -> Envelope<U> {
-        let Self { code, error, message, session_id, job_id, other, mentions_data, has_code, secrets, .. } = self;
-        Envelope { code, data, error, message, session_id, job_id, other, mentions_data, has_code, secrets }
+        let Self { code, error, message, session_id, job_id, other, mentions_data, secrets, .. } = self;
+        Envelope { code, data, error, message, session_id, job_id, other, mentions_data, secrets }
     }
 
     /// Returns the code of an envelope that has none and came with an HTTP status of success: that of a success, unless
@@ -536,7 +534,6 @@ impl<'de, R: AsRef<RawValue> + Deserialize<'de>> Visitor<'de> for RawEnvelopeVis
             job_id: None,
             other: Map::new(),
             mentions_data: false,
-            has_code: true,
             secrets: Redactor::default(),
         };
         while let Some(key) = map.next_key::<String>()? {
@@ -558,7 +555,6 @@ impl<'de, R: AsRef<RawValue> + Deserialize<'de>> Visitor<'de> for RawEnvelopeVis
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        envelope.has_code = code.is_some();
         envelope.code = code.unwrap_or_else(|| envelope.code_without_one());
         if envelope.code == TOO_MANY_CALLS && !envelope.names_upgrade() {
             let data = data.as_ref().map(|data| data.as_ref().get());
