@@ -1,0 +1,174 @@
+//! The command line: commands, flags and help. Flags that several commands have are defined once, here.
+
+mod dialect;
+mod relation_types;
+mod selection;
+mod server;
+mod submission;
+mod time;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::dialect::{VendorArgument, dialect};
+pub(crate) use self::relation_types::relation_type;
+pub(crate) use self::selection::{DiagramArguments, FollowedArguments, SelectionArguments};
+pub(crate) use self::server::ServerArguments;
+pub(crate) use self::submission::{DatabaseArguments, InputArguments, JobArguments};
+pub(crate) use self::time::duration;
+use crate::commands;
+
+const EXAMPLES: &str = "\
+Examples:
+  sqlflow lineage etl/ --vendor oracle
+  sqlflow lineage etl/ --vendor oracle --upstream sales.report.total
+  sqlflow lineage etl/ --emulator --format csv -o lineage.csv
+  sqlflow inspect lineage.json --format dot | dot -Tsvg > lineage.svg
+
+Exit codes:
+    0  done
+    1  any other error
+    2  wrong arguments or configuration
+    3  the job failed
+    4  the time limit passed and the job is still running
+    5  the credentials are missing or refused
+    6  the server cannot be reached
+    7  the result is not whole, with --strict
+    8  something was found: changes (diff), errors in SQL (check)
+  130  interrupted by Ctrl-C
+
+Environment: SQLFLOW_URL, SQLFLOW_USER_ID, SQLFLOW_SECRET_KEY, SQLFLOW_TOKEN,
+SQLFLOW_VENDOR, SQLFLOW_PROFILE. `sqlflow config --help` explains profiles.";
+
+/// Data lineage of SQL scripts: which column feeds which
+///
+/// SQLFlow reads SQL scripts in two dozen dialects. This command submits them,
+/// follows the job, and prints, exports and queries their lineage.
+#[derive(Debug, Parser)]
+#[command(name = "sqlflow", version, max_term_width = 80, after_help = EXAMPLES)]
+#[command(propagate_version = false, disable_help_subcommand = false, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: GlobalArguments,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The flags of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArguments {
+    /// Print less: no notes and no progress, ids alone
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Log to standard error; -vv and -vvv log more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    pub(crate) color: Color,
+    /// Format of the log and of messages on standard error
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Submit SQL, follow the job, and print its whole lineage
+    Lineage(commands::lineage::Arguments),
+    /// Print the lineage of one script without creating a job
+    Analyze(commands::analyze::Arguments),
+    /// Submit SQL as a job, and print the id of the job
+    Submit(commands::submit::Arguments),
+    /// Show the states of jobs as they change
+    Watch(commands::watch::Arguments),
+    /// Wait until jobs have ended
+    Wait(commands::wait::Arguments),
+    /// Export the lineage of a job that has ended
+    Export(commands::export::Arguments),
+    /// List jobs
+    Jobs(commands::jobs::Arguments),
+    /// Show, delete, rerun or prioritize jobs
+    #[command(subcommand)]
+    Job(commands::job::Command),
+    /// List, pause, resume or change schedules
+    #[command(subcommand)]
+    Schedule(commands::schedule::Command),
+    /// Run many jobs so that a crash loses none of them
+    Batch(commands::batch::Arguments),
+    /// Check the syntax of SQL scripts
+    Check(commands::check::Arguments),
+    /// Print, query or convert lineage files, offline
+    Inspect(commands::inspect::Arguments),
+    /// Compare two lineages, offline
+    Diff(commands::diff::Arguments),
+    /// Combine lineage files into one, offline
+    Merge(commands::merge::Arguments),
+    /// Send lineage to an OpenLineage endpoint
+    Emit(commands::emit::Arguments),
+    /// Check the server, TLS, the credentials, the clock and the proxy
+    Doctor(commands::doctor::Arguments),
+    /// Run a local server that speaks the SQLFlow protocol
+    Emulator(commands::emulator::Arguments),
+    /// Show the configuration and where each value comes from
+    #[command(subcommand)]
+    Config(commands::config::Command),
+    /// Print a completion script for a shell
+    Completions(commands::completions::Arguments),
+    /// Print the manual page
+    Man(commands::man::Arguments),
+}
+
+/// Machine-readable output.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct JsonArguments {
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print the result as JSON lines, one object on each
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) jsonl: bool,
+}
+
+/// The file that the result is written to.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArguments {
+    /// Write to a file, which appears complete or not at all
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// The format of a lineage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns and what feeds them, for people
+    Table,
+    /// The lineage as SQLFlow JSON
+    Json,
+    /// One flow on each line, for spreadsheets and databases
+    Csv,
+    /// A diagram for yEd
+    Graphml,
+    /// A diagram for Graphviz
+    Dot,
+    /// A diagram for Markdown
+    Mermaid,
+    /// OpenLineage run events, one on each line
+    Openlineage,
+}

@@ -1,0 +1,282 @@
+//! `sqlflow export`: the lineage of a job that has ended.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use futures_util::StreamExt as _;
+use sqlflow_client::job::{Export, FinishedJob, Progress as Received};
+use sqlflow_client::{Job, JobId, Lineage};
+
+use super::lineage::{default_format, print};
+use crate::arguments::{
+    DiagramArguments, FollowedArguments, Format, JsonArguments, OutputArguments, SelectionArguments, ServerArguments,
+};
+use crate::connect::Connection;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::messages::Messages;
+use crate::output::Output;
+use crate::output::lineage::{LineageRequest, LineageResult, write};
+use crate::progress::Progress;
+
+const EXAMPLES: &str = "\
+Examples:
+  sqlflow export JOB -o lineage.csv --format csv
+  sqlflow export JOB --format json | jq .data
+  sqlflow export JOB --select db.schema.orders.total
+  sqlflow export JOB --raw graphml -o lineage.graphml";
+
+/// Export the whole lineage of a job that has ended
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Id of the job
+    #[arg(value_name = "JOB")]
+    job: String,
+    /// Only what involves this part: [[database.]schema.]table[.column]
+    #[arg(long, value_name = "NAME", help_heading = "Output")]
+    select: Option<String>,
+    /// Relationships between tables instead of columns
+    #[arg(long, help_heading = "Output")]
+    table_level: bool,
+    #[command(flatten)]
+    followed: FollowedArguments,
+    #[command(flatten)]
+    selection: SelectionArguments,
+    #[command(flatten)]
+    diagram: DiagramArguments,
+    /// Output format [default: table on a terminal, else csv]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    format: Option<Format>,
+    /// Write the file that the server makes, as it arrives
+    #[arg(
+        long,
+        value_name = "KIND",
+        help_heading = "Output",
+        conflicts_with_all = ["format", "json", "jsonl", "question", "select", "strict"]
+    )]
+    raw: Option<RawExport>,
+    #[command(flatten)]
+    output: OutputArguments,
+    #[command(flatten)]
+    json: JsonArguments,
+    /// Fail with exit code 7 if the result is not whole
+    #[arg(long, help_heading = "Output")]
+    strict: bool,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+/// The files that a server makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RawExport {
+    /// The whole lineage as JSON
+    Json,
+    /// The whole lineage as CSV
+    Csv,
+    /// The lineage as drawn, for yEd
+    Graphml,
+    /// The lineage as drawn, as JSON; a summary if it is large
+    Drawn,
+    /// The metadata of the job
+    Metadata,
+}
+
+/// # Errors
+/// Those of the export and of the output.
+pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
+    let request = LineageRequest {
+        selection: arguments.selection,
+        diagram: arguments.diagram,
+        relation_types: arguments.followed.relation_types,
+        format: arguments.format,
+        json: arguments.json,
+        output: arguments.output,
+        strict: arguments.strict,
+    };
+    request.check()?;
+    let connection = Connection::open(&arguments.server, messages).await?;
+    let job = connection.client.job(JobId::new(arguments.job));
+    if let Some(kind) = arguments.raw {
+        raw(&job, kind, &request, messages).await?;
+        return Ok(Exit::Done);
+    }
+    if arguments.select.is_some() || arguments.table_level || !request.relation_types.is_empty() {
+        return part(&job, arguments.select.as_deref(), arguments.table_level, &request, messages).await;
+    }
+    let finished = ended(&job).await?;
+    print(&finished, &request, messages).await
+}
+
+/// Returns the job if it has ended with a result.
+async fn ended(job: &Job) -> Outcome<FinishedJob> {
+    let info = job.info().await?;
+    if !info.status.is_final() {
+        return Err(Failure::new(Exit::StillRunning, format!("job {} has not ended: {}", job.id(), info.status))
+            .help(format!("wait for it first: sqlflow wait {}", job.id())));
+    }
+    Ok(job.wait().send().await?)
+}
+
+/// Writes a part of the lineage that the server selects.
+async fn part(
+    job: &Job,
+    select: Option<&str>,
+    table_level: bool,
+    request: &LineageRequest,
+    messages: &Messages,
+) -> Outcome {
+    let mut export = job.export_lineage_as_json();
+    if !request.relation_types.is_empty() {
+        export = export.relation_types(request.relation_types.iter().cloned());
+    }
+    if table_level {
+        export = export.table_to_table(true);
+    }
+    if let Some(name) = select {
+        let parts = name_parts(name)?;
+        // Only a name of four parts has a column: one of two or three may be that of a table.
+        let (column, table) = match parts.as_slice() {
+            [database, schema, table, column] => (Some(column), [Some(database), Some(schema), Some(table)]),
+            table => {
+                let mut parts = table.iter().rev();
+                let (last, schema) = (parts.next(), parts.next());
+                (None, [parts.next(), schema, last])
+            }
+        };
+        let [database, schema, table] = table.map(|part| part.filter(|part| !part.is_empty()));
+        if let Some(database) = database {
+            export = export.database(database);
+        }
+        if let Some(schema) = schema {
+            export = export.schema(schema);
+        }
+        if let Some(table) = table {
+            export = export.table(table);
+        }
+        if let Some(column) = column {
+            export = export.column(column);
+        }
+    }
+    let (export, progress) = with_progress(export, messages);
+    let drawn = export.send().await;
+    drop(progress);
+    let drawn = drawn?;
+    let reasons = if drawn.is_whole() {
+        Vec::new()
+    } else {
+        vec!["the server drew only a part of this; select less, or export without --select".to_owned()]
+    };
+    for reason in &reasons {
+        messages.warning(reason);
+    }
+    let lineage = drawn.as_drawn();
+    write(LineageResult { lineage, job: Some(job.id().as_str()), reasons: &reasons }, request, default_format, messages)
+}
+
+/// Splits a name at the dots that are not in quotes.
+fn name_parts(name: &str) -> Outcome<Vec<String>> {
+    let mut parts = vec![String::new()];
+    let mut quote = None;
+    for character in name.chars() {
+        match (quote, character) {
+            (None, '.') => {
+                parts.push(String::new());
+                continue;
+            }
+            (None, '"' | '`') => quote = Some(character),
+            (None, '[') => quote = Some(']'),
+            (Some(end), _) if character == end => quote = None,
+            _ => {}
+        }
+        parts.last_mut().expect("there is always one").push(character);
+    }
+    let has_table = parts.iter().rev().take(if parts.len() == 4 { 2 } else { 1 }).all(|part| !part.is_empty());
+    if parts.len() > 4 || !has_table {
+        return Err(Failure::usage(format!("'{name}' is no name of a table or column")).help(
+            "write table, schema.table, database.schema.table, or ..table.column with or without the first two",
+        ));
+    }
+    Ok(parts)
+}
+
+/// Reads the whole lineage of a job.
+///
+/// # Errors
+/// Those of the export.
+pub(crate) async fn whole_lineage(job: &Job, messages: &Messages) -> Outcome<Lineage> {
+    let progress = Progress::start(messages, "reading the lineage");
+    let lineage = job.lineage().await;
+    drop(progress);
+    Ok(lineage?)
+}
+
+/// Writes the document of SQLFlow with the whole lineage as it arrives.
+///
+/// # Errors
+/// Those of the export and of the output.
+pub(crate) async fn save_document(job: &Job, output: &OutputArguments, messages: &Messages) -> Outcome<()> {
+    save(job.export_full_lineage_as_json(), output, messages).await
+}
+
+async fn raw(job: &Job, kind: RawExport, request: &LineageRequest, messages: &Messages) -> Outcome<()> {
+    let output = &request.output;
+    match kind {
+        RawExport::Json => save(job.export_full_lineage_as_json(), output, messages).await,
+        RawExport::Csv => save(job.export_full_lineage_as_csv(), output, messages).await,
+        RawExport::Graphml => save(job.export_lineage_as_graphml(), output, messages).await,
+        RawExport::Drawn => save(job.export_lineage_as_json(), output, messages).await,
+        RawExport::Metadata => save(job.export_metadata(), output, messages).await,
+    }
+}
+
+fn with_progress<F: sqlflow_client::job::ExportForm>(
+    export: Export<F>,
+    messages: &Messages,
+) -> (Export<F>, Arc<Progress>) {
+    let progress = Arc::new(Progress::start(messages, "downloading"));
+    let shown = Arc::clone(&progress);
+    (export.on_progress(move |received: &Received| shown.bytes(received.received(), received.total())), progress)
+}
+
+async fn save<F: sqlflow_client::job::ExportForm>(
+    export: Export<F>,
+    output: &OutputArguments,
+    messages: &Messages,
+) -> Outcome<()> {
+    let (export, progress) = with_progress(export, messages);
+    let is_file = |path: &Path| path.as_os_str() != "-" && std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    let outcome = match &output.output {
+        Some(path) if path.as_os_str() != "-" && (is_file(path) || !path.exists()) => {
+            export.to_file(path).await.map(|_| ()).map_err(Failure::from)
+        }
+        _ => streamed(export, output).await,
+    };
+    drop(progress);
+    outcome
+}
+
+async fn streamed<F: sqlflow_client::job::ExportForm>(export: Export<F>, output: &OutputArguments) -> Outcome<()> {
+    let mut bytes = export.stream().await?;
+    let mut output = Output::open(output)?;
+    while let Some(chunk) = bytes.next().await {
+        output.write_all(&chunk?)?;
+    }
+    output.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_split_at_dots_outside_of_quotes() {
+        assert_eq!(name_parts("db.s.\"a.b\".c").unwrap(), ["db", "s", "\"a.b\"", "c"]);
+        assert_eq!(name_parts("[a.b].t").unwrap(), ["[a.b]", "t"]);
+        assert_eq!(name_parts("..orders.total").unwrap(), ["", "", "orders", "total"]);
+        for name in ["", "a.", "a.b.c.d.e", "a.b..c", "a.b.c."] {
+            assert!(name_parts(name).is_err(), "{name}");
+        }
+    }
+}

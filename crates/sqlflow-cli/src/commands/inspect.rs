@@ -1,0 +1,176 @@
+//! `sqlflow inspect`: lineage files, offline.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use sqlflow_client::Lineage;
+use sqlflow_client::lineage::RelationType;
+
+use crate::arguments::{
+    DiagramArguments, FollowedArguments, Format, JsonArguments, OutputArguments, SelectionArguments, relation_type,
+};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::messages::Messages;
+use crate::output::Output;
+use crate::output::lineage::{LineageRequest, LineageResult, write};
+use crate::output::report::{self, LineageCounts};
+
+const EXAMPLES: &str = "\
+Examples:
+  sqlflow inspect lineage.json
+  sqlflow inspect lineage.json --json | jq .relationships
+  sqlflow inspect lineage.json --upstream sales.report.total --paths
+  sqlflow inspect a.json b.json --format dot | dot -Tsvg > lineage.svg";
+
+/// Print, query or convert lineage files, offline
+///
+/// Reads the JSON exports of any SQLFlow server. Several files are read as one
+/// lineage. Without a question or a format, it prints counts and all flows.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Lineage files, directories of them, or patterns; `-` reads
+    /// standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Write the lineage as SQLFlow JSON: the same as --format json
+    #[arg(long, conflicts_with_all = ["format", "json", "jsonl", "question"], help_heading = "Output")]
+    rewrite: bool,
+    #[command(flatten)]
+    selection: SelectionArguments,
+    #[command(flatten)]
+    followed: FollowedArguments,
+    #[command(flatten)]
+    diagram: DiagramArguments,
+    /// Relationships that the files were requested with
+    #[arg(long, value_name = "TYPES", value_delimiter = ',', value_parser = relation_type, help_heading = "Questions")]
+    requested_types: Vec<RelationType>,
+    /// Output format [default: a report]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    format: Option<Format>,
+    #[command(flatten)]
+    output: OutputArguments,
+    #[command(flatten)]
+    json: JsonArguments,
+    /// Fail with exit code 7 if the lineage is not whole
+    #[arg(long, help_heading = "Output")]
+    strict: bool,
+}
+
+/// # Errors
+/// A file that cannot be read, a name that does not exist, output that cannot be written.
+pub(crate) fn run(arguments: Arguments, messages: &Messages) -> Outcome {
+    let request = LineageRequest {
+        selection: arguments.selection,
+        diagram: arguments.diagram,
+        relation_types: arguments.followed.relation_types,
+        format: if arguments.rewrite { Some(Format::Json) } else { arguments.format },
+        json: arguments.json,
+        output: arguments.output,
+        strict: arguments.strict,
+    };
+    request.check()?;
+    let lineage = read(&arguments.files, &arguments.requested_types)?;
+    let result = LineageResult { lineage: &lineage, job: lineage.job_id(), reasons: &[] };
+    if request.format.is_none() && !request.json.jsonl && !request.has_question() {
+        let mut output = Output::open(&request.output)?;
+        if request.json.json {
+            output.json(&LineageCounts::of(&lineage))?;
+        } else {
+            report::write(&lineage, &mut output)?;
+        }
+        output.finish()?;
+        return Ok(if request.strict { crate::output::lineage::strictness(result, messages) } else { Exit::Done });
+    }
+    write(result, &request, |_| Format::Csv, messages)
+}
+
+/// Reads files, directories and patterns as one lineage.
+///
+/// # Errors
+/// A file that cannot be read. The message names it.
+pub(crate) fn read(paths: &[PathBuf], requested_types: &[RelationType]) -> Outcome<Lineage> {
+    let reader = || {
+        let reader = Lineage::reader();
+        if requested_types.is_empty() { reader } else { reader.requested_types(requested_types) }
+    };
+    let mut lineages = Vec::new();
+    for path in expanded(paths)? {
+        lineages.push(match path.to_str() {
+            Some("-") => reader().label("-").read(io::stdin().lock()).map_err(Failure::from)?,
+            _ => reader().read_path(&path).map_err(Failure::from)?,
+        });
+    }
+    if lineages.len() == 1 {
+        return Ok(lineages.remove(0));
+    }
+    Lineage::merge(lineages).map_err(|error| Failure::error(error.to_string()))
+}
+
+/// Returns the files that paths, directories and patterns stand for, each directory in the order of its names.
+///
+/// # Errors
+/// A directory or a pattern without a file.
+pub(crate) fn expanded(paths: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            files.extend(lineages_in(path)?);
+            continue;
+        }
+        match path.to_str().filter(|text| text.contains(['*', '?', '[']) && !path.exists()) {
+            None => files.push(path.clone()),
+            Some(pattern) => files.extend(matching(pattern)?),
+        }
+    }
+    Ok(files)
+}
+
+fn lineages_in(directory: &Path) -> Outcome<Vec<PathBuf>> {
+    let failed = |error: &io::Error| Failure::io(directory.display(), error);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(|error| failed(&error))? {
+        let path = entry.map_err(|error| failed(&error))?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        if path.is_file() && (name.ends_with(".json") || name.ends_with(".json.gz")) {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        return Err(Failure::usage(format!("{}: there is no .json file in this directory", directory.display())));
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn matching(pattern: &str) -> Outcome<Vec<PathBuf>> {
+    let found = glob::glob(pattern).map_err(|error| Failure::usage(format!("{pattern}: {error}")))?;
+    let files: Result<Vec<_>, _> = found.collect();
+    let files = files.map_err(|error| Failure::error(error.to_string()))?;
+    if files.is_empty() {
+        return Err(Failure::usage(format!("{pattern}: no file matches")));
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_and_patterns_stand_for_their_files_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.json", "a.json", "notes.txt", "c.JSON.gz"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let names = |path: &Path| {
+            let files = expanded(&[path.to_owned()]).unwrap();
+            files.iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(folder.path()), ["a.json", "b.json", "c.JSON.gz"]);
+        assert_eq!(names(&folder.path().join("*.json")), ["a.json", "b.json"]);
+        let none = expanded(&[folder.path().join("x*")]).unwrap_err();
+        assert!(none.message.contains("no file matches"), "{none}");
+    }
+}

@@ -1,0 +1,110 @@
+//! `sqlflow lineage`: the main job.
+
+use std::time::Duration;
+
+use clap::Args;
+use sqlflow_client::job::FinishedJob;
+
+use super::Resumption;
+use super::export::{save_document, whole_lineage};
+use super::submit::submission;
+use super::wait::follow;
+use crate::arguments::{
+    DiagramArguments, Format, InputArguments, JobArguments, JsonArguments, OutputArguments, SelectionArguments,
+    ServerArguments, duration,
+};
+use crate::connect::Connection;
+use crate::exit::{Exit, Outcome};
+use crate::messages::Messages;
+use crate::output::Output;
+use crate::output::lineage::{LineageRequest, LineageResult, strictness, write};
+
+const EXAMPLES: &str = "\
+Examples:
+  sqlflow lineage etl/ --vendor oracle
+  sqlflow lineage etl.zip --vendor mssql --format csv -o lineage.csv
+  sqlflow lineage etl/ --vendor oracle --impact sales.orders.status
+  cat load.sql | sqlflow lineage - --vendor snowflake --json";
+
+/// Submit SQL, follow the job, and print its whole lineage
+///
+/// The lineage is whole, or the command fails. It is printed as a table on a
+/// terminal and as CSV otherwise.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    input: InputArguments,
+    #[command(flatten)]
+    job: JobArguments,
+    #[command(flatten)]
+    selection: SelectionArguments,
+    #[command(flatten)]
+    diagram: DiagramArguments,
+    /// Output format [default: table on a terminal, else csv]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    format: Option<Format>,
+    #[command(flatten)]
+    output: OutputArguments,
+    #[command(flatten)]
+    json: JsonArguments,
+    /// Fail with exit code 7 if the result is not whole
+    #[arg(long, help_heading = "Output")]
+    strict: bool,
+    /// Stop waiting after this time; the job goes on
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+/// # Errors
+/// Those of the submission, the job and its export.
+pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &Resumption) -> Outcome {
+    let Arguments { input, mut job, selection, diagram, format, output, json, strict, timeout, server } = arguments;
+    let request =
+        LineageRequest { relation_types: job.relation_types.clone(), selection, diagram, format, json, output, strict };
+    request.check()?;
+    // A question about impact needs more than the flows of values.
+    job.for_impact |= request.selection.impact.is_some() && job.relation_types.is_empty();
+    let connection = Connection::open(&server, messages).await?;
+    let vendor = connection.vendor(input.dialect.vendor.as_ref(), messages)?;
+    let submitted = submission(&connection.client, vendor, &input, &job, messages).await?;
+    resumption.jobs([submitted.id()]);
+    let finished = follow(&submitted, timeout, messages).await?;
+    let outcome = print(&finished, &request, messages).await;
+    resumption.clear();
+    outcome
+}
+
+/// Prints the lineage of a job that has ended with a result.
+///
+/// # Errors
+/// Those of the export and of the output.
+pub(crate) async fn print(finished: &FinishedJob, request: &LineageRequest, messages: &Messages) -> Outcome {
+    let mut reasons = Vec::new();
+    if finished.is_partial() {
+        reasons.push(format!("the job {} succeeded in part only", finished.id()));
+        messages.warning(&reasons[0]);
+    }
+    for warning in finished.warnings() {
+        messages.warning(warning);
+    }
+    if request.is_document() {
+        save_document(finished.job(), &request.output, messages).await?;
+        if !request.strict {
+            return Ok(Exit::Done);
+        }
+    }
+    let lineage = whole_lineage(finished.job(), messages).await?;
+    let result = LineageResult { lineage: &lineage, job: Some(finished.id().as_str()), reasons: &reasons };
+    if request.is_document() {
+        return Ok(strictness(result, messages));
+    }
+    write(result, request, default_format, messages)
+}
+
+/// Returns the format of a lineage if none is given.
+pub(crate) fn default_format(output: &Output) -> Format {
+    if output.is_terminal() { Format::Table } else { Format::Csv }
+}

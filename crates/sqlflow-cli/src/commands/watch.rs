@@ -1,0 +1,129 @@
+//! `sqlflow watch`: the states of jobs as they change.
+
+use std::io::Write as _;
+
+use clap::Args;
+use futures_util::stream::{self, StreamExt as _};
+use serde::Serialize;
+use sqlflow_client::job::JobState;
+use sqlflow_client::{Error, JobId, JobStatus};
+
+use super::Resumption;
+use super::wait::described;
+use crate::arguments::{JsonArguments, ServerArguments};
+use crate::connect::Connection;
+use crate::exit::{Exit, Failure, Outcome, exit_for};
+use crate::messages::Messages;
+use crate::output::Output;
+use crate::progress::Lines;
+
+const EXAMPLES: &str = "\
+Examples:
+  sqlflow watch 6fa5c6c4d3f24ac68bb0a5b2cbb1ea3e
+  sqlflow watch $(sqlflow jobs --status running --quiet) --jsonl";
+
+/// Show the states of jobs as they change, until all have ended
+///
+/// On a terminal each job has a line that changes. Otherwise each change is a
+/// line: the id, the state, and the time since the start.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Ids of the jobs
+    #[arg(value_name = "JOB", required = true)]
+    jobs: Vec<String>,
+    #[command(flatten)]
+    json: JsonArguments,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+/// A change of the state of a job.
+#[derive(Debug, Clone, Serialize)]
+struct Change {
+    job: String,
+    /// The state, or `null` if the job cannot be watched any more.
+    status: Option<String>,
+    /// `true` for the last change of this job.
+    ended: bool,
+    seconds: f64,
+    error: Option<String>,
+}
+
+/// All changes as one JSON object.
+#[derive(Debug, Serialize)]
+struct Changes {
+    changes: Vec<Change>,
+}
+
+/// # Errors
+/// The client cannot be created, or the output cannot be written.
+pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &Resumption) -> Outcome {
+    let connection = Connection::open(&arguments.server, messages).await?;
+    let ids: Vec<JobId> = arguments.jobs.iter().map(JobId::new).collect();
+    resumption.jobs(&ids);
+    let lines = Lines::start(messages);
+    let all: Vec<_> = ids.iter().map(|id| lines.line(id.to_string())).collect();
+    let watches = ids
+        .iter()
+        .enumerate()
+        .map(|(at, id)| connection.client.job(id.clone()).watch().map(move |state| (at, state)).boxed());
+    let mut states = stream::select_all(watches);
+    let mut output = Output::stdout();
+    let is_text = !arguments.json.json && !arguments.json.jsonl;
+    let mut exit = Exit::Done;
+    let mut changes = Vec::new();
+    while let Some((at, state)) = states.next().await {
+        let (change, code) = change(&ids[at], &state);
+        if code != Exit::Done && exit == Exit::Done {
+            exit = code;
+        }
+        if let Ok(state) = &state {
+            all[at].say(described(&ids[at], state));
+        }
+        if arguments.json.jsonl {
+            output.json_line(&change)?;
+        } else if is_text && (!messages.shows_progress() || change.ended) {
+            let (status, seconds) = (change.status.as_deref().unwrap_or("unknown"), change.seconds);
+            all[at].suspend(|| writeln!(output, "{}  {status}  {seconds:.1}s", change.job))?;
+            if let Some(error) = &change.error {
+                all[at].suspend(|| messages.error(error));
+            }
+        }
+        output.flush()?;
+        if arguments.json.json {
+            changes.push(change);
+        }
+    }
+    if arguments.json.json {
+        output.json(&Changes { changes })?;
+    }
+    output.finish()?;
+    Ok(exit)
+}
+
+fn change(id: &JobId, state: &Result<JobState, Error>) -> (Change, Exit) {
+    match state {
+        Ok(state) => {
+            let exit = if *state.status() == JobStatus::Failed { Exit::JobFailed } else { Exit::Done };
+            let error = match state.poll_error() {
+                Some(error) => Some(format!("cannot poll, retrying: {error}")),
+                None => state.info().error_message.clone(),
+            };
+            let change = Change {
+                job: id.to_string(),
+                status: Some(state.status().to_string()),
+                ended: state.status().is_final(),
+                seconds: state.followed().as_secs_f64(),
+                error,
+            };
+            (change, exit)
+        }
+        Err(error) => {
+            let failure = Failure::from(error.clone());
+            let change =
+                Change { job: id.to_string(), status: None, ended: true, seconds: 0.0, error: Some(failure.message) };
+            (change, exit_for(error.kind()))
+        }
+    }
+}

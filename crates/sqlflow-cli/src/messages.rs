@@ -1,0 +1,128 @@
+//! Everything that is written to standard error: notes, warnings, errors and logs.
+
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use anstream::ColorChoice;
+use serde_json::json;
+use tracing::Level;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::arguments::{Color, GlobalArguments, LogFormat};
+use crate::exit::{Exit, Failure};
+
+/// Writes to standard error as the global flags say.
+#[derive(Debug, Clone)]
+pub(crate) struct Messages {
+    quiet: bool,
+    verbose: u8,
+    format: LogFormat,
+    shows_progress: bool,
+}
+
+const BOLD: &str = "\x1b[1m";
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
+const CYAN: &str = "\x1b[1;36m";
+const RESET: &str = "\x1b[0m";
+
+impl Messages {
+    /// Also decides, for the whole program, whether anything is coloured.
+    pub(crate) fn new(global: &GlobalArguments) -> Self {
+        match global.color {
+            Color::Auto => {}
+            Color::Always => ColorChoice::AlwaysAnsi.write_global(),
+            Color::Never => ColorChoice::Never.write_global(),
+        }
+        let is_json = global.log_format == LogFormat::Json;
+        Self {
+            quiet: global.quiet,
+            verbose: global.verbose,
+            format: global.log_format,
+            shows_progress: !global.quiet && !is_json && global.verbose == 0 && io::stderr().is_terminal(),
+        }
+    }
+
+    /// Returns `true` if only the essential output is wanted.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Returns `true` if progress may be drawn.
+    pub(crate) fn shows_progress(&self) -> bool {
+        self.shows_progress
+    }
+
+    /// Sends the log of the library to standard error, as far as `-v` asks for it.
+    pub(crate) fn start_log(&self) {
+        let level = match self.verbose {
+            0 => return,
+            1 => Level::INFO,
+            2 => Level::DEBUG,
+            _ => Level::TRACE,
+        };
+        // At the highest level, the libraries for HTTP and TLS speak too.
+        let targets = Targets::new().with_target("sqlflow", level).with_default(match self.verbose {
+            ..=2 => LevelFilter::WARN,
+            _ => LevelFilter::DEBUG,
+        });
+        let registry = tracing_subscriber::registry().with(targets);
+        let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+        match self.format {
+            LogFormat::Text => registry.with(layer.with_ansi(false)).init(),
+            LogFormat::Json => registry.with(layer.json()).init(),
+        }
+    }
+
+    /// Writes something that a person may want to know and a script does not need.
+    pub(crate) fn note(&self, text: impl fmt::Display) {
+        if !self.quiet {
+            self.write("note", CYAN, &text.to_string(), None);
+        }
+    }
+
+    /// Writes what may make the result less than it seems.
+    pub(crate) fn warning(&self, text: impl fmt::Display) {
+        self.write("warning", YELLOW, &text.to_string(), None);
+    }
+
+    /// Writes the error of one of several things that a command does, which goes on with the others.
+    pub(crate) fn error(&self, text: impl fmt::Display) {
+        self.write("error", RED, &text.to_string(), None);
+    }
+
+    /// Writes the error that ends the program.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        if failure.exit == Exit::Interrupted {
+            self.write("interrupted", YELLOW, &failure.message, failure.help.as_deref());
+        } else {
+            self.write("error", RED, &failure.message, failure.help.as_deref());
+        }
+    }
+
+    fn write(&self, level: &str, color: &str, text: &str, help: Option<&str>) {
+        let mut stderr = anstream::stderr().lock();
+        // There is nowhere to report that standard error cannot be written.
+        let _ = match self.format {
+            LogFormat::Json => writeln!(stderr, "{}", json!({"level": level, "message": text, "help": help})),
+            LogFormat::Text => writeln!(stderr, "{color}{level}:{RESET} {text}").and_then(|()| match help {
+                Some(help) => writeln!(stderr, "  {BOLD}help:{RESET} {help}"),
+                None => Ok(()),
+            }),
+        };
+    }
+}
+
+/// Prints what clap says about the arguments: help and versions to standard output, errors to standard error.
+pub(crate) fn usage(refused: &clap::Error) -> ExitCode {
+    let printed = refused.print();
+    match (refused.use_stderr(), printed) {
+        (true, _) => Exit::Usage.into(),
+        (false, Ok(())) => Exit::Done.into(),
+        (false, Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done.into(),
+        (false, Err(_)) => Exit::Error.into(),
+    }
+}

@@ -1,0 +1,113 @@
+//! A file that appears complete or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::exit::{Failure, Outcome};
+
+/// A file that is written under another name first.
+pub(crate) struct OutputFile {
+    path: PathBuf,
+    writer: Writer,
+}
+
+enum Writer {
+    Partial(BufWriter<NamedTempFile>),
+    /// A pipe or a device, which is not replaced by a file.
+    Special(BufWriter<File>),
+}
+
+impl OutputFile {
+    /// # Errors
+    /// The file cannot be created.
+    pub(super) fn create(path: &Path) -> Outcome<Self> {
+        let failed = |error| Failure::io(format_args!("cannot write {}", path.display()), &error);
+        let metadata = fs::metadata(path).ok();
+        if metadata.as_ref().is_some_and(fs::Metadata::is_dir) {
+            return Err(Failure::usage(format!("cannot write {}: it is a directory", path.display())));
+        }
+        let writer = if metadata.is_some_and(|metadata| !metadata.is_file()) {
+            Writer::Special(BufWriter::new(OpenOptions::new().write(true).open(path).map_err(failed)?))
+        } else {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Writer::Partial(BufWriter::new(partial_file(folder).map_err(failed)?))
+        };
+        Ok(Self { path: path.to_owned(), writer })
+    }
+
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    /// The rest cannot be written, or the file cannot be renamed.
+    pub(super) fn finish(self) -> Outcome<()> {
+        let failed = |error| Failure::io(format_args!("cannot write {}", self.path.display()), &error);
+        match self.writer {
+            Writer::Special(mut writer) => writer.flush().map_err(failed),
+            Writer::Partial(writer) => {
+                let file = writer.into_inner().map_err(|error| failed(error.into_error()))?;
+                file.as_file().sync_data().map_err(failed)?;
+                file.persist(&self.path).map_err(|error| failed(error.error))?;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Creates a file with the permissions of any new file, where those of temporary files are the owner's alone.
+fn partial_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".sqlflow-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.writer {
+            Writer::Partial(writer) => writer.write(bytes),
+            Writer::Special(writer) => writer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.writer {
+            Writer::Partial(writer) => writer.flush(),
+            Writer::Special(writer) => writer.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_appears_when_it_is_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lineage.csv");
+        fs::write(&path, "yesterday").unwrap();
+        let mut file = OutputFile::create(&path).unwrap();
+        file.write_all(b"today").unwrap();
+        file.flush().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "yesterday");
+        file.finish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "today");
+        drop(OutputFile::create(&path).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_directory_that_is_missing_or_in_the_way_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("none").join("lineage.csv");
+        assert!(OutputFile::create(&missing).err().unwrap().message.contains("lineage.csv"));
+        assert!(OutputFile::create(folder.path()).err().unwrap().message.contains("is a directory"));
+    }
+}
