@@ -47,7 +47,7 @@ SQLFLOW_VENDOR, SQLFLOW_PROFILE. `sqlflow config --help` explains profiles.";
 /// follows the job, and prints, exports and queries their lineage.
 #[derive(Debug, Parser)]
 #[command(name = "sqlflow", version, max_term_width = 80, after_help = EXAMPLES)]
-#[command(propagate_version = false, disable_help_subcommand = false, arg_required_else_help = true)]
+#[command(arg_required_else_help = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: GlobalArguments,
@@ -66,7 +66,7 @@ pub(crate) struct GlobalArguments {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
     /// Format of the log and of messages on standard error
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
@@ -171,4 +171,30 @@ pub(crate) enum Format {
     Mermaid,
     /// OpenLineage run events, one on each line
     Openlineage,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_fits_80_columns() {
+        fn check(command: &mut clap::Command) {
+            let help = command.render_long_help().to_string();
+            for line in help.lines() {
+                assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());
+            }
+            command.get_subcommands_mut().for_each(check);
+        }
+        let mut command = Arguments::command();
+        command.build();
+        check(&mut command);
+    }
 }

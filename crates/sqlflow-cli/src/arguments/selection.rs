@@ -29,7 +29,7 @@ pub(crate) struct SelectionArguments {
     #[arg(long, value_name = "STEPS", conflicts_with_all = ["impact", "sources", "targets"], requires = "question")]
     pub(crate) depth: Option<u32>,
     /// Print the paths, not only what is found
-    #[arg(long, conflicts_with = "impact", requires = "question")]
+    #[arg(id = "show_paths", long = "paths", conflicts_with = "impact", requires = "question")]
     pub(crate) paths: bool,
 }
 
