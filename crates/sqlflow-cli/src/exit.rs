@@ -74,6 +74,12 @@ impl Failure {
         self
     }
 
+    /// Puts the name of what failed before the message.
+    pub(crate) fn about(mut self, subject: impl fmt::Display) -> Self {
+        self.message = format!("{subject}: {}", self.message);
+        self
+    }
+
     /// Creates the error of reading or writing what `subject` names.
     pub(crate) fn io(subject: impl fmt::Display, error: &io::Error) -> Self {
         Self::error(format!("{subject}: {error}"))

@@ -10,6 +10,7 @@
 //! | [`exit`] | exit codes, and the error that carries one |
 //! | [`messages`] | everything that is written to standard error: notes, warnings, errors, logs |
 //! | [`progress`] | bars and spinners on a terminal |
+//! | [`sql_text`] | SQL scripts that are read into memory |
 
 mod arguments;
 mod commands;
@@ -19,6 +20,7 @@ mod messages;
 mod output;
 mod progress;
 mod settings;
+mod sql_text;
 
 use std::process::ExitCode;
 

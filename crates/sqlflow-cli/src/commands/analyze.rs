@@ -1,10 +1,117 @@
-//! Not written yet.
-use crate::exit::{Failure, Outcome};
-use crate::messages::Messages;
+//! `sqlflow analyze`: direct analysis, without a job.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
 use clap::Args;
-/// Not written yet
+use sqlflow_client::Lineage;
+use sqlflow_client::lineage::RelationType;
+
+use super::lineage::default_format;
+use super::submit::stdin;
+use crate::arguments::{
+    DiagramArguments, Format, JsonArguments, OutputArguments, SelectionArguments, ServerArguments, VendorArgument,
+    relation_type,
+};
+use crate::connect::Connection;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::messages::Messages;
+use crate::output::Output;
+use crate::output::lineage::{LineageRequest, LineageResult, strictness, write};
+use crate::progress::Progress;
+use crate::sql_text;
+
+const EXAMPLES: &str = "\
+Examples:
+  sqlflow analyze load.sql --vendor snowflake
+  echo 'insert into t select a from s' | sqlflow analyze --vendor oracle
+  sqlflow analyze load.sql --vendor oracle --upstream t.a --json";
+
+/// Print the lineage of one script without creating a job
+///
+/// The script is a file or standard input. Directories and zip files need a
+/// job: see `sqlflow lineage`.
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {}
-pub(crate) async fn run(_: Arguments, _: &Messages) -> Outcome {
-    Err(Failure::error("not written yet"))
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// SQL file; standard input without it or with `-`
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
+    #[command(flatten)]
+    dialect: VendorArgument,
+    /// Relationships to analyze, such as fdd,fdr
+    #[arg(long, value_name = "TYPES", value_delimiter = ',', value_parser = relation_type)]
+    relation_types: Vec<RelationType>,
+    #[command(flatten)]
+    selection: SelectionArguments,
+    #[command(flatten)]
+    diagram: DiagramArguments,
+    /// Output format [default: table on a terminal, else csv]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    format: Option<Format>,
+    #[command(flatten)]
+    output: OutputArguments,
+    #[command(flatten)]
+    json: JsonArguments,
+    /// Fail with exit code 7 if the result is not whole
+    #[arg(long, help_heading = "Output")]
+    strict: bool,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+/// # Errors
+/// Those of the analysis and of the output.
+pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
+    let request = LineageRequest {
+        selection: arguments.selection,
+        diagram: arguments.diagram,
+        relation_types: arguments.relation_types,
+        format: arguments.format,
+        json: arguments.json,
+        output: arguments.output,
+        strict: arguments.strict,
+    };
+    request.check()?;
+    let sql = match &arguments.path {
+        Some(path) if path.as_os_str() != "-" => {
+            if path.is_dir() {
+                return Err(Failure::usage(format!("{}: it is a directory", path.display()))
+                    .help("a directory needs a job: use sqlflow lineage"));
+            }
+            sql_text::read(path)?
+        }
+        None if io::stdin().is_terminal() => {
+            return Err(Failure::usage("there is no SQL").help("give a file, or `-` to type SQL and Ctrl-D"));
+        }
+        _ => sql_text::decode("standard input", stdin()?)?,
+    };
+    let connection = Connection::open(&arguments.server, messages).await?;
+    let vendor = connection.vendor(arguments.dialect.vendor.as_ref(), messages)?;
+    let mut analysis = connection.client.analyze(vendor).sql(sql);
+    if request.selection.impact.is_some() && request.relation_types.is_empty() {
+        analysis = analysis.for_impact();
+    }
+    if !request.relation_types.is_empty() {
+        analysis = analysis.relation_types(request.relation_types.iter().cloned());
+    }
+    let progress = Progress::start(messages, "analyzing");
+    if request.is_document() {
+        let document = analysis.bytes().await;
+        drop(progress);
+        let document = document?;
+        let lineage = Lineage::from_slice(&document)?;
+        let mut output = Output::open(&request.output)?;
+        output.write_all(&document)?;
+        output.finish()?;
+        let exit = strictness(result(&lineage), messages);
+        return Ok(if request.strict { exit } else { Exit::Done });
+    }
+    let lineage = analysis.lineage().await;
+    drop(progress);
+    write(result(&lineage?), &request, default_format, messages)
+}
+
+fn result(lineage: &Lineage) -> LineageResult<'_> {
+    LineageResult { lineage, job: None, reasons: &[] }
 }

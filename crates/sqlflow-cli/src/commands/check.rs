@@ -1,10 +1,253 @@
-//! Not written yet.
-use crate::exit::{Failure, Outcome};
+//! `sqlflow check`: the syntax of scripts.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde::Serialize;
+use serde_json::json;
+use sqlflow_client::Client;
+use sqlflow_client::analysis::SyntaxError;
+use unicode_width::UnicodeWidthStr as _;
+
+use super::submit::stdin;
+use crate::arguments::{JsonArguments, OutputArguments, ServerArguments, VendorArgument};
+use crate::connect::Connection;
+use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
-use clap::Args;
-/// Not written yet
+use crate::output::Output;
+use crate::output::lineage::one_line;
+use crate::progress::Progress;
+use crate::sql_text;
+
+const EXAMPLES: &str = "\
+Examples:
+  sqlflow check etl/ --vendor oracle
+  sqlflow check etl/ --vendor oracle --format github
+  sqlflow check etl/ --vendor oracle --format sarif -o check.sarif
+  git diff --name-only | grep '[.]sql$' | xargs sqlflow check --vendor oracle";
+
+/// The number of scripts that are checked at a time.
+const AT_ONCE: usize = 4;
+
+/// Check the syntax of SQL scripts
+///
+/// Prints `file:line:column: message` for each error, with the line of the
+/// script. The exit code is 8 if there are errors.
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {}
-pub(crate) async fn run(_: Arguments, _: &Messages) -> Outcome {
-    Err(Failure::error("not written yet"))
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// SQL files, or directories of .sql files; `-` reads standard input
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    dialect: VendorArgument,
+    /// Output format
+    #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with_all = ["json", "jsonl"])]
+    #[arg(help_heading = "Output")]
+    format: CheckFormat,
+    #[command(flatten)]
+    output: OutputArguments,
+    #[command(flatten)]
+    json: JsonArguments,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CheckFormat {
+    /// `file:line:column: message`, for people and editors
+    Text,
+    /// Annotations of GitHub Actions
+    Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+}
+
+/// A script with its errors.
+struct CheckedScript {
+    /// The path as it was given; `-` for standard input.
+    path: PathBuf,
+    sql: String,
+    errors: Vec<SyntaxError>,
+}
+
+/// An error in a script.
+#[derive(Debug, Serialize)]
+struct FoundError<'a> {
+    file: String,
+    line: Option<u32>,
+    column: Option<u32>,
+    message: &'a str,
+}
+
+/// The result of the command as one JSON object.
+#[derive(Debug, Serialize)]
+struct CheckResult<'a> {
+    files: usize,
+    errors: Vec<FoundError<'a>>,
+}
+
+/// # Errors
+/// A script cannot be read, or the check itself fails.
+pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
+    let paths = sql_text::scripts(&arguments.paths)?;
+    let connection = Connection::open(&arguments.server, messages).await?;
+    let vendor = connection.vendor(arguments.dialect.vendor.as_ref(), messages)?;
+    let progress = Progress::of(messages, paths.len() as u64, "scripts checked");
+    let check = |path: PathBuf| {
+        let (client, vendor, progress): (&Client, _, _) = (&connection.client, vendor.clone(), &progress);
+        async move {
+            let sql = match path.to_str() {
+                Some("-") => sql_text::decode("standard input", stdin()?)?,
+                _ => sql_text::read(&path)?,
+            };
+            let checked = client.check_syntax(vendor, sql.clone()).send().await;
+            progress.advance();
+            let checked = checked.map_err(|error| Failure::from(error).about(path.display()))?;
+            Ok::<_, Failure>(CheckedScript { path, sql, errors: checked.errors })
+        }
+    };
+    let scripts: Vec<_> = stream::iter(paths).map(check).buffered(AT_ONCE).try_collect().await?;
+    drop(progress);
+    let mut output = Output::open(&arguments.output)?;
+    let errors = scripts.iter().flat_map(CheckedScript::found);
+    match (arguments.json, arguments.format) {
+        (JsonArguments { json: true, .. }, _) => {
+            output.json(&CheckResult { files: scripts.len(), errors: errors.collect() })?;
+        }
+        (JsonArguments { jsonl: true, .. }, _) => output.json_lines(errors)?,
+        (_, CheckFormat::Text) => {
+            for script in &scripts {
+                for error in &script.errors {
+                    write!(output, "{}", script.text(error))?;
+                }
+            }
+        }
+        (_, CheckFormat::Github) => {
+            for error in errors {
+                writeln!(output, "{}", error.github())?;
+            }
+        }
+        (_, CheckFormat::Sarif) => output.json(&sarif(errors))?,
+    }
+    output.finish()?;
+    let count: usize = scripts.iter().map(|script| script.errors.len()).sum();
+    let files = if scripts.len() == 1 { "1 file".to_owned() } else { format!("{} files", scripts.len()) };
+    if count == 0 {
+        messages.note(format_args!("{files} checked, no errors"));
+        return Ok(Exit::Done);
+    }
+    let errors = if count == 1 { "1 error".to_owned() } else { format!("{count} errors") };
+    messages.note(format_args!("{files} checked, {errors}"));
+    Ok(Exit::Found)
+}
+
+impl CheckedScript {
+    fn found(&self) -> impl Iterator<Item = FoundError<'_>> {
+        self.errors.iter().map(|error| FoundError {
+            file: self.path.display().to_string(),
+            line: error.line,
+            column: error.column,
+            message: &error.message,
+        })
+    }
+
+    /// Returns an error as a line that editors understand, and the line of the script below it.
+    fn text(&self, error: &SyntaxError) -> String {
+        let mut text = format!("{}:{}\n", self.path.display(), one_line(error));
+        let line = error.line.and_then(|number| Some((number, self.sql.lines().nth(number.checked_sub(1)? as usize)?)));
+        if let Some((number, line)) = line {
+            let number = number.to_string();
+            let before = error.column.map(|column| {
+                let before: String = line.chars().take(column.saturating_sub(1) as usize).collect();
+                before.replace('\t', " ").width()
+            });
+            let (margin, line) = (" ".repeat(number.len()), line.replace('\t', " "));
+            let _ = writeln!(text, "  {number} | {line}");
+            if let Some(before) = before {
+                let _ = writeln!(text, "  {margin} | {}^", " ".repeat(before));
+            }
+        }
+        text
+    }
+}
+
+impl FoundError<'_> {
+    fn github(&self) -> String {
+        let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
+        let mut place = format!("file={}", property(&self.file));
+        if let Some(line) = self.line {
+            let _ = write!(place, ",line={line}");
+        }
+        if let Some(column) = self.column {
+            let _ = write!(place, ",col={column}");
+        }
+        format!("::error {place}::{}", data(self.message))
+    }
+}
+
+/// Escapes text as GitHub's commands need it.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn sarif<'a>(errors: impl Iterator<Item = FoundError<'a>>) -> serde_json::Value {
+    let results: Vec<_> = errors
+        .map(|error| {
+            let mut location = json!({"artifactLocation": {"uri": uri(Path::new(&error.file))}});
+            if let Some(line) = error.line {
+                location["region"] = json!({"startLine": line});
+                if let Some(column) = error.column.filter(|column| *column > 0) {
+                    location["region"]["startColumn"] = column.into();
+                }
+            }
+            json!({
+                "ruleId": "syntax",
+                "level": "error",
+                "message": {"text": error.message},
+                "locations": [{"physicalLocation": location}],
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": "sqlflow",
+                "version": env!("CARGO_PKG_VERSION"),
+                "rules": [{"id": "syntax", "shortDescription": {"text": "SQL that the parser of SQLFlow refuses"}}],
+            }},
+            "results": results,
+        }],
+    })
+}
+
+/// Returns a path as a relative reference: with slashes, and percent-encoded.
+fn uri(path: &Path) -> String {
+    let text = path.to_string_lossy().replace('\\', "/");
+    let mut uri = String::new();
+    for byte in text.trim_start_matches("./").bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_escaped_as_each_format_needs_it() {
+        let error = FoundError { file: "a,b.sql".into(), line: Some(2), column: None, message: "100%\nno" };
+        assert_eq!(error.github(), "::error file=a%2Cb.sql,line=2::100%25%0Ano");
+        assert_eq!(uri(Path::new("./etl/größe 1.sql")), "etl/gr%C3%B6%C3%9Fe%201.sql");
+    }
 }

@@ -1,10 +1,301 @@
-//! Not written yet.
-use crate::exit::{Failure, Outcome};
+//! `sqlflow jobs`: listing and selecting jobs.
+
+use std::cmp::Reverse;
+use std::io::Write as _;
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use sqlflow_client::job::JobInfo;
+use sqlflow_client::{Client, JobStatus, Vendor};
+
+use crate::arguments::{JsonArguments, ServerArguments, dialect, duration};
+use crate::connect::Connection;
+use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
-use clap::Args;
-/// Not written yet
+use crate::output::lineage::one_line;
+use crate::output::{Output, Table};
+use crate::progress::Progress;
+
+const EXAMPLES: &str = "\
+Examples:
+  sqlflow jobs --status fail --newer-than 1d
+  sqlflow jobs --name 'nightly*' --sort duration --reverse --limit 10
+  sqlflow jobs --status running --quiet | xargs sqlflow watch";
+
+/// List jobs
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {}
-pub(crate) async fn run(_: Arguments, _: &Messages) -> Outcome {
-    Err(Failure::error("not written yet"))
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    filter: FilterArguments,
+    /// Order of the list
+    #[arg(long, value_name = "KEY", default_value = "created")]
+    sort: SortKey,
+    /// Reverse the order
+    #[arg(long)]
+    reverse: bool,
+    /// List at most this many jobs
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    #[command(flatten)]
+    json: JsonArguments,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+/// The jobs that are meant.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Filters")]
+pub(crate) struct FilterArguments {
+    /// Jobs in one of these states: created, running, success,
+    /// partial_success, fail, deleted
+    #[arg(long, value_name = "STATES", value_delimiter = ',', value_parser = status)]
+    status: Vec<JobStatus>,
+    /// Jobs whose name matches a pattern with * and ?
+    #[arg(long, value_name = "PATTERN")]
+    name: Option<String>,
+    /// Jobs whose SQL has this dialect
+    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
+    vendor: Option<Vendor>,
+    /// Jobs submitted longer ago than this, such as 7d
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    older_than: Option<Duration>,
+    /// Jobs submitted within this time, such as 12h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    newer_than: Option<Duration>,
+}
+
+/// Reads the state of a job, in the words of this command or those of the API.
+fn status(text: &str) -> Result<JobStatus, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "created" => Ok(JobStatus::Created),
+        "failed" => Ok(JobStatus::Failed),
+        "deleted" => Ok(JobStatus::Deleted),
+        "partial" => Ok(JobStatus::PartialSuccess),
+        word => match JobStatus::from(word) {
+            JobStatus::Other(_) => Err("use created, running, success, partial_success, fail or deleted".into()),
+            known => Ok(known),
+        },
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SortKey {
+    /// The time of the submission, the latest first
+    Created,
+    /// The name
+    Name,
+    /// The state
+    Status,
+    /// The duration of the last run, the shortest first
+    Duration,
+}
+
+impl FilterArguments {
+    /// Returns `true` if nothing is filtered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.status.is_empty()
+            && self.name.is_none()
+            && self.vendor.is_none()
+            && self.older_than.is_none()
+            && self.newer_than.is_none()
+    }
+
+    /// Returns `true` if the result depends on the time zone of the server.
+    pub(crate) fn has_time(&self) -> bool {
+        self.older_than.is_some() || self.newer_than.is_some()
+    }
+
+    /// Requests the jobs that match.
+    ///
+    /// # Errors
+    /// Those of the list.
+    pub(crate) async fn jobs(&self, client: &Client, messages: &Messages) -> Outcome<Vec<JobInfo>> {
+        let mut list = client.jobs();
+        if !self.status.is_empty() {
+            list = list.status(self.status.clone());
+        }
+        if let Some(pattern) = &self.name {
+            list = list.name_matching(pattern);
+        }
+        if let Some(vendor) = &self.vendor {
+            list = list.vendor(vendor.clone());
+        }
+        let now = SystemTime::now();
+        let ago = |time: Duration| {
+            now.checked_sub(time)
+                .ok_or_else(|| Failure::usage(format!("{} is too long ago", humantime::format_duration(time))))
+        };
+        if let Some(time) = self.older_than {
+            list = list.created_before(ago(time)?);
+        }
+        if let Some(time) = self.newer_than {
+            list = list.created_after(ago(time)?);
+        }
+        let progress = Progress::start(messages, "listing jobs");
+        let jobs = list.send().await;
+        drop(progress);
+        let jobs = jobs?;
+        for warning in &jobs.warnings {
+            messages.warning(warning);
+        }
+        if !jobs.unread.is_empty() {
+            messages.warning(format_args!("{} jobs of the list cannot be read and are left out", jobs.unread.len()));
+        }
+        Ok(jobs.jobs)
+    }
+}
+
+/// A job as JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct JobObject {
+    pub(crate) job: String,
+    name: Option<String>,
+    status: String,
+    vendor: Option<String>,
+    /// The time of the submission in UTC, if the server gives a time that can be read.
+    created: Option<String>,
+    last_run: Option<String>,
+    duration_ms: Option<i64>,
+    files: Vec<String>,
+    error: Option<String>,
+    user: Option<String>,
+    relation_types: Option<String>,
+    on_top: Option<bool>,
+    persistent: Option<bool>,
+    scheduled: Option<bool>,
+}
+
+impl From<&JobInfo> for JobObject {
+    fn from(info: &JobInfo) -> Self {
+        let time = |time: Option<SystemTime>| time.map(|time| humantime::format_rfc3339_seconds(time).to_string());
+        Self {
+            job: info.id.to_string(),
+            name: info.name.clone(),
+            status: info.status.to_string(),
+            vendor: info.db_vendor.as_ref().map(|vendor| vendor.as_str().trim_start_matches("dbv").to_owned()),
+            created: time(info.created_at()),
+            last_run: time(info.last_executed_at()),
+            duration_ms: info.execute_time_millis,
+            files: info.file_names.clone(),
+            error: info.error_message.clone(),
+            user: info.user_email.clone().or_else(|| info.user_id.clone()),
+            relation_types: info.show_relation_type.clone(),
+            on_top: info.on_top,
+            persistent: info.persist,
+            scheduled: info.schedulable,
+        }
+    }
+}
+
+/// Jobs as one JSON object.
+#[derive(Debug, Serialize)]
+pub(crate) struct JobsObject {
+    pub(crate) jobs: Vec<JobObject>,
+}
+
+/// # Errors
+/// Those of the list and of the output.
+pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
+    let connection = Connection::open(&arguments.server, messages).await?;
+    let mut jobs = arguments.filter.jobs(&connection.client, messages).await?;
+    match arguments.sort {
+        SortKey::Created => jobs.sort_by_key(|job| Reverse(job.created_at())),
+        SortKey::Name => jobs.sort_by(|one, other| one.name.cmp(&other.name)),
+        SortKey::Status => jobs.sort_by_key(|job| job.status.to_string()),
+        SortKey::Duration => jobs.sort_by_key(|job| job.execute_time_millis),
+    }
+    if arguments.reverse {
+        jobs.reverse();
+    }
+    let left_out = arguments.limit.map_or(0, |limit| jobs.len().saturating_sub(limit));
+    jobs.truncate(jobs.len() - left_out);
+    write(&jobs, arguments.json, messages)?;
+    if left_out > 0 {
+        messages.note(format_args!("{left_out} more jobs are left out by --limit"));
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes a list of jobs.
+///
+/// # Errors
+/// The output cannot be written.
+pub(crate) fn write(jobs: &[JobInfo], json: JsonArguments, messages: &Messages) -> Outcome<()> {
+    let mut output = Output::stdout();
+    if json.json {
+        output.json(&JobsObject { jobs: jobs.iter().map(JobObject::from).collect() })?;
+    } else if json.jsonl {
+        output.json_lines(jobs.iter().map(JobObject::from))?;
+    } else if messages.is_quiet() {
+        for job in jobs {
+            writeln!(output, "{}", job.id)?;
+        }
+    } else if jobs.is_empty() {
+        messages.note("no job matches");
+    } else {
+        let mut table = Table::new(["JOB", "NAME", "STATUS", "DIALECT", "SUBMITTED", "TOOK"]);
+        for job in jobs {
+            table.row([
+                job.id.to_string(),
+                job.name.as_ref().map(one_line).unwrap_or_default(),
+                job.status.to_string(),
+                job.db_vendor.as_ref().map_or("", |vendor| vendor.as_str().trim_start_matches("dbv")).to_owned(),
+                job.created_at().map(ago).or_else(|| job.create_time.clone()).unwrap_or_default(),
+                job.execute_time_millis.map(took).unwrap_or_default(),
+            ]);
+        }
+        write!(output, "{table}")?;
+    }
+    output.finish()
+}
+
+/// Returns the time since `time` in its largest unit: `5m ago`.
+fn ago(time: SystemTime) -> String {
+    let Ok(since) = SystemTime::now().duration_since(time) else { return "just now".to_owned() };
+    let seconds = since.as_secs();
+    match seconds {
+        0 => "just now".to_owned(),
+        1..60 => format!("{seconds}s ago"),
+        60..3600 => format!("{}m ago", seconds / 60),
+        3600..86_400 => format!("{}h ago", seconds / 3600),
+        _ => format!("{}d ago", seconds / 86_400),
+    }
+}
+
+/// Returns a number of milliseconds in the units of people: `1.5s`, `2m 3s`.
+fn took(milliseconds: i64) -> String {
+    let Ok(milliseconds) = u64::try_from(milliseconds) else { return String::new() };
+    match milliseconds {
+        0..1000 => format!("{milliseconds}ms"),
+        1000..60_000 => format!("{}.{}s", milliseconds / 1000, milliseconds % 1000 / 100),
+        _ => humantime::format_duration(Duration::from_secs(milliseconds / 1000)).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_named_in_the_words_of_people_and_of_the_api() {
+        for (word, state) in [
+            ("running", JobStatus::Running),
+            ("process", JobStatus::Running),
+            ("failed", JobStatus::Failed),
+            ("FAIL", JobStatus::Failed),
+            ("create", JobStatus::Created),
+            ("partial_success", JobStatus::PartialSuccess),
+        ] {
+            assert_eq!(status(word), Ok(state), "{word}");
+        }
+        assert!(status("done").is_err());
+    }
+
+    #[test]
+    fn durations_are_humane() {
+        assert_eq!([took(20), took(1540), took(125_000)], ["20ms", "1.5s", "2m 5s"]);
+        assert_eq!(ago(SystemTime::now() - Duration::from_secs(3 * 86_400 + 7)), "3d ago");
+    }
 }

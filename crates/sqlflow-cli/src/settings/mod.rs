@@ -23,7 +23,6 @@ pub(crate) enum Origin {
     Flag(&'static str),
     Variable(&'static str),
     Profile { file: PathBuf, name: String },
-    Default,
 }
 
 impl fmt::Display for Origin {
@@ -32,7 +31,6 @@ impl fmt::Display for Origin {
             Self::Flag(flag) => write!(f, "flag {flag}"),
             Self::Variable(name) => write!(f, "environment variable {name}"),
             Self::Profile { file, name } => write!(f, "profile '{name}' in {}", file.display()),
-            Self::Default => f.write_str("default"),
         }
     }
 }
