@@ -1,0 +1,169 @@
+//! `lineage`, `analyze` and `export`.
+
+use crate::server::{Ran, Server, sql};
+
+const FLOW: &str = ",sales,orders,order_id,,staging,order_totals,order_id,fdd,insert";
+
+#[test]
+fn the_whole_lineage_is_csv_when_nobody_watches() {
+    let server = Server::start();
+    let ran = server.run(&format!("lineage --vendor postgresql {}", sql()));
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    assert!(ran.stdout.starts_with("source_db,source_schema,"), "{ran:?}");
+    assert!(ran.stdout.lines().any(|line| line == FLOW), "{ran:?}");
+    assert_eq!(server.emulator.jobs().len(), 1);
+}
+
+#[test]
+fn every_format_is_written_to_standard_output_and_to_files() {
+    let server = Server::start();
+    let job = server.finished_job();
+    for (format, part) in [
+        ("table", "SOURCE"),
+        ("json", "\"relationships\""),
+        ("csv", FLOW),
+        ("graphml", "<graphml"),
+        ("dot", "digraph"),
+        ("mermaid", "flowchart"),
+        ("openlineage", "\"eventType\":\"COMPLETE\""),
+    ] {
+        let printed = server.run(&format!("export {job} --format {format}"));
+        assert_eq!(printed.code, 0, "{printed:?}");
+        assert!(printed.stdout.contains(part), "{format}: {printed:?}");
+        let path = server.home.path().join("out");
+        let written = server.run(&format!("export {job} --format {format} -o {}", path.display()));
+        assert_eq!((written.code, written.stdout.as_str()), (0, ""), "{written:?}");
+        let content = std::fs::read_to_string(&path).unwrap();
+        if format == "openlineage" {
+            // Each run has an id and a time of its own.
+            assert!(content.contains(part));
+        } else {
+            assert_eq!(content, printed.stdout, "{format}");
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn raw_exports_are_the_files_of_the_server() {
+    let server = Server::start();
+    let job = server.finished_job();
+    for (kind, part) in [("json", "\"code\""), ("csv", "source_db,"), ("graphml", "<graphml"), ("drawn", "\"code\"")] {
+        let ran = server.run(&format!("export {job} --raw {kind}"));
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.stdout.contains(part), "{ran:?}");
+    }
+    let refused = server.run(&format!("export {job} --raw csv --format dot"));
+    assert_eq!(refused.code, 2, "{refused:?}");
+}
+
+#[test]
+fn questions_are_answered_with_names() {
+    let server = Server::start();
+    let ask = |question: &str| server.run(&format!("lineage --vendor postgresql {} {question}", sql()));
+    let upstream = ask("--upstream report.customer_revenue.revenue");
+    assert_eq!(
+        upstream.stdout,
+        "sales.order_lines.quantity\nsales.order_lines.unit_price\nstaging.order_totals.total\n"
+    );
+    let sources = ask("--sources report.customer_revenue.revenue");
+    assert_eq!(sources.stdout, "sales.order_lines.quantity\nsales.order_lines.unit_price\n");
+    let direct = ask("--upstream report.customer_revenue.revenue --depth 1");
+    assert_eq!(direct.stdout, "staging.order_totals.total\n");
+    let paths = ask("--downstream sales.order_lines.quantity --paths");
+    assert!(paths.stdout.lines().all(|path| path.starts_with("sales.order_lines.quantity → ")), "{paths:?}");
+    // An impact needs filters and joins, which are requested without being asked for.
+    let impact = ask("--impact sales.orders.status");
+    assert!(impact.stdout.contains("staging.order_totals (table)"), "{impact:?}");
+    assert!(!impact.stdout.contains("incomplete"), "{impact:?}");
+    let dot = ask("--upstream report.customer_revenue --format dot");
+    assert!(dot.stdout.starts_with("digraph") && !dot.stdout.contains("best_of_country"), "{dot:?}");
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_refused_with_similar_ones() {
+    let server = Server::start();
+    let refused = server.run(&format!("lineage --vendor postgresql {} --upstream report.customer_revenu", sql()));
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("customer_revenue"), "{refused:?}");
+}
+
+#[test]
+fn relation_types_are_requested_and_followed() {
+    let server = Server::start();
+    let ran = server.run(&format!("lineage --vendor postgresql {} --relation-types fdd,fdr", sql()));
+    assert!(ran.stdout.contains(",fdr,"), "{ran:?}");
+    let job = server.finished_job();
+    let fdr = server.run(&format!("export {job} --relation-types fdr"));
+    assert!(fdr.stdout.contains(",fdr,") && !fdr.stdout.contains(",fdd,"), "{fdr:?}");
+}
+
+#[test]
+fn a_part_of_a_lineage_is_selected_by_the_server() {
+    let server = Server::start();
+    let job = server.finished_job();
+    let part = server.run(&format!("export {job} --select staging.order_totals"));
+    assert_eq!(part.code, 0, "{part:?}");
+    assert!(part.stdout.contains(FLOW), "{part:?}");
+    let tables = server.run(&format!("export {job} --table-level --format csv"));
+    assert_eq!(tables.code, 0, "{tables:?}");
+    let refused = server.run(&format!("export {job} --select a..b.c.d.e"));
+    assert_eq!(refused.code, 2, "{refused:?}");
+}
+
+#[test]
+fn sql_is_read_from_files_directories_zips_and_standard_input() {
+    let server = Server::start();
+    let file = server.file("load.sql", "insert into t (a) select b from s;");
+    let check = |ran: &Ran| assert!(ran.code == 0 && ran.stdout.contains("s,b,,,t,a,fdd"), "{ran:?}");
+    check(&server.run(&format!("lineage --vendor postgresql {file}")));
+    check(&server.run(&format!("lineage --vendor dbvpostgresql {}", server.home.path().display())));
+    check(&server.run(&format!("analyze --vendor postgres {file}")));
+    for command in ["lineage --vendor postgresql -", "analyze --vendor postgresql", "analyze --vendor postgresql -"] {
+        let output = server.command(command).write_stdin("insert into t (a) select b from s;").output().unwrap();
+        check(&output.into());
+    }
+}
+
+#[test]
+fn the_embedded_emulator_needs_no_settings() {
+    let server = Server::start();
+    let ran: Ran = crate::server::program(&server.home)
+        .args(["lineage", "--emulator", &sql()])
+        .env("SQLFLOW_URL", "http://127.0.0.1:1")
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains(FLOW) && ran.stderr.contains("embedded emulator"), "{ran:?}");
+    assert_eq!(server.emulator.requests().len(), 0);
+}
+
+#[test]
+fn nothing_but_the_result_is_on_standard_output() {
+    let server = Server::start();
+    let job = server.finished_job();
+    for flags in ["--json", "--json -vv", "--json --log-format json -v", "--json --color always"] {
+        let ran = server.run(&format!("export {job} {flags}"));
+        assert_eq!(ran.json()["job"], job.as_str(), "{ran:?}");
+    }
+    let logged = server.run(&format!("export {job} --json --log-format json -v"));
+    for line in logged.stderr.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let server = Server::start();
+    let job = server.finished_job();
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("sqlflow"))
+        .args(["export", &job, "--server", &server.emulator.url()])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
