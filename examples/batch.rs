@@ -1,11 +1,7 @@
-//! Submits many scripts, each as a job, with a journal: if it is killed and run again, it continues where it was.
+//! Runs the lineage of several scripts as a batch with a journal: run again after a crash, it continues where it was.
 //!
-//! ```text
-//! batch [--vendor NAME] [--journal FILE] [--out DIRECTORY] [--in-flight JOBS] [PATH…]
-//! ```
-//! Each path is a script or a directory, and becomes a job. By default, the scripts in `examples/sql` are submitted. The
-//! full lineage of each job is written to the directory (`lineage` by default) as JSON and as CSV. If `SQLFLOW_URL` is
-//! not set, the example starts an emulator, which ends with the example, and so does the journal.
+//! The command `sqlflow batch` does this for manifests and directories; this example shows the calls in a program of your
+//! own. Without `SQLFLOW_URL` it runs on an emulator.
 
 mod server;
 
@@ -13,7 +9,6 @@ use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use lexopt::prelude::*;
 use sqlflow_client::job::ExportFormat;
 use sqlflow_client::{Client, Vendor};
 
@@ -21,72 +16,26 @@ use server::Outcome;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    server::report(run(lexopt::Parser::from_env(), &mut stdout()).await)
+    let outcome = async {
+        let (sqlflow, _emulator) = server::connect().await?;
+        let home = tempfile::tempdir()?;
+        submit(&sqlflow, &scripts()?, home.path(), &mut stdout()).await
+    };
+    server::report(outcome.await)
 }
 
-async fn run(parser: lexopt::Parser, out: &mut impl Write) -> Outcome {
-    let mut arguments = Arguments::from(parser)?;
-    let (sqlflow, emulator) = server::connect().await?;
-    let home = tempfile::tempdir()?;
-    if emulator.is_some() {
-        arguments.journal = home.path().join("batch.journal");
-    }
-    submit(&sqlflow, arguments, out).await
+fn scripts() -> std::io::Result<Vec<PathBuf>> {
+    std::fs::read_dir(server::SQL)?.map(|entry| Ok(entry?.path())).collect()
 }
 
-struct Arguments {
-    vendor: Vendor,
-    journal: PathBuf,
-    directory: PathBuf,
-    in_flight: usize,
-    scripts: Vec<PathBuf>,
-}
-
-impl Arguments {
-    fn from(mut parser: lexopt::Parser) -> Outcome<Self> {
-        let mut arguments = Self {
-            vendor: Vendor::PostgreSql,
-            journal: "batch.journal".into(),
-            directory: "lineage".into(),
-            in_flight: 8,
-            scripts: Vec::new(),
-        };
-        while let Some(argument) = parser.next()? {
-            match argument {
-                Long("vendor") => arguments.vendor = parser.value()?.string()?.parse()?,
-                Long("journal") => arguments.journal = parser.value()?.into(),
-                Long("out") => arguments.directory = parser.value()?.into(),
-                Long("in-flight") => arguments.in_flight = parser.value()?.parse()?,
-                Value(path) => arguments.scripts.push(path.into()),
-                other => return Err(other.unexpected().into()),
-            }
-        }
-        if arguments.scripts.is_empty() {
-            arguments.scripts = scripts_in(Path::new(server::SQL))?;
-        }
-        Ok(arguments)
-    }
-}
-
-fn scripts_in(directory: &Path) -> Outcome<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
-    let mut scripts = entries.collect::<Result<Vec<_>, _>>()?;
-    scripts.sort();
-    Ok(scripts)
-}
-
-async fn submit(sqlflow: &Client, arguments: Arguments, out: &mut impl Write) -> Outcome {
+/// Submits each script as a job, and writes its lineage and the journal to a directory.
+async fn submit(sqlflow: &Client, scripts: &[PathBuf], home: &Path, out: &mut impl Write) -> Outcome {
     // The path is the key: the same path in a later run is the same job.
-    let (client, vendor) = (sqlflow.clone(), arguments.vendor);
-    let submissions = arguments
-        .scripts
-        .into_iter()
-        .map(move |path| (path.display().to_string(), client.submit(vendor.clone()).path(path)));
-    let batch = sqlflow
-        .batch(arguments.journal)
-        .max_in_flight(arguments.in_flight)
-        .export(ExportFormat::FullJson, &arguments.directory)
-        .export(ExportFormat::Csv, &arguments.directory);
+    let submissions: Vec<_> = scripts
+        .iter()
+        .map(|path| (path.display().to_string(), sqlflow.submit(Vendor::PostgreSql).path(path)))
+        .collect();
+    let batch = sqlflow.batch(home.join("batch.journal")).max_in_flight(8).export(ExportFormat::Csv, home);
     let mut outcomes = batch.run(submissions);
     let mut failed = 0;
     while let Some(outcome) = outcomes.try_next().await? {
@@ -99,11 +48,7 @@ async fn submit(sqlflow: &Client, arguments: Arguments, out: &mut impl Write) ->
             None => writeln!(out, "{}: done, {} files", outcome.key(), outcome.files().len())?,
         }
     }
-    if failed == 0 {
-        Ok(())
-    } else {
-        Err(format!("{failed} submissions failed: run the example again to continue").into())
-    }
+    if failed == 0 { Ok(()) } else { Err(format!("{failed} submissions failed").into()) }
 }
 
 #[cfg(test)]
@@ -114,18 +59,13 @@ mod tests {
     async fn a_second_run_finds_all_scripts_done() {
         let home = tempfile::tempdir().unwrap();
         let (sqlflow, emulator) = server::emulated().await.unwrap();
-        let arguments = || {
-            let (journal, directory) = (home.path().join("journal"), home.path().join("lineage"));
-            let list = ["--journal".into(), journal.into_os_string(), "--out".into(), directory.into_os_string()];
-            Arguments::from(lexopt::Parser::from_args(list)).unwrap()
-        };
-        let scripts = arguments().scripts.len();
-        for expected in ["done, 2 files", "done before"] {
+        let scripts = scripts().unwrap();
+        for expected in ["done, 1 files", "done before"] {
             let mut out = Vec::new();
-            submit(&sqlflow, arguments(), &mut out).await.unwrap();
+            submit(&sqlflow, &scripts, home.path(), &mut out).await.unwrap();
             let out = String::from_utf8(out).unwrap();
-            assert_eq!(out.matches(expected).count(), scripts, "{out}");
-            assert_eq!(emulator.jobs().len(), scripts);
+            assert_eq!(out.matches(expected).count(), scripts.len(), "{out}");
+            assert_eq!(emulator.jobs().len(), scripts.len());
         }
     }
 }

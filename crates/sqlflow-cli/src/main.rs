@@ -12,6 +12,9 @@
 //! | [`progress`] | bars and spinners on a terminal |
 //! | [`sql_text`] | SQL scripts that are read into memory |
 
+#![allow(clippy::doc_markdown, reason = "the doc comments of arguments are printed as help, where backticks are noise")]
+#![allow(clippy::struct_excessive_bools, reason = "each flag of the command line is a bool")]
+
 mod arguments;
 mod commands;
 mod connect;

@@ -28,8 +28,8 @@ pub(crate) fn decode(name: impl fmt::Display, bytes: Vec<u8>) -> Outcome<String>
         return Err(Failure::usage(format!("{name}: this is a binary file and no SQL")));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
-        Failure::usage(format!("{name}:{}: the text is not UTF-8", line + 1))
+        let lines = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
+        Failure::usage(format!("{name}:{lines}: the text is not UTF-8"))
             .help("convert it, for example with: iconv -f WINDOWS-1252 -t UTF-8")
     })?;
     if text.trim().is_empty() {
@@ -65,8 +65,7 @@ pub(crate) fn scripts(paths: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
 
 fn collect(directory: &Path, scripts: &mut Vec<PathBuf>) -> Outcome<()> {
     let failed = |error| Failure::io(directory.display(), &error);
-    let mut entries =
-        fs::read_dir(directory).and_then(|entries| entries.collect::<Result<Vec<_>, _>>()).map_err(failed)?;
+    let mut entries = fs::read_dir(directory).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(failed)?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();

@@ -29,6 +29,7 @@ pub(crate) struct InputArguments {
 /// A database that the server reads the SQL from.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Database that the server reads")]
+#[allow(clippy::struct_field_names, reason = "the fields are named as the flags are")]
 pub(crate) struct DatabaseArguments {
     /// Host of the database
     #[arg(long, value_name = "HOST")]

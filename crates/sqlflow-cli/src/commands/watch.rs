@@ -72,11 +72,11 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
     let mut output = Output::stdout();
     let is_text = !arguments.json.json && !arguments.json.jsonl;
     let mut exit = Exit::Done;
-    let mut changes = Vec::new();
+    let mut seen = Vec::new();
     while let Some((at, state)) = states.next().await {
-        let (change, code) = change(&ids[at], &state);
-        if code != Exit::Done && exit == Exit::Done {
-            exit = code;
+        let (change, outcome) = described_change(&ids[at], &state);
+        if outcome != Exit::Done && exit == Exit::Done {
+            exit = outcome;
         }
         if let Ok(state) = &state {
             all[at].say(described(&ids[at], state));
@@ -92,17 +92,17 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
         }
         output.flush()?;
         if arguments.json.json {
-            changes.push(change);
+            seen.push(change);
         }
     }
     if arguments.json.json {
-        output.json(&Changes { changes })?;
+        output.json(&Changes { changes: seen })?;
     }
     output.finish()?;
     Ok(exit)
 }
 
-fn change(id: &JobId, state: &Result<JobState, Error>) -> (Change, Exit) {
+fn described_change(id: &JobId, state: &Result<JobState, Error>) -> (Change, Exit) {
     match state {
         Ok(state) => {
             let exit = if *state.status() == JobStatus::Failed { Exit::JobFailed } else { Exit::Done };

@@ -257,15 +257,17 @@ fn secret_flag(arguments: &ServerArguments) -> Option<Setting<UserSecretSetting>
 }
 
 fn secret_variable(variables: &Variables<'_>) -> Outcome<Option<Setting<UserSecretSetting>>> {
-    let sources: [(&'static str, SecretKind, fn(&'static str, String) -> SecretSource); 4] = [
-        ("SQLFLOW_SECRET_KEY", SecretKind::SecretKey, |name, _| SecretSource::Variable(name.to_owned())),
-        ("SQLFLOW_SECRET_KEY_FILE", SecretKind::SecretKey, |_, path| SecretSource::File(path.into())),
-        ("SQLFLOW_TOKEN", SecretKind::Token, |name, _| SecretSource::Variable(name.to_owned())),
-        ("SQLFLOW_TOKEN_FILE", SecretKind::Token, |_, path| SecretSource::File(path.into())),
+    let sources = [
+        ("SQLFLOW_SECRET_KEY", SecretKind::SecretKey, false),
+        ("SQLFLOW_SECRET_KEY_FILE", SecretKind::SecretKey, true),
+        ("SQLFLOW_TOKEN", SecretKind::Token, false),
+        ("SQLFLOW_TOKEN_FILE", SecretKind::Token, true),
     ];
-    for (name, kind, source) in sources {
+    for (name, kind, is_file) in sources {
         if let Some(value) = variables.get(name)? {
-            let value = UserSecretSetting { kind, source: source(name, value) };
+            let source =
+                if is_file { SecretSource::File(value.into()) } else { SecretSource::Variable(name.to_owned()) };
+            let value = UserSecretSetting { kind, source };
             return Ok(Some(Setting { value, origin: Origin::Variable(name) }));
         }
     }

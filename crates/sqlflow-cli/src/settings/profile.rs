@@ -140,25 +140,23 @@ impl ConfigFile {
     ///
     /// # Errors
     /// There is no profile of that name.
-    pub(super) fn profile(&self, named: Option<Setting<String>>) -> Outcome<(Option<Setting<String>>, Profile)> {
-        let name = named.or_else(|| {
+    pub(super) fn profile(&self, chosen: Option<Setting<String>>) -> Outcome<(Option<Setting<String>>, Profile)> {
+        let name = chosen.or_else(|| {
             let value = self.content.profile.clone()?;
             Some(Setting { origin: Origin::Profile { file: self.path.clone(), name: value.clone() }, value })
         });
         let Some(name) = name else { return Ok((None, Profile::default())) };
-        match self.content.profiles.get(&name.value) {
-            Some(profile) => Ok((Some(name), profile.clone())),
-            None => {
-                let names: Vec<_> = self.profile_names().collect();
-                let help = if names.is_empty() {
-                    format!("add a section [profiles.{}]", name.value)
-                } else {
-                    format!("the file has {}", names.join(", "))
-                };
-                let file = self.path.display();
-                Err(Failure::usage(format!("{file}: there is no profile '{}'", name.value)).help(help))
-            }
+        if let Some(profile) = self.content.profiles.get(&name.value) {
+            return Ok((Some(name), profile.clone()));
         }
+        let existing: Vec<_> = self.profile_names().collect();
+        let help = if existing.is_empty() {
+            format!("add a section [profiles.{}]", name.value)
+        } else {
+            format!("the file has {}", existing.join(", "))
+        };
+        let file = self.path.display();
+        Err(Failure::usage(format!("{file}: there is no profile '{}'", name.value)).help(help))
     }
 
     pub(super) fn missing_for(profile: &str) -> Failure {

@@ -137,7 +137,8 @@ fn ctrl_c_is_130_and_says_how_to_resume() {
         .spawn()
         .unwrap();
     // The job exists once its state is asked for.
-    let is_polled = || server.emulator.requests().iter().any(|request| request.operation == Some("displayUserJobSummary"));
+    let is_polled =
+        || server.emulator.requests().iter().any(|request| request.operation == Some("displayUserJobSummary"));
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
     while !is_polled() && std::time::Instant::now() < deadline {
         std::thread::yield_now();

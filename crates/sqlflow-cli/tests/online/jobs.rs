@@ -22,9 +22,8 @@ fn a_submitted_job_is_waited_for_by_its_id() {
 #[test]
 fn many_jobs_are_watched_at_once() {
     let server = Server::of(Emulator::builder().time_in_process(Duration::from_millis(200)));
-    let jobs: Vec<String> = (0..6)
-        .map(|_| server.run(&format!("submit --vendor postgresql {}", sql())).stdout.trim().to_owned())
-        .collect();
+    let jobs: Vec<String> =
+        (0..6).map(|_| server.run(&format!("submit --vendor postgresql {}", sql())).stdout.trim().to_owned()).collect();
     let ran = server.run(&format!("watch --jsonl {}", jobs.join(" ")));
     assert_eq!(ran.code, 0, "{ran:?}");
     let changes: Vec<serde_json::Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
