@@ -235,7 +235,7 @@ pub(crate) fn write(jobs: &[JobInfo], json: JsonArguments, messages: &Messages) 
     } else if jobs.is_empty() {
         messages.note("no job matches");
     } else {
-        let mut table = Table::new(["JOB", "NAME", "STATUS", "DIALECT", "SUBMITTED", "TOOK"]);
+        let mut table = Table::new(["JOB", "NAME", "STATUS", "DIALECT", "SUBMITTED", "TOOK"]).keep_first();
         for job in jobs {
             table.row([
                 job.id.to_string(),
