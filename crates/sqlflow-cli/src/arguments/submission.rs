@@ -22,8 +22,6 @@ pub(crate) struct InputArguments {
     /// Follow symbolic links that lead out of a directory
     #[arg(long)]
     pub(crate) follow_links: bool,
-    #[command(flatten)]
-    pub(crate) database: DatabaseArguments,
 }
 
 /// A database that the server reads the SQL from.

@@ -7,11 +7,11 @@ use sqlflow_client::job::FinishedJob;
 
 use super::Resumption;
 use super::export::{save_document, whole_lineage};
-use super::submit::submission;
+use super::submit::{Sources, submission};
 use super::wait::follow;
 use crate::arguments::{
-    DiagramArguments, Format, InputArguments, JobArguments, JsonArguments, OutputArguments, SelectionArguments,
-    ServerArguments, duration,
+    DatabaseArguments, DiagramArguments, Format, InputArguments, JobArguments, JsonArguments, OutputArguments,
+    SelectionArguments, ServerArguments, duration,
 };
 use crate::connect::Connection;
 use crate::exit::{Exit, Outcome};
@@ -35,8 +35,9 @@ Examples:
 pub(crate) struct Arguments {
     #[command(flatten)]
     input: InputArguments,
-    #[command(flatten)]
-    job: JobArguments,
+    /// Stop waiting after this time; the job goes on
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
     #[command(flatten)]
     selection: SelectionArguments,
     #[command(flatten)]
@@ -51,17 +52,19 @@ pub(crate) struct Arguments {
     /// Fail with exit code 7 if the result is not whole
     #[arg(long, help_heading = "Output")]
     strict: bool,
-    /// Stop waiting after this time; the job goes on
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    timeout: Option<Duration>,
     #[command(flatten)]
     server: ServerArguments,
+    #[command(flatten)]
+    job: JobArguments,
+    #[command(flatten)]
+    database: DatabaseArguments,
 }
 
 /// # Errors
 /// Those of the submission, the job and its export.
 pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &Resumption) -> Outcome {
-    let Arguments { input, mut job, selection, diagram, format, output, json, strict, timeout, server } = arguments;
+    let Arguments { input, database, mut job, selection, diagram, format, output, json, strict, timeout, server } =
+        arguments;
     let request =
         LineageRequest { relation_types: job.relation_types.clone(), selection, diagram, format, json, output, strict };
     request.check()?;
@@ -69,7 +72,8 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
     job.for_impact |= request.selection.impact.is_some() && job.relation_types.is_empty();
     let connection = Connection::open(&server, messages).await?;
     let vendor = connection.vendor(input.dialect.vendor.as_ref(), messages)?;
-    let submitted = submission(&connection.client, vendor, &input, &job, messages).await?;
+    let submitted =
+        submission(&connection.client, vendor, Sources { input: &input, database: &database }, &job, messages).await?;
     resumption.jobs([submitted.id()]);
     let finished = follow(&submitted, timeout, messages).await?;
     let outcome = print(&finished, &request, messages).await;

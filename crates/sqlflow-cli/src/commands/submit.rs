@@ -31,13 +31,22 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     input: InputArguments,
     #[command(flatten)]
+    json: JsonArguments,
+    #[command(flatten)]
+    server: ServerArguments,
+    #[command(flatten)]
     job: JobArguments,
     #[command(flatten)]
     persistent: PersistentArguments,
     #[command(flatten)]
-    json: JsonArguments,
-    #[command(flatten)]
-    server: ServerArguments,
+    database: DatabaseArguments,
+}
+
+/// The SQL of a submission.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    pub(crate) input: &'a InputArguments,
+    pub(crate) database: &'a DatabaseArguments,
 }
 
 /// The options of a job that stays on the server, to run by a schedule or to be extended.
@@ -73,13 +82,14 @@ struct SubmittedJob<'a> {
 /// # Errors
 /// Those of the submission.
 pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
-    let Arguments { input, job, persistent, json, server } = arguments;
+    let Arguments { input, database, job, persistent, json, server } = arguments;
     let connection = Connection::open(&server, messages).await?;
     let vendor = connection.vendor(input.dialect.vendor.as_ref(), messages)?;
+    let sources = Sources { input: &input, database: &database };
     let submitted = if persistent.is_used() {
-        persistent_submission(&connection.client, vendor, &input, &job, persistent, messages).await?
+        persistent_submission(&connection.client, vendor, sources, &job, persistent, messages).await?
     } else {
-        submission(&connection.client, vendor, &input, &job, messages).await?
+        submission(&connection.client, vendor, sources, &job, messages).await?
     };
     let mut output = Output::stdout();
     let result = SubmittedJob { job: submitted.id().as_str() };
@@ -96,8 +106,8 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
 
 /// Sets what all kinds of submissions have. Their builders share no trait.
 macro_rules! with_sources {
-    ($builder:expr, $input:expr, $job:expr) => {{
-        let (input, job): (&InputArguments, &JobArguments) = ($input, $job);
+    ($builder:expr, $sources:expr, $job:expr) => {{
+        let (Sources { input, database: source }, job): (Sources<'_>, &JobArguments) = ($sources, $job);
         let mut builder = $builder.follow_links(input.follow_links).on_top(job.on_top);
         for path in &input.paths {
             builder =
@@ -109,7 +119,7 @@ macro_rules! with_sources {
         if job.exact_name {
             builder = builder.without_suffix();
         }
-        if let Some(database) = database(&input.database)? {
+        if let Some(database) = database(source)? {
             builder = builder.database(database);
         }
         if let Some(source) = &job.sql_source {
@@ -132,13 +142,13 @@ macro_rules! with_sources {
 pub(crate) async fn submission(
     client: &Client,
     vendor: Vendor,
-    input: &InputArguments,
+    sources: Sources<'_>,
     job: &JobArguments,
     messages: &Messages,
 ) -> Outcome<Job> {
-    check(input)?;
-    let mut builder = with_sources!(client.submit(vendor), input, job);
-    let extract = &input.database;
+    check(sources)?;
+    let mut builder = with_sources!(client.submit(vendor), sources, job);
+    let extract = sources.database;
     for (names, set) in [
         (&extract.db_extract, sqlflow_client::job::Submit::extracted_dbs_schemas as fn(_, Vec<String>) -> _),
         (&extract.db_exclude, sqlflow_client::job::Submit::excluded_dbs_schemas),
@@ -192,13 +202,13 @@ pub(crate) async fn submission(
 async fn persistent_submission(
     client: &Client,
     vendor: Vendor,
-    input: &InputArguments,
+    sources: Sources<'_>,
     job: &JobArguments,
     persistent: PersistentArguments,
     messages: &Messages,
 ) -> Outcome<Job> {
-    check(input)?;
-    let mut builder = with_sources!(client.submit_persist(vendor), input, job);
+    check(sources)?;
+    let mut builder = with_sources!(client.submit_persist(vendor), sources, job);
     if let Some(expression) = persistent.cron {
         builder = builder.cron_expression(expression).schedulable(true);
     }
@@ -218,8 +228,8 @@ async fn persistent_submission(
 ///
 /// # Errors
 /// There is none, or one does not.
-pub(crate) fn check(input: &InputArguments) -> Outcome<()> {
-    if input.paths.is_empty() && input.database.db_host.is_none() {
+fn check(Sources { input, database }: Sources<'_>) -> Outcome<()> {
+    if input.paths.is_empty() && database.db_host.is_none() {
         return Err(Failure::usage("there is no SQL to submit")
             .help("give a file, a directory, a zip file, `-` for standard input, or --db-host"));
     }
