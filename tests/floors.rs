@@ -203,6 +203,15 @@ fn the_crates_have_walls() {
     for wall in ["sqlflow-client", "sqlflow-lineage", "reqwest"] {
         assert!(!emulator.contains(wall), "sqlflow-emulator depends on {wall}");
     }
+    // The command uses what any program can use, and nothing is built on it.
+    let command = dependencies("crates/sqlflow-cli/Cargo.toml");
+    assert!(command.contains("sqlflow-client"), "the manifest is not read: {command:?}");
+    for wall in ["sqlflow-lineage", "sqlflow-emulator"] {
+        assert!(!command.contains(wall), "sqlflow-cli depends on {wall} directly");
+    }
+    for package in ["Cargo.toml", "crates/sqlflow-lineage/Cargo.toml", "crates/sqlflow-emulator/Cargo.toml"] {
+        assert!(!dependencies(package).contains("sqlflow-cli"), "{package} depends on the command");
+    }
     // A runtime only behind the feature that reads an async stream.
     let text = manifest("crates/sqlflow-lineage/Cargo.toml");
     let (normal, _) = text.split_once("[dev-dependencies]").unwrap();

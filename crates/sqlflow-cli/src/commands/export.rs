@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use futures_util::StreamExt as _;
-use sqlflow_client::job::{Export, FinishedJob, Progress as Received};
-use sqlflow_client::{Job, JobId, Lineage};
+use sqlflow_client::job::{Export, FinishedJob, JobInfo, Progress as Received};
+use sqlflow_client::lineage::RelationType;
+use sqlflow_client::{Error, Job, JobId, Lineage};
 
 use super::lineage::{default_format, print};
 use crate::arguments::{
@@ -102,11 +103,15 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
         raw(&job, kind, &request, messages).await?;
         return Ok(Exit::Done);
     }
-    if arguments.select.is_some() || arguments.table_level || !request.relation_types.is_empty() {
+    if arguments.select.is_some() || arguments.table_level {
         return part(&job, arguments.select.as_deref(), arguments.table_level, &request, messages).await;
     }
     let finished = ended(&job).await?;
-    print(&finished, &request, messages).await
+    if !request.relation_types.is_empty() && !request.is_document() {
+        return whole_of_types(&job, &request, messages).await;
+    }
+    let types = request.relation_types.clone();
+    print(&finished, &types, &request, messages).await
 }
 
 /// Returns the job if it has ended with a result.
@@ -117,6 +122,17 @@ async fn ended(job: &Job) -> Outcome<FinishedJob> {
             .help(format!("wait for it first: sqlflow wait {}", job.id())));
     }
     Ok(job.wait().send().await?)
+}
+
+/// Writes the whole lineage of the types that the request names, which may be others than those of the submission.
+async fn whole_of_types(job: &Job, request: &LineageRequest, messages: &Messages) -> Outcome {
+    let export = job.export_full_lineage_as_json().relation_types(request.relation_types.iter().cloned());
+    let (export, progress) = with_progress(export, messages);
+    let lineage = export.lineage().await;
+    drop(progress);
+    let lineage = lineage?;
+    let result = LineageResult { lineage: &lineage, job: Some(job.id().as_str()), reasons: &[] };
+    write(result, request, default_format, messages)
 }
 
 /// Writes a part of the lineage that the server selects.
@@ -212,23 +228,93 @@ pub(crate) async fn whole_lineage(job: &Job, messages: &Messages) -> Outcome<Lin
     Ok(lineage?)
 }
 
-/// Writes the document of SQLFlow with the whole lineage as it arrives.
+/// Writes the document of SQLFlow with the whole lineage as it arrives: with the types that were requested, or else those
+/// that the job was submitted with.
 ///
 /// # Errors
 /// Those of the export and of the output.
-pub(crate) async fn save_document(job: &Job, output: &OutputArguments, messages: &Messages) -> Outcome<()> {
-    save(job.export_full_lineage_as_json(), output, messages).await
+pub(crate) async fn save_document(
+    finished: &FinishedJob,
+    requested: &[RelationType],
+    output: &OutputArguments,
+    messages: &Messages,
+) -> Outcome<()> {
+    let job = finished.job();
+    let mut export = job.export_full_lineage_as_json();
+    let types = if requested.is_empty() { submitted_types(finished.info()) } else { requested.to_vec() };
+    if !types.is_empty() {
+        export = export.relation_types(types);
+    }
+    match save(export, output, messages).await {
+        // Servers of version 5 have only the lineage as drawn, which the library checks to be whole.
+        Err(Saving::Export(error)) if is_missing(&error) => {
+            let lineage = whole_lineage(job, messages).await?;
+            let mut output = Output::open(output)?;
+            lineage.write_json(&mut output)?;
+            output.finish()
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
+/// Returns the types that a job was submitted with, if the server tells them.
+fn submitted_types(info: &JobInfo) -> Vec<RelationType> {
+    let list = info.show_relation_type.as_deref().unwrap_or_default();
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(RelationType::from).collect()
+}
+
+/// Returns `true` if the server does not have the operation.
+fn is_missing(error: &Error) -> bool {
+    let codes = [error.status().map(i64::from), error.code()];
+    codes.into_iter().flatten().any(|code| matches!(code, 404 | 405 | 501))
+}
+
+/// The failure of an export, or of the output.
+enum Saving {
+    Export(Error),
+    Output(Failure),
+}
+
+impl From<Error> for Saving {
+    fn from(error: Error) -> Self {
+        Self::Export(error)
+    }
+}
+
+impl From<Failure> for Saving {
+    fn from(failure: Failure) -> Self {
+        Self::Output(failure)
+    }
+}
+
+impl From<std::io::Error> for Saving {
+    fn from(error: std::io::Error) -> Self {
+        Self::Output(error.into())
+    }
+}
+
+impl From<Saving> for Failure {
+    fn from(saving: Saving) -> Self {
+        match saving {
+            Saving::Export(error) => error.into(),
+            Saving::Output(failure) => failure,
+        }
+    }
 }
 
 async fn raw(job: &Job, kind: RawExport, request: &LineageRequest, messages: &Messages) -> Outcome<()> {
     let output = &request.output;
-    match kind {
-        RawExport::Json => save(job.export_full_lineage_as_json(), output, messages).await,
+    let saved = match kind {
+        RawExport::Json => {
+            let finished = ended(job).await?;
+            return save_document(&finished, &request.relation_types, output, messages).await;
+        }
         RawExport::Csv => save(job.export_full_lineage_as_csv(), output, messages).await,
         RawExport::Graphml => save(job.export_lineage_as_graphml(), output, messages).await,
         RawExport::Drawn => save(job.export_lineage_as_json(), output, messages).await,
         RawExport::Metadata => save(job.export_metadata(), output, messages).await,
-    }
+    };
+    Ok(saved?)
 }
 
 fn with_progress<F: sqlflow_client::job::ExportForm>(
@@ -244,12 +330,12 @@ async fn save<F: sqlflow_client::job::ExportForm>(
     export: Export<F>,
     output: &OutputArguments,
     messages: &Messages,
-) -> Outcome<()> {
+) -> Result<(), Saving> {
     let (export, progress) = with_progress(export, messages);
     let is_file = |path: &Path| path.as_os_str() != "-" && std::fs::metadata(path).is_ok_and(|found| found.is_file());
     let outcome = match &output.output {
         Some(path) if path.as_os_str() != "-" && (is_file(path) || !path.exists()) => {
-            export.to_file(path).await.map(|_| ()).map_err(Failure::from)
+            export.to_file(path).await.map(|_| ()).map_err(Saving::from)
         }
         _ => streamed(export, output).await,
     };
@@ -257,13 +343,16 @@ async fn save<F: sqlflow_client::job::ExportForm>(
     outcome
 }
 
-async fn streamed<F: sqlflow_client::job::ExportForm>(export: Export<F>, output: &OutputArguments) -> Outcome<()> {
+async fn streamed<F: sqlflow_client::job::ExportForm>(
+    export: Export<F>,
+    output: &OutputArguments,
+) -> Result<(), Saving> {
     let mut bytes = export.stream().await?;
     let mut output = Output::open(output)?;
     while let Some(chunk) = bytes.next().await {
         output.write_all(&chunk?)?;
     }
-    output.finish()
+    Ok(output.finish()?)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use sqlflow_client::job::FinishedJob;
+use sqlflow_client::lineage::RelationType;
 
 use super::Resumption;
 use super::export::{save_document, whole_lineage};
@@ -76,16 +77,22 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
         submission(&connection.client, vendor, Sources { input: &input, database: &database }, &job, messages).await?;
     resumption.jobs([submitted.id()]);
     let finished = follow(&submitted, timeout, messages).await?;
-    let outcome = print(&finished, &request, messages).await;
+    let requested = if job.for_impact { RelationType::DEPENDENCIES.to_vec() } else { job.relation_types };
+    let outcome = print(&finished, &requested, &request, messages).await;
     resumption.clear();
     outcome
 }
 
-/// Prints the lineage of a job that has ended with a result.
+/// Prints the lineage of a job that has ended with a result and was submitted with these types, as far as they are known.
 ///
 /// # Errors
 /// Those of the export and of the output.
-pub(crate) async fn print(finished: &FinishedJob, request: &LineageRequest, messages: &Messages) -> Outcome {
+pub(crate) async fn print(
+    finished: &FinishedJob,
+    requested: &[RelationType],
+    request: &LineageRequest,
+    messages: &Messages,
+) -> Outcome {
     let mut reasons = Vec::new();
     if finished.is_partial() {
         reasons.push(format!("the job {} succeeded in part only", finished.id()));
@@ -95,7 +102,7 @@ pub(crate) async fn print(finished: &FinishedJob, request: &LineageRequest, mess
         messages.warning(warning);
     }
     if request.is_document() {
-        save_document(finished.job(), &request.output, messages).await?;
+        save_document(finished, requested, &request.output, messages).await?;
         if !request.strict {
             return Ok(Exit::Done);
         }

@@ -93,6 +93,11 @@ fn relation_types_are_requested_and_followed() {
     let server = Server::start();
     let ran = server.run(&format!("lineage --vendor postgresql {} --relation-types fdd,fdr", sql()));
     assert!(ran.stdout.contains(",fdr,"), "{ran:?}");
+    let document = server.run(&format!("lineage --vendor postgresql {} --relation-types fdd,fdr --format json", sql()));
+    assert!(document.stdout.contains("\"fdr\""), "{document:?}");
+    let newest = server.run("jobs --quiet").stdout.lines().next().unwrap().to_owned();
+    let document = server.run(&format!("export {newest} --format json"));
+    assert!(document.stdout.contains("\"fdr\""), "an export has the types of the submission: {document:?}");
     let job = server.finished_job();
     let fdr = server.run(&format!("export {job} --relation-types fdr"));
     assert!(fdr.stdout.contains(",fdr,") && !fdr.stdout.contains(",fdd,"), "{fdr:?}");
