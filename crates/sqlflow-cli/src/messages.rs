@@ -58,17 +58,17 @@ impl Messages {
 
     /// Sends the log of the library to standard error, as far as `-v` asks for it.
     pub(crate) fn start_log(&self) {
-        let level = match self.verbose {
+        // First the client, then the embedded server too, and then the libraries for HTTP and TLS.
+        let (client, emulator, others) = match self.verbose {
             0 => return,
-            1 => Level::INFO,
-            2 => Level::DEBUG,
-            _ => Level::TRACE,
+            1 => (Level::DEBUG, Level::WARN, LevelFilter::WARN),
+            2 => (Level::TRACE, Level::DEBUG, LevelFilter::WARN),
+            _ => (Level::TRACE, Level::TRACE, LevelFilter::DEBUG),
         };
-        // At the highest level, the libraries for HTTP and TLS speak too.
-        let targets = Targets::new().with_target("sqlflow", level).with_default(match self.verbose {
-            ..=2 => LevelFilter::WARN,
-            _ => LevelFilter::DEBUG,
-        });
+        let targets = Targets::new()
+            .with_target("sqlflow", client)
+            .with_target("sqlflow_emulator", emulator)
+            .with_default(others);
         let registry = tracing_subscriber::registry().with(targets);
         let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
         match self.format {
@@ -107,7 +107,13 @@ impl Messages {
         let mut stderr = anstream::stderr().lock();
         // There is nowhere to report that standard error cannot be written.
         let _ = match self.format {
-            LogFormat::Json => writeln!(stderr, "{}", json!({"level": level, "message": text, "help": help})),
+            LogFormat::Json => {
+                let mut line = json!({"level": level, "message": text});
+                if let Some(help) = help {
+                    line["help"] = help.into();
+                }
+                writeln!(stderr, "{line}")
+            }
             LogFormat::Text => writeln!(stderr, "{color}{level}:{RESET} {text}").and_then(|()| match help {
                 Some(help) => writeln!(stderr, "  {BOLD}help:{RESET} {help}"),
                 None => Ok(()),

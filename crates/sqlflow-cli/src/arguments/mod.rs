@@ -30,7 +30,7 @@ Exit codes:
     0  done
     1  any other error
     2  wrong arguments or configuration
-    3  the job failed
+    3  the job, or a direct analysis, failed
     4  the time limit passed and the job is still running
     5  the credentials are missing or refused
     6  the server cannot be reached

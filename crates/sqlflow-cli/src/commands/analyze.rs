@@ -17,7 +17,8 @@ use crate::connect::Connection;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
 use crate::output::Output;
-use crate::output::lineage::{LineageRequest, LineageResult, strictness, write};
+use crate::output::lineage::{LineageRequest, LineageResult, one_line, strictness, write};
+use crate::output::report::sql_errors;
 use crate::progress::Progress;
 use crate::sql_text;
 
@@ -109,7 +110,13 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     }
     let lineage = analysis.lineage().await;
     drop(progress);
-    write(result(&lineage?), &request, default_format, messages)
+    let lineage = lineage?;
+    if lineage.objects().len() == 0
+        && let Some(error) = sql_errors(&lineage).next()
+    {
+        return Err(Failure::new(Exit::JobFailed, format!("the SQL cannot be analyzed: {}", one_line(&error))));
+    }
+    write(result(&lineage), &request, default_format, messages)
 }
 
 fn result(lineage: &Lineage) -> LineageResult<'_> {

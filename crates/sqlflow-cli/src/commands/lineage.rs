@@ -98,16 +98,17 @@ pub(crate) async fn print(
         reasons.push(format!("the job {} succeeded in part only", finished.id()));
         messages.warning(&reasons[0]);
     }
-    for warning in finished.warnings() {
-        messages.warning(warning);
-    }
     if request.is_document() {
+        finished.warnings().for_each(|warning| messages.warning(warning));
         save_document(finished, requested, &request.output, messages).await?;
         if !request.strict {
             return Ok(Exit::Done);
         }
     }
     let lineage = whole_lineage(finished.job(), messages).await?;
+    // Servers report the errors of a lineage as warnings of its job too.
+    let is_new = |warning: &&str| !lineage.errors().any(|error| error.message() == *warning);
+    finished.warnings().filter(is_new).for_each(|warning| messages.warning(warning));
     let result = LineageResult { lineage: &lineage, job: Some(finished.id().as_str()), reasons: &reasons };
     if request.is_document() {
         return Ok(strictness(result, messages));

@@ -65,6 +65,7 @@ fn a_job_that_fails_is_3() {
     let broken = server.file("broken.sql", "selekt a fro b;");
     let codes = [&file, &broken].map(|file| server.run(&format!("lineage --vendor postgresql {file}")).code);
     assert!(codes.contains(&3), "{codes:?}");
+    assert_eq!(server.run(&format!("analyze --vendor postgresql {broken}")).code, 3);
 }
 
 #[test]
