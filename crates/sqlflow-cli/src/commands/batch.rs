@@ -17,7 +17,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use futures_util::stream::{self, Stream};
 use sqlflow_client::job::{BatchOutcome, ExportFormat, Submit};
-use sqlflow_client::{Client, Vendor};
+use sqlflow_client::{Client, ErrorKind, Vendor};
 
 use self::manifest::PlannedJob;
 use self::outcome::{BatchReport, JobOutcome, JobState};
@@ -105,6 +105,9 @@ pub(crate) struct Arguments {
     /// Stop waiting for a job after this time; it goes on
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
+    /// Retry for this long while the server cannot be reached
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10m")]
+    max_outage: Duration,
     /// List the jobs that would run, and send nothing
     #[arg(long)]
     dry_run: bool,
@@ -177,7 +180,14 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
             journal.display()
         ));
     }
-    Run { arguments: &arguments, client: &connection.client, journal, messages }.all(jobs).await
+    // A server that is away from the start is probably a wrong address, so nobody wants to wait for its return.
+    if let Err(error) = connection.client.api().version().await
+        && error.kind() == ErrorKind::Connect
+    {
+        return Err(error.into());
+    }
+    let is_kept = temporary.is_none();
+    Run { arguments: &arguments, client: &connection.client, journal, is_kept, messages }.all(jobs).await
 }
 
 /// Returns the journal of a shard, or of the whole batch.
@@ -224,7 +234,7 @@ fn print_plan(jobs: &[(PlannedJob, Vendor)], arguments: &Arguments) -> Outcome<(
         output.json_lines(planned)?;
     } else if arguments.json.json {
         let journal = journal_path(&arguments.journal, arguments.shard);
-        output.json(&BatchReport::new(&journal, arguments.shard, planned.collect()))?;
+        output.json(&BatchReport::new(Some(&journal), arguments.shard, planned.collect()))?;
     } else {
         let mut table = Table::new(["KEY", "DIALECT", "PATHS"]);
         for (job, vendor) in jobs {
@@ -243,6 +253,8 @@ struct Run<'a> {
     arguments: &'a Arguments,
     client: &'a Client,
     journal: PathBuf,
+    /// The journal is there for a later run.
+    is_kept: bool,
     messages: &'a Messages,
 }
 
@@ -311,7 +323,7 @@ impl Run<'_> {
                 ended.push(skipped);
             }
         }
-        let report = BatchReport::new(&self.journal, arguments.shard, ended);
+        let report = BatchReport::new(self.is_kept.then_some(&self.journal), arguments.shard, ended);
         if arguments.json.json {
             output.json(&report)?;
         }
@@ -323,7 +335,7 @@ impl Run<'_> {
     fn batch(&self) -> sqlflow_client::job::Batch {
         let arguments = self.arguments;
         let mut batch = self.client.batch(&self.journal).max_in_flight(arguments.max_in_flight as usize);
-        batch = batch.retry_failed(arguments.retry_failed);
+        batch = batch.retry_failed(arguments.retry_failed).max_outage(arguments.max_outage);
         if let Some(timeout) = arguments.timeout {
             batch = batch.deadline(timeout);
         }
@@ -347,8 +359,12 @@ impl Run<'_> {
         let json = self.arguments.json;
         if json.jsonl {
             output.json_line(job)?;
-        } else if !json.json {
+        } else if json.json {
+            // All of them follow in one object.
+        } else if !self.messages.is_quiet() {
             writeln!(output, "{}", job.line(width))?;
+        } else if let Some(id) = job.id() {
+            writeln!(output, "{id}")?;
         }
         output.flush()?;
         for limit in &job.limits {

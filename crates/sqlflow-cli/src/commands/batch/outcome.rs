@@ -1,6 +1,6 @@
 //! The outcomes of the jobs of a batch: as lines, as JSON, and as an exit code.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde::Serialize;
 use sqlflow_client::job::BatchOutcome;
@@ -107,6 +107,11 @@ impl JobOutcome {
         }
     }
 
+    /// Returns the id of the job, if there is one.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.job.as_deref()
+    }
+
     /// Returns the line for people: the key, the state, and the files.
     pub(super) fn line(&self, width: usize) -> String {
         let state = match self.state {
@@ -129,7 +134,8 @@ pub(super) fn dialect_name(vendor: &Vendor) -> String {
 /// The result of the command as one JSON object.
 #[derive(Debug, Serialize)]
 pub(super) struct BatchReport {
-    journal: String,
+    /// `null` for the journal of an emulator, which is not kept.
+    journal: Option<String>,
     shard: Option<String>,
     total: usize,
     done: usize,
@@ -138,10 +144,10 @@ pub(super) struct BatchReport {
 }
 
 impl BatchReport {
-    pub(super) fn new(journal: &Path, shard: Option<Shard>, jobs: Vec<JobOutcome>) -> Self {
+    pub(super) fn new(journal: Option<&PathBuf>, shard: Option<Shard>, jobs: Vec<JobOutcome>) -> Self {
         let count = |states: &[JobState]| jobs.iter().filter(|job| states.contains(&job.state)).count();
         Self {
-            journal: journal.display().to_string(),
+            journal: journal.map(|journal| journal.display().to_string()),
             shard: shard.map(|shard| shard.to_string()),
             total: jobs.len(),
             done: count(&[JobState::Done, JobState::DoneBefore]),
