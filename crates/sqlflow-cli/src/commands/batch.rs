@@ -74,6 +74,7 @@ Each shard has a journal of its own, such as nightly.journal.2-of-8.";
 ///
 /// The exit code is 3 if a job failed, else that of the first error.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Manifest (.toml or .csv), or a directory whose folders are jobs

@@ -39,7 +39,7 @@ of a profile are used with the server of that profile only.";
 pub(crate) enum Command {
     /// Show every setting and where its value comes from
     #[command(after_help = CONFIG_HELP)]
-    Show(ShowArguments),
+    Show(Box<ShowArguments>),
     /// Print the path of the configuration file
     Path,
 }

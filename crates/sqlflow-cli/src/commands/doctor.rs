@@ -267,10 +267,7 @@ impl Connected {
         report.start(Check::Tls);
         let asked = SystemTime::now();
         let version = self.client.api().version().await;
-        let mut date = version
-            .as_ref()
-            .ok()
-            .and_then(|response| network::date(response.headers().get("date")?.to_str().ok()?, asked));
+        let mut date = version.as_ref().ok().and_then(|response| network::clock_difference(response, asked));
         let is_tls = self.client.base_url().starts_with("https:");
         if let Some(error) = version.as_ref().err().filter(|error| is_broken(error)) {
             let check = if is_tls && error.kind() == ErrorKind::Connect { Check::Tls } else { Check::Account };
@@ -289,7 +286,7 @@ impl Connected {
         if date.is_none() && accepted {
             let asked = SystemTime::now();
             let response = self.client.api().list_schedule_jobs(&ListScheduleJobsRequest::new()).await.ok();
-            date = response.and_then(|response| network::date(response.headers().get("date")?.to_str().ok()?, asked));
+            date = response.and_then(|response| network::clock_difference(&response, asked));
         }
         match date {
             None => report.skip([Check::Clock], "the server does not tell the time"),
@@ -340,14 +337,11 @@ impl Connected {
             return report.ok(Check::Version, version);
         }
         // Older servers tell the version of their parser only.
-        let parser = match accepted {
-            true => self
-                .client
-                .check_syntax(Vendor::PostgreSql, "select 1")
-                .await
-                .ok()
-                .and_then(|check| check.parser_version),
-            false => None,
+        let parser = if accepted {
+            let checked = self.client.check_syntax(Vendor::PostgreSql, "select 1").await;
+            checked.ok().and_then(|check| check.parser_version)
+        } else {
+            None
         };
         match parser {
             Some(version) => report.ok(Check::Version, format!("parser {version}")),

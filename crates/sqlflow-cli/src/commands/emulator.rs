@@ -1,6 +1,6 @@
 //! `sqlflow emulator`: a local server, for programs in any language.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use crate::arguments::{JsonArguments, duration};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
 use crate::output::{Output, Table};
+
+/// The width of the table of faults with meanings of about three words in a line.
+const MIN_TABLE_WIDTH: u16 = 70;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -146,6 +149,12 @@ async fn stop_signal() {
     }
 }
 
+/// Returns `true` on a terminal on which the columns of the table would break within words.
+fn is_narrow() -> bool {
+    let width = terminal_size::terminal_size().filter(|_| std::io::stdout().is_terminal());
+    width.is_some_and(|(terminal_size::Width(width), _)| width < MIN_TABLE_WIDTH)
+}
+
 fn list_faults(json: JsonArguments) -> Outcome<()> {
     let listed = |kind| {
         move |FaultDescription { name, example, meaning, .. }: FaultDescription| ListedFault {
@@ -168,6 +177,12 @@ fn list_faults(json: JsonArguments) -> Outcome<()> {
             ("condition", "\nfollowed by any of these conditions, each after a comma"),
         ] {
             writeln!(output, "{heading}:\n")?;
+            if is_narrow() {
+                for fault in faults.iter().filter(|fault| fault.kind == kind) {
+                    writeln!(output, "{}\n  {}", fault.example, fault.meaning)?;
+                }
+                continue;
+            }
             let mut table = Table::new(["NAME", "EXAMPLE", "MEANING"]);
             for fault in faults.iter().filter(|fault| fault.kind == kind) {
                 table.row([fault.name.to_owned(), fault.example.to_owned(), fault.meaning.to_owned()]);

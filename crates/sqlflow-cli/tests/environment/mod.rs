@@ -108,7 +108,9 @@ impl Ended {
         }
         let lines: Vec<Value> = self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert!(!lines.is_empty());
-        lines.iter().for_each(|line| assert_valid(&schema, line));
+        for line in &lines {
+            assert_valid(&schema, line);
+        }
         lines
     }
 }

@@ -161,11 +161,13 @@ impl Fault {
     ///     assert!(kind.example.parse::<Fault>().is_ok());
     /// }
     /// ```
+    #[must_use]
     pub fn kinds() -> impl ExactSizeIterator<Item = FaultDescription> {
         KINDS.iter().map(|(description, _)| *description)
     }
 
     /// Returns a description of each condition that may follow the kind of a fault in text.
+    #[must_use]
     pub fn conditions() -> impl ExactSizeIterator<Item = FaultDescription> {
         CONDITIONS.iter().map(|(description, _)| *description)
     }

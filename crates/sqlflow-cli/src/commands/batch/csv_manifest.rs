@@ -48,14 +48,12 @@ pub(super) fn parse(text: &str, file: &Place) -> Outcome<Vec<PlannedJob>> {
             let column = if key.is_empty() { "key" } else { "path" };
             return Err(place(line).refuse(format_args!("there is no {column} in this row")));
         }
-        let job = match jobs.iter_mut().position(|job| job.key == key) {
-            Some(at) => &mut jobs[at],
-            None => {
-                let options = JobOptions::default();
-                jobs.push(PlannedJob { key: key.to_owned(), paths: Vec::new(), options, place: place(line) });
-                jobs.last_mut().expect("it was just added")
-            }
-        };
+        let at = jobs.iter().position(|job| job.key == key).unwrap_or_else(|| {
+            let options = JobOptions::default();
+            jobs.push(PlannedJob { key: key.to_owned(), paths: Vec::new(), options, place: place(line) });
+            jobs.len() - 1
+        });
+        let job = &mut jobs[at];
         job.paths.push(path.into());
         for (column, cell) in
             header.iter().zip(&record).filter(|(column, cell)| !OWN.contains(column) && !cell.is_empty())

@@ -8,8 +8,11 @@ use sqlflow_client::lineage::RelationType;
 
 use crate::arguments::{dialect, relation_type};
 
+/// Sets an option of a submission.
+type Setter<T> = fn(Submit, T) -> Submit;
+
 /// The options that are a text.
-const TEXTS: [(&str, fn(Submit, String) -> Submit); 4] = [
+const TEXTS: [(&str, Setter<String>); 4] = [
     ("name", Submit::name),
     ("default_database", Submit::default_database),
     ("default_schema", Submit::default_schema),
@@ -17,7 +20,7 @@ const TEXTS: [(&str, fn(Submit, String) -> Submit); 4] = [
 ];
 
 /// The options that are switched on or off.
-const SWITCHES: [(&str, fn(Submit, bool) -> Submit); 8] = [
+const SWITCHES: [(&str, Setter<bool>); 8] = [
     ("ignore_functions", Submit::ignore_function),
     ("ignore_record_sets", Submit::ignore_record_set),
     ("show_constants", Submit::show_constant_table),

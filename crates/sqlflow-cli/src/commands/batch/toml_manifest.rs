@@ -23,7 +23,7 @@ pub(super) fn parse(text: &str, file: &Place) -> Outcome<Vec<PlannedJob>> {
         match (name.get_ref().as_ref(), value.get_ref()) {
             ("defaults", DeValue::Table(table)) => defaults = lines.options(table, "[defaults]", &[])?.0,
             ("job", DeValue::Array(tables)) => {
-                for table in tables.iter() {
+                for table in tables {
                     jobs.push(lines.job(table)?);
                 }
             }
@@ -55,8 +55,8 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn place(&self, span: Option<std::ops::Range<usize>>) -> Place {
         let line = span.map(|span| {
-            let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
-            before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1
+            let before = self.text.get(..span.start).unwrap_or(self.text);
+            before.matches('\n').count() as u64 + 1
         });
         Place { line, ..self.file.clone() }
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use hyper_util::client::proxy::matcher::Matcher;
 use serde_json::Value;
+use sqlflow_client::api::ResponseValue;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -139,7 +140,11 @@ impl fmt::Display for ClockDifference {
 }
 
 /// Compares the `Date` of a response with the local clock; `asked` is the local time of the request.
-pub(super) fn date(header: &str, asked: SystemTime) -> Option<ClockDifference> {
+pub(super) fn clock_difference<T>(response: &ResponseValue<T>, asked: SystemTime) -> Option<ClockDifference> {
+    date(response.headers().get("date")?.to_str().ok()?, asked)
+}
+
+fn date(header: &str, asked: SystemTime) -> Option<ClockDifference> {
     let server = httpdate::parse_http_date(header).ok()?;
     let local = asked + asked.elapsed().unwrap_or_default() / 2;
     Some(match server.duration_since(local) {
