@@ -13,7 +13,11 @@
 # SQLFLOW_NIGHTLY_DAY is the day, such as 2030-01-31, if it is not today.
 set -euo pipefail
 
-estate=${1:?give a manifest or a directory of SQL}
+if (($# == 0)); then
+    echo "usage: nightly.sh ESTATE [DIRECTORY]" >&2
+    exit 2
+fi
+estate=$1
 directory=${2:-nightly}
 today=$directory/${SQLFLOW_NIGHTLY_DAY:-$(date +%F)}
 read -ra arguments <<< "${SQLFLOW_NIGHTLY_ARGS:-}"

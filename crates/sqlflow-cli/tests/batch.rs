@@ -193,6 +193,19 @@ fn shards_share_the_jobs_and_have_a_journal_each() {
     table.prints("KEY        DIALECT     PATHS").prints("schema_0   postgresql  etl/schema_0");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_belongs_to_one_server_and_a_batch_to_an_account() {
+    let home = estate(&[("orders", GOOD)]);
+    let (first, second) = (Emulator::start().await.unwrap(), Emulator::start().await.unwrap());
+    batch(&home, &first, &["etl"]).with_code(0);
+    batch(&home, &second, &["etl"]).with_code(2).says("the journal j belongs to the server ").says(&first.url());
+    batch(&home, &first, &["etl", "--anonymous"])
+        .with_code(2)
+        .says("a batch needs an account")
+        .says("flag --anonymous");
+    assert!(second.jobs().is_empty());
+}
+
 #[test]
 fn the_embedded_emulator_leaves_no_journal_behind() {
     let home = estate(&[("orders", GOOD)]);

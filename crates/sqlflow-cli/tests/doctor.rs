@@ -2,6 +2,9 @@
 
 mod environment;
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+
 use serde_json::Value;
 use sqlflow_client::emulator::{Emulator, Fault};
 
@@ -115,6 +118,46 @@ async fn a_proxy_is_shown_without_its_password_and_is_what_is_connected_to() {
     let mut command = home.command(["doctor", "--server", "http://sqlflow.invalid"]);
     let ended = environment::ended(command.env("HTTP_PROXY", "http://127.0.0.1:9")).with_code(6);
     ended.prints("✓ proxy          http://127.0.0.1:9 (environment)").prints("✗ connection ");
+}
+
+/// Starts a server whose clock is wrong, and returns its URL. It gives every request the same response.
+fn server_of_another_time() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let body = r#"{"code":200,"data":{"version":"6.4.1","total":0,"jobDetails":[]}}"#;
+    let head =
+        "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: application/json\r\nConnection: close";
+    let response = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = BufReader::new(stream.try_clone().unwrap());
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                // The check of the connection sends nothing.
+                if request.read_line(&mut line).unwrap_or(0) == 0 {
+                    break;
+                }
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line == "\r\n" {
+                    request.read_exact(&mut vec![0; length]).unwrap();
+                    stream.write_all(response.as_bytes()).unwrap();
+                    break;
+                }
+            }
+        }
+    });
+    url
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_a_warning_and_a_version_is_shown() {
+    let ended = Home::new().run(&["doctor", "--server", &server_of_another_time()]).with_code(0);
+    let ended = ended.prints("✓ version        6.4.1").prints("! clock          the server is ");
+    ended.prints("behind this machine").prints("  help: set the clock of this machine or of the server");
 }
 
 #[test]

@@ -29,7 +29,7 @@ use crate::exit::{Exit, Failure, Outcome, exit_for};
 use crate::messages::Messages;
 use crate::output::{Output, Table};
 use crate::progress::Progress;
-use crate::settings::Settings;
+use crate::settings::{Setting, Settings};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -163,6 +163,10 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
         return Ok(Exit::Done);
     }
     let connection = Connection::open(&arguments.server, messages).await?;
+    if let Some(Setting { value: true, origin }) = &connection.settings.anonymous {
+        return Err(Failure::usage(format!("a batch needs an account, and there is none ({origin})"))
+            .help("pass --user-id and a secret key, or choose another --profile"));
+    }
     let jobs = with_dialects(planned, &connection.settings, arguments.dialect.vendor.as_ref(), messages)?;
     // The jobs of the embedded server end with it, so a journal of them would mislead the next run.
     let temporary = match &connection.emulator {

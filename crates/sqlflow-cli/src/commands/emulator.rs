@@ -1,6 +1,6 @@
 //! `sqlflow emulator`: a local server, for programs in any language.
 
-use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -108,7 +108,8 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
             .help("choose a --port above 1023, or --port 0 for a free one"),
         _ => Failure::io(format_args!("cannot listen on port {}", arguments.port), &error),
     })?;
-    let stopped = stop_signal();
+    // Before anybody knows that there is a server to stop.
+    let stopped = stop_signal().map_err(|error| Failure::io("cannot wait for Ctrl-C", &error))?;
     let mut output = Output::stdout();
     let address = Address { url: emulator.url() };
     if arguments.json.json || arguments.json.jsonl {
@@ -123,35 +124,39 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Waits for Ctrl-C, or for the signal with which service managers and containers stop a server.
-async fn stop_signal() {
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let terminated = async {
-        use tokio::signal::unix::{SignalKind, signal};
+/// Returns a future that waits for Ctrl-C, or for the signal with which service managers and containers stop a server.
+/// From now on, neither ends the process by itself.
+///
+/// # Errors
+/// Signals cannot be received.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
 
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending::<()>().await,
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated => {}
-    }
+    })
+}
+
+/// Returns a future that waits for Ctrl-C, which from now on does not end the process by itself.
+///
+/// # Errors
+/// Signals cannot be received.
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
 }
 
 /// Returns `true` on a terminal on which the columns of the table would break within words.
 fn is_narrow() -> bool {
-    let width = terminal_size::terminal_size().filter(|_| std::io::stdout().is_terminal());
+    let width = terminal_size::terminal_size().filter(|_| io::stdout().is_terminal());
     width.is_some_and(|(terminal_size::Width(width), _)| width < MIN_TABLE_WIDTH)
 }
 

@@ -433,7 +433,10 @@ mod tests {
 
     #[test]
     fn each_example_parses_and_is_documented() {
-        let documentation = include_str!("mod.rs");
+        let (documentation, readme) = (include_str!("mod.rs"), include_str!("../../README.md"));
+        for described in Fault::kinds().chain(Fault::conditions()) {
+            assert!(readme.contains(&format!("`{}`", described.example)), "{}", described.example);
+        }
         for kind in Fault::kinds() {
             let parsed = kind.example.parse::<Fault>().map(|fault| fault.to_string());
             assert_eq!(parsed.as_deref(), Ok(kind.example));
