@@ -149,7 +149,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use analysis::{vendor_aliases, vendors};
-pub use faults::{Fault, ParseFaultError};
+pub use faults::{Fault, FaultDescription, ParseFaultError};
 pub use jobs::JobSnapshot;
 pub use request_log::RequestRecord;
 

@@ -39,7 +39,7 @@ of a profile are used with the server of that profile only.";
 pub(crate) enum Command {
     /// Show every setting and where its value comes from
     #[command(after_help = CONFIG_HELP)]
-    Show(ShowArguments),
+    Show(Box<ShowArguments>),
     /// Print the path of the configuration file
     Path,
 }
@@ -143,7 +143,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
 }
 
 /// Removes the password from the URL of a proxy.
-fn without_password(url: &str) -> String {
+pub(super) fn without_password(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
     let shown = match rest.rsplit_once('@') {
         Some((_, host)) => format!("…@{host}"),

@@ -57,6 +57,10 @@ pub(crate) fn run(command: Command, messages: &Messages) -> Outcome {
 
 /// Runs a command that talks to a server, until it ends or Ctrl-C is pressed.
 async fn until_interrupted(command: Command, messages: &Messages) -> Outcome {
+    // For a server, Ctrl-C is the normal end.
+    if let Command::Emulator(arguments) = command {
+        return emulator::run(arguments, messages).await;
+    }
     let resumption = Resumption::default();
     let interrupted = async {
         if tokio::signal::ctrl_c().await.is_err() {
@@ -84,13 +88,13 @@ async fn online(command: Command, messages: &Messages, resumption: &Resumption) 
         Command::Check(arguments) => check::run(arguments, messages).await,
         Command::Emit(arguments) => emit::run(arguments, messages).await,
         Command::Doctor(arguments) => doctor::run(arguments, messages).await,
-        Command::Emulator(arguments) => emulator::run(arguments, messages).await,
-        Command::Inspect(_)
+        Command::Emulator(_)
+        | Command::Inspect(_)
         | Command::Diff(_)
         | Command::Merge(_)
         | Command::Config(_)
         | Command::Completions(_)
-        | Command::Man(_) => unreachable!("it is run without a server"),
+        | Command::Man(_) => unreachable!("it is run elsewhere"),
     }
 }
 

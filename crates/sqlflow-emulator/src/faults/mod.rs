@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::StatusCode;
 
-pub use text::ParseFaultError;
+pub use text::{FaultDescription, ParseFaultError};
 
 use kind::{FaultKind, whole_seconds};
 pub(super) use registry::{AppliedFault, FaultRegistry};
@@ -46,7 +46,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// # Text form
 ///
 /// For command lines, a fault can be parsed from text and is displayed as text: its kind, followed by conditions, each
-/// after a comma.
+/// after a comma. [`kinds`](Self::kinds) and [`conditions`](Self::conditions) list them for programs.
 ///
 /// | Text | Constructor or condition |
 /// |---|---|

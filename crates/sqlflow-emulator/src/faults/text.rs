@@ -7,17 +7,190 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::{AppliedFault, Fault, FaultKind};
 use crate::routes;
 
-/// Examples of all kinds of faults.
-const KINDS: &str = "latency=200ms, refuse=2s, reset-received=1000, reset-sent=1000, close, lose-response, late=2s, \
-    502 (or another HTTP status), 429=5s, 429-until=2030-01-31T12:00:00Z, busy, expire-token, status=archiving, \
-    vanish, truncate=100, garbage, drip=10/50ms, stall=100, length=+10, bomb=1000000, redirect=http://127.0.0.1:9/";
-const CONDITIONS: &str = "on=submitUserJob, skip=2, every=3, chance=0.05/42, times=3, handled";
+/// A kind of fault, or a condition, as it is written in the [text form](Fault#text-form) of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FaultDescription {
+    /// The word that it begins with, or `STATUS` for an HTTP status.
+    pub name: &'static str,
+    /// An example, which is valid as it is.
+    pub example: &'static str,
+    /// The effect, in a few words.
+    pub meaning: &'static str,
+}
+
+const fn described(name: &'static str, example: &'static str, meaning: &'static str) -> FaultDescription {
+    FaultDescription { name, example, meaning }
+}
+
+/// The way in which a kind of fault is read.
+enum KindReader {
+    /// It is a word alone.
+    Word(fn() -> Fault),
+    /// It has a value after `=`.
+    Value(fn(&str) -> Result<Fault, ParseFaultError>),
+    /// It is a number.
+    Number(fn(&str) -> Result<Fault, ParseFaultError>),
+}
+
+/// The way in which a condition is read.
+enum ConditionReader {
+    Word(fn(Fault) -> Fault),
+    Value(fn(Fault, &str) -> Result<Fault, ParseFaultError>),
+}
+
+/// All kinds of faults. The parser reads from this table, so that a kind that works is also listed.
+const KINDS: [(FaultDescription, KindReader); 22] = [
+    (
+        described("latency", "latency=200ms", "respond this much later"),
+        KindReader::Value(|value| Ok(Fault::latency(duration(value)?))),
+    ),
+    (
+        described("refuse", "refuse=2s", "refuse connections for this time from the start"),
+        KindReader::Value(|value| Ok(Fault::refuse(duration(value)?))),
+    ),
+    (
+        described("reset-received", "reset-received=1000", "reset the connection after this many bytes of the request"),
+        KindReader::Value(|value| Ok(Fault::reset_after_received(number(value, "a number of bytes")?))),
+    ),
+    (
+        described("reset-sent", "reset-sent=1000", "reset the connection after this many bytes of the response"),
+        KindReader::Value(|value| Ok(Fault::reset_after_sent(number(value, "a number of bytes")?))),
+    ),
+    (described("close", "close", "close the connection and do not handle the request"), KindReader::Word(Fault::close)),
+    (
+        described("lose-response", "lose-response", "handle the request and close the connection"),
+        KindReader::Word(Fault::lose_response),
+    ),
+    (
+        described("late", "late=2s", "close the connection, and handle the submission after this time"),
+        KindReader::Value(|value| Ok(Fault::late(duration(value)?))),
+    ),
+    (described("STATUS", "502", "respond with an HTML page with this HTTP status"), KindReader::Number(page)),
+    (
+        described("429", "429=5s", "respond with HTTP status 429, and Retry-After in seconds"),
+        KindReader::Value(|value| Ok(Fault::too_many_requests(duration(value)?))),
+    ),
+    (
+        described(
+            "429-until",
+            "429-until=2030-01-31T12:00:00Z",
+            "respond with HTTP status 429, and Retry-After as a date",
+        ),
+        KindReader::Value(|value| Ok(Fault::too_many_requests_until(time(value)?))),
+    ),
+    (described("busy", "busy", "respond that the service is busy"), KindReader::Word(Fault::busy)),
+    (
+        described("expire-token", "expire-token", "invalidate all tokens before the request is handled"),
+        KindReader::Word(Fault::expire_token),
+    ),
+    (
+        described("status", "status=archiving", "show this text as the status of jobs that have not ended"),
+        KindReader::Value(|value| Ok(Fault::unknown_status(value))),
+    ),
+    (
+        described("unreadable-job", "unreadable-job", "add a field that no JSON reader accepts to each job"),
+        KindReader::Word(Fault::unreadable_job),
+    ),
+    (described("vanish", "vanish", "delete the job before the request is handled"), KindReader::Word(Fault::vanish)),
+    (
+        described("truncate", "truncate=100", "end the response after this many bytes, as if it were complete"),
+        KindReader::Value(|value| Ok(Fault::truncate(number(value, "a number of bytes")?))),
+    ),
+    (described("garbage", "garbage", "replace the response by random bytes"), KindReader::Word(Fault::garbage)),
+    (
+        described("drip", "drip=10/50ms", "send the response in pieces of this size, with this pause between them"),
+        KindReader::Value(drip),
+    ),
+    (
+        described("stall", "stall=100", "send nothing more after this many bytes of the response"),
+        KindReader::Value(|value| Ok(Fault::stall_after(number(value, "a number of bytes")?))),
+    ),
+    (
+        described("length", "length=+10", "change the Content-Length of the response by this many bytes"),
+        KindReader::Value(|value| Ok(Fault::content_length(number(value, "a number of bytes with a sign")?))),
+    ),
+    (
+        described("bomb", "bomb=1000000", "compress a response that unpacks to this many bytes"),
+        KindReader::Value(|value| Ok(Fault::bomb(number(value, "a number of bytes")?))),
+    ),
+    (
+        described("redirect", "redirect=http://127.0.0.1:9/", "redirect the request to this URL"),
+        KindReader::Value(|value| Ok(Fault::redirect(value))),
+    ),
+];
+
+/// All conditions.
+const CONDITIONS: [(FaultDescription, ConditionReader); 6] = [
+    (
+        described("on", "on=submitUserJob", "only requests for this operation; may be given several times"),
+        ConditionReader::Value(|fault, name| {
+            if routes::has_operation(name) {
+                return Ok(fault.on(name));
+            }
+            Err(ParseFaultError::new(format!("'{name}' is not an operation")))
+        }),
+    ),
+    (
+        described("skip", "skip=2", "not the first requests, as many as this"),
+        ConditionReader::Value(|fault, value| Ok(fault.skip(number(value, "a number of requests")?))),
+    ),
+    (
+        described("every", "every=3", "only one in this many requests"),
+        ConditionReader::Value(|fault, value| Ok(fault.every(number(value, "a number of requests")?))),
+    ),
+    (
+        described("chance", "chance=0.05/42", "only this share of the requests, chosen by the seed after the slash"),
+        ConditionReader::Value(chance),
+    ),
+    (
+        described("times", "times=3", "at most this many requests"),
+        ConditionReader::Value(|fault, value| Ok(fault.times(number(value, "a number of requests")?))),
+    ),
+    (described("handled", "handled", "handle the request before the fault"), ConditionReader::Word(Fault::handled)),
+];
+
+/// # Text form
+impl Fault {
+    /// Returns a description of each kind of fault that can be parsed from text.
+    ///
+    /// ```
+    /// use sqlflow_emulator::Fault;
+    ///
+    /// for kind in Fault::kinds() {
+    ///     assert!(kind.example.parse::<Fault>().is_ok());
+    /// }
+    /// ```
+    #[must_use]
+    pub fn kinds() -> impl ExactSizeIterator<Item = FaultDescription> {
+        KINDS.iter().map(|(description, _)| *description)
+    }
+
+    /// Returns a description of each condition that may follow the kind of a fault in text.
+    #[must_use]
+    pub fn conditions() -> impl ExactSizeIterator<Item = FaultDescription> {
+        CONDITIONS.iter().map(|(description, _)| *description)
+    }
+}
 
 /// An error for a text that is not a [`Fault`]. Its message names the part that is invalid and lists what is valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}; a fault is one of {KINDS}, followed by any of {CONDITIONS}, each after a comma")]
+#[error(
+    "{reason}; a fault is one of {kinds}, followed by any of {conditions}, each after a comma",
+    kinds = examples(Fault::kinds()),
+    conditions = examples(Fault::conditions())
+)]
 pub struct ParseFaultError {
     reason: String,
+}
+
+/// Returns the examples in a list.
+fn examples(descriptions: impl Iterator<Item = FaultDescription>) -> String {
+    let example = |described: FaultDescription| match described.name {
+        "STATUS" => format!("{} (or another HTTP status)", described.example),
+        _ => described.example.to_owned(),
+    };
+    descriptions.map(example).collect::<Vec<_>>().join(", ")
 }
 
 impl ParseFaultError {
@@ -53,42 +226,25 @@ fn parts(text: &str) -> Vec<String> {
 
 fn read_kind(text: &str) -> Result<Fault, ParseFaultError> {
     let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
-    Ok(match (name, value) {
-        ("latency", Some(value)) => Fault::latency(duration(value)?),
-        ("refuse", Some(value)) => Fault::refuse(duration(value)?),
-        ("reset-received", Some(value)) => Fault::reset_after_received(number(value, "a number of bytes")?),
-        ("reset-sent", Some(value)) => Fault::reset_after_sent(number(value, "a number of bytes")?),
-        ("close", None) => Fault::close(),
-        ("lose-response", None) => Fault::lose_response(),
-        ("late", Some(value)) => Fault::late(duration(value)?),
-        ("429", Some(value)) => Fault::too_many_requests(duration(value)?),
-        ("429-until", Some(value)) => Fault::too_many_requests_until(time(value)?),
-        ("busy", None) => Fault::busy(),
-        ("expire-token", None) => Fault::expire_token(),
-        ("status", Some(value)) => Fault::unknown_status(value),
-        ("unreadable-job", None) => Fault::unreadable_job(),
-        ("vanish", None) => Fault::vanish(),
-        ("truncate", Some(value)) => Fault::truncate(number(value, "a number of bytes")?),
-        ("garbage", None) => Fault::garbage(),
-        ("drip", Some(value)) => drip(value)?,
-        ("stall", Some(value)) => Fault::stall_after(number(value, "a number of bytes")?),
-        ("length", Some(value)) => Fault::content_length(number(value, "a number of bytes with a sign")?),
-        ("bomb", Some(value)) => Fault::bomb(number(value, "a number of bytes")?),
-        ("redirect", Some(value)) => Fault::redirect(value),
-        (status, None) if status.starts_with(|first: char| first.is_ascii_digit()) => page(status)?,
-        _ => return Err(ParseFaultError::new(format!("'{text}' is not a fault"))),
-    })
+    for (description, reader) in &KINDS {
+        match (reader, value) {
+            (KindReader::Word(fault), None) if description.name == name => return Ok(fault()),
+            (KindReader::Value(read), Some(value)) if description.name == name => return read(value),
+            (KindReader::Number(read), None) if name.starts_with(|first: char| first.is_ascii_digit()) => {
+                return read(name);
+            }
+            _ => {}
+        }
+    }
+    Err(ParseFaultError::new(format!("'{text}' is not a fault")))
 }
 
 fn add_condition(fault: Fault, text: &str) -> Result<Fault, ParseFaultError> {
-    match text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value))) {
-        ("on", Some(name)) if routes::has_operation(name) => Ok(fault.on(name)),
-        ("on", Some(name)) => Err(ParseFaultError::new(format!("'{name}' is not an operation"))),
-        ("skip", Some(value)) => Ok(fault.skip(number(value, "a number of requests")?)),
-        ("every", Some(value)) => Ok(fault.every(number(value, "a number of requests")?)),
-        ("chance", Some(value)) => chance(fault, value),
-        ("times", Some(value)) => Ok(fault.times(number(value, "a number of requests")?)),
-        ("handled", None) => Ok(fault.handled()),
+    let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
+    let known = CONDITIONS.iter().find(|(description, _)| description.name == name);
+    match (known.map(|(_, reader)| reader), value) {
+        (Some(ConditionReader::Word(add)), None) => Ok(add(fault)),
+        (Some(ConditionReader::Value(add)), Some(value)) => add(fault, value),
         _ => Err(ParseFaultError::new(format!("'{text}' is not a condition of a fault"))),
     }
 }
@@ -273,6 +429,24 @@ mod tests {
             assert!(message.starts_with(named), "{message}");
             assert!(message.contains("lose-response") && message.contains("times=3"), "{message}");
         }
+    }
+
+    #[test]
+    fn each_example_parses_and_is_documented() {
+        let (documentation, readme) = (include_str!("mod.rs"), include_str!("../../README.md"));
+        for described in Fault::kinds().chain(Fault::conditions()) {
+            assert!(readme.contains(&format!("`{}`", described.example)), "{}", described.example);
+        }
+        for kind in Fault::kinds() {
+            let parsed = kind.example.parse::<Fault>().map(|fault| fault.to_string());
+            assert_eq!(parsed.as_deref(), Ok(kind.example));
+            assert!(documentation.contains(&format!("/// | `{}`", kind.example)), "{}", kind.example);
+        }
+        for condition in Fault::conditions() {
+            assert!(format!("close,{}", condition.example).parse::<Fault>().is_ok(), "{}", condition.example);
+            assert!(documentation.contains(&format!("/// | `,{}`", condition.example)), "{}", condition.example);
+        }
+        assert!("nothing".parse::<Fault>().unwrap_err().to_string().contains(", unreadable-job, vanish, "));
     }
 
     #[test]

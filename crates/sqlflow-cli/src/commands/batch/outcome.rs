@@ -1,0 +1,214 @@
+//! The outcomes of the jobs of a batch: as lines, as JSON, and as an exit code.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use sqlflow_client::job::BatchOutcome;
+use sqlflow_client::{Client, ErrorKind, JobStatus, Lineage, Vendor};
+
+use super::exit_for;
+use super::manifest::PlannedJob;
+use super::shard::Shard;
+use crate::exit::Exit;
+use crate::output::lineage::one_line;
+use crate::output::report;
+
+/// The width of the column with the keys, unless a key is longer.
+pub(super) const MAX_KEY_WIDTH: usize = 32;
+
+/// The width of the longest state, `done before`.
+const STATE_WIDTH: usize = 11;
+
+/// The state of a job at the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum JobState {
+    Done,
+    DoneBefore,
+    Failed,
+    /// A job failed, and no further one was started.
+    NotStarted,
+    /// It would run, without `--dry-run`.
+    Planned,
+}
+
+/// The outcome of a job, which is also a line of `--jsonl`.
+#[derive(Debug, Serialize)]
+pub(super) struct JobOutcome {
+    pub(super) key: String,
+    pub(super) state: JobState,
+    /// The id of the job, if there is one.
+    job: Option<String>,
+    /// The name of the job on the server, if one was chosen.
+    name: Option<String>,
+    files: Vec<String>,
+    pub(super) error: Option<String>,
+    /// The reasons why the result is less than the whole, which `--strict` looks for.
+    pub(super) limits: Vec<String>,
+    /// The dialect and the paths of a job that is planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vendor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paths: Option<Vec<String>>,
+    /// An earlier run had already reached this outcome.
+    #[serde(skip)]
+    pub(super) was_before: bool,
+    #[serde(skip)]
+    pub(super) exit: Exit,
+}
+
+impl JobOutcome {
+    fn new(key: String, state: JobState) -> Self {
+        Self {
+            key,
+            state,
+            job: None,
+            name: None,
+            files: Vec::new(),
+            error: None,
+            limits: Vec::new(),
+            vendor: None,
+            paths: None,
+            was_before: false,
+            exit: Exit::Done,
+        }
+    }
+
+    pub(super) fn of(outcome: &BatchOutcome) -> Self {
+        let state = match (outcome.error(), outcome.was_done_before()) {
+            (Some(_), _) => JobState::Failed,
+            (None, true) => JobState::DoneBefore,
+            (None, false) => JobState::Done,
+        };
+        Self {
+            job: outcome.job_id().map(ToString::to_string),
+            name: outcome.name().map(str::to_owned),
+            files: outcome.files().iter().map(|file| file.display().to_string()).collect(),
+            error: outcome.error().map(one_line),
+            was_before: outcome.was_done_before(),
+            exit: outcome.error().map_or(Exit::Done, |error| match error.kind() {
+                // The manifest was read by then, so the fault is in the SQL of one job.
+                ErrorKind::InvalidInput => Exit::Error,
+                kind => exit_for(kind),
+            }),
+            ..Self::new(outcome.key().to_owned(), state)
+        }
+    }
+
+    pub(super) fn not_started(key: String) -> Self {
+        Self::new(key, JobState::NotStarted)
+    }
+
+    pub(super) fn planned(job: &PlannedJob, vendor: &Vendor) -> Self {
+        Self {
+            vendor: Some(dialect_name(vendor)),
+            paths: Some(job.paths.iter().map(|path| path.display().to_string()).collect()),
+            ..Self::new(job.key.clone(), JobState::Planned)
+        }
+    }
+
+    /// Returns the id of the job, if there is one.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.job.as_deref()
+    }
+
+    /// Returns the line for people: the key, the state, and the files.
+    pub(super) fn line(&self, width: usize) -> String {
+        let state = match self.state {
+            JobState::Done => "done",
+            JobState::DoneBefore => "done before",
+            JobState::Failed => "failed",
+            JobState::NotStarted => "not started",
+            JobState::Planned => "planned",
+        };
+        let files = self.files.join("  ");
+        format!("{:width$}  {state:STATE_WIDTH$}  {files}", self.key).trim_end().to_owned()
+    }
+}
+
+/// Returns the name of a dialect, as people write it.
+pub(super) fn dialect_name(vendor: &Vendor) -> String {
+    vendor.as_str().trim_start_matches("dbv").to_owned()
+}
+
+/// The result of the command as one JSON object.
+#[derive(Debug, Serialize)]
+pub(super) struct BatchReport {
+    /// `null` for the journal of an emulator, which is not kept.
+    journal: Option<String>,
+    shard: Option<String>,
+    total: usize,
+    done: usize,
+    failed: usize,
+    pub(super) jobs: Vec<JobOutcome>,
+}
+
+impl BatchReport {
+    pub(super) fn new(journal: Option<&PathBuf>, shard: Option<Shard>, jobs: Vec<JobOutcome>) -> Self {
+        let count = |states: &[JobState]| jobs.iter().filter(|job| states.contains(&job.state)).count();
+        Self {
+            journal: journal.map(|journal| journal.display().to_string()),
+            shard: shard.map(|shard| shard.to_string()),
+            total: jobs.len(),
+            done: count(&[JobState::Done, JobState::DoneBefore]),
+            failed: count(&[JobState::Failed]),
+            jobs,
+        }
+    }
+
+    /// Returns a sentence about how many jobs ended in which way.
+    pub(super) fn summary(&self) -> String {
+        let states = [
+            (JobState::Done, "done"),
+            (JobState::DoneBefore, "done before"),
+            (JobState::Failed, "failed"),
+            (JobState::NotStarted, "not started"),
+        ];
+        let counts = states.into_iter().filter_map(|(state, text)| {
+            let count = self.jobs.iter().filter(|job| job.state == state).count();
+            (count > 0).then(|| format!("{count} {text}"))
+        });
+        let noun = if self.total == 1 { "job" } else { "jobs" };
+        format!("{} {noun}: {}", self.total, counts.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Returns the exit code for all jobs: that of failed jobs, else that of the first error, else that of results that are
+/// not whole.
+pub(super) fn exit(ended: &[JobOutcome]) -> Exit {
+    let failures = || ended.iter().filter(|job| job.state == JobState::Failed);
+    if failures().any(|job| job.exit == Exit::JobFailed) {
+        return Exit::JobFailed;
+    }
+    let incomplete = ended.iter().find(|job| job.exit == Exit::Incomplete);
+    failures().next().or(incomplete).map_or(Exit::Done, |job| job.exit)
+}
+
+/// Returns the reasons why the result of a job is less than the whole.
+pub(super) async fn limits(client: &Client, outcome: &BatchOutcome) -> Vec<String> {
+    let mut limits = Vec::new();
+    if let Some(id) = outcome.job_id() {
+        match client.job(id.clone()).info().await {
+            Ok(info) if info.status == JobStatus::PartialSuccess => {
+                let errors = info.error_message.as_ref().map(one_line).unwrap_or_default();
+                limits.push(format!("the job succeeded in part only: {errors}"));
+            }
+            Ok(_) => {}
+            Err(error) => limits.push(format!("the state of the job is not known: {error}")),
+        }
+    }
+    for file in outcome.files().iter().filter(|file| file.extension().is_some_and(|extension| extension == "json")) {
+        match Lineage::reader().read_path(file) {
+            Ok(lineage) => {
+                limits.extend(report::cut(&lineage).map(|reason| format!("{}: {reason}", file.display())));
+                match lineage.unresolved().count() {
+                    0 => {}
+                    count => limits
+                        .push(format!("{}: {count} endpoints of relationships could not be followed", file.display())),
+                }
+            }
+            Err(error) => limits.push(error.to_string()),
+        }
+    }
+    limits
+}
