@@ -191,29 +191,42 @@ pub(crate) fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     {
         messages.warning(difference);
     }
-    let JsonArguments { json, jsonl } = arguments.json;
-    let is_asked_for = json || jsonl || arguments.format.is_some() || arguments.output.output.is_some();
+    let is_asked_for =
+        arguments.json.json || arguments.json.jsonl || arguments.format.is_some() || arguments.output.output.is_some();
     if is_asked_for || !messages.is_quiet() {
-        let mut output = Output::open(&arguments.output)?;
-        if json {
-            output.json(&DiffObject { different: !comparison.is_empty(), comparison: &comparison })?;
-        } else if jsonl {
-            output.json_lines(comparison.records()?)?;
-        } else if arguments.format == Some(DiffFormat::Csv) {
-            write!(output, "{}", csv_line(&CSV_HEADER))?;
-            for record in comparison.records()? {
-                write!(output, "{}", csv_line(&record.csv()))?;
-            }
-        } else {
-            write_text(&comparison, &mut output, messages)?;
+        match write(&comparison, arguments.format, arguments.json, Output::open(&arguments.output)?, messages) {
+            // The exit code still tells what was found.
+            Err(failure) if failure.is_broken_pipe => {}
+            written => written?,
         }
-        output.finish()?;
     }
     Ok(match (comparison.is_empty(), comparison.notes().is_empty()) {
         (false, _) => Exit::Found,
         (true, false) if arguments.strict => Exit::Incomplete,
         (true, _) => Exit::Done,
     })
+}
+
+fn write(
+    comparison: &Comparison<'_>,
+    format: Option<DiffFormat>,
+    json: JsonArguments,
+    mut output: Output,
+    messages: &Messages,
+) -> Outcome<()> {
+    if json.json {
+        output.json(&DiffObject { different: !comparison.is_empty(), comparison })?;
+    } else if json.jsonl {
+        output.json_lines(comparison.records()?)?;
+    } else if format == Some(DiffFormat::Csv) {
+        write!(output, "{}", csv_line(&CSV_HEADER))?;
+        for record in comparison.records()? {
+            write!(output, "{}", csv_line(&record.csv()))?;
+        }
+    } else {
+        write_text(comparison, &mut output, messages)?;
+    }
+    output.finish()
 }
 
 const GREEN: &str = "\x1b[32m";
@@ -259,8 +272,7 @@ fn other_types(old: &Lineage, new: &Lineage) -> Option<String> {
     };
     let found = [only("old", old.difference(&new).collect()), only("new", new.difference(&old).collect())];
     let found: Vec<_> = found.into_iter().flatten().collect();
-    (!found.is_empty())
-        .then(|| format!("{}: were both requested with the same relation types?", found.join(", and ")))
+    (!found.is_empty()).then(|| format!("{}: were both requested with the same relation types?", found.join(", and ")))
 }
 
 #[cfg(test)]

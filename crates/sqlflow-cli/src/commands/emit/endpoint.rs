@@ -97,8 +97,9 @@ impl Endpoint {
             None => variable("OPENLINEAGE_URL")?,
         };
         let Some(base) = base else {
-            return Err(Failure::usage("no endpoint is given")
-                .help("pass --url, such as --url http://localhost:5000, or set OPENLINEAGE_URL; --dry-run needs none"));
+            return Err(Failure::usage("no endpoint is given").help(
+                "pass --url, such as --url http://localhost:5000, or set OPENLINEAGE_URL; --dry-run needs none",
+            ));
         };
         let path = match &arguments.endpoint {
             Some(path) => Some(path.clone()),
@@ -281,12 +282,7 @@ fn event_url(base: &str, path: &str) -> Outcome<Url> {
 }
 
 /// Creates the client, with the same TLS as the library.
-fn client(
-    url: &Url,
-    key: Option<&Secret>,
-    source: Option<&SecretSource>,
-    server: &ServerArguments,
-) -> Outcome<Client> {
+fn client(url: &Url, key: Option<&Secret>, source: Option<&SecretSource>, server: &ServerArguments) -> Outcome<Client> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let (Some(key), Some(source)) = (key, source) {
@@ -386,7 +382,8 @@ mod tests {
     #[test]
     fn hosts_with_a_dot_are_public() {
         let is_public = |url: &str| super::is_public(&Url::parse(url).unwrap());
-        for local in ["http://localhost", "http://marquez:5000", "http://10.0.0.1", "http://[::1]", "http://127.0.0.1"] {
+        for local in ["http://localhost", "http://marquez:5000", "http://10.0.0.1", "http://[::1]", "http://127.0.0.1"]
+        {
             assert!(!is_public(local), "{local}");
         }
         assert!(is_public("http://marquez.example.com") && is_public("http://8.8.8.8"));
