@@ -78,13 +78,13 @@ const CSV_HEADER: [&str; 8] = ["change", "record", "kind", "old_kind", "name", "
 
 /// The changes between two lineages: of what is stored and of flows, or of every record.
 enum Comparison<'a> {
-    Flows(Diff<'a>),
+    Flows(Box<Diff<'a>>),
     All(FullDiff<'a>),
 }
 
 impl<'a> Comparison<'a> {
     fn new(old: &'a Lineage, new: &'a Lineage, all: bool) -> Self {
-        if all { Self::All(old.diff_all(new)) } else { Self::Flows(old.diff(new)) }
+        if all { Self::All(old.diff_all(new)) } else { Self::Flows(Box::new(old.diff(new))) }
     }
 
     fn is_empty(&self) -> bool {

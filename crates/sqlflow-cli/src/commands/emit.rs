@@ -44,6 +44,7 @@ An API key is read from OPENLINEAGE_API_KEY, a file or a command.";
 /// flags are for a JOB.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[allow(clippy::doc_markdown, reason = "these comments are the text of the help")]
 pub(crate) struct Arguments {
     /// Lineage file, directory, pattern or `-`; else the id of a job
     #[arg(value_name = "FILE|JOB")]
@@ -70,6 +71,7 @@ pub(crate) struct Arguments {
 /// The content of the events.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Events")]
+#[allow(clippy::doc_markdown, reason = "these comments are the text of the help")]
 struct EventArguments {
     /// Namespace of all datasets [default: by vendor and server]
     #[arg(long, value_name = "NAME")]
@@ -158,10 +160,8 @@ struct EventLine<'a> {
 /// # Errors
 /// A lineage that cannot be read, an endpoint that cannot be reached or refuses an event.
 pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
-    let endpoint = match arguments.dry_run {
-        true => None,
-        false => Some(Endpoint::open(&arguments.endpoint, &arguments.server, messages)?),
-    };
+    let endpoint =
+        if arguments.dry_run { None } else { Some(Endpoint::open(&arguments.endpoint, &arguments.server, messages)?) };
     let Source { lineage, job, reasons } = source(&arguments.source, &arguments.server, messages).await?;
     let result = LineageResult { lineage: &lineage, job: job.as_deref(), reasons: &reasons };
     if strictness(result, messages) == Exit::Incomplete && arguments.strict {

@@ -220,7 +220,7 @@ fn lineages_in(directory: &Path) -> Outcome<Vec<PathBuf>> {
     for entry in std::fs::read_dir(directory).map_err(|error| failed(&error))? {
         let path = entry.map_err(|error| failed(&error))?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-        if path.is_file() && (name.ends_with(".json") || name.ends_with(".json.gz")) {
+        if path.is_file() && [".json", ".json.gz"].iter().any(|ending| name.ends_with(ending)) {
             files.push(path);
         }
     }

@@ -185,12 +185,11 @@ pub(crate) fn write(
     let reasons = all_reasons(result, messages);
     let result = LineageResult { reasons: &reasons, ..result };
     let mut output = Output::open(&request.output)?;
-    let unresolved = match request.selection.question() {
-        Some(question) => answer(result, request, question, &mut output, messages)?,
-        None => {
-            let format = request.format.unwrap_or_else(|| default(&output));
-            whole(result, request, format, &mut output)?
-        }
+    let unresolved = if let Some(question) = request.selection.question() {
+        answer(result, request, question, &mut output, messages)?
+    } else {
+        let format = request.format.unwrap_or_else(|| default(&output));
+        whole(result, request, format, &mut output)?
     };
     // The report of an impact ends with what it lacks.
     let is_shown = request.selection.impact.is_some() && !request.json.json && !request.json.jsonl;
@@ -364,7 +363,7 @@ impl<V: fmt::Display> Trail<'_, V> {
                 complete: unresolved.is_empty() && self.result.reasons.is_empty(),
                 reasons: self.result.reasons,
                 found: trace.to_vec().iter().map(OwnedVertex::from).collect(),
-                paths: request.selection.paths.then(|| trace.paths().into_iter().map(steps).collect()),
+                paths: request.selection.paths.then(|| trace.paths().map(steps).collect()),
                 unresolved: owned(&unresolved),
             })?;
             return Ok(note);

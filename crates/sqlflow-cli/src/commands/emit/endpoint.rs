@@ -31,6 +31,7 @@ const MAX_SHOWN: usize = 300;
 /// The endpoint that events are sent to.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Endpoint")]
+#[allow(clippy::doc_markdown, reason = "these comments are the text of the help")]
 pub(super) struct EndpointArguments {
     /// Base URL of the data catalog [env: OPENLINEAGE_URL]
     #[arg(long, value_name = "URL")]
