@@ -51,7 +51,7 @@ pub(crate) struct Failure {
     /// The next thing to do, if the message does not say it.
     pub(crate) help: Option<String>,
     /// Nobody reads standard output any more, which is not an error.
-    is_broken_pipe: bool,
+    pub(crate) is_broken_pipe: bool,
 }
 
 impl Failure {

@@ -86,6 +86,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// The commands. One without a comment here is described by that of its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Submit SQL, follow the job, and print its whole lineage
@@ -112,13 +113,9 @@ pub(crate) enum Command {
     Batch(commands::batch::Arguments),
     /// Check the syntax of SQL scripts
     Check(commands::check::Arguments),
-    /// Print, query or convert lineage files, offline
     Inspect(commands::inspect::Arguments),
-    /// Compare two lineages, offline
     Diff(commands::diff::Arguments),
-    /// Combine lineage files into one, offline
     Merge(commands::merge::Arguments),
-    /// Send lineage to an OpenLineage endpoint
     Emit(commands::emit::Arguments),
     /// Check the server, TLS, the credentials, the clock and the proxy
     Doctor(commands::doctor::Arguments),

@@ -152,7 +152,7 @@ async fn configured(
         Failure::new(failure.exit, failure.message.clone()).help(help)
     });
     if unusable.is_some() {
-        let without = Setting { value: true, origin: Origin::Default };
+        let without = Setting { value: true, origin: Origin::Flag("--anonymous") };
         found = builder(&Settings { anonymous: Some(without), ..settings.clone() }, messages);
     }
     let built = found.and_then(|builder| Ok(builder.without_retries().response_timeout(RESPONSE_TIMEOUT).build()?));

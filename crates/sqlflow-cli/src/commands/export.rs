@@ -115,7 +115,10 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
 }
 
 /// Returns the job if it has ended with a result.
-async fn ended(job: &Job) -> Outcome<FinishedJob> {
+///
+/// # Errors
+/// It has not ended, or failed.
+pub(crate) async fn ended(job: &Job) -> Outcome<FinishedJob> {
     let info = job.info().await?;
     if !info.status.is_final() {
         return Err(Failure::new(Exit::StillRunning, format!("job {} has not ended: {}", job.id(), info.status))

@@ -1,11 +1,12 @@
 //! `sqlflow inspect`: lineage files, offline.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sqlflow_client::Lineage;
-use sqlflow_client::lineage::RelationType;
+use sqlflow_client::lineage::{ReadError, ReadErrorKind, RelationType};
 
 use crate::arguments::{
     DiagramArguments, FollowedArguments, Format, JsonArguments, OutputArguments, SelectionArguments, relation_type,
@@ -70,7 +71,7 @@ pub(crate) fn run(arguments: Arguments, messages: &Messages) -> Outcome {
         output: arguments.output,
         strict: arguments.strict,
     };
-    request.check()?;
+    check(&request)?;
     let lineage = read(&arguments.files, &arguments.requested_types)?;
     let result = LineageResult { lineage: &lineage, job: lineage.job_id(), reasons: &[] };
     if request.format.is_none() && !request.json.jsonl && !request.has_question() {
@@ -86,26 +87,112 @@ pub(crate) fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     write(result, &request, |_| Format::Csv, messages)
 }
 
+/// Checks that the flags fit each other, beyond the rules of all commands.
+fn check(request: &LineageRequest) -> Outcome<()> {
+    request.check()?;
+    if request.selection.impact.is_some() && !request.relation_types.is_empty() {
+        return Err(Failure::usage("--impact follows everything that depends on a column")
+            .help("leave out --relation-types, or use --downstream"));
+    }
+    let draws = request.format.is_some_and(|format| format != Format::Json);
+    let DiagramArguments { intermediates, foreign_keys, .. } = request.diagram;
+    if !draws && !request.has_question() && (!request.relation_types.is_empty() || intermediates || foreign_keys) {
+        return Err(Failure::usage(
+            "--relation-types, --intermediates and --foreign-keys need a question or a diagram",
+        )
+        .help("add --upstream or --downstream, or use --format table, csv, graphml, dot or mermaid"));
+    }
+    Ok(())
+}
+
 /// Reads files, directories and patterns as one lineage.
 ///
 /// # Errors
 /// A file that cannot be read. The message names it.
 pub(crate) fn read(paths: &[PathBuf], requested_types: &[RelationType]) -> Outcome<Lineage> {
-    let reader = || {
-        let reader = Lineage::reader();
-        if requested_types.is_empty() { reader } else { reader.requested_types(requested_types) }
-    };
-    let mut lineages = Vec::new();
-    for path in expanded(paths)? {
-        lineages.push(match path.to_str() {
-            Some("-") => reader().label("-").read(io::stdin().lock()).map_err(Failure::from)?,
-            _ => reader().read_path(&path).map_err(Failure::from)?,
-        });
+    read_files(&expanded(paths)?, requested_types, |_| {})
+}
+
+/// Reads files as one lineage, and passes each lineage to `seen` before they are merged.
+///
+/// # Errors
+/// A file that cannot be read. The message names it.
+pub(crate) fn read_files(
+    files: &[PathBuf],
+    requested_types: &[RelationType],
+    mut seen: impl FnMut(&Lineage),
+) -> Outcome<Lineage> {
+    if files.iter().filter(|file| is_stdin(file)).count() > 1 {
+        return Err(Failure::usage("`-` is given twice, and standard input can be read once only"));
     }
-    if lineages.len() == 1 {
-        return Ok(lineages.remove(0));
+    let mut failed = None;
+    // Each lineage is dropped as soon as it is merged.
+    let lineages = files.iter().map_while(|file| match read_file(file, requested_types) {
+        Ok(lineage) => {
+            seen(&lineage);
+            Some(lineage)
+        }
+        Err(error) => {
+            failed = Some(error);
+            None
+        }
+    });
+    let merged = Lineage::merge(lineages);
+    match failed {
+        Some(error) => Err(error),
+        None => merged.map_err(|error| Failure::error(error.to_string())),
     }
-    Lineage::merge(lineages).map_err(|error| Failure::error(error.to_string()))
+}
+
+fn read_file(file: &Path, requested_types: &[RelationType]) -> Outcome<Lineage> {
+    let mut reader = Lineage::reader();
+    if !requested_types.is_empty() {
+        reader = reader.requested_types(requested_types);
+    }
+    if is_stdin(file) {
+        let read = reader.label("-").read(io::stdin().lock());
+        return read.map_err(|error| unreadable(&error, format!("cannot read standard input: {error}")));
+    }
+    reader.read_path(file).map_err(|error| {
+        let message = match error.kind() {
+            ReadErrorKind::NotJson if is_binary(file) => {
+                format!("cannot read {}: it is a binary file, and not lineage as JSON", file.display())
+            }
+            _ => error.to_string(),
+        };
+        unreadable(&error, message)
+    })
+}
+
+fn unreadable(error: &ReadError, message: String) -> Failure {
+    let failure = Failure::error(message);
+    match error.kind() {
+        ReadErrorKind::Empty
+        | ReadErrorKind::NotJson
+        | ReadErrorKind::NotLineage
+        | ReadErrorKind::Malformed
+        | ReadErrorKind::Truncated => failure.help(
+            "expected the JSON of a lineage in UTF-8, UTF-16 or gzip: sqlflow export JOB --format json -o FILE writes it",
+        ),
+        _ => failure,
+    }
+}
+
+/// Returns `true` if a file begins with bytes that no text has.
+fn is_binary(file: &Path) -> bool {
+    let mut head = Vec::new();
+    let is_read = File::open(file).and_then(|file| file.take(512).read_to_end(&mut head)).is_ok();
+    is_read && head.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
+}
+
+/// Returns `true` for `-`, which stands for standard input.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Returns `true` if a text is a pattern, and not the name of a file that exists.
+pub(crate) fn is_pattern(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| text.contains(['*', '?', '['])) && !path.exists()
 }
 
 /// Returns the files that paths, directories and patterns stand for, each directory in the order of its names.
@@ -119,7 +206,7 @@ pub(crate) fn expanded(paths: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
             files.extend(lineages_in(path)?);
             continue;
         }
-        match path.to_str().filter(|text| text.contains(['*', '?', '[']) && !path.exists()) {
+        match path.to_str().filter(|_| is_pattern(path)) {
             None => files.push(path.clone()),
             Some(pattern) => files.extend(matching(pattern)?),
         }
@@ -133,7 +220,7 @@ fn lineages_in(directory: &Path) -> Outcome<Vec<PathBuf>> {
     for entry in std::fs::read_dir(directory).map_err(|error| failed(&error))? {
         let path = entry.map_err(|error| failed(&error))?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-        if path.is_file() && (name.ends_with(".json") || name.ends_with(".json.gz")) {
+        if path.is_file() && [".json", ".json.gz"].iter().any(|ending| name.ends_with(ending)) {
             files.push(path);
         }
     }

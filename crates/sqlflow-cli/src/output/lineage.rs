@@ -80,7 +80,19 @@ impl LineageRequest {
                     .help("leave out --intermediates, --foreign-keys and --by-object"));
             }
         }
+        let is_whole_record = self.json.json || self.json.jsonl || self.format == Some(Format::Json);
+        if is_whole_record && question.is_none() && (self.diagram.intermediates || self.diagram.foreign_keys) {
+            return Err(Failure::usage("--intermediates and --foreign-keys need a question or a diagram")
+                .help("add --upstream or --downstream, or use --format csv, graphml, dot or mermaid"));
+        }
         let draws = matches!(self.format, Some(Format::Csv | Format::Graphml | Format::Dot | Format::Mermaid));
+        if self.selection.paths && (draws || self.format == Some(Format::Openlineage)) {
+            return Err(Failure::usage("--paths prints lines of text, and --format a diagram")
+                .help("leave out one of them: the diagram has all paths"));
+        }
+        if self.selection.paths && self.json.jsonl {
+            return Err(Failure::usage("--jsonl prints columns, and --paths lists of columns").help("use --json"));
+        }
         if self.diagram.by_object && !draws {
             return Err(Failure::usage("--by-object needs --format csv, graphml, dot or mermaid"));
         }
@@ -173,15 +185,17 @@ pub(crate) fn write(
     let reasons = all_reasons(result, messages);
     let result = LineageResult { reasons: &reasons, ..result };
     let mut output = Output::open(&request.output)?;
-    let unresolved = match request.selection.question() {
-        Some(question) => answer(result, request, question, &mut output, messages)?,
-        None => {
-            let format = request.format.unwrap_or_else(|| default(&output));
-            whole(result, request, format, &mut output)?
-        }
+    let unresolved = if let Some(question) = request.selection.question() {
+        answer(result, request, question, &mut output, messages)?
+    } else {
+        let format = request.format.unwrap_or_else(|| default(&output));
+        whole(result, request, format, &mut output)?
     };
+    // The report of an impact ends with what it lacks.
+    let is_shown = request.selection.impact.is_some() && !request.json.json && !request.json.jsonl;
+    let is_shown = is_shown && output.is_terminal();
     output.finish()?;
-    if let Some(note) = &unresolved {
+    if let Some(note) = unresolved.as_ref().filter(|_| !is_shown) {
         messages.warning(note);
     }
     let is_whole = unresolved.is_none() && reasons.is_empty();
@@ -266,33 +280,44 @@ fn answer(
                 .help(format!("write {object}.COLUMN, or use --downstream, which takes objects")))
         }
         (Vertex::Column(column), Question::Upstream) => {
-            Trail { result, request, question: "upstream", of: &column, ultimate }.write(
+            Trail { result, request, question: named(question, ultimate), of: &column, ultimate }.write(
                 column.upstream(),
                 output,
                 messages,
             )
         }
         (Vertex::Column(column), Question::Downstream) => {
-            Trail { result, request, question: "downstream", of: &column, ultimate }.write(
+            Trail { result, request, question: named(question, ultimate), of: &column, ultimate }.write(
                 column.downstream(),
                 output,
                 messages,
             )
         }
         (Vertex::Object(object), Question::Upstream) => {
-            Trail { result, request, question: "upstream", of: &object, ultimate }.write(
+            Trail { result, request, question: named(question, ultimate), of: &object, ultimate }.write(
                 object.upstream(),
                 output,
                 messages,
             )
         }
         (Vertex::Object(object), Question::Downstream) => {
-            Trail { result, request, question: "downstream", of: &object, ultimate }.write(
+            Trail { result, request, question: named(question, ultimate), of: &object, ultimate }.write(
                 object.downstream(),
                 output,
                 messages,
             )
         }
+    }
+}
+
+/// Returns the name of a question, which is that of its flag.
+fn named(question: Question, ultimate: bool) -> &'static str {
+    match (question, ultimate) {
+        (Question::Upstream, false) => "upstream",
+        (Question::Upstream, true) => "sources",
+        (Question::Downstream, false) => "downstream",
+        (Question::Downstream, true) => "targets",
+        (Question::Impact, _) => "impact",
     }
 }
 
@@ -338,7 +363,7 @@ impl<V: fmt::Display> Trail<'_, V> {
                 complete: unresolved.is_empty() && self.result.reasons.is_empty(),
                 reasons: self.result.reasons,
                 found: trace.to_vec().iter().map(OwnedVertex::from).collect(),
-                paths: request.selection.paths.then(|| trace.paths().into_iter().map(steps).collect()),
+                paths: request.selection.paths.then(|| trace.paths().map(steps).collect()),
                 unresolved: owned(&unresolved),
             })?;
             return Ok(note);

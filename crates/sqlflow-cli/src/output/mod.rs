@@ -1,5 +1,6 @@
 //! Everything that is written to standard output or to a file.
 
+mod csv;
 mod file;
 pub(crate) mod lineage;
 pub(crate) mod report;
@@ -9,6 +10,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 
 use serde::Serialize;
 
+pub(crate) use self::csv::csv_line;
 use self::file::OutputFile;
 pub(crate) use self::table::Table;
 use crate::arguments::OutputArguments;
@@ -40,6 +42,14 @@ impl Output {
     pub(crate) fn is_terminal(&self) -> bool {
         match self {
             Self::Stdout(_) => io::stdout().is_terminal(),
+            Self::File(_) => false,
+        }
+    }
+
+    /// Returns `true` if the output may be coloured: it is a terminal, or `--color always` was given.
+    pub(crate) fn is_coloured(&self) -> bool {
+        match self {
+            Self::Stdout(_) => anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
             Self::File(_) => false,
         }
     }
