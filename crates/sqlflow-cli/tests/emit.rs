@@ -108,7 +108,7 @@ fn response(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
-/// What a run of the program has left.
+/// The exit code and the output of a run.
 #[derive(Debug)]
 struct Run {
     code: Option<i32>,

@@ -252,8 +252,8 @@ fn write_text(comparison: &Comparison<'_>, output: &mut Output, messages: &Messa
     Ok(())
 }
 
-/// Returns a sentence about the types of relationships that only one side has, if there are any: the sides were probably
-/// requested with different types.
+/// Returns a sentence about the types of relationships that only one side has, if there are any. The sides were
+/// probably requested with different types.
 fn other_types(old: &Lineage, new: &Lineage) -> Option<String> {
     let types = |lineage| -> BTreeSet<&str> {
         Lineage::relationships(lineage).map(|relationship| relationship.type_text()).collect()
