@@ -22,7 +22,7 @@ Examples:
   sqlflow diff yesterday.json today.json
   sqlflow diff yesterday/ today/ --json | jq .added
   sqlflow export JOB --format json | sqlflow diff yesterday.json -
-  sqlflow diff old.json new.json -q || echo \"the lineage has changed\"
+  sqlflow diff old.json new.json -q; test $? -eq 8 && echo \"it has changed\"
 
 Exit codes:
   0  no change
