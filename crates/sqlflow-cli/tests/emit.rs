@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 
 use assert_cmd::cargo::cargo_bin;
@@ -21,7 +21,7 @@ const LINEAGE: &str = r#"{"jobId": "939fdbbaf52b45139b86c0761d6036b0", "code": 2
     {"id": "8", "type": "fdd", "effectType": "insert", "target": {"id": "7"}, "sources": [{"id": "4"}]}]}}}"#;
 
 const KEY: &str = "hush-hush";
-const OK: &str = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
+const OK: &str = "HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// A request that the catalog received.
 #[derive(Debug)]
@@ -59,18 +59,10 @@ impl Catalog {
         let responses: Vec<String> = responses.iter().map(|response| (*response).to_owned()).collect();
         let thread = std::thread::spawn(move || {
             let mut received = Vec::new();
-            let mut responses = responses.into_iter().peekable();
-            while responses.peek().is_some() {
-                let (stream, _) = listener.accept().unwrap();
-                let mut reader = BufReader::new(stream);
-                while let Some(request) = read(&mut reader) {
-                    received.push(request);
-                    let Some(response) = responses.next().filter(|response| !response.is_empty()) else { break };
-                    reader.get_mut().write_all(response.as_bytes()).unwrap();
-                    if responses.peek().is_none() {
-                        break;
-                    }
-                }
+            for response in responses {
+                let (request, mut stream) = next_request(&listener);
+                received.push(request);
+                stream.write_all(response.as_bytes()).unwrap();
             }
             received
         });
@@ -79,6 +71,16 @@ impl Catalog {
 
     fn received(self) -> Vec<Received> {
         self.thread.join().unwrap()
+    }
+}
+
+/// Accepts connections until one has a request.
+fn next_request(listener: &TcpListener) -> (Received, TcpStream) {
+    loop {
+        let mut reader = BufReader::new(listener.accept().unwrap().0);
+        if let Some(request) = read(&mut reader) {
+            return (request, reader.into_inner());
+        }
     }
 }
 
@@ -103,15 +105,24 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Received> {
 }
 
 fn response(status: &str, headers: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+    format!("HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
-/// What a run of the program has left.
+/// The exit code and the output of a run.
 #[derive(Debug)]
 struct Run {
     code: Option<i32>,
     stdout: String,
     stderr: String,
+}
+
+impl Run {
+    fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let run = Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+        assert!(!run.stdout.contains(KEY) && !run.stderr.contains(KEY), "a secret is shown: {run:#?}");
+        run
+    }
 }
 
 /// A folder with a lineage, from which the program runs.
@@ -128,7 +139,8 @@ impl Folder {
         fs::write(self.0.path().join(name), content).unwrap();
     }
 
-    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+    /// Returns the program, without the settings of whoever runs the tests.
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(cargo_bin("sqlflow"));
         let names: Vec<_> = std::env::vars_os().map(|(name, _)| name).collect();
         for name in names {
@@ -138,11 +150,13 @@ impl Folder {
             }
         }
         command.current_dir(self.0.path()).env("XDG_CONFIG_HOME", self.0.path()).env("HOME", self.0.path());
-        let output = command.arg("emit").args(arguments).envs(variables.iter().copied()).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let run = Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
-        assert!(!run.stdout.contains(KEY) && !run.stderr.contains(KEY), "a secret is shown: {run:#?}");
-        run
+        command.args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+        let mut command = self.command(&[&["emit"], arguments].concat());
+        Run::of(command.envs(variables.iter().copied()).output().unwrap())
     }
 
     fn emit(&self, catalog: &Catalog, options: &[&str]) -> Run {
@@ -264,7 +278,9 @@ fn the_key_comes_from_a_command() {
 #[test]
 fn a_busy_endpoint_and_a_broken_connection_are_tried_again() {
     let folder = Folder::new();
-    for failure in ["HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n", ""] {
+    for failure in
+        ["HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", ""]
+    {
         let catalog = Catalog::start(&[failure, OK, OK]);
         let run = folder.emit(&catalog, &["--jsonl"]);
         assert_eq!(run.code, Some(0), "{run:#?}");
@@ -427,4 +443,56 @@ fn wrong_arguments_are_refused() {
     assert!(run.code == Some(1) && run.stderr.contains("cannot read none.json"), "{run:#?}");
     let run = folder.run(&["lineage.json", "--url", "http://h", "--api-key-file", "none"], &[]);
     assert!(run.code == Some(5) && run.stderr.contains("the file none"), "{run:#?}");
+}
+
+#[test]
+fn the_lineage_of_a_job_on_the_server_is_sent() {
+    let folder = Folder::new();
+    let mut server = folder.command(&["emulator"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut url).unwrap();
+    let url = url.trim_end();
+    let sql = format!("{}/../../examples/sql", env!("CARGO_MANIFEST_DIR"));
+    let submit = ["submit", &sql, "--vendor", "postgresql", "--server", url, "--quiet"];
+    let submitted = Run::of(folder.command(&submit).output().unwrap());
+    let id = submitted.stdout.trim_end();
+    let waited = Run::of(folder.command(&["wait", id, "--server", url]).output().unwrap());
+    assert_eq!(waited.code, Some(0), "{submitted:#?} {waited:#?}");
+
+    let dry = folder.run(&[id, "--dry-run", "--server", url], &[]);
+    assert_eq!(dry.code, Some(0), "{dry:#?}");
+    let catalog = Catalog::start(&vec![OK; dry.stdout.lines().count()]);
+    let run = folder.run(&[id, "--server", url, "--url", &catalog.url, "--json"], &[]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let object = assert_fits("emit", &run.stdout);
+    assert_eq!(object["run_id"].as_str().unwrap().replace('-', ""), id, "the run is that of the job");
+    assert!(catalog.received().iter().all(|request| request.job().starts_with(&format!("sqlflow-{id}"))));
+
+    let unknown = folder.run(&["939fdbbaf52b45139b86c0761d6036b0", "--dry-run", "--server", url], &[]);
+    assert_eq!(unknown.code, Some(1), "{unknown:#?}");
+    assert!(unknown.stderr.contains("939fdbbaf52b45139b86c0761d6036b0"), "{unknown:#?}");
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_says_how_to_go_on() {
+    let folder = Folder::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let id = "0197c0de-0000-7000-8000-000000000000";
+    let mut command = folder.command(&["emit", "lineage.json", "--url", &url, "--run-id", id]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (_, mut first) = next_request(&listener);
+    first.write_all(OK.as_bytes()).unwrap();
+    drop(first);
+    let second = next_request(&listener);
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let run = Run::of(child.wait_with_output().unwrap());
+    drop(second);
+    assert_eq!(run.code, Some(130), "{run:#?}");
+    assert!(run.stderr.contains("1 event was accepted; sending it again is harmless"), "{run:#?}");
+    assert!(run.stderr.contains("run the same command again"), "{run:#?}");
 }

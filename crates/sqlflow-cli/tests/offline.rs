@@ -49,7 +49,7 @@ fn command(arguments: &[&str]) -> std::process::Command {
     command
 }
 
-/// What a run of the program has left.
+/// The exit code and the output of a run.
 #[derive(Debug)]
 struct Run {
     code: Option<i32>,
@@ -340,7 +340,7 @@ mod inspecting {
         let folder = Folder::new();
         let latin = folder.write("latin1.json", b"{\"dbobjs\": [{\"name\": \"caf\xe9\"}]}");
         for (file, problem) in [
-            (folder.path("none.json"), "No such file"),
+            (folder.path("none.json"), "cannot open the file"),
             (folder.write("empty.json", ""), "the document is empty"),
             (folder.write("binary.json", b"\x7fELF\x02\x01\x01\0"), "it is a binary file"),
             (folder.write("page.json", "<html>"), "expected lineage as JSON, found text that starts with `<"),
@@ -350,8 +350,8 @@ mod inspecting {
         ] {
             let failed = inspect(&file, &[]).fails(1);
             assert!(failed.contains(&file) && failed.contains(problem), "{failed}");
-            let is_missing = problem == "No such file";
-            assert_eq!(failed.contains("help: expected the JSON of a lineage in UTF-8"), !is_missing, "{failed}");
+            let is_missing = problem == "cannot open the file";
+            assert_eq!(failed.contains("help: expected a lineage as JSON, in UTF-8"), !is_missing, "{failed}");
         }
         let failed = sqlflow_with_input(&["inspect", "-"], "").fails(1);
         assert!(failed.contains("cannot read standard input: the document is empty"), "{failed}");

@@ -22,7 +22,7 @@ Examples:
   sqlflow diff yesterday.json today.json
   sqlflow diff yesterday/ today/ --json | jq .added
   sqlflow export JOB --format json | sqlflow diff yesterday.json -
-  sqlflow diff old.json new.json -q || echo \"the lineage has changed\"
+  sqlflow diff old.json new.json -q; test $? -eq 8 && echo \"it has changed\"
 
 Exit codes:
   0  no change
@@ -252,8 +252,8 @@ fn write_text(comparison: &Comparison<'_>, output: &mut Output, messages: &Messa
     Ok(())
 }
 
-/// Returns a sentence about the types of relationships that only one side has, if there are any: the sides were probably
-/// requested with different types.
+/// Returns a sentence about the types of relationships that only one side has, if there are any. The sides were
+/// probably requested with different types.
 fn other_types(old: &Lineage, new: &Lineage) -> Option<String> {
     let types = |lineage| -> BTreeSet<&str> {
         Lineage::relationships(lineage).map(|relationship| relationship.type_text()).collect()

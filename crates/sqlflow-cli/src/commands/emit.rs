@@ -12,6 +12,7 @@ use sqlflow_client::{JobId, Lineage};
 use uuid::Uuid;
 
 use self::endpoint::{Endpoint, EndpointArguments, variable};
+use super::Resumption;
 use super::export::{ended, whole_lineage};
 use super::inspect::{is_pattern, is_stdin, read};
 use crate::arguments::{JsonArguments, OutputArguments, ServerArguments};
@@ -159,7 +160,7 @@ struct EventLine<'a> {
 
 /// # Errors
 /// A lineage that cannot be read, an endpoint that cannot be reached or refuses an event.
-pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
+pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &Resumption) -> Outcome {
     let endpoint =
         if arguments.dry_run { None } else { Some(Endpoint::open(&arguments.endpoint, &arguments.server, messages)?) };
     let Source { lineage, job, reasons } = source(&arguments.source, &arguments.server, messages).await?;
@@ -186,7 +187,9 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
             let total = events.clone().events().map_err(|error| refused(&error))?.count();
             let output = Output::open(&arguments.output)?;
             let sending = Sending { endpoint: &endpoint, run_id: &run_id, total, format: arguments.json };
-            sending.send(events, output, messages).await
+            let outcome = sending.send(events, output, messages, resumption).await;
+            resumption.clear();
+            outcome
         }
     }
 }
@@ -257,11 +260,18 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    async fn send(&self, events: OpenLineage<'_>, mut output: Output, messages: &Messages) -> Outcome {
+    async fn send(
+        &self,
+        events: OpenLineage<'_>,
+        mut output: Output,
+        messages: &Messages,
+        resumption: &Resumption,
+    ) -> Outcome {
         let progress = Progress::of(messages, self.total as u64, "events");
         let mut sent = 0;
         let mut failure = None;
         for event in events.events()? {
+            resumption.set(format!("{}: {}", accepted(sent), self.again(sent)));
             let (attempts, outcome) = self.endpoint.post(&event).await;
             if self.format.jsonl {
                 let (status, error) = match &outcome {
@@ -312,17 +322,25 @@ impl Sending<'_> {
     fn stopped(&self, sent: usize, mut failure: Failure) -> Failure {
         let event = sent + 1;
         failure.message = format!("event {event} of {} was not accepted: {}", self.total, failure.message);
-        let again = match self.run_id {
+        let reason = failure.help.take().map(|help| format!("{help}; then ")).unwrap_or_default();
+        failure.help(format!("{}: {reason}{}", accepted(sent), self.again(sent)))
+    }
+
+    /// Says how to send all events again, in the same run.
+    fn again(&self, sent: usize) -> String {
+        match self.run_id {
             RunId::Random(id) if sent > 0 => format!("run the command again with --run-id {id}"),
             _ => "run the same command again".to_owned(),
-        };
-        let reason = failure.help.take().map(|help| format!("{help}; then ")).unwrap_or_default();
-        let so_far = match sent {
-            0 => "no event was accepted".to_owned(),
-            1 => "1 event was accepted; sending it again is harmless".to_owned(),
-            sent => format!("{sent} events were accepted; sending them again is harmless"),
-        };
-        failure.help(format!("{so_far}: {reason}{again}"))
+        }
+    }
+}
+
+/// Says how many events were accepted before the sending stopped.
+fn accepted(sent: usize) -> String {
+    match sent {
+        0 => "no event was accepted".to_owned(),
+        1 => "1 event was accepted; sending it again is harmless".to_owned(),
+        sent => format!("{sent} events were accepted; sending them again is harmless"),
     }
 }
 

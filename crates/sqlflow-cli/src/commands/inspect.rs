@@ -172,7 +172,7 @@ fn unreadable(error: &ReadError, message: String) -> Failure {
         | ReadErrorKind::NotLineage
         | ReadErrorKind::Malformed
         | ReadErrorKind::Truncated => failure.help(
-            "expected the JSON of a lineage in UTF-8, UTF-16 or gzip: sqlflow export JOB --format json -o FILE writes it",
+            "expected a lineage as JSON, in UTF-8, UTF-16 or gzip: sqlflow export JOB --format json -o FILE writes it",
         ),
         _ => failure,
     }

@@ -68,8 +68,10 @@ async fn until_interrupted(command: Command, messages: &Messages) -> Outcome {
         }
     };
     tokio::select! {
-        outcome = online(command, messages, &resumption) => outcome,
+        // The handler for Ctrl-C is set before the command does anything.
+        biased;
         () = interrupted => Err(resumption.interrupted()),
+        outcome = online(command, messages, &resumption) => outcome,
     }
 }
 
@@ -86,7 +88,7 @@ async fn online(command: Command, messages: &Messages, resumption: &Resumption) 
         Command::Schedule(command) => schedule::run(command, messages).await,
         Command::Batch(arguments) => batch::run(arguments, messages, resumption).await,
         Command::Check(arguments) => check::run(arguments, messages).await,
-        Command::Emit(arguments) => emit::run(arguments, messages).await,
+        Command::Emit(arguments) => emit::run(arguments, messages, resumption).await,
         Command::Doctor(arguments) => doctor::run(arguments, messages).await,
         Command::Emulator(_)
         | Command::Inspect(_)

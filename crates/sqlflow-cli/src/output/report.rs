@@ -1,4 +1,4 @@
-//! What a lineage holds and what it lacks, for people and, as counts, for programs.
+//! The content of a lineage and its gaps: a report for people, counts for programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
