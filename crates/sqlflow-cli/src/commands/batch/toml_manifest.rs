@@ -146,10 +146,7 @@ mod tests {
             ),
             ("[[job]]\nkey = \"a\"\nvendor = \"orcale\"", "jobs.toml:3: job 'a': vendor: there is no dialect 'orcale'"),
             ("[[job]]\nkey = \"a\"\non_top = 1", "jobs.toml:3: job 'a': on_top: a value of type integer"),
-            (
-                "[[job]]\nkey = \"a\"\nrelation_types = [\"x\"]",
-                "jobs.toml:3: job 'a': relation_types: there is no relation",
-            ),
+            ("[[job]]\nkey = \"a\"\nrelation_types = [\"x\"]", "jobs.toml:3: job 'a': relation_types: there is no"),
             ("[[job]]\npaths = [\"x\"]", "jobs.toml:1: the job has no key"),
             ("[[jobs]]\nkey = \"a\"", "jobs.toml:1: there is no key 'jobs'; did you mean 'job'?"),
             ("[defaults]\nkey = \"a\"", "jobs.toml:2: [defaults]: there is no key 'key'"),
