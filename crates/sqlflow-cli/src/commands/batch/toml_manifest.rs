@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn a_job_has_its_own_options_and_the_defaults() {
         let jobs = read(
-            "[defaults]\nvendor = \"oracle\"\ndefault_schema = \"s\"\n\n[[job]]\nkey = \"a\"\npaths = [\"x\", \"y\"]\n\n\
+            "[defaults]\nvendor = \"oracle\"\ndefault_schema = \"s\"\n\n\
+             [[job]]\nkey = \"a\"\npaths = [\"x\", \"y\"]\n\n\
              [[job]]\nkey = \"b\"\npath = \"z\"\nvendor = \"dbvhive\"\non_top = true\n",
         );
         let jobs = jobs.unwrap();
