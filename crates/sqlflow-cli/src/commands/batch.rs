@@ -218,15 +218,10 @@ fn with_dialects(
         messages.note("reading the SQL as postgresql: --vendor names another dialect");
         fallback = Some(Vendor::PostgreSql);
     }
-    let with_dialect = |job: PlannedJob| {
-        match job.options.vendor.clone().or_else(|| fallback.clone()) {
+    let with_dialect = |job: PlannedJob| match job.options.vendor.clone().or_else(|| fallback.clone()) {
         Some(vendor) => Ok((job, vendor)),
-        None => {
-            Err(Failure::usage(format!("{}: job '{}': the dialect of the SQL is not known", job.place, job.key)).help(
-                "pass --vendor, such as --vendor oracle, or set `vendor` for the job or in [defaults] of a TOML manifest",
-            ))
-        }
-    }
+        None => Err(Failure::usage(format!("{}: job '{}': the dialect of the SQL is not known", job.place, job.key))
+            .help("pass --vendor, such as --vendor oracle, or set `vendor` for the job or, in TOML, in [defaults]")),
     };
     planned.into_iter().map(with_dialect).collect()
 }

@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn a_job_has_its_own_options_and_the_defaults() {
         let jobs = read(
-            "[defaults]\nvendor = \"oracle\"\ndefault_schema = \"s\"\n\n[[job]]\nkey = \"a\"\npaths = [\"x\", \"y\"]\n\n\
+            "[defaults]\nvendor = \"oracle\"\ndefault_schema = \"s\"\n\n\
+             [[job]]\nkey = \"a\"\npaths = [\"x\", \"y\"]\n\n\
              [[job]]\nkey = \"b\"\npath = \"z\"\nvendor = \"dbvhive\"\non_top = true\n",
         );
         let jobs = jobs.unwrap();
@@ -146,10 +147,7 @@ mod tests {
             ),
             ("[[job]]\nkey = \"a\"\nvendor = \"orcale\"", "jobs.toml:3: job 'a': vendor: there is no dialect 'orcale'"),
             ("[[job]]\nkey = \"a\"\non_top = 1", "jobs.toml:3: job 'a': on_top: a value of type integer"),
-            (
-                "[[job]]\nkey = \"a\"\nrelation_types = [\"x\"]",
-                "jobs.toml:3: job 'a': relation_types: there is no relation",
-            ),
+            ("[[job]]\nkey = \"a\"\nrelation_types = [\"x\"]", "jobs.toml:3: job 'a': relation_types: there is no"),
             ("[[job]]\npaths = [\"x\"]", "jobs.toml:1: the job has no key"),
             ("[[jobs]]\nkey = \"a\"", "jobs.toml:1: there is no key 'jobs'; did you mean 'job'?"),
             ("[defaults]\nkey = \"a\"", "jobs.toml:2: [defaults]: there is no key 'key'"),

@@ -1,6 +1,6 @@
 //! The results of the checks, printed as they come.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
@@ -63,6 +63,8 @@ pub(super) struct Report<'a> {
     output: Output,
     is_coloured: bool,
     is_unicode: bool,
+    /// The width of the terminal, if it is one.
+    width: Option<usize>,
     running: Option<Progress>,
     results: Vec<CheckResult>,
     /// The exit code of the first failure.
@@ -78,6 +80,9 @@ impl<'a> Report<'a> {
             output: Output::stdout(),
             is_coloured: choice != anstream::ColorChoice::Never,
             is_unicode: is_unicode(),
+            width: terminal_size::terminal_size()
+                .filter(|_| std::io::stdout().is_terminal())
+                .map(|(terminal_size::Width(width), _)| width.into()),
             running: None,
             results: Vec::new(),
             exit: Exit::Done,
@@ -132,9 +137,12 @@ impl<'a> Report<'a> {
     fn print(&mut self, result: &CheckResult) -> Outcome<()> {
         let (mark, colour) = result.state.mark(self.is_unicode);
         let (colour, reset) = if self.is_coloured { (colour, "\x1b[0m") } else { ("", "") };
-        writeln!(self.output, "{colour}{mark}{reset} {:NAME_WIDTH$}  {}", result.check, result.detail)?;
+        let indent = mark.chars().count() + 1;
+        let detail = wrapped(&result.detail, self.width, indent + NAME_WIDTH + 2);
+        writeln!(self.output, "{colour}{mark}{reset} {:NAME_WIDTH$}  {detail}", result.check)?;
         if let Some(help) = &result.help {
-            writeln!(self.output, "{:indent$}help: {help}", "", indent = mark.chars().count() + 1)?;
+            let help = wrapped(&format!("help: {help}"), self.width, indent);
+            writeln!(self.output, "{:indent$}{help}", "")?;
         }
         Ok(())
     }
@@ -157,4 +165,38 @@ fn is_unicode() -> bool {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default().to_uppercase();
     locale.contains("UTF-8") || locale.contains("UTF8")
+}
+
+/// Breaks a text between words for a terminal of a width. All lines after the first begin with `indent` spaces.
+fn wrapped(text: &str, width: Option<usize>, indent: usize) -> String {
+    let Some(room) = width.and_then(|width| width.checked_sub(indent)) else { return text.to_owned() };
+    let (mut lines, mut length) = (String::new(), 0);
+    for word in text.split(' ') {
+        let word_length = word.chars().count();
+        if length > 0 && length + 1 + word_length > room {
+            lines.push('\n');
+            lines.extend(std::iter::repeat_n(' ', indent));
+            length = 0;
+        } else if length > 0 {
+            lines.push(' ');
+            length += 1;
+        }
+        lines.push_str(word);
+        length += word_length;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words_on_a_terminal_only() {
+        let text = "nothing listens on this port";
+        assert_eq!(wrapped(text, Some(20), 4), "nothing listens\n    on this port");
+        assert_eq!(wrapped(text, Some(6), 4), "nothing\n    listens\n    on\n    this\n    port");
+        assert_eq!(wrapped(text, None, 4), text);
+        assert_eq!(wrapped(text, Some(2), 4), text);
+    }
 }
