@@ -86,47 +86,31 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// The commands. One without a comment here is described by that of its arguments.
+/// The commands. Each is described by the comment of its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Submit SQL, follow the job, and print its whole lineage
     Lineage(commands::lineage::Arguments),
-    /// Print the lineage of one script without creating a job
     Analyze(commands::analyze::Arguments),
-    /// Submit SQL as a job, and print the id of the job
     Submit(commands::submit::Arguments),
-    /// Show the states of jobs as they change
     Watch(commands::watch::Arguments),
-    /// Wait until jobs have ended
     Wait(commands::wait::Arguments),
-    /// Export the lineage of a job that has ended
     Export(commands::export::Arguments),
-    /// List jobs
     Jobs(commands::jobs::Arguments),
-    /// Show, delete, rerun or prioritize jobs
     #[command(subcommand)]
     Job(commands::job::Command),
-    /// List, pause, resume or change schedules
     #[command(subcommand)]
     Schedule(commands::schedule::Command),
-    /// Run many jobs so that a crash loses none of them
     Batch(commands::batch::Arguments),
-    /// Check the syntax of SQL scripts
     Check(commands::check::Arguments),
     Inspect(commands::inspect::Arguments),
     Diff(commands::diff::Arguments),
     Merge(commands::merge::Arguments),
     Emit(commands::emit::Arguments),
-    /// Check the server, TLS, the credentials, the clock and the proxy
     Doctor(commands::doctor::Arguments),
-    /// Run a local server that speaks the SQLFlow protocol
     Emulator(commands::emulator::Arguments),
-    /// Show the configuration and where each value comes from
     #[command(subcommand)]
     Config(commands::config::Command),
-    /// Print a completion script for a shell
     Completions(commands::completions::Arguments),
-    /// Print the manual page
     Man(commands::man::Arguments),
 }
 

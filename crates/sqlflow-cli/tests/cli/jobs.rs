@@ -7,7 +7,8 @@ use sqlflow_client::emulator::Emulator;
 use wiremock::matchers::{any, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::server::{Server, program, sql};
+use crate::environment::program;
+use crate::server::{Server, sql};
 
 #[test]
 fn a_submitted_job_is_waited_for_by_its_id() {
@@ -50,7 +51,7 @@ fn jobs_are_listed_filtered_and_sorted() {
         assert_eq!(server.run(&format!("submit --vendor postgresql --name {name} {}", sql())).code, 0);
     }
     let names = |arguments: &str| -> Vec<String> {
-        let jobs = server.run(&format!("jobs --json {arguments}")).json();
+        let jobs = server.run(&format!("jobs --json {arguments}")).value();
         let names = jobs["jobs"].as_array().unwrap().iter();
         names.map(|job| job["name"].as_str().unwrap().rsplit_once('-').unwrap().0.to_owned()).collect()
     };
@@ -92,7 +93,7 @@ fn jobs_are_shown_rerun_and_put_on_top() {
     assert!(shown.stdout.contains("vendor          postgresql"), "{shown:?}");
     assert_eq!(server.run(&format!("job rerun {job}")).stdout, format!("{job}  started again\n"));
     assert_eq!(server.run(&format!("job top {job}")).stdout, format!("{job}  on top\n"));
-    assert_eq!(server.run(&format!("job show {job} --json")).json()["jobs"][0]["on_top"], true);
+    assert_eq!(server.run(&format!("job show {job} --json")).value()["jobs"][0]["on_top"], true);
     assert_eq!(server.run(&format!("job top --off {job} --quiet")).stdout, format!("{job}\n"));
 }
 
@@ -140,7 +141,7 @@ fn every_option_of_a_job_reaches_the_server() {
                  --count-is-direct --no-parallel --on-top --sql-source dbt --db-host db.example.com --db-port 1521 \
                  --db-account scott --db-name ORCL --db-extract SALES/ORDERS --db-exclude SYS --db-views V \
                  --db-procedures P --csv-columns 1,2,3,4,5,0 --csv-enclosing | --csv-escape ^";
-    let output = program(&home)
+    let output = program(home.path())
         .args(["submit", "--vendor", "oracle", &sql(), "--server", &mock.uri(), "--db-password-file"])
         .arg(&password)
         .args(flags.split_whitespace())

@@ -24,9 +24,9 @@ fn github_annotations_and_sarif_name_the_place() {
     assert!(github.stdout.starts_with(&format!("::error file={bad},line=2,col=1::")), "{github:?}");
     let sarif = server.run(&format!("check --vendor postgresql --format sarif {bad}"));
     assert_eq!(sarif.code, 8);
-    let result = &sarif.json()["runs"][0]["results"][0];
+    let result = &sarif.value()["runs"][0]["results"][0];
     assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 2);
-    let json = server.run(&format!("check --vendor postgresql --json {bad}")).json();
+    let json = server.run(&format!("check --vendor postgresql --json {bad}")).value();
     assert_eq!((&json["files"], &json["errors"][0]["line"]), (&1.into(), &2.into()));
 }
 

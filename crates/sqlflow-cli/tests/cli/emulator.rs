@@ -1,14 +1,12 @@
 //! `sqlflow emulator`: the server, its faults, and its end.
 
-mod environment;
-
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
 use sqlflow_client::Client;
 use sqlflow_client::emulator::Fault;
 
-use environment::Home;
+use crate::environment::Home;
 
 /// A server that is killed at the end of a test.
 struct Server {
@@ -45,7 +43,7 @@ async fn the_first_line_is_the_address_alone() {
     assert!(server.first_line.starts_with("http://127.0.0.1:"), "{}", server.first_line);
     assert!(server.client().jobs().await.unwrap().jobs.is_empty());
     let server = Server::start(&home, &["--json"]);
-    let ended = environment::Ended { code: None, stdout: server.first_line.clone(), stderr: String::new() };
+    let ended = crate::environment::Ended { code: -1, stdout: server.first_line.clone(), stderr: String::new() };
     assert!(ended.json("emulator")["url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
 }
 

@@ -1,12 +1,13 @@
 //! An emulator in this process, and the program with an environment of its own.
 
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::Command;
 
-use assert_cmd::Command;
 use sqlflow_client::emulator::{Emulator, EmulatorBuilder, Fault};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+use crate::environment::{Ended, ended, program};
 
 /// A server, and a home folder for the programs that talk to it.
 pub(crate) struct Server {
@@ -33,14 +34,14 @@ impl Server {
 
     /// Returns a command with the arguments, separated by blanks, and the flag for this server.
     pub(crate) fn command(&self, arguments: &str) -> Command {
-        let mut command = program(&self.home);
+        let mut command = program(self.home.path());
         command.args(arguments.split_whitespace()).arg("--server").arg(self.emulator.url());
         command
     }
 
     /// Runs a command, and returns its exit code, standard output and standard error.
-    pub(crate) fn run(&self, arguments: &str) -> Ran {
-        Ran::from(self.command(arguments).output().unwrap())
+    pub(crate) fn run(&self, arguments: &str) -> Ended {
+        ended(&mut self.command(arguments))
     }
 
     /// Submits the SQL of the examples, and returns the id of the job once it has ended.
@@ -61,43 +62,8 @@ impl Server {
     }
 }
 
-/// Returns the program, without the settings of whoever runs the tests.
-pub(crate) fn program(home: &TempDir) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("sqlflow"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SQLFLOW_") || name == "NO_COLOR") {
-        command.env_remove(name);
-    }
-    command.env("HOME", home.path()).env("XDG_CONFIG_HOME", home.path().join("config")).env("NO_PROXY", "*");
-    command
-}
-
 /// The folder with the SQL of the examples.
 pub(crate) fn sql() -> String {
     let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "..", "examples", "sql"].iter().collect();
     path.to_str().unwrap().to_owned()
-}
-
-/// A program that has ended.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) code: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
-impl Ran {
-    /// Returns standard output as JSON.
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
 }

@@ -42,7 +42,7 @@ fn copy(from: &Path, to: &Path) {
 fn the_commands_of_the_readmes_succeed() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = package.join("../..");
-    let program = PathBuf::from(assert_cmd::cargo::cargo_bin!("sqlflow"));
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_sqlflow"));
     let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
     for (readme, expected) in [(root.join("README.md"), 1), (package.join("README.md"), 3)] {
         let home = tempfile::tempdir().unwrap();

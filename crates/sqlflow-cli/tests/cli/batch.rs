@@ -1,14 +1,12 @@
 //! `sqlflow batch`: manifests, outcomes, exit codes, shards, and runs that were killed.
 
-mod environment;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
 use sqlflow_client::emulator::{Emulator, Fault};
 
-use environment::{Ended, Home};
+use crate::environment::{Ended, Home};
 
 const GOOD: &str = "create table report as select id, total from orders;\n";
 const PARTLY_GOOD: &str = "create table report as select id, total from orders;\nselec nonsense frm;\n";

@@ -3,10 +3,11 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{Command, Stdio};
 
-use assert_cmd::cargo::cargo_bin;
 use serde_json::{Value, json};
+
+use crate::environment::{Ended, assert_fits, ended, ended_with_input, program};
 
 /// A lineage in which `orders.total` feeds `report.total`.
 const OLD: &str = r#"{"dbvendor": "dbvoracle", "dbobjs": [
@@ -40,58 +41,21 @@ fn layout(name: &str) -> String {
     fixture(&format!("lineage/{name}"))
 }
 
-fn command(arguments: &[&str]) -> std::process::Command {
-    let mut command = std::process::Command::new(cargo_bin("sqlflow"));
-    for variable in ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR"] {
-        command.env_remove(variable);
-    }
+fn command(arguments: &[&str]) -> Command {
+    let mut command = program(&std::env::temp_dir());
     command.args(arguments);
     command
 }
 
-/// The exit code and the output of a run.
-#[derive(Debug)]
-struct Run {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+fn sqlflow(arguments: &[&str]) -> Ended {
+    ended(&mut command(arguments))
 }
 
-impl Run {
-    fn of(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).expect("the output is UTF-8");
-        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
-
-    /// Checks the exit code, and returns standard output.
-    #[track_caller]
-    fn exits(self, code: i32) -> String {
-        assert_eq!(self.code, Some(code), "{self:#?}");
-        self.stdout
-    }
-
-    /// Checks that the program refuses its arguments, and returns what it says about them.
-    #[track_caller]
-    fn fails(self, code: i32) -> String {
-        assert_eq!((self.code, self.stdout.as_str()), (Some(code), ""), "{self:#?}");
-        self.stderr
-    }
-
-    fn json(self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
-    }
+fn sqlflow_with_input(arguments: &[&str], input: &str) -> Ended {
+    ended_with_input(command(arguments), input)
 }
 
-fn sqlflow(arguments: &[&str]) -> Run {
-    Run::of(command(arguments).stdin(Stdio::null()).output().unwrap())
-}
-
-fn sqlflow_with_input(arguments: &[&str], input: &str) -> Run {
-    let mut command = assert_cmd::Command::from_std(command(arguments));
-    Run::of(command.write_stdin(input).output().unwrap())
-}
-
-fn inspect(file: &str, options: &[&str]) -> Run {
+fn inspect(file: &str, options: &[&str]) -> Ended {
     sqlflow(&[&["inspect", file], options].concat())
 }
 
@@ -125,21 +89,9 @@ impl Folder {
         names
     }
 
-    fn diff(&self, options: &[&str]) -> Run {
+    fn diff(&self, options: &[&str]) -> Ended {
         sqlflow(&[&["diff", &self.path("old.json"), &self.path("new.json")], options].concat())
     }
-}
-
-/// Checks JSON against one of the published schemas.
-#[track_caller]
-fn assert_fits(name: &str, value: &Value) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/v1/{name}.schema.json"));
-    let schema = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    jsonschema::meta::validate(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let problems: Vec<_> =
-        validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
-    assert!(problems.is_empty(), "{name}: {problems:#?}\n{value:#}");
 }
 
 /// Checks each line against a schema, and returns the number of lines.
@@ -158,7 +110,7 @@ mod inspecting {
             "relationships_by_type": {"fdd": 5, "fdr": 1, "join": 1},
             "unresolved": 0, "unknown_fields": {}, "errors": 1,
         });
-        assert_eq!(inspect(&layout("layout_c1.json"), &["--json"]).json(), expected);
+        assert_eq!(inspect(&layout("layout_c1.json"), &["--json"]).value(), expected);
     }
 
     #[test]
@@ -167,8 +119,8 @@ mod inspecting {
             let file = layout(name);
             let rewritten = inspect(&file, &["--rewrite"]).exits(0);
             assert_eq!(inspect(&file, &["--format", "json"]).exits(0), rewritten);
-            let counts = sqlflow_with_input(&["inspect", "-", "--json"], &rewritten).json();
-            assert_eq!(counts, inspect(&file, &["--json"]).json(), "{name}");
+            let counts = sqlflow_with_input(&["inspect", "-", "--json"], &rewritten).value();
+            assert_eq!(counts, inspect(&file, &["--json"]).value(), "{name}");
         }
     }
 
@@ -361,19 +313,19 @@ mod inspecting {
     fn other_encodings_and_compressed_files_are_read() {
         let folder = Folder::new();
         let utf16: Vec<u8> = std::iter::once(0xfeff).chain(OLD.encode_utf16()).flat_map(u16::to_le_bytes).collect();
-        let counts = inspect(&folder.path("old.json"), &["--json"]).json();
-        assert_eq!(inspect(&folder.write("utf16.json", utf16), &["--json"]).json(), counts);
-        assert_eq!(inspect(&folder.write("bom.json", format!("\u{feff}{OLD}")), &["--json"]).json(), counts);
+        let counts = inspect(&folder.path("old.json"), &["--json"]).value();
+        assert_eq!(inspect(&folder.write("utf16.json", utf16), &["--json"]).value(), counts);
+        assert_eq!(inspect(&folder.write("bom.json", format!("\u{feff}{OLD}")), &["--json"]).value(), counts);
     }
 
     #[test]
     fn directories_and_patterns_are_merged() {
         let folder = Folder::new();
         let (old, new) = (folder.path("old.json"), folder.path("new.json"));
-        let both = sqlflow(&["inspect", &new, &old, "--json"]).json();
+        let both = sqlflow(&["inspect", &new, &old, "--json"]).value();
         assert_eq!(both["objects"], 2);
-        assert_eq!(inspect(&folder.path(""), &["--json"]).json(), both);
-        assert_eq!(inspect(&folder.path("*.json"), &["--json"]).json(), both);
+        assert_eq!(inspect(&folder.path(""), &["--json"]).value(), both);
+        assert_eq!(inspect(&folder.path("*.json"), &["--json"]).value(), both);
         let refused = inspect(&folder.path("*.xml"), &[]).fails(2);
         assert!(refused.contains("*.xml: no file matches"), "{refused}");
         fs::create_dir(folder.path("none")).unwrap();
@@ -409,8 +361,8 @@ mod inspecting {
             drop(reader);
             let mut command = command(&["inspect", &layout("layout_c1.json")]);
             let output = command.args(options).stdout(writer).stderr(Stdio::piped()).output().unwrap();
-            let run = Run::of(output);
-            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{options:?}");
+            let run = Ended::of(output);
+            assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{options:?}");
         }
     }
 
@@ -418,7 +370,7 @@ mod inspecting {
     fn colours_are_for_terminals_and_those_who_ask() {
         let colored = |arguments: &[&str], variables: &[(&str, &str)]| {
             let output = command(arguments).envs(variables.iter().copied()).output().unwrap();
-            let run = Run::of(output);
+            let run = Ended::of(output);
             run.stderr.contains('\x1b') || run.stdout.contains('\x1b')
         };
         let folder = Folder::new();
@@ -453,7 +405,7 @@ mod comparing {
         assert_eq!(folder.diff(&[]).exits(8), TEXT_OF_CHANGES);
         assert_eq!(folder.diff(&["--format", "text"]).exits(8), TEXT_OF_CHANGES);
         let same = sqlflow(&["diff", &folder.path("old.json"), &folder.path("old.json")]);
-        assert_eq!((same.code, same.stdout.as_str(), same.stderr.as_str()), (Some(0), "", ""));
+        assert_eq!((same.code, same.stdout.as_str(), same.stderr.as_str()), (0, "", ""));
         let back = sqlflow(&["diff", &folder.path("new.json"), &folder.path("old.json")]).exits(8);
         assert!(back.contains("- flow ORDERS.TAX → REPORT.TAX\n"), "{back}");
     }
@@ -484,7 +436,7 @@ mod comparing {
     #[test]
     fn json_has_every_change() {
         let folder = Folder::new();
-        let object = folder.diff(&["--json"]).json();
+        let object = folder.diff(&["--json"]).value();
         assert_fits("diff", &object);
         assert_eq!(object["different"], true);
         assert_eq!(object["changed"][0]["old_kind"], "table");
@@ -494,7 +446,7 @@ mod comparing {
         assert!(lines.starts_with(r#"{"change":"changed","record":"object""#), "{lines}");
         let same = sqlflow(&["diff", &folder.path("old.json"), &folder.path("old.json"), "--json"]);
         let expected = json!({"different": false, "added": [], "removed": [], "changed": [], "notes": []});
-        assert_eq!((same.code, same.json()), (Some(0), expected));
+        assert_eq!((same.code, same.value()), (0, expected));
     }
 
     #[test]
@@ -504,7 +456,7 @@ mod comparing {
         assert!(run.stderr.contains("only the new lineage has relationships of type join"), "{run:?}");
         let text = run.exits(8);
         assert!(text.contains("+ join ") && text.contains("- select_list RS-1\n"), "{text}");
-        let object = sqlflow(&["diff", &old, &new, "--all", "--json"]).json();
+        let object = sqlflow(&["diff", &old, &new, "--all", "--json"]).value();
         assert_fits("diff", &object);
         assert!(object.get("changed").is_none() && object["notes"][0]["kind"] == "errors");
         let lines = sqlflow(&["diff", &old, &new, "--all", "--jsonl"]).exits(8);
@@ -567,8 +519,8 @@ mod comparing {
             let (reader, writer) = io::pipe().unwrap();
             drop(reader);
             let mut command = command(&["diff", &folder.path("old.json"), &folder.path("new.json")]);
-            let run = Run::of(command.args(options).stdout(writer).stderr(Stdio::piped()).output().unwrap());
-            assert_eq!((run.code, run.stderr.as_str()), (Some(8), ""), "{options:?}");
+            let run = Ended::of(command.args(options).stdout(writer).stderr(Stdio::piped()).output().unwrap());
+            assert_eq!((run.code, run.stderr.as_str()), (8, ""), "{options:?}");
         }
     }
 }
@@ -619,8 +571,8 @@ mod merging {
     fn counts_are_those_of_inspect() {
         let folder = Folder::new();
         let files = [folder.path("old.json"), folder.path("new.json")];
-        let counts = sqlflow(&["merge", &files[0], &files[1], "--json"]).json();
-        assert_eq!(counts, sqlflow(&["inspect", &files[0], &files[1], "--json"]).json());
+        let counts = sqlflow(&["merge", &files[0], &files[1], "--json"]).value();
+        assert_eq!(counts, sqlflow(&["inspect", &files[0], &files[1], "--json"]).value());
         assert_fits("inspect", &counts);
     }
 
@@ -725,7 +677,7 @@ mod schemas {
         let files =
             ["layout_a.json", "layout_b.json", "layout_c1.json", "layout_c2.json", "routines.json", "summary.json"];
         for file in files.map(layout).into_iter().chain([fixture("stitched.json")]) {
-            assert_fits("inspect", &inspect(&file, &["--json"]).json());
+            assert_fits("inspect", &inspect(&file, &["--json"]).value());
             assert_lines_fit("flow", &inspect(&file, &["--jsonl"]).exits(0));
         }
     }
@@ -735,7 +687,7 @@ mod schemas {
         let file = layout("layout_c1.json");
         for flag in ["--upstream", "--downstream", "--sources", "--targets"] {
             for name in ["report", "report.total", "orders", "orders.amount"] {
-                let answer = inspect(&file, &[flag, name, "--json"]).json();
+                let answer = inspect(&file, &[flag, name, "--json"]).value();
                 assert_fits("answer", &answer);
                 assert_eq!(answer["question"], flag.trim_start_matches("--"));
                 assert!(answer.get("paths").is_none());
@@ -743,10 +695,10 @@ mod schemas {
                 assert_eq!(assert_lines_fit("vertex", &lines), answer["found"].as_array().unwrap().len());
             }
         }
-        let answer = inspect(&file, &["--upstream", "report.total", "--paths", "--intermediates", "--json"]).json();
+        let answer = inspect(&file, &["--upstream", "report.total", "--paths", "--intermediates", "--json"]).value();
         assert_fits("answer", &answer);
         assert_eq!(answer["paths"][0].as_array().unwrap().len(), 4);
-        let unresolved = inspect(&fixture("stitched.json"), &["--upstream", "report.total", "--json"]).json();
+        let unresolved = inspect(&fixture("stitched.json"), &["--upstream", "report.total", "--json"]).value();
         assert_fits("answer", &unresolved);
         assert_eq!(unresolved["complete"], false);
         assert_eq!(unresolved["unresolved"][0]["kind"], "unresolved");
@@ -760,7 +712,7 @@ mod schemas {
             (fixture("stitched.json"), "orders.total"),
             (fixture("stitched.json"), "customers.id"),
         ] {
-            assert_fits("impact", &inspect(&file, &["--impact", column, "--json"]).json());
+            assert_fits("impact", &inspect(&file, &["--impact", column, "--json"]).value());
             assert_lines_fit("vertex", &inspect(&file, &["--impact", column, "--jsonl"]).exits(0));
         }
     }
@@ -776,9 +728,9 @@ mod schemas {
                 command.env_remove(name);
             }
             command.env("XDG_CONFIG_HOME", none);
-            Run::of(command.stdin(Stdio::null()).output().unwrap())
+            Ended::of(command.stdin(Stdio::null()).output().unwrap())
         };
-        let object = lineage(&["--json"]).json();
+        let object = lineage(&["--json"]).value();
         assert_fits("lineage", &object);
         assert!(object["job"].is_string() && !object["flows"].as_array().unwrap().is_empty(), "{object:#}");
         assert_lines_fit("flow", &lineage(&["--jsonl"]).exits(0));

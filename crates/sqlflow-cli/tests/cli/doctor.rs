@@ -1,14 +1,12 @@
 //! `sqlflow doctor`: each failure is found, with what to do about it.
 
-mod environment;
-
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 
 use serde_json::Value;
 use sqlflow_client::emulator::{Emulator, Fault};
 
-use environment::Home;
+use crate::environment::Home;
 
 /// Returns the states of the checks, and their names.
 fn states(checks: &Value) -> Vec<(&str, &str)> {
@@ -116,7 +114,7 @@ async fn a_proxy_is_shown_without_its_password_and_is_what_is_connected_to() {
     let ended = ended.prints("✓ proxy          http://…@127.0.0.1:").prints("of the proxy in ");
     assert!(!ended.stdout.contains("tiger"));
     let mut command = home.command(["doctor", "--server", "http://sqlflow.invalid"]);
-    let ended = environment::ended(command.env("HTTP_PROXY", "http://127.0.0.1:9")).with_code(6);
+    let ended = crate::environment::ended(command.env("HTTP_PROXY", "http://127.0.0.1:9")).with_code(6);
     ended.prints("✓ proxy          http://127.0.0.1:9 (environment)").prints("✗ connection ");
 }
 
@@ -163,6 +161,6 @@ fn a_clock_that_is_wrong_is_a_warning_and_a_version_is_shown() {
 #[test]
 fn marks_are_ascii_where_the_terminal_shows_no_more() {
     let home = Home::new();
-    let ended = environment::ended(home.command(["doctor"]).env("LC_ALL", "C")).with_code(2);
+    let ended = crate::environment::ended(home.command(["doctor"]).env("LC_ALL", "C")).with_code(2);
     assert!(ended.prints("FAIL server ").stdout.is_ascii());
 }

@@ -3,12 +3,12 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 
-use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
+
+use crate::environment::{Ended, ended, program};
 
 /// A job whose id is a UUID writes two tables.
 const LINEAGE: &str = r#"{"jobId": "939fdbbaf52b45139b86c0761d6036b0", "code": 200, "data": {"mode": "global",
@@ -108,23 +108,6 @@ fn response(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
-/// The exit code and the output of a run.
-#[derive(Debug)]
-struct Run {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Run {
-    fn of(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let run = Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
-        assert!(!run.stdout.contains(KEY) && !run.stderr.contains(KEY), "a secret is shown: {run:#?}");
-        run
-    }
-}
-
 /// A folder with a lineage, from which the program runs.
 struct Folder(tempfile::TempDir);
 
@@ -141,38 +124,22 @@ impl Folder {
 
     /// Returns the program, without the settings of whoever runs the tests.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(cargo_bin("sqlflow"));
-        let names: Vec<_> = std::env::vars_os().map(|(name, _)| name).collect();
-        for name in names {
-            let text = name.to_string_lossy().to_ascii_uppercase();
-            if text.starts_with("SQLFLOW_") || text.starts_with("OPENLINEAGE_") || text.ends_with("_PROXY") {
-                command.env_remove(&name);
-            }
-        }
-        command.current_dir(self.0.path()).env("XDG_CONFIG_HOME", self.0.path()).env("HOME", self.0.path());
+        let mut command = program(self.0.path());
+        command.current_dir(self.0.path());
         command.args(arguments);
         command
     }
 
-    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
         let mut command = self.command(&[&["emit"], arguments].concat());
-        Run::of(command.envs(variables.iter().copied()).output().unwrap())
+        let run = ended(command.envs(variables.iter().copied()));
+        assert!(!run.stdout.contains(KEY) && !run.stderr.contains(KEY), "a secret is shown: {run:#?}");
+        run
     }
 
-    fn emit(&self, catalog: &Catalog, options: &[&str]) -> Run {
+    fn emit(&self, catalog: &Catalog, options: &[&str]) -> Ended {
         self.run(&[&["lineage.json", "--url", &catalog.url], options].concat(), &[])
     }
-}
-
-#[track_caller]
-fn assert_fits(name: &str, text: &str) -> Value {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/v1/{name}.schema.json"));
-    let schema = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    let value = serde_json::from_str(text).unwrap();
-    if let Err(error) = jsonschema::validate(&schema, &value) {
-        panic!("{name}: {error}\n{value:#}");
-    }
-    value
 }
 
 #[test]
@@ -180,7 +147,7 @@ fn each_event_is_a_post_in_the_order_of_the_dry_run() {
     let folder = Folder::new();
     let catalog = Catalog::start(&[OK, OK]);
     let run = folder.emit(&catalog, &[]);
-    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert_eq!(run.code, 0, "{run:#?}");
     let expected =
         format!("sent 2 events to {}/api/v1/lineage, run 939fdbba-f52b-4513-9b86-c0761d6036b0\n", catalog.url);
     assert_eq!((run.stdout, run.stderr), (expected, String::new()));
@@ -192,7 +159,7 @@ fn each_event_is_a_post_in_the_order_of_the_dry_run() {
         assert!(request.header("user-agent").unwrap().starts_with("sqlflow-cli/"));
     }
     let dry = folder.run(&["lineage.json", "--dry-run"], &[]);
-    assert_eq!(dry.code, Some(0), "{dry:#?}");
+    assert_eq!(dry.code, 0, "{dry:#?}");
     let runs = |event: &Value| (event["job"].clone(), event["run"].clone());
     let printed: Vec<_> = dry.stdout.lines().map(|line| runs(&serde_json::from_str(line).unwrap())).collect();
     assert_eq!(received.iter().map(|request| runs(&request.event())).collect::<Vec<_>>(), printed);
@@ -205,7 +172,7 @@ fn a_dry_run_sends_nothing_and_needs_no_endpoint() {
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let run = folder.run(&["lineage.json", "--dry-run", "--url", &url, "-o", "events.ndjson"], &[]);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{run:#?}");
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:#?}");
     assert!(listener.accept().is_err(), "there is a connection");
     let events = fs::read_to_string(folder.0.path().join("events.ndjson")).unwrap();
     assert_eq!(events.lines().count(), 2);
@@ -227,7 +194,7 @@ fn the_settings_of_the_events_are_used() {
     let run = folder.run(&["lineage.json", "--dry-run"], &[("OPENLINEAGE_NAMESPACE", "of the environment")]);
     assert!(run.stdout.contains(r#""job":{"namespace":"of the environment","name":"sqlflow-939fdbba"#), "{run:#?}");
     let run = folder.run(&["lineage.json", "--dry-run", "--per-process"], &[]);
-    assert_eq!((run.code, run.stdout.lines().count()), (Some(0), 2), "{run:#?}");
+    assert_eq!((run.code, run.stdout.lines().count()), (0, 2), "{run:#?}");
 }
 
 #[test]
@@ -240,7 +207,7 @@ fn the_url_the_path_and_the_key_come_from_the_environment() {
         ("OPENLINEAGE_API_KEY", KEY),
     ];
     let run = folder.run(&["lineage.json"], &variables);
-    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert_eq!(run.code, 0, "{run:#?}");
     for request in catalog.received() {
         assert_eq!(request.line, "POST /openapi/openlineage/api/v1/lineage HTTP/1.1");
         assert_eq!(request.header("authorization"), Some("Bearer hush-hush"));
@@ -255,7 +222,7 @@ fn flags_win_over_the_environment() {
     let arguments = ["lineage.json", "--url", &catalog.url, "--endpoint", "/lineage", "--api-key-file", "key"];
     let variables =
         [("OPENLINEAGE_URL", "http://other"), ("OPENLINEAGE_ENDPOINT", "other"), ("OPENLINEAGE_API_KEY", "other")];
-    assert_eq!(folder.run(&arguments, &variables).code, Some(0));
+    assert_eq!(folder.run(&arguments, &variables).code, 0);
     for request in catalog.received() {
         assert_eq!(request.line, "POST /lineage HTTP/1.1");
         assert_eq!(request.header("authorization"), Some("Bearer hush-hush"));
@@ -267,11 +234,11 @@ fn flags_win_over_the_environment() {
 fn the_key_comes_from_a_command() {
     let folder = Folder::new();
     let catalog = Catalog::start(&[OK, OK]);
-    assert_eq!(folder.emit(&catalog, &["--api-key-command", "printf hush; echo -hush"]).code, Some(0));
+    assert_eq!(folder.emit(&catalog, &["--api-key-command", "printf hush; echo -hush"]).code, 0);
     assert_eq!(catalog.received()[1].header("authorization"), Some("Bearer hush-hush"));
     let catalog = Catalog::start(&[]);
     let failed = folder.emit(&catalog, &["--api-key-command", "exit 3"]);
-    assert_eq!(failed.code, Some(5), "{failed:#?}");
+    assert_eq!(failed.code, 5, "{failed:#?}");
     assert!(failed.stderr.contains("exit status: 3"), "{failed:#?}");
 }
 
@@ -283,8 +250,8 @@ fn a_busy_endpoint_and_a_broken_connection_are_tried_again() {
     {
         let catalog = Catalog::start(&[failure, OK, OK]);
         let run = folder.emit(&catalog, &["--jsonl"]);
-        assert_eq!(run.code, Some(0), "{run:#?}");
-        let lines: Vec<_> = run.stdout.lines().map(|line| assert_fits("emit-event", line)).collect();
+        assert_eq!(run.code, 0, "{run:#?}");
+        let lines: Vec<_> = run.json_lines("emit-event", None);
         assert_eq!(lines.iter().map(|line| line["event"].clone()).collect::<Vec<_>>(), [1, 2]);
         assert_eq!((&lines[0]["attempts"], &lines[1]["attempts"]), (&2.into(), &1.into()));
         assert_eq!(lines[0]["status"], 201);
@@ -299,7 +266,7 @@ fn a_pause_that_is_too_long_is_named_and_not_waited_for() {
     let folder = Folder::new();
     let catalog = Catalog::start(&[&response("429 Too Many Requests", "Retry-After: 3600\r\n", "")]);
     let run = folder.emit(&catalog, &[]);
-    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert_eq!(run.code, 1, "{run:#?}");
     assert!(run.stderr.contains("429 Too Many Requests") && run.stderr.contains("asks to wait 1h"), "{run:#?}");
 }
 
@@ -310,8 +277,8 @@ fn an_event_that_is_refused_is_final_and_shows_why_without_the_key() {
     let body = format!("{{\"error\": \"no dataset for {KEY}\",\r\n\x1b[31m\"more\": \"{}\"}}", "x".repeat(5000));
     let catalog = Catalog::start(&[OK, &response("422 Unprocessable Entity", "", &body)]);
     let run = folder.emit(&catalog, &["--api-key-file", "key", "--json"]);
-    assert_eq!(run.code, Some(1), "{run:#?}");
-    let object = assert_fits("emit", &run.stdout);
+    assert_eq!(run.code, 1, "{run:#?}");
+    let object = run.json("emit");
     assert_eq!((&object["events"], &object["sent"], &object["failed"]), (&2.into(), &1.into(), &1.into()));
     assert_eq!(object["unsent"], 0);
     assert!(run.stderr.contains("error: event 2 of 2 was not accepted: http://127.0.0.1:"), "{run:#?}");
@@ -327,12 +294,12 @@ fn a_random_run_is_named_so_that_the_rest_can_be_sent_to_it() {
     folder.write("lineage.json", &LINEAGE.replace(r#""jobId": "939fdbbaf52b45139b86c0761d6036b0","#, ""));
     let catalog = Catalog::start(&[OK, &response("400 Bad Request", "", "")]);
     let run = folder.emit(&catalog, &[]);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:#?}");
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:#?}");
     let (_, id) = run.stderr.trim_end().split_once("run the command again with --run-id ").unwrap();
     let first = catalog.received().remove(0).event();
     let catalog = Catalog::start(&[OK, OK]);
     let run = folder.emit(&catalog, &["--run-id", id, "-q"]);
-    assert_eq!((run.code, run.stdout.trim_end()), (Some(0), id), "{run:#?}");
+    assert_eq!((run.code, run.stdout.trim_end()), (0, id), "{run:#?}");
     assert_eq!(catalog.received()[0].event()["run"], first["run"]);
 }
 
@@ -342,7 +309,7 @@ fn a_key_that_is_refused_is_an_error_of_authentication() {
     for status in ["401 Unauthorized", "403 Forbidden"] {
         let catalog = Catalog::start(&[&response(status, "", "who are you")]);
         let run = folder.emit(&catalog, &[]);
-        assert_eq!(run.code, Some(5), "{run:#?}");
+        assert_eq!(run.code, 5, "{run:#?}");
         assert!(run.stderr.contains("who are you") && run.stderr.contains("set OPENLINEAGE_API_KEY"), "{run:#?}");
     }
 }
@@ -352,12 +319,12 @@ fn a_wrong_path_and_a_redirect_say_what_to_do() {
     let folder = Folder::new();
     let catalog = Catalog::start(&[&response("404 Not Found", "", "")]);
     let run = folder.emit(&catalog, &[]);
-    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert_eq!(run.code, 1, "{run:#?}");
     assert!(run.stderr.contains("openapi/openlineage/api/v1/lineage"), "{run:#?}");
     let catalog =
         Catalog::start(&[&response("301 Moved Permanently", "Location: https://new.example.com/x?t=1\r\n", "")]);
     let run = folder.emit(&catalog, &[]);
-    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert_eq!(run.code, 1, "{run:#?}");
     assert!(run.stderr.contains("has moved to https://new.example.com/x: use that as --url"), "{run:#?}");
 }
 
@@ -366,8 +333,8 @@ fn an_endpoint_that_is_not_there_is_unreachable() {
     let folder = Folder::new();
     let url = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     let run = folder.run(&["lineage.json", "--url", &url, "--max-attempts", "2", "--json"], &[]);
-    assert_eq!(run.code, Some(6), "{run:#?}");
-    let object = assert_fits("emit", &run.stdout);
+    assert_eq!(run.code, 6, "{run:#?}");
+    let object = run.json("emit");
     assert_eq!((&object["sent"], &object["failed"], &object["unsent"]), (&0.into(), &1.into(), &1.into()));
     assert!(run.stderr.contains(&format!("cannot connect to {url}/api/v1/lineage")), "{run:#?}");
     assert!(run.stderr.contains("(tried 2 times)") && run.stderr.contains("no event was accepted"), "{run:#?}");
@@ -380,7 +347,7 @@ fn an_endpoint_that_does_not_respond_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let run = folder.run(&["lineage.json", "--url", &url, "--max-attempts", "1", "--timeout", "50ms"], &[]);
-    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert_eq!(run.code, 1, "{run:#?}");
     assert!(run.stderr.contains("did not respond within 50ms") && run.stderr.contains("--timeout"), "{run:#?}");
 }
 
@@ -391,7 +358,7 @@ fn a_key_over_plain_http_to_a_public_host_is_a_warning() {
     // The proxy is the catalog, so that nothing leaves this machine.
     let arguments = ["lineage.json", "--url", "http://marquez.example.com", "--proxy", &catalog.url];
     let run = folder.run(&arguments, &[("OPENLINEAGE_API_KEY", KEY)]);
-    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert_eq!(run.code, 0, "{run:#?}");
     assert!(run.stderr.contains("plain HTTP over a public network exposes the API key"), "{run:#?}");
     assert_eq!(catalog.received()[0].line, "POST http://marquez.example.com/api/v1/lineage HTTP/1.1");
 }
@@ -401,7 +368,7 @@ fn the_proxy_of_the_environment_is_used() {
     let folder = Folder::new();
     let catalog = Catalog::start(&[OK, OK]);
     let run = folder.run(&["lineage.json", "--url", "http://marquez:5000"], &[("HTTP_PROXY", &catalog.url)]);
-    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert_eq!(run.code, 0, "{run:#?}");
     assert_eq!(catalog.received()[0].line, "POST http://marquez:5000/api/v1/lineage HTTP/1.1");
 }
 
@@ -411,7 +378,7 @@ fn a_lineage_that_is_not_whole_is_not_sent_if_strict() {
     folder.write("lineage.json", &LINEAGE.replace(r#"[{"id": "2"}]"#, r#"[{"id": "404", "column": "X"}]"#));
     let catalog = Catalog::start(&[]);
     let run = folder.emit(&catalog, &["--strict"]);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(7), ""), "{run:#?}");
+    assert_eq!((run.code, run.stdout.as_str()), (7, ""), "{run:#?}");
     assert!(run.stderr.contains("nothing was sent"), "{run:#?}");
     assert!(catalog.received().is_empty());
 }
@@ -436,13 +403,13 @@ fn wrong_arguments_are_refused() {
         (&["1234", "--dry-run"], "there is no file '1234', and no server"),
     ] {
         let run = folder.run(arguments, &[]);
-        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{run:#?}");
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:#?}");
         assert!(run.stderr.contains(problem), "{run:#?}");
     }
     let run = folder.run(&["none.json", "--dry-run"], &[]);
-    assert!(run.code == Some(1) && run.stderr.contains("cannot read none.json"), "{run:#?}");
+    assert!(run.code == 1 && run.stderr.contains("cannot read none.json"), "{run:#?}");
     let run = folder.run(&["lineage.json", "--url", "http://h", "--api-key-file", "none"], &[]);
-    assert!(run.code == Some(5) && run.stderr.contains("the file none"), "{run:#?}");
+    assert!(run.code == 5 && run.stderr.contains("the file none"), "{run:#?}");
 }
 
 #[test]
@@ -454,22 +421,22 @@ fn the_lineage_of_a_job_on_the_server_is_sent() {
     let url = url.trim_end();
     let sql = format!("{}/../../examples/sql", env!("CARGO_MANIFEST_DIR"));
     let submit = ["submit", &sql, "--vendor", "postgresql", "--server", url, "--quiet"];
-    let submitted = Run::of(folder.command(&submit).output().unwrap());
+    let submitted = Ended::of(folder.command(&submit).output().unwrap());
     let id = submitted.stdout.trim_end();
-    let waited = Run::of(folder.command(&["wait", id, "--server", url]).output().unwrap());
-    assert_eq!(waited.code, Some(0), "{submitted:#?} {waited:#?}");
+    let waited = Ended::of(folder.command(&["wait", id, "--server", url]).output().unwrap());
+    assert_eq!(waited.code, 0, "{submitted:#?} {waited:#?}");
 
     let dry = folder.run(&[id, "--dry-run", "--server", url], &[]);
-    assert_eq!(dry.code, Some(0), "{dry:#?}");
+    assert_eq!(dry.code, 0, "{dry:#?}");
     let catalog = Catalog::start(&vec![OK; dry.stdout.lines().count()]);
     let run = folder.run(&[id, "--server", url, "--url", &catalog.url, "--json"], &[]);
-    assert_eq!(run.code, Some(0), "{run:#?}");
-    let object = assert_fits("emit", &run.stdout);
+    assert_eq!(run.code, 0, "{run:#?}");
+    let object = run.json("emit");
     assert_eq!(object["run_id"].as_str().unwrap().replace('-', ""), id, "the run is that of the job");
     assert!(catalog.received().iter().all(|request| request.job().starts_with(&format!("sqlflow-{id}"))));
 
     let unknown = folder.run(&["939fdbbaf52b45139b86c0761d6036b0", "--dry-run", "--server", url], &[]);
-    assert_eq!(unknown.code, Some(1), "{unknown:#?}");
+    assert_eq!(unknown.code, 1, "{unknown:#?}");
     assert!(unknown.stderr.contains("939fdbbaf52b45139b86c0761d6036b0"), "{unknown:#?}");
     server.kill().unwrap();
     server.wait().unwrap();
@@ -490,9 +457,9 @@ fn ctrl_c_says_how_to_go_on() {
     let second = next_request(&listener);
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
-    let run = Run::of(child.wait_with_output().unwrap());
+    let run = Ended::of(child.wait_with_output().unwrap());
     drop(second);
-    assert_eq!(run.code, Some(130), "{run:#?}");
+    assert_eq!(run.code, 130, "{run:#?}");
     assert!(run.stderr.contains("1 event was accepted; sending it again is harmless"), "{run:#?}");
     assert!(run.stderr.contains("run the same command again"), "{run:#?}");
 }

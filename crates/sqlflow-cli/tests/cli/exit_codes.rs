@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use sqlflow_client::emulator::Emulator;
 
-use crate::server::{Ran, Server, program, sql};
+use crate::environment::{Ended, program};
+use crate::server::{Server, sql};
 
 #[test]
 fn an_error_of_the_server_is_1() {
@@ -34,13 +35,13 @@ fn wrong_arguments_are_2_with_a_suggestion() {
         ("job delete 1 --status fail", "cannot be used together"),
         ("wait", "JOB"),
     ] {
-        let mut command = program(&server.home);
+        let mut command = program(server.home.path());
         command.current_dir(server.home.path()).args(arguments.split_whitespace());
         std::fs::write(server.home.path().join("x.sql"), "select 1").unwrap();
         if !arguments.contains("lineag ") {
             command.env("SQLFLOW_URL", server.emulator.url());
         }
-        let ran: Ran = command.output().unwrap().into();
+        let ran = Ended::of(command.output().unwrap());
         assert_eq!(ran.code, 2, "{arguments}: {ran:?}");
         assert!(ran.stderr.contains(part), "{arguments}: {ran:?}");
         assert_eq!(ran.stdout, "", "{arguments}");
@@ -51,7 +52,7 @@ fn wrong_arguments_are_2_with_a_suggestion() {
 #[test]
 fn no_server_is_2_with_all_ways_to_name_one() {
     let server = Server::start();
-    let ran: Ran = program(&server.home).args(["jobs"]).output().unwrap().into();
+    let ran = Ended::of(program(server.home.path()).args(["jobs"]).output().unwrap());
     assert_eq!(ran.code, 2, "{ran:?}");
     for way in ["--server", "SQLFLOW_URL", "--profile", "--emulator"] {
         assert!(ran.stderr.contains(way), "{ran:?}");
@@ -100,7 +101,7 @@ fn a_server_that_cannot_be_reached_is_6() {
     let server = Server::start();
     // The port is free again when the listener is dropped.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let ran: Ran = program(&server.home).args(["jobs", "--server", &address.to_string()]).output().unwrap().into();
+    let ran = Ended::of(program(server.home.path()).args(["jobs", "--server", &address.to_string()]).output().unwrap());
     assert_eq!(ran.code, 6, "{ran:?}");
     assert!(ran.stderr.contains("sqlflow doctor"), "{ran:?}");
 }
@@ -132,7 +133,7 @@ fn ctrl_c_is_130_and_says_how_to_resume() {
     use std::io::Read as _;
 
     let server = Server::of(Emulator::builder().time_in_process(Duration::from_secs(3600)));
-    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("sqlflow"))
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_sqlflow"))
         .args(["lineage", "--vendor", "postgresql", &sql(), "--server", &server.emulator.url()])
         .stderr(std::process::Stdio::piped())
         .spawn()

@@ -1,11 +1,9 @@
 //! Runs of the program in a home of their own, without the settings of the person who runs the tests.
 
-#![allow(dead_code, reason = "each test file uses a part of this")]
-
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -14,10 +12,27 @@ use tempfile::TempDir;
 pub(crate) struct Home(TempDir);
 
 /// The end of a run.
+#[derive(Debug)]
 pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
+    /// The exit code; -1 after a signal.
+    pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+}
+
+/// Returns the program, in a home of its own and without the settings of the person who runs the tests.
+pub(crate) fn program(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sqlflow"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy().to_uppercase();
+        let is_setting = ["SQLFLOW_", "OPENLINEAGE_", "CLICOLOR", "NO_COLOR"].iter().any(|it| text.starts_with(it));
+        if is_setting || text.ends_with("_PROXY") {
+            command.env_remove(&name);
+        }
+    }
+    command.env("HOME", home).env("APPDATA", home).env("XDG_CONFIG_HOME", home.join("config"));
+    command.env("LC_ALL", "C.UTF-8");
+    command
 }
 
 impl Home {
@@ -39,15 +54,8 @@ impl Home {
 
     /// Returns a command that runs the program, without variables that would change the result.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sqlflow"));
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy().to_uppercase();
-            if text.starts_with("SQLFLOW_") || text.ends_with("_PROXY") || text.starts_with("OPENLINEAGE_") {
-                command.env_remove(&name);
-            }
-        }
-        command.env("HOME", self.0.path()).env("APPDATA", self.0.path()).env("XDG_CONFIG_HOME", self.path("config"));
-        command.env("LC_ALL", "C.UTF-8").env("NO_COLOR", "1").current_dir(self.0.path());
+        let mut command = program(self.0.path());
+        command.env("NO_COLOR", "1").current_dir(self.0.path());
         command.args(arguments);
         command
     }
@@ -60,19 +68,44 @@ impl Home {
 
 /// Runs a command to its end.
 pub(crate) fn ended(command: &mut Command) -> Ended {
-    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
-    Ended {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    Ended::of(command.stdin(Stdio::null()).output().unwrap())
+}
+
+/// Runs a command to its end with this text on standard input.
+pub(crate) fn ended_with_input(command: Command, input: &str) -> Ended {
+    Ended::of(assert_cmd::Command::from_std(command).write_stdin(input).output().unwrap())
 }
 
 impl Ended {
+    pub(crate) fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("the output is UTF-8");
+        let code = output.status.code().unwrap_or(-1);
+        Self { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Checks the exit code, and returns standard output.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> String {
+        self.with_code(code).stdout
+    }
+
+    /// Checks that the program prints no result and ends with this code, and returns its messages.
+    #[track_caller]
+    pub(crate) fn fails(self, code: i32) -> String {
+        assert_eq!((self.code, self.stdout.as_str()), (code, ""), "{self:#?}");
+        self.stderr
+    }
+
+    /// Reads standard output as JSON.
+    #[track_caller]
+    pub(crate) fn value(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+
     /// Checks the exit code.
     #[track_caller]
     pub(crate) fn with_code(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
@@ -93,8 +126,8 @@ impl Ended {
     /// Reads standard output as one object, which a schema describes.
     #[track_caller]
     pub(crate) fn json(&self, schema: &str) -> Value {
-        let value = serde_json::from_str(&self.stdout).unwrap();
-        assert_valid(&read_schema(schema), &value);
+        let value = self.value();
+        assert_fits(schema, &value);
         value
     }
 
@@ -113,6 +146,12 @@ impl Ended {
         }
         lines
     }
+}
+
+/// Checks a value against the schema of this name.
+#[track_caller]
+pub(crate) fn assert_fits(schema: &str, value: &Value) {
+    assert_valid(&read_schema(schema), value);
 }
 
 fn read_schema(name: &str) -> Value {

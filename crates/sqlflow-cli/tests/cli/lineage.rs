@@ -1,6 +1,7 @@
 //! `lineage`, `analyze` and `export`.
 
-use crate::server::{Ran, Server, sql};
+use crate::environment::{Ended, ended_with_input};
+use crate::server::{Server, sql};
 
 const FLOW: &str = ",sales,orders,order_id,,staging,order_totals,order_id,fdd,insert";
 
@@ -120,25 +121,25 @@ fn a_part_of_a_lineage_is_selected_by_the_server() {
 fn sql_is_read_from_files_directories_zips_and_standard_input() {
     let server = Server::start();
     let file = server.file("load.sql", "insert into t (a) select b from s;");
-    let check = |ran: &Ran| assert!(ran.code == 0 && ran.stdout.contains("s,b,,,t,a,fdd"), "{ran:?}");
+    let check = |ran: &Ended| assert!(ran.code == 0 && ran.stdout.contains("s,b,,,t,a,fdd"), "{ran:?}");
     check(&server.run(&format!("lineage --vendor postgresql {file}")));
     check(&server.run(&format!("lineage --vendor dbvpostgresql {}", server.home.path().display())));
     check(&server.run(&format!("analyze --vendor postgres {file}")));
     for command in ["lineage --vendor postgresql -", "analyze --vendor postgresql", "analyze --vendor postgresql -"] {
-        let output = server.command(command).write_stdin("insert into t (a) select b from s;").output().unwrap();
-        check(&output.into());
+        check(&ended_with_input(server.command(command), "insert into t (a) select b from s;"));
     }
 }
 
 #[test]
 fn the_embedded_emulator_needs_no_settings() {
     let server = Server::start();
-    let ran: Ran = crate::server::program(&server.home)
-        .args(["lineage", "--emulator", &sql()])
-        .env("SQLFLOW_URL", "http://127.0.0.1:1")
-        .output()
-        .unwrap()
-        .into();
+    let ran = Ended::of(
+        crate::environment::program(server.home.path())
+            .args(["lineage", "--emulator", &sql()])
+            .env("SQLFLOW_URL", "http://127.0.0.1:1")
+            .output()
+            .unwrap(),
+    );
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.stdout.contains(FLOW) && ran.stderr.contains("embedded emulator"), "{ran:?}");
     assert_eq!(server.emulator.requests().len(), 0);
@@ -150,7 +151,7 @@ fn nothing_but_the_result_is_on_standard_output() {
     let job = server.finished_job();
     for flags in ["--json", "--json -vv", "--json --log-format json -v", "--json --color always"] {
         let ran = server.run(&format!("export {job} {flags}"));
-        assert_eq!(ran.json()["job"], job.as_str(), "{ran:?}");
+        assert_eq!(ran.value()["job"], job.as_str(), "{ran:?}");
     }
     let logged = server.run(&format!("export {job} --json --log-format json -v"));
     for line in logged.stderr.lines() {
@@ -162,7 +163,7 @@ fn nothing_but_the_result_is_on_standard_output() {
 fn a_reader_that_leaves_is_no_error() {
     let server = Server::start();
     let job = server.finished_job();
-    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("sqlflow"))
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_sqlflow"))
         .args(["export", &job, "--server", &server.emulator.url()])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())

@@ -1,13 +1,11 @@
 //! Settings, secrets, and the arguments that are wrong everywhere.
 
-mod environment;
-
 use std::process::Command;
 
 use serde_json::Value;
 use sqlflow_client::emulator::Emulator;
 
-use environment::{Home, ended};
+use crate::environment::{Home, ended};
 
 const CONFIG: &str = "config/sqlflow/config.toml";
 
