@@ -77,12 +77,12 @@ async fn until_interrupted(command: Command, messages: &Messages) -> Outcome {
 
 async fn online(command: Command, messages: &Messages, resumption: &Resumption) -> Outcome {
     match command {
-        Command::Lineage(arguments) => lineage::run(arguments, messages, resumption).await,
+        Command::Lineage(arguments) => Box::pin(lineage::run(arguments, messages, resumption)).await,
         Command::Analyze(arguments) => analyze::run(arguments, messages).await,
         Command::Submit(arguments) => submit::run(arguments, messages).await,
         Command::Watch(arguments) => watch::run(arguments, messages, resumption).await,
         Command::Wait(arguments) => wait::run(arguments, messages, resumption).await,
-        Command::Export(arguments) => export::run(arguments, messages).await,
+        Command::Export(arguments) => Box::pin(export::run(arguments, messages)).await,
         Command::Jobs(arguments) => jobs::run(arguments, messages).await,
         Command::Job(command) => job::run(command, messages).await,
         Command::Schedule(command) => schedule::run(command, messages).await,

@@ -68,12 +68,12 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
         .iter()
         .enumerate()
         .map(|(at, id)| connection.client.job(id.clone()).watch().map(move |state| (at, state)).boxed());
-    let mut states = stream::select_all(watches);
+    let mut changes_of_all = stream::select_all(watches);
     let mut output = Output::stdout();
     let is_text = !arguments.json.json && !arguments.json.jsonl;
     let mut exit = Exit::Done;
     let mut seen = Vec::new();
-    while let Some((at, state)) = states.next().await {
+    while let Some((at, state)) = changes_of_all.next().await {
         let (change, outcome) = described_change(&ids[at], &state);
         if outcome != Exit::Done && exit == Exit::Done {
             exit = outcome;
@@ -84,8 +84,8 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
         if arguments.json.jsonl {
             output.json_line(&change)?;
         } else if is_text && (!messages.shows_progress() || change.ended) {
-            let (status, seconds) = (change.status.as_deref().unwrap_or("unknown"), change.seconds);
-            all[at].suspend(|| writeln!(output, "{}  {status}  {seconds:.1}s", change.job))?;
+            let status = change.status.as_deref().unwrap_or("unknown");
+            all[at].suspend(|| writeln!(output, "{}  {status}  {:.1}s", change.job, change.seconds))?;
             if let Some(error) = &change.error {
                 all[at].suspend(|| messages.error(error));
             }
