@@ -1,4 +1,4 @@
-//! What tasks share: data behind a mutex, and requests that several of them wait for.
+//! Pieces that tasks share: data behind a mutex, and requests that several of them wait for.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};

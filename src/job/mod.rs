@@ -258,7 +258,11 @@ impl Job {
         let warnings = envelope.warnings().map(ToOwned::to_owned).collect();
         let jobs = envelope.data.map(|summary| summary.jobs).unwrap_or_default();
         let found = jobs.into_iter().find(|job| job.id == self.id);
-        let zoned = |job| self.service.in_time_zone(JobInfo { warnings, ..job }).cleaned(&self.secrets);
+        let zoned = |job| {
+            let info = self.service.in_time_zone(JobInfo { warnings, ..job });
+            // The secrets of the client are removed already.
+            if self.secrets.is_empty() { info } else { info.cleaned(&self.secrets) }
+        };
         found.map(zoned).ok_or_else(|| self.not_found())
     }
 

@@ -70,7 +70,16 @@ impl Payload {
             Self::Files { fields, .. } => {
                 fields.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.as_str().into()).collect()
             }
-            Self::Form(_) | Self::Buffered(_) => {
+            // The names in a form of this crate are spelled as they are, so that most values need no decoding.
+            Self::Form(form) => {
+                let is_field = |field: &&str| field.split_once('=').is_some_and(|(name, _)| is_secret(name));
+                let fields = form.split('&').filter(is_field);
+                fields
+                    .flat_map(|field| form_urlencoded::parse(field.as_bytes()))
+                    .map(|(_, value)| (&*value).into())
+                    .collect()
+            }
+            Self::Buffered(_) => {
                 // A JSON body contains no secret, and has no field of such a name when it is parsed as a form.
                 let fields = form_urlencoded::parse(self.body());
                 fields.filter(|(name, _)| is_secret(name)).map(|(_, value)| value.as_ref().into()).collect()
@@ -221,6 +230,13 @@ mod tests {
         sign(&mut request, &identity()).unwrap();
         assert_eq!(text(&request), "a=1&userId=auth0%7Ca%26b&token=t%3D1");
         assert_eq!(request.url().as_str(), "http://h/p");
+    }
+
+    #[test]
+    fn the_secrets_of_a_form_are_those_in_its_fields_and_that_of_the_identity() {
+        let form = Payload::form(&[("password", "p&ss=1"), ("user", "token=x"), ("secretKey", "k\u{e9}y")]).unwrap();
+        let secrets: Vec<_> = form.secrets(Some(&identity())).iter().map(|it| it.expose().to_owned()).collect();
+        assert_eq!(secrets, ["p&ss=1", "k\u{e9}y", "t=1"]);
     }
 
     #[test]

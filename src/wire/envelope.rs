@@ -326,7 +326,7 @@ impl EnvelopeHead {
         let failure = (!SUCCESS.contains(&code)).then(|| {
             envelope().map_or_else(|| failure(code, &secrets.redact(&head.failure_text())), |it| it.failure())
         });
-        let data = head.data.filter(|_| failure.is_none() && head.has_data && !head.has_more);
+        let data = head.data.filter(|_| failure.is_none() && head.has_data && head.beside_code == 1);
         let data_place = match (&body, data) {
             (Cow::Borrowed(body), Some(data)) => {
                 let start = data.get().as_ptr().addr() - body.as_ptr().addr();
@@ -364,8 +364,8 @@ struct RawHead<'a> {
     message: Option<&'a RawValue>,
     data: Option<&'a RawValue>,
     has_data: bool,
-    /// `true` if there is more than the code and one field `data`.
-    has_more: bool,
+    /// The number of fields besides the code.
+    beside_code: usize,
     names_upgrade: bool,
     /// `true` if there are fields that no failure has.
     has_other: bool,
@@ -399,11 +399,7 @@ impl<'de> Visitor<'de> for RawHeadVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawHead<'de>, A::Error> {
         let mut head = RawHead::default();
         while let Some(key) = map.next_key::<RawKey>()? {
-            head.has_more |= match key {
-                RawKey::Code => false,
-                RawKey::Data => head.data.is_some(),
-                _ => true,
-            };
+            head.beside_code += usize::from(!matches!(key, RawKey::Code));
             match key {
                 RawKey::Code => head.code = Some(map.next_value::<LenientCode>()?.0),
                 RawKey::Data => {

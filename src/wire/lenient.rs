@@ -168,16 +168,16 @@ macro_rules! readers {
 }
 
 readers! {
-    /// What [`text`] reads.
+    /// A value that [`text`] reads.
     Text(Option<String>) = text;
-    /// What [`texts`] reads.
+    /// A value that [`texts`] reads.
     Texts(Vec<String>) = texts;
-    /// What [`number`] reads.
+    /// A value that [`number`] reads.
     Integer(Option<i64>) = number;
-    /// What [`flag`] reads.
+    /// A value that [`flag`] reads.
     Flag(Option<bool>) = flag;
-    /// What [`values`] reads.
+    /// A value that [`values`] reads.
     Values(Vec<Value>) = values;
-    /// What [`vendor`] reads.
+    /// A value that [`vendor`] reads.
     Dialect(Option<Vendor>) = vendor;
 }
