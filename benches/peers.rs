@@ -2,9 +2,14 @@
 //! call against bare reqwest that reads the same response as a `serde_json::Value`, and the time of an export to disk against
 //! `curl` and against bare reqwest that writes what arrives.
 //!
+//! The client waits until an export is on disk, because a file under its final name is whole even after a power failure.
+//! Its peers do not, so each is measured twice: followed by a sync of its file, which is the same promise, and without.
+//!
 //! `cargo bench --bench peers` measures each with criterion and then prints the ratios. For the ratios the peers take
 //! turns, so that what else the machine does affects all of them. `SQLFLOW_PEERS_MB` sets the size of the export (default
 //! 1024), `SQLFLOW_PEERS_DIR` the directory that it is written to (default: that of temporary files).
+//!
+//! It also prints the memory that it takes to refuse a state and a token of a gigabyte.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput};
-use sqlflow_client::{Client, Job};
+use sqlflow_client::{Client, Credentials, ErrorKind, Job};
 use tokio::runtime::Runtime;
 
 /// The environment variable that makes a process of this program the server.
@@ -27,6 +32,12 @@ const STATE: &str = r#"{"code":200,"data":{"jobId":"6fa5c6c4d3f24ac68bb0a5b2cbb1
 const OBJECT: &str = r#"{"id":"1234","name":"ORDERS","displayName":"DB.DBO.ORDERS","type":"table","columns":[{"id":"1235","name":"ORDER_ID","coordinates":[{"x":12,"y":3,"hashCode":"5f2c"}]},{"id":"1236","name":"[TOTAL] \"net\"","coordinates":[]}]},"#;
 const EXPORT_START: &str = r#"{"code":200,"data":{"mode":"global","sqlflow":{"dbobjs":["#;
 const EXPORT_END: &str = r#"{}],"relationships":[]}}}"#;
+/// The beginnings of a state and of a token that do not end before [`ENDLESS_BYTES`].
+const ENDLESS_STATE: &str = r#"{"code":200,"data":{"jobId":"6fa5c6c4d3f24ac68bb0a5b2cbb1ea3e","subJobs":["#;
+const ENDLESS_TOKEN: &str = r#"{"code":"200","userId":"ann","token":"fr3sh-t0ken","more":["#;
+/// The paths under which the server sends these, and the one under which it announces their length.
+const ENDLESS: &str = "/endless";
+const ANNOUNCED: &str = "/endless/announced";
 /// The number of objects that the server writes at once.
 const OBJECTS_AT_ONCE: usize = 1000;
 
@@ -38,14 +49,22 @@ fn main() {
     let peers = Peers::of(&server);
     measure_calls(&peers);
     measure_exports(&peers);
-    if !std::env::args().any(|argument| matches!(argument.as_str(), "--test" | "--profile-time" | "--list")) {
+    if is_measured() {
         print_ratios(&peers);
+        print_memory_of_refusals(&peers.runtime, &server);
     }
+}
+
+fn is_measured() -> bool {
+    !std::env::args().any(|argument| matches!(argument.as_str(), "--test" | "--profile-time" | "--list"))
 }
 
 fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
+
+/// The size of a response that should be small.
+const ENDLESS_BYTES: usize = 1 << 30;
 
 /// The number of times that the server writes [`OBJECTS_AT_ONCE`] objects.
 fn export_blocks() -> usize {
@@ -92,6 +111,17 @@ fn answer_all(stream: TcpStream) -> std::io::Result<()> {
                 "HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=utf-8\r\nContent-Length: {length}\r\n\r\n"
             )
         };
+        if first.contains(ENDLESS) {
+            let start = if first.contains("generateToken") { ENDLESS_TOKEN } else { ENDLESS_STATE };
+            let head = head(ENDLESS_BYTES);
+            let unannounced = head.replace("Content-Length", "X-Length");
+            writer.write_all(if first.contains(ANNOUNCED) { &head } else { &unannounced }.as_bytes())?;
+            writer.write_all(start.as_bytes())?;
+            for _ in 0..ENDLESS_BYTES / objects.len() {
+                writer.write_all(objects.as_bytes())?;
+            }
+            return Ok(());
+        }
         if first.contains("displayUserJobSummary") {
             writer.write_all(format!("{}{STATE}", head(STATE.len())).as_bytes())?;
             continue;
@@ -182,20 +212,26 @@ impl Peers {
         assert_eq!(self.runtime.block_on(export).expect("it is whole"), export_bytes() as u64);
     }
 
-    fn bare_export(&self) {
+    fn bare_export(&self, is_synced: bool) {
         self.runtime.block_on(async {
             let mut response = self.bare.post(&self.export_url).form(&Self::form()).send().await.expect("it responds");
             let mut file = File::create(self.path()).expect("it can be written");
             while let Some(chunk) = response.chunk().await.expect("it is whole") {
                 file.write_all(&chunk).expect("there is space");
             }
+            if is_synced {
+                file.sync_all().expect("it can be synced");
+            }
         });
     }
 
-    fn curl_export(&self) {
+    fn curl_export(&self, is_synced: bool) {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--data", "jobId=1", "--output"]).arg(self.path()).arg(&self.export_url);
         assert!(curl.status().expect("curl is installed").success());
+        if is_synced {
+            File::open(self.path()).and_then(|file| file.sync_all()).expect("it can be synced");
+        }
     }
 }
 
@@ -255,9 +291,11 @@ fn measure_exports(peers: &Peers) {
         .measurement_time(Duration::from_secs(20))
         .throughput(Throughput::Bytes(export_bytes() as u64));
     group.bench_function("sqlflow-client", |bencher| bencher.iter(|| peers.export()));
-    group.bench_function("bare reqwest", |bencher| bencher.iter(|| peers.bare_export()));
-    if has_curl() {
-        group.bench_function("curl", |bencher| bencher.iter(|| peers.curl_export()));
+    for (is_synced, suffix) in [(true, ", synced"), (false, "")] {
+        group.bench_function(format!("bare reqwest{suffix}"), |bencher| bencher.iter(|| peers.bare_export(is_synced)));
+        if has_curl() {
+            group.bench_function(format!("curl{suffix}"), |bencher| bencher.iter(|| peers.curl_export(is_synced)));
+        }
     }
     group.finish();
 }
@@ -291,19 +329,55 @@ fn print_ratios(peers: &Peers) {
         remove(&peers.path());
         time
     };
-    let curl: &dyn Fn() = if has_curl() { &|| peers.curl_export() } else { &|| {} };
-    let [own, bare, curl] = in_turns(
+    let with_curl = has_curl();
+    let curl = |is_synced| {
+        if with_curl {
+            peers.curl_export(is_synced);
+        }
+    };
+    reset_peak_memory();
+    let [own, bare_synced, curl_synced, bare, curl] = in_turns(
         setting("SQLFLOW_PEERS_ROUNDS", 7),
-        [&|| timed(&|| peers.export()), &|| timed(&|| peers.bare_export()), &|| timed(curl)],
+        [
+            &|| timed(&|| peers.export()),
+            &|| timed(&|| peers.bare_export(true)),
+            &|| timed(&|| curl(true)),
+            &|| timed(&|| peers.bare_export(false)),
+            &|| timed(&|| curl(false)),
+        ],
     );
-    println!(
-        "export of {} MB: {own:.2} s, {bare:.2} s with bare reqwest: {:.2} ×, {curl:.2} s with curl: {:.2} ×",
-        export_bytes() / 1_000_000,
-        own / bare,
-        own / curl
-    );
+    println!("export of {} MB, which is on disk at the end: {own:.2} s", export_bytes() / 1_000_000);
+    for (promise, bare, curl) in [("with a sync too", bare_synced, curl_synced), ("without a sync", bare, curl)] {
+        print!("  {promise}: {bare:.2} s with bare reqwest: {:.2} ×", own / bare);
+        println!("{}", if with_curl { format!(", {curl:.2} s with curl: {:.2} ×", own / curl) } else { String::new() });
+    }
     if let Some(peak) = peak_memory() {
-        println!("peak memory of the client process: {peak}");
+        println!("peak memory of these exports: {peak}");
+    }
+}
+
+/// Prints the memory that the process takes while a small response grows without an end in sight.
+fn print_memory_of_refusals(runtime: &Runtime, server: &Server) {
+    for (path, how) in [(ENDLESS, "without a length"), (ANNOUNCED, "with its length announced")] {
+        let client = |credentials| {
+            let builder = Client::builder(format!("http://{}{path}", server.address)).credentials(credentials);
+            builder.without_proxy().build().expect("a client")
+        };
+        let anyone = client(Credentials::on_premise()).job("6fa5c6c4d3f24ac68bb0a5b2cbb1ea3e");
+        let ann = client(Credentials::secret_key("ann", "any key")).job("6fa5c6c4d3f24ac68bb0a5b2cbb1ea3e");
+        for (job, what) in [(&anyone, "state"), (&ann, "token")] {
+            reset_peak_memory();
+            let before = memory("VmRSS:").unwrap_or_default();
+            let start = Instant::now();
+            let error = runtime.block_on(job.info()).expect_err("no small response is that large");
+            assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+            println!(
+                "refusing a {what} of {} MB {how}: {:.2} s, {before} before and {} at most",
+                ENDLESS_BYTES / 1_000_000,
+                start.elapsed().as_secs_f64(),
+                peak_memory().unwrap_or_default()
+            );
+        }
     }
 }
 
@@ -325,9 +399,18 @@ fn in_turns<const N: usize>(rounds: usize, measurements: [&dyn Fn() -> f64; N]) 
     })
 }
 
-/// The most memory that this process has used, as Linux tells it.
+/// The most memory that this process has used, as Linux tells it, since the last reset.
 fn peak_memory() -> Option<String> {
+    memory("VmHWM:")
+}
+
+/// Lets the peak of the memory begin again, where the system can do that.
+fn reset_peak_memory() {
+    let _ = fs::write("/proc/self/clear_refs", "5");
+}
+
+fn memory(line: &str) -> Option<String> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(peak.trim().to_owned())
+    let found = status.lines().find_map(|text| text.strip_prefix(line))?;
+    Some(found.trim().to_owned())
 }

@@ -1,6 +1,7 @@
 //! The runtime of the generated code: the names that `progenitor_client` would provide, on our transport and errors.
 
 use std::fmt;
+use std::mem;
 use std::ops::Deref;
 
 use reqwest::RequestBuilder;
@@ -38,8 +39,8 @@ impl<T> ResponseValue<T> {
 
 #[allow(private_bounds, reason = "generated code calls it on the types that it names")]
 impl<T: FromResponse> ResponseValue<T> {
-    pub(crate) async fn from_response(response: Response) -> Result<Self, Error> {
-        let (headers, operation) = (response.headers.clone(), response.operation);
+    pub(crate) async fn from_response(mut response: Response) -> Result<Self, Error> {
+        let (headers, operation) = (mem::take(&mut response.headers), response.operation);
         Ok(Self { inner: response.json().await?, headers, operation })
     }
 }

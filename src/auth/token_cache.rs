@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use tokio::time::timeout;
 use super::credentials::{Credentials, Proof};
 use super::provider::{SecretProvider, UserSecret};
 use super::token::CachedToken;
-use crate::sync::lock;
+use crate::sync::{self, lock};
 use crate::wire::{KnownSecrets, Secret};
 use crate::{Error, ErrorKind, Result};
 
@@ -23,8 +22,8 @@ const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The user id and the token that are added to a request.
 #[derive(Debug, Clone)]
-pub(crate) struct Identity {
-    pub(crate) user_id: String,
+pub(crate) struct Identity<'a> {
+    pub(crate) user_id: &'a str,
     pub(crate) token: Option<Secret>,
 }
 
@@ -167,12 +166,9 @@ impl TokenCache {
     }
 }
 
-/// Turns a panic of a part of a renewal into an error. All tasks that need a token wait for one renewal, and a shared
-/// future that panicked would take every one of them and every later call with it.
-///
-/// The text of the panic is left out, because it may contain a secret that is not known yet.
+/// Turns a panic of a part of a renewal into an error, because all tasks that need a token wait for one renewal.
 async fn caught<T>(user_id: &str, part: &str, future: impl Future<Output = Result<T>>) -> Result<T> {
-    AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|_| {
+    sync::caught(future).await.unwrap_or_else(|| {
         let text = format!(
             "cannot get the token of user {user_id}: {part} panicked; the panic hook of the program has printed where"
         );

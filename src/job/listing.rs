@@ -9,10 +9,10 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant, sleep_until};
 
-use crate::Result;
 use crate::job::JobId;
-use crate::sync::lock;
+use crate::sync::{caught, lock};
 use crate::wire::{JobIndex, Submitted};
+use crate::{Error, ErrorKind, Result};
 
 /// A list of jobs, and the time at which it was requested.
 #[derive(Clone)]
@@ -165,7 +165,7 @@ impl Listings {
         }
         let (listings, list) = (Arc::clone(self), request());
         let request = async move {
-            let index = list.await?;
+            let index = caught(list).await.unwrap_or_else(|| Err(panicked()))?;
             Ok(lock(&listings.0).read(index, now))
         };
         let request = request.boxed().shared();
@@ -173,6 +173,12 @@ impl Listings {
         state.in_flight.extend(request.downgrade().map(|request| (runtime, now, request)));
         Next::Await(request)
     }
+}
+
+/// Returns the error of a list whose request panicked.
+fn panicked() -> Error {
+    let text = "cannot read the list of jobs: its request panicked; the panic hook of the program has printed where";
+    Error::new(ErrorKind::Protocol, text)
 }
 
 /// The next thing that a search does.
@@ -212,7 +218,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::{Error, ErrorKind, Vendor};
+    use crate::Vendor;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -295,6 +301,31 @@ mod tests {
         let refused = || async { Err(Error::from(ErrorKind::Rejected)) };
         assert!(listings.requested_since(Instant::now(), Duration::ZERO, refused).await.is_err());
         search().await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_in_the_request_is_an_error_of_every_search_that_waits_and_of_no_other() {
+        fn broken() -> JobIndex {
+            panic!("while the list is read")
+        }
+        let (server, listings): (Server, Arc<Listings>) = Default::default();
+        let panics = || async {
+            sleep(SECOND).await;
+            Ok(broken())
+        };
+        let search = || listings.requested_since(Instant::now(), Duration::ZERO, panics);
+        let searches = join_all((0..3).map(|_| search()));
+        // This one asks later, and so waits for the end of the first list before it requests another.
+        let late = async {
+            sleep(SECOND / 2).await;
+            listings.requested_since(Instant::now(), Duration::ZERO, || server.list()).await
+        };
+        let (searches, late) = futures_util::future::join(searches, late).await;
+        for search in searches {
+            let error = search.err().expect("the request panicked");
+            assert!(error.kind() == ErrorKind::Protocol && error.to_string().contains("panicked"), "{error}");
+        }
+        assert!(late.is_ok());
     }
 
     #[test]

@@ -141,7 +141,7 @@ pub struct Job {
     service: JobService,
     id: JobId,
     /// The response of the server to the submission, if the job was submitted through this handle.
-    submitted: Option<JobInfo>,
+    submitted: Option<Arc<JobInfo>>,
     relation_types: SubmittedTypes,
     /// The time in which the server may not know the job yet, if it was submitted through this handle, or lately.
     lag: Option<Lag>,
@@ -168,7 +168,7 @@ impl Job {
     /// Creates the handle for a job that this client has just submitted.
     fn submitted(service: &JobService, info: JobInfo) -> Self {
         let job = service.job(info.id.clone()).described_by(&info).of_late();
-        Self { submitted: Some(info), ..job }
+        Self { submitted: Some(Arc::new(info)), ..job }
     }
 
     /// Allows the server a settling window, from now on, in which it does not know the job.
@@ -242,7 +242,8 @@ impl Job {
     /// call.
     pub fn info(&self) -> impl Future<Output = Result<JobInfo>> + Send + use<> {
         let job = self.clone();
-        async move { job.past_lag(|| job.fetch_info(job.service.transport().attempts())).await }
+        // On the heap, because it is large, and a runtime moves a future several times before it runs.
+        Box::pin(async move { job.past_lag(|| job.fetch_info(job.service.transport().attempts())).await })
     }
 
     async fn fetch_info(&self, attempts: Attempts) -> Result<JobInfo> {
@@ -257,7 +258,11 @@ impl Job {
         let warnings = envelope.warnings().map(ToOwned::to_owned).collect();
         let jobs = envelope.data.map(|summary| summary.jobs).unwrap_or_default();
         let found = jobs.into_iter().find(|job| job.id == self.id);
-        let zoned = |job| self.service.in_time_zone(JobInfo { warnings, ..job }).cleaned(&self.secrets);
+        let zoned = |job| {
+            let info = self.service.in_time_zone(JobInfo { warnings, ..job });
+            // The secrets of the client are removed already.
+            if self.secrets.is_empty() { info } else { info.cleaned(&self.secrets) }
+        };
         found.map(zoned).ok_or_else(|| self.not_found())
     }
 
@@ -404,7 +409,8 @@ impl Job {
 
     fn states(&self, polling: Polling) -> Watch {
         let hub = Arc::clone(self.service.poll_hub());
-        let known = KnownJob { id: self.id.clone(), submitted: self.submitted.clone(), lag: self.lag.clone() };
+        let submitted = self.submitted.as_deref().cloned();
+        let known = KnownJob { id: self.id.clone(), submitted, lag: self.lag.clone() };
         let states = StateStream::new(self.service.clone(), hub, known, polling);
         Watch::new(self.clone(), states)
     }

@@ -14,11 +14,11 @@ use std::time::Duration;
 use async_compression::tokio::bufread::GzipDecoder;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::poll_fn;
-use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 use reqwest::Version;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use sync_wrapper::SyncWrapper;
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::failure;
@@ -35,6 +35,9 @@ const UNCHECKED_BYTES: u64 = 64 << 20;
 /// The highest ratio of the decompressed size to the compressed size. gzip reaches 1000 on nothing but blanks; lineage
 /// stays far below this.
 const MAX_DECOMPRESSION_RATIO: u64 = 250;
+
+/// The time in place of one that the clock cannot express.
+const FAR_AWAY: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// The number of times that a body may be compressed: by the server, and by a proxy that does not see that.
 const MAX_GZIP_LAYERS: usize = 2;
@@ -148,7 +151,7 @@ impl ByteStream {
         let received = ReceivedBytes::default();
         // Compressed data has an end of its own.
         let has_unproven_end = limits.doubts_end && ends_with_connection && layers == 0;
-        let mut source = network_chunks(response, limits, received.clone()).boxed();
+        let mut source = NetworkChunks::new(response.bytes_stream(), limits, received.clone()).boxed();
         for _ in 0..layers {
             source = decompressed(source, received.clone()).boxed();
         }
@@ -317,6 +320,9 @@ impl ByteStream {
 /// # Errors
 /// The list, if it has an entry that is neither gzip nor identity, or too many.
 fn gzip_layers(headers: &HeaderMap) -> Result<usize, String> {
+    if !headers.contains_key(CONTENT_ENCODING) {
+        return Ok(0);
+    }
     let values: Vec<_> = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes).collect();
     let list = values.join(&b", "[..]);
     let codings = list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
@@ -331,32 +337,62 @@ fn gzip_layers(headers: &HeaderMap) -> Result<usize, String> {
     Ok(layers)
 }
 
-/// Returns the chunks of a body as they come over the network.
-fn network_chunks(
-    response: reqwest::Response,
+/// The chunks of a body as they come over the network, each within its time.
+struct NetworkChunks<S> {
+    chunks: S,
     limits: BodyLimits,
     received: ReceivedBytes,
-) -> impl Stream<Item = Result<Bytes>> {
-    stream::unfold(response, move |mut response| {
-        let received = received.clone();
-        async move {
-            let BodyLimits { stall_timeout, deadline, .. } = limits;
-            let left = deadline.map_or(Duration::MAX, |deadline| deadline.left());
-            match timeout(stall_timeout.min(left), response.chunk()).await {
-                Err(_) => {
-                    let missed = deadline.filter(|deadline| deadline.left().is_zero());
-                    let stalled = || failure::stalled(stall_timeout, received.bytes());
-                    Some((Err(missed.map_or_else(stalled, |deadline| deadline.missed(received.bytes()))), response))
-                }
-                Ok(Err(error)) => Some((Err(failure::truncated(error)), response)),
-                Ok(Ok(None)) => None,
-                Ok(Ok(Some(chunk))) => {
-                    received.add(chunk.len());
-                    Some((Ok(chunk), response))
-                }
-            }
+    /// The end of the time for the next chunk, once one had to be waited for. It is kept for the chunks after it, because
+    /// a new one for each takes longer than to read a small chunk.
+    timer: Option<Pin<Box<Sleep>>>,
+    is_waiting: bool,
+}
+
+impl<S> NetworkChunks<S> {
+    fn new(chunks: S, limits: BodyLimits, received: ReceivedBytes) -> Self {
+        Self { chunks, limits, received, timer: None, is_waiting: false }
+    }
+
+    /// Returns the timer for the chunk that is waited for.
+    fn timer(&mut self) -> Pin<&mut Sleep> {
+        let BodyLimits { stall_timeout, deadline, .. } = self.limits;
+        let left = || stall_timeout.min(deadline.map_or(Duration::MAX, |deadline| deadline.left()));
+        let is_waiting = mem::replace(&mut self.is_waiting, true);
+        let is_new = self.timer.is_none();
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(left())));
+        if !is_waiting && !is_new {
+            // A time too long for the clock to express is as good as none.
+            let end = Instant::now().checked_add(left());
+            timer.as_mut().reset(end.unwrap_or_else(|| Instant::now() + FAR_AWAY));
         }
-    })
+        timer.as_mut()
+    }
+
+    /// Returns the error of a chunk that did not come in its time.
+    fn late(&self) -> Error {
+        let BodyLimits { stall_timeout, deadline, .. } = self.limits;
+        let received = self.received.bytes();
+        let missed = deadline.filter(|deadline| deadline.left().is_zero());
+        missed.map_or_else(|| failure::stalled(stall_timeout, received), |deadline| deadline.missed(received))
+    }
+}
+
+impl<S: Stream<Item = reqwest::Result<Bytes>> + Unpin> Stream for NetworkChunks<S> {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Poll::Ready(chunk) = self.chunks.poll_next_unpin(context) else {
+            ready!(self.timer().poll(context));
+            self.is_waiting = false;
+            return Poll::Ready(Some(Err(self.late())));
+        };
+        self.is_waiting = false;
+        Poll::Ready(chunk.map(|chunk| {
+            let chunk = chunk.map_err(failure::truncated)?;
+            self.received.add(chunk.len());
+            Ok(chunk)
+        }))
+    }
 }
 
 /// Decompresses a gzip body, and fails if it grows beyond [`MAX_DECOMPRESSION_RATIO`].

@@ -13,11 +13,13 @@ mod response;
 mod response_size;
 mod upload_progress;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use reqwest::Url;
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 use serde::Serialize;
 use tokio::time::timeout_at;
@@ -32,6 +34,7 @@ pub(crate) use self::response::Response;
 use self::upload_progress::UploadProgress;
 use crate::auth::{Credentials, Identity, TokenCache, needs_account};
 use crate::retry::{Attempts, Retries};
+use crate::sync::lock;
 use crate::wire::{File, MultipartForm, Operation, Redactor, Secret, TokenEnvelope, operations, types};
 use crate::{Error, ErrorKind, Result};
 
@@ -57,6 +60,8 @@ pub(crate) struct Transport(Arc<TransportInner>);
 struct TransportInner {
     http: reqwest::Client,
     base_url: String,
+    /// The URLs of the operations that were called, because to parse one takes longer than to copy it.
+    urls: Mutex<HashMap<&'static str, Url>>,
     tokens: TokenCache,
     limits: RequestLimits,
     retries: Retries,
@@ -108,7 +113,8 @@ impl Transport {
         limits: RequestLimits,
         retries: Retries,
     ) -> Self {
-        Self(Arc::new(TransportInner { http, base_url, tokens, limits, retries, quotas: Quotas::default() }))
+        let (urls, quotas) = (Mutex::default(), Quotas::default());
+        Self(Arc::new(TransportInner { http, base_url, urls, tokens, limits, retries, quotas }))
     }
 
     pub(crate) fn base_url(&self) -> &str {
@@ -169,18 +175,27 @@ impl Transport {
         mode: BodyMode,
         attempts: &mut Attempts,
     ) -> Result<Response> {
-        let request = self.0.http.post(self.url_of(operation)).json(body).build();
+        let request = self.0.http.post(self.url_of(operation)?).json(body).build();
         self.send_in(operation, request.map(Payload::Buffered).map_err(not_built)?, mode, attempts).await
     }
 
     fn form(&self, operation: &Operation, form: &impl Serialize) -> Result<Payload> {
-        let (http, url) = (&self.0.http, self.url_of(operation));
-        let request = if operation.method == "GET" { http.get(url).query(form) } else { http.post(url).form(form) };
+        if operation.method != "GET" {
+            return Payload::form(form);
+        }
+        let request = self.0.http.get(self.url_of(operation)?).query(form);
         request.build().map(Payload::Buffered).map_err(not_built)
     }
 
-    fn url_of(&self, operation: &Operation) -> String {
-        format!("{}{}", self.0.base_url, operation.path)
+    fn url_of(&self, operation: &Operation) -> Result<Url> {
+        let mut urls = lock(&self.0.urls);
+        if let Some(url) = urls.get(operation.id) {
+            return Ok(url.clone());
+        }
+        let url = format!("{}{}", self.0.base_url, operation.path);
+        let url = Url::parse(&url).map_err(|error| unsendable(&format!("{url} is no URL: {error}")))?;
+        urls.insert(operation.id, url.clone());
+        Ok(url)
     }
 
     /// Sends a form with files.
@@ -215,7 +230,8 @@ impl Transport {
         attempts: &mut Attempts,
     ) -> Result<Response> {
         let span = tracing::debug_span!(target: "sqlflow_client::http", "sqlflow", operation = operation.id);
-        let sending = async {
+        // On the heap, because the future of a call is large, and each future around it would be moved with it.
+        let sending = Box::pin(async {
             let mut renewed = false;
             self.0.quotas.check(operation)?;
             loop {
@@ -238,21 +254,21 @@ impl Transport {
                     _ => attempts.after(error, operation).await?,
                 }
             }
-        };
+        });
         let result = sending.instrument(span).await;
         result
             .map_err(|error: Error| if error.operation().is_some() { error } else { error.in_operation(operation.id) })
     }
 
     /// Returns the token of the request if the server refused it and a new one can be requested.
-    fn refused_token<'a>(&self, error: &Error, identity: Option<&'a Identity>) -> Option<&'a Secret> {
+    fn refused_token<'a>(&self, error: &Error, identity: Option<&'a Identity<'_>>) -> Option<&'a Secret> {
         let token = identity?.token.as_ref()?;
         // A gateway that failed says nothing about tokens, whatever code is in the body.
         let is_refusal = error.kind() == ErrorKind::Authentication && matches!(error.status(), None | Some(401));
         (is_refusal && self.0.tokens.renews()).then_some(token)
     }
 
-    async fn identity(&self, operation: &Operation) -> Result<Option<Identity>> {
+    async fn identity(&self, operation: &Operation) -> Result<Option<Identity<'_>>> {
         if !operation.user_id {
             return Ok(None);
         }
@@ -260,7 +276,7 @@ impl Transport {
             return Err(needs_account(operation));
         }
         let token = if operation.token { Some(self.token().await?) } else { None };
-        Ok(Some(Identity { user_id: self.0.tokens.user_id().to_owned(), token }))
+        Ok(Some(Identity { user_id: self.0.tokens.user_id(), token }))
     }
 
     async fn token(&self) -> Result<Secret> {
@@ -293,10 +309,10 @@ impl Transport {
         operation: &'static Operation,
         payload: &Payload,
         mode: BodyMode,
-        identity: Option<&Identity>,
+        identity: Option<&Identity<'_>>,
     ) -> Result<Response> {
         let progress = payload.progress();
-        let mut request = payload.request(&self.0.http, &self.url_of(operation), identity, &progress).await?;
+        let mut request = payload.request(&self.0.http, self.url_of(operation)?, identity, &progress).await?;
         // Set here and not by reqwest, because `ByteStream` decompresses the body and watches its size.
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let secrets = self.0.tokens.known_secrets().remember(payload.secrets(identity));

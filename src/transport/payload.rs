@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::{Body, Request};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use reqwest::{Body, Method, Request, Url};
+use serde::Serialize;
 use sqlflow_lineage::RelationType;
 
 use super::multipart::{self, Multipart};
@@ -16,8 +17,13 @@ use crate::wire::{File, MultipartForm, Operation, Secret, relation_types};
 /// The names of form fields whose values no error may contain.
 const SECRET_FIELDS: [&str; 3] = ["password", "secretKey", "token"];
 
+/// The media type of a form without files.
+const FORM_TYPE: &str = "application/x-www-form-urlencoded";
+
 /// A request that can be sent any number of times, without the user id and the token.
 pub enum Payload {
+    /// A POST request with a form.
+    Form(String),
     /// A request with its body in memory.
     Buffered(Request),
     /// A multipart form with files.
@@ -32,6 +38,11 @@ impl fmt::Debug for Payload {
 }
 
 impl Payload {
+    /// Creates a form without files.
+    pub(super) fn form(form: &impl Serialize) -> Result<Self> {
+        serde_urlencoded::to_string(form).map(Self::Form).map_err(|error| unsendable(&error.to_string()))
+    }
+
     /// Creates a multipart form.
     ///
     /// # Errors
@@ -46,27 +57,45 @@ impl Payload {
     /// Returns the progress of a new attempt to send it.
     pub(super) fn progress(&self) -> UploadProgress {
         let has_files = match self {
-            Self::Buffered(_) => false,
+            Self::Form(_) | Self::Buffered(_) => false,
             Self::Files { files, .. } => !files.is_empty(),
         };
         UploadProgress::new(has_files)
     }
 
     /// Returns the secrets in the request, including those in `identity`.
-    pub(super) fn secrets(&self, identity: Option<&Identity>) -> Vec<Secret> {
+    pub(super) fn secrets(&self, identity: Option<&Identity<'_>>) -> Vec<Secret> {
         let is_secret = |name: &str| SECRET_FIELDS.contains(&name);
         let mut secrets: Vec<Secret> = match self {
             Self::Files { fields, .. } => {
                 fields.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.as_str().into()).collect()
             }
-            Self::Buffered(request) => {
+            // The names in a form of this crate are spelled as they are, so that most values need no decoding.
+            Self::Form(form) => {
+                let is_field = |field: &&str| field.split_once('=').is_some_and(|(name, _)| is_secret(name));
+                let fields = form.split('&').filter(is_field);
+                fields
+                    .flat_map(|field| form_urlencoded::parse(field.as_bytes()))
+                    .map(|(_, value)| (&*value).into())
+                    .collect()
+            }
+            Self::Buffered(_) => {
                 // A JSON body contains no secret, and has no field of such a name when it is parsed as a form.
-                let fields = form_urlencoded::parse(request.body().and_then(Body::as_bytes).unwrap_or_default());
+                let fields = form_urlencoded::parse(self.body());
                 fields.filter(|(name, _)| is_secret(name)).map(|(_, value)| value.as_ref().into()).collect()
             }
         };
         secrets.extend(identity.and_then(|identity| identity.token.clone()));
         secrets
+    }
+
+    /// Returns the body, if it is in memory.
+    fn body(&self) -> &[u8] {
+        match self {
+            Self::Form(form) => form.as_bytes(),
+            Self::Buffered(request) => request.body().and_then(Body::as_bytes).unwrap_or_default(),
+            Self::Files { .. } => &[],
+        }
     }
 
     /// Returns the relation types that the request asks for, or `None` if its operation does not take any.
@@ -78,9 +107,12 @@ impl Payload {
         }
         let list = match self {
             Self::Files { fields, .. } => fields.iter().find(|(name, _)| name == FIELD).map(|(_, list)| list.clone()),
-            Self::Buffered(request) => {
-                let body = request.body().and_then(Body::as_bytes).unwrap_or_default();
-                let query = request.url().query().unwrap_or_default().as_bytes();
+            Self::Form(_) | Self::Buffered(_) => {
+                let body = self.body();
+                let query = match self {
+                    Self::Buffered(request) => request.url().query().unwrap_or_default().as_bytes(),
+                    _ => &[],
+                };
                 if body.starts_with(b"{") {
                     let fields: Option<serde_json::Value> = serde_json::from_slice(body).ok();
                     fields.and_then(|fields| fields.get(FIELD)?.as_str().map(ToOwned::to_owned))
@@ -97,11 +129,17 @@ impl Payload {
     pub(super) async fn request(
         &self,
         http: &reqwest::Client,
-        url: &str,
-        identity: Option<&Identity>,
+        url: Url,
+        identity: Option<&Identity<'_>>,
         progress: &UploadProgress,
     ) -> Result<Request> {
         match self {
+            Self::Form(form) => {
+                let mut request = Request::new(Method::POST, url);
+                request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FORM_TYPE));
+                *request.body_mut() = Some(signed_form(form, identity).into());
+                Ok(request)
+            }
             Self::Buffered(request) => {
                 let mut request = request.try_clone().ok_or_else(|| unsendable("its body is not in memory"))?;
                 if let Some(identity) = identity {
@@ -128,14 +166,14 @@ impl Payload {
 }
 
 /// Returns the fields that name the user and authenticate them.
-fn identity_fields(identity: &Identity) -> impl Iterator<Item = (&'static str, &str)> {
+fn identity_fields<'a>(identity: &'a Identity<'_>) -> impl Iterator<Item = (&'static str, &'a str)> {
     let token = identity.token.as_ref().map(|token| ("token", token.expose()));
-    std::iter::once(("userId", identity.user_id.as_str())).chain(token)
+    std::iter::once(("userId", identity.user_id)).chain(token)
 }
 
 /// Adds the identity to the form or the JSON of a POST request, or to the URL of a GET request, which has no other
 /// place for it.
-fn sign(request: &mut Request, identity: &Identity) -> Result<()> {
+fn sign(request: &mut Request, identity: &Identity<'_>) -> Result<()> {
     if request.method() == reqwest::Method::GET {
         request.url_mut().query_pairs_mut().extend_pairs(identity_fields(identity));
         return Ok(());
@@ -143,29 +181,33 @@ fn sign(request: &mut Request, identity: &Identity) -> Result<()> {
     let is_json =
         request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     let body = request.body().and_then(Body::as_bytes).ok_or_else(|| unsendable("it has no body to sign"))?;
-    let signed = if is_json { sign_json(body, identity)? } else { sign_form(body, identity)? };
+    let signed = if is_json { sign_json(body, identity)?.into() } else { sign_form(body, identity)?.into() };
     request.headers_mut().remove(CONTENT_LENGTH);
-    *request.body_mut() = Some(signed.into());
+    *request.body_mut() = Some(signed);
     Ok(())
 }
 
-fn sign_form(body: &[u8], identity: &Identity) -> Result<Vec<u8>> {
-    let fields: Vec<_> = identity_fields(identity).collect();
-    let signature = serde_urlencoded::to_string(fields).map_err(|error| unsendable(&error.to_string()))?;
-    let mut signed = Vec::with_capacity(body.len() + signature.len() + 1);
-    signed.extend_from_slice(body);
-    if !body.is_empty() {
-        signed.push(b'&');
-    }
-    signed.extend_from_slice(signature.as_bytes());
-    Ok(signed)
+fn sign_form(form: &[u8], identity: &Identity<'_>) -> Result<String> {
+    let form = std::str::from_utf8(form).map_err(|error| unsendable(&error.to_string()))?;
+    Ok(signed_form(form, Some(identity)))
+}
+
+/// Returns a form with the identity at its end.
+fn signed_form(form: &str, identity: Option<&Identity<'_>>) -> String {
+    /// As much as the identity takes, unless the token is long.
+    const SPACE: usize = 128;
+    let mut signed = String::with_capacity(form.len() + SPACE);
+    signed.push_str(form);
+    let mut signed = form_urlencoded::Serializer::for_suffix(signed, 0);
+    signed.extend_pairs(identity.into_iter().flat_map(identity_fields));
+    signed.finish()
 }
 
 /// Adds the user id to a JSON body. The operations with JSON bodies spell the field in lower case and take no token.
-fn sign_json(body: &[u8], identity: &Identity) -> Result<Vec<u8>> {
+fn sign_json(body: &[u8], identity: &Identity<'_>) -> Result<Vec<u8>> {
     let mut object: serde_json::Map<_, _> =
         serde_json::from_slice(body).map_err(|error| unsendable(&error.to_string()))?;
-    object.insert("userid".to_owned(), identity.user_id.clone().into());
+    object.insert("userid".to_owned(), identity.user_id.into());
     serde_json::to_vec(&object).map_err(|error| unsendable(&error.to_string()))
 }
 
@@ -173,8 +215,8 @@ fn sign_json(body: &[u8], identity: &Identity) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn identity() -> Identity {
-        Identity { user_id: "auth0|a&b".to_owned(), token: Some(Secret::from("t=1")) }
+    fn identity() -> Identity<'static> {
+        Identity { user_id: "auth0|a&b", token: Some(Secret::from("t=1")) }
     }
 
     fn text(request: &Request) -> String {
@@ -188,6 +230,13 @@ mod tests {
         sign(&mut request, &identity()).unwrap();
         assert_eq!(text(&request), "a=1&userId=auth0%7Ca%26b&token=t%3D1");
         assert_eq!(request.url().as_str(), "http://h/p");
+    }
+
+    #[test]
+    fn the_secrets_of_a_form_are_those_in_its_fields_and_that_of_the_identity() {
+        let form = Payload::form(&[("password", "p&ss=1"), ("user", "token=x"), ("secretKey", "k\u{e9}y")]).unwrap();
+        let secrets: Vec<_> = form.secrets(Some(&identity())).iter().map(|it| it.expose().to_owned()).collect();
+        assert_eq!(secrets, ["p&ss=1", "k\u{e9}y", "t=1"]);
     }
 
     #[test]
@@ -210,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_identity_in_an_empty_form_has_no_stray_ampersand() {
-        assert_eq!(sign_form(b"", &identity()).unwrap(), b"userId=auth0%7Ca%26b&token=t%3D1");
+        assert_eq!(signed_form("", Some(&identity())), "userId=auth0%7Ca%26b&token=t%3D1");
     }
 
     #[test]

@@ -243,12 +243,14 @@ impl Response {
     }
 
     /// Reads the body as JSON.
-    pub(crate) async fn json<T: FromResponse>(self) -> Result<T> {
+    pub(crate) async fn json<T: FromResponse>(mut self) -> Result<T> {
         let (operation, secrets) = (self.operation, self.secrets.clone());
-        let relation_types = self.relation_types.clone();
+        let (relation_types, head) = (self.relation_types.clone(), self.head.take());
         let body = self.bytes().await?;
         let text = skip_bom_and_whitespace(&body);
-        let mut value = T::parse(text, relation_types).map_err(|error| {
+        // Most small responses, whose envelope is not read a second time then.
+        let data = head.and_then(|head| T::of_data(head.code, head.only_data(text)?));
+        let mut value = data.map_or_else(|| T::parse(text, relation_types), Ok).map_err(|error| {
             let error = if operation.returns_secret {
                 failure::of_secret_json(&error)
             } else {

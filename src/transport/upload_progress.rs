@@ -23,23 +23,24 @@ enum UploadState {
 #[derive(Clone)]
 pub(super) struct UploadProgress {
     start: Instant,
-    /// The time of the last activity, in milliseconds after `start`.
-    last_activity_millis: Arc<AtomicU64>,
-    state: Arc<Mutex<UploadState>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// The time of the last activity, in milliseconds after the start.
+    last_activity_millis: AtomicU64,
+    state: Mutex<UploadState>,
     /// The error of a file that could not be read to its end.
-    file_error: Arc<Mutex<Option<Error>>>,
+    file_error: Mutex<Option<Error>>,
 }
 
 impl UploadProgress {
     /// Creates the progress of an attempt that begins now. A request without files counts as sent at once.
     pub(super) fn new(has_files: bool) -> Self {
         let state = if has_files { UploadState::Sending } else { UploadState::Sent };
-        Self {
-            start: Instant::now(),
-            last_activity_millis: Arc::default(),
-            state: Arc::new(Mutex::new(state)),
-            file_error: Arc::default(),
-        }
+        let shared =
+            Shared { last_activity_millis: AtomicU64::new(0), state: Mutex::new(state), file_error: Mutex::new(None) };
+        Self { start: Instant::now(), shared: Arc::new(shared) }
     }
 
     /// Marks the request as sent. Returns `false` if it was abandoned before, so that its end must not be sent.
@@ -55,7 +56,7 @@ impl UploadProgress {
 
     /// Ends the sending in this state, and returns `true` unless it has already ended in the other one.
     fn advance_to(&self, end: UploadState) -> bool {
-        let mut state = lock(&self.state);
+        let mut state = lock(&self.shared.state);
         if *state == UploadState::Sending {
             *state = end;
         }
@@ -64,20 +65,20 @@ impl UploadProgress {
 
     pub(super) fn record_activity(&self) {
         let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_activity_millis.store(millis, Ordering::Relaxed);
+        self.shared.last_activity_millis.store(millis, Ordering::Relaxed);
     }
 
     pub(super) fn last_activity(&self) -> Instant {
-        self.start + Duration::from_millis(self.last_activity_millis.load(Ordering::Relaxed))
+        self.start + Duration::from_millis(self.shared.last_activity_millis.load(Ordering::Relaxed))
     }
 
     pub(super) fn set_file_error(&self, error: Error) {
-        *lock(&self.file_error) = Some(error);
+        *lock(&self.shared.file_error) = Some(error);
     }
 
     /// Takes the error of the file because of which the request could not be sent, if there is one.
     pub(super) fn take_file_error(&self) -> Option<Error> {
-        lock(&self.file_error).take()
+        lock(&self.shared.file_error).take()
     }
 }
 

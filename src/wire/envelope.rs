@@ -1,7 +1,9 @@
 //! The envelope around every response. Owns the rule that the code inside it decides, not the HTTP status.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -42,6 +44,12 @@ const TOO_MANY: &str = "too large to export";
 pub(crate) trait FromResponse: Sized {
     /// Reads a response to a request that asked for these relation types, if its operation takes any.
     fn parse(text: &[u8], relation_types: Option<Vec<RelationType>>) -> serde_json::Result<Self>;
+
+    /// Reads a success that has nothing but data, which are these. Returns `None` if that is for `parse`.
+    fn of_data(code: i64, data: &str) -> Option<Self> {
+        let _ = (code, data);
+        None
+    }
 
     /// Removes secrets from the messages of the server, and escapes their control characters.
     fn clean(&mut self, secrets: &Redactor);
@@ -173,6 +181,21 @@ impl<T> Envelope<T> {
         raw.with_data(|data| read(data.0).map_err(serde_json::Error::custom))
     }
 
+    /// Creates an envelope with nothing but a code.
+    fn empty(code: i64) -> Self {
+        Self {
+            code,
+            data: None,
+            error: None,
+            message: None,
+            session_id: None,
+            job_id: None,
+            other: Map::new(),
+            mentions_data: false,
+            secrets: Redactor::default(),
+        }
+    }
+
     /// Removes secrets from the messages of the server, and escapes their control characters.
     pub(crate) fn clean_texts(&mut self, secrets: &Redactor) {
         clean(&mut self.error, secrets);
@@ -280,6 +303,8 @@ pub(crate) struct EnvelopeHead {
     failure: Option<Error>,
     /// `true` if the envelope has data, under `data` or next to the code.
     pub(crate) has_data: bool,
+    /// The place of the data of a success that has nothing else.
+    data_place: Option<Range<usize>>,
 }
 
 impl EnvelopeHead {
@@ -287,7 +312,7 @@ impl EnvelopeHead {
     /// of any kind.
     pub(crate) fn of(body: &[u8], secrets: &Redactor) -> Option<Self> {
         // A text that is not UTF-8 must not hide the code next to it.
-        let body = String::from_utf8_lossy(body);
+        let body = std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
         let head: RawHead = serde_json::from_str(&body).ok()?;
         let envelope = || failed_envelope(body.as_bytes(), secrets);
         let Some(code) = head.code else {
@@ -295,12 +320,26 @@ impl EnvelopeHead {
             let envelope = envelope().filter(|envelope| may_be_failure && !envelope.is_success())?;
             let failure = envelope.failure();
             let failure = if envelope.is_quota_exceeded() { failure } else { failure.without_code() };
-            return Some(Self { code: envelope.code, failure: Some(failure), has_data: head.has_data });
+            let (code, failure) = (envelope.code, Some(failure));
+            return Some(Self { code, failure, has_data: head.has_data, data_place: None });
         };
         let failure = (!SUCCESS.contains(&code)).then(|| {
             envelope().map_or_else(|| failure(code, &secrets.redact(&head.failure_text())), |it| it.failure())
         });
-        Some(Self { code, failure, has_data: head.has_data })
+        let data = head.data.filter(|_| failure.is_none() && head.has_data && head.beside_code == 1);
+        let data_place = match (&body, data) {
+            (Cow::Borrowed(body), Some(data)) => {
+                let start = data.get().as_ptr().addr() - body.as_ptr().addr();
+                Some(start..start + data.get().len())
+            }
+            _ => None,
+        };
+        Some(Self { code, failure, has_data: head.has_data, data_place })
+    }
+
+    /// Returns the data in a body that this is the head of, if it is a success that has nothing else.
+    pub(crate) fn only_data<'a>(&self, body: &'a [u8]) -> Option<&'a str> {
+        std::str::from_utf8(body.get(self.data_place.clone()?)?).ok()
     }
 
     /// Returns `true` if the server turned the request away, because it is overloaded or a quota is used up.
@@ -323,7 +362,10 @@ struct RawHead<'a> {
     code: Option<i64>,
     error: Option<&'a RawValue>,
     message: Option<&'a RawValue>,
+    data: Option<&'a RawValue>,
     has_data: bool,
+    /// The number of fields besides the code.
+    beside_code: usize,
     names_upgrade: bool,
     /// `true` if there are fields that no failure has.
     has_other: bool,
@@ -357,9 +399,14 @@ impl<'de> Visitor<'de> for RawHeadVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawHead<'de>, A::Error> {
         let mut head = RawHead::default();
         while let Some(key) = map.next_key::<RawKey>()? {
+            head.beside_code += usize::from(!matches!(key, RawKey::Code));
             match key {
                 RawKey::Code => head.code = Some(map.next_value::<LenientCode>()?.0),
-                RawKey::Data => head.has_data |= map.next_value::<Presence>()?.0,
+                RawKey::Data => {
+                    let data: &RawValue = map.next_value()?;
+                    head.has_data |= !is_empty(data);
+                    head.data = Some(data);
+                }
                 RawKey::LineageField => {
                     head.has_data = true;
                     map.next_value::<IgnoredAny>()?;
@@ -434,16 +481,6 @@ impl Visitor<'_> for BytesVisitor {
 
     fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
         Ok(bytes.to_vec())
-    }
-}
-
-/// The presence of a value in a field: neither `null` nor an empty string.
-struct Presence(bool);
-
-impl<'de> Deserialize<'de> for Presence {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw: &RawValue = Deserialize::deserialize(deserializer)?;
-        Ok(Self(!is_empty(raw)))
     }
 }
 
@@ -525,34 +562,24 @@ impl<'de, R: AsRef<RawValue> + Deserialize<'de>> Visitor<'de> for RawEnvelopeVis
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut code, mut data) = (None, None::<R>);
         let mut is_ambiguous = false;
-        let mut envelope = Envelope {
-            code: 0,
-            data: None,
-            error: None,
-            message: None,
-            session_id: None,
-            job_id: None,
-            other: Map::new(),
-            mentions_data: false,
-            secrets: Redactor::default(),
-        };
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "code" => code = Some(map.next_value::<LenientCode>()?.0),
-                "data" => {
+        let mut envelope = Envelope::empty(0);
+        while let Some(key) = map.next_key()? {
+            match key {
+                EnvelopeKey::Code => code = Some(map.next_value::<LenientCode>()?.0),
+                EnvelopeKey::Data => {
                     is_ambiguous |= envelope.mentions_data;
                     data = map.next_value()?;
                     envelope.mentions_data = true;
                 }
-                "error" => envelope.error = map.next_value::<LenientText>()?.0,
-                "message" | "msg" => envelope.message = map.next_value::<LenientText>()?.0,
-                "sessionId" => envelope.session_id = map.next_value::<LenientText>()?.0,
-                "jobId" => envelope.job_id = raw_text(&map.next_value::<Box<RawValue>>()?),
-                key_text if (self.is_wanted)(key_text) => {
+                EnvelopeKey::Error => envelope.error = map.next_value::<LenientText>()?.0,
+                EnvelopeKey::Message => envelope.message = map.next_value::<LenientText>()?.0,
+                EnvelopeKey::SessionId => envelope.session_id = map.next_value::<LenientText>()?.0,
+                EnvelopeKey::JobId => envelope.job_id = raw_text(&map.next_value::<Box<RawValue>>()?),
+                EnvelopeKey::Other(key) if (self.is_wanted)(&key) => {
                     let value = map.next_value()?;
                     envelope.other.insert(key, value);
                 }
-                _ => drop(map.next_value::<IgnoredAny>()?),
+                EnvelopeKey::Other(_) => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         envelope.code = code.unwrap_or_else(|| envelope.code_without_one());
@@ -563,6 +590,45 @@ impl<'de, R: AsRef<RawValue> + Deserialize<'de>> Visitor<'de> for RawEnvelopeVis
             envelope.other.extend(upgrade.map(|upgrade| (UPGRADE.to_owned(), upgrade)));
         }
         Ok(RawEnvelope { envelope, data, is_ambiguous })
+    }
+}
+
+/// The key of a field of an envelope.
+enum EnvelopeKey {
+    Code,
+    Data,
+    Error,
+    Message,
+    SessionId,
+    JobId,
+    Other(String),
+}
+
+impl<'de> Deserialize<'de> for EnvelopeKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(EnvelopeKeyVisitor)
+    }
+}
+
+struct EnvelopeKeyVisitor;
+
+impl Visitor<'_> for EnvelopeKeyVisitor {
+    type Value = EnvelopeKey;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<EnvelopeKey, E> {
+        Ok(match key {
+            "code" => EnvelopeKey::Code,
+            "data" => EnvelopeKey::Data,
+            "error" => EnvelopeKey::Error,
+            "message" | "msg" => EnvelopeKey::Message,
+            "sessionId" => EnvelopeKey::SessionId,
+            "jobId" => EnvelopeKey::JobId,
+            _ => EnvelopeKey::Other(key.to_owned()),
+        })
     }
 }
 
@@ -616,6 +682,13 @@ pub(crate) trait EnvelopeData: DeserializeOwned {
         raw.with_data(|data| serde_json::from_str(data.0.get()))
     }
 
+    /// Reads the data of an envelope that has nothing else. Returns `None` if that is for `parse_envelope`, which then
+    /// reports what is wrong with it.
+    fn of_data(data: &str) -> Option<Self> {
+        let _ = data;
+        None
+    }
+
     /// Removes secrets from the messages in the data, and escapes their control characters. Whatever identifies
     /// something stays as the server sent it.
     fn clean(&mut self, secrets: &Redactor) {
@@ -642,6 +715,10 @@ impl<T: EnvelopeData> FromResponse for Envelope<T> {
         T::parse_envelope(text, relation_types)
     }
 
+    fn of_data(code: i64, data: &str) -> Option<Self> {
+        Some(Self { data: Some(T::of_data(data)?), mentions_data: true, ..Self::empty(code) })
+    }
+
     fn clean(&mut self, secrets: &Redactor) {
         self.clean_texts(secrets);
         if let Some(data) = &mut self.data {
@@ -663,6 +740,28 @@ mod tests {
 
     fn read(json: &str) -> Envelope<Vec<u8>> {
         serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn the_data_of_a_success_that_has_nothing_else_are_found_by_its_head() {
+        let data = |body: &str| {
+            let head = EnvelopeHead::of(body.as_bytes(), &Redactor::default())?;
+            head.only_data(body.as_bytes()).map(ToOwned::to_owned)
+        };
+        assert_eq!(data(r#"{"code":200,"data":{"a": "é"}}"#).as_deref(), Some(r#"{"a": "é"}"#));
+        assert_eq!(data(r#" { "data" : [1] , "code" : "203" } "#).as_deref(), Some("[1]"));
+        for other in [
+            r#"{"code":200,"data":1,"error":""}"#,
+            r#"{"code":200,"data":1,"sessionId":"s"}"#,
+            r#"{"code":200,"data":1,"data":2}"#,
+            r#"{"code":200,"data":null}"#,
+            r#"{"code":200,"data":""}"#,
+            r#"{"code":200}"#,
+            r#"{"code":500,"data":1}"#,
+            r#"{"data":1}"#,
+        ] {
+            assert_eq!(data(other), None, "{other}");
+        }
     }
 
     #[test]

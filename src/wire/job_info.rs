@@ -3,13 +3,14 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use sqlflow_lineage::RelationType;
 
 use super::envelope::{Envelope, EnvelopeData};
 use super::job_list::read_job;
-use super::lenient::{flag, number, text, texts, values, vendor};
+use super::lenient::{Dialect, Flag, Integer, Text, Texts, Values};
 use super::{JobId, JobStatus, RedactedDebug, Redactor, ServerTimeZone, Vendor};
 
 /// A job as its server describes it. Only the id is always present.
@@ -21,7 +22,7 @@ use super::{JobId, JobStatus, RedactedDebug, Redactor, ServerTimeZone, Vendor};
 /// further fields that a server sends, in every spelling. It escapes their control characters, but keeps line breaks and
 /// tabs. What identifies something (ids, names, files, times) stays as the server sent it; `Debug` shows no secret in
 /// these either.
-#[derive(Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct JobInfo {
@@ -29,95 +30,66 @@ pub struct JobInfo {
     #[serde(rename = "jobId")]
     pub id: JobId,
     /// The name under which the job was submitted.
-    #[serde(rename = "jobName", default, deserialize_with = "text")]
+    #[serde(rename = "jobName")]
     pub name: Option<String>,
     /// The state of the job.
-    #[serde(default)]
     pub status: JobStatus,
     /// The reason for a failure, or the errors of a partial success.
-    #[serde(default, deserialize_with = "text")]
     pub error_message: Option<String>,
     /// The dialect of the SQL, which servers spell in several ways: `oracle` is [`Vendor::Oracle`] too.
-    #[serde(default, deserialize_with = "vendor")]
     pub db_vendor: Option<Vendor>,
     /// The names of the submitted files.
-    #[serde(default, deserialize_with = "texts")]
     pub file_names: Vec<String>,
     /// The time of the submission: `YYYY-MM-DD HH:MM:SS`, in a time zone that the server does not state;
     /// [`created_at`](JobInfo::created_at) is the instant.
-    #[serde(default, deserialize_with = "text")]
     pub create_time: Option<String>,
     /// The time of the last run, in the same format; [`last_executed_at`](JobInfo::last_executed_at) is the instant.
-    #[serde(default, deserialize_with = "text")]
     pub last_execute_time: Option<String>,
     /// The duration of the last run, as text: `0min 1sec`.
-    #[serde(default, deserialize_with = "text")]
     pub execute_time: Option<String>,
     /// The duration of the last run, in milliseconds.
-    #[serde(default, deserialize_with = "number")]
     pub execute_time_millis: Option<i64>,
     /// The id of the user that the job belongs to.
-    #[serde(default, deserialize_with = "text")]
     pub user_id: Option<String>,
     /// The email address of that user.
-    #[serde(default, deserialize_with = "text")]
     pub user_email: Option<String>,
     /// The id by which later requests refer to the result of the job.
-    #[serde(default, deserialize_with = "text")]
     pub session_id: Option<String>,
     /// The database that the job read from.
-    #[serde(default)]
     pub data_source: Option<Value>,
     /// The database of identifiers that name none.
-    #[serde(default, deserialize_with = "text")]
     pub default_database: Option<String>,
     /// The schema of identifiers that name none.
-    #[serde(default, deserialize_with = "text")]
     pub default_schema: Option<String>,
     /// The relationship types that the result shows, separated by commas.
-    #[serde(default, deserialize_with = "text")]
     pub show_relation_type: Option<String>,
     /// `true` if intermediate record sets are left out of the result.
-    #[serde(default, deserialize_with = "flag")]
     pub ignore_record_set: Option<bool>,
     /// `true` if function calls are left out of the result.
-    #[serde(default, deserialize_with = "flag")]
     pub ignore_function: Option<bool>,
     /// `true` if the result shows literals.
-    #[serde(default, deserialize_with = "flag")]
     pub show_constant_table: Option<bool>,
     /// `true` if the result shows the expressions that values pass through.
-    #[serde(default, deserialize_with = "flag")]
     pub show_transform: Option<bool>,
     /// The lineage that an aggregate function passes on: `direct`, …
-    #[serde(default, deserialize_with = "text")]
     pub dataflow_of_aggregate_function: Option<String>,
     /// `true` if database metadata was submitted with the job.
-    #[serde(default, deserialize_with = "flag")]
     pub has_metadata: Option<bool>,
     /// `true` if the job is kept at the top of the list.
-    #[serde(default, deserialize_with = "flag")]
     pub on_top: Option<bool>,
     /// `true` if the files are analysed in parallel.
-    #[serde(default, deserialize_with = "flag")]
     pub parallel: Option<bool>,
     /// `true` if it is a regular job.
-    #[serde(default, deserialize_with = "flag")]
     pub persist: Option<bool>,
     /// `true` if further batches can be added to the job.
-    #[serde(default, deserialize_with = "flag")]
     pub incremental: Option<bool>,
     /// `true` if the job runs on a schedule.
-    #[serde(default, deserialize_with = "flag")]
     pub schedulable: Option<bool>,
     /// `true` if the schedule of the job was cancelled.
-    #[serde(default, deserialize_with = "flag")]
     pub cancel_schedule: Option<bool>,
     /// The batches of a regular job.
-    #[serde(default, deserialize_with = "values")]
     pub sub_jobs: Vec<Value>,
     /// The version of the server.
-    #[serde(default, deserialize_with = "text")]
     pub version: Option<String>,
     /// All other fields.
     #[serde(flatten)]
@@ -204,6 +176,123 @@ impl JobInfo {
 
     fn instant(&self, text: Option<&str>) -> Option<SystemTime> {
         self.time_zone.instant(text?)
+    }
+}
+
+/// A value that is read as its type says.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Plain<T>(T);
+
+/// Implements the reading of a job from its fields: the key, the field, and the type that reads it. A derived
+/// implementation would read every field twice, because of those that it does not know.
+macro_rules! read_fields {
+    ($id_key:literal; $($key:literal $field:ident $reader:ty;)*) => {
+        /// The key of a field.
+        #[allow(non_camel_case_types, reason = "the names of the fields")]
+        enum Key {
+            id,
+            $($field,)*
+            Unknown(String),
+        }
+
+        impl Visitor<'_> for KeyVisitor {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+                Ok(match key {
+                    $id_key => Key::id,
+                    $($key => Key::$field,)*
+                    _ => Key::Unknown(key.to_owned()),
+                })
+            }
+        }
+
+        impl<'de> Visitor<'de> for JobInfoVisitor {
+            type Value = JobInfo;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a job, which is an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JobInfo, A::Error> {
+                let mut id = None;
+                $(let mut $field = None;)*
+                let mut other = Map::new();
+                while let Some(key) = map.next_key()? {
+                    match key {
+                        Key::id if id.is_some() => return Err(A::Error::duplicate_field($id_key)),
+                        Key::id => id = Some(map.next_value()?),
+                        $(
+                            Key::$field if $field.is_some() => return Err(A::Error::duplicate_field($key)),
+                            Key::$field => $field = Some(map.next_value::<$reader>()?.0),
+                        )*
+                        Key::Unknown(key) => drop(other.insert(key, map.next_value()?)),
+                    }
+                }
+                Ok(JobInfo {
+                    id: id.ok_or_else(|| A::Error::missing_field($id_key))?,
+                    $($field: $field.unwrap_or_default(),)*
+                    other,
+                    warnings: Vec::new(),
+                    time_zone: ServerTimeZone::default(),
+                    secrets: Redactor::default(),
+                })
+            }
+        }
+    };
+}
+
+struct KeyVisitor;
+struct JobInfoVisitor;
+
+read_fields! {
+    "jobId";
+    "jobName" name Text;
+    "status" status Plain<JobStatus>;
+    "errorMessage" error_message Text;
+    "dbVendor" db_vendor Dialect;
+    "fileNames" file_names Texts;
+    "createTime" create_time Text;
+    "lastExecuteTime" last_execute_time Text;
+    "executeTime" execute_time Text;
+    "executeTimeMillis" execute_time_millis Integer;
+    "userId" user_id Text;
+    "userEmail" user_email Text;
+    "sessionId" session_id Text;
+    "dataSource" data_source Plain<Option<Value>>;
+    "defaultDatabase" default_database Text;
+    "defaultSchema" default_schema Text;
+    "showRelationType" show_relation_type Text;
+    "ignoreRecordSet" ignore_record_set Flag;
+    "ignoreFunction" ignore_function Flag;
+    "showConstantTable" show_constant_table Flag;
+    "showTransform" show_transform Flag;
+    "dataflowOfAggregateFunction" dataflow_of_aggregate_function Text;
+    "hasMetadata" has_metadata Flag;
+    "onTop" on_top Flag;
+    "parallel" parallel Flag;
+    "persist" persist Flag;
+    "incremental" incremental Flag;
+    "schedulable" schedulable Flag;
+    "cancelSchedule" cancel_schedule Flag;
+    "subJobs" sub_jobs Values;
+    "version" version Text;
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(KeyVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for JobInfo {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(JobInfoVisitor)
     }
 }
 
@@ -311,6 +400,47 @@ mod tests {
         let abroad = JobInfo { time_zone: ServerTimeZone::named("-01:00").unwrap(), ..job };
         assert_eq!(abroad.created_at(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(3607)));
         assert_eq!(JobInfo::of("1".into()).created_at(), None);
+    }
+
+    #[test]
+    fn every_field_is_read_under_the_key_that_it_is_written_under() {
+        let written = json!({
+            "jobId": "1", "jobName": "a", "status": "fail", "errorMessage": "b", "dbVendor": "dbvoracle",
+            "fileNames": ["c"], "createTime": "d", "lastExecuteTime": "e", "executeTime": "f", "executeTimeMillis": 1,
+            "userId": "g", "userEmail": "h", "sessionId": "i", "dataSource": {"j": [1]}, "defaultDatabase": "k",
+            "defaultSchema": "l", "showRelationType": "m", "ignoreRecordSet": true, "ignoreFunction": false,
+            "showConstantTable": true, "showTransform": false, "dataflowOfAggregateFunction": "n", "hasMetadata": true,
+            "onTop": false, "parallel": true, "persist": false, "incremental": true, "schedulable": false,
+            "cancelSchedule": true, "subJobs": [{"o": 1}], "version": "p", "more": {"q": null}, "warnings": ["r"],
+        });
+        let read = info(written.clone());
+        assert_eq!(serde_json::to_value(&read).unwrap(), written);
+        assert_eq!(read.other.keys().collect::<Vec<_>>(), ["more", "warnings"], "all others have a field");
+        let empty = serde_json::to_value(JobInfo::of("1".into())).unwrap();
+        let missing = |key: &&String| !written.as_object().unwrap().contains_key(*key);
+        assert_eq!(empty.as_object().unwrap().keys().find(missing), None);
+    }
+
+    #[test]
+    fn a_known_field_that_comes_twice_is_an_error_and_of_another_one_the_last_counts() {
+        let read = |json: &str| serde_json::from_str::<JobInfo>(json);
+        let error = read(r#"{"jobId": "1", "status": "fail", "status": "success"}"#).unwrap_err();
+        assert!(error.to_string().contains("duplicate field `status`"), "{error}");
+        assert!(read(r#"{"jobId": "1", "jobId": "2"}"#).is_err());
+        assert_eq!(read(r#"{"jobId": "1", "x": 1, "x": 2}"#).unwrap().other["x"], 2);
+        assert!(read("[]").is_err() && read("null").is_err());
+    }
+
+    #[test]
+    fn numbers_beyond_64_bits_and_containers_are_read_as_text_and_are_no_flags() {
+        let job = info(json!({
+            "jobId": "1", "jobName": u64::MAX, "executeTime": 1.5, "version": [1, {"a": "b"}], "createTime": false,
+            "executeTimeMillis": u64::MAX, "onTop": u64::MAX, "persist": 1.0, "parallel": [true], "schedulable": null,
+        }));
+        assert_eq!(job.name.as_deref(), Some("18446744073709551615"));
+        assert_eq!((job.execute_time.as_deref(), job.version.as_deref()), (Some("1.5"), Some(r#"[1,{"a":"b"}]"#)));
+        assert_eq!((job.create_time.as_deref(), job.execute_time_millis), (Some("false"), Some(i64::MAX)));
+        assert_eq!((job.on_top, job.persist, job.parallel, job.schedulable), (None, None, None, None));
     }
 
     #[test]

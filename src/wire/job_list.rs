@@ -11,8 +11,9 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use sqlflow_lineage::RelationType;
 
-use super::envelope::EnvelopeData;
+use super::envelope::{Envelope, EnvelopeData};
 use super::job_name::{self, Resemblance};
 use super::lenient::{number, raw_text, text_of};
 use super::{JobId, JobInfo, RedactedDebug, Redactor, Vendor};
@@ -225,6 +226,12 @@ fn read_lookup(text: &str) -> serde_json::Result<Vec<JobInfo>> {
     if text.starts_with('[') {
         let entries: Vec<Box<RawValue>> = serde_json::from_str(text)?;
         return entries.iter().map(|entry| read_job(entry.get())).collect();
+    }
+    // Nearly always. Whether it is a list after all, or neither, is for the slower way.
+    if let Ok(job) = serde_json::from_str::<JobInfo>(text)
+        && !job.other.contains_key("jobDetails")
+    {
+        return Ok(vec![job]);
     }
     let shape: Shape = serde_json::from_str(text)?;
     match (shape.job_id, shape.job_details) {
@@ -616,6 +623,14 @@ impl fmt::Debug for JobList {
 }
 
 impl EnvelopeData for JobLookup {
+    fn parse_envelope(text: &[u8], _: Option<Vec<RelationType>>) -> serde_json::Result<Envelope<Self>> {
+        Envelope::read_with(text, |data| read_lookup(data.get()).map(|jobs| Self { jobs }))
+    }
+
+    fn of_data(data: &str) -> Option<Self> {
+        Some(Self { jobs: read_lookup(data).ok()? })
+    }
+
     fn clean(&mut self, secrets: &Redactor) {
         self.jobs.iter_mut().for_each(|job| job.clean(secrets));
     }

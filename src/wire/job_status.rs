@@ -51,6 +51,9 @@ impl JobStatus {
 /// Reads a known state in any case, and any other as it is spelled.
 impl From<&str> for JobStatus {
     fn from(text: &str) -> Self {
+        if let Some(known) = Self::known(text) {
+            return known;
+        }
         if text.eq_ignore_ascii_case("running") {
             return Self::Running;
         }

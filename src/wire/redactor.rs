@@ -97,6 +97,11 @@ impl Redactor {
         Self(vec![Arc::new(SecretSet { secrets, index: OnceLock::new() })])
     }
 
+    /// Returns `true` if no secret is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns a redactor for the secrets of both.
     pub(crate) fn and(&self, other: &Self) -> Self {
         let mut sets = self.0.clone();

@@ -143,9 +143,11 @@ impl FromStr for Vendor {
 impl Vendor {
     /// Returns the known dialect that this is another spelling of, or else the dialect as it is spelled.
     pub(crate) fn recognized(self) -> Self {
-        match self.as_str().parse() {
-            Ok(Self::Other(_)) | Err(_) => self,
-            Ok(known) => known,
+        match &self {
+            Self::Other(spelled) => {
+                spelled.parse().ok().filter(|parsed| !matches!(parsed, Self::Other(_))).unwrap_or(self)
+            }
+            _ => self,
         }
     }
 
