@@ -153,7 +153,7 @@ impl Client {
     ) -> Result<ResponseValue<F::Response>, Error> {
         let files = files.into_iter().collect();
         let mut attempts = self.inner.attempts();
-        let response = self.inner.send_files(form, files, &mut attempts).await?;
+        let response = self.inner.send_files(form, files, None, &mut attempts).await?;
         attempts.succeeded();
         F::Response::read(response).await
     }

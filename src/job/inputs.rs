@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::directory_zip::DirectoryZip;
 use crate::api::File;
+use crate::transport::UploadObserver;
 use crate::wire::{name_on_server, refused_type};
 use crate::{Error, Result};
 
@@ -25,6 +26,7 @@ const DEFAULT_NAME: &str = "sqlflow-client";
 pub(super) struct Inputs {
     list: Vec<Input>,
     follows_links: bool,
+    observer: Option<UploadObserver>,
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +62,14 @@ impl Inputs {
 
     pub(super) fn follow_links(&mut self, follows: bool) {
         self.follows_links = follows;
+    }
+
+    pub(super) fn observe(&mut self, observer: UploadObserver) {
+        self.observer = Some(observer);
+    }
+
+    pub(super) fn observer(&self) -> Option<UploadObserver> {
+        self.observer.clone()
     }
 
     /// # Errors

@@ -128,6 +128,7 @@ pub use self::watch::{JobState, Polling, Watch};
 use self::watch::{KnownJob, StateStream};
 use crate::lineage::Lineage;
 use crate::retry::Attempts;
+pub use crate::transport::UploadProgress;
 pub use crate::wire::{JobId, JobInfo, JobList, JobLookup, JobStatus};
 use crate::wire::{Redactor, RelationTypes, operations, relation_types, types, without_data};
 use crate::{Error, ErrorKind, Result, Secret};

@@ -7,6 +7,7 @@ use super::{Job, JobId, JobInfo, JobService};
 use crate::api::runtime::ReadResponse;
 use crate::api::{Envelope, File, FileForm};
 use crate::retry::Attempts;
+use crate::transport::UploadObserver;
 use crate::wire::{RelationTypes, Submitted, job_name};
 use crate::{Error, ErrorKind, RequestOutcome, Result, Secret, Vendor};
 
@@ -26,6 +27,7 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
     /// Sends the submission until it is known whether there is a job, or until that cannot be found out.
     pub(super) async fn run(self, inputs: Inputs) -> Result<Job> {
         let limit = self.service.transport().limits().max_upload_bytes;
+        let observer = inputs.observer();
         let files = inputs.into_files(limit).await?;
         let mut attempts = self.service.transport().attempts();
         tracing::debug!(target: "sqlflow_client::submit", name = self.name, files = files.len(), "submitting");
@@ -37,7 +39,7 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
         };
         let _pending = self.service.pend(&submitted);
         loop {
-            let error = match self.send(&files, &mut attempts).await {
+            let error = match self.send(&files, observer.clone(), &mut attempts).await {
                 Ok(job) => {
                     attempts.succeeded();
                     return Ok(job);
@@ -62,9 +64,9 @@ impl<F: FileForm<Response = Envelope<JobInfo>>> Submission<F> {
         }
     }
 
-    async fn send(&self, files: &[File], attempts: &mut Attempts) -> Result<Job> {
+    async fn send(&self, files: &[File], observer: Option<UploadObserver>, attempts: &mut Attempts) -> Result<Job> {
         let transport = self.service.transport();
-        let response = transport.send_files(&self.form, files.to_vec(), attempts).await?;
+        let response = transport.send_files(&self.form, files.to_vec(), observer, attempts).await?;
         let envelope = <F::Response as ReadResponse>::read(response).await?;
         let (info, warnings) = envelope.into_data_and_warnings()?;
         if info.id.as_str().trim().is_empty() {

@@ -17,6 +17,7 @@ use super::submission::{Submission, SubmissionTarget};
 use super::{Job, JobId, JobService};
 use crate::api::{File, types};
 use crate::lineage::RelationType;
+use crate::transport::{UploadObserver, UploadProgress};
 use crate::wire::{Submitted, check_lists, job_name};
 use crate::{Error, ErrorKind, Result, Vendor};
 
@@ -202,6 +203,15 @@ macro_rules! submission {
             /// Adds SQL in memory, as a file of the given name.
             pub fn sql(mut self, name: impl Into<String>, sql: impl Into<Bytes>) -> Self {
                 self.inputs.memory(File::new(name, sql));
+                self
+            }
+
+            /// Sets a function that is called with the progress of the upload, each time a chunk of a file is sent.
+            ///
+            /// An attempt that fails is followed by another, which begins again with the first byte; the function is
+            /// then called with the number of that [attempt](super::UploadProgress::attempt).
+            pub fn on_progress(mut self, callback: impl Fn(&UploadProgress) + Send + Sync + 'static) -> Self {
+                self.inputs.observe(UploadObserver::new(callback));
                 self
             }
 

@@ -31,7 +31,9 @@ pub(crate) use self::failure::{not_built, response_too_large, retry_after};
 pub(crate) use self::payload::Payload;
 use self::quota::Quotas;
 pub(crate) use self::response::Response;
-use self::upload_progress::UploadProgress;
+use self::upload_progress::SendProgress;
+pub(crate) use self::upload_progress::UploadObserver;
+pub use self::upload_progress::UploadProgress;
 use crate::auth::{Credentials, Identity, TokenCache, needs_account};
 use crate::retry::{Attempts, Retries};
 use crate::sync::lock;
@@ -203,9 +205,10 @@ impl Transport {
         &self,
         form: &F,
         files: Vec<File>,
+        observer: Option<UploadObserver>,
         attempts: &mut Attempts,
     ) -> Result<Response> {
-        let payload = Payload::with_files(form, files, self.0.limits.max_upload_bytes).await?;
+        let payload = Payload::with_files(form, files, self.0.limits.max_upload_bytes).await?.observed_by(observer);
         self.send_in(F::OPERATION, payload, BodyMode::of(F::OPERATION), attempts).await
     }
 
@@ -329,7 +332,7 @@ impl Transport {
         request: reqwest::Request,
         secrets: Redactor,
         mode: BodyMode,
-        progress: &UploadProgress,
+        progress: &SendProgress,
     ) -> Result<Response> {
         let started = tokio::time::Instant::now();
         let result = self.with_response_timeout(self.0.http.execute(request), progress).await?;
@@ -352,11 +355,7 @@ impl Transport {
     }
 
     /// Waits for a response while the upload makes progress, and for the response timeout after its last progress.
-    async fn with_response_timeout<T>(
-        &self,
-        response: impl Future<Output = T>,
-        progress: &UploadProgress,
-    ) -> Result<T> {
+    async fn with_response_timeout<T>(&self, response: impl Future<Output = T>, progress: &SendProgress) -> Result<T> {
         let timeout = self.0.limits.response_timeout;
         let mut response = pin!(response);
         loop {

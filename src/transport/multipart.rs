@@ -14,7 +14,7 @@ use reqwest::Body;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
-use super::upload_progress::UploadProgress;
+use super::upload_progress::SendProgress;
 use crate::wire::{File, FileContent, open_regular_file};
 use crate::{Error, ErrorKind, Result};
 
@@ -69,7 +69,7 @@ impl Multipart {
         self,
         field: &'static str,
         files: impl IntoIterator<Item = (File, u64)>,
-        progress: &UploadProgress,
+        progress: &SendProgress,
     ) -> (u64, Body) {
         let part = |(file, length): (File, u64)| (self.file_head(field, file.name()), file, length);
         let files: Vec<_> = files.into_iter().map(part).collect();
@@ -97,7 +97,7 @@ fn once(bytes: impl Into<Bytes>) -> impl Stream<Item = io::Result<Bytes>> {
 }
 
 /// Returns the bytes of a file.
-fn content(file: File, length: u64, progress: &UploadProgress) -> BoxStream<'static, io::Result<Bytes>> {
+fn content(file: File, length: u64, progress: &SendProgress) -> BoxStream<'static, io::Result<Bytes>> {
     let progress = progress.clone();
     let path: PathBuf = match file.content() {
         FileContent::Memory(bytes) => {
@@ -105,7 +105,7 @@ fn content(file: File, length: u64, progress: &UploadProgress) -> BoxStream<'sta
             let bytes = bytes.clone();
             let starts = stream::iter((0..bytes.len()).step_by(CHUNK_BYTES));
             let chunks = starts.map(move |start| Ok(bytes.slice(start..bytes.len().min(start + CHUNK_BYTES))));
-            return chunks.inspect(move |_| progress.record_activity()).boxed();
+            return chunks.inspect(move |chunk: &io::Result<Bytes>| record(&progress, chunk)).boxed();
         }
         FileContent::Disk(path) => path.clone(),
         FileContent::Temporary(file) => file.path().to_owned(),
@@ -114,11 +114,16 @@ fn content(file: File, length: u64, progress: &UploadProgress) -> BoxStream<'sta
     read_chunks(path, length, progress).inspect(move |_| _ = &file).boxed()
 }
 
+/// Records a chunk, or the activity of the one that could not be read.
+fn record(progress: &SendProgress, chunk: &io::Result<Bytes>) {
+    progress.record_chunk(chunk.as_ref().map_or(0, Bytes::len));
+}
+
 /// Adds a check to the end of a file: the end of the last file marks the request as sent, because a server cannot act
 /// on a form that ends earlier; and it fails if the request was abandoned, so that such a form never gets complete.
 fn with_end_check(
     chunks: impl Stream<Item = io::Result<Bytes>>,
-    progress: UploadProgress,
+    progress: SendProgress,
     is_last: bool,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     chunks.chain(stream::poll_fn(move |_| {
@@ -130,7 +135,7 @@ fn with_end_check(
 /// Opens a file when the first chunk is requested, and reads it in chunks, up to the announced length: a file that grows
 /// from then on is cut off there, and one that has another length or shrinks is an error. The error is recorded in
 /// `progress`, because it would otherwise look like a network failure.
-fn read_chunks(path: PathBuf, length: u64, progress: UploadProgress) -> impl Stream<Item = io::Result<Bytes>> {
+fn read_chunks(path: PathBuf, length: u64, progress: SendProgress) -> impl Stream<Item = io::Result<Bytes>> {
     let opening = opened(path.clone(), length, progress.clone());
     let activity = progress.clone();
     let chunks = stream::once(opening).map_ok(move |file| {
@@ -149,11 +154,11 @@ fn read_chunks(path: PathBuf, length: u64, progress: UploadProgress) -> impl Str
     });
     chunks
         .try_flatten()
-        .inspect(move |_| activity.record_activity())
+        .inspect(move |chunk| record(&activity, chunk))
         .inspect_err(move |error| progress.set_file_error(Error::unreadable(&path, error)))
 }
 
-async fn opened(path: PathBuf, length: u64, progress: UploadProgress) -> io::Result<tokio::fs::File> {
+async fn opened(path: PathBuf, length: u64, progress: SendProgress) -> io::Result<tokio::fs::File> {
     progress.record_activity();
     let opening = move || {
         let file = open_regular_file(Path::new(&path))?;
@@ -177,7 +182,7 @@ mod tests {
         let path = home.path().join("etl.sql");
         // Longer than one chunk, so that the file is open and not read to its end when it is cut.
         std::fs::write(&path, vec![b' '; 3 * CHUNK_BYTES]).unwrap();
-        let progress = UploadProgress::new(true);
+        let progress = SendProgress::new(true);
         let mut chunks = Box::pin(read_chunks(path.clone(), 3 * CHUNK_BYTES as u64, progress.clone()));
         assert!(chunks.next().await.unwrap().is_ok());
         std::fs::File::options().write(true).open(&path).unwrap().set_len(1).unwrap();
@@ -194,7 +199,7 @@ mod tests {
         let path = home.path().join("etl.sql");
         std::fs::write(&path, "select 1").unwrap();
         for announced in [7, 9] {
-            let progress = UploadProgress::new(true);
+            let progress = SendProgress::new(true);
             let chunks: Vec<_> = read_chunks(path.clone(), announced, progress.clone()).collect().await;
             assert!(chunks.len() == 1 && chunks[0].is_err());
             let error = progress.take_file_error().unwrap().to_string();
@@ -207,7 +212,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("etl.sql");
         std::fs::write(&path, vec![b' '; 3 * CHUNK_BYTES]).unwrap();
-        let mut chunks = Box::pin(read_chunks(path.clone(), 3 * CHUNK_BYTES as u64, UploadProgress::new(true)));
+        let mut chunks = Box::pin(read_chunks(path.clone(), 3 * CHUNK_BYTES as u64, SendProgress::new(true)));
         let first = chunks.next().await.unwrap().unwrap();
         std::fs::File::options().write(true).open(&path).unwrap().set_len(5 * CHUNK_BYTES as u64).unwrap();
         let rest: Vec<_> = chunks.map(Result::unwrap).collect().await;

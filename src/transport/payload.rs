@@ -9,7 +9,7 @@ use sqlflow_lineage::RelationType;
 
 use super::multipart::{self, Multipart};
 use super::unsendable;
-use super::upload_progress::UploadProgress;
+use super::upload_progress::{SendProgress, UploadObserver};
 use crate::Result;
 use crate::auth::Identity;
 use crate::wire::{File, MultipartForm, Operation, Secret, relation_types};
@@ -27,7 +27,13 @@ pub enum Payload {
     /// A request with its body in memory.
     Buffered(Request),
     /// A multipart form with files.
-    Files { fields: Vec<(String, String)>, file_field: &'static str, files: Vec<File>, limit: u64 },
+    Files {
+        fields: Vec<(String, String)>,
+        file_field: &'static str,
+        files: Vec<File>,
+        limit: u64,
+        observer: Option<UploadObserver>,
+    },
 }
 
 /// Shows nothing of the request, which contains secrets.
@@ -51,16 +57,23 @@ impl Payload {
         multipart::lengths(&files, limit).await?;
         let fields = serde_urlencoded::to_string(form).map_err(|error| unsendable(&error.to_string()))?;
         let fields = form_urlencoded::parse(fields.as_bytes()).into_owned().collect();
-        Ok(Self::Files { fields, file_field: F::FILE_FIELD, files, limit })
+        Ok(Self::Files { fields, file_field: F::FILE_FIELD, files, limit, observer: None })
+    }
+
+    /// Sets the function that is told of the progress of sending the files.
+    pub(crate) fn observed_by(mut self, told: Option<UploadObserver>) -> Self {
+        if let Self::Files { observer, .. } = &mut self {
+            *observer = told;
+        }
+        self
     }
 
     /// Returns the progress of a new attempt to send it.
-    pub(super) fn progress(&self) -> UploadProgress {
-        let has_files = match self {
-            Self::Form(_) | Self::Buffered(_) => false,
-            Self::Files { files, .. } => !files.is_empty(),
-        };
-        UploadProgress::new(has_files)
+    pub(super) fn progress(&self) -> SendProgress {
+        match self {
+            Self::Form(_) | Self::Buffered(_) => SendProgress::new(false),
+            Self::Files { files, observer, .. } => SendProgress::observed(!files.is_empty(), observer.as_ref()),
+        }
     }
 
     /// Returns the secrets in the request, including those in `identity`.
@@ -131,7 +144,7 @@ impl Payload {
         http: &reqwest::Client,
         url: Url,
         identity: Option<&Identity<'_>>,
-        progress: &UploadProgress,
+        progress: &SendProgress,
     ) -> Result<Request> {
         match self {
             Self::Form(form) => {
@@ -147,7 +160,7 @@ impl Payload {
                 }
                 Ok(request)
             }
-            Self::Files { fields, file_field, files, limit } => {
+            Self::Files { fields, file_field, files, limit, observer: _ } => {
                 let mut form = Multipart::new();
                 for (name, value) in identity.into_iter().flat_map(identity_fields) {
                     form.add_field(name, value);
@@ -157,6 +170,7 @@ impl Payload {
                 }
                 let content_type = form.content_type();
                 let lengths = multipart::lengths(files, *limit).await?;
+                progress.set_total(lengths.iter().sum());
                 let (length, body) = form.with_files(file_field, files.iter().cloned().zip(lengths), progress);
                 let request = http.post(url).header(CONTENT_TYPE, content_type).header(CONTENT_LENGTH, length);
                 request.body(body).build().map_err(super::not_built)

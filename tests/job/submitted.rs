@@ -1,11 +1,13 @@
 //! Submissions of every kind of input: files, directories, zips, SQL in memory, batches.
 
 use std::fs;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use sqlflow_client::emulator::Fault;
-use sqlflow_client::job::JobStatus;
+use sqlflow_client::emulator::{Emulator, Fault};
+use sqlflow_client::job::{JobStatus, Settling};
 use sqlflow_client::lineage::RelationType;
-use sqlflow_client::{ErrorKind, Vendor};
+use sqlflow_client::{Client, ErrorKind, Vendor};
 
 use super::{configured, requests_to, sqlflow};
 
@@ -27,6 +29,29 @@ async fn sql_in_memory_passes_through_every_state_to_typed_lineage() {
     assert_eq!(flows, ["sales.amount → report.total"]);
     assert_eq!(emulator.jobs()[0].name, "nightly");
     assert_eq!(requests_to(&emulator, "generateToken"), 1);
+}
+
+#[tokio::test]
+async fn the_progress_of_an_upload_ends_with_all_bytes_and_begins_again_with_each_attempt() {
+    let script = format!("-- {}\n{INSERT}", "x".repeat(300_000));
+    let fault = Fault::reset_after_received(100_000).on("submitUserJob").times(1);
+    let emulator = Emulator::builder().fault(fault).start().await.unwrap();
+    // Whether the broken attempt has created a job is found out in this time.
+    let settling = Settling::new().window(Duration::from_millis(800));
+    let sqlflow = Client::builder(emulator.url()).settling(settling).build().unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let record = Arc::clone(&seen);
+    let submit = sqlflow.submit(Vendor::PostgreSql).sql("a.sql", script.clone()).sql("b.sql", INSERT);
+    submit.on_progress(move |progress| record.lock().unwrap().push(progress.clone())).send().await.unwrap();
+    let seen = seen.lock().unwrap();
+    let total = (script.len() + INSERT.len()) as u64;
+    assert!(seen.iter().all(|progress| progress.total() == total && progress.sent() <= total));
+    let last = seen.last().unwrap();
+    assert_eq!((last.sent(), last.attempt(), last.to_string()), (total, 2, format!("{total} of {total} bytes")));
+    let attempts: Vec<_> = seen.iter().map(|progress| (progress.attempt(), progress.sent())).collect();
+    assert!(attempts.is_sorted(), "{attempts:?}");
+    assert!(attempts.iter().filter(|(attempt, _)| *attempt == 2).count() > 3, "{attempts:?}");
+    assert_eq!(emulator.jobs().len(), 1);
 }
 
 #[tokio::test]

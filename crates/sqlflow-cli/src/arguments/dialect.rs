@@ -3,7 +3,7 @@
 use clap::Args;
 use sqlflow_client::Vendor;
 
-/// How alike two words must be for one to be suggested instead of the other, from 0 to 1.
+/// The similarity from which a word is suggested in place of another, from 0 to 1.
 const SIMILAR: f64 = 0.75;
 
 #[derive(Debug, Clone, Args)]

@@ -65,7 +65,7 @@ pub(crate) struct GlobalArguments {
     /// Log to standard error; -vv and -vvv log more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// When to use colours
+    /// Use of colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
     /// Format of the log and of messages on standard error

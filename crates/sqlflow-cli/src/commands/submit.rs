@@ -1,10 +1,11 @@
 //! `sqlflow submit`: submitting without waiting.
 
 use std::io::{Read as _, Write as _};
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
-use sqlflow_client::job::Database;
+use sqlflow_client::job::{Database, UploadProgress};
 use sqlflow_client::{Client, Job, JobId, Secret, Vendor};
 
 use crate::arguments::{DatabaseArguments, InputArguments, JobArguments, JsonArguments, ServerArguments};
@@ -193,10 +194,16 @@ pub(crate) async fn submission(
     if let Some(character) = job.csv_escape {
         builder = builder.object_code_escape_char(character);
     }
-    let progress = Progress::start(messages, "submitting");
-    let submitted = builder.send().await;
+    let progress = Arc::new(Progress::start(messages, "submitting"));
+    let submitted = builder.on_progress(shown_on(&progress)).send().await;
     drop(progress);
     Ok(submitted?)
+}
+
+/// Returns a function that shows the progress of an upload.
+fn shown_on(progress: &Arc<Progress>) -> impl Fn(&UploadProgress) + Send + Sync + 'static {
+    let progress = Arc::clone(progress);
+    move |upload| progress.bytes(upload.sent(), Some(upload.total()))
 }
 
 async fn persistent_submission(
@@ -218,8 +225,8 @@ async fn persistent_submission(
     if let Some(extra) = persistent.extra {
         builder = builder.extra(extra);
     }
-    let progress = Progress::start(messages, "submitting");
-    let submitted = builder.send().await;
+    let progress = Arc::new(Progress::start(messages, "submitting"));
+    let submitted = builder.on_progress(shown_on(&progress)).send().await;
     drop(progress);
     Ok(submitted?)
 }

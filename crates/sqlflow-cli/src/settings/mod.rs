@@ -1,4 +1,4 @@
-//! Where the server, the credentials and the defaults come from: flags, then environment variables, then a profile.
+//! The server, the credentials and the defaults: from flags, then environment variables, then a profile.
 //!
 //! Credentials belong to a server. Those of a profile are used with the server of the profile only, so that a key for
 //! the cloud is never sent to the host of a `--server`.

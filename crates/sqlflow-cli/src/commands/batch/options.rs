@@ -31,7 +31,7 @@ const SWITCHES: [(&str, Setter<bool>); 8] = [
     ("follow_links", Submit::follow_links),
 ];
 
-/// How alike two words must be for one to be suggested instead of the other, from 0 to 1.
+/// The similarity from which a word is suggested in place of another, from 0 to 1.
 const SIMILAR: f64 = 0.75;
 
 /// The options of a job. What is not given is left to the server.
