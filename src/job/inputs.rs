@@ -203,7 +203,7 @@ mod tests {
     }
 
     fn one(input: Input) -> Inputs {
-        Inputs { list: vec![input], follows_links: false }
+        Inputs { list: vec![input], follows_links: false, observer: None }
     }
 
     fn contents(file: &File) -> Vec<(String, Vec<u8>)> {
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn two_files_with_the_same_name_are_refused() {
         let list = vec![Input::Memory(File::new("a.sql", "1")), Input::Memory(File::new("a.sql", "2"))];
-        let inputs = Inputs { list, follows_links: false };
+        let inputs = Inputs { list, follows_links: false, observer: None };
         let error = files(inputs, 100).unwrap_err();
         assert!(error.to_string().contains("\"a.sql\""), "{error}");
     }
