@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::dialect::{VendorArgument, dialect};
 pub(crate) use self::relation_types::relation_type;
-pub(crate) use self::selection::{DiagramArguments, FollowedArguments, SelectionArguments};
+pub(crate) use self::selection::{AnswerArguments, DiagramArguments, FollowedArguments, SelectionArguments};
 pub(crate) use self::server::ServerArguments;
 pub(crate) use self::submission::{DatabaseArguments, InputArguments, JobArguments};
 pub(crate) use self::time::duration;
@@ -112,6 +112,18 @@ pub(crate) enum Command {
     Config(commands::config::Command),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),
+}
+
+/// The jobs that a command is about, and the form of its result.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct JobIdsArguments {
+    /// Ids of the jobs
+    #[arg(value_name = "JOB", required = true)]
+    pub(crate) jobs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) json: JsonArguments,
+    #[command(flatten)]
+    pub(crate) server: ServerArguments,
 }
 
 /// Machine-readable output.

@@ -3,7 +3,7 @@
 use clap::Args;
 use sqlflow_client::lineage::RelationType;
 
-use super::relation_type;
+use super::{Format, JsonArguments, OutputArguments, relation_type};
 
 /// The question that is put to a lineage. Without one, everything is printed.
 #[derive(Debug, Clone, Default, Args)]
@@ -46,6 +46,25 @@ pub(crate) struct DiagramArguments {
     /// Show objects instead of their columns
     #[arg(long)]
     pub(crate) by_object: bool,
+}
+
+/// The part of a lineage that is printed, and its form.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct AnswerArguments {
+    #[command(flatten)]
+    pub(crate) selection: SelectionArguments,
+    #[command(flatten)]
+    pub(crate) diagram: DiagramArguments,
+    /// Output format; the default is described above
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+    #[command(flatten)]
+    pub(crate) json: JsonArguments,
+    /// Fail with exit code 7 if the result is not whole
+    #[arg(long, help_heading = "Output")]
+    pub(crate) strict: bool,
 }
 
 /// The relationships that a lineage that exists already is searched for.

@@ -9,10 +9,7 @@ use sqlflow_client::lineage::RelationType;
 
 use super::lineage::default_format;
 use super::submit::stdin;
-use crate::arguments::{
-    DiagramArguments, Format, JsonArguments, OutputArguments, SelectionArguments, ServerArguments, VendorArgument,
-    relation_type,
-};
+use crate::arguments::{AnswerArguments, ServerArguments, VendorArgument, relation_type};
 use crate::connect::Connection;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
@@ -31,7 +28,8 @@ Examples:
 /// Print the lineage of one script without creating a job
 ///
 /// The script is a file or standard input. Directories and zip files need a
-/// job: see `sqlflow lineage`.
+/// job: see `sqlflow lineage`. The lineage is printed as a table on a terminal
+/// and as CSV otherwise.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -44,19 +42,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TYPES", value_delimiter = ',', value_parser = relation_type)]
     relation_types: Vec<RelationType>,
     #[command(flatten)]
-    selection: SelectionArguments,
-    #[command(flatten)]
-    diagram: DiagramArguments,
-    /// Output format [default: table on a terminal, else csv]
-    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
-    format: Option<Format>,
-    #[command(flatten)]
-    output: OutputArguments,
-    #[command(flatten)]
-    json: JsonArguments,
-    /// Fail with exit code 7 if the result is not whole
-    #[arg(long, help_heading = "Output")]
-    strict: bool,
+    answer: AnswerArguments,
     #[command(flatten)]
     server: ServerArguments,
 }
@@ -64,15 +50,7 @@ pub(crate) struct Arguments {
 /// # Errors
 /// Those of the analysis and of the output.
 pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
-    let request = LineageRequest {
-        selection: arguments.selection,
-        diagram: arguments.diagram,
-        relation_types: arguments.relation_types,
-        format: arguments.format,
-        json: arguments.json,
-        output: arguments.output,
-        strict: arguments.strict,
-    };
+    let request = LineageRequest::new(arguments.answer, arguments.relation_types);
     request.check()?;
     let sql = match &arguments.path {
         Some(path) if path.as_os_str() != "-" => {

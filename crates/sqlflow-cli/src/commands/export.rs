@@ -11,9 +11,7 @@ use sqlflow_client::lineage::RelationType;
 use sqlflow_client::{Error, Job, JobId, Lineage};
 
 use super::lineage::{default_format, print};
-use crate::arguments::{
-    DiagramArguments, FollowedArguments, Format, JsonArguments, OutputArguments, SelectionArguments, ServerArguments,
-};
+use crate::arguments::{AnswerArguments, FollowedArguments, OutputArguments, ServerArguments};
 use crate::connect::Connection;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
@@ -29,6 +27,8 @@ Examples:
   sqlflow export JOB --raw graphml -o lineage.graphml";
 
 /// Export the whole lineage of a job that has ended
+///
+/// It is printed as a table on a terminal and as CSV otherwise.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -43,13 +43,6 @@ pub(crate) struct Arguments {
     table_level: bool,
     #[command(flatten)]
     followed: FollowedArguments,
-    #[command(flatten)]
-    selection: SelectionArguments,
-    #[command(flatten)]
-    diagram: DiagramArguments,
-    /// Output format [default: table on a terminal, else csv]
-    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
-    format: Option<Format>,
     /// Write the file that the server makes, as it arrives
     #[arg(
         long,
@@ -59,12 +52,7 @@ pub(crate) struct Arguments {
     )]
     raw: Option<RawExport>,
     #[command(flatten)]
-    output: OutputArguments,
-    #[command(flatten)]
-    json: JsonArguments,
-    /// Fail with exit code 7 if the result is not whole
-    #[arg(long, help_heading = "Output")]
-    strict: bool,
+    answer: AnswerArguments,
     #[command(flatten)]
     server: ServerArguments,
 }
@@ -87,15 +75,7 @@ enum RawExport {
 /// # Errors
 /// Those of the export and of the output.
 pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
-    let request = LineageRequest {
-        selection: arguments.selection,
-        diagram: arguments.diagram,
-        relation_types: arguments.followed.relation_types,
-        format: arguments.format,
-        json: arguments.json,
-        output: arguments.output,
-        strict: arguments.strict,
-    };
+    let request = LineageRequest::new(arguments.answer, arguments.followed.relation_types);
     request.check()?;
     let connection = Connection::open(&arguments.server, messages).await?;
     let job = connection.client.job(JobId::new(arguments.job));

@@ -8,9 +8,7 @@ use clap::Args;
 use sqlflow_client::Lineage;
 use sqlflow_client::lineage::{ReadError, ReadErrorKind, RelationType};
 
-use crate::arguments::{
-    DiagramArguments, FollowedArguments, Format, JsonArguments, OutputArguments, SelectionArguments, relation_type,
-};
+use crate::arguments::{AnswerArguments, DiagramArguments, FollowedArguments, Format, relation_type};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
 use crate::output::Output;
@@ -39,38 +37,21 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["format", "json", "jsonl", "question"], help_heading = "Output")]
     rewrite: bool,
     #[command(flatten)]
-    selection: SelectionArguments,
-    #[command(flatten)]
     followed: FollowedArguments,
-    #[command(flatten)]
-    diagram: DiagramArguments,
     /// Relationships that the files were requested with
     #[arg(long, value_name = "TYPES", value_delimiter = ',', value_parser = relation_type, help_heading = "Questions")]
     requested_types: Vec<RelationType>,
-    /// Output format [default: a report]
-    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
-    format: Option<Format>,
     #[command(flatten)]
-    output: OutputArguments,
-    #[command(flatten)]
-    json: JsonArguments,
-    /// Fail with exit code 7 if the lineage is not whole
-    #[arg(long, help_heading = "Output")]
-    strict: bool,
+    answer: AnswerArguments,
 }
 
 /// # Errors
 /// A file that cannot be read, a name that does not exist, output that cannot be written.
 pub(crate) fn run(arguments: Arguments, messages: &Messages) -> Outcome {
-    let request = LineageRequest {
-        selection: arguments.selection,
-        diagram: arguments.diagram,
-        relation_types: arguments.followed.relation_types,
-        format: if arguments.rewrite { Some(Format::Json) } else { arguments.format },
-        json: arguments.json,
-        output: arguments.output,
-        strict: arguments.strict,
-    };
+    let mut request = LineageRequest::new(arguments.answer, arguments.followed.relation_types);
+    if arguments.rewrite {
+        request.format = Some(Format::Json);
+    }
     check(&request)?;
     let lineage = read(&arguments.files, &arguments.requested_types)?;
     let result = LineageResult { lineage: &lineage, job: lineage.job_id(), reasons: &[] };

@@ -9,7 +9,7 @@ use sqlflow_client::job::JobInfo;
 use sqlflow_client::{Client, Error, Job, JobId};
 
 use super::jobs::{FilterArguments, JobObject, JobsObject};
-use crate::arguments::{JsonArguments, ServerArguments};
+use crate::arguments::{JobIdsArguments, JsonArguments, ServerArguments};
 use crate::connect::Connection;
 use crate::exit::{Exit, Failure, Outcome, exit_for};
 use crate::messages::Messages;
@@ -30,7 +30,7 @@ const AT_ONCE: usize = 4;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show everything that the server says about jobs
-    Show(ShowArguments),
+    Show(JobIdsArguments),
     /// Delete jobs and their results
     #[command(after_help = DELETE_EXAMPLES)]
     Delete(ChangeArguments),
@@ -38,17 +38,6 @@ pub(crate) enum Command {
     Rerun(ChangeArguments),
     /// Put jobs at the top of the list
     Top(TopArguments),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ShowArguments {
-    /// Ids of the jobs
-    #[arg(value_name = "JOB", required = true)]
-    jobs: Vec<String>,
-    #[command(flatten)]
-    json: JsonArguments,
-    #[command(flatten)]
-    server: ServerArguments,
 }
 
 /// The jobs to change.
@@ -137,7 +126,7 @@ pub(crate) async fn run(command: Command, messages: &Messages) -> Outcome {
     }
 }
 
-async fn show(arguments: ShowArguments, messages: &Messages) -> Outcome {
+async fn show(arguments: JobIdsArguments, messages: &Messages) -> Outcome {
     let connection = Connection::open(&arguments.server, messages).await?;
     let mut output = Output::stdout();
     let mut all = Vec::new();

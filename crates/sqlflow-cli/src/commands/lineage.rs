@@ -11,8 +11,7 @@ use super::export::{save_document, whole_lineage};
 use super::submit::{Sources, submission};
 use super::wait::follow;
 use crate::arguments::{
-    DatabaseArguments, DiagramArguments, Format, InputArguments, JobArguments, JsonArguments, OutputArguments,
-    SelectionArguments, ServerArguments, duration,
+    AnswerArguments, DatabaseArguments, Format, InputArguments, JobArguments, ServerArguments, duration,
 };
 use crate::connect::Connection;
 use crate::exit::{Exit, Outcome};
@@ -40,19 +39,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
     #[command(flatten)]
-    selection: SelectionArguments,
-    #[command(flatten)]
-    diagram: DiagramArguments,
-    /// Output format [default: table on a terminal, else csv]
-    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
-    format: Option<Format>,
-    #[command(flatten)]
-    output: OutputArguments,
-    #[command(flatten)]
-    json: JsonArguments,
-    /// Fail with exit code 7 if the result is not whole
-    #[arg(long, help_heading = "Output")]
-    strict: bool,
+    answer: AnswerArguments,
     #[command(flatten)]
     server: ServerArguments,
     #[command(flatten)]
@@ -64,10 +51,8 @@ pub(crate) struct Arguments {
 /// # Errors
 /// Those of the submission, the job and its export.
 pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &Resumption) -> Outcome {
-    let Arguments { input, database, mut job, selection, diagram, format, output, json, strict, timeout, server } =
-        arguments;
-    let request =
-        LineageRequest { relation_types: job.relation_types.clone(), selection, diagram, format, json, output, strict };
+    let Arguments { input, timeout, answer, server, mut job, database } = arguments;
+    let request = LineageRequest::new(answer, job.relation_types.clone());
     request.check()?;
     // A question about impact needs more than the flows of values.
     job.for_impact |= request.selection.impact.is_some() && job.relation_types.is_empty();

@@ -7,7 +7,7 @@ use sqlflow_client::JobId;
 
 use super::job::{ChangedJob, ChangedJobs};
 use super::jobs;
-use crate::arguments::{JsonArguments, ServerArguments};
+use crate::arguments::{JobIdsArguments, JsonArguments, ServerArguments};
 use crate::connect::Connection;
 use crate::exit::{Exit, Outcome, exit_for};
 use crate::messages::Messages;
@@ -27,9 +27,9 @@ pub(crate) enum Command {
     /// List the jobs that run by a schedule
     List(ListArguments),
     /// Pause the schedules of jobs
-    Pause(JobsArguments),
+    Pause(JobIdsArguments),
     /// Resume the schedules of jobs
-    Resume(JobsArguments),
+    Resume(JobIdsArguments),
     /// Change the schedule of a job
     #[command(after_help = SET_EXAMPLES)]
     Set(SetArguments),
@@ -37,17 +37,6 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArguments {
-    #[command(flatten)]
-    json: JsonArguments,
-    #[command(flatten)]
-    server: ServerArguments,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct JobsArguments {
-    /// Ids of the jobs
-    #[arg(value_name = "JOB", required = true)]
-    jobs: Vec<String>,
     #[command(flatten)]
     json: JsonArguments,
     #[command(flatten)]

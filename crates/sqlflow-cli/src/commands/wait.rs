@@ -10,7 +10,7 @@ use sqlflow_client::job::{FinishedJob, JobState};
 use sqlflow_client::{Error, Job, JobId, JobStatus};
 
 use super::Resumption;
-use crate::arguments::{JsonArguments, ServerArguments, duration};
+use crate::arguments::{JobIdsArguments, duration};
 use crate::connect::Connection;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
@@ -31,19 +31,14 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Ids of the jobs
-    #[arg(value_name = "JOB", required = true)]
-    jobs: Vec<String>,
+    #[command(flatten)]
+    jobs: JobIdsArguments,
     /// Stop waiting after this time; the jobs go on
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
     /// Fail with exit code 7 if a job succeeded in part only
     #[arg(long)]
     strict: bool,
-    #[command(flatten)]
-    json: JsonArguments,
-    #[command(flatten)]
-    server: ServerArguments,
 }
 
 /// The end of a wait for one job.
@@ -61,8 +56,8 @@ pub(crate) struct EndedJob {
 /// # Errors
 /// The client cannot be created, or the output cannot be written. Jobs that fail are a part of the result.
 pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &Resumption) -> Outcome {
-    let connection = Connection::open(&arguments.server, messages).await?;
-    let ids: Vec<JobId> = arguments.jobs.iter().map(JobId::new).collect();
+    let connection = Connection::open(&arguments.jobs.server, messages).await?;
+    let ids: Vec<JobId> = arguments.jobs.jobs.iter().map(JobId::new).collect();
     resumption.jobs(&ids);
     let lines = Lines::start(messages);
     let mut waits: FuturesUnordered<_> = ids
@@ -75,9 +70,9 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
     let mut output = Output::stdout();
     let mut all = Vec::new();
     while let Some(ended) = waits.next().await {
-        if arguments.json.jsonl {
+        if arguments.jobs.json.jsonl {
             output.json_line(&ended)?;
-        } else if !arguments.json.json {
+        } else if !arguments.jobs.json.json {
             let status = ended.status.as_deref().unwrap_or("unknown");
             writeln!(output, "{}  {status}", ended.job)?;
             if let Some(error) = &ended.error {
@@ -87,7 +82,7 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
         output.flush()?;
         all.push(ended);
     }
-    if arguments.json.json {
+    if arguments.jobs.json.json {
         output.json(&EndedJobs { jobs: &all })?;
     }
     output.finish()?;

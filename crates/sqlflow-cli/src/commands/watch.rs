@@ -10,7 +10,7 @@ use sqlflow_client::{Error, JobId, JobStatus};
 
 use super::Resumption;
 use super::wait::described;
-use crate::arguments::{JsonArguments, ServerArguments};
+use crate::arguments::JobIdsArguments;
 use crate::connect::Connection;
 use crate::exit::{Exit, Failure, Outcome, exit_for};
 use crate::messages::Messages;
@@ -29,13 +29,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Ids of the jobs
-    #[arg(value_name = "JOB", required = true)]
-    jobs: Vec<String>,
     #[command(flatten)]
-    json: JsonArguments,
-    #[command(flatten)]
-    server: ServerArguments,
+    jobs: JobIdsArguments,
 }
 
 /// A change of the state of a job.
@@ -59,8 +54,9 @@ struct Changes {
 /// # Errors
 /// The client cannot be created, or the output cannot be written.
 pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &Resumption) -> Outcome {
-    let connection = Connection::open(&arguments.server, messages).await?;
-    let ids: Vec<JobId> = arguments.jobs.iter().map(JobId::new).collect();
+    let Arguments { jobs } = arguments;
+    let connection = Connection::open(&jobs.server, messages).await?;
+    let ids: Vec<JobId> = jobs.jobs.iter().map(JobId::new).collect();
     resumption.jobs(&ids);
     let lines = Lines::start(messages);
     let all: Vec<_> = ids.iter().map(|id| lines.line(id.to_string())).collect();
@@ -70,7 +66,7 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
         .map(|(at, id)| connection.client.job(id.clone()).watch().map(move |state| (at, state)).boxed());
     let mut changes_of_all = stream::select_all(watches);
     let mut output = Output::stdout();
-    let is_text = !arguments.json.json && !arguments.json.jsonl;
+    let is_text = !jobs.json.json && !jobs.json.jsonl;
     let mut exit = Exit::Done;
     let mut seen = Vec::new();
     while let Some((at, state)) = changes_of_all.next().await {
@@ -81,7 +77,7 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
         if let Ok(state) = &state {
             all[at].say(described(&ids[at], state));
         }
-        if arguments.json.jsonl {
+        if jobs.json.jsonl {
             output.json_line(&change)?;
         } else if is_text && (!messages.shows_progress() || change.ended) {
             let status = change.status.as_deref().unwrap_or("unknown");
@@ -91,11 +87,11 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
             }
         }
         output.flush()?;
-        if arguments.json.json {
+        if jobs.json.json {
             seen.push(change);
         }
     }
-    if arguments.json.json {
+    if jobs.json.json {
         output.json(&Changes { changes: seen })?;
     }
     output.finish()?;

@@ -12,7 +12,7 @@ use sqlflow_client::lineage::{
 };
 
 use super::{Output, Table, report};
-use crate::arguments::{DiagramArguments, Format, JsonArguments, OutputArguments, SelectionArguments};
+use crate::arguments::{AnswerArguments, DiagramArguments, Format, JsonArguments, OutputArguments, SelectionArguments};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
 
@@ -30,6 +30,13 @@ pub(crate) struct LineageRequest {
     pub(crate) json: JsonArguments,
     pub(crate) output: OutputArguments,
     pub(crate) strict: bool,
+}
+
+impl LineageRequest {
+    pub(crate) fn new(answer: AnswerArguments, relation_types: Vec<RelationType>) -> Self {
+        let AnswerArguments { selection, diagram, format, output, json, strict } = answer;
+        Self { selection, diagram, relation_types, format, json, output, strict }
+    }
 }
 
 /// The question that is put to a lineage.
