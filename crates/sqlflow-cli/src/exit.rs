@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use sqlflow_client::lineage::{LookupError, ReadError};
+use sqlflow_client::lineage::{LookupError, ReadError, ReadErrorKind};
 use sqlflow_client::{Error, ErrorKind};
 
 use crate::messages::Messages;
@@ -35,6 +35,8 @@ pub(crate) enum Exit {
     Found = 8,
     /// Ctrl-C was pressed.
     Interrupted = 130,
+    /// The program was told to end by SIGTERM.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {
@@ -125,7 +127,8 @@ impl From<Error> for Failure {
 
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
-        Self::error(error.to_string())
+        let exit = if error.kind() == ReadErrorKind::Io { Exit::Usage } else { Exit::Error };
+        Self::new(exit, error.to_string())
     }
 }
 

@@ -3,16 +3,21 @@
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anstream::ColorChoice;
 use serde_json::json;
-use tracing::Level;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::arguments::{Color, GlobalArguments, LogFormat};
 use crate::exit::{Exit, Failure};
+use crate::output::lineage::without_controls;
 
 /// Writes to standard error as the global flags say.
 #[derive(Debug, Clone)]
@@ -21,6 +26,8 @@ pub(crate) struct Messages {
     verbose: u8,
     format: LogFormat,
     shows_progress: bool,
+    /// The number of files that were left out of submissions.
+    left_out: Arc<AtomicUsize>,
 }
 
 const BOLD: &str = "\x1b[1m";
@@ -43,7 +50,14 @@ impl Messages {
             verbose: global.verbose,
             format: global.log_format,
             shows_progress: !global.quiet && !is_json && global.verbose == 0 && io::stderr().is_terminal(),
+            left_out: Arc::default(),
         }
+    }
+
+    /// Creates messages that a test does not look at.
+    #[cfg(test)]
+    pub(crate) fn silent() -> Self {
+        Self { quiet: true, verbose: 0, format: LogFormat::Text, shows_progress: false, left_out: Arc::default() }
     }
 
     /// Returns `true` if only the essential output is wanted.
@@ -56,11 +70,19 @@ impl Messages {
         self.shows_progress
     }
 
+    /// Returns the number of files that were left out of submissions, each with a warning.
+    pub(crate) fn left_out(&self) -> usize {
+        self.left_out.load(Ordering::Relaxed)
+    }
+
     /// Sends the log of the library to standard error, as far as `-v` asks for it.
     pub(crate) fn start_log(&self) {
         // First the client, then the embedded server too, and then the libraries for HTTP and TLS.
         let (client, emulator, others) = match self.verbose {
-            0 => return,
+            0 => {
+                tracing_subscriber::registry().with(LibraryWarnings(self.clone())).init();
+                return;
+            }
             1 => (Level::DEBUG, Level::WARN, LevelFilter::WARN),
             2 => (Level::TRACE, Level::DEBUG, LevelFilter::WARN),
             _ => (Level::TRACE, Level::TRACE, LevelFilter::DEBUG),
@@ -96,7 +118,7 @@ impl Messages {
 
     /// Writes the error that ends the program.
     pub(crate) fn failure(&self, failure: &Failure) {
-        if failure.exit == Exit::Interrupted {
+        if matches!(failure.exit, Exit::Interrupted | Exit::Terminated) {
             self.write("interrupted", YELLOW, &failure.message, failure.help.as_deref());
         } else {
             self.write("error", RED, &failure.message, failure.help.as_deref());
@@ -104,6 +126,7 @@ impl Messages {
     }
 
     fn write(&self, level: &str, color: &str, text: &str, help: Option<&str>) {
+        let text = &without_controls(text);
         let mut stderr = anstream::stderr().lock();
         // There is nowhere to report that standard error cannot be written.
         let _ = match self.format {
@@ -119,6 +142,50 @@ impl Messages {
                 None => Ok(()),
             }),
         };
+    }
+}
+
+/// Shows those warnings of the library that say that something is less or other than it seems. Retries are not among them.
+struct LibraryWarnings(Messages);
+
+impl<S: Subscriber> Layer<S> for LibraryWarnings {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        const SHOWN: [&str; 3] = ["sqlflow_client::submit", "sqlflow_client::client", "sqlflow_client::files"];
+
+        let metadata = event.metadata();
+        if *metadata.level() > Level::WARN || !SHOWN.contains(&metadata.target()) {
+            return;
+        }
+        let mut text = EventText::default();
+        event.record(&mut text);
+        if text.message == LEFT_OUT {
+            self.0.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+        self.0.warning(format_args!("{}{}", text.message, text.fields));
+    }
+}
+
+/// The message of the library for a file that it does not submit.
+const LEFT_OUT: &str = "left out of the submission";
+
+/// The message of an event, and its fields in parentheses.
+#[derive(Default)]
+struct EventText {
+    message: String,
+    fields: String,
+}
+
+impl Visit for EventText {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.message = format!("{value:?}");
+        } else {
+            self.fields += &format!(" ({}: {value:?})", field.name());
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.fields += &format!(" ({}: {value})", field.name());
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::exit::{Failure, Outcome};
+use crate::messages::Messages;
 
 /// Reads a script.
 ///
@@ -46,12 +47,20 @@ pub(crate) fn decode(name: impl fmt::Display, bytes: Vec<u8>) -> Outcome<String>
 ///
 /// # Errors
 /// A path does not exist, or a directory without a script.
-pub(crate) fn scripts(paths: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
+pub(crate) fn scripts(paths: &[PathBuf], messages: &Messages) -> Outcome<Vec<PathBuf>> {
     let mut scripts = Vec::new();
     for path in paths {
         if path.is_dir() {
-            let before = scripts.len();
-            collect(path, &mut scripts)?;
+            let (before, mut others) = (scripts.len(), 0);
+            collect(path, &mut scripts, &mut others)?;
+            if others > 0 {
+                let files =
+                    if others == 1 { "1 other file is".to_owned() } else { format!("{others} other files are") };
+                messages.warning(format_args!(
+                    "{}: {files} not checked, because the name does not end with .sql",
+                    path.display()
+                ));
+            }
             if scripts.len() == before {
                 return Err(Failure::usage(format!("{}: there is no .sql file in this directory", path.display()))
                     .help("name files with other extensions one by one"));
@@ -63,7 +72,7 @@ pub(crate) fn scripts(paths: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
     Ok(scripts)
 }
 
-fn collect(directory: &Path, scripts: &mut Vec<PathBuf>) -> Outcome<()> {
+fn collect(directory: &Path, scripts: &mut Vec<PathBuf>, others: &mut usize) -> Outcome<()> {
     let failed = |error| Failure::io(directory.display(), &error);
     let mut entries = fs::read_dir(directory).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(failed)?;
     entries.sort_by_key(fs::DirEntry::file_name);
@@ -74,9 +83,11 @@ fn collect(directory: &Path, scripts: &mut Vec<PathBuf>) -> Outcome<()> {
         }
         // A link to a directory may lead back up.
         if entry.file_type().map_err(failed)?.is_dir() {
-            collect(&path, scripts)?;
+            collect(&path, scripts, others)?;
         } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
             scripts.push(path);
+        } else {
+            *others += 1;
         }
     }
     Ok(())
@@ -104,7 +115,7 @@ mod tests {
         for name in ["a.sql", "b/d.SQL", "b/c/e.sql", "b/notes.md", ".git/x.sql"] {
             fs::write(folder.path().join(name), "select 1").unwrap();
         }
-        let found = scripts(&[folder.path().to_owned()]).unwrap();
+        let found = scripts(&[folder.path().to_owned()], &Messages::silent()).unwrap();
         let names: Vec<_> =
             found.iter().map(|path| path.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["a.sql", "b/c/e.sql", "b/d.SQL"]);

@@ -36,7 +36,7 @@ Exit codes:
     6  the server cannot be reached
     7  the result is not whole, with --strict
     8  something was found: changes (diff), errors in SQL (check)
-  130  interrupted by Ctrl-C
+  130  interrupted by Ctrl-C; 143 by SIGTERM
 
 Environment: SQLFLOW_URL, SQLFLOW_USER_ID, SQLFLOW_SECRET_KEY, SQLFLOW_TOKEN,
 SQLFLOW_VENDOR, SQLFLOW_PROFILE. `sqlflow config --help` explains profiles.";

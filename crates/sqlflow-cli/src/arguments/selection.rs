@@ -55,7 +55,8 @@ pub(crate) struct AnswerArguments {
     pub(crate) selection: SelectionArguments,
     #[command(flatten)]
     pub(crate) diagram: DiagramArguments,
-    /// Output format; the default is described above
+    /// Output format; by default that of the extension of -o, or the
+    /// one described above
     #[arg(long, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Option<Format>,
     #[command(flatten)]

@@ -80,6 +80,7 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
         drop(progress);
         let document = document?;
         let lineage = Lineage::from_slice(&document)?;
+        check_any(&lineage)?;
         let mut output = Output::open(&request.output)?;
         output.write_all(&document)?;
         output.finish()?;
@@ -89,12 +90,21 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     let lineage = analysis.lineage().await;
     drop(progress);
     let lineage = lineage?;
-    if lineage.objects().len() == 0
-        && let Some(error) = sql_errors(&lineage).next()
-    {
-        return Err(Failure::new(Exit::JobFailed, format!("the SQL cannot be analyzed: {}", one_line(&error))));
-    }
+    check_any(&lineage)?;
     write(result(&lineage), &request, default_format, messages)
+}
+
+/// Checks that anything of the SQL was analyzed.
+///
+/// # Errors
+/// The server found errors, and nothing else.
+fn check_any(lineage: &Lineage) -> Outcome<()> {
+    match sql_errors(lineage).next() {
+        Some(error) if lineage.objects().len() == 0 => {
+            Err(Failure::new(Exit::JobFailed, format!("the SQL cannot be analyzed: {}", one_line(&error))))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn result(lineage: &Lineage) -> LineageResult<'_> {

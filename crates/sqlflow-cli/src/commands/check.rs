@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 use serde_json::json;
 use sqlflow_client::Client;
@@ -18,7 +18,7 @@ use crate::connect::Connection;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
 use crate::output::Output;
-use crate::output::lineage::one_line;
+use crate::output::lineage::{one_line, without_controls};
 use crate::progress::Progress;
 use crate::sql_text;
 
@@ -31,6 +31,9 @@ Examples:
 
 /// The number of scripts that are checked at a time.
 const AT_ONCE: usize = 4;
+
+/// The number of characters of a line that are shown.
+const MAX_EXCERPT: usize = 160;
 
 /// Check the syntax of SQL scripts
 ///
@@ -93,7 +96,7 @@ struct CheckResult<'a> {
 /// # Errors
 /// A script cannot be read, or the check itself fails.
 pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
-    let paths = sql_text::scripts(&arguments.paths)?;
+    let paths = sql_text::scripts(&arguments.paths, messages)?;
     let connection = Connection::open(&arguments.server, messages).await?;
     let vendor = connection.vendor(arguments.dialect.vendor.as_ref(), messages)?;
     let progress = Progress::of(messages, paths.len() as u64, "scripts checked");
@@ -110,8 +113,19 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
             Ok::<_, Failure>(CheckedScript { path, sql, errors: checked.errors })
         }
     };
-    let scripts: Vec<_> = stream::iter(paths).map(check).buffered(AT_ONCE).try_collect().await?;
+    let outcomes: Vec<Outcome<CheckedScript>> = stream::iter(paths).map(check).buffered(AT_ONCE).collect().await;
     drop(progress);
+    let (mut scripts, mut failed) = (Vec::new(), None);
+    for outcome in outcomes {
+        match outcome {
+            Ok(script) => scripts.push(script),
+            // The errors in the other scripts are printed nevertheless.
+            Err(failure) => {
+                messages.error(&failure);
+                failed = failed.or(Some(failure.exit));
+            }
+        }
+    }
     let mut output = Output::open(&arguments.output)?;
     let errors = scripts.iter().flat_map(CheckedScript::found);
     match (arguments.json, arguments.format) {
@@ -136,6 +150,9 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     output.finish()?;
     let count: usize = scripts.iter().map(|script| script.errors.len()).sum();
     let files = if scripts.len() == 1 { "1 file".to_owned() } else { format!("{} files", scripts.len()) };
+    if let Some(exit) = failed {
+        return Ok(exit);
+    }
     if count == 0 {
         messages.note(format_args!("{files} checked, no errors"));
         return Ok(Exit::Done);
@@ -157,18 +174,20 @@ impl CheckedScript {
 
     /// Returns an error as a line that editors understand, and the line of the script below it.
     fn text(&self, error: &SyntaxError) -> String {
-        let mut text = format!("{}:{}\n", self.path.display(), one_line(error));
+        let mut text = format!("{}:{}\n", one_line(&self.path.display()), one_line(error));
         let line = error.line.and_then(|number| Some((number, self.sql.lines().nth(number.checked_sub(1)? as usize)?)));
         if let Some((number, line)) = line {
-            let number = number.to_string();
-            let before = error.column.map(|column| {
-                let before: String = line.chars().take(column.saturating_sub(1) as usize).collect();
-                before.replace('\t', " ").width()
-            });
-            let (margin, line) = (" ".repeat(number.len()), line.replace('\t', " "));
-            let _ = writeln!(text, "  {number} | {line}");
-            if let Some(before) = before {
-                let _ = writeln!(text, "  {margin} | {}^", " ".repeat(before));
+            let (number, before) =
+                (number.to_string(), error.column.map_or(0, |column| column.saturating_sub(1) as usize));
+            // A script can be one line of any length.
+            let start = before.saturating_sub(MAX_EXCERPT / 2);
+            let excerpt: String = line.chars().skip(start).take(MAX_EXCERPT).collect();
+            let shown = |text: &str| without_controls(&text.replace('\t', " "));
+            let caret = shown(&excerpt.chars().take(before - start).collect::<String>()).width();
+            let margin = " ".repeat(number.len());
+            let _ = writeln!(text, "  {number} | {}", shown(&excerpt));
+            if error.column.is_some() {
+                let _ = writeln!(text, "  {margin} | {}^", " ".repeat(caret));
             }
         }
         text

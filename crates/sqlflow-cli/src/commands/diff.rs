@@ -200,6 +200,9 @@ pub(crate) fn run(arguments: Arguments, messages: &Messages) -> Outcome {
             written => written?,
         }
     }
+    if comparison.is_empty() && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+        messages.note("no difference");
+    }
     Ok(match (comparison.is_empty(), comparison.notes().is_empty()) {
         (false, _) => Exit::Found,
         (true, false) if arguments.strict => Exit::Incomplete,

@@ -11,7 +11,7 @@ use sqlflow_client::lineage::RelationType;
 use sqlflow_client::{Error, Job, JobId, Lineage};
 
 use super::lineage::{default_format, print};
-use crate::arguments::{AnswerArguments, FollowedArguments, OutputArguments, ServerArguments};
+use crate::arguments::{AnswerArguments, FollowedArguments, Format, OutputArguments, ServerArguments};
 use crate::connect::Connection;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
@@ -48,7 +48,10 @@ pub(crate) struct Arguments {
         long,
         value_name = "KIND",
         help_heading = "Output",
-        conflicts_with_all = ["format", "json", "jsonl", "question", "select", "strict"]
+        conflicts_with_all = [
+            "format", "json", "jsonl", "question", "select", "strict", "table_level", "intermediates", "foreign_keys",
+            "by_object",
+        ]
     )]
     raw: Option<RawExport>,
     #[command(flatten)]
@@ -78,20 +81,41 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     let request = LineageRequest::new(arguments.answer, arguments.followed.relation_types);
     request.check()?;
     let connection = Connection::open(&arguments.server, messages).await?;
-    let job = connection.client.job(JobId::new(arguments.job));
+    let finished = ended(&connection.client.job(JobId::new(arguments.job))).await?;
+    let types = request.relation_types.clone();
     if let Some(kind) = arguments.raw {
-        raw(&job, kind, &request, messages).await?;
+        if !types.is_empty() && kind != RawExport::Json {
+            return Err(Failure::usage("--relation-types can be used with --raw json only")
+                .help("leave out --raw, or use --format csv"));
+        }
+        partial(&finished, messages);
+        raw(&finished, kind, &request, messages).await?;
         return Ok(Exit::Done);
     }
+    if request.format == Some(Format::Openlineage) && !types.is_empty() {
+        return Err(Failure::usage("--format openlineage has all relation types of the job")
+            .help("leave out --relation-types, or use --format csv"));
+    }
     if arguments.select.is_some() || arguments.table_level {
-        return part(&job, arguments.select.as_deref(), arguments.table_level, &request, messages).await;
+        return part(&finished, arguments.select.as_deref(), arguments.table_level, &request, messages).await;
     }
-    let finished = ended(&job).await?;
-    if !request.relation_types.is_empty() && !request.is_document() {
-        return whole_of_types(&job, &request, messages).await;
+    if !types.is_empty() && !request.is_document() {
+        return whole_of_types(&finished, &request, messages).await;
     }
-    let types = request.relation_types.clone();
     print(&finished, &types, &request, messages).await
+}
+
+/// Returns the reasons why the lineage of a job is not whole before it is looked at, and warns of them.
+pub(crate) fn partial(finished: &FinishedJob, messages: &Messages) -> Vec<String> {
+    let reasons: Vec<_> = finished
+        .is_partial()
+        .then(|| format!("the job {} succeeded in part only", finished.id()))
+        .into_iter()
+        .collect();
+    for reason in &reasons {
+        messages.warning(reason);
+    }
+    reasons
 }
 
 /// Returns the job if it has ended with a result.
@@ -108,24 +132,26 @@ pub(crate) async fn ended(job: &Job) -> Outcome<FinishedJob> {
 }
 
 /// Writes the whole lineage of the types that the request names, which may be others than those of the submission.
-async fn whole_of_types(job: &Job, request: &LineageRequest, messages: &Messages) -> Outcome {
+async fn whole_of_types(finished: &FinishedJob, request: &LineageRequest, messages: &Messages) -> Outcome {
+    let (job, reasons) = (finished.job(), partial(finished, messages));
     let export = job.export_full_lineage_as_json().relation_types(request.relation_types.iter().cloned());
     let (export, progress) = with_progress(export, messages);
     let lineage = export.lineage().await;
     drop(progress);
     let lineage = lineage?;
-    let result = LineageResult { lineage: &lineage, job: Some(job.id().as_str()), reasons: &[] };
+    let result = LineageResult { lineage: &lineage, job: Some(job.id().as_str()), reasons: &reasons };
     write(result, request, default_format, messages)
 }
 
 /// Writes a part of the lineage that the server selects.
 async fn part(
-    job: &Job,
+    finished: &FinishedJob,
     select: Option<&str>,
     table_level: bool,
     request: &LineageRequest,
     messages: &Messages,
 ) -> Outcome {
+    let job = finished.job();
     let mut export = job.export_lineage_as_json();
     if !request.relation_types.is_empty() {
         export = export.relation_types(request.relation_types.iter().cloned());
@@ -162,15 +188,17 @@ async fn part(
     let drawn = export.send().await;
     drop(progress);
     let drawn = drawn?;
-    let reasons = if drawn.is_whole() {
-        Vec::new()
-    } else {
-        vec!["the server drew only a part of this; select less, or export without --select".to_owned()]
-    };
-    for reason in &reasons {
-        messages.warning(reason);
+    let mut reasons = partial(finished, messages);
+    if !drawn.is_whole() {
+        let cut = "the server drew only a part of this; select less, or export without --select".to_owned();
+        messages.warning(&cut);
+        reasons.push(cut);
     }
     let lineage = drawn.as_drawn();
+    if let Some(name) = select.filter(|_| lineage.objects().len() == 0) {
+        return Err(Failure::usage(format!("the lineage has nothing of the name '{name}'"))
+            .help("`sqlflow export JOB` without --select shows the names"));
+    }
     write(LineageResult { lineage, job: Some(job.id().as_str()), reasons: &reasons }, request, default_format, messages)
 }
 
@@ -285,12 +313,11 @@ impl From<Saving> for Failure {
     }
 }
 
-async fn raw(job: &Job, kind: RawExport, request: &LineageRequest, messages: &Messages) -> Outcome<()> {
-    let output = &request.output;
+async fn raw(finished: &FinishedJob, kind: RawExport, request: &LineageRequest, messages: &Messages) -> Outcome<()> {
+    let (job, output) = (finished.job(), &request.output);
     let saved = match kind {
         RawExport::Json => {
-            let finished = ended(job).await?;
-            return save_document(&finished, &request.relation_types, output, messages).await;
+            return save_document(finished, &request.relation_types, output, messages).await;
         }
         RawExport::Csv => save(job.export_full_lineage_as_csv(), output, messages).await,
         RawExport::Graphml => save(job.export_lineage_as_graphml(), output, messages).await,
@@ -334,6 +361,9 @@ async fn streamed<F: sqlflow_client::job::ExportForm>(
     let mut output = Output::open(output)?;
     while let Some(chunk) = bytes.next().await {
         output.write_all(&chunk?)?;
+        if output.reader_left() {
+            break;
+        }
     }
     Ok(output.finish()?)
 }

@@ -196,20 +196,31 @@ pub(crate) fn expanded(paths: &[PathBuf]) -> Outcome<Vec<PathBuf>> {
 }
 
 fn lineages_in(directory: &Path) -> Outcome<Vec<PathBuf>> {
-    let failed = |error: &io::Error| Failure::io(directory.display(), error);
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(|error| failed(&error))? {
-        let path = entry.map_err(|error| failed(&error))?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-        if path.is_file() && [".json", ".json.gz"].iter().any(|ending| name.ends_with(ending)) {
-            files.push(path);
-        }
-    }
+    collect_lineages(directory, &mut files)?;
     if files.is_empty() {
         return Err(Failure::usage(format!("{}: there is no .json file in this directory", directory.display())));
     }
     files.sort();
     Ok(files)
+}
+
+fn collect_lineages(directory: &Path, files: &mut Vec<PathBuf>) -> Outcome<()> {
+    let failed = |error: &io::Error| Failure::io(directory.display(), error);
+    for entry in std::fs::read_dir(directory).map_err(|error| failed(&error))? {
+        let entry = entry.map_err(|error| failed(&error))?;
+        let name = entry.file_name().to_string_lossy().to_lowercase();
+        if name.starts_with('.') {
+            continue;
+        }
+        // A link to a directory may lead back up. A link that leads nowhere is an error when it is read.
+        if entry.file_type().map_err(|error| failed(&error))?.is_dir() {
+            collect_lineages(&entry.path(), files)?;
+        } else if [".json", ".json.gz"].iter().any(|ending| name.ends_with(ending)) {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
 }
 
 fn matching(pattern: &str) -> Outcome<Vec<PathBuf>> {

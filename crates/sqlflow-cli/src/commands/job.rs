@@ -8,7 +8,8 @@ use serde::Serialize;
 use sqlflow_client::job::JobInfo;
 use sqlflow_client::{Client, Error, Job, JobId};
 
-use super::jobs::{FilterArguments, JobObject, JobsObject};
+use super::jobs::{FilterArguments, JobObject, JobsObject, or_unread};
+use super::wait::worst;
 use crate::arguments::{JobIdsArguments, JsonArguments, ServerArguments};
 use crate::connect::Connection;
 use crate::exit::{Exit, Failure, Outcome, exit_for};
@@ -129,9 +130,16 @@ pub(crate) async fn run(command: Command, messages: &Messages) -> Outcome {
 async fn show(arguments: JobIdsArguments, messages: &Messages) -> Outcome {
     let connection = Connection::open(&arguments.server, messages).await?;
     let mut output = Output::stdout();
-    let mut all = Vec::new();
+    let (mut all, mut exit) = (Vec::new(), Exit::Done);
     for id in &arguments.jobs {
-        let info = connection.client.job(JobId::new(id)).info().await?;
+        let info = match connection.client.job(JobId::new(id)).info().await {
+            Ok(info) => info,
+            Err(error) => {
+                messages.error(&error);
+                exit = worst([exit, exit_for(error.kind())].into_iter());
+                continue;
+            }
+        };
         if arguments.json.json {
             all.push(JobObject::from(&info));
         } else if arguments.json.jsonl {
@@ -141,10 +149,10 @@ async fn show(arguments: JobIdsArguments, messages: &Messages) -> Outcome {
         }
     }
     if arguments.json.json {
-        output.json(&JobsObject { jobs: all })?;
+        output.json(&JobsObject { jobs: all, unread: 0 })?;
     }
     output.finish()?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn describe(info: &JobInfo, output: &mut Output) -> io::Result<()> {
@@ -176,12 +184,11 @@ async fn change(change: Change, arguments: ChangeArguments, messages: &Messages)
     }
     let connection = Connection::open(&arguments.server, messages).await?;
     let is_selected = arguments.jobs.is_empty();
+    let mut unread = 0;
     let jobs: Vec<(JobId, Option<String>)> = if is_selected {
-        if arguments.filter.has_time() && connection.settings.server_time_zone.is_none() {
-            messages.note("ages are computed as if the times of the server were UTC: see --server-time-zone");
-        }
-        let found = arguments.filter.jobs(&connection.client, messages).await?;
-        found.into_iter().map(|info| (info.id, info.name)).collect()
+        let found = arguments.filter.jobs(&connection, messages).await?;
+        unread = found.unread;
+        found.jobs.into_iter().map(|info| (info.id, info.name)).collect()
     } else {
         arguments.jobs.iter().map(|id| (JobId::new(id), None)).collect()
     };
@@ -191,14 +198,14 @@ async fn change(change: Change, arguments: ChangeArguments, messages: &Messages)
     }
     if arguments.dry_run {
         let planned: Vec<_> = jobs.iter().map(|(id, _)| changed(id, false, None)).collect();
-        return report(change, &planned, true, arguments.json, messages);
+        return report(change, &planned, true, arguments.json, messages).map(|exit| or_unread(exit, unread));
     }
     let needs_confirmation = is_selected || change == Change::Delete;
     if needs_confirmation && !arguments.yes && !jobs.is_empty() {
         confirm(verb, &jobs)?;
     }
     let changed = apply(change, &connection.client, &jobs, messages).await;
-    report(change, &changed, false, arguments.json, messages)
+    report(change, &changed, false, arguments.json, messages).map(|exit| or_unread(exit, unread))
 }
 
 fn changed(id: &JobId, done: bool, error: Option<&Error>) -> ChangedJob {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use sqlflow_client::job::JobInfo;
-use sqlflow_client::{Client, JobStatus, Vendor};
+use sqlflow_client::{JobStatus, Vendor};
 
 use crate::arguments::{JsonArguments, ServerArguments, dialect, duration};
 use crate::connect::Connection;
@@ -48,8 +48,8 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Filters")]
 pub(crate) struct FilterArguments {
-    /// Jobs in one of these states: created, running, success,
-    /// partial_success, fail, deleted
+    /// Jobs in one of these states: create, process (or running),
+    /// success, partial_success, fail, delete
     #[arg(long, value_name = "STATES", value_delimiter = ',', value_parser = status)]
     status: Vec<JobStatus>,
     /// Jobs whose name matches a pattern with * and ?
@@ -74,7 +74,7 @@ fn status(text: &str) -> Result<JobStatus, String> {
         "deleted" => Ok(JobStatus::Deleted),
         "partial" => Ok(JobStatus::PartialSuccess),
         word => match JobStatus::from(word) {
-            JobStatus::Other(_) => Err("use created, running, success, partial_success, fail or deleted".into()),
+            JobStatus::Other(_) => Err("use create, process, success, partial_success, fail or delete".into()),
             known => Ok(known),
         },
     }
@@ -102,17 +102,12 @@ impl FilterArguments {
             && self.newer_than.is_none()
     }
 
-    /// Returns `true` if the result depends on the time zone of the server.
-    pub(crate) fn has_time(&self) -> bool {
-        self.older_than.is_some() || self.newer_than.is_some()
-    }
-
     /// Requests the jobs that match.
     ///
     /// # Errors
     /// Those of the list.
-    pub(crate) async fn jobs(&self, client: &Client, messages: &Messages) -> Outcome<Vec<JobInfo>> {
-        let mut list = client.jobs();
+    pub(crate) async fn jobs(&self, connection: &Connection, messages: &Messages) -> Outcome<FoundJobs> {
+        let mut list = connection.client.jobs();
         if !self.status.is_empty() {
             list = list.status(self.status.clone());
         }
@@ -127,12 +122,7 @@ impl FilterArguments {
             now.checked_sub(time)
                 .ok_or_else(|| Failure::usage(format!("{} is too long ago", humantime::format_duration(time))))
         };
-        if let Some(time) = self.older_than {
-            list = list.created_before(ago(time)?);
-        }
-        if let Some(time) = self.newer_than {
-            list = list.created_after(ago(time)?);
-        }
+        let (before, after) = (self.older_than.map(ago).transpose()?, self.newer_than.map(ago).transpose()?);
         let progress = Progress::start(messages, "listing jobs");
         let jobs = list.send().await;
         drop(progress);
@@ -140,11 +130,42 @@ impl FilterArguments {
         for warning in &jobs.warnings {
             messages.warning(warning);
         }
-        if !jobs.unread.is_empty() {
-            messages.warning(format_args!("{} jobs of the list cannot be read and are left out", jobs.unread.len()));
+        let mut found = FoundJobs { jobs: jobs.jobs, unread: jobs.unread.len() };
+        if found.unread > 0 {
+            messages.error(format_args!("{} jobs of the list cannot be read and are left out", found.unread));
         }
-        Ok(jobs.jobs)
+        if before.is_none() && after.is_none() {
+            return Ok(found);
+        }
+        if connection.settings.server_time_zone.is_none() && connection.emulator.is_none() {
+            messages.note("ages are computed as if the times of the server were UTC: see --server-time-zone");
+        }
+        // The time of a job that cannot be read is neither old nor new.
+        let without_time = found.jobs.iter().filter(|job| job.created_at().is_none()).count();
+        if without_time > 0 {
+            messages.error(format_args!("the age of {without_time} jobs cannot be read, and they are left out"));
+            found.unread += without_time;
+        }
+        found.jobs.retain(|job| {
+            job.created_at().is_some_and(|created| {
+                before.is_none_or(|before| created < before) && after.is_none_or(|after| created >= after)
+            })
+        });
+        Ok(found)
     }
+}
+
+/// The jobs that a filter selects.
+#[derive(Debug)]
+pub(crate) struct FoundJobs {
+    pub(crate) jobs: Vec<JobInfo>,
+    /// The number of jobs of which the server told too little to decide.
+    pub(crate) unread: usize,
+}
+
+/// Returns the exit code of a command that could not decide about some jobs.
+pub(crate) fn or_unread(exit: Exit, unread: usize) -> Exit {
+    if exit == Exit::Done && unread > 0 { Exit::Error } else { exit }
 }
 
 /// A job as JSON.
@@ -193,13 +214,15 @@ impl From<&JobInfo> for JobObject {
 #[derive(Debug, Serialize)]
 pub(crate) struct JobsObject {
     pub(crate) jobs: Vec<JobObject>,
+    /// The number of jobs that are left out because the server told too little of them.
+    pub(crate) unread: usize,
 }
 
 /// # Errors
 /// Those of the list and of the output.
 pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     let connection = Connection::open(&arguments.server, messages).await?;
-    let mut jobs = arguments.filter.jobs(&connection.client, messages).await?;
+    let FoundJobs { mut jobs, unread } = arguments.filter.jobs(&connection, messages).await?;
     match arguments.sort {
         SortKey::Created => jobs.sort_by_key(|job| Reverse(job.created_at())),
         SortKey::Name => jobs.sort_by(|one, other| one.name.cmp(&other.name)),
@@ -211,21 +234,21 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     }
     let left_out = arguments.limit.map_or(0, |limit| jobs.len().saturating_sub(limit));
     jobs.truncate(jobs.len() - left_out);
-    write(&jobs, arguments.json, messages)?;
+    write(&jobs, unread, arguments.json, messages)?;
     if left_out > 0 {
         messages.note(format_args!("{left_out} more jobs are left out by --limit"));
     }
-    Ok(Exit::Done)
+    Ok(or_unread(Exit::Done, unread))
 }
 
 /// Writes a list of jobs.
 ///
 /// # Errors
 /// The output cannot be written.
-pub(crate) fn write(jobs: &[JobInfo], json: JsonArguments, messages: &Messages) -> Outcome<()> {
+pub(crate) fn write(jobs: &[JobInfo], unread: usize, json: JsonArguments, messages: &Messages) -> Outcome<()> {
     let mut output = Output::stdout();
     if json.json {
-        output.json(&JobsObject { jobs: jobs.iter().map(JobObject::from).collect() })?;
+        output.json(&JobsObject { jobs: jobs.iter().map(JobObject::from).collect(), unread })?;
     } else if json.jsonl {
         output.json_lines(jobs.iter().map(JobObject::from))?;
     } else if messages.is_quiet() {

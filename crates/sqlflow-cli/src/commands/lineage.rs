@@ -7,7 +7,7 @@ use sqlflow_client::job::FinishedJob;
 use sqlflow_client::lineage::RelationType;
 
 use super::Resumption;
-use super::export::{save_document, whole_lineage};
+use super::export::{partial, save_document, whole_lineage};
 use super::submit::{Sources, submission};
 use super::wait::follow;
 use crate::arguments::{
@@ -58,8 +58,15 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
     job.for_impact |= request.selection.impact.is_some() && job.relation_types.is_empty();
     let connection = Connection::open(&server, messages).await?;
     let vendor = connection.vendor(input.dialect.vendor.as_ref(), messages)?;
-    let submitted =
-        submission(&connection.client, vendor, Sources { input: &input, database: &database }, &job, messages).await?;
+    let submitted = submission(
+        &connection.client,
+        vendor,
+        Sources { input: &input, database: &database },
+        &job,
+        messages,
+        resumption,
+    )
+    .await?;
     resumption.jobs([submitted.id()]);
     let finished = follow(&submitted, timeout, messages).await?;
     let requested = if job.for_impact { RelationType::DEPENDENCIES.to_vec() } else { job.relation_types };
@@ -78,11 +85,7 @@ pub(crate) async fn print(
     request: &LineageRequest,
     messages: &Messages,
 ) -> Outcome {
-    let mut reasons = Vec::new();
-    if finished.is_partial() {
-        reasons.push(format!("the job {} succeeded in part only", finished.id()));
-        messages.warning(&reasons[0]);
-    }
+    let reasons = partial(finished, messages);
     if request.is_document() {
         finished.warnings().for_each(|warning| messages.warning(warning));
         save_document(finished, requested, &request.output, messages).await?;

@@ -55,22 +55,40 @@ pub(crate) fn run(command: Command, messages: &Messages) -> Outcome {
     }
 }
 
-/// Runs a command that talks to a server, until it ends or Ctrl-C is pressed.
+/// Waits for Ctrl-C, or for the signal by which cron, systemd and Kubernetes end a program.
+async fn stopped() -> Exit {
+    let interrupted = async {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => Exit::Interrupted,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            return tokio::select! {
+                biased;
+                exit = interrupted => exit,
+                _ = terminated.recv() => Exit::Terminated,
+            };
+        }
+    }
+    interrupted.await
+}
+
+/// Runs a command that talks to a server, until it ends or is told to.
 async fn until_interrupted(command: Command, messages: &Messages) -> Outcome {
     // For a server, Ctrl-C is the normal end.
     if let Command::Emulator(arguments) = command {
         return emulator::run(arguments, messages).await;
     }
     let resumption = Resumption::default();
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
     tokio::select! {
-        // The handler for Ctrl-C is set before the command does anything.
+        // The handlers of signals are set before the command does anything.
         biased;
-        () = interrupted => Err(resumption.interrupted()),
+        exit = stopped() => Err(resumption.interrupted(exit)),
         outcome = online(command, messages, &resumption) => outcome,
     }
 }
@@ -79,7 +97,7 @@ async fn online(command: Command, messages: &Messages, resumption: &Resumption) 
     match command {
         Command::Lineage(arguments) => Box::pin(lineage::run(arguments, messages, resumption)).await,
         Command::Analyze(arguments) => analyze::run(arguments, messages).await,
-        Command::Submit(arguments) => submit::run(arguments, messages).await,
+        Command::Submit(arguments) => submit::run(arguments, messages, resumption).await,
         Command::Watch(arguments) => watch::run(arguments, messages, resumption).await,
         Command::Wait(arguments) => wait::run(arguments, messages, resumption).await,
         Command::Export(arguments) => Box::pin(export::run(arguments, messages)).await,
@@ -121,9 +139,10 @@ impl Resumption {
         *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
     }
 
-    fn interrupted(&self) -> Failure {
+    fn interrupted(&self, exit: Exit) -> Failure {
         let command = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        let failure = Failure::new(Exit::Interrupted, "stopped by Ctrl-C");
+        let signal = if exit == Exit::Interrupted { "Ctrl-C" } else { "SIGTERM" };
+        let failure = Failure::new(exit, format!("stopped by {signal}"));
         match command {
             Some(command) => failure.help(command),
             None => failure,

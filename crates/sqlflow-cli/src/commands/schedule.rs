@@ -75,11 +75,10 @@ pub(crate) async fn run(command: Command, messages: &Messages) -> Outcome {
                 messages.warning(warning);
             }
             if !list.unread.is_empty() {
-                messages
-                    .warning(format_args!("{} jobs of the list cannot be read and are left out", list.unread.len()));
+                messages.error(format_args!("{} jobs of the list cannot be read and are left out", list.unread.len()));
             }
-            jobs::write(&list.jobs, arguments.json, messages)?;
-            Ok(Exit::Done)
+            jobs::write(&list.jobs, list.unread.len(), arguments.json, messages)?;
+            Ok(jobs::or_unread(Exit::Done, list.unread.len()))
         }
         Command::Pause(arguments) => {
             change(&Change::Pause, arguments.jobs, arguments.json, &arguments.server, messages).await

@@ -8,6 +8,7 @@ use serde::Serialize;
 use sqlflow_client::job::{Database, UploadProgress};
 use sqlflow_client::{Client, Job, JobId, Secret, Vendor};
 
+use super::Resumption;
 use crate::arguments::{DatabaseArguments, InputArguments, JobArguments, JsonArguments, ServerArguments};
 use crate::connect::{Connection, database_password};
 use crate::exit::{Exit, Failure, Outcome};
@@ -82,7 +83,7 @@ struct SubmittedJob<'a> {
 
 /// # Errors
 /// Those of the submission.
-pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
+pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &Resumption) -> Outcome {
     let Arguments { input, database, job, persistent, json, server } = arguments;
     let connection = Connection::open(&server, messages).await?;
     let vendor = connection.vendor(input.dialect.vendor.as_ref(), messages)?;
@@ -90,7 +91,7 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     let submitted = if persistent.is_used() {
         persistent_submission(&connection.client, vendor, sources, &job, persistent, messages).await?
     } else {
-        submission(&connection.client, vendor, sources, &job, messages).await?
+        submission(&connection.client, vendor, sources, &job, messages, resumption).await?
     };
     let mut output = Output::stdout();
     let result = SubmittedJob { job: submitted.id().as_str() };
@@ -146,6 +147,7 @@ pub(crate) async fn submission(
     sources: Sources<'_>,
     job: &JobArguments,
     messages: &Messages,
+    resumption: &Resumption,
 ) -> Outcome<Job> {
     check(sources)?;
     let mut builder = with_sources!(client.submit(vendor), sources, job);
@@ -194,9 +196,14 @@ pub(crate) async fn submission(
     if let Some(character) = job.csv_escape {
         builder = builder.object_code_escape_char(character);
     }
+    if !job.exact_name {
+        let name = builder.choose_name()?;
+        resumption.set(format!("the job may have been created; look for it: sqlflow jobs --name '{name}'"));
+    }
     let progress = Arc::new(Progress::start(messages, "submitting"));
     let submitted = builder.on_progress(shown_on(&progress)).send().await;
     drop(progress);
+    resumption.clear();
     Ok(submitted?)
 }
 
@@ -215,6 +222,7 @@ async fn persistent_submission(
     messages: &Messages,
 ) -> Outcome<Job> {
     check(sources)?;
+    check_persistent(sources.database, job)?;
     let mut builder = with_sources!(client.submit_persist(vendor), sources, job);
     if let Some(expression) = persistent.cron {
         builder = builder.cron_expression(expression).schedulable(true);
@@ -229,6 +237,36 @@ async fn persistent_submission(
     let submitted = builder.on_progress(shown_on(&progress)).send().await;
     drop(progress);
     Ok(submitted?)
+}
+
+/// Checks that no option is given that the server does not take for a persistent job.
+///
+/// # Errors
+/// One is, and the message names it.
+fn check_persistent(database: &DatabaseArguments, job: &JobArguments) -> Outcome<()> {
+    let given = [
+        ("--relation-types", !job.relation_types.is_empty()),
+        ("--for-impact", job.for_impact),
+        ("--ignore-functions", job.ignore_functions),
+        ("--ignore-record-sets", job.ignore_record_sets),
+        ("--show-constants", job.show_constants),
+        ("--show-transforms", job.show_transforms),
+        ("--count-is-direct", job.count_is_direct),
+        ("--no-parallel", job.no_parallel),
+        ("--csv-columns", job.csv_columns.is_some()),
+        ("--csv-enclosing", job.csv_enclosing.is_some()),
+        ("--csv-escape", job.csv_escape.is_some()),
+        ("--db-extract", !database.db_extract.is_empty()),
+        ("--db-exclude", !database.db_exclude.is_empty()),
+        ("--db-procedures", !database.db_procedures.is_empty()),
+        ("--db-views", !database.db_views.is_empty()),
+    ];
+    let refused: Vec<_> = given.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag).collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("a persistent job has no {}", refused.join(", ")))
+        .help("leave that out, or leave out --persist, --cron, --batch-of and --extra"))
 }
 
 /// Checks that there is SQL, and that each path exists.

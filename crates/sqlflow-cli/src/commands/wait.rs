@@ -7,7 +7,7 @@ use clap::Args;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::Serialize;
 use sqlflow_client::job::{FinishedJob, JobState};
-use sqlflow_client::{Error, Job, JobId, JobStatus};
+use sqlflow_client::{Job, JobId, JobStatus};
 
 use super::Resumption;
 use crate::arguments::{JobIdsArguments, duration};
@@ -64,7 +64,7 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
         .iter()
         .map(|id| {
             let (job, line) = (connection.client.job(id.clone()), lines.line(id.to_string()));
-            async move { ended(&job, followed(&job, arguments.timeout, &line).await, arguments.strict) }
+            async move { ended(&job, followed(&job, arguments.timeout, &line, messages).await, arguments.strict) }
         })
         .collect();
     let mut output = Output::stdout();
@@ -74,9 +74,17 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
             output.json_line(&ended)?;
         } else if !arguments.jobs.json.json {
             let status = ended.status.as_deref().unwrap_or("unknown");
-            writeln!(output, "{}  {status}", ended.job)?;
-            if let Some(error) = &ended.error {
-                messages.error(error);
+            if messages.is_quiet() {
+                writeln!(output, "{}", ended.job)?;
+            } else {
+                writeln!(output, "{}  {status}", ended.job)?;
+            }
+            match (&ended.error, ended.exit) {
+                (None, _) => {}
+                (Some(error), Exit::Done | Exit::Incomplete) => {
+                    messages.warning(format_args!("job {}: {error}", ended.job));
+                }
+                (Some(error), _) => messages.error(error),
             }
         }
         output.flush()?;
@@ -86,7 +94,7 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
         output.json(&EndedJobs { jobs: &all })?;
     }
     output.finish()?;
-    Ok(worst(&all))
+    Ok(worst(all.iter().map(|ended| ended.exit)))
 }
 
 /// The result of the command as one JSON object.
@@ -96,18 +104,18 @@ pub(crate) struct EndedJobs<'a> {
 }
 
 /// Returns the exit code for several jobs: that of a failure before that of a job that still runs.
-pub(crate) fn worst(ended: &[EndedJob]) -> Exit {
+pub(crate) fn worst(exits: impl Iterator<Item = Exit>) -> Exit {
     let rank = |exit: Exit| match exit {
         Exit::Done => 0,
         Exit::Incomplete => 1,
         Exit::StillRunning => 2,
         _ => 3,
     };
-    ended.iter().map(|ended| ended.exit).max_by_key(|exit| rank(*exit)).unwrap_or(Exit::Done)
+    exits.max_by_key(|exit| rank(*exit)).unwrap_or(Exit::Done)
 }
 
 /// Describes the end of a wait.
-fn ended(job: &Job, outcome: Outcome<FinishedJob>, strict: bool) -> EndedJob {
+fn ended(job: &Job, outcome: Result<FinishedJob, Stopped>, strict: bool) -> EndedJob {
     let id = job.id().to_string();
     match outcome {
         Ok(finished) => EndedJob {
@@ -116,17 +124,20 @@ fn ended(job: &Job, outcome: Outcome<FinishedJob>, strict: bool) -> EndedJob {
             error: finished.info().error_message.as_ref().map(one_line),
             exit: if strict && finished.is_partial() { Exit::Incomplete } else { Exit::Done },
         },
-        Err(failure) => EndedJob {
+        Err(Stopped { failure, status }) => EndedJob {
             job: id,
-            status: match failure.exit {
-                Exit::JobFailed => Some(JobStatus::Failed.to_string()),
-                Exit::StillRunning => Some(JobStatus::Running.to_string()),
-                _ => None,
-            },
+            status: status.map(|status| status.to_string()),
             exit: failure.exit,
             error: Some(failure.message),
         },
     }
+}
+
+/// The end of a wait without a result.
+struct Stopped {
+    failure: Failure,
+    /// The last state of the job that was seen.
+    status: Option<JobStatus>,
 }
 
 /// Waits for a job, and shows its progress.
@@ -135,39 +146,63 @@ fn ended(job: &Job, outcome: Outcome<FinishedJob>, strict: bool) -> EndedJob {
 /// The job failed, or the time limit passed.
 pub(crate) async fn follow(job: &Job, timeout: Option<Duration>, messages: &Messages) -> Outcome<FinishedJob> {
     let progress = Progress::start(messages, format!("job {}", job.id()));
-    let finished = followed(job, timeout, &progress).await;
+    let finished = followed(job, timeout, &progress, messages).await;
     drop(progress);
-    finished
+    finished.map_err(|stopped| stopped.failure)
 }
 
-async fn followed(job: &Job, timeout: Option<Duration>, progress: &Progress) -> Outcome<FinishedJob> {
+async fn followed(
+    job: &Job,
+    timeout: Option<Duration>,
+    progress: &Progress,
+    messages: &Messages,
+) -> Result<FinishedJob, Stopped> {
     let mut states = job.watch();
-    let mut last = None;
+    let mut last: Option<JobState> = None;
     let watching = async {
         while let Some(state) = states.try_next().await? {
             progress.say(described(job.id(), &state));
+            // Without progress, an outage would look like a job that takes long.
+            if state.poll_error().is_some() && !messages.shows_progress() {
+                messages.warning(described(job.id(), &state));
+            }
             last = Some(state);
         }
-        Ok::<(), Error>(())
+        states.finish().await
     };
-    let in_time = match timeout {
-        None => watching.await.map(|()| true)?,
-        Some(timeout) => match tokio::time::timeout(timeout, watching).await {
-            Ok(ended) => ended.map(|()| true)?,
-            Err(_) => false,
-        },
+    let outcome = match timeout {
+        None => Some(watching.await),
+        Some(timeout) => tokio::time::timeout(timeout, watching).await.ok(),
     };
-    match timeout {
-        Some(timeout) if !in_time => Err(still_running(job.id(), timeout, last.as_ref())),
-        _ => Ok(states.finish().await?),
+    let status = last.as_ref().and_then(known).cloned();
+    match (outcome, timeout) {
+        (Some(Ok(finished)), _) => Ok(finished),
+        (Some(Err(error)), _) => Err(Stopped { failure: error.into(), status }),
+        (None, timeout) => {
+            let failure = still_running(job.id(), timeout.unwrap_or_default(), last.as_ref());
+            Err(Stopped { failure, status })
+        }
     }
 }
 
 fn still_running(id: &JobId, timeout: Duration, last: Option<&JobState>) -> Failure {
-    let seen = last.map_or_else(|| "its state could not be polled".to_owned(), |state| format!("last seen: {state}"));
     let timeout = humantime::format_duration(timeout);
-    Failure::new(Exit::StillRunning, format!("job {id} is still running after {timeout} ({seen})"))
-        .help(format!("it goes on: sqlflow wait {id}"))
+    let message = match last {
+        Some(state) if known(state).is_some() => {
+            format!("job {id} is still running after {timeout} (last seen: {state})")
+        }
+        Some(state) => match state.poll_error() {
+            Some(error) => format!("the state of job {id} is not known after {timeout}: {error}"),
+            None => format!("the state of job {id} is not known after {timeout}"),
+        },
+        None => format!("the state of job {id} is not known after {timeout}: the server has not responded"),
+    };
+    Failure::new(Exit::StillRunning, message).help(format!("it may go on: sqlflow wait {id}"))
+}
+
+/// Returns the status of a job, if a server has told one.
+pub(crate) fn known(state: &JobState) -> Option<&JobStatus> {
+    Some(state.status()).filter(|status| !status.as_str().is_empty())
 }
 
 /// Returns a line about a job.

@@ -9,7 +9,7 @@ use sqlflow_client::job::JobState;
 use sqlflow_client::{Error, JobId, JobStatus};
 
 use super::Resumption;
-use super::wait::described;
+use super::wait::{described, known, worst};
 use crate::arguments::JobIdsArguments;
 use crate::connect::Connection;
 use crate::exit::{Exit, Failure, Outcome, exit_for};
@@ -71,9 +71,7 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
     let mut seen = Vec::new();
     while let Some((at, state)) = changes_of_all.next().await {
         let (change, outcome) = described_change(&ids[at], &state);
-        if outcome != Exit::Done && exit == Exit::Done {
-            exit = outcome;
-        }
+        exit = worst([exit, outcome].into_iter());
         if let Ok(state) = &state {
             all[at].say(described(&ids[at], state));
         }
@@ -81,12 +79,19 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
             output.json_line(&change)?;
         } else if is_text && (!messages.shows_progress() || change.ended) {
             let status = change.status.as_deref().unwrap_or("unknown");
-            all[at].suspend(|| writeln!(output, "{}  {status}  {:.1}s", change.job, change.seconds))?;
+            all[at].suspend(|| match messages.is_quiet() {
+                true if change.ended => writeln!(output, "{}", change.job),
+                true => Ok(()),
+                false => writeln!(output, "{}  {status}  {:.1}s", change.job, change.seconds),
+            })?;
             if let Some(error) = &change.error {
                 all[at].suspend(|| messages.error(error));
             }
         }
         output.flush()?;
+        if output.reader_left() {
+            break;
+        }
         if jobs.json.json {
             seen.push(change);
         }
@@ -108,7 +113,7 @@ fn described_change(id: &JobId, state: &Result<JobState, Error>) -> (Change, Exi
             };
             let change = Change {
                 job: id.to_string(),
-                status: Some(state.status().to_string()),
+                status: known(state).map(ToString::to_string),
                 ended: state.status().is_final(),
                 seconds: state.followed().as_secs_f64(),
                 error,

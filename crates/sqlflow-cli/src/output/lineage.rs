@@ -7,8 +7,8 @@ use std::io::Write;
 use serde::Serialize;
 use sqlflow_client::Lineage;
 use sqlflow_client::lineage::{
-    Diagram, Endpoint, OpenLineage, OwnedColumnFlow, OwnedDiagnostic, OwnedImpact, OwnedVertex, Path, RelationType,
-    Trace, Traced, Vertex,
+    Diagram, Endpoint, OpenLineage, OwnedColumnFlow, OwnedDiagnostic, OwnedEdge, OwnedImpact, OwnedVertex, Path,
+    RelationType, Trace, Traced, Vertex,
 };
 
 use super::{Output, Table, report};
@@ -34,7 +34,20 @@ pub(crate) struct LineageRequest {
 
 impl LineageRequest {
     pub(crate) fn new(answer: AnswerArguments, relation_types: Vec<RelationType>) -> Self {
-        let AnswerArguments { selection, diagram, format, output, json, strict } = answer;
+        let AnswerArguments { selection, diagram, mut format, output, mut json, strict } = answer;
+        let extension = output.output.as_ref().and_then(|path| path.extension()).and_then(|it| it.to_str());
+        if format.is_none() && !json.json && !json.jsonl && selection.impact.is_none() {
+            // The name of a file tells its format, as long as no flag does.
+            format = match extension {
+                Some("csv") => Some(Format::Csv),
+                Some("graphml") => Some(Format::Graphml),
+                Some("dot" | "gv") => Some(Format::Dot),
+                Some("mmd" | "mermaid") => Some(Format::Mermaid),
+                Some("json") if selection.question().is_none() => Some(Format::Json),
+                _ => None,
+            };
+            json.json = format.is_none() && extension == Some("json");
+        }
         Self { selection, diagram, relation_types, format, json, output, strict }
     }
 }
@@ -134,6 +147,9 @@ struct LineageObject<'a> {
     complete: bool,
     reasons: &'a [String],
     flows: Vec<OwnedColumnFlow>,
+    /// All edges that were asked for, if these are others than the flows of values between columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edges: Option<Vec<OwnedEdge>>,
     errors: Vec<OwnedDiagnostic>,
     warnings: Vec<&'a str>,
     unresolved: Vec<OwnedVertex>,
@@ -157,6 +173,11 @@ struct AnswerObject<'a> {
 /// Returns the reasons why a lineage may be less than the whole, and warns of the errors in its SQL.
 fn all_reasons(result: LineageResult<'_>, messages: &Messages) -> Vec<String> {
     let mut reasons = result.reasons.to_vec();
+    match messages.left_out() {
+        0 => {}
+        1 => reasons.push("1 file was left out of the submission".to_owned()),
+        count => reasons.push(format!("{count} files were left out of the submission")),
+    }
     if let Some(cut) = report::cut(result.lineage) {
         messages.warning(cut);
         reasons.push(cut.to_owned());
@@ -225,12 +246,16 @@ fn whole(
             complete: unresolved.is_empty() && result.reasons.is_empty(),
             reasons: result.reasons,
             flows: lineage.column_flows().iter().map(OwnedColumnFlow::from).collect(),
+            edges: asked_edges(lineage, &diagram, request),
             errors: lineage.errors().map(|error| OwnedDiagnostic::from(&error)).collect(),
             warnings: lineage.warnings().collect(),
             unresolved: owned(&unresolved),
         })?;
     } else if request.json.jsonl {
-        output.json_lines(lineage.column_flows().iter().map(OwnedColumnFlow::from))?;
+        match asked_edges(lineage, &diagram, request) {
+            Some(edges) => output.json_lines(edges)?,
+            None => output.json_lines(lineage.column_flows().iter().map(OwnedColumnFlow::from))?,
+        }
     } else {
         match format {
             Format::Table => write_table(lineage, request, output)?,
@@ -239,6 +264,16 @@ fn whole(
         }
     }
     Ok(unresolved_note(&unresolved))
+}
+
+/// Returns the edges of a diagram, if the flags ask for others than the flows of values between columns, or if there are
+/// only edges between tables.
+fn asked_edges(lineage: &Lineage, diagram: &Diagram<'_>, request: &LineageRequest) -> Option<Vec<OwnedEdge>> {
+    let DiagramArguments { intermediates, foreign_keys, .. } = request.diagram;
+    let is_asked = !request.relation_types.is_empty() || intermediates || foreign_keys;
+    let edges = diagram.edges();
+    let has_tables_only = !edges.is_empty() && lineage.column_flows().is_empty();
+    (is_asked || has_tables_only).then(|| edges.iter().map(OwnedEdge::from).collect())
 }
 
 fn write_table(lineage: &Lineage, request: &LineageRequest, output: &mut Output) -> Outcome<()> {
@@ -422,10 +457,25 @@ pub(crate) fn unresolved_note(ends: &[Endpoint<'_>]) -> Option<String> {
     }
 }
 
-/// Returns a name on one line. The name of a column can be several lines of SQL.
-pub(crate) fn one_line(name: &impl fmt::Display) -> String {
-    let name = name.to_string();
-    if name.contains(['\n', '\r']) { name.split_whitespace().collect::<Vec<_>>().join(" ") } else { name }
+/// Returns a text on one line: a name of a column can be several lines of SQL. Other control characters are escaped,
+/// because names and messages come from scripts and servers, and a terminal would obey them.
+pub(crate) fn one_line(text: &impl fmt::Display) -> String {
+    let text = text.to_string();
+    let text = if text.contains(['\n', '\r']) { text.split_whitespace().collect::<Vec<_>>().join(" ") } else { text };
+    without_controls(&text)
+}
+
+/// Escapes control characters, but for the line feed and the tab.
+pub(crate) fn without_controls(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && !matches!(character, '\n' | '\t') {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
 }
 
 fn with_options<'a>(mut diagram: Diagram<'a>, request: &LineageRequest) -> Diagram<'a> {

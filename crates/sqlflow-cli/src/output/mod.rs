@@ -18,8 +18,46 @@ use crate::exit::Outcome;
 
 /// The place that a result is written to: standard output, or a file that appears when it is complete.
 pub(crate) enum Output {
-    Stdout(BufWriter<io::StdoutLock<'static>>),
+    Stdout(BufWriter<Stdout>),
     File(OutputFile),
+}
+
+/// Standard output. A reader that leaves, such as `head`, has seen enough: what is written from then on is dropped, so that
+/// the command goes on and its exit code still tells the truth.
+pub(crate) struct Stdout {
+    lock: io::StdoutLock<'static>,
+    reader_left: bool,
+}
+
+impl Stdout {
+    /// Turns the error of a reader that has left into `otherwise`.
+    fn unless_left<T>(&mut self, outcome: io::Result<T>, otherwise: T) -> io::Result<T> {
+        match outcome {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.reader_left = true;
+                Ok(otherwise)
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.reader_left {
+            return Ok(bytes.len());
+        }
+        let outcome = self.lock.write(bytes);
+        self.unless_left(outcome, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.reader_left {
+            return Ok(());
+        }
+        let outcome = self.lock.flush();
+        self.unless_left(outcome, ())
+    }
 }
 
 impl Output {
@@ -35,7 +73,7 @@ impl Output {
     }
 
     pub(crate) fn stdout() -> Self {
-        Self::Stdout(BufWriter::new(io::stdout().lock()))
+        Self::Stdout(BufWriter::new(Stdout { lock: io::stdout().lock(), reader_left: false }))
     }
 
     /// Returns `true` if a person reads the output as it is.
@@ -52,6 +90,11 @@ impl Output {
             Self::Stdout(_) => anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
             Self::File(_) => false,
         }
+    }
+
+    /// Returns `true` if nobody reads the output any more.
+    pub(crate) fn reader_left(&self) -> bool {
+        matches!(self, Self::Stdout(stdout) if stdout.get_ref().reader_left)
     }
 
     /// Writes a value as JSON, indented.

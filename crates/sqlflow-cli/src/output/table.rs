@@ -6,6 +6,8 @@ use std::io::{self, IsTerminal as _};
 use comfy_table::{ColumnConstraint, ContentArrangement};
 use unicode_width::UnicodeWidthStr as _;
 
+use super::lineage::without_controls;
+
 /// The blanks between two columns.
 const GAP: usize = 2;
 
@@ -34,7 +36,7 @@ impl Table {
 
     /// Adds a row.
     pub(crate) fn row<const COLUMNS: usize>(&mut self, cells: [String; COLUMNS]) {
-        self.rows.push(cells.into());
+        self.rows.push(cells.iter().map(|cell| without_controls(cell)).collect());
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -29,7 +29,7 @@ fn wrong_arguments_are_2_with_a_suggestion() {
         ("lineage --vendor oracle", "no SQL to submit"),
         ("lineage --vendor oracle x.sql --depth 2", "--upstream"),
         ("lineage --vendor oracle x.sql --json --format dot", "--json"),
-        ("jobs --status done", "use created, running"),
+        ("jobs --status done", "use create, process"),
         ("jobs --older-than soon", "7d"),
         ("job delete", "no job is given"),
         ("job delete 1 --status fail", "cannot be used together"),
@@ -127,17 +127,12 @@ fn errors_in_sql_are_8() {
     assert_eq!(server.run(&format!("check --vendor postgresql {file}")).code, 8);
 }
 
+/// Starts a command that waits for a job, sends it a signal, and returns its end and the id of the job.
 #[cfg(unix)]
-#[test]
-fn ctrl_c_is_130_and_says_how_to_resume() {
-    use std::io::Read as _;
-
+fn signalled(signal: &str) -> (Ended, String) {
     let server = Server::of(Emulator::builder().time_in_process(Duration::from_secs(3600)));
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_sqlflow"))
-        .args(["lineage", "--vendor", "postgresql", &sql(), "--server", &server.emulator.url()])
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut command = server.command(&format!("lineage --vendor postgresql {}", sql()));
+    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
     // The job exists once its state is asked for.
     let is_polled =
         || server.emulator.requests().iter().any(|request| request.operation == Some("displayUserJobSummary"));
@@ -146,11 +141,24 @@ fn ctrl_c_is_130_and_says_how_to_resume() {
         std::thread::yield_now();
     }
     let id = server.emulator.jobs()[0].id.clone();
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let killed = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
-    let status = child.wait().unwrap();
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!(status.code(), Some(130), "{stderr}");
-    assert!(stderr.contains(&format!("sqlflow wait {id}")), "{stderr}");
+    (Ended::of(child.wait_with_output().unwrap()), id)
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_are_130_and_143_and_the_message_says_how_to_resume() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let (ended, id) = signalled(signal);
+        assert_eq!(ended.code, code, "{ended:?}");
+        assert!(ended.stderr.contains(&format!("sqlflow wait {id}")), "{ended:?}");
+    }
+}
+
+#[test]
+fn an_unknown_state_is_not_invented() {
+    let server = Server::with_fault("502");
+    let waited = server.run("wait 0 --timeout 1s --json");
+    assert_eq!((waited.code, &waited.value()["jobs"][0]["status"]), (4, &serde_json::Value::Null), "{waited:?}");
 }

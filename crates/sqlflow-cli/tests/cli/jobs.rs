@@ -98,6 +98,49 @@ fn jobs_are_shown_rerun_and_put_on_top() {
 }
 
 #[test]
+fn jobs_that_cannot_be_read_are_counted_and_an_error() {
+    let server = Server::with_fault("unreadable-job,on=displayUserJobsSummary");
+    let submitted = server.run(&format!("submit --vendor postgresql {}", sql()));
+    assert_eq!(submitted.code, 0, "{submitted:?}");
+    let listed = server.run("jobs --json");
+    assert_eq!((listed.code, &listed.value()["unread"]), (1, &1.into()), "{listed:?}");
+    assert_eq!(server.run("job delete --name * --yes").code, 1);
+}
+
+#[test]
+fn options_that_a_persistent_job_does_not_have_are_refused() {
+    let server = Server::start();
+    let refused = server.run(&format!("submit --vendor postgresql --persist --relation-types fdr {}", sql()));
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("--relation-types"), "{refused:?}");
+    assert!(server.emulator.jobs().is_empty());
+}
+
+#[test]
+fn one_job_that_is_gone_does_not_hide_the_others() {
+    let server = Server::start();
+    let job = server.finished_job();
+    let shown = server.run(&format!("job show {job} 0 --json"));
+    assert_eq!((shown.code, &shown.value()["jobs"][0]["job"]), (1, &job.as_str().into()), "{shown:?}");
+    assert_eq!(server.run(&format!("wait --quiet {job}")).stdout, format!("{job}\n"));
+}
+
+#[test]
+fn control_characters_do_not_reach_the_terminal() {
+    let server = Server::start();
+    let file = server.file("load.sql", "insert into t (a) select b from s;");
+    let mut command = server.command(&format!("submit --vendor postgresql {file}"));
+    let submitted = command.args(["--name", "a\u{1b}]0;b\u{7}"]).output().unwrap();
+    if submitted.status.success() {
+        let listed = server.run("jobs");
+        assert!(!listed.stdout.contains(['\u{1b}', '\u{7}']), "{listed:?}");
+    }
+    let bad = server.file("bad.sql", "selekt '\u{1b}[31m';");
+    let checked = server.run(&format!("check --vendor postgresql {bad}"));
+    assert!(checked.code == 8 && !checked.stdout.contains('\u{1b}'), "{checked:?}");
+}
+
+#[test]
 fn schedules_are_listed_paused_resumed_and_changed() {
     let server = Server::start();
     let submitted = server

@@ -1,5 +1,8 @@
 //! `lineage`, `analyze` and `export`.
 
+#[cfg(unix)]
+use std::process::Stdio;
+
 use crate::environment::{Ended, ended_with_input};
 use crate::server::{Server, sql};
 
@@ -159,17 +162,88 @@ fn nothing_but_the_result_is_on_standard_output() {
     }
 }
 
+#[cfg(unix)]
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn a_reader_that_leaves_changes_no_exit_code() {
     let server = Server::start();
     let job = server.finished_job();
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_sqlflow"))
-        .args(["export", &job, "--server", &server.emulator.url()])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let bad = server.file("bad.sql", "selekt 1;");
+    let broken = server.file("half.sql", "insert into t (a) select b from s;\nselekt broken;\n");
+    for (arguments, code) in [
+        (format!("export {job}"), 0),
+        (format!("wait {job} 0"), 1),
+        (format!("watch {job} 0"), 1),
+        (format!("check --vendor postgresql {bad}"), 8),
+        (format!("lineage --vendor postgresql --strict {broken}"), 7),
+        (format!("job show {job} 0"), 1),
+    ] {
+        let mut command = server.command(&arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let ended = Ended::of(child.wait_with_output().unwrap());
+        assert_eq!(ended.code, code, "{arguments}: {ended:?}");
+        assert!(!ended.stderr.contains("roken pipe"), "{arguments}: {ended:?}");
+    }
+}
+
+#[test]
+fn the_name_of_a_file_tells_its_format() {
+    let server = Server::start();
+    let job = server.finished_job();
+    for (name, part) in [
+        ("a.json", "\"relationships\""),
+        ("a.dot", "digraph"),
+        ("a.graphml", "<graphml"),
+        ("a.mmd", "flowchart"),
+        ("a.csv", "source_db"),
+        ("a.txt", "source_db"),
+    ] {
+        let path = server.home.path().join(name);
+        let ran = server.run(&format!("export {job} -o {}", path.display()));
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(std::fs::read_to_string(&path).unwrap().contains(part), "{name}");
+    }
+}
+
+#[test]
+fn json_has_the_edges_that_were_asked_for() {
+    let server = Server::start();
+    let file = server.file("filter.sql", "insert into t (a) select b from s where c > 1;");
+    let lineage = |flags: &str| server.run(&format!("lineage --vendor postgresql {file} {flags} --json")).value();
+    let filtered = lineage("--relation-types fdr");
+    assert_eq!(filtered["edges"][0]["relation"], "fdr", "{filtered}");
+    assert_eq!(lineage("")["edges"], serde_json::Value::Null);
+    let job = server.finished_job();
+    let tables = server.run(&format!("export {job} --table-level --jsonl"));
+    assert!(tables.stdout.lines().count() > 1, "{tables:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_not_submitted_is_named_and_not_whole() {
+    let server = Server::start();
+    server.file("sql/load.sql", "insert into t (a) select b from s;");
+    let other = server.file("other.sql", "insert into u (a) select b from s;");
+    std::os::unix::fs::symlink(&other, server.home.path().join("sql/link.sql")).unwrap();
+    let directory = server.home.path().join("sql");
+    let ran = server.run(&format!("lineage --vendor postgresql {}", directory.display()));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("warning: left out of the submission") && ran.stderr.contains("link.sql"), "{ran:?}");
+    assert_eq!(server.run(&format!("lineage --vendor postgresql {} --strict", directory.display())).code, 7);
+    let followed = server.run(&format!("lineage --vendor postgresql {} --follow-links", directory.display()));
+    assert!(followed.stderr.is_empty() && followed.stdout.contains("u,a"), "{followed:?}");
+}
+
+#[test]
+fn a_selection_of_nothing_is_refused() {
+    let server = Server::start();
+    let job = server.finished_job();
+    let refused = server.run(&format!("export {job} --select nosuch"));
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("nothing of the name 'nosuch'"), "{refused:?}");
+    for flags in
+        ["--raw csv --relation-types fdr", "--raw json --table-level", "--format openlineage --relation-types fdr"]
+    {
+        assert_eq!(server.run(&format!("export {job} {flags}")).code, 2, "{flags}");
+    }
 }

@@ -36,6 +36,10 @@ fn json_follows_the_schemas() {
     check("lineage", &server.run(&format!("lineage --vendor postgresql {bad} {} --json", sql())).value());
     check("lineage", &server.run(&format!("analyze --vendor postgresql {}/3_report.sql --json", sql())).value());
     check_lines("flow", &server.run(&format!("export {job} --jsonl")).stdout);
+    check("lineage", &server.run(&format!("export {job} --relation-types fdd,fdr --json")).value());
+    check_lines("edge", &server.run(&format!("export {job} --relation-types fdr --jsonl")).stdout);
+    check("lineage", &server.run(&format!("export {job} --table-level --json")).value());
+    check_lines("edge", &server.run(&format!("export {job} --table-level --jsonl")).stdout);
     let question = format!("export {job} --upstream report.customer_revenue.revenue");
     check("answer", &server.run(&format!("{question} --json")).value());
     check("answer", &server.run(&format!("{question} --paths --json")).value());

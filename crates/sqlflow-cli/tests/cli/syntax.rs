@@ -31,6 +31,18 @@ fn github_annotations_and_sarif_name_the_place() {
 }
 
 #[test]
+fn one_file_that_is_no_sql_hides_no_errors_in_the_others() {
+    let server = Server::start();
+    server.file("sql/empty.sql", "");
+    server.file("sql/bad.sql", "selekt 1;");
+    server.file("sql/proc.prc", "selekt 2;");
+    let ran = server.run(&format!("check --vendor postgresql {}/sql", server.home.path().display()));
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.stdout.contains("bad.sql:1:1: "), "{ran:?}");
+    assert!(ran.stderr.contains("empty.sql") && ran.stderr.contains("1 other file is not checked"), "{ran:?}");
+}
+
+#[test]
 fn files_that_are_no_sql_are_named() {
     let server = Server::start();
     for (name, content, part) in [
