@@ -81,8 +81,8 @@ fn credentials(settings: &Settings, messages: &Messages) -> Outcome<Credentials>
     if settings.anonymous.as_ref().is_some_and(|anonymous| anonymous.value) {
         return Ok(Credentials::anonymous());
     }
-    if settings.skips_profile_credentials {
-        messages.note("the credentials of the profile are for its own server and are not used");
+    if settings.skips_credentials {
+        messages.note("the credentials of the profile or of the environment are for another server and are not used");
     }
     match (&settings.user_id, &settings.secret) {
         (Some(user), Some(secret)) => {

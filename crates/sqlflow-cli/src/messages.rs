@@ -1,6 +1,6 @@
 //! Everything that is written to standard error: notes, warnings, errors and logs.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -180,12 +180,12 @@ impl Visit for EventText {
         if field.name() == "message" {
             self.message = format!("{value:?}");
         } else {
-            self.fields += &format!(" ({}: {value:?})", field.name());
+            let _ = write!(self.fields, " ({}: {value:?})", field.name());
         }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.fields += &format!(" ({}: {value})", field.name());
+        let _ = write!(self.fields, " ({}: {value})", field.name());
     }
 }
 

@@ -345,9 +345,11 @@ impl Run<'_> {
 
     async fn ended(&self, outcome: &BatchOutcome) -> JobOutcome {
         let mut ended = JobOutcome::of(outcome);
-        if self.arguments.strict && outcome.is_done() {
-            ended.limits = outcome::limits(self.client, outcome).await;
-            if !ended.limits.is_empty() {
+        let strict = self.arguments.strict;
+        // What an earlier run has reported is looked at again only if the exit code depends on it.
+        if outcome.is_done() && (strict || !outcome.was_done_before()) {
+            ended.limits = outcome::limits(self.client, outcome, strict).await;
+            if strict && !ended.limits.is_empty() {
                 ended.exit = Exit::Incomplete;
             }
         }

@@ -31,7 +31,8 @@ profile in the configuration file:
   server_time_zone = \"Asia/Shanghai\"
 
 A secret is never written into the file itself, and never shown. Credentials
-of a profile are used with the server of that profile only.";
+of a profile that names a server are used with that server only, and those of
+variables only with the server of SQLFLOW_URL, if it is set.";
 
 /// Show the configuration and where each value comes from
 #[derive(Debug, Subcommand)]
@@ -114,7 +115,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
     }
     let mut rows = vec![
         row("profile", settings.profile.as_ref(), shown),
-        row("server", settings.server.as_ref(), shown),
+        row("server", settings.server.as_ref(), |url| without_password(url)),
         row("user_id", settings.user_id.as_ref(), shown),
         row("secret", settings.secret.as_ref(), |secret| {
             let kind = match secret.kind {
@@ -142,14 +143,25 @@ fn rows(settings: &Settings) -> Vec<Row> {
     rows
 }
 
-/// Removes the password from the URL of a proxy.
+/// Removes everything from a URL that can be a secret: the user, the password, the query and the fragment.
 pub(super) fn without_password(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
-    let shown = match rest.rsplit_once('@') {
-        Some((_, host)) => format!("…@{host}"),
-        None => rest.to_owned(),
+    // A password may have any character, so that everything before the last `@` counts as one.
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) if scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '+') => {
+            (format!("{scheme}://"), rest)
+        }
+        _ => (String::new(), url),
     };
-    if scheme.is_empty() { shown } else { format!("{scheme}://{shown}") }
+    // This `@` may be that of a query, whose rest is not to be shown as a host.
+    if rest.rsplit_once('@').is_some_and(|(before, _)| before.contains(['?', '#'])) {
+        return scheme + "…";
+    }
+    let host = rest.rsplit_once('@').map_or_else(|| rest.to_owned(), |(_, host)| format!("…@{host}"));
+    let shown = match host.find(['?', '#']) {
+        Some(at) => format!("{}?…", &host[..at]),
+        None => host,
+    };
+    scheme + &shown
 }
 
 #[cfg(test)]
@@ -161,5 +173,10 @@ mod tests {
         assert_eq!(without_password("http://ann:tiger@proxy:3128"), "http://…@proxy:3128");
         assert_eq!(without_password("ann:ti@ger@proxy"), "…@proxy");
         assert_eq!(without_password("socks5://proxy:1080"), "socks5://proxy:1080");
+        assert_eq!(without_password("http://h:1/a?token=tiger#x"), "http://h:1/a?…");
+        assert_eq!(without_password("u:pa//ss://x@h:1"), "…@h:1");
+        assert_eq!(without_password("http://u:p@ss/w://rd@h:1"), "http://…@h:1");
+        assert_eq!(without_password("http://u:p@ss/w?rd@h:1"), "http://…");
+        assert_eq!(without_password("http://h:1/?token=ti@ger"), "http://…");
     }
 }

@@ -157,10 +157,10 @@ async fn followed(
     progress: &Progress,
     messages: &Messages,
 ) -> Result<FinishedJob, Stopped> {
-    let mut states = job.watch();
+    let mut watch = job.watch();
     let mut last: Option<JobState> = None;
     let watching = async {
-        while let Some(state) = states.try_next().await? {
+        while let Some(state) = watch.try_next().await? {
             progress.say(described(job.id(), &state));
             // Without progress, an outage would look like a job that takes long.
             if state.poll_error().is_some() && !messages.shows_progress() {
@@ -168,7 +168,7 @@ async fn followed(
             }
             last = Some(state);
         }
-        states.finish().await
+        watch.finish().await
     };
     let outcome = match timeout {
         None => Some(watching.await),

@@ -89,6 +89,7 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
             }
         }
         output.flush()?;
+        // A watch whose reader leaves, such as `head`, is over; the jobs go on.
         if output.reader_left() {
             break;
         }

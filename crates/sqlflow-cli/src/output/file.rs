@@ -25,6 +25,9 @@ impl OutputFile {
     /// The file cannot be created.
     pub(super) fn create(path: &Path) -> Outcome<Self> {
         let failed = |error| Failure::io(format_args!("cannot write {}", path.display()), &error);
+        // A link is kept, and the file behind it is replaced.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| behind_links(path));
+        let path = target.as_path();
         let metadata = fs::metadata(path).ok();
         if metadata.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(Failure::usage(format!("cannot write {}: it is a directory", path.display())));
@@ -33,7 +36,12 @@ impl OutputFile {
             Writer::Special(BufWriter::new(OpenOptions::new().write(true).open(path).map_err(failed)?))
         } else {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            Writer::Partial(BufWriter::new(partial_file(folder).map_err(failed)?))
+            let partial = partial_file(folder).map_err(failed)?;
+            // The new file is not readable for more people than the old one.
+            if let Some(permissions) = fs::metadata(path).ok().map(|old| old.permissions()) {
+                partial.as_file().set_permissions(permissions).map_err(failed)?;
+            }
+            Writer::Partial(BufWriter::new(partial))
         };
         Ok(Self { path: path.to_owned(), writer })
     }
@@ -54,6 +62,20 @@ impl OutputFile {
             }
         }
     }
+}
+
+/// Returns the path that symbolic links lead to, of a file that does not exist yet.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut behind = path.to_owned();
+    // More links in a row are a circle, as for Linux. The links of a pipe, such as /dev/stdout, lead to no path.
+    for _ in 0..40 {
+        match fs::read_link(&behind) {
+            Ok(next) => behind = behind.parent().unwrap_or(Path::new("")).join(next),
+            Err(_) if fs::metadata(path).is_ok() => break,
+            Err(_) => return behind,
+        }
+    }
+    path.to_owned()
 }
 
 /// Creates a file with the permissions of any new file, where those of temporary files are the owner's alone.
@@ -101,6 +123,28 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "today");
         drop(OutputFile::create(&path).unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_and_the_permissions_of_a_file_stay() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real.csv"), folder.path().join("link.csv"));
+        fs::write(&real, "yesterday").unwrap();
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o600)).unwrap();
+        symlink(&real, &link).unwrap();
+        let mut file = OutputFile::create(&link).unwrap();
+        file.write_all(b"today").unwrap();
+        file.finish().unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&real).unwrap(), "today");
+        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600);
+        let dangling = folder.path().join("dangling.csv");
+        symlink("new.csv", &dangling).unwrap();
+        OutputFile::create(&dangling).unwrap().finish().unwrap();
+        assert!(dangling.is_symlink() && folder.path().join("new.csv").is_file());
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Table {
 
     /// Adds a row.
     pub(crate) fn row<const COLUMNS: usize>(&mut self, cells: [String; COLUMNS]) {
-        self.rows.push(cells.iter().map(|cell| without_controls(cell)).collect());
+        self.rows.push(cells.into_iter().map(|cell| without_controls(&cell)).collect());
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -71,8 +71,8 @@ pub(crate) struct Settings {
     pub(crate) proxy: Option<Setting<Proxy>>,
     pub(crate) ca_file: Option<Setting<PathBuf>>,
     pub(crate) server_time_zone: Option<Setting<String>>,
-    /// The credentials of the profile are not used, because they are for its server.
-    pub(crate) skips_profile_credentials: bool,
+    /// Credentials of the profile or of variables are not used, because they are for another server.
+    pub(crate) skips_credentials: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +121,10 @@ impl Settings {
             _ => false,
         };
         let skips_profile_credentials = arguments.emulator || is_other_server;
+        // Variables with credentials stand next to the one with the server.
+        let of_variable = variables.get("SQLFLOW_URL")?;
+        let skips_variables = matches!((&arguments.server, &of_variable), (Some(flag), Some(url))
+            if flag.trim_end_matches('/') != url.trim_end_matches('/'));
         let credentials = if skips_profile_credentials { Profile::default() } else { profile.clone() };
 
         let mut settings = Self {
@@ -135,14 +139,16 @@ impl Settings {
             server_time_zone: flag("--server-time-zone", arguments.server_time_zone.clone())
                 .map_or_else(|| variables.setting("SQLFLOW_SERVER_TIME_ZONE"), |found| Ok(Some(found)))?
                 .or_else(|| from_profile(profile.server_time_zone.clone())),
-            skips_profile_credentials: skips_profile_credentials && profile.has_credentials(),
+            skips_credentials: (skips_profile_credentials && profile.has_credentials())
+                || (skips_variables
+                    && (secret_variable(&variables)?.is_some() || variables.get("SQLFLOW_USER_ID")?.is_some())),
             ..Self::default()
         };
         settings.user_id = flag("--user-id", arguments.user_id.clone())
-            .map_or_else(|| variables.setting("SQLFLOW_USER_ID"), |found| Ok(Some(found)))?
+            .map_or_else(|| unless(skips_variables, || variables.setting("SQLFLOW_USER_ID")), |found| Ok(Some(found)))?
             .or_else(|| from_profile(credentials.user_id.clone()));
         settings.secret = secret_flag(arguments)
-            .map_or_else(|| secret_variable(&variables), |found| Ok(Some(found)))?
+            .map_or_else(|| unless(skips_variables, || secret_variable(&variables)), |found| Ok(Some(found)))?
             .or_else(|| credentials.secret().map(|value| Setting { value, origin: origin() }));
         settings.anonymous = if arguments.anonymous {
             Some(Setting { value: true, origin: Origin::Flag("--anonymous") })
@@ -164,6 +170,11 @@ impl Settings {
                 .help("pass --vendor, such as --vendor oracle, or set SQLFLOW_VENDOR or `vendor` in a profile")
         })
     }
+}
+
+/// Returns nothing in place of a setting that is not to be used.
+fn unless<T>(skipped: bool, setting: impl FnOnce() -> Outcome<Option<T>>) -> Outcome<Option<T>> {
+    if skipped { Ok(None) } else { setting() }
 }
 
 /// The environment variables. An empty one counts as not set.
@@ -327,11 +338,30 @@ server = \"http://localhost:8165\"
         for server in ["http://evil", "https://api.gudusoft.com.evil"] {
             arguments.server = Some(server.into());
             let settings = collect(&arguments, &[]).unwrap();
-            assert!(settings.secret.is_none() && settings.user_id.is_none() && settings.skips_profile_credentials);
+            assert!(settings.secret.is_none() && settings.user_id.is_none() && settings.skips_credentials);
         }
         arguments.server = None;
         arguments.emulator = true;
         assert!(collect(&arguments, &[]).unwrap().secret.is_none());
+    }
+
+    #[test]
+    fn the_key_of_the_environment_is_not_sent_to_another_server() {
+        let variables = [
+            ("SQLFLOW_URL", "https://api.gudusoft.com"),
+            ("SQLFLOW_USER_ID", "ann"),
+            ("SQLFLOW_SECRET_KEY", "tiger"),
+            ("SQLFLOW_CONFIG", ""),
+        ];
+        let (_directory, mut arguments) = config("");
+        assert!(collect(&arguments, &variables).unwrap().secret.is_some());
+        arguments.server = Some("https://api.gudusoft.com/".into());
+        assert!(collect(&arguments, &variables).unwrap().secret.is_some());
+        arguments.server = Some("http://other".into());
+        let settings = collect(&arguments, &variables).unwrap();
+        assert!(settings.secret.is_none() && settings.user_id.is_none() && settings.skips_credentials);
+        // Without a server next to them, they are for the one that is named.
+        assert!(collect(&arguments, &variables[1..]).unwrap().secret.is_some());
     }
 
     #[test]

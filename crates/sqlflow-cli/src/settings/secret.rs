@@ -24,8 +24,16 @@ impl fmt::Display for SecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "the file {}", path.display()),
-            Self::Variable(name) => write!(f, "the environment variable {name}"),
-            Self::Command(command) => write!(f, "the output of `{command}`"),
+            // Somebody may have written the secret itself in place of its source.
+            Self::Variable(name) if name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_') => {
+                write!(f, "the environment variable {name}")
+            }
+            Self::Variable(_) => f.write_str("an environment variable"),
+            Self::Command(command) => match command.split_whitespace().next() {
+                // `KEY=value command` sets a variable first.
+                Some(word) if !word.contains('=') => write!(f, "the output of a command (`{word} …`)"),
+                _ => f.write_str("the output of a command"),
+            },
         }
     }
 }
@@ -39,7 +47,11 @@ impl SecretSource {
         let failed = |problem: String| Failure::new(Exit::Authentication, format!("{self}: {problem}"));
         let text = match self {
             Self::File(path) => fs::read_to_string(path).map_err(|error| failed(error.to_string()))?,
-            Self::Variable(name) => env::var(name).map_err(|error| failed(error.to_string()))?,
+            Self::Variable(name) => env::var(name).map_err(|error| match error {
+                // Its message has the value.
+                env::VarError::NotUnicode(_) => failed("it is not Unicode".into()),
+                env::VarError::NotPresent => failed(error.to_string()),
+            })?,
             Self::Command(command) => {
                 let output = shell(command)
                     .stdin(Stdio::inherit())
@@ -101,6 +113,15 @@ mod tests {
             fs::write(&path, content).unwrap();
             assert_eq!(SecretSource::File(path.clone()).read().unwrap().expose(), secret);
         }
+    }
+
+    #[test]
+    fn a_secret_in_the_place_of_its_source_is_not_shown() {
+        let shown = |source: SecretSource| source.to_string();
+        assert_eq!(shown(SecretSource::Command("pass show tiger".into())), "the output of a command (`pass …`)");
+        assert_eq!(shown(SecretSource::Command("KEY=tiger sign".into())), "the output of a command");
+        assert_eq!(shown(SecretSource::Variable("SQLFLOW_TOKEN".into())), "the environment variable SQLFLOW_TOKEN");
+        assert_eq!(shown(SecretSource::Variable("tiger/+tiger==".into())), "an environment variable");
     }
 
     #[cfg(unix)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Stdio;
 use std::time::Duration;
 
 use sqlflow_client::emulator::{Emulator, Fault};
@@ -168,6 +169,48 @@ async fn the_exit_code_says_what_kind_of_error_it_was() {
     home.run(&arguments).with_code(4).says("orders: ");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn partial_success_is_told_and_only_strict_makes_it_an_error() {
+    let (home, emulator) = (estate(&[("orders", PARTLY_GOOD)]), Emulator::start().await.unwrap());
+    let url = emulator.url();
+    for format in ["full-json", "csv"] {
+        let run = |more: &[&str]| {
+            let all = ["batch", "etl", "--journal", format, "--vendor", "oracle", "--server", &url, "--json"];
+            home.run(&[&all, &["--export", format][..], more].concat())
+        };
+        let limits = |ended: &Ended| ended.json("batch")["jobs"][0]["limits"].to_string();
+        let lenient = run(&[]).with_code(0).says("warning: orders: the job succeeded in part only: ");
+        assert!(limits(&lenient).contains("succeeded in part only"), "{format}");
+        let strict = run(&["--strict"]).with_code(7);
+        assert!(limits(&strict).contains("SyntaxError: "), "{format}: {}", limits(&strict));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_of_the_sql_in_the_lineage_of_a_whole_job_are_found() {
+    let (home, emulator) = (estate(&[("orders", GOOD)]), Emulator::start().await.unwrap());
+    batch(&home, &emulator, &["etl", "--strict"]).with_code(0);
+    home.write(
+        "lineage/orders.full.json",
+        r#"{"dbobjs": [], "relationships": [], "errors": [{"errorMessage": "odd", "errorType": "AnalyzeError"}]}"#,
+    );
+    batch(&home, &emulator, &["etl", "--strict"]).with_code(7).says("AnalyzeError: odd");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_jobs_run_even_if_the_reader_of_the_output_leaves() {
+    let home = estate(&[("a", GOOD), ("b", GOOD), ("c", BAD), ("d", GOOD)]);
+    let emulator = Emulator::start().await.unwrap();
+    let url = emulator.url();
+    let mut command = home.command(["batch", "etl", "--journal", "j", "--vendor", "oracle", "--server", &url]);
+    command.args(["--keep-going", "--max-in-flight", "1"]);
+    let mut running = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(running.stdout.take());
+    assert_eq!(running.wait().unwrap().code(), Some(3));
+    assert_eq!(emulator.jobs().len(), 4);
+    assert!(home.path("lineage/d.full.json").exists());
+}
+
 #[test]
 fn shards_share_the_jobs_and_have_a_journal_each() {
     let names: Vec<String> = (0..20).map(|number| format!("schema_{number}")).collect();
@@ -249,7 +292,7 @@ async fn ctrl_c_says_how_to_go_on() {
     let emulator = Emulator::builder().time_in_process(Duration::from_secs(60)).start().await.unwrap();
     let url = emulator.url();
     let arguments = ["batch", "etl", "--journal", "j", "--vendor", "oracle", "--server", &url];
-    let running = home.command(arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let running = home.command(arguments).stderr(Stdio::piped()).spawn().unwrap();
     while emulator.jobs().is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

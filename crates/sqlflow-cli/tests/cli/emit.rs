@@ -271,6 +271,15 @@ fn a_pause_that_is_too_long_is_named_and_not_waited_for() {
 }
 
 #[test]
+fn a_web_page_is_no_endpoint() {
+    let folder = Folder::new();
+    let catalog = Catalog::start(&[&response("200 OK", "Content-Type: text/html\r\n", "<html>welcome</html>")]);
+    let message = folder.emit(&catalog, &[]).fails(1);
+    assert!(message.contains("web page") && message.contains("--endpoint"), "{message}");
+    assert_eq!(catalog.received().len(), 1);
+}
+
+#[test]
 fn an_event_that_is_refused_is_final_and_shows_why_without_the_key() {
     let folder = Folder::new();
     folder.write("key", KEY);

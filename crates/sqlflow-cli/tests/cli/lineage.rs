@@ -172,7 +172,6 @@ fn a_reader_that_leaves_changes_no_exit_code() {
     for (arguments, code) in [
         (format!("export {job}"), 0),
         (format!("wait {job} 0"), 1),
-        (format!("watch {job} 0"), 1),
         (format!("check --vendor postgresql {bad}"), 8),
         (format!("lineage --vendor postgresql --strict {broken}"), 7),
         (format!("job show {job} 0"), 1),

@@ -67,6 +67,10 @@ fn secrets_are_never_shown_and_their_sources_are() {
     }
     let text = home.run(&["config", "show"]).with_code(0).prints("configuration file: ").prints("SETTING");
     assert!(!text.stdout.contains("hush"), "{}", text.stdout);
+    let url = "https://ann:ti/ger@sqlflow.example.com/x?token=tiger#tiger";
+    let text = home.run(&["config", "show", "--server", url, "--secret-key-command", "echo tiger"]).with_code(0);
+    let text = text.prints("https://…@sqlflow.example.com/x?…").prints("the output of a command (`echo …`)");
+    assert!(!text.stdout.contains("tiger") && !text.stdout.contains("ann:"), "{}", text.stdout);
     let lines = home.run(&["config", "show", "--jsonl"]).with_code(0).json_lines("config", Some("setting"));
     assert_eq!(lines.len(), 9);
     let path = home.run(&["config", "path"]).with_code(0);
@@ -137,10 +141,23 @@ async fn the_credentials_of_a_profile_are_not_sent_to_another_server() {
     let (home, emulator) = (with_profiles(), Emulator::start().await.unwrap());
     let url = emulator.url();
     let ended = home.run(&["doctor", "--server", &url, "--no-proxy"]).with_code(0);
-    let ended = ended.says("the credentials of the profile are for its own server and are not used");
+    let ended =
+        ended.says("the credentials of the profile or of the environment are for another server and are not used");
     ended.prints("✓ credentials    none");
     let users: Vec<_> = emulator.requests().into_iter().map(|request| format!("{request:?}")).collect();
     assert!(!users.is_empty() && users.iter().all(|request| !request.contains("ann") && !request.contains("hush")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_credentials_of_variables_are_not_sent_to_another_server() {
+    let (home, emulator) = (Home::new(), Emulator::start().await.unwrap());
+    let mut command = home.command(["doctor", "--server", &emulator.url()]);
+    command.env("SQLFLOW_URL", "https://sqlflow.example.com");
+    command.env("SQLFLOW_USER_ID", "ann").env("SQLFLOW_SECRET_KEY", "hush");
+    ended(&mut command).with_code(0).says("are not used").prints("✓ credentials    none");
+    let requests: Vec<_> = emulator.requests().into_iter().map(|request| format!("{request:?}")).collect();
+    assert!(!requests.is_empty());
+    assert!(requests.iter().all(|request| !request.contains("ann") && !request.contains("hush")));
 }
 
 #[test]

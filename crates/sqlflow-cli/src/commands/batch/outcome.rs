@@ -43,7 +43,7 @@ pub(super) struct JobOutcome {
     name: Option<String>,
     files: Vec<String>,
     pub(super) error: Option<String>,
-    /// The reasons why the result is less than the whole, which `--strict` looks for.
+    /// The reasons why the result is less than the whole.
     pub(super) limits: Vec<String>,
     /// The dialect and the paths of a job that is planned.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,6 +164,9 @@ impl BatchReport {
             (JobState::Failed, "failed"),
             (JobState::NotStarted, "not started"),
         ];
+        if self.total == 0 {
+            return "no jobs".to_owned();
+        }
         let counts = states.into_iter().filter_map(|(state, text)| {
             let count = self.jobs.iter().filter(|job| job.state == state).count();
             (count > 0).then(|| format!("{count} {text}"))
@@ -184,8 +187,9 @@ pub(super) fn exit(ended: &[JobOutcome]) -> Exit {
     failures().next().or(incomplete).map_or(Exit::Done, |job| job.exit)
 }
 
-/// Returns the reasons why the result of a job is less than the whole.
-pub(super) async fn limits(client: &Client, outcome: &BatchOutcome) -> Vec<String> {
+/// Returns the reasons why the result of a job is less than the whole. The lineage of a job without JSON is requested only
+/// if `strict`.
+pub(super) async fn limits(client: &Client, outcome: &BatchOutcome, strict: bool) -> Vec<String> {
     let mut limits = Vec::new();
     if let Some(id) = outcome.job_id() {
         match client.job(id.clone()).info().await {
@@ -197,18 +201,44 @@ pub(super) async fn limits(client: &Client, outcome: &BatchOutcome) -> Vec<Strin
             Err(error) => limits.push(format!("the state of the job is not known: {error}")),
         }
     }
-    for file in outcome.files().iter().filter(|file| file.extension().is_some_and(|extension| extension == "json")) {
+    let documents = outcome.files().iter().filter(|file| file.extension().is_some_and(|extension| extension == "json"));
+    let mut is_read = false;
+    for file in documents {
+        is_read = true;
         match Lineage::reader().read_path(file) {
-            Ok(lineage) => {
-                limits.extend(report::cut(&lineage).map(|reason| format!("{}: {reason}", file.display())));
-                match lineage.unresolved().count() {
-                    0 => {}
-                    count => limits
-                        .push(format!("{}: {count} endpoints of relationships could not be followed", file.display())),
-                }
-            }
+            Ok(lineage) => limits.extend(losses(&lineage).map(|loss| format!("{}: {loss}", file.display()))),
             Err(error) => limits.push(error.to_string()),
         }
     }
+    // CSV and GraphML do not say what they lack.
+    if let (true, false, Some(id)) = (strict, is_read, outcome.job_id()) {
+        match client.job(id.clone()).lineage().await {
+            Ok(lineage) => limits.extend(losses(&lineage)),
+            Err(error) => limits.push(format!("the lineage of the job cannot be checked: {error}")),
+        }
+    }
     limits
+}
+
+/// Returns sentences about what a lineage lacks.
+fn losses(lineage: &Lineage) -> impl Iterator<Item = String> {
+    let unresolved = lineage.unresolved().count();
+    let unresolved = (unresolved > 0).then(|| format!("{unresolved} endpoints of relationships could not be followed"));
+    let cut = report::cut(lineage).map(str::to_owned);
+    report::sql_errors(lineage).map(|error| one_line(&error)).chain(cut).chain(unresolved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_in_the_sql_are_losses_and_hints_are_not() {
+        let lineage = serde_json::json!({"dbobjs": [], "relationships": [], "errors": [
+            {"errorMessage": "no such table", "errorType": "AnalyzeError"},
+            {"errorMessage": "a hint", "errorType": "SyntaxHint"},
+        ]});
+        let lineage: Lineage = lineage.to_string().parse().unwrap();
+        assert_eq!(losses(&lineage).collect::<Vec<_>>(), ["AnalyzeError: no such table"]);
+    }
 }

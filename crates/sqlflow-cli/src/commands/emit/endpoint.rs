@@ -169,6 +169,13 @@ impl Endpoint {
         let mut response = request.send().await.map_err(|error| self.unanswered(&error))?;
         let status = response.status();
         let body = body(&mut response).await;
+        if status.is_success() && is_page(response.headers(), &body) {
+            let shown = &self.shown;
+            let failure =
+                Failure::error(format!("{shown} answered with a web page, and not as an OpenLineage endpoint"))
+                    .help("check the URL and the path: --url and --endpoint");
+            return Err(Refusal { failure, is_retryable: false, retry_after: None, status: Some(status.as_u16()) });
+        }
         if status.is_success() {
             tracing::info!(status = status.as_u16(), "the endpoint accepted an event");
             return Ok(status.as_u16());
@@ -245,6 +252,13 @@ impl Endpoint {
             None => text,
         }
     }
+}
+
+/// Returns `true` if a response is a page for people, such as the start page of a catalog or the login of a proxy.
+fn is_page(headers: &HeaderMap, body: &str) -> bool {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("text/html") || body.trim_start().starts_with('<')
 }
 
 /// Says how often the sending was tried, and names a pause that is too long to wait for.
@@ -377,6 +391,20 @@ mod tests {
         for base in ["http://u:hush@h", "h?hush", "ftp://u:hush@h", "http://h/#hush", "", "localhost:5000"] {
             let error = event_url(base, "x").unwrap_err();
             assert!(error.exit == Exit::Usage && !error.message.contains("hush"), "{base}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_page_for_people_is_recognized() {
+        for (media_type, body, expected) in [
+            ("text/html; charset=utf-8", "", true),
+            ("Text/HTML", "ok", true),
+            ("text/plain", "\n<!DOCTYPE HTML><p>Hello", true),
+            ("application/json", "{}", false),
+            ("text/plain", "", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+            assert_eq!(is_page(&headers, body), expected, "{media_type} {body}");
         }
     }
 
