@@ -187,17 +187,6 @@ async fn partial_success_is_told_and_only_strict_makes_it_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn errors_of_the_sql_in_the_lineage_of_a_whole_job_are_found() {
-    let (home, emulator) = (estate(&[("orders", GOOD)]), Emulator::start().await.unwrap());
-    batch(&home, &emulator, &["etl", "--strict"]).with_code(0);
-    home.write(
-        "lineage/orders.full.json",
-        r#"{"dbobjs": [], "relationships": [], "errors": [{"errorMessage": "odd", "errorType": "AnalyzeError"}]}"#,
-    );
-    batch(&home, &emulator, &["etl", "--strict"]).with_code(7).says("AnalyzeError: odd");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn all_jobs_run_even_if_the_reader_of_the_output_leaves() {
     let home = estate(&[("a", GOOD), ("b", GOOD), ("c", BAD), ("d", GOOD)]);
     let emulator = Emulator::start().await.unwrap();
