@@ -106,6 +106,11 @@ pub(crate) fn read_files(
     if files.iter().filter(|file| is_stdin(file)).count() > 1 {
         return Err(Failure::usage("`-` is given twice, and standard input can be read once only"));
     }
+    if let [file] = files {
+        let lineage = read_file(file, requested_types)?;
+        seen(&lineage);
+        return Ok(lineage);
+    }
     let mut failed = None;
     // Each lineage is dropped as soon as it is merged.
     let lineages = files.iter().map_while(|file| match read_file(file, requested_types) {
