@@ -3,7 +3,7 @@
 use std::fs;
 
 use sqlflow_client::emulator::Emulator;
-use sqlflow_client::{Client, ClientBuilder, Credentials, Secret, Vendor};
+use sqlflow_client::{Client, ClientBuilder, Credentials, Secret};
 
 use crate::arguments::ServerArguments;
 use crate::exit::{Exit, Failure, Outcome};
@@ -37,20 +37,6 @@ impl Connection {
             .without_proxy()
             .build()?;
         Ok(Self { client, settings, emulator: Some(emulator) })
-    }
-
-    /// Returns the dialect to submit in. On the emulator it may be left out.
-    ///
-    /// # Errors
-    /// No flag, variable or profile names it.
-    pub(crate) fn vendor(&self, flag: Option<&Vendor>, messages: &Messages) -> Outcome<Vendor> {
-        match self.settings.vendor(flag) {
-            Err(_) if self.emulator.is_some() => {
-                messages.note("reading the SQL as postgresql: --vendor names another dialect");
-                Ok(Vendor::PostgreSql)
-            }
-            found => found,
-        }
     }
 }
 

@@ -52,13 +52,11 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// The next thing to do, if the message does not say it.
     pub(crate) help: Option<String>,
-    /// Nobody reads standard output any more, which is not an error.
-    pub(crate) is_broken_pipe: bool,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), help: None, is_broken_pipe: false }
+        Self { exit, message: message.into(), help: None }
     }
 
     /// Creates the error for arguments that do not fit each other or what they name.
@@ -141,8 +139,7 @@ impl From<LookupError> for Failure {
 /// An error of writing the output, which is the only thing that commands write without naming it.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        let is_broken_pipe = error.kind() == io::ErrorKind::BrokenPipe;
-        Self { is_broken_pipe, ..Self::error(format!("cannot write the output: {error}")) }
+        Self::error(format!("cannot write the output: {error}"))
     }
 }
 
@@ -156,25 +153,9 @@ impl From<serde_json::Error> for Failure {
 pub(crate) fn code(outcome: Outcome, messages: &Messages) -> Exit {
     match outcome {
         Ok(exit) => exit,
-        // A reader such as `head` has seen enough.
-        Err(failure) if failure.is_broken_pipe => Exit::Done,
         Err(failure) => {
             messages.failure(&failure);
             failure.exit
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reader_that_leaves_is_no_error() {
-        let gone = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert!(gone.is_broken_pipe);
-        let json = serde_json::Error::io(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert!(Failure::from(json).is_broken_pipe);
-        assert!(!Failure::from(io::Error::from(io::ErrorKind::StorageFull)).is_broken_pipe);
     }
 }

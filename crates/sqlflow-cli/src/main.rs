@@ -10,6 +10,7 @@
 //! | [`exit`] | exit codes, and the error that carries one |
 //! | [`messages`] | everything that is written to standard error: notes, warnings, errors, logs |
 //! | [`progress`] | bars and spinners on a terminal |
+//! | [`signals`] | Ctrl-C and SIGTERM |
 //! | [`sql_text`] | SQL scripts that are read into memory |
 
 #![allow(clippy::doc_markdown, reason = "the doc comments of arguments are printed as help, where backticks are noise")]
@@ -23,6 +24,7 @@ mod messages;
 mod output;
 mod progress;
 mod settings;
+mod signals;
 mod sql_text;
 
 use std::process::ExitCode;

@@ -3,8 +3,7 @@
 use clap::Args;
 use sqlflow_client::Vendor;
 
-/// The similarity from which a word is suggested in place of another, from 0 to 1.
-const SIMILAR: f64 = 0.75;
+use super::suggestion::similar;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct VendorArgument {
@@ -13,21 +12,24 @@ pub(crate) struct VendorArgument {
     pub(crate) vendor: Option<Vendor>,
 }
 
+/// Returns the name of a dialect, as people write it.
+pub(crate) fn dialect_name(vendor: &Vendor) -> &str {
+    vendor.as_str().trim_start_matches("dbv")
+}
+
 /// Reads the name of a dialect, with or without `dbv`, in any case, or one of its other names.
 ///
 /// # Errors
 /// A name that the vendor does not know, with the one that was probably meant.
 pub(crate) fn dialect(text: &str) -> Result<Vendor, String> {
     let vendor: Vendor = text.parse().map_err(|error: sqlflow_client::Error| error.to_string())?;
-    let Vendor::Other(spelled) = &vendor else { return Ok(vendor) };
-    let word = spelled.strip_prefix("dbv").unwrap_or(spelled);
-    let names = || Vendor::KNOWN.iter().map(|known| known.as_str().trim_start_matches("dbv"));
-    let similar = names()
-        .map(|name| (strsim::jaro_winkler(name, word), name))
-        .filter(|(similarity, _)| *similarity >= SIMILAR)
-        .max_by(|(first, _), (second, _)| first.total_cmp(second));
-    Err(match similar {
-        Some((_, name)) => format!("there is no dialect '{word}'; did you mean '{name}'?"),
+    if !matches!(vendor, Vendor::Other(_)) {
+        return Ok(vendor);
+    }
+    let word = dialect_name(&vendor);
+    let names = || Vendor::KNOWN.iter().map(dialect_name);
+    Err(match similar(word, names()) {
+        Some(name) => format!("there is no dialect '{word}'; did you mean '{name}'?"),
         None => format!("there is no dialect '{word}'; use one of {}", names().collect::<Vec<_>>().join(", ")),
     })
 }

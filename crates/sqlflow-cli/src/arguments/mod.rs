@@ -5,17 +5,19 @@ mod relation_types;
 mod selection;
 mod server;
 mod submission;
+mod suggestion;
 mod time;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::dialect::{VendorArgument, dialect};
+pub(crate) use self::dialect::{VendorArgument, dialect, dialect_name};
 pub(crate) use self::relation_types::relation_type;
 pub(crate) use self::selection::{AnswerArguments, DiagramArguments, FollowedArguments, SelectionArguments};
 pub(crate) use self::server::ServerArguments;
 pub(crate) use self::submission::{DatabaseArguments, InputArguments, JobArguments};
+pub(crate) use self::suggestion::similar;
 pub(crate) use self::time::duration;
 use crate::commands;
 

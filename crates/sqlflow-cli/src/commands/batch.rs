@@ -8,6 +8,7 @@ mod outcome;
 mod shard;
 mod toml_manifest;
 
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use self::manifest::PlannedJob;
 use self::outcome::{BatchReport, JobOutcome, JobState};
 use self::shard::Shard;
 use super::Resumption;
-use crate::arguments::{JsonArguments, ServerArguments, VendorArgument, duration};
+use crate::arguments::{JsonArguments, ServerArguments, VendorArgument, dialect_name, duration};
 use crate::connect::Connection;
 use crate::exit::{Exit, Failure, Outcome, exit_for};
 use crate::messages::Messages;
@@ -213,11 +214,8 @@ fn with_dialects(
     flag: Option<&Vendor>,
     messages: &Messages,
 ) -> Outcome<Vec<(PlannedJob, Vendor)>> {
-    let mut fallback = settings.vendor(flag).ok();
-    if fallback.is_none() && settings.emulator && planned.iter().any(|job| job.options.vendor.is_none()) {
-        messages.note("reading the SQL as postgresql: --vendor names another dialect");
-        fallback = Some(Vendor::PostgreSql);
-    }
+    let needs_one = planned.iter().any(|job| job.options.vendor.is_none());
+    let fallback = if needs_one { settings.vendor(flag, messages).ok() } else { None };
     let with_dialect = |job: PlannedJob| match job.options.vendor.clone().or_else(|| fallback.clone()) {
         Some(vendor) => Ok((job, vendor)),
         None => Err(Failure::usage(format!("{}: job '{}': the dialect of the SQL is not known", job.place, job.key))
@@ -239,7 +237,7 @@ fn print_plan(jobs: &[(PlannedJob, Vendor)], arguments: &Arguments) -> Outcome<(
         let mut table = Table::new(["KEY", "DIALECT", "PATHS"]);
         for (job, vendor) in jobs {
             let paths: Vec<_> = job.paths.iter().map(|path| path.display().to_string()).collect();
-            table.row([job.key.clone(), outcome::dialect_name(vendor), paths.join(", ")]);
+            table.row([job.key.clone(), dialect_name(vendor).to_owned(), paths.join(", ")]);
         }
         if !table.is_empty() {
             write!(output, "{table}")?;
@@ -316,12 +314,12 @@ impl Run<'_> {
         // Dropping it unlocks the journal.
         drop(run);
         let exit = outcome::exit(&ended);
-        for key in keys {
-            if !ended.iter().any(|job| job.key == key) {
-                let skipped = JobOutcome::not_started(key);
-                self.print(&skipped, width, &mut output)?;
-                ended.push(skipped);
-            }
+        let known: HashSet<&str> = ended.iter().map(|job| job.key.as_str()).collect();
+        let skipped: Vec<_> = keys.into_iter().filter(|key| !known.contains(key.as_str())).collect();
+        for key in skipped {
+            let skipped = JobOutcome::not_started(key);
+            self.print(&skipped, width, &mut output)?;
+            ended.push(skipped);
         }
         let report = BatchReport::new(self.is_kept.then_some(&self.journal), arguments.shard, ended);
         if arguments.json.json {

@@ -98,7 +98,7 @@ struct CheckResult<'a> {
 pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     let paths = sql_text::scripts(&arguments.paths, messages)?;
     let connection = Connection::open(&arguments.server, messages).await?;
-    let vendor = connection.vendor(arguments.dialect.vendor.as_ref(), messages)?;
+    let vendor = connection.settings.vendor(arguments.dialect.vendor.as_ref(), messages)?;
     let progress = Progress::of(messages, paths.len() as u64, "scripts checked");
     let check = |path: PathBuf| {
         let (client, vendor, progress): (&Client, _, _) = (&connection.client, vendor.clone(), &progress);

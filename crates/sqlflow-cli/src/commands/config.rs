@@ -6,7 +6,7 @@ use std::io::Write as _;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::arguments::{JsonArguments, ServerArguments};
+use crate::arguments::{JsonArguments, ServerArguments, dialect_name};
 use crate::exit::{Exit, Outcome};
 use crate::output::{Output, Table};
 use crate::settings::{ConfigFile, Proxy, SecretKind, Setting, Settings};
@@ -125,7 +125,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
             format!("{kind} from {}", secret.source)
         }),
         row("anonymous", settings.anonymous.as_ref(), shown),
-        row("vendor", settings.vendor.as_ref(), |vendor| vendor.as_str().trim_start_matches("dbv").to_owned()),
+        row("vendor", settings.vendor.as_ref(), |vendor| dialect_name(vendor).to_owned()),
         row("proxy", settings.proxy.as_ref(), |proxy| match proxy {
             Proxy::Url(url) => without_password(url),
             Proxy::None => "none".to_owned(),

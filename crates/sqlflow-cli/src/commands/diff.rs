@@ -194,11 +194,7 @@ pub(crate) fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     let is_asked_for =
         arguments.json.json || arguments.json.jsonl || arguments.format.is_some() || arguments.output.output.is_some();
     if is_asked_for || !messages.is_quiet() {
-        match write(&comparison, arguments.format, arguments.json, Output::open(&arguments.output)?, messages) {
-            // The exit code still tells what was found.
-            Err(failure) if failure.is_broken_pipe => {}
-            written => written?,
-        }
+        write(&comparison, arguments.format, arguments.json, Output::open(&arguments.output)?, messages)?;
     }
     if comparison.is_empty() && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
         messages.note("no difference");

@@ -1,6 +1,6 @@
 //! `sqlflow emulator`: a local server, for programs in any language.
 
-use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use sqlflow_client::emulator::{Emulator, Fault, FaultDescription};
 use crate::arguments::{JsonArguments, duration};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
-use crate::output::{Output, Table};
+use crate::output::{Output, Table, terminal_width};
+use crate::signals::stop_signal;
 
 /// The width of the table of faults with meanings of about three words in a line.
 const MIN_TABLE_WIDTH: u16 = 70;
@@ -124,40 +125,9 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Returns a future that waits for Ctrl-C, or for the signal with which service managers and containers stop a server.
-/// From now on, neither ends the process by itself.
-///
-/// # Errors
-/// Signals cannot be received.
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Returns a future that waits for Ctrl-C, which from now on does not end the process by itself.
-///
-/// # Errors
-/// Signals cannot be received.
-#[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = tokio::signal::windows::ctrl_c()?;
-    Ok(async move {
-        interrupt.recv().await;
-    })
-}
-
 /// Returns `true` on a terminal on which the columns of the table would break within words.
 fn is_narrow() -> bool {
-    let width = terminal_size::terminal_size().filter(|_| io::stdout().is_terminal());
-    width.is_some_and(|(terminal_size::Width(width), _)| width < MIN_TABLE_WIDTH)
+    terminal_width().is_some_and(|width| width < MIN_TABLE_WIDTH)
 }
 
 fn list_faults(json: JsonArguments) -> Outcome<()> {

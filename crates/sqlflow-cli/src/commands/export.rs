@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use futures_util::StreamExt as _;
-use sqlflow_client::job::{Export, FinishedJob, JobInfo, Progress as Received};
+use sqlflow_client::job::{Export, ExportForm, FinishedJob, JobInfo, Progress as Received};
 use sqlflow_client::lineage::RelationType;
 use sqlflow_client::{Error, Job, JobId, Lineage};
 
@@ -107,15 +107,12 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
 
 /// Returns the reasons why the lineage of a job is not whole before it is looked at, and warns of them.
 pub(crate) fn partial(finished: &FinishedJob, messages: &Messages) -> Vec<String> {
-    let reasons: Vec<_> = finished
-        .is_partial()
-        .then(|| format!("the job {} succeeded in part only", finished.id()))
-        .into_iter()
-        .collect();
-    for reason in &reasons {
-        messages.warning(reason);
+    if !finished.is_partial() {
+        return Vec::new();
     }
-    reasons
+    let reason = format!("the job {} succeeded in part only", finished.id());
+    messages.warning(&reason);
+    vec![reason]
 }
 
 /// Returns the job if it has ended with a result.
@@ -256,9 +253,9 @@ pub(crate) async fn save_document(
     if !types.is_empty() {
         export = export.relation_types(types);
     }
-    match save(export, output, messages).await {
+    match save(export, output, messages).await? {
         // Servers of version 5 have only the lineage as drawn, which the library checks to be whole.
-        Err(Saving::Export(error)) if is_missing(&error) => {
+        Err(error) if is_missing(&error) => {
             let lineage = whole_lineage(job, messages).await?;
             let mut output = Output::open(output)?;
             lineage.write_json(&mut output)?;
@@ -280,84 +277,42 @@ fn is_missing(error: &Error) -> bool {
     codes.into_iter().flatten().any(|code| matches!(code, 404 | 405 | 501))
 }
 
-/// The failure of an export, or of the output.
-enum Saving {
-    Export(Error),
-    Output(Failure),
-}
-
-impl From<Error> for Saving {
-    fn from(error: Error) -> Self {
-        Self::Export(error)
-    }
-}
-
-impl From<Failure> for Saving {
-    fn from(failure: Failure) -> Self {
-        Self::Output(failure)
-    }
-}
-
-impl From<std::io::Error> for Saving {
-    fn from(error: std::io::Error) -> Self {
-        Self::Output(error.into())
-    }
-}
-
-impl From<Saving> for Failure {
-    fn from(saving: Saving) -> Self {
-        match saving {
-            Saving::Export(error) => error.into(),
-            Saving::Output(failure) => failure,
-        }
-    }
-}
-
 async fn raw(finished: &FinishedJob, kind: RawExport, request: &LineageRequest, messages: &Messages) -> Outcome<()> {
     let (job, output) = (finished.job(), &request.output);
-    let saved = match kind {
-        RawExport::Json => {
-            return save_document(finished, &request.relation_types, output, messages).await;
-        }
-        RawExport::Csv => save(job.export_full_lineage_as_csv(), output, messages).await,
-        RawExport::Graphml => save(job.export_lineage_as_graphml(), output, messages).await,
-        RawExport::Drawn => save(job.export_lineage_as_json(), output, messages).await,
-        RawExport::Metadata => save(job.export_metadata(), output, messages).await,
-    };
-    Ok(saved?)
+    match kind {
+        RawExport::Json => save_document(finished, &request.relation_types, output, messages).await,
+        RawExport::Csv => Ok(save(job.export_full_lineage_as_csv(), output, messages).await??),
+        RawExport::Graphml => Ok(save(job.export_lineage_as_graphml(), output, messages).await??),
+        RawExport::Drawn => Ok(save(job.export_lineage_as_json(), output, messages).await??),
+        RawExport::Metadata => Ok(save(job.export_metadata(), output, messages).await??),
+    }
 }
 
-fn with_progress<F: sqlflow_client::job::ExportForm>(
-    export: Export<F>,
-    messages: &Messages,
-) -> (Export<F>, Arc<Progress>) {
+fn with_progress<F: ExportForm>(export: Export<F>, messages: &Messages) -> (Export<F>, Arc<Progress>) {
     let progress = Arc::new(Progress::start(messages, "downloading"));
     let shown = Arc::clone(&progress);
     (export.on_progress(move |received: &Received| shown.bytes(received.received(), received.total())), progress)
 }
 
-async fn save<F: sqlflow_client::job::ExportForm>(
+/// Writes an export as it arrives. The error of the export itself is the inner one, because a caller may know another
+/// export to try.
+async fn save<F: ExportForm>(
     export: Export<F>,
     output: &OutputArguments,
     messages: &Messages,
-) -> Result<(), Saving> {
-    let (export, progress) = with_progress(export, messages);
+) -> Outcome<Result<(), Error>> {
+    let (export, _progress) = with_progress(export, messages);
     let is_file = |path: &Path| path.as_os_str() != "-" && std::fs::metadata(path).is_ok_and(|found| found.is_file());
-    let outcome = match &output.output {
-        Some(path) if path.as_os_str() != "-" && (is_file(path) || !path.exists()) => {
-            export.to_file(path).await.map(|_| ()).map_err(Saving::from)
-        }
-        _ => streamed(export, output).await,
+    if let Some(path) = &output.output
+        && path.as_os_str() != "-"
+        && (is_file(path) || !path.exists())
+    {
+        return Ok(export.to_file(path).await.map(|_| ()));
+    }
+    let mut bytes = match export.stream().await {
+        Ok(bytes) => bytes,
+        Err(error) => return Ok(Err(error)),
     };
-    drop(progress);
-    outcome
-}
-
-async fn streamed<F: sqlflow_client::job::ExportForm>(
-    export: Export<F>,
-    output: &OutputArguments,
-) -> Result<(), Saving> {
-    let mut bytes = export.stream().await?;
     let mut output = Output::open(output)?;
     while let Some(chunk) = bytes.next().await {
         output.write_all(&chunk?)?;
@@ -365,7 +320,7 @@ async fn streamed<F: sqlflow_client::job::ExportForm>(
             break;
         }
     }
-    Ok(output.finish()?)
+    output.finish().map(Ok)
 }
 
 #[cfg(test)]

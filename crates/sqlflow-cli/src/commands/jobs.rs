@@ -9,7 +9,7 @@ use serde::Serialize;
 use sqlflow_client::job::JobInfo;
 use sqlflow_client::{JobStatus, Vendor};
 
-use crate::arguments::{JsonArguments, ServerArguments, dialect, duration};
+use crate::arguments::{JsonArguments, ServerArguments, dialect, dialect_name, duration};
 use crate::connect::Connection;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
@@ -195,7 +195,7 @@ impl From<&JobInfo> for JobObject {
             job: info.id.to_string(),
             name: info.name.clone(),
             status: info.status.to_string(),
-            vendor: info.db_vendor.as_ref().map(|vendor| vendor.as_str().trim_start_matches("dbv").to_owned()),
+            vendor: info.db_vendor.as_ref().map(|vendor| dialect_name(vendor).to_owned()),
             created: time(info.created_at()),
             last_run: time(info.last_executed_at()),
             duration_ms: info.execute_time_millis,
@@ -264,7 +264,7 @@ pub(crate) fn write(jobs: &[JobInfo], unread: usize, json: JsonArguments, messag
                 job.id.to_string(),
                 job.name.as_ref().map(one_line).unwrap_or_default(),
                 job.status.to_string(),
-                job.db_vendor.as_ref().map_or("", |vendor| vendor.as_str().trim_start_matches("dbv")).to_owned(),
+                job.db_vendor.as_ref().map_or("", dialect_name).to_owned(),
                 job.created_at().map(ago).or_else(|| job.create_time.clone()).unwrap_or_default(),
                 job.execute_time_millis.map(took).unwrap_or_default(),
             ]);

@@ -57,7 +57,7 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
     // A question about impact needs more than the flows of values.
     job.for_impact |= request.selection.impact.is_some() && job.relation_types.is_empty();
     let connection = Connection::open(&server, messages).await?;
-    let vendor = connection.vendor(input.dialect.vendor.as_ref(), messages)?;
+    let vendor = connection.settings.vendor(input.dialect.vendor.as_ref(), messages)?;
     let submitted = submission(
         &connection.client,
         vendor,

@@ -28,6 +28,7 @@ use sqlflow_client::JobId;
 use crate::arguments::Command;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
+use crate::signals::stop_signal;
 
 /// Runs a command.
 ///
@@ -55,40 +56,16 @@ pub(crate) fn run(command: Command, messages: &Messages) -> Outcome {
     }
 }
 
-/// Waits for Ctrl-C, or for the signal by which cron, systemd and Kubernetes end a program.
-async fn stopped() -> Exit {
-    let interrupted = async {
-        match tokio::signal::ctrl_c().await {
-            Ok(()) => Exit::Interrupted,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            return tokio::select! {
-                biased;
-                exit = interrupted => exit,
-                _ = terminated.recv() => Exit::Terminated,
-            };
-        }
-    }
-    interrupted.await
-}
-
 /// Runs a command that talks to a server, until it ends or is told to.
 async fn until_interrupted(command: Command, messages: &Messages) -> Outcome {
     // For a server, Ctrl-C is the normal end.
     if let Command::Emulator(arguments) = command {
         return emulator::run(arguments, messages).await;
     }
+    let stopped = stop_signal().map_err(|error| Failure::io("cannot wait for Ctrl-C", &error))?;
     let resumption = Resumption::default();
     tokio::select! {
-        // The handlers of signals are set before the command does anything.
-        biased;
-        exit = stopped() => Err(resumption.interrupted(exit)),
+        exit = stopped => Err(resumption.interrupted(exit)),
         outcome = online(command, messages, &resumption) => outcome,
     }
 }

@@ -86,7 +86,7 @@ struct SubmittedJob<'a> {
 pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &Resumption) -> Outcome {
     let Arguments { input, database, job, persistent, json, server } = arguments;
     let connection = Connection::open(&server, messages).await?;
-    let vendor = connection.vendor(input.dialect.vendor.as_ref(), messages)?;
+    let vendor = connection.settings.vendor(input.dialect.vendor.as_ref(), messages)?;
     let sources = Sources { input: &input, database: &database };
     let submitted = if persistent.is_used() {
         persistent_submission(&connection.client, vendor, sources, &job, persistent, messages).await?

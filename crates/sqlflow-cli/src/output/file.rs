@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::pipe::Pipe;
 use crate::exit::{Failure, Outcome};
 
 /// A file that is written under another name first.
@@ -17,7 +18,7 @@ pub(crate) struct OutputFile {
 enum Writer {
     Partial(BufWriter<NamedTempFile>),
     /// A pipe or a device, which is not replaced by a file.
-    Special(BufWriter<File>),
+    Special(BufWriter<Pipe<File>>),
 }
 
 impl OutputFile {
@@ -33,7 +34,7 @@ impl OutputFile {
             return Err(Failure::usage(format!("cannot write {}: it is a directory", path.display())));
         }
         let writer = if metadata.is_some_and(|metadata| !metadata.is_file()) {
-            Writer::Special(BufWriter::new(OpenOptions::new().write(true).open(path).map_err(failed)?))
+            Writer::Special(BufWriter::new(Pipe::new(OpenOptions::new().write(true).open(path).map_err(failed)?)))
         } else {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let partial = partial_file(folder).map_err(failed)?;
@@ -44,6 +45,11 @@ impl OutputFile {
             Writer::Partial(BufWriter::new(partial))
         };
         Ok(Self { path: path.to_owned(), writer })
+    }
+
+    /// Returns `true` if this is a pipe that nobody reads any more.
+    pub(super) fn reader_left(&self) -> bool {
+        matches!(&self.writer, Writer::Special(writer) if writer.get_ref().reader_left())
     }
 
     /// Gives the file its name.

@@ -240,25 +240,28 @@ fn whole(
     let lineage = result.lineage;
     let diagram = with_options(lineage.diagram(), request);
     let unresolved = diagram.unresolved();
+    let flows = || lineage.column_flows().iter().map(OwnedColumnFlow::from).collect::<Vec<_>>();
     if request.json.json {
+        let flows = flows();
         output.json(&LineageObject {
             job: result.job,
             complete: unresolved.is_empty() && result.reasons.is_empty(),
             reasons: result.reasons,
-            flows: lineage.column_flows().iter().map(OwnedColumnFlow::from).collect(),
-            edges: asked_edges(lineage, &diagram, request),
+            edges: asked_edges(&flows, &diagram, request),
+            flows,
             errors: lineage.errors().map(|error| OwnedDiagnostic::from(&error)).collect(),
             warnings: lineage.warnings().collect(),
             unresolved: owned(&unresolved),
         })?;
     } else if request.json.jsonl {
-        match asked_edges(lineage, &diagram, request) {
+        let flows = flows();
+        match asked_edges(&flows, &diagram, request) {
             Some(edges) => output.json_lines(edges)?,
-            None => output.json_lines(lineage.column_flows().iter().map(OwnedColumnFlow::from))?,
+            None => output.json_lines(flows)?,
         }
     } else {
         match format {
-            Format::Table => write_table(lineage, request, output)?,
+            Format::Table => write_table(&diagram, output)?,
             Format::Json => lineage.write_json(&mut *output)?,
             _ => write_diagram(format, &diagram, &lineage.openlineage(), output)?,
         }
@@ -268,18 +271,18 @@ fn whole(
 
 /// Returns the edges of a diagram, if the flags ask for others than the flows of values between columns, or if there are
 /// only edges between tables.
-fn asked_edges(lineage: &Lineage, diagram: &Diagram<'_>, request: &LineageRequest) -> Option<Vec<OwnedEdge>> {
-    let DiagramArguments { intermediates, foreign_keys, .. } = request.diagram;
-    let is_asked = !request.relation_types.is_empty() || intermediates || foreign_keys;
-    let edges = diagram.edges();
-    let has_tables_only = !edges.is_empty() && lineage.column_flows().is_empty();
-    (is_asked || has_tables_only).then(|| edges.iter().map(OwnedEdge::from).collect())
+fn asked_edges(flows: &[OwnedColumnFlow], diagram: &Diagram<'_>, request: &LineageRequest) -> Option<Vec<OwnedEdge>> {
+    let is_asked = !request.relation_types.is_empty();
+    if !is_asked && !flows.is_empty() {
+        return None;
+    }
+    let edges: Vec<_> = diagram.edges().iter().map(OwnedEdge::from).collect();
+    (is_asked || !edges.is_empty()).then_some(edges)
 }
 
-fn write_table(lineage: &Lineage, request: &LineageRequest, output: &mut Output) -> Outcome<()> {
-    let edges = with_options(lineage.diagram(), request).edges();
+fn write_table(diagram: &Diagram<'_>, output: &mut Output) -> Outcome<()> {
     let mut table = Table::new(["SOURCE", "TARGET", "BY"]);
-    for edge in edges {
+    for edge in diagram.edges() {
         let effect = edge.effect.as_ref().map(|effect| effect.as_str().replace('_', " "));
         let by = match (effect, edge.relation.carries_values()) {
             (Some(effect), true) => effect,

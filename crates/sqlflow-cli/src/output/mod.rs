@@ -3,6 +3,7 @@
 mod csv;
 mod file;
 pub(crate) mod lineage;
+mod pipe;
 pub(crate) mod report;
 mod table;
 
@@ -12,52 +13,15 @@ use serde::Serialize;
 
 pub(crate) use self::csv::csv_line;
 use self::file::OutputFile;
-pub(crate) use self::table::Table;
+use self::pipe::Pipe;
+pub(crate) use self::table::{Table, terminal_width};
 use crate::arguments::OutputArguments;
 use crate::exit::Outcome;
 
 /// The place that a result is written to: standard output, or a file that appears when it is complete.
 pub(crate) enum Output {
-    Stdout(BufWriter<Stdout>),
+    Stdout(BufWriter<Pipe<io::StdoutLock<'static>>>),
     File(OutputFile),
-}
-
-/// Standard output. A reader that leaves, such as `head`, has seen enough: what is written from then on is dropped, so that
-/// the command goes on and its exit code still tells the truth.
-pub(crate) struct Stdout {
-    lock: io::StdoutLock<'static>,
-    reader_left: bool,
-}
-
-impl Stdout {
-    /// Turns the error of a reader that has left into `otherwise`.
-    fn unless_left<T>(&mut self, outcome: io::Result<T>, otherwise: T) -> io::Result<T> {
-        match outcome {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.reader_left = true;
-                Ok(otherwise)
-            }
-            outcome => outcome,
-        }
-    }
-}
-
-impl Write for Stdout {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.reader_left {
-            return Ok(bytes.len());
-        }
-        let outcome = self.lock.write(bytes);
-        self.unless_left(outcome, bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.reader_left {
-            return Ok(());
-        }
-        let outcome = self.lock.flush();
-        self.unless_left(outcome, ())
-    }
 }
 
 impl Output {
@@ -73,7 +37,7 @@ impl Output {
     }
 
     pub(crate) fn stdout() -> Self {
-        Self::Stdout(BufWriter::new(Stdout { lock: io::stdout().lock(), reader_left: false }))
+        Self::Stdout(BufWriter::new(Pipe::new(io::stdout().lock())))
     }
 
     /// Returns `true` if a person reads the output as it is.
@@ -94,7 +58,10 @@ impl Output {
 
     /// Returns `true` if nobody reads the output any more.
     pub(crate) fn reader_left(&self) -> bool {
-        matches!(self, Self::Stdout(stdout) if stdout.get_ref().reader_left)
+        match self {
+            Self::Stdout(stdout) => stdout.get_ref().reader_left(),
+            Self::File(file) => file.reader_left(),
+        }
     }
 
     /// Writes a value as JSON, indented.

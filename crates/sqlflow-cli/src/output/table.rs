@@ -11,6 +11,12 @@ use super::lineage::without_controls;
 /// The blanks between two columns.
 const GAP: usize = 2;
 
+/// Returns the width of standard output, if it is a terminal.
+pub(crate) fn terminal_width() -> Option<u16> {
+    let size = terminal_size::terminal_size().filter(|_| io::stdout().is_terminal());
+    size.map(|(terminal_size::Width(width), _)| width)
+}
+
 /// A table without lines, in the width of the terminal. If the terminal is much too narrow, each row becomes a paragraph.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -23,9 +29,7 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new<const COLUMNS: usize>(header: [&'static str; COLUMNS]) -> Self {
-        let size = terminal_size::terminal_size().filter(|_| io::stdout().is_terminal());
-        let width = size.map(|(terminal_size::Width(width), _)| width);
-        Self { header: header.to_vec(), rows: Vec::new(), width, keeps_first: false }
+        Self { header: header.to_vec(), rows: Vec::new(), width: terminal_width(), keeps_first: false }
     }
 
     /// Keeps the first column in one piece, so that an id can be copied.

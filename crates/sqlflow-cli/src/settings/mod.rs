@@ -8,7 +8,7 @@ mod secret;
 
 use std::env;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sqlflow_client::Vendor;
 
@@ -16,6 +16,7 @@ pub(crate) use self::profile::{ConfigFile, Profile};
 pub(crate) use self::secret::{SecretSource, prompt};
 use crate::arguments::{ServerArguments, dialect};
 use crate::exit::{Failure, Outcome};
+use crate::messages::Messages;
 
 /// The place that a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,8 +114,7 @@ impl Settings {
         };
         let from_profile = |value: Option<String>| value.map(|value| Setting { value, origin: origin() });
 
-        let server = flag("--server", arguments.server.clone())
-            .map_or_else(|| variables.setting("SQLFLOW_URL"), |found| Ok(Some(found)))?;
+        let server = variables.flag_or(flag("--server", arguments.server.clone()), "SQLFLOW_URL")?;
         // A profile without a server is one of credentials for whichever server is used.
         let is_other_server = match (&server, &profile.server) {
             (Some(chosen), Some(of_profile)) => chosen.value != *of_profile,
@@ -127,6 +127,12 @@ impl Settings {
             if flag.trim_end_matches('/') != url.trim_end_matches('/'));
         let credentials = if skips_profile_credentials { Profile::default() } else { profile.clone() };
 
+        let ca_file = match flag("--ca-file", arguments.ca_file.clone()) {
+            Some(found) => Some(found),
+            None => variables
+                .setting("SQLFLOW_CA_FILE")?
+                .map(|Setting { value, origin }| Setting { value: PathBuf::from(value), origin }),
+        };
         let mut settings = Self {
             file: config.as_ref().map(|config| config.path().to_owned()),
             profile: profile_name.clone(),
@@ -134,21 +140,22 @@ impl Settings {
             server: server.or_else(|| from_profile(profile.server.clone())),
             vendor: vendor_setting(&variables, profile.vendor.clone(), &origin)?,
             proxy: proxy_setting(arguments, &variables, &profile, &origin)?,
-            ca_file: path_setting("--ca-file", arguments.ca_file.clone(), "SQLFLOW_CA_FILE", &variables)?
-                .or_else(|| profile.ca_file.clone().map(|value| Setting { value, origin: origin() })),
-            server_time_zone: flag("--server-time-zone", arguments.server_time_zone.clone())
-                .map_or_else(|| variables.setting("SQLFLOW_SERVER_TIME_ZONE"), |found| Ok(Some(found)))?
+            ca_file: ca_file.or_else(|| profile.ca_file.clone().map(|value| Setting { value, origin: origin() })),
+            server_time_zone: variables
+                .flag_or(flag("--server-time-zone", arguments.server_time_zone.clone()), "SQLFLOW_SERVER_TIME_ZONE")?
                 .or_else(|| from_profile(profile.server_time_zone.clone())),
             skips_credentials: (skips_profile_credentials && profile.has_credentials())
                 || (skips_variables
                     && (secret_variable(&variables)?.is_some() || variables.get("SQLFLOW_USER_ID")?.is_some())),
             ..Self::default()
         };
-        settings.user_id = flag("--user-id", arguments.user_id.clone())
-            .map_or_else(|| unless(skips_variables, || variables.setting("SQLFLOW_USER_ID")), |found| Ok(Some(found)))?
+        // No variable with credentials is looked at if they are for another server.
+        let of_user = if skips_variables { Variables(&|_| None) } else { Variables(environment) };
+        settings.user_id = of_user
+            .flag_or(flag("--user-id", arguments.user_id.clone()), "SQLFLOW_USER_ID")?
             .or_else(|| from_profile(credentials.user_id.clone()));
         settings.secret = secret_flag(arguments)
-            .map_or_else(|| unless(skips_variables, || secret_variable(&variables)), |found| Ok(Some(found)))?
+            .map_or_else(|| secret_variable(&of_user), |found| Ok(Some(found)))?
             .or_else(|| credentials.secret().map(|value| Setting { value, origin: origin() }));
         settings.anonymous = if arguments.anonymous {
             Some(Setting { value: true, origin: Origin::Flag("--anonymous") })
@@ -160,21 +167,22 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Returns the dialect: the one of the flag, or the one that the environment or the profile sets.
+    /// Returns the dialect: the one of the flag, or the one that the environment or the profile sets. On the emulator it
+    /// may be left out.
     ///
     /// # Errors
     /// There is none.
-    pub(crate) fn vendor(&self, flag: Option<&Vendor>) -> Outcome<Vendor> {
-        flag.cloned().or_else(|| self.vendor.as_ref().map(|setting| setting.value.clone())).ok_or_else(|| {
-            Failure::usage("the dialect of the SQL is not known")
-                .help("pass --vendor, such as --vendor oracle, or set SQLFLOW_VENDOR or `vendor` in a profile")
-        })
+    pub(crate) fn vendor(&self, flag: Option<&Vendor>, messages: &Messages) -> Outcome<Vendor> {
+        match flag.or(self.vendor.as_ref().map(|setting| &setting.value)) {
+            Some(vendor) => Ok(vendor.clone()),
+            None if self.emulator => {
+                messages.note("reading the SQL as postgresql: --vendor names another dialect");
+                Ok(Vendor::PostgreSql)
+            }
+            None => Err(Failure::usage("the dialect of the SQL is not known")
+                .help("pass --vendor, such as --vendor oracle, or set SQLFLOW_VENDOR or `vendor` in a profile")),
+        }
     }
-}
-
-/// Returns nothing in place of a setting that is not to be used.
-fn unless<T>(skipped: bool, setting: impl FnOnce() -> Outcome<Option<T>>) -> Outcome<Option<T>> {
-    if skipped { Ok(None) } else { setting() }
 }
 
 /// The environment variables. An empty one counts as not set.
@@ -192,24 +200,15 @@ impl Variables<'_> {
     fn setting(&self, name: &'static str) -> Outcome<Option<Setting<String>>> {
         Ok(self.get(name)?.map(|value| Setting { value, origin: Origin::Variable(name) }))
     }
+
+    /// Returns what a flag has set, or else the variable.
+    fn flag_or(&self, flag: Option<Setting<String>>, name: &'static str) -> Outcome<Option<Setting<String>>> {
+        if flag.is_some() { Ok(flag) } else { self.setting(name) }
+    }
 }
 
 fn flag<T>(name: &'static str, value: Option<T>) -> Option<Setting<T>> {
     value.map(|value| Setting { value, origin: Origin::Flag(name) })
-}
-
-fn path_setting(
-    name: &'static str,
-    value: Option<PathBuf>,
-    variable: &'static str,
-    variables: &Variables<'_>,
-) -> Outcome<Option<Setting<PathBuf>>> {
-    match flag(name, value) {
-        Some(found) => Ok(Some(found)),
-        None => Ok(variables
-            .setting(variable)?
-            .map(|Setting { value, origin }| Setting { value: Path::new(&value).to_owned(), origin })),
-    }
 }
 
 fn vendor_setting(

@@ -6,7 +6,7 @@ use sqlflow_client::Vendor;
 use sqlflow_client::job::Submit;
 use sqlflow_client::lineage::RelationType;
 
-use crate::arguments::{dialect, relation_type};
+use crate::arguments::{dialect, relation_type, similar};
 
 /// Sets an option of a submission.
 type Setter<T> = fn(Submit, T) -> Submit;
@@ -30,9 +30,6 @@ const SWITCHES: [(&str, Setter<bool>); 8] = [
     ("on_top", Submit::on_top),
     ("follow_links", Submit::follow_links),
 ];
-
-/// The similarity from which a word is suggested in place of another, from 0 to 1.
-const SIMILAR: f64 = 0.75;
 
 /// The options of a job. What is not given is left to the server.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -147,15 +144,8 @@ pub(super) fn unknown(name: &str, other: &[&str]) -> String {
     let switches = SWITCHES.iter().map(|(name, _)| *name);
     let known: Vec<&str> =
         other.iter().copied().chain(["vendor", "relation_types"]).chain(texts).chain(switches).collect();
-    match similar(name, &known) {
+    match similar(name, known.iter().copied()) {
         Some(meant) => format!("there is no key '{name}'; did you mean '{meant}'?"),
         None => format!("there is no key '{name}'; use {}", known.join(", ")),
     }
-}
-
-/// Returns the word that was probably meant.
-pub(super) fn similar<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let alike = known.iter().map(|known| (strsim::jaro_winkler(known, word), *known));
-    let best = alike.filter(|(similarity, _)| *similarity >= SIMILAR).max_by(|(a, _), (b, _)| a.total_cmp(b));
-    best.map(|(_, known)| known)
 }

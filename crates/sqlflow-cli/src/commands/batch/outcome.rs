@@ -9,6 +9,7 @@ use sqlflow_client::{Client, ErrorKind, JobStatus, Lineage, Vendor};
 use super::exit_for;
 use super::manifest::PlannedJob;
 use super::shard::Shard;
+use crate::arguments::dialect_name;
 use crate::exit::Exit;
 use crate::output::lineage::one_line;
 use crate::output::report;
@@ -101,7 +102,7 @@ impl JobOutcome {
 
     pub(super) fn planned(job: &PlannedJob, vendor: &Vendor) -> Self {
         Self {
-            vendor: Some(dialect_name(vendor)),
+            vendor: Some(dialect_name(vendor).to_owned()),
             paths: Some(job.paths.iter().map(|path| path.display().to_string()).collect()),
             ..Self::new(job.key.clone(), JobState::Planned)
         }
@@ -124,11 +125,6 @@ impl JobOutcome {
         let files = self.files.join("  ");
         format!("{:width$}  {state:STATE_WIDTH$}  {files}", self.key).trim_end().to_owned()
     }
-}
-
-/// Returns the name of a dialect, as people write it.
-pub(super) fn dialect_name(vendor: &Vendor) -> String {
-    vendor.as_str().trim_start_matches("dbv").to_owned()
 }
 
 /// The result of the command as one JSON object.

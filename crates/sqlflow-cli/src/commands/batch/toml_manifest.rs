@@ -4,7 +4,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::manifest::{Place, PlannedJob};
-use super::options::{JobOptions, Value, similar};
+use super::options::{JobOptions, Value};
+use crate::arguments::similar;
 use crate::exit::Outcome;
 
 /// The keys of a job that are no options.
@@ -32,7 +33,7 @@ pub(super) fn parse(text: &str, file: &Place) -> Outcome<Vec<PlannedJob>> {
                 return Err(place.refuse("write [[job]] and [defaults], each followed by its keys"));
             }
             (other, _) => {
-                let meant = similar(other, &["job", "defaults"]);
+                let meant = similar(other, ["job", "defaults"]);
                 let meant =
                     meant.map_or_else(|| "use job, defaults".into(), |meant| format!("did you mean '{meant}'?"));
                 let place = lines.place(Some(name.span()));
