@@ -7,12 +7,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flowscope_core::Dialect;
 use sqlparser::ast::Ident;
-use sqlparser::tokenizer::Span;
+use sqlparser::tokenizer::{Location, Span};
 
 use columns::PassThrough;
 
+use super::dialect::Dialect;
 use super::expression::DataFlow;
 use super::identifier::Identifier;
 use super::lineage::JoinCondition;
@@ -112,20 +112,13 @@ impl LineageBuilder {
         self.lineage.diagnostics.push(Diagnostic { kind, message, file: file.to_owned(), at });
     }
 
-    /// Returns the range of a span of the current statement within its script.
+    /// Returns the range of a span, or that of the current statement if the span is empty.
     pub(super) fn range_of(&self, span: Span) -> SourceRange {
         if span == Span::empty() {
             return self.base;
         }
-        let moved = |line: u64, column: u64| {
-            let (first_line, first_column) = self.base.start;
-            if line == 1 { (first_line, first_column + column - 1) } else { (first_line + line - 1, column) }
-        };
-        SourceRange {
-            start: moved(span.start.line, span.start.column.max(1)),
-            end: moved(span.end.line, span.end.column.max(1)),
-            script: self.base.script,
-        }
+        let place = |place: Location| (place.line, place.column.max(1));
+        SourceRange { start: place(span.start), end: place(span.end), script: self.base.script }
     }
 
     pub(super) fn name(&self, ident: &Ident) -> Identifier {

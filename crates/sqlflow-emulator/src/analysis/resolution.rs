@@ -1,10 +1,10 @@
 //! Name resolution: the objects in scope, and the column that an identifier refers to.
 
-use flowscope_core::Dialect;
 use sqlparser::ast::Ident;
 use sqlparser::tokenizer::Span;
 
 use super::builder::LineageBuilder;
+use super::dialect::Dialect;
 use super::identifier::Identifier;
 use super::walker::StatementWalker;
 use super::{Clause, ColumnIndex, Endpoint, ObjectIndex, ObjectKind, SourceRange};
@@ -125,17 +125,10 @@ impl StatementWalker<'_> {
         function && item.is_qualified_by(&name.key) && !self.builder.is_complete(item.object)
     }
 
-    /// Finds the only table that has the column according to the graph of `flowscope-core`.
+    /// Returns the only table that is known to have a column, because another statement or another part of this one
+    /// says so.
     fn owner(&self, candidates: &[ObjectIndex], name: &Identifier) -> Option<ObjectIndex> {
-        let column = name.normal.to_lowercase();
-        let owns = |object: &&ObjectIndex| {
-            let table = self.builder.object(**object);
-            let simple = table.normal_name.rsplit('.').next().unwrap_or_default().to_lowercase();
-            [simple, table.normal_name.to_lowercase()]
-                .into_iter()
-                .any(|table| self.owners.contains(&(table, column.clone())))
-        };
-        let mut owners = candidates.iter().filter(owns);
+        let mut owners = candidates.iter().filter(|object| self.builder.existing(**object, name).is_some());
         let owner = owners.next().copied();
         owner.filter(|_| owners.next().is_none())
     }

@@ -6,12 +6,12 @@
 
 use std::ops::Range;
 
-use flowscope_core::{Dialect, StatementSplitRequest, parse_sql_with_dialect, split_statements};
-use sqlparser::dialect::Dialect as Grammar;
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use sqlparser::ast::Statement;
+use sqlparser::parser::ParserError;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::line_index::LineIndex;
+use super::dialect::Dialect;
+use super::script::parse;
 
 /// Words that begin a statement.
 const BEGINNINGS: [&str; 18] = [
@@ -28,41 +28,19 @@ const DOUBTFUL: [&str; 3] = ["select", "with", "set"];
 /// The maximum number of positions that are tried as the end of a statement.
 const MAX_ENDS: usize = 100;
 
-/// The maximum number of tokens of one script that are parsed, counting tokens that are tried several times as often.
-/// The rest of the script is left unchanged.
+/// The maximum number of tokens of one piece that are parsed, counting tokens that are tried several times as often.
 const MAX_TOKENS: usize = 20_000_000;
 
-/// Returns the script with a semicolon in place of a blank wherever one was missing, or `None` if none helps.
-pub(super) fn separate(text: &str, dialect: Dialect) -> Option<String> {
-    let split = split_statements(&StatementSplitRequest { sql: text.to_owned(), dialect });
-    let mut separated = text.as_bytes().to_vec();
-    let mut allowed = MAX_TOKENS;
-    let mut changed = false;
-    for span in split.statements {
-        let piece = text.get(span.start..span.end).filter(|piece| parse_sql_with_dialect(piece, dialect).is_err());
-        for place in piece.map(|piece| places(piece, dialect, &mut allowed)).into_iter().flatten() {
-            if let Some(byte) = separated.get_mut(span.start + place).filter(|byte| byte.is_ascii_whitespace()) {
-                *byte = b';';
-                changed = true;
-            }
-        }
-    }
-    changed.then(|| String::from_utf8(separated).ok()).flatten()
+/// A statement of a piece, or a part of it that is none.
+pub(super) struct Part {
+    /// The tokens, by their index.
+    pub(super) tokens: Range<usize>,
+    pub(super) statements: Result<Vec<Statement>, ParserError>,
 }
 
-/// Returns the bytes of a piece that should become semicolons.
-fn places(piece: &str, dialect: Dialect, allowed: &mut usize) -> Vec<usize> {
-    let grammar = dialect.to_sqlparser_dialect();
-    let Ok(tokens) = Tokenizer::new(grammar.as_ref(), piece).tokenize_with_location() else { return Vec::new() };
-    let tokens: Vec<TokenWithSpan> =
-        tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
-    let mut search = StatementSearch {
-        grammar: grammar.as_ref(),
-        tokens: &tokens,
-        edges: edges(&tokens),
-        allowed,
-        found: Vec::new(),
-    };
+/// Returns the parts of a piece that does not parse as a whole, or `None` if none of them parses either.
+pub(super) fn separate(tokens: &[TokenWithSpan], dialect: Dialect) -> Option<Vec<Part>> {
+    let mut search = StatementSearch { dialect, tokens, edges: edges(tokens), allowed: MAX_TOKENS, found: Vec::new() };
     let mut begin = 0;
     for end in 0..=tokens.len() {
         if tokens.get(end).is_none_or(|token| token.token == Token::SemiColon) {
@@ -70,26 +48,23 @@ fn places(piece: &str, dialect: Dialect, allowed: &mut usize) -> Vec<usize> {
             begin = end + 1;
         }
     }
-    let lines = LineIndex::of(piece, 0);
-    let after_the_token_before = |index: usize| {
-        let end = tokens[index.checked_sub(1)?].span.end;
-        lines.byte(end.line, end.column)
-    };
-    search.found.into_iter().filter_map(after_the_token_before).collect()
+    let found = search.found;
+    found.iter().any(|part| part.statements.is_ok()).then_some(found)
 }
 
 /// Returns the tokens at which a statement may begin or end: the first of their line, or the first in a block.
 fn edges(tokens: &[TokenWithSpan]) -> Vec<usize> {
     let mut depth = 0_usize;
     let mut found = Vec::new();
+    let mut before: Option<&TokenWithSpan> = None;
     for (index, token) in tokens.iter().enumerate() {
         match &token.token {
+            Token::Whitespace(_) => continue,
             Token::LParen => depth += 1,
             Token::RParen => depth = depth.saturating_sub(1),
             Token::SemiColon => depth = 0,
             _ if depth > 0 => {}
             word => {
-                let before = index.checked_sub(1).map(|before| &tokens[before]);
                 let first = before.is_none_or(|before| {
                     before.span.end.line < token.span.start.line || is_one_of(&before.token, &["begin", "then"])
                 });
@@ -98,6 +73,7 @@ fn edges(tokens: &[TokenWithSpan]) -> Vec<usize> {
                 }
             }
         }
+        before = Some(token);
     }
     found
 }
@@ -108,12 +84,11 @@ fn is_one_of(token: &Token, words: &[&str]) -> bool {
 }
 
 struct StatementSearch<'a> {
-    grammar: &'a dyn Grammar,
+    dialect: Dialect,
     tokens: &'a [TokenWithSpan],
     edges: Vec<usize>,
-    allowed: &'a mut usize,
-    /// The tokens that a semicolon is missing before.
-    found: Vec<usize>,
+    allowed: usize,
+    found: Vec<Part>,
 }
 
 impl StatementSearch<'_> {
@@ -121,24 +96,37 @@ impl StatementSearch<'_> {
     fn part(&mut self, whole: Range<usize>) {
         let mut begin = whole.start;
         while begin < whole.end {
-            let next = match self.statement(begin, whole.end) {
-                Some(end) => end,
-                None => match self.next_statement(begin, whole.end) {
-                    Some(next) => next,
-                    None => return,
-                },
-            };
-            if next < whole.end {
-                self.found.push(next);
+            if self.tokens[begin..whole.end].iter().all(|token| matches!(token.token, Token::Whitespace(_))) {
+                return;
             }
+            let next = match self.statement(begin, whole.end) {
+                Some((end, statements)) => {
+                    self.record(begin..end, Ok(statements));
+                    end
+                }
+                None => {
+                    let next = self.next_statement(begin, whole.end).unwrap_or(whole.end);
+                    let error = parse(&self.tokens[begin..next], self.dialect);
+                    self.record(begin..next, error);
+                    next
+                }
+            };
             begin = next;
         }
     }
 
-    /// Returns the end of the statement that begins at a token, if there is one.
-    fn statement(&mut self, begin: usize, limit: usize) -> Option<usize> {
+    /// Records a part, without the white space around it.
+    fn record(&mut self, tokens: Range<usize>, statements: Result<Vec<Statement>, ParserError>) {
+        let is_blank = |index: &usize| matches!(self.tokens[*index].token, Token::Whitespace(_));
+        let start = tokens.clone().find(|index| !is_blank(index)).unwrap_or(tokens.start);
+        let end = tokens.clone().rev().find(|index| !is_blank(index)).map_or(tokens.end, |last| last + 1);
+        self.found.push(Part { tokens: start..end, statements });
+    }
+
+    /// Returns the statement that begins at a token, if there is one, and its end.
+    fn statement(&mut self, begin: usize, limit: usize) -> Option<(usize, Vec<Statement>)> {
         let ends = self.edges_within(begin, limit).into_iter().take(MAX_ENDS).chain([limit]);
-        ends.into_iter().find(|end| self.parses(begin..*end))
+        ends.into_iter().find_map(|end| Some((end, self.parsed(begin..end)?)))
     }
 
     /// Returns the beginning of the next statement after a broken one.
@@ -156,40 +144,52 @@ impl StatementSearch<'_> {
         self.edges.get(from..to).unwrap_or_default().to_vec()
     }
 
-    fn parses(&mut self, tokens: Range<usize>) -> bool {
-        let Some(allowed) = self.allowed.checked_sub(tokens.len()) else { return false };
-        *self.allowed = allowed;
-        let tokens = self.tokens.get(tokens).unwrap_or_default().to_vec();
-        Parser::new(self.grammar).with_tokens_with_locations(tokens).parse_statements().is_ok()
+    fn parsed(&mut self, tokens: Range<usize>) -> Option<Vec<Statement>> {
+        self.allowed = self.allowed.checked_sub(tokens.len())?;
+        parse(self.tokens.get(tokens)?, self.dialect).ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sqlparser::tokenizer::Tokenizer;
+
     use super::*;
+
+    /// Returns the parts as they are written, each with `!` if it is no statement.
+    fn separated(sql: &str, dialect: Dialect) -> Option<Vec<String>> {
+        let tokens = Tokenizer::new(dialect.grammar(), sql).tokenize_with_location().unwrap();
+        let parts = separate(&tokens, dialect)?;
+        let written = parts.into_iter().map(|part| {
+            let text: String = tokens[part.tokens].iter().map(|token| token.token.to_string()).collect();
+            format!("{}{text}", if part.statements.is_ok() { "" } else { "!" })
+        });
+        Some(written.collect())
+    }
 
     #[test]
     fn t_sql_statements_are_separated_by_their_first_words() {
         let sql = "insert into t(a)\nselect b from s\n\ninsert into u(a) select c from s2\nupdate t\nset a = 1";
-        let separated = separate(sql, Dialect::Mssql).unwrap();
         assert_eq!(
-            separated,
-            "insert into t(a)\nselect b from s;\ninsert into u(a) select c from s2;update t\nset a = 1"
+            separated(sql, Dialect::Mssql).unwrap(),
+            ["insert into t(a)\nselect b from s", "insert into u(a) select c from s2", "update t\nset a = 1"]
         );
     }
 
     #[test]
     fn the_statement_after_a_broken_one_is_found() {
         let sql = "insrt into t select 1\ncreate view v as\nselect a from s";
-        let separated = separate(sql, Dialect::Postgres).unwrap();
-        assert_eq!(separated, "insrt into t select 1;create view v as\nselect a from s");
-        assert_eq!(separate("selec a\nselect b from t", Dialect::Postgres), None);
+        assert_eq!(
+            separated(sql, Dialect::Postgres).unwrap(),
+            ["!insrt into t select 1", "create view v as\nselect a from s"]
+        );
+        assert_eq!(separated("selec a\nselect b from t", Dialect::Postgres), None);
     }
 
     #[test]
     fn the_statements_of_a_body_without_a_grammar_are_found() {
         let sql = "create or replace procedure p(x number) is\nbegin\n  insert into t select a from s;\nend;";
-        let separated = separate(sql, Dialect::Oracle).unwrap();
-        assert!(separated.contains(";\n  insert") || separated.contains("begin; "), "{separated}");
+        let parts = separated(sql, Dialect::Oracle).unwrap();
+        assert!(parts.contains(&"insert into t select a from s".to_owned()), "{parts:?}");
     }
 }

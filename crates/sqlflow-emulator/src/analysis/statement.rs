@@ -1,7 +1,7 @@
 //! Statements: dispatches each kind to the code that reads it, and descends into blocks.
 
 use sha2::{Digest as _, Sha256};
-use sqlparser::ast::{ConditionalStatementBlock, ConditionalStatements, Ident, Statement};
+use sqlparser::ast::{ConditionalStatementBlock, ConditionalStatements, CreateProcedureBody, Ident, Statement};
 
 use super::query::RecordSetRole;
 use super::walker::StatementWalker;
@@ -31,7 +31,10 @@ impl StatementWalker<'_> {
         match statement {
             Statement::CreateProcedure { name, body, .. } => {
                 let outer = self.routine.replace(name.to_string());
-                self.block(body);
+                match body {
+                    CreateProcedureBody::As(body) => self.block(body),
+                    CreateProcedureBody::BeginAtomic(body) => self.statements(&body.statements),
+                }
                 self.routine = outer;
             }
             Statement::StartTransaction { statements, .. } => self.statements(statements),

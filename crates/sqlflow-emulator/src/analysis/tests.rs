@@ -496,7 +496,7 @@ fn use_names_the_database_for_the_rest_of_the_script() {
 
 #[test]
 fn a_vendor_without_a_dialect_is_read_and_reported() {
-    let lineage = analyse("dbvteradata", &["insert into t select a from s"]);
+    let lineage = analyse("dbvnetezza", &["insert into t select a from s"]);
     assert_eq!(lineage.diagnostics[0].kind, DiagnosticKind::SyntaxHint);
     assert!(!lineage.is_incomplete());
     assert_eq!(lineage.statements, 1);
