@@ -31,6 +31,8 @@ mod vendor;
 mod walker;
 
 #[cfg(test)]
+mod specification;
+#[cfg(test)]
 mod tests;
 
 pub(super) use lineage::{
