@@ -16,6 +16,7 @@ use super::dialect::Dialect;
 use super::expression::DataFlow;
 use super::identifier::Identifier;
 use super::lineage::JoinCondition;
+use super::variables::Variables;
 use super::{
     AnalysisSettings, ColumnIndex, Diagnostic, DiagnosticKind, Effect, Endpoint, Lineage, ObjectIndex, Process,
     Relationship, RelationshipKind, SourceRange,
@@ -35,6 +36,7 @@ pub(super) struct LineageBuilder {
     passed_columns: HashSet<ColumnIndex>,
     /// The flow into every column of a function that is used as a table.
     arguments: HashMap<ObjectIndex, DataFlow>,
+    pub(super) variables: Variables,
     scripts: usize,
     scripts_with_definitions: usize,
     /// The range of the current statement.
@@ -59,6 +61,7 @@ impl LineageBuilder {
             pass_throughs: HashMap::new(),
             passed_columns: HashSet::new(),
             arguments: HashMap::new(),
+            variables: Variables::default(),
             scripts: 0,
             scripts_with_definitions: 0,
             base: SourceRange::default(),

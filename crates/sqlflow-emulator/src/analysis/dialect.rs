@@ -46,6 +46,21 @@ impl Dialect {
         }
     }
 
+    /// Returns the dialects whose grammars also know statements of this one.
+    pub(super) fn related(self) -> &'static [Self] {
+        match self {
+            Self::Oracle | Self::Mssql | Self::Teradata => &[Self::Snowflake, Self::Generic],
+            Self::Hive => &[Self::Spark, Self::Databricks, Self::Generic],
+            Self::Spark => &[Self::Databricks, Self::Hive, Self::Generic],
+            Self::Databricks => &[Self::Spark, Self::Hive, Self::Generic],
+            Self::Redshift => &[Self::Postgres, Self::Generic],
+            Self::Mysql => &[Self::Hive],
+            Self::Ansi => &[Self::Generic, Self::Hive],
+            Self::Generic => &[Self::Snowflake, Self::Hive],
+            _ => &[Self::Generic],
+        }
+    }
+
     /// Returns `true` if a backslash in quotes escapes the next character.
     pub(super) fn has_backslash_escapes(self) -> bool {
         matches!(

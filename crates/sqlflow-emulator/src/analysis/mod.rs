@@ -10,6 +10,7 @@
 
 mod builder;
 mod change;
+mod clauses;
 mod client_commands;
 mod definition;
 mod dialect;
@@ -19,7 +20,9 @@ mod identifier;
 mod line_index;
 mod lineage;
 mod nesting;
+mod procedural;
 mod query;
+mod recovery;
 mod resolution;
 mod row_filter;
 mod script;
@@ -27,8 +30,10 @@ mod select_list;
 mod separation;
 mod splitter;
 mod statement;
+mod variables;
 mod vendor;
 mod walker;
+mod without_lineage;
 
 #[cfg(test)]
 mod specification;

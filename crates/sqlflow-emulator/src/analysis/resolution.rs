@@ -40,6 +40,11 @@ impl<'a> NameScope<'a> {
         shared.map_or(&[], |shared| shared.objects.as_slice())
     }
 
+    /// Returns `true` if a condition holds for an object in scope.
+    fn knows(&self, condition: impl Fn(ObjectIndex) -> bool + Copy) -> bool {
+        self.items.iter().any(|item| condition(item.object)) || self.outer.is_some_and(|outer| outer.knows(condition))
+    }
+
     pub(super) fn item(&self, qualifier: &str) -> Option<ObjectIndex> {
         let found = self.items.iter().find(|item| item.is_qualified_by(qualifier));
         found.map(|item| item.object).or_else(|| self.outer.and_then(|outer| outer.item(qualifier)))
@@ -66,6 +71,9 @@ impl StatementWalker<'_> {
         let (last, _) = parts.split_last()?;
         let name = self.builder.name(last);
         let at = self.range(Span::union_iter(parts.iter().map(|part| part.span)));
+        if let Some(variable) = self.resolve_variable(parts, &name, scope) {
+            return Some((variable, at));
+        }
         let found =
             if parts.len() == 1 { self.resolve_bare(&name, scope) } else { self.resolve_qualified(parts, scope) };
         let column = match found {
@@ -74,6 +82,19 @@ impl StatementWalker<'_> {
             None => self.builder.orphan(&name, self.file),
         };
         Some((column, at))
+    }
+
+    /// Resolves a variable, a parameter, or the field of a record. A column that a table is known to have comes first.
+    fn resolve_variable(&self, parts: &[Ident], name: &Identifier, scope: &NameScope<'_>) -> Option<ColumnIndex> {
+        match parts {
+            [_] if !scope.knows(|object| self.builder.existing(object, name).is_some()) => self.variable(name),
+            [record, _] => {
+                let record = self.builder.name(record);
+                let object = self.record(&record).filter(|_| scope.item(&record.key).is_none())?;
+                self.builder.existing(object, name)
+            }
+            _ => None,
+        }
     }
 
     /// Resolves `t.c`, `s.t.c`, and `c.field` of a column with a structured type.

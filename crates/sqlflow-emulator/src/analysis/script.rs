@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use sqlparser::ast::Statement;
+use sqlparser::ast::{Expr, Statement};
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, TokenWithSpan, Tokenizer, TokenizerError};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, TokenizerError};
 
 use super::builder::LineageBuilder;
 use super::dialect::Dialect;
 use super::line_index::LineIndex;
-use super::separation::{self, Part};
+use super::separation::{self, Content, Part};
 use super::splitter::{self, Piece};
 use super::walker::StatementWalker;
-use super::{DiagnosticKind, SourceRange, client_commands, nesting};
+use super::{DiagnosticKind, SourceRange, clauses, client_commands, nesting, recovery, without_lineage};
 
 /// Reads a script into the builder.
 pub(super) fn read(builder: &mut LineageBuilder, name: &str, text: &str) {
@@ -47,39 +47,115 @@ fn read_piece(builder: &mut LineageBuilder, file: &str, lines: &LineIndex<'_>, s
         );
         return builder.add_diagnostic(DiagnosticKind::SyntaxError, file, message, Some(builder.base));
     }
-    match parse(&tokens, builder.dialect()) {
+    match understand(&tokens, builder.dialect()) {
         Ok(statements) => walk(builder, file, lines, source, &statements),
-        Err(error) => {
-            let Some(parts) = separation::separate(&tokens, builder.dialect()) else {
-                return parser_error(builder, file, &error);
-            };
-            for part in parts {
-                read_part(builder, file, lines, script, &tokens, part);
-            }
-        }
+        Err(error) => take_apart(builder, file, lines, script, &tokens, &error),
     }
 }
 
-/// Reads one of the statements that a piece turned out to contain.
-fn read_part(
+/// Parses a statement, if necessary without the clauses that change nothing, and with the grammar of a related dialect.
+fn understand(tokens: &[TokenWithSpan], dialect: Dialect) -> Result<Vec<Statement>, ParserError> {
+    let error = match parse(tokens, dialect) {
+        Ok(statements) => return Ok(statements),
+        Err(error) => error,
+    };
+    let reduced = clauses::without_clauses(tokens, dialect);
+    let reduced = reduced.as_deref().unwrap_or(tokens);
+    if let Ok(statements) = parse(reduced, dialect) {
+        return Ok(statements);
+    }
+    let related = dialect.related().iter();
+    related.copied().find_map(|related| parse(reduced, related).ok()).ok_or(error)
+}
+
+/// Reads the parts of a piece that does not parse as a whole.
+fn take_apart(
     builder: &mut LineageBuilder,
     file: &str,
     lines: &LineIndex<'_>,
     script: &str,
     tokens: &[TokenWithSpan],
-    part: Part,
+    error: &ParserError,
 ) {
-    let (Some(first), Some(last)) = (tokens.get(part.tokens.start), tokens.get(part.tokens.end - 1)) else { return };
-    let position = |place: Location| (place.line, place.column);
-    let (start, end) = (position(first.span.start), position(last.span.end));
-    builder.base = SourceRange { start, end, script: lines.script };
-    match part.statements {
-        Ok(statements) => {
-            let bytes = lines.byte(start.0, start.1).zip(lines.byte(end.0, end.1));
-            let source = bytes.and_then(|(start, end)| script.get(start..end)).unwrap_or_default();
-            walk(builder, file, lines, source, &statements);
+    if without_lineage::is_without_lineage(tokens, builder.dialect()) {
+        return builder.understood();
+    }
+    let reduced = clauses::without_clauses(tokens, builder.dialect());
+    let tokens = reduced.as_deref().unwrap_or(tokens);
+    let mut routine = None;
+    let parts = separation::separate(tokens, builder.dialect());
+    let is_whole = matches!(parts.as_slice(), [Part { content: Content::Unreadable(_), .. }]);
+    for part in parts {
+        let (Some(first), Some(last)) = (tokens.get(part.tokens.start), tokens.get(part.tokens.end - 1)) else {
+            continue;
+        };
+        let position = |place: Location| (place.line, place.column);
+        let (start, end) = (position(first.span.start), position(last.span.end));
+        builder.base = SourceRange { start, end, script: lines.script };
+        let bytes = lines.byte(start.0, start.1).zip(lines.byte(end.0, end.1));
+        let source = bytes.and_then(|(start, end)| script.get(start..end)).unwrap_or_default();
+        let mut walker = StatementWalker::new(builder, file, lines);
+        walker.routine.clone_from(&routine);
+        match part.content {
+            Content::Statements(statements) => {
+                for statement in &statements {
+                    walker.builder.understood();
+                    walker.statement(statement, source);
+                }
+            }
+            Content::Routine { name, parameters } => {
+                routine = name.map(|name| tokens[name].iter().map(|token| token.token.to_string()).collect());
+                walker.builder.understood();
+                walker.routine.clone_from(&routine);
+                parameters.iter().for_each(|parameter| drop(walker.declare(parameter)));
+            }
+            Content::Query { name, statements } => {
+                for statement in &statements {
+                    match statement {
+                        Statement::Query(query) => walker.open_cursor(name.as_ref(), query),
+                        other => walker.statement(other, source),
+                    }
+                }
+            }
+            Content::Declaration(name) => drop(walker.declare(&name)),
+            Content::Assignment { variable, value } => walker.assign_variable(&variable, &value),
+            Content::Fetch { cursor, into } => walker.fetch(&cursor, &into),
+            Content::Unreadable(failed) => {
+                let failed = if is_whole { error } else { &failed };
+                unreadable(builder, file, lines, source, &tokens[part.tokens], failed);
+            }
         }
-        Err(error) => parser_error(builder, file, &error),
+    }
+}
+
+/// Reads what it can of a statement that does not parse, and reports the rest.
+fn unreadable(
+    builder: &mut LineageBuilder,
+    file: &str,
+    lines: &LineIndex<'_>,
+    source: &str,
+    tokens: &[TokenWithSpan],
+    error: &ParserError,
+) {
+    if without_lineage::is_without_lineage(tokens, builder.dialect()) {
+        return builder.understood();
+    }
+    if let Ok(statements) = understand(tokens, builder.dialect()) {
+        return walk(builder, file, lines, source, &statements);
+    }
+    let Some(recovered) = recovery::recover(tokens, builder.dialect(), error) else {
+        return parser_error(builder, file, error);
+    };
+    walk(builder, file, lines, source, &recovered.statements);
+    for skipped in recovered.skipped {
+        let (line, column) = (skipped.at.line, skipped.at.column);
+        let message = format!(
+            "{file}: the clause '{}' at line {line}, column {column} was skipped, because it is not known; the rest \
+             of its statement was read",
+            skipped.text
+        );
+        let at = SourceRange { start: (line, column), ..builder.base };
+        builder.add_diagnostic(DiagnosticKind::AnalyzeError, file, message, Some(at));
     }
 }
 
@@ -111,7 +187,7 @@ pub(super) fn collect_definitions(builder: &mut LineageBuilder, text: &str) {
         if nesting::is_too_deep(source.len(), &tokens) {
             continue;
         }
-        for statement in &parse(&tokens, builder.dialect()).unwrap_or_default() {
+        for statement in &understand(&tokens, builder.dialect()).unwrap_or_default() {
             StatementWalker::new(builder, "", &lines).definition(statement);
         }
     }
@@ -149,15 +225,28 @@ pub(super) fn parse(tokens: &[TokenWithSpan], dialect: Dialect) -> Result<Vec<St
     Parser::new(dialect.grammar()).with_tokens_with_locations(tokens.to_vec()).parse_statements()
 }
 
+/// Parses an expression that tokens consist of.
+pub(super) fn parse_expression(tokens: &[TokenWithSpan], dialect: Dialect) -> Result<Expr, ParserError> {
+    let mut parser = Parser::new(dialect.grammar()).with_tokens_with_locations(tokens.to_vec());
+    let expression = parser.parse_expr()?;
+    match parser.peek_token().token {
+        Token::EOF | Token::SemiColon => Ok(expression),
+        other => Err(ParserError::ParserError(format!("Expected: end of the value, found: {other}"))),
+    }
+}
+
+/// Returns the position that the message of the parser names.
+pub(super) fn position_of(error: &ParserError) -> Option<Location> {
+    let (ParserError::ParserError(message) | ParserError::TokenizerError(message)) = error else { return None };
+    parse_position(message.rsplit_once(" at Line: ")?.1)
+}
+
 fn parser_error(builder: &mut LineageBuilder, file: &str, error: &ParserError) {
     let (ParserError::ParserError(message) | ParserError::TokenizerError(message)) = error else {
         return syntax_error(builder, file, "the statement is nested too deeply; divide it", None);
     };
-    let (reason, position) = match message.rsplit_once(" at Line: ") {
-        Some((reason, position)) => (reason, parse_position(position)),
-        None => (message.as_str(), None),
-    };
-    syntax_error(builder, file, reason, position);
+    let reason = message.rsplit_once(" at Line: ").map_or(message.as_str(), |(reason, _)| reason);
+    syntax_error(builder, file, reason, position_of(error));
 }
 
 /// Reports a statement that could not be parsed, at the position where the parser stopped.

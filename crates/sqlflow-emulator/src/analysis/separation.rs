@@ -1,17 +1,17 @@
-//! Finds the statements of a script that lacks the semicolons between them.
+//! Finds the statements of a piece that the parser refuses as a whole.
 //!
-//! T-SQL does not need semicolons, and the body of a routine without a grammar may consist of statements that the
-//! parser can read. A script that the parser refuses is therefore tried again in parts, which begin where a line
-//! begins with the first word of a statement.
+//! T-SQL does not need semicolons, and a routine has code around its statements. Such a piece is read in parts: code is
+//! recognised by `procedural`, and a statement ends at the first place where the tokens so far can be parsed.
 
 use std::ops::Range;
 
-use sqlparser::ast::Statement;
+use sqlparser::ast::{Expr, Ident, Statement};
 use sqlparser::parser::ParserError;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::dialect::Dialect;
-use super::script::parse;
+use super::procedural::{Code, ProceduralReader, Step};
+use super::script::{parse, parse_expression};
 
 /// Words that begin a statement.
 const BEGINNINGS: [&str; 18] = [
@@ -31,16 +31,50 @@ const MAX_ENDS: usize = 100;
 /// The maximum number of tokens of one piece that are parsed, counting tokens that are tried several times as often.
 const MAX_TOKENS: usize = 20_000_000;
 
-/// A statement of a piece, or a part of it that is none.
+/// A part of a piece.
 pub(super) struct Part {
     /// The tokens, by their index.
     pub(super) tokens: Range<usize>,
-    pub(super) statements: Result<Vec<Statement>, ParserError>,
+    pub(super) content: Content,
 }
 
-/// Returns the parts of a piece that does not parse as a whole, or `None` if none of them parses either.
-pub(super) fn separate(tokens: &[TokenWithSpan], dialect: Dialect) -> Option<Vec<Part>> {
-    let mut search = StatementSearch { dialect, tokens, edges: edges(tokens), allowed: MAX_TOKENS, found: Vec::new() };
+/// The content of a part.
+pub(super) enum Content {
+    Statements(Vec<Statement>),
+    /// The head of a routine, with the tokens of its name and its parameters.
+    Routine {
+        name: Option<Range<usize>>,
+        parameters: Vec<Ident>,
+    },
+    /// The query of a cursor or a loop, with the name of the cursor or the record.
+    Query {
+        name: Option<Ident>,
+        statements: Vec<Statement>,
+    },
+    Declaration(Ident),
+    Assignment {
+        variable: Ident,
+        value: Expr,
+    },
+    Fetch {
+        cursor: Ident,
+        into: Vec<Ident>,
+    },
+    /// Neither code nor a statement.
+    Unreadable(ParserError),
+}
+
+/// Returns the parts of a piece that does not parse as a whole. Code without lineage is left out.
+pub(super) fn separate(tokens: &[TokenWithSpan], dialect: Dialect) -> Vec<Part> {
+    let mut search = StatementSearch {
+        dialect,
+        tokens,
+        reader: ProceduralReader { tokens, dialect },
+        edges: edges(tokens),
+        allowed: MAX_TOKENS,
+        is_procedural: false,
+        found: Vec::new(),
+    };
     let mut begin = 0;
     for end in 0..=tokens.len() {
         if tokens.get(end).is_none_or(|token| token.token == Token::SemiColon) {
@@ -48,8 +82,7 @@ pub(super) fn separate(tokens: &[TokenWithSpan], dialect: Dialect) -> Option<Vec
             begin = end + 1;
         }
     }
-    let found = search.found;
-    found.iter().any(|part| part.statements.is_ok()).then_some(found)
+    search.found
 }
 
 /// Returns the tokens at which a statement may begin or end: the first of their line, or the first in a block.
@@ -86,41 +119,100 @@ fn is_one_of(token: &Token, words: &[&str]) -> bool {
 struct StatementSearch<'a> {
     dialect: Dialect,
     tokens: &'a [TokenWithSpan],
+    reader: ProceduralReader<'a>,
     edges: Vec<usize>,
     allowed: usize,
+    /// `true` after code has been found. Before, text that is no statement is an error rather than code.
+    is_procedural: bool,
     found: Vec<Part>,
 }
 
 impl StatementSearch<'_> {
-    /// Separates the statements between two semicolons.
+    /// Separates the statements and the code between two semicolons.
     fn part(&mut self, whole: Range<usize>) {
         let mut begin = whole.start;
         while begin < whole.end {
-            if self.tokens[begin..whole.end].iter().all(|token| matches!(token.token, Token::Whitespace(_))) {
-                return;
+            if matches!(self.tokens[begin].token, Token::Whitespace(_)) {
+                begin += 1;
+            } else if let Some(step) = self.code(begin, whole.end) {
+                self.is_procedural = true;
+                begin = step.end.max(begin + 1);
+            } else if let Some((end, statements)) = self.statement(begin, whole.end) {
+                self.record(begin..end, Content::Statements(statements));
+                begin = end;
+            } else {
+                let next = self.next_statement(begin, whole.end).unwrap_or(whole.end);
+                if let Err(error) = parse(&self.tokens[begin..next], self.dialect) {
+                    self.record(begin..next, Content::Unreadable(error));
+                }
+                begin = next;
             }
-            let next = match self.statement(begin, whole.end) {
-                Some((end, statements)) => {
-                    self.record(begin..end, Ok(statements));
-                    end
+        }
+    }
+
+    /// Reads code that begins at a token.
+    fn code(&mut self, begin: usize, limit: usize) -> Option<Step> {
+        let step = self.reader.step(begin, limit)?;
+        match &step.code {
+            Code::Control => {
+                // Without a routine or a block around it, only words that cannot mean anything else are code.
+                let certain = self.is_procedural || self.reader.is_certain(begin);
+                if !certain {
+                    return None;
                 }
-                None => {
-                    let next = self.next_statement(begin, whole.end).unwrap_or(whole.end);
-                    let error = parse(&self.tokens[begin..next], self.dialect);
-                    self.record(begin..next, error);
-                    next
+            }
+            Code::Routine { name, parameters } => {
+                let parameters = parameters.iter().filter_map(|index| self.ident(*index)).collect();
+                self.record(begin..step.end, Content::Routine { name: name.clone(), parameters });
+            }
+            Code::Query { name, query } => {
+                let content = match parse(&self.tokens[query.clone()], self.dialect) {
+                    Ok(statements) => Content::Query { name: name.and_then(|index| self.ident(index)), statements },
+                    Err(error) => Content::Unreadable(error),
+                };
+                self.record(query.clone(), content);
+            }
+            Code::Declaration { variable } => {
+                if !self.is_procedural && !self.reader.is_certain(begin) {
+                    return None;
                 }
-            };
-            begin = next;
+                if let Some(variable) = self.ident(*variable) {
+                    self.record(begin..step.end, Content::Declaration(variable));
+                }
+            }
+            Code::Fetch { cursor, into } => {
+                if let Some(cursor) = self.ident(*cursor) {
+                    let into = into.iter().filter_map(|index| self.ident(*index)).collect();
+                    self.record(begin..step.end, Content::Fetch { cursor, into });
+                }
+            }
+            Code::Assignment { variable, value } => {
+                let content = match (self.ident(*variable), parse_expression(&self.tokens[value.clone()], self.dialect))
+                {
+                    (Some(variable), Ok(value)) => Content::Assignment { variable, value },
+                    _ if !self.is_procedural && !self.reader.is_certain(begin) => return None,
+                    (_, Err(error)) => Content::Unreadable(error),
+                    (None, _) => return Some(step),
+                };
+                self.record(begin..step.end, content);
+            }
+        }
+        Some(step)
+    }
+
+    fn ident(&self, index: usize) -> Option<Ident> {
+        match &self.tokens.get(index)?.token {
+            Token::Word(word) => Some(word.to_ident(self.tokens[index].span)),
+            _ => None,
         }
     }
 
     /// Records a part, without the white space around it.
-    fn record(&mut self, tokens: Range<usize>, statements: Result<Vec<Statement>, ParserError>) {
+    fn record(&mut self, tokens: Range<usize>, content: Content) {
         let is_blank = |index: &usize| matches!(self.tokens[*index].token, Token::Whitespace(_));
         let start = tokens.clone().find(|index| !is_blank(index)).unwrap_or(tokens.start);
         let end = tokens.clone().rev().find(|index| !is_blank(index)).map_or(tokens.end, |last| last + 1);
-        self.found.push(Part { tokens: start..end, statements });
+        self.found.push(Part { tokens: start..end, content });
     }
 
     /// Returns the statement that begins at a token, if there is one, and its end.
@@ -156,22 +248,31 @@ mod tests {
 
     use super::*;
 
-    /// Returns the parts as they are written, each with `!` if it is no statement.
-    fn separated(sql: &str, dialect: Dialect) -> Option<Vec<String>> {
+    /// Returns the parts as they are written, each with a mark if it is no statement.
+    fn separated(sql: &str, dialect: Dialect) -> Vec<String> {
         let tokens = Tokenizer::new(dialect.grammar(), sql).tokenize_with_location().unwrap();
-        let parts = separate(&tokens, dialect)?;
+        let parts = separate(&tokens, dialect);
         let written = parts.into_iter().map(|part| {
             let text: String = tokens[part.tokens].iter().map(|token| token.token.to_string()).collect();
-            format!("{}{text}", if part.statements.is_ok() { "" } else { "!" })
+            let mark = match part.content {
+                Content::Statements(_) => "",
+                Content::Routine { .. } => "routine: ",
+                Content::Query { .. } => "query: ",
+                Content::Declaration(_) => "declaration: ",
+                Content::Fetch { .. } => "fetch: ",
+                Content::Assignment { .. } => "assignment: ",
+                Content::Unreadable(_) => "unreadable: ",
+            };
+            format!("{mark}{text}")
         });
-        Some(written.collect())
+        written.collect()
     }
 
     #[test]
     fn t_sql_statements_are_separated_by_their_first_words() {
         let sql = "insert into t(a)\nselect b from s\n\ninsert into u(a) select c from s2\nupdate t\nset a = 1";
         assert_eq!(
-            separated(sql, Dialect::Mssql).unwrap(),
+            separated(sql, Dialect::Mssql),
             ["insert into t(a)\nselect b from s", "insert into u(a) select c from s2", "update t\nset a = 1"]
         );
     }
@@ -180,16 +281,53 @@ mod tests {
     fn the_statement_after_a_broken_one_is_found() {
         let sql = "insrt into t select 1\ncreate view v as\nselect a from s";
         assert_eq!(
-            separated(sql, Dialect::Postgres).unwrap(),
-            ["!insrt into t select 1", "create view v as\nselect a from s"]
+            separated(sql, Dialect::Postgres),
+            ["unreadable: insrt into t select 1", "create view v as\nselect a from s"]
         );
-        assert_eq!(separated("selec a\nselect b from t", Dialect::Postgres), None);
     }
 
     #[test]
-    fn the_statements_of_a_body_without_a_grammar_are_found() {
-        let sql = "create or replace procedure p(x number) is\nbegin\n  insert into t select a from s;\nend;";
-        let parts = separated(sql, Dialect::Oracle).unwrap();
-        assert!(parts.contains(&"insert into t select a from s".to_owned()), "{parts:?}");
+    fn a_routine_consists_of_code_and_statements() {
+        let sql = "create or replace procedure p(x number) is v number := 1; cursor c is select a from s;\nbegin\n\
+                   if x > 1 then insert into t select a from s; elsif x = 2 then v := v + 1; end if;\n\
+                   for r in (select b from u) loop delete from t where a = 1; end loop; return; end p;";
+        assert_eq!(
+            separated(sql, Dialect::Oracle),
+            [
+                "routine: create or replace procedure p(x number) is",
+                "assignment: v number := 1",
+                "query: select a from s",
+                "insert into t select a from s",
+                "assignment: v := v + 1",
+                "query: select b from u",
+                "delete from t where a = 1",
+            ]
+        );
+        let sql = "create proc p @a int as\nset nocount on\ndeclare @v int = 1\nif @a > 1 begin\n\
+                   insert into t select a from s\nend else\nset @v = @a + 1\nselect b from u\nreturn 0";
+        assert_eq!(
+            separated(sql, Dialect::Mssql),
+            [
+                "routine: create proc p @a int as",
+                "assignment: declare @v int = 1",
+                "insert into t select a from s",
+                "assignment: set @v = @a + 1",
+                "select b from u",
+            ]
+        );
+        let sql = "create procedure p(in x int)\nbegin\ndeclare v int default 0;\n\
+                   declare c cursor for select a from s;\ndeclare continue handler for not found set done = 1;\n\
+                   set v = v + 1;\nwhile v < 3 do insert into t select a from s; end while;\nend";
+        assert_eq!(
+            separated(sql, Dialect::Mysql),
+            [
+                "routine: create procedure p(in x int)",
+                "assignment: declare v int default 0",
+                "query: select a from s",
+                "assignment: set done = 1",
+                "assignment: set v = v + 1",
+                "insert into t select a from s",
+            ]
+        );
     }
 }

@@ -45,7 +45,11 @@ fn shown(lineage: &Lineage, index: ColumnIndex, is_read: &dyn Fn(ColumnIndex) ->
     let column = &lineage.column(index).name;
     match object.kind {
         ObjectKind::SelectList | ObjectKind::SelectUnion if !is_read(index) => Some(format!("result.{column}")),
-        kind if kind.is_record_set() || matches!(kind, ObjectKind::Function | ObjectKind::ConstantTable) => None,
+        kind if kind.is_record_set()
+            || matches!(kind, ObjectKind::Function | ObjectKind::ConstantTable | ObjectKind::Variable) =>
+        {
+            None
+        }
         _ => Some(format!("{}.{column}", object.display_name)),
     }
 }

@@ -104,8 +104,9 @@ impl<'a> Splitter<'a> {
             b';' => (1, Lexeme::Semicolon),
             b'-' if rest.starts_with(b"--") => (line_length(rest), Lexeme::Blank),
             b'#' if self.dialect.has_hash_comments() => (line_length(rest), Lexeme::Blank),
-            b'/' if rest.starts_with(b"/*!") && self.dialect == Dialect::Mysql => (3, Lexeme::Blank),
-            b'*' if rest.starts_with(b"*/") && self.dialect == Dialect::Mysql => (2, Lexeme::Blank),
+            // The server executes what is in `/*! … */`.
+            b'/' if rest.starts_with(b"/*!") && self.dialect == Dialect::Mysql => (3, Lexeme::Other(first)),
+            b'*' if rest.starts_with(b"*/") && self.dialect == Dialect::Mysql => (2, Lexeme::Other(first)),
             b'/' if rest.starts_with(b"/*") => {
                 (comment_length(rest, self.dialect.has_nested_comments()), Lexeme::Blank)
             }
@@ -309,7 +310,10 @@ impl Blocks {
             }
             "if" | "loop" | "while" | "for" | "repeat" | "case" | "try" | "catch" if ended => {}
             // Only T-SQL reserves the word, so elsewhere it may be the name of a column.
-            "begin" if begins || self.head.len() > 1 || self.dialect == Dialect::Mssql => self.after_begin = true,
+            "begin" if begins || self.head.len() > 1 || self.dialect == Dialect::Mssql => {
+                self.after_begin = true;
+                self.at_statement = true;
+            }
             "case" => self.depth += 1,
             "if" | "while" | "for" | "loop" | "repeat" if begins && self.has_closed_loops() => self.depth += 1,
             "then" | "else" | "loop" | "do" | "as" | "is" | "declare" => self.at_statement = true,
@@ -374,6 +378,14 @@ mod tests {
         assert_eq!(split(Dialect::Oracle, "a q'[it's; b]' c; d"), ["a q'[it's; b]' c", "d"]);
         assert_eq!(split(Dialect::Mssql, "select [a;]]b]; c"), ["select [a;]]b]", "c"]);
         assert_eq!(split(Dialect::Snowflake, "a $1 b; c"), ["a $1 b", "c"]);
+    }
+
+    #[test]
+    fn an_executable_comment_is_part_of_a_statement() {
+        assert_eq!(
+            split(Dialect::Mysql, "/*!50001 create */ /*! view v */; a"),
+            ["/*!50001 create */ /*! view v */", "a"]
+        );
     }
 
     #[test]

@@ -12,7 +12,8 @@ impl StatementWalker<'_> {
     pub(super) fn statement(&mut self, statement: &Statement, text: &str) {
         match statement {
             Statement::Query(query) => {
-                self.query(query, &RecordSetRole::Result, None);
+                let result = self.query(query, &RecordSetRole::Result, None);
+                self.assign_named_columns(result);
             }
             Statement::Insert(insert) => self.insert(insert, text),
             Statement::CreateTable(create) => self.create_table(create, text),
@@ -37,6 +38,8 @@ impl StatementWalker<'_> {
                 }
                 self.routine = outer;
             }
+            Statement::Declare { stmts, .. } => self.declarations(stmts),
+            Statement::Set(set) => self.set(set),
             Statement::StartTransaction { statements, .. } => self.statements(statements),
             Statement::If(branches) => {
                 self.conditional(&branches.if_block);
