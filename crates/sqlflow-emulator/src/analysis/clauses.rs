@@ -26,14 +26,13 @@ const WAREHOUSES: Dialects = &[Redshift, Postgres, Generic];
 struct Rule(Dialects, &'static str, &'static str);
 
 /// The rules. Of several that match at a token, the first is applied.
-static RULES: [Rule; 97] = [
+static RULES: [Rule; 96] = [
     // T-SQL
     Rule(&[Mssql], "option (…)", ""),
     Rule(&[Mssql], "collate name", ""),
     Rule(&[Mssql], "textimage_on|filestream_on name", ""),
     Rule(&[Mssql], ") on name $", ")"),
     Rule(&[Mssql], "not for replication", ""),
-    Rule(&[Mssql], "^ create or alter", "create or replace"),
     // Oracle
     Rule(ORACLE, "create ?or ?replace ?no force ?editionable|noneditionable view", "create view"),
     Rule(ORACLE, "create ?or ?replace editionable|noneditionable", "create or replace"),

@@ -1,6 +1,6 @@
 //! Commands to a command-line client between the statements of a script: `/` and `PROMPT` of SQL*Plus, `DELIMITER` of
 //! the MySQL client, `\connect` of psql. A server never receives them, so they are blanked. Where a command ends a
-//! statement, a semicolon takes its place.
+//! statement, a semicolon takes its place. Commands that run another file or copy rows are reported.
 
 use super::dialect::Dialect;
 
@@ -28,15 +28,25 @@ const SQL_PLUS: [&str; 20] = [
     "whenever",
 ];
 
-/// Returns the script without the commands. Every byte keeps its position, so lines and columns do too.
-pub(super) fn without_commands(text: &str, dialect: Dialect) -> String {
-    let mut reader = CommandFilter { dialect, context: LexicalContext::Code, between: true, terminator: None };
+/// A command that would run or copy something that the script does not contain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OutsideCommand {
+    /// The byte at which it begins.
+    pub(super) at: usize,
+    pub(super) text: String,
+}
+
+/// Returns the script without the commands, and the commands that were needed to understand it. Every byte keeps its
+/// position, so lines and columns do too.
+pub(super) fn without_commands(text: &str, dialect: Dialect) -> (String, Vec<OutsideCommand>) {
+    let mut reader =
+        CommandFilter { dialect, context: LexicalContext::Code, between: true, terminator: None, outside: Vec::new() };
     let mut written = Vec::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         reader.line(line, &mut written);
     }
     // A character is only replaced as a whole, by as many blanks as it has bytes.
-    String::from_utf8(written).unwrap_or_else(|_| text.to_owned())
+    (String::from_utf8(written).unwrap_or_else(|_| text.to_owned()), reader.outside)
 }
 
 /// The lexical context at the current position.
@@ -54,6 +64,7 @@ struct CommandFilter {
     between: bool,
     /// The text that ends a statement instead of a semicolon.
     terminator: Option<Vec<u8>>,
+    outside: Vec<OutsideCommand>,
 }
 
 impl CommandFilter {
@@ -70,6 +81,10 @@ impl CommandFilter {
             self.between = true;
             blank(line, b';', written);
         } else if self.between && self.is_command(said) {
+            if self.leads_outside(said) {
+                let indented = line.len() - line.trim_start().len();
+                self.outside.push(OutsideCommand { at: written.len() + indented, text: said.to_owned() });
+            }
             blank(line, b' ', written);
         } else {
             self.code(line.as_bytes(), written);
@@ -103,8 +118,32 @@ impl CommandFilter {
                 }
                 Dialect::Postgres | Dialect::Redshift => first.starts_with('\\'),
                 Dialect::Mysql => first == "source" || first == "\\.",
+                Dialect::Mssql => first.starts_with(':'),
+                Dialect::Snowflake => first.starts_with('!'),
+                Dialect::Hive => first == "source" || first.starts_with('!'),
+                Dialect::Teradata | Dialect::Duckdb => first
+                    .strip_prefix('.')
+                    .is_some_and(|name| name.starts_with(|letter: char| letter.is_ascii_alphabetic())),
                 _ => false,
             }
+    }
+
+    /// Returns `true` for a command that runs another file, or copies rows.
+    fn leads_outside(&self, line: &str) -> bool {
+        let lower = line.to_ascii_lowercase();
+        let first = lower.split_ascii_whitespace().next().unwrap_or_default();
+        match self.dialect {
+            Dialect::Oracle => first.starts_with('@') || matches!(first, "start" | "copy"),
+            Dialect::Postgres | Dialect::Redshift => {
+                matches!(first, "\\i" | "\\ir" | "\\include" | "\\include_relative" | "\\copy")
+            }
+            Dialect::Mysql | Dialect::Hive => matches!(first, "source" | "\\."),
+            Dialect::Mssql => first == ":r",
+            Dialect::Snowflake => matches!(first, "!source" | "!load"),
+            Dialect::Teradata => matches!(first, ".run" | ".import" | ".export"),
+            Dialect::Duckdb => matches!(first, ".read" | ".import"),
+            _ => false,
+        }
     }
 
     /// Copies SQL, and replaces the client's terminator by a semicolon.
@@ -193,21 +232,23 @@ mod tests {
             "{blanks}\n{blanks}\nselect a\nfrom t\n;\nupdate t\nset a = 1;\n{}\n    \n",
             " ".repeat("@next.sql".len())
         );
-        assert_eq!(without_commands(sql, Dialect::Oracle), left);
+        let (written, outside) = without_commands(sql, Dialect::Oracle);
+        assert_eq!(written, left);
+        assert_eq!(outside.iter().map(|command| command.text.as_str()).collect::<Vec<_>>(), ["@next.sql"]);
     }
 
     #[test]
     fn a_slash_in_a_comment_or_a_string_is_unchanged() {
         for sql in ["/*\n/\n*/ select 1", "select 'a\n/\nb' from t", "select a\n/ b from t"] {
-            assert_eq!(without_commands(sql, Dialect::Oracle), sql);
+            assert_eq!(without_commands(sql, Dialect::Oracle).0, sql);
         }
-        assert_eq!(without_commands("select a\n/\nb", Dialect::Postgres), "select a\n/\nb");
+        assert_eq!(without_commands("select a\n/\nb", Dialect::Postgres).0, "select a\n/\nb");
     }
 
     #[test]
     fn a_delimiter_ends_statements_until_it_is_changed_back() {
         let sql = "delimiter //\ncreate procedure p() begin select '//'; end//\nDELIMITER ;\nselect 1; select 4 // 2;";
         let left = "            \ncreate procedure p() begin select '//'; end; \n           \nselect 1; select 4 // 2;";
-        assert_eq!(without_commands(sql, Dialect::Mysql), left);
+        assert_eq!(without_commands(sql, Dialect::Mysql).0, left);
     }
 }

@@ -30,6 +30,7 @@ mod select_list;
 mod separation;
 mod splitter;
 mod statement;
+mod templates;
 mod variables;
 mod vendor;
 mod walker;

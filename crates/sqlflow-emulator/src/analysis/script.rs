@@ -13,13 +13,26 @@ use super::line_index::LineIndex;
 use super::separation::{self, Content, Part};
 use super::splitter::{self, Piece};
 use super::walker::StatementWalker;
-use super::{DiagnosticKind, SourceRange, clauses, client_commands, nesting, recovery, without_lineage};
+use super::{DiagnosticKind, SourceRange, clauses, client_commands, nesting, recovery, templates, without_lineage};
 
 /// Reads a script into the builder.
 pub(super) fn read(builder: &mut LineageBuilder, name: &str, text: &str) {
     let script = builder.next_script();
-    let readable = client_commands::without_commands(text, builder.dialect());
+    let (text, templates) = templates::without_templates(text, builder.dialect());
+    let (readable, commands) = client_commands::without_commands(&text, builder.dialect());
     let lines = LineIndex::of(&readable, script);
+    for template in templates {
+        let outcome = match template.name.as_str() {
+            "" => "was left out".to_owned(),
+            name => format!("was read as the name {name}"),
+        };
+        let what = format!("the template {} {outcome}; submit the rendered SQL", template.text);
+        hint(builder, name, &lines, template.at, &what);
+    }
+    for command in commands {
+        let what = format!("the command '{}' was not run; submit the file it needs as well", command.text);
+        hint(builder, name, &lines, command.at, &what);
+    }
     let session = builder.settings.clone();
     let abandoned = Arc::clone(&builder.abandoned);
     for piece in splitter::pieces(&readable, builder.dialect()) {
@@ -30,6 +43,15 @@ pub(super) fn read(builder: &mut LineageBuilder, name: &str, text: &str) {
     }
     // The effect of `USE` ends with the script.
     builder.settings = session;
+}
+
+/// Reports something that the script stands for and does not contain.
+fn hint(builder: &mut LineageBuilder, file: &str, lines: &LineIndex<'_>, byte: usize, what: &str) {
+    let start = lines.position(byte);
+    let (line, column) = start;
+    let at = SourceRange { start, end: start, script: lines.script };
+    let message = format!("{file}: {what} (line {line}, column {column})");
+    builder.add_diagnostic(DiagnosticKind::SyntaxHint, file, message, Some(at));
 }
 
 fn read_piece(builder: &mut LineageBuilder, file: &str, lines: &LineIndex<'_>, script: &str, piece: &Piece) {
@@ -107,7 +129,9 @@ fn take_apart(
                 routine = name.map(|name| tokens[name].iter().map(|token| token.token.to_string()).collect());
                 walker.builder.understood();
                 walker.routine.clone_from(&routine);
-                parameters.iter().for_each(|parameter| drop(walker.declare(parameter)));
+                for parameter in &parameters {
+                    walker.declare(parameter);
+                }
             }
             Content::Query { name, statements } => {
                 for statement in &statements {
@@ -117,7 +141,9 @@ fn take_apart(
                     }
                 }
             }
-            Content::Declaration(name) => drop(walker.declare(&name)),
+            Content::Declaration(name) => {
+                walker.declare(&name);
+            }
             Content::Assignment { variable, value } => walker.assign_variable(&variable, &value),
             Content::Fetch { cursor, into } => walker.fetch(&cursor, &into),
             Content::Unreadable(failed) => {
@@ -170,7 +196,8 @@ fn walk(builder: &mut LineageBuilder, file: &str, lines: &LineIndex<'_>, source:
 /// called for the scripts in the order in which they are read.
 pub(super) fn collect_definitions(builder: &mut LineageBuilder, text: &str) {
     let script = builder.next_script_of_definitions();
-    let text = client_commands::without_commands(text, builder.dialect());
+    let (text, _) = templates::without_templates(text, builder.dialect());
+    let (text, _) = client_commands::without_commands(&text, builder.dialect());
     let lines = LineIndex::of(&text, script);
     let session = builder.settings.clone();
     let abandoned = Arc::clone(&builder.abandoned);

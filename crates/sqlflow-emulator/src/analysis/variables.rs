@@ -142,7 +142,9 @@ impl StatementWalker<'_> {
                         | DeclareAssignment::For(value)
                         | DeclareAssignment::MsSqlAssignment(value),
                     ) => self.assign_variable(name, value),
-                    None => drop(self.declare(name)),
+                    None => {
+                        self.declare(name);
+                    }
                 }
             }
         }
