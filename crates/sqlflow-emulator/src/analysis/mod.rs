@@ -8,6 +8,7 @@
 //! over the files `statement`, `definition`, `change`, `query`, `from_clause`, `select_list`, `row_filter`, `expression`
 //! and `resolution`, one for each part of the syntax.
 
+mod body;
 mod builder;
 mod change;
 mod clauses;

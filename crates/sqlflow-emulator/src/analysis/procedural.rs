@@ -37,6 +37,8 @@ pub(super) struct Step {
 pub(super) struct ProceduralReader<'a> {
     pub(super) tokens: &'a [TokenWithSpan],
     pub(super) dialect: Dialect,
+    /// `true` between the head of a routine and its `BEGIN`.
+    pub(super) declares: bool,
 }
 
 impl ProceduralReader<'_> {
@@ -431,7 +433,7 @@ impl ProceduralReader<'_> {
     }
 
     /// Returns a word in lower case, or any other token as it is written.
-    fn word(&self, index: usize) -> String {
+    pub(super) fn word(&self, index: usize) -> String {
         match self.tokens.get(index).map(|token| &token.token) {
             Some(Token::Word(word)) if word.quote_style.is_none() => word.value.to_ascii_lowercase(),
             Some(Token::Whitespace(_)) | None => String::new(),

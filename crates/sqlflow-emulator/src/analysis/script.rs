@@ -1,5 +1,6 @@
 //! A script: it is split into statements, each of which is parsed and walked before the next.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -7,10 +8,11 @@ use sqlparser::ast::{Expr, Statement};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, TokenizerError};
 
+use super::body::{self, QuotedBody};
 use super::builder::LineageBuilder;
 use super::dialect::Dialect;
 use super::line_index::LineIndex;
-use super::separation::{self, Content, Part};
+use super::separation::{self, Content, Head, Part};
 use super::splitter::{self, Piece};
 use super::walker::StatementWalker;
 use super::{DiagnosticKind, SourceRange, clauses, client_commands, nesting, recovery, templates, without_lineage};
@@ -19,59 +21,208 @@ use super::{DiagnosticKind, SourceRange, clauses, client_commands, nesting, reco
 pub(super) fn read(builder: &mut LineageBuilder, name: &str, text: &str) {
     let script = builder.next_script();
     let (text, templates) = templates::without_templates(text, builder.dialect());
-    let (readable, commands) = client_commands::without_commands(&text, builder.dialect());
-    let lines = LineIndex::of(&readable, script);
+    let (text, commands) = client_commands::without_commands(&text, builder.dialect());
+    let lines = LineIndex::of(&text, script);
+    let session = builder.settings.clone();
+    let abandoned = Arc::clone(&builder.abandoned);
+    let mut reader = ScriptReader { dialect: builder.dialect(), builder, file: name, text: &text, lines: &lines };
     for template in templates {
         let outcome = match template.name.as_str() {
             "" => "was left out".to_owned(),
             name => format!("was read as the name {name}"),
         };
-        let what = format!("the template {} {outcome}; submit the rendered SQL", template.text);
-        hint(builder, name, &lines, template.at, &what);
+        reader.hint(template.at, &format!("the template {} {outcome}; submit the rendered SQL", template.text));
     }
     for command in commands {
         let what = format!("the command '{}' was not run; submit the file it needs as well", command.text);
-        hint(builder, name, &lines, command.at, &what);
+        reader.hint(command.at, &what);
     }
-    let session = builder.settings.clone();
-    let abandoned = Arc::clone(&builder.abandoned);
-    for piece in splitter::pieces(&readable, builder.dialect()) {
+    for piece in splitter::pieces(&text, reader.dialect) {
         if abandoned.load(Ordering::Relaxed) {
             break;
         }
-        read_piece(builder, name, &lines, &readable, &piece);
+        reader.piece(&piece);
     }
     // The effect of `USE` ends with the script.
     builder.settings = session;
 }
 
-/// Reports something that the script stands for and does not contain.
-fn hint(builder: &mut LineageBuilder, file: &str, lines: &LineIndex<'_>, byte: usize, what: &str) {
-    let start = lines.position(byte);
-    let (line, column) = start;
-    let at = SourceRange { start, end: start, script: lines.script };
-    let message = format!("{file}: {what} (line {line}, column {column})");
-    builder.add_diagnostic(DiagnosticKind::SyntaxHint, file, message, Some(at));
+/// Reads the pieces of one script.
+struct ScriptReader<'a> {
+    builder: &'a mut LineageBuilder,
+    dialect: Dialect,
+    file: &'a str,
+    text: &'a str,
+    lines: &'a LineIndex<'a>,
 }
 
-fn read_piece(builder: &mut LineageBuilder, file: &str, lines: &LineIndex<'_>, script: &str, piece: &Piece) {
-    let source = &script[piece.bytes.clone()];
-    builder.base = SourceRange { start: piece.start, end: lines.position(piece.bytes.end), script: lines.script };
-    let tokens = match tokenize(source, piece.start, builder.dialect()) {
-        Ok(tokens) => tokens,
-        Err(error) => return syntax_error(builder, file, &error.message, Some(error.location)),
-    };
-    if nesting::is_too_deep(source.len(), &tokens) {
-        let (line, column) = piece.start;
-        let message = format!(
-            "{file}: not analysed: an expression has too many operators, or a query too many parts, in the statement \
-             at line {line}, column {column}; divide it"
-        );
-        return builder.add_diagnostic(DiagnosticKind::SyntaxError, file, message, Some(builder.base));
+impl<'a> ScriptReader<'a> {
+    /// Reports something that the script stands for and does not contain.
+    fn hint(&mut self, byte: usize, what: &str) {
+        let start = self.lines.position(byte);
+        let (line, column) = start;
+        let at = SourceRange { start, end: start, script: self.lines.script };
+        let message = format!("{}: {what} (line {line}, column {column})", self.file);
+        self.builder.add_diagnostic(DiagnosticKind::SyntaxHint, self.file, message, Some(at));
     }
-    match understand(&tokens, builder.dialect()) {
-        Ok(statements) => walk(builder, file, lines, source, &statements),
-        Err(error) => take_apart(builder, file, lines, script, &tokens, &error),
+
+    fn piece(&mut self, piece: &Piece) {
+        let source = &self.text[piece.bytes.clone()];
+        let end = self.lines.position(piece.bytes.end);
+        self.builder.base = SourceRange { start: piece.start, end, script: self.lines.script };
+        let tokens = match tokenize(source, piece.start, self.dialect) {
+            Ok(tokens) => tokens,
+            Err(error) => return self.syntax_error(&error.message, Some(error.location)),
+        };
+        if nesting::is_too_deep(source.len(), &tokens) {
+            return self.too_deep();
+        }
+        if let Some(body) = body::in_string(&tokens) {
+            return self.quoted_body(&tokens, &body);
+        }
+        match understand(&tokens, self.dialect) {
+            Ok(statements) => self.walk(None, source, &statements),
+            Err(_) if without_lineage::is_without_lineage(&tokens, self.dialect) => self.builder.understood(),
+            Err(error) => self.take_apart(&tokens, None, &error),
+        }
+    }
+
+    fn too_deep(&mut self) {
+        let (line, column) = self.builder.base.start;
+        let message = format!(
+            "{}: not analysed: an expression has too many operators, or a query too many parts, in the statement at \
+             line {line}, column {column}; divide it",
+            self.file
+        );
+        let at = Some(self.builder.base);
+        self.builder.add_diagnostic(DiagnosticKind::SyntaxError, self.file, message, at);
+    }
+
+    /// Reads a routine whose body is a string.
+    fn quoted_body(&mut self, head: &[TokenWithSpan], body: &QuotedBody<'_>) {
+        self.builder.understood();
+        let tokens = match tokenize(body.text, body.start, self.dialect) {
+            Ok(tokens) => tokens,
+            Err(error) => return self.syntax_error(&error.message, Some(error.location)),
+        };
+        if nesting::is_too_deep(body.text.len(), &tokens) {
+            return self.too_deep();
+        }
+        let end = ParserError::ParserError("Expected: a statement".to_owned());
+        let routine = separation::head(head, self.dialect);
+        self.take_apart(&tokens, Some(routine), &end);
+    }
+
+    /// Reads the parts of a piece that does not parse as a whole, or those of the body of a routine.
+    fn take_apart(&mut self, tokens: &[TokenWithSpan], head: Option<Head>, error: &ParserError) {
+        let reduced = clauses::without_clauses(tokens, self.dialect);
+        let tokens = reduced.as_deref().unwrap_or(tokens);
+        let parts = separation::separate(tokens, self.dialect, head.is_some());
+        let is_whole = matches!(parts.as_slice(), [Part { content: Content::Unreadable(_), .. }]);
+        let mut routine = None;
+        if let Some(head) = head {
+            routine = self.enter(head);
+        }
+        for part in parts {
+            let Some(source) = self.set_base(tokens, &part.tokens) else { continue };
+            let mut walker = StatementWalker::new(self.builder, self.file, self.lines);
+            walker.routine.clone_from(&routine);
+            match part.content {
+                Content::Statements(statements) => self.walk(routine.as_deref(), source, &statements),
+                Content::Routine(head) => {
+                    self.builder.understood();
+                    routine = self.enter(head);
+                }
+                Content::Query { name, statements } => {
+                    for statement in &statements {
+                        match statement {
+                            Statement::Query(query) => walker.open_cursor(name.as_ref(), query),
+                            other => walker.statement(other, source),
+                        }
+                    }
+                }
+                Content::Declaration(name) => {
+                    walker.declare(&name);
+                }
+                Content::Assignment { variable, value } => walker.assign_variable(&variable, &value),
+                Content::Fetch { cursor, into } => walker.fetch(&cursor, &into),
+                Content::Unreadable(failed) => {
+                    let failed = if is_whole { error } else { &failed };
+                    self.unreadable(routine.as_deref(), source, &tokens[part.tokens], failed);
+                }
+            }
+        }
+    }
+
+    /// Enters a routine: its parameters are variables. Returns its name.
+    fn enter(&mut self, head: Head) -> Option<String> {
+        let mut walker = StatementWalker::new(self.builder, self.file, self.lines);
+        walker.routine.clone_from(&head.name);
+        for parameter in &head.parameters {
+            walker.declare(parameter);
+        }
+        head.name
+    }
+
+    /// Makes some tokens the current statement. Returns their text.
+    fn set_base(&mut self, tokens: &[TokenWithSpan], part: &Range<usize>) -> Option<&'a str> {
+        let (first, last) = (tokens.get(part.start)?, tokens.get(part.end.checked_sub(1)?)?);
+        let position = |place: Location| (place.line, place.column);
+        let (start, end) = (position(first.span.start), position(last.span.end));
+        self.builder.base = SourceRange { start, end, script: self.lines.script };
+        let bytes = self.lines.byte(start.0, start.1).zip(self.lines.byte(end.0, end.1));
+        Some(bytes.and_then(|(start, end)| self.text.get(start..end)).unwrap_or_default())
+    }
+
+    fn walk(&mut self, routine: Option<&str>, source: &str, statements: &[Statement]) {
+        for statement in statements {
+            self.builder.understood();
+            let mut walker = StatementWalker::new(self.builder, self.file, self.lines);
+            walker.routine = routine.map(str::to_owned);
+            walker.statement(statement, source);
+        }
+    }
+
+    /// Reads what it can of a statement that does not parse, and reports the rest.
+    fn unreadable(&mut self, routine: Option<&str>, source: &str, tokens: &[TokenWithSpan], error: &ParserError) {
+        if without_lineage::is_without_lineage(tokens, self.dialect) {
+            return self.builder.understood();
+        }
+        if let Ok(statements) = understand(tokens, self.dialect) {
+            return self.walk(routine, source, &statements);
+        }
+        let Some(recovered) = recovery::recover(tokens, self.dialect, error) else {
+            return self.parser_error(error);
+        };
+        self.walk(routine, source, &recovered.statements);
+        for skipped in recovered.skipped {
+            let (line, column) = (skipped.at.line, skipped.at.column);
+            let message = format!(
+                "{}: the clause '{}' at line {line}, column {column} was skipped, because it is not known; the rest \
+                 of its statement was read",
+                self.file, skipped.text
+            );
+            let at = SourceRange { start: (line, column), ..self.builder.base };
+            self.builder.add_diagnostic(DiagnosticKind::AnalyzeError, self.file, message, Some(at));
+        }
+    }
+
+    fn parser_error(&mut self, error: &ParserError) {
+        let (ParserError::ParserError(message) | ParserError::TokenizerError(message)) = error else {
+            return self.syntax_error("the statement is nested too deeply; divide it", None);
+        };
+        let reason = message.rsplit_once(" at Line: ").map_or(message.as_str(), |(reason, _)| reason);
+        self.syntax_error(reason, position_of(error));
+    }
+
+    /// Reports a statement that could not be parsed, at the position where the parser stopped.
+    fn syntax_error(&mut self, reason: &str, position: Option<Location>) {
+        let base = self.builder.base;
+        let position = position.filter(|place| place.line > 0).map(|place| (place.line, place.column));
+        let (line, column) = position.unwrap_or(base.start);
+        let at = SourceRange { start: (line, column), end: base.end.max((line, column)), script: base.script };
+        let message = format!("{}: {reason} near line {line}, column {column}", self.file);
+        self.builder.add_diagnostic(DiagnosticKind::SyntaxError, self.file, message, Some(at));
     }
 }
 
@@ -88,108 +239,6 @@ fn understand(tokens: &[TokenWithSpan], dialect: Dialect) -> Result<Vec<Statemen
     }
     let related = dialect.related().iter();
     related.copied().find_map(|related| parse(reduced, related).ok()).ok_or(error)
-}
-
-/// Reads the parts of a piece that does not parse as a whole.
-fn take_apart(
-    builder: &mut LineageBuilder,
-    file: &str,
-    lines: &LineIndex<'_>,
-    script: &str,
-    tokens: &[TokenWithSpan],
-    error: &ParserError,
-) {
-    if without_lineage::is_without_lineage(tokens, builder.dialect()) {
-        return builder.understood();
-    }
-    let reduced = clauses::without_clauses(tokens, builder.dialect());
-    let tokens = reduced.as_deref().unwrap_or(tokens);
-    let mut routine = None;
-    let parts = separation::separate(tokens, builder.dialect());
-    let is_whole = matches!(parts.as_slice(), [Part { content: Content::Unreadable(_), .. }]);
-    for part in parts {
-        let (Some(first), Some(last)) = (tokens.get(part.tokens.start), tokens.get(part.tokens.end - 1)) else {
-            continue;
-        };
-        let position = |place: Location| (place.line, place.column);
-        let (start, end) = (position(first.span.start), position(last.span.end));
-        builder.base = SourceRange { start, end, script: lines.script };
-        let bytes = lines.byte(start.0, start.1).zip(lines.byte(end.0, end.1));
-        let source = bytes.and_then(|(start, end)| script.get(start..end)).unwrap_or_default();
-        let mut walker = StatementWalker::new(builder, file, lines);
-        walker.routine.clone_from(&routine);
-        match part.content {
-            Content::Statements(statements) => {
-                for statement in &statements {
-                    walker.builder.understood();
-                    walker.statement(statement, source);
-                }
-            }
-            Content::Routine { name, parameters } => {
-                routine = name.map(|name| tokens[name].iter().map(|token| token.token.to_string()).collect());
-                walker.builder.understood();
-                walker.routine.clone_from(&routine);
-                for parameter in &parameters {
-                    walker.declare(parameter);
-                }
-            }
-            Content::Query { name, statements } => {
-                for statement in &statements {
-                    match statement {
-                        Statement::Query(query) => walker.open_cursor(name.as_ref(), query),
-                        other => walker.statement(other, source),
-                    }
-                }
-            }
-            Content::Declaration(name) => {
-                walker.declare(&name);
-            }
-            Content::Assignment { variable, value } => walker.assign_variable(&variable, &value),
-            Content::Fetch { cursor, into } => walker.fetch(&cursor, &into),
-            Content::Unreadable(failed) => {
-                let failed = if is_whole { error } else { &failed };
-                unreadable(builder, file, lines, source, &tokens[part.tokens], failed);
-            }
-        }
-    }
-}
-
-/// Reads what it can of a statement that does not parse, and reports the rest.
-fn unreadable(
-    builder: &mut LineageBuilder,
-    file: &str,
-    lines: &LineIndex<'_>,
-    source: &str,
-    tokens: &[TokenWithSpan],
-    error: &ParserError,
-) {
-    if without_lineage::is_without_lineage(tokens, builder.dialect()) {
-        return builder.understood();
-    }
-    if let Ok(statements) = understand(tokens, builder.dialect()) {
-        return walk(builder, file, lines, source, &statements);
-    }
-    let Some(recovered) = recovery::recover(tokens, builder.dialect(), error) else {
-        return parser_error(builder, file, error);
-    };
-    walk(builder, file, lines, source, &recovered.statements);
-    for skipped in recovered.skipped {
-        let (line, column) = (skipped.at.line, skipped.at.column);
-        let message = format!(
-            "{file}: the clause '{}' at line {line}, column {column} was skipped, because it is not known; the rest \
-             of its statement was read",
-            skipped.text
-        );
-        let at = SourceRange { start: (line, column), ..builder.base };
-        builder.add_diagnostic(DiagnosticKind::AnalyzeError, file, message, Some(at));
-    }
-}
-
-fn walk(builder: &mut LineageBuilder, file: &str, lines: &LineIndex<'_>, source: &str, statements: &[Statement]) {
-    for statement in statements {
-        builder.understood();
-        StatementWalker::new(builder, file, lines).statement(statement, source);
-    }
 }
 
 /// Collects the tables that a script defines column by column, so that scripts read before it know them too. Must be
@@ -266,24 +315,6 @@ pub(super) fn parse_expression(tokens: &[TokenWithSpan], dialect: Dialect) -> Re
 pub(super) fn position_of(error: &ParserError) -> Option<Location> {
     let (ParserError::ParserError(message) | ParserError::TokenizerError(message)) = error else { return None };
     parse_position(message.rsplit_once(" at Line: ")?.1)
-}
-
-fn parser_error(builder: &mut LineageBuilder, file: &str, error: &ParserError) {
-    let (ParserError::ParserError(message) | ParserError::TokenizerError(message)) = error else {
-        return syntax_error(builder, file, "the statement is nested too deeply; divide it", None);
-    };
-    let reason = message.rsplit_once(" at Line: ").map_or(message.as_str(), |(reason, _)| reason);
-    syntax_error(builder, file, reason, position_of(error));
-}
-
-/// Reports a statement that could not be parsed, at the position where the parser stopped.
-fn syntax_error(builder: &mut LineageBuilder, file: &str, reason: &str, position: Option<Location>) {
-    let position = position.filter(|place| place.line > 0).map(|place| (place.line, place.column));
-    let (line, column) = position.unwrap_or(builder.base.start);
-    let at =
-        SourceRange { start: (line, column), end: builder.base.end.max((line, column)), script: builder.base.script };
-    let message = format!("{file}: {reason} near line {line}, column {column}");
-    builder.add_diagnostic(DiagnosticKind::SyntaxError, file, message, Some(at));
 }
 
 /// Parses `3, Column: 7`.

@@ -41,11 +41,7 @@ pub(super) struct Part {
 /// The content of a part.
 pub(super) enum Content {
     Statements(Vec<Statement>),
-    /// The head of a routine, with the tokens of its name and its parameters.
-    Routine {
-        name: Option<Range<usize>>,
-        parameters: Vec<Ident>,
-    },
+    Routine(Head),
     /// The query of a cursor or a loop, with the name of the cursor or the record.
     Query {
         name: Option<Ident>,
@@ -64,15 +60,45 @@ pub(super) enum Content {
     Unreadable(ParserError),
 }
 
-/// Returns the parts of a piece that does not parse as a whole. Code without lineage is left out.
-pub(super) fn separate(tokens: &[TokenWithSpan], dialect: Dialect) -> Vec<Part> {
+/// The head of a routine.
+pub(super) struct Head {
+    pub(super) name: Option<String>,
+    pub(super) parameters: Vec<Ident>,
+}
+
+/// Returns the head of the routine that tokens begin with.
+pub(super) fn head(tokens: &[TokenWithSpan], dialect: Dialect) -> Head {
+    let reader = ProceduralReader { tokens, dialect, declares: false };
+    match reader.step(0, tokens.len()) {
+        Some(Step { code: Code::Routine { name, parameters }, .. }) => named_head(tokens, name, &parameters),
+        _ => Head { name: None, parameters: Vec::new() },
+    }
+}
+
+fn named_head(tokens: &[TokenWithSpan], name: Option<Range<usize>>, parameters: &[usize]) -> Head {
+    Head {
+        name: name.map(|name| tokens[name].iter().map(|token| token.token.to_string()).collect()),
+        parameters: parameters.iter().filter_map(|index| ident(tokens, *index)).collect(),
+    }
+}
+
+fn ident(tokens: &[TokenWithSpan], index: usize) -> Option<Ident> {
+    match &tokens.get(index)?.token {
+        Token::Word(word) => Some(word.to_ident(tokens[index].span)),
+        _ => None,
+    }
+}
+
+/// Returns the parts of a piece that does not parse as a whole. Code without lineage is left out. `is_procedural` is
+/// `true` for the body of a routine.
+pub(super) fn separate(tokens: &[TokenWithSpan], dialect: Dialect, is_procedural: bool) -> Vec<Part> {
     let mut search = StatementSearch {
         dialect,
         tokens,
-        reader: ProceduralReader { tokens, dialect },
+        reader: ProceduralReader { tokens, dialect, declares: false },
         edges: edges(tokens),
         allowed: MAX_TOKENS,
-        is_procedural: false,
+        is_procedural,
         found: Vec::new(),
     };
     let mut begin = 0;
@@ -153,6 +179,12 @@ impl StatementSearch<'_> {
     /// Reads code that begins at a token.
     fn code(&mut self, begin: usize, limit: usize) -> Option<Step> {
         let step = self.reader.step(begin, limit)?;
+        match self.reader.word(begin).as_str() {
+            "begin" => self.reader.declares = false,
+            "declare" => self.reader.declares = true,
+            _ if matches!(step.code, Code::Routine { .. }) => self.reader.declares = true,
+            _ => {}
+        }
         match &step.code {
             Code::Control => {
                 // Without a routine or a block around it, only words that cannot mean anything else are code.
@@ -162,12 +194,14 @@ impl StatementSearch<'_> {
                 }
             }
             Code::Routine { name, parameters } => {
-                let parameters = parameters.iter().filter_map(|index| self.ident(*index)).collect();
-                self.record(begin..step.end, Content::Routine { name: name.clone(), parameters });
+                let head = named_head(self.tokens, name.clone(), parameters);
+                self.record(begin..step.end, Content::Routine(head));
             }
             Code::Query { name, query } => {
                 let content = match parse(&self.tokens[query.clone()], self.dialect) {
-                    Ok(statements) => Content::Query { name: name.and_then(|index| self.ident(index)), statements },
+                    Ok(statements) => {
+                        Content::Query { name: name.and_then(|index| ident(self.tokens, index)), statements }
+                    }
                     Err(error) => Content::Unreadable(error),
                 };
                 self.record(query.clone(), content);
@@ -176,19 +210,21 @@ impl StatementSearch<'_> {
                 if !self.is_procedural && !self.reader.is_certain(begin) {
                     return None;
                 }
-                if let Some(variable) = self.ident(*variable) {
+                if let Some(variable) = ident(self.tokens, *variable) {
                     self.record(begin..step.end, Content::Declaration(variable));
                 }
             }
             Code::Fetch { cursor, into } => {
-                if let Some(cursor) = self.ident(*cursor) {
-                    let into = into.iter().filter_map(|index| self.ident(*index)).collect();
+                if let Some(cursor) = ident(self.tokens, *cursor) {
+                    let into = into.iter().filter_map(|index| ident(self.tokens, *index)).collect();
                     self.record(begin..step.end, Content::Fetch { cursor, into });
                 }
             }
             Code::Assignment { variable, value } => {
-                let content = match (self.ident(*variable), parse_expression(&self.tokens[value.clone()], self.dialect))
-                {
+                let content = match (
+                    ident(self.tokens, *variable),
+                    parse_expression(&self.tokens[value.clone()], self.dialect),
+                ) {
                     (Some(variable), Ok(value)) => Content::Assignment { variable, value },
                     _ if !self.is_procedural && !self.reader.is_certain(begin) => return None,
                     (_, Err(error)) => Content::Unreadable(error),
@@ -198,13 +234,6 @@ impl StatementSearch<'_> {
             }
         }
         Some(step)
-    }
-
-    fn ident(&self, index: usize) -> Option<Ident> {
-        match &self.tokens.get(index)?.token {
-            Token::Word(word) => Some(word.to_ident(self.tokens[index].span)),
-            _ => None,
-        }
     }
 
     /// Records a part, without the white space around it.
@@ -251,12 +280,12 @@ mod tests {
     /// Returns the parts as they are written, each with a mark if it is no statement.
     fn separated(sql: &str, dialect: Dialect) -> Vec<String> {
         let tokens = Tokenizer::new(dialect.grammar(), sql).tokenize_with_location().unwrap();
-        let parts = separate(&tokens, dialect);
+        let parts = separate(&tokens, dialect, false);
         let written = parts.into_iter().map(|part| {
             let text: String = tokens[part.tokens].iter().map(|token| token.token.to_string()).collect();
             let mark = match part.content {
                 Content::Statements(_) => "",
-                Content::Routine { .. } => "routine: ",
+                Content::Routine(_) => "routine: ",
                 Content::Query { .. } => "query: ",
                 Content::Declaration(_) => "declaration: ",
                 Content::Fetch { .. } => "fetch: ",

@@ -460,14 +460,6 @@ fn a_syntax_error_does_not_affect_the_other_file() {
 }
 
 #[test]
-fn the_body_of_a_function_in_a_string_is_reported() {
-    let function = "create function f(a int) returns int language sql as $$ select a $$";
-    let lineage = analyse("dbvpostgresql", &[function]);
-    assert_eq!(lineage.statements, 0);
-    assert!(lineage.diagnostics[0].message.contains("function f"), "{:?}", lineage.diagnostics);
-}
-
-#[test]
 fn the_statements_of_a_procedure_are_named_after_it() {
     let sql = "create procedure load_t as begin insert into t (a) select b from s; end";
     let lineage = analyse("dbvmssql", &[sql]);
