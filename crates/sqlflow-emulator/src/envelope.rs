@@ -51,6 +51,12 @@ impl Failure {
         self
     }
 
+    /// Makes the HTTP status that of the code, for the emulator's own paths, which are plain HTTP.
+    pub(super) fn as_status(mut self) -> Self {
+        self.http = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        self
+    }
+
     /// Returns the message.
     #[cfg(test)]
     pub(super) fn message(&self) -> &str {

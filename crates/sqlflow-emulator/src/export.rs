@@ -40,6 +40,14 @@ pub(super) async fn respond(
     writing.await.map_err(|error| Failure::internal(format_args!("the export could not be written: {error}")))?
 }
 
+/// Returns a whole export of a job with the default options, for the links of the emulator's own page.
+pub(super) async fn file(service: &Service, job: Job, action: Action) -> Result<Response, Failure> {
+    let request = ExportRequest::read(action, &job, &Parameters::default(), service.settings.relations)?;
+    let lineage = Arc::clone(job.finished()?);
+    let writing = tokio::task::spawn_blocking(move || request.write(&job, &lineage));
+    writing.await.map_err(|error| Failure::internal(format_args!("the export could not be written: {error}")))?
+}
+
 /// An export with its options.
 struct ExportRequest {
     action: Action,

@@ -71,7 +71,7 @@ pub(super) enum Action {
     AnalyseCsv,
     Anonymous,
     CheckSyntax,
-    NotImplemented,
+    NotEmulated,
 }
 
 impl Action {
@@ -99,13 +99,13 @@ const fn job(path: &'static str, action: Action) -> Operation {
 }
 
 const fn missing(path: &'static str) -> Operation {
-    operation(path, POST, RequiredCredentials::Token, Action::NotImplemented)
+    operation(path, POST, RequiredCredentials::Token, Action::NotEmulated)
 }
 
 /// Every operation that the vendor publishes, and those that are only in its own clients.
 static OPERATIONS: [Operation; 75] = [
     operation("/user/generateToken", POST, RequiredCredentials::Open, Action::GenerateToken),
-    operation("/user/generateSecretKey", POST, RequiredCredentials::User, Action::NotImplemented),
+    operation("/user/generateSecretKey", POST, RequiredCredentials::User, Action::NotEmulated),
     job("/demo/syntax/check", Action::CheckSyntax),
     operation("/api/anonymous/lineage", POST, RequiredCredentials::Open, Action::Anonymous),
     job("/sqlflow/job/submitUserJob", Action::Submit),
@@ -135,12 +135,12 @@ static OPERATIONS: [Operation; 75] = [
     missing("/sqlflow/generation/displayUserDbvendorSchema"),
     missing("/sqlflow/generation/displayUserSchemaSummary"),
     missing("/sqlflow/generation/submitUserSchema"),
-    operation("/sqlflow/generation/downstream", POST, RequiredCredentials::Open, Action::NotImplemented),
-    operation("/sqlflow/generation/upstream", POST, RequiredCredentials::Open, Action::NotImplemented),
+    operation("/sqlflow/generation/downstream", POST, RequiredCredentials::Open, Action::NotEmulated),
+    operation("/sqlflow/generation/upstream", POST, RequiredCredentials::Open, Action::NotEmulated),
     missing("/sqlflow/generation/sqlflow/download/metadata_lineage"),
-    operation("/sqlflow/generation/sqlflow/downstreamGraph", BOTH, RequiredCredentials::Token, Action::NotImplemented),
+    operation("/sqlflow/generation/sqlflow/downstreamGraph", BOTH, RequiredCredentials::Token, Action::NotEmulated),
     missing("/sqlflow/generation/sqlflow/downstreamGraph/image"),
-    operation("/sqlflow/generation/sqlflow/upstreamGraph", BOTH, RequiredCredentials::Token, Action::NotImplemented),
+    operation("/sqlflow/generation/sqlflow/upstreamGraph", BOTH, RequiredCredentials::Token, Action::NotEmulated),
     missing("/sqlflow/generation/sqlflow/upstreamGraph/image"),
     missing("/sqlflow/generation/sqlflow/getSelectedDbObjectInfo"),
     missing("/sqlflow/generation/sqlflow/graph/image"),
@@ -158,10 +158,10 @@ static OPERATIONS: [Operation; 75] = [
     missing("/sqlflow/job/displayMetadataQuerySource"),
     missing("/sqlflow/job/displayUserLatestJobLeftMostTable"),
     job("/sqlflow/job/displayUserLatestJobTableLevelLineage", Action::LatestJobTables),
-    operation("/sqlflow/job/download/parquet", GET, RequiredCredentials::Token, Action::NotImplemented),
-    operation("/sqlflow/job/download/subJobFile", GET, RequiredCredentials::Token, Action::NotImplemented),
+    operation("/sqlflow/job/download/parquet", GET, RequiredCredentials::Token, Action::NotEmulated),
+    operation("/sqlflow/job/download/subJobFile", GET, RequiredCredentials::Token, Action::NotEmulated),
     missing("/sqlflow/job/exportDatabaseMetadata"),
-    operation("/sqlflow/job/exportMetadata", GET, RequiredCredentials::User, Action::NotImplemented),
+    operation("/sqlflow/job/exportMetadata", GET, RequiredCredentials::User, Action::NotEmulated),
     missing("/sqlflow/job/fetchLeftMostTableLineageSQL"),
     missing("/sqlflow/job/generate/parquet"),
     missing("/sqlflow/job/graph/summary"),
@@ -175,10 +175,10 @@ static OPERATIONS: [Operation; 75] = [
     job("/sqlflow/generation/sqlflow/exportLineageAsCsv", Action::AnalyseCsv),
     missing("/sqlflow/generation/sqlflow/graph/call_lineage"),
     missing("/sqlflow/generation/sql/format"),
-    operation("/sqlflow/graph/share/{id}", GET, RequiredCredentials::Open, Action::NotImplemented),
+    operation("/sqlflow/graph/share/{id}", GET, RequiredCredentials::Open, Action::NotEmulated),
     missing("/demo/xml/toXML"),
     missing("/database/testConnection"),
-    operation("/version", GET, RequiredCredentials::Open, Action::NotImplemented),
+    operation("/version", GET, RequiredCredentials::Open, Action::NotEmulated),
 ];
 
 impl Operation {
@@ -209,11 +209,16 @@ impl Operation {
 }
 
 /// Returns a path without percent-encoding, doubled slashes and a trailing slash.
-fn canonical(path: &str) -> String {
+pub(super) fn canonical(path: &str) -> String {
     let decoded = disposition::without_escapes(path, b'%');
     let decoded = String::from_utf8_lossy(&decoded);
     let steps = decoded.split('/').filter(|step| !step.is_empty());
     steps.fold(String::with_capacity(path.len()), |path, step| path + "/" + step)
+}
+
+/// Returns the name of each operation, and whether the emulator does it.
+pub(super) fn operations() -> impl Iterator<Item = (&'static str, bool)> {
+    OPERATIONS.iter().map(|operation| (operation.name(), !matches!(operation.action, Action::NotEmulated)))
 }
 
 /// Returns the name of the operation at a path.
@@ -313,12 +318,18 @@ async fn run_action(
         | Action::AnalyseCsv => direct::analyse(operation.action, parameters).await,
         Action::Anonymous => direct::anonymous(service, parameters, caller).await,
         Action::CheckSyntax => direct::check_syntax(parameters).await,
-        Action::NotImplemented => Err(Failure::new(
-            501,
-            format!("The SQLFlow emulator does not implement the operation '{}'.", operation.name()),
-        )),
+        Action::NotEmulated => Err(not_emulated(operation)),
         action => export::respond(service, action, &user, parameters).await,
     }
+}
+
+/// Creates the one answer of all operations that are not emulated.
+fn not_emulated(operation: &Operation) -> Failure {
+    let name = operation.name();
+    Failure::new(
+        501,
+        format!("The SQLFlow emulator does not emulate the operation '{name}'. Its page at / lists those it does."),
+    )
 }
 
 /// Returns the user id of the caller, or fails if the required credentials are missing or wrong.

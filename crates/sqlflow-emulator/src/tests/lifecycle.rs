@@ -12,7 +12,7 @@ async fn no_secret_is_printed() {
 }
 
 /// Sends a request over a socket, on a new connection.
-async fn raw(address: SocketAddr, request: &str) -> std::io::Result<String> {
+pub(super) async fn raw(address: SocketAddr, request: &str) -> std::io::Result<String> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     let mut stream = tokio::net::TcpStream::connect(address).await?;

@@ -1,5 +1,6 @@
 //! The server as a caller sees it, through its router and, where the connection matters, over a socket.
 
+mod control;
 mod direct;
 mod exports;
 mod jobs;
@@ -41,7 +42,7 @@ impl TestResponse {
 
 fn server(builder: EmulatorBuilder) -> TestServer {
     let (stop, stopped) = watch::channel(false);
-    let service = builder.service(stopped).unwrap();
+    let service = builder.service(stopped, Weak::new()).unwrap();
     let router = routes::router(Arc::clone(&service));
     TestServer { service, router, _stop: stop }
 }
