@@ -69,6 +69,7 @@ pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Resu
             ..export::options(parameters, "fdd")?
         },
         Action::AnalyseTables => export::between_tables(export::options(parameters, "fdd")?, parameters)?,
+        Action::Calls => export::of_calls(export::options(parameters, "fdd")?),
         _ => export::options(parameters, "fdd")?,
     };
     let lineage = lineage(parameters).await?;
@@ -82,6 +83,12 @@ pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Resu
             let view = LineageView::of(&lineage, &options);
             let drawing = Drawing::of(&view, &options);
             Ok(envelope(&lineage, DrawnLineage::of(&view, DrawingMode::Global, Some(&drawing))).respond())
+        }
+        Action::Calls => {
+            let view = LineageView::of(&lineage, &options);
+            let drawing = Drawing::of(&view, &options);
+            let drawn = DrawnLineage::of(&view, DrawingMode::Global, Some(&drawing));
+            Ok(Envelope::new(drawn).with_warnings(&export::call_warnings(&lineage), true).respond())
         }
         _ => Ok(envelope(&lineage, LineageModel::of(&LineageView::of(&lineage, &options))).respond()),
     };

@@ -1,5 +1,6 @@
 //! The operations that export the lineage of a job.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -7,14 +8,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Service;
-use super::analysis::{ColumnIndex, Effect, Lineage, Relationship, RelationshipKind};
+use super::analysis::{ColumnIndex, Effect, Endpoint, Lineage, Relationship, RelationshipKind};
 use super::envelope::{Envelope, Failure, download};
 use super::jobs::Job;
 use super::layout::Drawing;
 use super::model::{self, LineageModel, column_of, namespace_part};
 use super::parameters::Parameters;
 use super::routes::Action;
-use super::selection::{ExportOptions, LineageView, same, unquoted};
+use super::selection::{Direction, ExportOptions, LineageView, is_named_like, same, unquoted};
 use super::{csv, graphml};
 
 pub(super) const CSV: &str = "text/csv;charset=utf-8";
@@ -27,12 +28,12 @@ pub(super) async fn respond(
     user: &str,
     parameters: &Parameters,
 ) -> Result<Response, Failure> {
-    let job = match (action, parameters.get("jobId")) {
-        (Action::LatestJobGraph | Action::LatestJobTables, _) | (_, None) => match parameters.get("sessionId") {
-            Some(session) if matches!(action, Action::SelectedTables) => service.jobs.of_session(user, session)?,
-            _ => service.jobs.latest(user)?,
-        },
-        (_, Some(id)) => service.jobs.find(user, id)?,
+    let named = (parameters.get("jobId"), parameters.get("sessionId"));
+    let job = match named {
+        _ if action.is_about_the_latest_job() => service.jobs.latest(user)?,
+        (Some(id), _) => service.jobs.find(user, id)?,
+        (None, Some(session)) => service.jobs.of_session(user, session)?,
+        (None, None) => service.jobs.latest(user)?,
     };
     let request = ExportRequest::read(action, &job, parameters, service.settings.relations)?;
     let lineage = Arc::clone(job.finished()?);
@@ -73,6 +74,7 @@ impl ExportRequest {
             options(parameters, &job.request.options.relation_types)?
         };
         let options = if action.is_table_level() { between_tables(options, parameters)? } else { options };
+        let options = for_action(action, options, parameters)?;
         Ok(Self {
             action,
             options,
@@ -103,10 +105,19 @@ impl ExportRequest {
                 let drawing = Drawing::of(&view, &self.options);
                 Ok(download(GRAPHML, &file_name(job, "graphml"), graphml::write(&drawing)?))
             }
-            Action::LeftMost => Ok(envelope(job, lineage, describe_pairs(lineage, &self.left_most(lineage))).respond()),
+            Action::LeftMost => {
+                let pairs = self.left_most(&LineageView::of(lineage, &self.options));
+                Ok(envelope(job, lineage, describe_pairs(lineage, &pairs)).respond())
+            }
             Action::LeftMostCsv => {
-                let pairs = self.left_most(lineage);
+                let pairs = self.left_most(&LineageView::of(lineage, &self.options));
                 Ok(download(CSV, &file_name(job, "csv"), csv::write_pairs(lineage, &pairs, self.delimiter)?))
+            }
+            Action::Calls => {
+                let view = LineageView::of(lineage, &self.options);
+                let drawing = Drawing::of(&view, &self.options);
+                let drawn = DrawnLineage::of(&view, DrawingMode::Global, Some(&drawing));
+                Ok(envelope(job, lineage, drawn).with_warnings(&call_warnings(lineage), true).respond())
             }
             _ => self.drawn(job, lineage),
         }
@@ -126,6 +137,9 @@ impl ExportRequest {
 
     /// Returns the part of a lineage to draw. If it has too many relationships, record sets are left out first.
     fn drawable<'a>(&self, lineage: &'a Lineage) -> (LineageView<'a>, DrawingMode) {
+        if self.action.draws_ultimate_sources() {
+            return (self.left_most_view(lineage), DrawingMode::Global);
+        }
         let view = LineageView::of(lineage, &self.options);
         if !model::exceeds(&view, self.relation_limit) {
             return (view, DrawingMode::Global);
@@ -140,19 +154,14 @@ impl ExportRequest {
     }
 
     /// Returns pairs of an ultimate source and a target, for the requested targets.
-    fn left_most(&self, lineage: &Lineage) -> Vec<(ColumnIndex, ColumnIndex)> {
-        let view = LineageView::of(lineage, &self.options);
-        let mut sources: std::collections::HashMap<ColumnIndex, Vec<ColumnIndex>> = std::collections::HashMap::new();
-        // A foreign key is written as a flow, but moves no data.
-        let flows = |relationship: &&Relationship| {
-            relationship.kind == RelationshipKind::Fdd && relationship.effect != Effect::ForeignKey
-        };
-        for relationship in view.relationships.iter().filter(flows) {
+    fn left_most(&self, view: &LineageView<'_>) -> Vec<(ColumnIndex, ColumnIndex)> {
+        let mut sources: HashMap<ColumnIndex, Vec<ColumnIndex>> = HashMap::new();
+        for relationship in view.relationships.iter().filter(|relationship| moves_data(relationship)) {
             let column = sources.entry(relationship.target.column).or_default();
             column.extend(relationship.sources.iter().map(|source| source.column));
         }
         let mut targets: Vec<ColumnIndex> =
-            sources.keys().copied().filter(|column| self.is_target(lineage, *column)).collect();
+            sources.keys().copied().filter(|column| self.is_target(view.lineage, *column)).collect();
         targets.sort_unstable();
         let pairs = targets
             .into_iter()
@@ -160,21 +169,43 @@ impl ExportRequest {
         pairs.collect()
     }
 
+    /// Returns a view in which the ultimate sources of each target are its sources.
+    fn left_most_view<'a>(&self, lineage: &'a Lineage) -> LineageView<'a> {
+        // Tables can only be merged when no column has to be followed any more.
+        let by_column = ExportOptions { table_to_table: false, ..self.options.clone() };
+        let view = LineageView::of(lineage, &by_column);
+        let mut last_steps: HashMap<ColumnIndex, &Relationship> = HashMap::new();
+        let mut ends: HashMap<ColumnIndex, Endpoint> = HashMap::new();
+        for relationship in view.relationships.iter().filter(|relationship| moves_data(relationship)) {
+            last_steps.entry(relationship.target.column).or_insert(relationship);
+            for source in &relationship.sources {
+                ends.entry(source.column).or_insert(*source);
+            }
+        }
+        let pairs = self.left_most(&view);
+        let shortened = pairs.chunk_by(|a, b| a.1 == b.1).filter_map(|of_target| {
+            let last = last_steps.get(&of_target[0].1)?;
+            let sources = of_target.iter().filter_map(|(source, _)| ends.get(source).copied()).collect();
+            Some(Relationship { sources, function: None, join: None, ..(*last).clone() })
+        });
+        let shortened = shortened.collect();
+        view.with_relationships(shortened, &self.options)
+    }
+
     fn is_target(&self, lineage: &Lineage, index: ColumnIndex) -> bool {
         let (object, column) = column_of(lineage, index);
-        let matches = |pattern: &regex::Regex| {
-            [&object.name, &object.display_name].into_iter().any(|name| pattern.is_match(&unquoted(name)))
-        };
-        self.pattern.as_ref().is_none_or(matches)
+        self.pattern.as_ref().is_none_or(|pattern| is_named_like(object, pattern))
             && self.table_column.as_deref().is_none_or(|name| same(name, &column.name))
     }
 }
 
+/// Returns `true` if values flow. A foreign key is written as a flow, but moves no data.
+fn moves_data(relationship: &Relationship) -> bool {
+    relationship.kind == RelationshipKind::Fdd && relationship.effect != Effect::ForeignKey
+}
+
 /// Returns the sources of a column that have no source themselves.
-fn ultimate(
-    sources: &std::collections::HashMap<ColumnIndex, Vec<ColumnIndex>>,
-    target: ColumnIndex,
-) -> Vec<ColumnIndex> {
+fn ultimate(sources: &HashMap<ColumnIndex, Vec<ColumnIndex>>, target: ColumnIndex) -> Vec<ColumnIndex> {
     let mut seen = std::collections::BTreeSet::from([target]);
     let mut waiting = vec![target];
     let mut found = Vec::new();
@@ -282,6 +313,7 @@ pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<E
         schema: text("schema"),
         table: text("table"),
         column: text("column"),
+        ..ExportOptions::default()
     })
 }
 
@@ -289,6 +321,49 @@ pub(super) fn options(parameters: &Parameters, relation_types: &str) -> Result<E
 pub(super) fn between_tables(options: ExportOptions, parameters: &Parameters) -> Result<ExportOptions, Failure> {
     let ignore_self_lineage = parameters.flag("ignoreSelfLineage", true)?;
     Ok(ExportOptions { table_to_table: true, ignore_self_lineage, ..options })
+}
+
+/// Adds what only some operations have: a direction, or the level of the result.
+fn for_action(action: Action, options: ExportOptions, parameters: &Parameters) -> Result<ExportOptions, Failure> {
+    let direction = match action {
+        Action::Upstream => Direction::Upstream,
+        Action::Downstream => Direction::Downstream,
+        Action::Calls => return Ok(of_calls(options)),
+        Action::Selected | Action::LeftMostGraph | Action::LatestJobLeftMost => {
+            let table_to_table = !parameters.flag("columnLevel", true)?;
+            // Between an ultimate source and its target there is nothing to draw.
+            let simple = options.simple || action.draws_ultimate_sources();
+            return Ok(ExportOptions { table_to_table, simple, ..options });
+        }
+        _ => return Ok(options),
+    };
+    let distance = parameters.get("distance").map(|text| {
+        let number = text.trim().parse().ok().filter(|distance| *distance > 0);
+        number.ok_or_else(|| Failure::new(400, format!("The parameter 'distance' is no number of steps: '{text}'.")))
+    });
+    Ok(ExportOptions {
+        direction,
+        distance: distance.transpose()?,
+        table_pattern: parameters.get("tableNamePattern").map(pattern).transpose()?,
+        column: parameters.get("tableColumn").map(|name| name.trim().to_owned()),
+        ..options
+    })
+}
+
+/// Changes options to those of a graph of calls: no relationships but those between routines.
+pub(super) fn of_calls(options: ExportOptions) -> ExportOptions {
+    ExportOptions { relation_types: "call".into(), ..options }
+}
+
+/// Returns the messages of a graph of calls, which lacks all of them.
+pub(super) fn call_warnings(lineage: &Lineage) -> Vec<String> {
+    let mut messages = lineage.messages();
+    messages.push(
+        "The SQLFlow emulator does not read which routine calls which, so 'relationships' has no calls. 'processes' \
+         names the routine that contains each statement."
+            .into(),
+    );
+    messages
 }
 
 /// Returns the options that a job was submitted with, for exports that have hardly any options.

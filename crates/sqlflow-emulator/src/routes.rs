@@ -10,7 +10,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::envelope::{Failure, respond};
+use super::envelope::{Failure, respond, success};
 use super::faults::http::DeleteJobFirst;
 use super::parameters::Parameters;
 use super::request_log::{self, ParameterNames};
@@ -64,6 +64,12 @@ pub(super) enum Action {
     SelectedTables,
     LeftMost,
     LeftMostCsv,
+    LeftMostGraph,
+    LatestJobLeftMost,
+    Upstream,
+    Downstream,
+    Selected,
+    Calls,
     Analyse,
     AnalyseGraph,
     AnalyseTables,
@@ -71,6 +77,7 @@ pub(super) enum Action {
     AnalyseCsv,
     Anonymous,
     CheckSyntax,
+    Version,
     NotEmulated,
 }
 
@@ -78,6 +85,16 @@ impl Action {
     /// Returns `true` for an operation whose lineage is always between tables.
     pub(super) fn is_table_level(self) -> bool {
         matches!(self, Self::LatestJobTables | Self::JobTables | Self::SelectedTables | Self::AnalyseTables)
+    }
+
+    /// Returns `true` for an operation that takes no job, since it is about the latest one of its user.
+    pub(super) fn is_about_the_latest_job(self) -> bool {
+        matches!(self, Self::LatestJobGraph | Self::LatestJobTables | Self::LatestJobLeftMost)
+    }
+
+    /// Returns `true` for an operation that draws ultimate sources and what comes from them.
+    pub(super) fn draws_ultimate_sources(self) -> bool {
+        matches!(self, Self::LeftMostGraph | Self::LatestJobLeftMost)
     }
 }
 
@@ -138,25 +155,25 @@ static OPERATIONS: [Operation; 75] = [
     operation("/sqlflow/generation/downstream", POST, RequiredCredentials::Open, Action::NotEmulated),
     operation("/sqlflow/generation/upstream", POST, RequiredCredentials::Open, Action::NotEmulated),
     missing("/sqlflow/generation/sqlflow/download/metadata_lineage"),
-    operation("/sqlflow/generation/sqlflow/downstreamGraph", BOTH, RequiredCredentials::Token, Action::NotEmulated),
+    operation("/sqlflow/generation/sqlflow/downstreamGraph", BOTH, RequiredCredentials::Token, Action::Downstream),
     missing("/sqlflow/generation/sqlflow/downstreamGraph/image"),
-    operation("/sqlflow/generation/sqlflow/upstreamGraph", BOTH, RequiredCredentials::Token, Action::NotEmulated),
+    operation("/sqlflow/generation/sqlflow/upstreamGraph", BOTH, RequiredCredentials::Token, Action::Upstream),
     missing("/sqlflow/generation/sqlflow/upstreamGraph/image"),
     missing("/sqlflow/generation/sqlflow/getSelectedDbObjectInfo"),
     missing("/sqlflow/generation/sqlflow/graph/image"),
     job("/sqlflow/generation/sqlflow/graph/table_level_lineage", Action::AnalyseTables),
-    missing("/sqlflow/generation/sqlflow/leftMostSourceTableGraph"),
+    job("/sqlflow/generation/sqlflow/leftMostSourceTableGraph", Action::LeftMostGraph),
     missing("/sqlflow/generation/sqlflow/leftMostSourceTableGraph/image"),
     missing("/sqlflow/generation/sqlflow/listTableColumns"),
     missing("/sqlflow/generation/sqlflow/selected_dbobject/download/metadata_lineage"),
     missing("/sqlflow/generation/sqlflow/erdiagramSelectGraph"),
     missing("/sqlflow/generation/sqlflow/erdiagramSelectGraph/image"),
-    missing("/sqlflow/generation/sqlflow/selectedgraph"),
+    job("/sqlflow/generation/sqlflow/selectedgraph", Action::Selected),
     missing("/sqlflow/generation/sqlflow/selectedgraph/image"),
     job("/sqlflow/generation/sqlflow/selectedgraph/table_level_lineage", Action::SelectedTables),
     missing("/sqlflow/job/displayMetadataQueryGraph"),
     missing("/sqlflow/job/displayMetadataQuerySource"),
-    missing("/sqlflow/job/displayUserLatestJobLeftMostTable"),
+    job("/sqlflow/job/displayUserLatestJobLeftMostTable", Action::LatestJobLeftMost),
     job("/sqlflow/job/displayUserLatestJobTableLevelLineage", Action::LatestJobTables),
     operation("/sqlflow/job/download/parquet", GET, RequiredCredentials::Token, Action::NotEmulated),
     operation("/sqlflow/job/download/subJobFile", GET, RequiredCredentials::Token, Action::NotEmulated),
@@ -173,12 +190,12 @@ static OPERATIONS: [Operation; 75] = [
     missing("/sqlflow/job/displayProcedureSource"),
     missing("/sqlflow/job/fetchRegularJobTableRelationSqls"),
     job("/sqlflow/generation/sqlflow/exportLineageAsCsv", Action::AnalyseCsv),
-    missing("/sqlflow/generation/sqlflow/graph/call_lineage"),
+    job("/sqlflow/generation/sqlflow/graph/call_lineage", Action::Calls),
     missing("/sqlflow/generation/sql/format"),
     operation("/sqlflow/graph/share/{id}", GET, RequiredCredentials::Open, Action::NotEmulated),
     missing("/demo/xml/toXML"),
     missing("/database/testConnection"),
-    operation("/version", GET, RequiredCredentials::Open, Action::NotEmulated),
+    operation("/version", GET, RequiredCredentials::Open, Action::Version),
 ];
 
 impl Operation {
@@ -282,7 +299,11 @@ fn other_method(operation: &Operation, method: &Method) -> Response {
 
 /// Returns `true` if the request asks for the drawing of a job, although the operation is for SQL.
 fn draws_a_job(parameters: &Parameters) -> bool {
-    parameters.get("jobId").is_some() && parameters.get("sqltext").is_none() && !parameters.has("sqlfile")
+    parameters.get("jobId").is_some() && !analyses_sql(parameters)
+}
+
+fn analyses_sql(parameters: &Parameters) -> bool {
+    parameters.get("sqltext").is_some() || parameters.has("sqlfile")
 }
 
 async fn run_action(
@@ -305,6 +326,9 @@ async fn run_action(
         Action::PauseSchedule => submission::cancel_schedule(service, &user, parameters, true),
         Action::ResumeSchedule => submission::cancel_schedule(service, &user, parameters, false),
         Action::UpdateSchedule => submission::update_schedule(service, &user, parameters),
+        Action::Version => Ok(success(json!({ "version": concat!("emulator ", env!("CARGO_PKG_VERSION")) }))),
+        Action::Calls if !analyses_sql(parameters) => export::respond(service, Action::Calls, &user, parameters).await,
+        Action::Calls => direct::analyse(Action::Calls, parameters).await,
         Action::AnalyseGraph if draws_a_job(parameters) => {
             export::respond(service, Action::JobGraph, &user, parameters).await
         }

@@ -8,6 +8,15 @@ use super::analysis::{
     RelationshipKind, UNNAMED,
 };
 
+/// The direction in which lineage is followed from what was selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Direction {
+    #[default]
+    Both,
+    Upstream,
+    Downstream,
+}
+
 /// The options of an export.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the protocol")]
@@ -33,6 +42,11 @@ pub(super) struct ExportOptions {
     pub(super) schema: Option<String>,
     pub(super) table: Option<String>,
     pub(super) column: Option<String>,
+    /// A pattern for the names of the tables that are selected.
+    pub(super) table_pattern: Option<regex::Regex>,
+    pub(super) direction: Direction,
+    /// The number of relationships to follow from what was selected, if it is limited.
+    pub(super) distance: Option<usize>,
 }
 
 impl Default for ExportOptions {
@@ -52,6 +66,9 @@ impl Default for ExportOptions {
             schema: None,
             table: None,
             column: None,
+            table_pattern: None,
+            direction: Direction::Both,
+            distance: None,
         }
     }
 }
@@ -71,7 +88,8 @@ impl ExportOptions {
     }
 
     fn selects(&self) -> bool {
-        [&self.database, &self.schema, &self.table, &self.column].into_iter().any(Option::is_some)
+        let named = [&self.database, &self.schema, &self.table, &self.column].into_iter().any(Option::is_some);
+        named || self.table_pattern.is_some() || self.direction != Direction::Both || self.distance.is_some()
     }
 }
 
@@ -105,6 +123,18 @@ impl<'a> LineageView<'a> {
             relationships = between_tables(relationships, options.ignore_self_lineage);
         }
         Self { lineage, relationships, table_level: options.table_to_table, selected: options.selects(), shown }
+    }
+
+    /// Replaces the relationships, and shows only what they touch.
+    pub(super) fn with_relationships(self, relationships: Vec<Relationship>, options: &ExportOptions) -> Self {
+        let relationships = if options.table_to_table {
+            between_tables(relationships, options.ignore_self_lineage)
+        } else {
+            relationships
+        };
+        let touched: HashSet<ObjectIndex> = relationships.iter().flat_map(objects_of).collect();
+        let shown = (0..self.shown.len()).map(|index| touched.contains(&ObjectIndex(index))).collect();
+        Self { relationships, table_level: options.table_to_table, selected: true, shown, ..self }
     }
 
     /// Returns the relationships as they are written. Between tables, a relationship of a statement is written as two:
@@ -310,8 +340,13 @@ fn connected(
     }
     let sources = |relationship: &Relationship| relationship.sources.iter().map(|end| end.column).collect::<Vec<_>>();
     let target = |relationship: &Relationship| vec![relationship.target.column];
-    let mut kept = reach(&relationships, &start, &into, sources);
-    kept.extend(reach(&relationships, &start, &out_of, target));
+    let mut kept = HashSet::new();
+    if options.direction != Direction::Downstream {
+        kept.extend(reach(&relationships, &start, &into, sources, options.distance));
+    }
+    if options.direction != Direction::Upstream {
+        kept.extend(reach(&relationships, &start, &out_of, target, options.distance));
+    }
     relationships
         .into_iter()
         .enumerate()
@@ -325,15 +360,20 @@ fn reach(
     start: &HashSet<ColumnIndex>,
     steps: &HashMap<ColumnIndex, Vec<usize>>,
     onward: impl Fn(&Relationship) -> Vec<ColumnIndex>,
+    distance: Option<usize>,
 ) -> HashSet<usize> {
     let mut kept = HashSet::new();
     let mut seen = start.clone();
     let mut waiting: Vec<ColumnIndex> = start.iter().copied().collect();
-    while let Some(column) = waiting.pop() {
-        for index in steps.get(&column).into_iter().flatten() {
+    let mut passed = 0;
+    while !waiting.is_empty() && distance.is_none_or(|distance| passed < distance) {
+        let mut next = Vec::new();
+        for index in waiting.iter().filter_map(|column| steps.get(column)).flatten() {
             kept.insert(*index);
-            waiting.extend(onward(&relationships[*index]).into_iter().filter(|column| seen.insert(*column)));
+            next.extend(onward(&relationships[*index]).into_iter().filter(|column| seen.insert(*column)));
         }
+        waiting = next;
+        passed += 1;
     }
     kept
 }
@@ -359,8 +399,14 @@ fn matches(object: &Object, options: &ExportOptions) -> bool {
         options.table.as_deref().is_none_or(|table| same(table, &object.name) || same(table, &object.display_name));
     object.kind.is_stored()
         && named
+        && options.table_pattern.as_ref().is_none_or(|pattern| is_named_like(object, pattern))
         && matches_part(&options.database, &object.namespace.database)
         && matches_part(&options.schema, &object.namespace.schema)
+}
+
+/// Returns `true` if the name of an object, with or without its qualifiers, matches a pattern.
+pub(super) fn is_named_like(object: &Object, pattern: &regex::Regex) -> bool {
+    [&object.name, &object.display_name].into_iter().any(|name| pattern.is_match(&unquoted(name)))
 }
 
 /// Returns `true` if two names are the same, ignoring quotes and case.

@@ -3,8 +3,10 @@
 mod control;
 mod direct;
 mod exports;
+mod foreign;
 mod jobs;
 mod lifecycle;
+mod operations;
 mod protocol;
 mod uploads;
 
