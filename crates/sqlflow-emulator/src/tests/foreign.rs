@@ -22,6 +22,10 @@ async fn run(mut command: Command) -> Option<Output> {
     }
 }
 
+fn script(name: &str) -> String {
+    format!("{}/src/tests/foreign/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
 fn text(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {said}", output.status);
@@ -70,7 +74,7 @@ async fn python_gets_all_exports_as_the_vendors_client_does() {
                 Some(_) => {}
             }
             let mut program = Command::new("python3");
-            program.args(["-c", include_str!("foreign/client.py"), &emulator.url(), library, user, secret]);
+            program.args([&script("client.py"), &emulator.url(), library, user, secret]);
             let Some(output) = run(program).await else { return };
             check(&text(&output));
         }
@@ -93,8 +97,7 @@ async fn node_gets_all_exports_with_fetch() {
             Some(_) => {}
         }
         let mut program = Command::new("node");
-        let script = include_str!("foreign/client.mjs");
-        program.args(["--input-type=module", "-e", script, "--", &emulator.url(), user, secret]);
+        program.args([&script("client.mjs"), &emulator.url(), user, secret]);
         let Some(output) = run(program).await else { return };
         check(&text(&output));
     }
@@ -117,7 +120,7 @@ async fn curl_gets_all_exports_and_sets_faults_as_the_documentation_shows() {
     let answer: Value = serde_json::from_str(&text(&output)).unwrap();
     let token = format!("token={}", answer["token"].as_str().unwrap());
     let submit = operation("sqlflow/job/submitUserJob");
-    let file = format!("sqlfiles=@-;filename=a.sql");
+    let file = "sqlfiles=@-;filename=a.sql";
     let mut command = Command::new("sh");
     let pipe = format!(
         "printf '%s' '{INSERT}' | curl --silent --fail --noproxy '*' -F userId=ann -F {token} \
