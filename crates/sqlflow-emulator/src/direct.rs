@@ -76,8 +76,8 @@ pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Resu
     let write = move || match action {
         Action::AnalyseCsv => {
             understood(&lineage)?;
-            csv::write(&LineageView::of(&lineage, &options), delimiter)
-                .map(|text| download(export::CSV, "lineage.csv", text))
+            let view = LineageView::of(&lineage, &options);
+            download(export::CSV, "lineage.csv", |out| csv::write(&view, delimiter, out))
         }
         Action::AnalyseGraph | Action::AnalyseTables => {
             let view = LineageView::of(&lineage, &options);

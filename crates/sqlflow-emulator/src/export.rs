@@ -9,14 +9,15 @@ use serde_json::{Value, json};
 
 use super::Service;
 use super::analysis::{ColumnIndex, Effect, Endpoint, Lineage, Relationship, RelationshipKind};
+use super::csv;
 use super::envelope::{Envelope, Failure, download};
+use super::graphml::{self, GraphmlText};
 use super::jobs::Job;
 use super::layout::Drawing;
 use super::model::{self, LineageModel, column_of, namespace_part};
 use super::parameters::Parameters;
 use super::routes::Action;
 use super::selection::{Direction, ExportOptions, LineageView, is_named_like, same, unquoted};
-use super::{csv, graphml};
 
 pub(super) const CSV: &str = "text/csv;charset=utf-8";
 const GRAPHML: &str = "application/octet-stream";
@@ -95,7 +96,7 @@ impl ExportRequest {
             }
             Action::ExportCsv => {
                 let view = LineageView::of(lineage, &self.options);
-                Ok(download(CSV, &file_name(job, "csv"), csv::write(&view, self.delimiter)?))
+                download(CSV, &file_name(job, "csv"), |out| csv::write(&view, self.delimiter, out))
             }
             Action::ExportGraphml => {
                 let view = LineageView::of(lineage, &self.options);
@@ -103,7 +104,9 @@ impl ExportRequest {
                     return Err(too_many_relationships());
                 }
                 let drawing = Drawing::of(&view, &self.options);
-                Ok(download(GRAPHML, &file_name(job, "graphml"), graphml::write(&drawing)?))
+                download(GRAPHML, &file_name(job, "graphml"), |out| {
+                    graphml::write(&drawing, out).map_err(Failure::internal)
+                })
             }
             Action::LeftMost => {
                 let pairs = self.left_most(&LineageView::of(lineage, &self.options));
@@ -111,7 +114,7 @@ impl ExportRequest {
             }
             Action::LeftMostCsv => {
                 let pairs = self.left_most(&LineageView::of(lineage, &self.options));
-                Ok(download(CSV, &file_name(job, "csv"), csv::write_pairs(lineage, &pairs, self.delimiter)?))
+                download(CSV, &file_name(job, "csv"), |out| csv::write_pairs(lineage, &pairs, self.delimiter, out))
             }
             Action::Calls => {
                 let view = LineageView::of(lineage, &self.options);
@@ -119,20 +122,19 @@ impl ExportRequest {
                 let drawn = DrawnLineage::of(&view, DrawingMode::Global, Some(&drawing));
                 Ok(envelope(job, lineage, drawn).with_warnings(&call_warnings(lineage), true).respond())
             }
-            _ => self.drawn(job, lineage),
+            _ => Ok(self.drawn(job, lineage)),
         }
     }
 
-    fn drawn(&self, job: &Job, lineage: &Lineage) -> Result<Response, Failure> {
+    fn drawn(&self, job: &Job, lineage: &Lineage) -> Response {
         let (view, mode) = self.drawable(lineage);
         let drawing = (mode != DrawingMode::Summary).then(|| Drawing::of(&view, &self.options));
-        let graphml = drawing.as_ref().filter(|_| self.contain_graphml).map(graphml::write).transpose()?;
         let mut drawn = DrawnLineage::of(&view, mode, drawing.as_ref());
-        drawn.graphml = graphml;
+        drawn.graphml = drawing.as_ref().filter(|_| self.contain_graphml).map(GraphmlText);
         if !self.return_model {
             drawn.sqlflow = None;
         }
-        Ok(envelope(job, lineage, drawn).respond())
+        envelope(job, lineage, drawn).respond()
     }
 
     /// Returns the part of a lineage to draw. If it has too many relationships, record sets are left out first.
@@ -262,13 +264,13 @@ pub(super) struct DrawnLineage<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sqlflow: Option<LineageModel<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    graph: Option<&'a Drawing>,
+    graph: Option<&'a Drawing<'a>>,
     #[serde(rename = "graphML", skip_serializing_if = "Option::is_none")]
-    graphml: Option<String>,
+    graphml: Option<GraphmlText<'a>>,
 }
 
 impl<'a> DrawnLineage<'a> {
-    pub(super) fn of(view: &'a LineageView<'a>, mode: DrawingMode, drawing: Option<&'a Drawing>) -> Self {
+    pub(super) fn of(view: &'a LineageView<'a>, mode: DrawingMode, drawing: Option<&'a Drawing<'a>>) -> Self {
         let sqlflow = match mode {
             DrawingMode::Summary => LineageModel::outline(view),
             _ => LineageModel::of(view),

@@ -129,6 +129,7 @@ mod incoming_body;
 mod jobs;
 mod layout;
 mod model;
+mod outgoing_body;
 mod page;
 mod parameters;
 mod request_log;

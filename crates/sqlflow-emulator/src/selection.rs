@@ -2,6 +2,7 @@
 //! are shown or skipped.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Deref;
 
 use super::analysis::{
     Clause, ColumnIndex, Effect, Endpoint, Lineage, Object, ObjectIndex, ObjectKind, Process, Relationship,
@@ -93,11 +94,36 @@ impl ExportOptions {
     }
 }
 
+/// A relationship of the selected part: one of the lineage, or one that was made for this part. A large lineage is
+/// mostly shown as it is, so that it is not copied.
+#[derive(Debug)]
+pub(super) enum ShownRelationship<'a> {
+    Original(&'a Relationship),
+    Made(Box<Relationship>),
+}
+
+impl Deref for ShownRelationship<'_> {
+    type Target = Relationship;
+
+    fn deref(&self) -> &Relationship {
+        match self {
+            Self::Original(relationship) => relationship,
+            Self::Made(relationship) => relationship,
+        }
+    }
+}
+
+impl From<Relationship> for ShownRelationship<'_> {
+    fn from(relationship: Relationship) -> Self {
+        Self::Made(Box::new(relationship))
+    }
+}
+
 /// The selected part of a lineage.
 #[derive(Debug)]
 pub(super) struct LineageView<'a> {
     pub(super) lineage: &'a Lineage,
-    pub(super) relationships: Vec<Relationship>,
+    pub(super) relationships: Vec<ShownRelationship<'a>>,
     /// `true` if relationships are between tables rather than columns.
     pub(super) table_level: bool,
     /// `true` if the caller requested only certain tables.
@@ -110,51 +136,51 @@ impl<'a> LineageView<'a> {
     pub(super) fn of(lineage: &'a Lineage, options: &ExportOptions) -> Self {
         let hidden = hidden_objects(lineage, options);
         let mut relationships = walk_through(lineage, &hidden, options);
-        relationships.retain(|relationship| options.shows(relationship.kind));
         let mut shown: Vec<bool> = hidden.iter().map(|hidden| !hidden).collect();
         if options.selects() {
             relationships = connected(lineage, relationships, &shown, options);
-            let touched: HashSet<ObjectIndex> = relationships.iter().flat_map(objects_of).collect();
+            let touched: HashSet<ObjectIndex> =
+                relationships.iter().flat_map(|relationship| objects_of(relationship)).collect();
             for (index, shown) in shown.iter_mut().enumerate() {
                 *shown &= touched.contains(&ObjectIndex(index)) || matches(&lineage.objects[index], options);
             }
         }
         if options.table_to_table {
-            relationships = between_tables(relationships, options.ignore_self_lineage);
+            relationships = between_tables(&relationships, options.ignore_self_lineage);
         }
         Self { lineage, relationships, table_level: options.table_to_table, selected: options.selects(), shown }
     }
 
     /// Replaces the relationships, and shows only what they touch.
     pub(super) fn with_relationships(self, relationships: Vec<Relationship>, options: &ExportOptions) -> Self {
+        let relationships: Vec<_> = relationships.into_iter().map(ShownRelationship::from).collect();
         let relationships = if options.table_to_table {
-            between_tables(relationships, options.ignore_self_lineage)
+            between_tables(&relationships, options.ignore_self_lineage)
         } else {
             relationships
         };
-        let touched: HashSet<ObjectIndex> = relationships.iter().flat_map(objects_of).collect();
+        let touched: HashSet<ObjectIndex> =
+            relationships.iter().flat_map(|relationship| objects_of(relationship)).collect();
         let shown = (0..self.shown.len()).map(|index| touched.contains(&ObjectIndex(index))).collect();
         Self { relationships, table_level: options.table_to_table, selected: true, shown, ..self }
     }
 
     /// Returns the relationships as they are written. Between tables, a relationship of a statement is written as two:
     /// from the tables into the process, and from the process into the table.
-    pub(super) fn steps(&self) -> Vec<Step<'_>> {
+    pub(super) fn steps(&self) -> impl Iterator<Item = Step<'_>> {
         let known = self.relationships.iter().map(|relationship| relationship.id + 1).max().unwrap_or_default();
         let mut next_id = known.max(self.lineage.next_id);
-        let mut steps = Vec::with_capacity(self.relationships.len());
-        for relationship in &self.relationships {
+        self.relationships.iter().flat_map(move |relationship| {
+            let relationship: &Relationship = relationship;
             let process = relationship.process.and_then(|process| self.lineage.processes.get(process));
-            match process.filter(|_| self.table_level) {
-                None => steps.push(Step { id: relationship.id, relationship, ends: StepEnds::Both }),
-                Some(process) => {
-                    steps.push(Step { id: relationship.id, relationship, ends: StepEnds::IntoProcess(process) });
-                    steps.push(Step { id: next_id, relationship, ends: StepEnds::OutOfProcess(process) });
-                    next_id += 1;
-                }
-            }
-        }
-        steps
+            let process = process.filter(|_| self.table_level);
+            let ends = process.map_or(StepEnds::Both, StepEnds::IntoProcess);
+            let second = process.map(|process| {
+                next_id += 1;
+                Step { id: next_id - 1, relationship, ends: StepEnds::OutOfProcess(process) }
+            });
+            std::iter::once(Step { id: relationship.id, relationship, ends }).chain(second)
+        })
     }
 
     /// Iterates over the selected objects.
@@ -271,10 +297,10 @@ fn compose(outer: RelationshipKind, inner: RelationshipKind) -> RelationshipKind
     }
 }
 
-fn walk_through(lineage: &Lineage, hidden: &[bool], options: &ExportOptions) -> Vec<Relationship> {
+fn walk_through<'a>(lineage: &'a Lineage, hidden: &[bool], options: &ExportOptions) -> Vec<ShownRelationship<'a>> {
     let visible = VisibleSources::new(lineage, hidden, options);
     let mut next_id = lineage.next_id;
-    let mut relationships = Vec::with_capacity(lineage.relationships.len());
+    let mut relationships = Vec::new();
     for relationship in
         lineage.relationships.iter().filter(|relationship| !visible.is_hidden(relationship.target.column))
     {
@@ -311,7 +337,15 @@ fn walk_through(lineage: &Lineage, hidden: &[bool], options: &ExportOptions) -> 
                 next_id - 1
             };
             first = false;
-            relationships.push(Relationship { id, kind, sources, ..relationship.clone() });
+            if !options.shows(kind) {
+                continue;
+            }
+            let unchanged = id == relationship.id && kind == relationship.kind && sources == relationship.sources;
+            relationships.push(if unchanged {
+                ShownRelationship::Original(relationship)
+            } else {
+                Relationship { id, kind, sources, ..relationship.clone() }.into()
+            });
         }
     }
     relationships
@@ -323,12 +357,12 @@ fn distinct(ends: impl Iterator<Item = Endpoint>) -> Vec<Endpoint> {
 }
 
 /// Returns the relationships upstream and downstream of the selected columns.
-fn connected(
+fn connected<'a>(
     lineage: &Lineage,
-    relationships: Vec<Relationship>,
+    relationships: Vec<ShownRelationship<'a>>,
     shown: &[bool],
     options: &ExportOptions,
-) -> Vec<Relationship> {
+) -> Vec<ShownRelationship<'a>> {
     let start: HashSet<ColumnIndex> = selected_columns(lineage, shown, options);
     let mut into: HashMap<ColumnIndex, Vec<usize>> = HashMap::new();
     let mut out_of: HashMap<ColumnIndex, Vec<usize>> = HashMap::new();
@@ -356,7 +390,7 @@ fn connected(
 }
 
 fn reach(
-    relationships: &[Relationship],
+    relationships: &[ShownRelationship<'_>],
     start: &HashSet<ColumnIndex>,
     steps: &HashMap<ColumnIndex, Vec<usize>>,
     onward: impl Fn(&Relationship) -> Vec<ColumnIndex>,
@@ -457,30 +491,31 @@ fn quoted_part(name: &str) -> Option<(String, &str)> {
 }
 
 /// Merges relationships into one for each pair of tables, type and effect.
-fn between_tables(relationships: Vec<Relationship>, ignore_self_lineage: bool) -> Vec<Relationship> {
+fn between_tables<'a>(
+    relationships: &[ShownRelationship<'_>],
+    ignore_self_lineage: bool,
+) -> Vec<ShownRelationship<'a>> {
     type GroupKey = (ObjectIndex, RelationshipKind, Effect, Option<usize>);
     let mut positions: HashMap<GroupKey, usize> = HashMap::new();
     let mut merged: Vec<Relationship> = Vec::new();
-    for mut relationship in relationships {
-        if ignore_self_lineage {
-            let target = relationship.target.column.object;
-            relationship.sources.retain(|source| source.column.object != target);
-            if relationship.sources.is_empty() {
-                continue;
-            }
+    for relationship in relationships {
+        let target = relationship.target.column.object;
+        let shows = |source: &&Endpoint| !ignore_self_lineage || source.column.object != target;
+        if !relationship.sources.iter().any(|source| shows(&source)) {
+            continue;
         }
-        let key = (relationship.target.column.object, relationship.kind, relationship.effect, relationship.process);
+        let key = (target, relationship.kind, relationship.effect, relationship.process);
         let position = *positions.entry(key).or_insert_with(|| {
-            merged.push(Relationship { sources: Vec::new(), ..relationship.clone() });
+            merged.push(Relationship { sources: Vec::new(), ..Relationship::clone(relationship) });
             merged.len() - 1
         });
-        for source in relationship.sources {
+        for source in relationship.sources.iter().filter(shows) {
             if !merged[position].sources.iter().any(|known| known.column.object == source.column.object) {
-                merged[position].sources.push(source);
+                merged[position].sources.push(*source);
             }
         }
     }
-    merged
+    merged.into_iter().map(ShownRelationship::from).collect()
 }
 
 #[cfg(test)]
