@@ -9,23 +9,25 @@ use serde_json::{Value, json};
 
 use super::Service;
 use super::analysis::{ColumnIndex, Effect, Endpoint, Lineage, Relationship, RelationshipKind};
-use super::csv;
 use super::envelope::{Envelope, Failure, download};
 use super::graphml::{self, GraphmlText};
 use super::jobs::Job;
 use super::layout::Drawing;
 use super::model::{self, LineageModel, column_of, namespace_part};
 use super::parameters::Parameters;
-use super::routes::Action;
+use super::routes::{Action, DrawingForm};
 use super::selection::{Direction, ExportOptions, LineageView, is_named_like, same, unquoted};
+use super::{csv, image};
 
 pub(super) const CSV: &str = "text/csv;charset=utf-8";
+const PNG: &str = "image/png";
 const GRAPHML: &str = "application/octet-stream";
 
 /// Responds to an export. Writing a large lineage takes a while, so it is done on a thread for blocking work.
 pub(super) async fn respond(
     service: &Arc<Service>,
     action: Action,
+    form: DrawingForm,
     user: &str,
     parameters: &Parameters,
 ) -> Result<Response, Failure> {
@@ -36,7 +38,7 @@ pub(super) async fn respond(
         (None, Some(session)) => service.jobs.of_session(user, session)?,
         (None, None) => service.jobs.latest(user)?,
     };
-    let request = ExportRequest::read(action, &job, parameters, service.settings.relations)?;
+    let request = ExportRequest::read(action, form, &job, parameters, service.settings.relations)?;
     let lineage = Arc::clone(job.finished()?);
     let writing = tokio::task::spawn_blocking(move || request.write(&job, &lineage));
     writing.await.map_err(|error| Failure::internal(format_args!("the export could not be written: {error}")))?
@@ -44,7 +46,8 @@ pub(super) async fn respond(
 
 /// Returns a whole export of a job with the default options, for the links of the emulator's own page.
 pub(super) async fn file(service: &Service, job: Job, action: Action) -> Result<Response, Failure> {
-    let request = ExportRequest::read(action, &job, &Parameters::default(), service.settings.relations)?;
+    let request =
+        ExportRequest::read(action, DrawingForm::Json, &job, &Parameters::default(), service.settings.relations)?;
     let lineage = Arc::clone(job.finished()?);
     let writing = tokio::task::spawn_blocking(move || request.write(&job, &lineage));
     writing.await.map_err(|error| Failure::internal(format_args!("the export could not be written: {error}")))?
@@ -53,6 +56,7 @@ pub(super) async fn file(service: &Service, job: Job, action: Action) -> Result<
 /// An export with its options.
 struct ExportRequest {
     action: Action,
+    form: DrawingForm,
     options: ExportOptions,
     delimiter: u8,
     relation_limit: Option<usize>,
@@ -65,6 +69,7 @@ struct ExportRequest {
 impl ExportRequest {
     fn read(
         action: Action,
+        form: DrawingForm,
         job: &Job,
         parameters: &Parameters,
         relation_limit: Option<usize>,
@@ -78,6 +83,7 @@ impl ExportRequest {
         let options = for_action(action, options, parameters)?;
         Ok(Self {
             action,
+            form,
             options,
             delimiter: csv::delimiter(parameters.get("delimiter"))?,
             relation_limit,
@@ -122,19 +128,25 @@ impl ExportRequest {
                 let drawn = DrawnLineage::of(&view, DrawingMode::Global, Some(&drawing));
                 Ok(envelope(job, lineage, drawn).with_warnings(&call_warnings(lineage), true).respond())
             }
-            _ => Ok(self.drawn(job, lineage)),
+            _ => self.drawn(job, lineage),
         }
     }
 
-    fn drawn(&self, job: &Job, lineage: &Lineage) -> Response {
+    fn drawn(&self, job: &Job, lineage: &Lineage) -> Result<Response, Failure> {
         let (view, mode) = self.drawable(lineage);
+        if self.form == DrawingForm::Image {
+            if mode == DrawingMode::Summary {
+                return Err(too_many_relationships());
+            }
+            return image_of(&view, &self.options);
+        }
         let drawing = (mode != DrawingMode::Summary).then(|| Drawing::of(&view, &self.options));
         let mut drawn = DrawnLineage::of(&view, mode, drawing.as_ref());
         drawn.graphml = drawing.as_ref().filter(|_| self.contain_graphml).map(GraphmlText);
         if !self.return_model {
             drawn.sqlflow = None;
         }
-        envelope(job, lineage, drawn).respond()
+        Ok(envelope(job, lineage, drawn).respond())
     }
 
     /// Returns the part of a lineage to draw. If it has too many relationships, record sets are left out first.
@@ -204,6 +216,12 @@ impl ExportRequest {
 /// Returns `true` if values flow. A foreign key is written as a flow, but moves no data.
 fn moves_data(relationship: &Relationship) -> bool {
     relationship.kind == RelationshipKind::Fdd && relationship.effect != Effect::ForeignKey
+}
+
+/// Responds with an image. There is no place for messages, so what was not read is only in the other exports.
+pub(super) fn image_of(view: &LineageView<'_>, options: &ExportOptions) -> Result<Response, Failure> {
+    let drawing = Drawing::of(view, options);
+    download(PNG, "lineage.png", |out| image::write(&drawing, out))
 }
 
 /// Returns the sources of a column that have no source themselves.

@@ -11,11 +11,11 @@ use super::model::LazySequence;
 use super::selection::{ExportOptions, LineageView, ShownRelationship, unquoted};
 
 const TABLE_WIDTH: f64 = 162.0;
-const HEADER_HEIGHT: f64 = 25.97;
+pub(super) const HEADER_HEIGHT: f64 = 25.97;
 const ROW_HEIGHT: f64 = 16.0;
 const LAYER_GAP: f64 = 50.0;
 const TABLE_GAP: f64 = 20.0;
-const CHARACTER_WIDTH: f64 = 7.0;
+pub(super) const CHARACTER_WIDTH: f64 = 7.0;
 
 /// A drawing. What is drawn is made while it is written: as text it is many times larger.
 #[derive(Debug)]
@@ -68,6 +68,35 @@ pub(super) struct DrawnTable<'a> {
     pub(super) width: f64,
     pub(super) height: f64,
     pub(super) columns: DrawnColumns<'a>,
+}
+
+/// An area of a drawing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rectangle {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
+}
+
+/// The ends of an arrow as positions in the drawing.
+#[derive(Debug)]
+pub(super) struct DrawnLine {
+    pub(super) from: (f64, f64),
+    pub(super) to: (f64, f64),
+    pub(super) carries_values: bool,
+}
+
+impl DrawnTable<'_> {
+    pub(super) fn rectangle(&self) -> Rectangle {
+        Rectangle { x: self.x, y: self.y, width: self.width, height: self.height }
+    }
+}
+
+impl DrawnColumn {
+    pub(super) fn rectangle(&self) -> Rectangle {
+        Rectangle { x: self.x, y: self.y, width: self.width, height: self.height }
+    }
 }
 
 /// The rows of a box.
@@ -136,6 +165,25 @@ impl<'a> Drawing<'a> {
         })
     }
 
+    /// Returns the width and the height of the drawing.
+    pub(super) fn size(&self) -> (f64, f64) {
+        self.tables.iter().fold((0.0, 0.0), |(width, height): (f64, f64), table| {
+            (width.max(table.x + table.width), height.max(table.y + table.height()))
+        })
+    }
+
+    /// Returns the arrows, from the right of their source to the left of their target.
+    pub(super) fn lines(&self) -> impl Iterator<Item = DrawnLine> {
+        self.edges.iter().map(|edge| {
+            let (from, to) = (&self.tables[edge.from.table], &self.tables[edge.to.table]);
+            DrawnLine {
+                from: (from.x + from.width, from.middle(edge.from.row)),
+                to: (to.x, to.middle(edge.to.row)),
+                carries_values: edge.kind == RelationshipKind::Fdd,
+            }
+        })
+    }
+
     pub(super) fn edges(&self) -> impl Iterator<Item = DrawnEdge> {
         self.edges.iter().enumerate().map(|(number, edge)| DrawnEdge {
             id: format!("e{number}"),
@@ -154,6 +202,12 @@ impl TableBox<'_> {
     #[expect(clippy::cast_precision_loss, reason = "a drawing has far fewer rows than would matter")]
     fn height(&self) -> f64 {
         HEADER_HEIGHT + self.columns.len() as f64 * ROW_HEIGHT
+    }
+
+    /// Returns the middle of the height of a row, or of the header.
+    #[expect(clippy::cast_precision_loss, reason = "a drawing has far fewer rows than would matter")]
+    fn middle(&self, row: Option<usize>) -> f64 {
+        self.y + row.map_or(HEADER_HEIGHT / 2.0, |row| HEADER_HEIGHT + (row as f64 + 0.5) * ROW_HEIGHT)
     }
 
     /// Iterates over the drawn columns, each with its element.

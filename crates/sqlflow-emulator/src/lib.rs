@@ -47,6 +47,12 @@
 //!
 //! # Faults
 //!
+//! Give the client under test settings that are fit for tests before adding a fault. A client with default settings is
+//! patient: one that cannot tell whether a submission created its job looks for it, for 40 seconds in the case of
+//! `sqlflow_client`, before it sends the submission again, and pauses longer after each failure. With a 502 on every
+//! second call, that makes minutes for one job. With `sqlflow_client`, `emulator.client()` of the trait
+//! `sqlflow_client::emulator::EmulatorClient` has fitting settings: it looks for one second, and pauses for milliseconds.
+//!
 //! A [`Fault`] makes the emulator fail the way networks, proxies and servers fail. Add one before the start with
 //! [`EmulatorBuilder::fault`], or while the emulator runs with [`Emulator::inject`]. Each fault has a kind and
 //! conditions that select requests. The [record](RequestRecord::fault) of a request names the fault that was applied.
@@ -85,6 +91,31 @@
 //! `ignoreRecordSet`, which lack intermediate record sets, and `summary`, which have counts instead of lineage;
 //! [`EmulatorBuilder::gzip`] compresses responses.
 //!
+//! # From other languages
+//!
+//! Paths below `/emulator` set faults and tell what happened, so that test suites in any language can use a server that
+//! `sqlflow emulator` started. They are no part of SQLFlow: they need no credentials, faults do not affect them, and they
+//! are not among the [requests](Emulator::requests). Their HTTP status tells success from failure.
+//!
+//! | Request | Effect |
+//! |---|---|
+//! | `POST /emulator/faults` | adds the [faults](Fault#text-form) in the body, one in each line, or as JSON: `{"fault": "…"}`, `{"faults": ["…"]}` |
+//! | `GET /emulator/faults`, `DELETE /emulator/faults` | lists the faults that can still apply, or removes all |
+//! | `GET /emulator/requests`, `DELETE /emulator/requests` | lists what [`Emulator::requests`] returns, or forgets it |
+//! | `GET /emulator/jobs`, `GET /emulator/jobs/ID` | describes all jobs, or one |
+//! | `GET /emulator/jobs/ID/lineage.json`, `.csv`, `.graphml` | exports the lineage of a job |
+//! | `PATCH /emulator/jobs/ID` | changes times of a job: `{"created": "2030-01-31T12:00:00Z", "executeTime": "2h 30m"}` |
+//! | `GET /emulator/times`, `PATCH /emulator/times` | returns or changes the times of jobs to come: `{"inCreate": "1s", "inProcess": "5s", "created": null}` |
+//! | `DELETE /emulator/tokens` | expires all tokens |
+//!
+//! ```sh
+//! curl -d 'lose-response,on=submitUserJob,times=1' http://127.0.0.1:8165/emulator/faults
+//! curl http://127.0.0.1:8165/emulator/requests
+//! curl -X DELETE http://127.0.0.1:8165/emulator/faults
+//! ```
+//!
+//! The page at `/` shows the operations, and the jobs with links to their lineage.
+//!
 //! # Details of the responses
 //!
 //! * A vendor without a dialect of its own in `flowscope-core` is read with the generic dialect. The job then says so in
@@ -109,7 +140,10 @@
 //! * A script may have up to 10 MiB, which is the most that `flowscope-core` reads at once.
 //! * Scheduled jobs keep their `cronExpression` and can be listed, paused and resumed, but are never started by the
 //!   clock.
-//! * An operation that is not implemented responds with code 501 and its name.
+//! * An operation that is not emulated responds with code 501 and its name. Among them are all operations whose answer no
+//!   source describes. `generation/sqlflow/graph/call_lineage` always has code 203 and a message, since calls between
+//!   routines are not read.
+//! * Exports are written into a temporary file beyond 1 MiB, and sent from there.
 //!
 //! [JWT]: https://datatracker.ietf.org/doc/html/rfc7519
 
@@ -125,6 +159,7 @@ mod envelope;
 mod export;
 mod faults;
 mod graphml;
+mod image;
 mod incoming_body;
 mod jobs;
 mod layout;

@@ -38,6 +38,13 @@ struct Operation {
     action: Action,
 }
 
+/// The form in which a lineage is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DrawingForm {
+    Json,
+    Image,
+}
+
 /// The action of an operation.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Action {
@@ -156,20 +163,20 @@ static OPERATIONS: [Operation; 75] = [
     operation("/sqlflow/generation/upstream", POST, RequiredCredentials::Open, Action::NotEmulated),
     missing("/sqlflow/generation/sqlflow/download/metadata_lineage"),
     operation("/sqlflow/generation/sqlflow/downstreamGraph", BOTH, RequiredCredentials::Token, Action::Downstream),
-    missing("/sqlflow/generation/sqlflow/downstreamGraph/image"),
+    job("/sqlflow/generation/sqlflow/downstreamGraph/image", Action::Downstream),
     operation("/sqlflow/generation/sqlflow/upstreamGraph", BOTH, RequiredCredentials::Token, Action::Upstream),
-    missing("/sqlflow/generation/sqlflow/upstreamGraph/image"),
+    job("/sqlflow/generation/sqlflow/upstreamGraph/image", Action::Upstream),
     missing("/sqlflow/generation/sqlflow/getSelectedDbObjectInfo"),
-    missing("/sqlflow/generation/sqlflow/graph/image"),
+    job("/sqlflow/generation/sqlflow/graph/image", Action::AnalyseGraph),
     job("/sqlflow/generation/sqlflow/graph/table_level_lineage", Action::AnalyseTables),
     job("/sqlflow/generation/sqlflow/leftMostSourceTableGraph", Action::LeftMostGraph),
-    missing("/sqlflow/generation/sqlflow/leftMostSourceTableGraph/image"),
+    job("/sqlflow/generation/sqlflow/leftMostSourceTableGraph/image", Action::LeftMostGraph),
     missing("/sqlflow/generation/sqlflow/listTableColumns"),
     missing("/sqlflow/generation/sqlflow/selected_dbobject/download/metadata_lineage"),
     missing("/sqlflow/generation/sqlflow/erdiagramSelectGraph"),
     missing("/sqlflow/generation/sqlflow/erdiagramSelectGraph/image"),
     job("/sqlflow/generation/sqlflow/selectedgraph", Action::Selected),
-    missing("/sqlflow/generation/sqlflow/selectedgraph/image"),
+    job("/sqlflow/generation/sqlflow/selectedgraph/image", Action::Selected),
     job("/sqlflow/generation/sqlflow/selectedgraph/table_level_lineage", Action::SelectedTables),
     missing("/sqlflow/job/displayMetadataQueryGraph"),
     missing("/sqlflow/job/displayMetadataQuerySource"),
@@ -208,6 +215,11 @@ impl Operation {
         OPERATIONS
             .iter()
             .find(|operation| operation.is_at(inner) && (!bare || matches!(operation.action, Action::Anonymous)))
+    }
+
+    /// Returns the form of the drawing: an operation with `/image` at the end of its path draws the same as the one without.
+    fn drawing_form(&self) -> DrawingForm {
+        if self.path.ends_with("/image") { DrawingForm::Image } else { DrawingForm::Json }
     }
 
     fn is_at(&self, path: &str) -> bool {
@@ -313,6 +325,7 @@ async fn run_action(
     caller: direct::CallerAddress,
 ) -> Result<Response, Failure> {
     let user = authenticate(service, operation.credentials, parameters)?;
+    let form = operation.drawing_form();
     match operation.action {
         Action::GenerateToken => generate_token(service, parameters),
         Action::Submit => submission::submit(service, &user, parameters),
@@ -327,23 +340,25 @@ async fn run_action(
         Action::ResumeSchedule => submission::cancel_schedule(service, &user, parameters, false),
         Action::UpdateSchedule => submission::update_schedule(service, &user, parameters),
         Action::Version => Ok(success(json!({ "version": concat!("emulator ", env!("CARGO_PKG_VERSION")) }))),
-        Action::Calls if !analyses_sql(parameters) => export::respond(service, Action::Calls, &user, parameters).await,
-        Action::Calls => direct::analyse(Action::Calls, parameters).await,
+        Action::Calls if !analyses_sql(parameters) => {
+            export::respond(service, Action::Calls, form, &user, parameters).await
+        }
+        Action::Calls => direct::analyse(Action::Calls, form, parameters).await,
         Action::AnalyseGraph if draws_a_job(parameters) => {
-            export::respond(service, Action::JobGraph, &user, parameters).await
+            export::respond(service, Action::JobGraph, form, &user, parameters).await
         }
         Action::AnalyseTables if draws_a_job(parameters) => {
-            export::respond(service, Action::JobTables, &user, parameters).await
+            export::respond(service, Action::JobTables, form, &user, parameters).await
         }
         Action::Analyse
         | Action::AnalyseGraph
         | Action::AnalyseTables
         | Action::AnalyseFullJson
-        | Action::AnalyseCsv => direct::analyse(operation.action, parameters).await,
+        | Action::AnalyseCsv => direct::analyse(operation.action, form, parameters).await,
         Action::Anonymous => direct::anonymous(service, parameters, caller).await,
         Action::CheckSyntax => direct::check_syntax(parameters).await,
         Action::NotEmulated => Err(not_emulated(operation)),
-        action => export::respond(service, action, &user, parameters).await,
+        action => export::respond(service, action, form, &user, parameters).await,
     }
 }
 

@@ -34,7 +34,9 @@ struct TestServer {
 struct TestResponse {
     status: StatusCode,
     headers: HeaderMap,
+    /// The body, with replacement characters where it is not text.
     body: String,
+    bytes: Vec<u8>,
 }
 
 impl TestResponse {
@@ -82,7 +84,7 @@ impl TestServer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        TestResponse { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
+        TestResponse { status, headers, body: String::from_utf8_lossy(&body).into_owned(), bytes: body.into() }
     }
 
     async fn request(&self, method: Method, path: &str, content_type: &str, body: impl Into<Body>) -> TestResponse {

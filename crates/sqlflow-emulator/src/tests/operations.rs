@@ -249,6 +249,71 @@ async fn a_graph_of_calls_says_that_calls_are_not_read() {
     }
 }
 
+/// Reads the size and the pixels of an image.
+fn image(png: &[u8]) -> (usize, usize, Vec<u8>) {
+    use std::io::Read as _;
+
+    let number = |bytes: &[u8]| usize::try_from(u32::from_be_bytes(bytes.try_into().unwrap())).unwrap();
+    let mut rest = png.strip_prefix(b"\x89PNG\r\n\x1a\n").unwrap();
+    let (mut size, mut packed) = ((0, 0), Vec::new());
+    while !rest.is_empty() {
+        let length = number(&rest[..4]);
+        let (chunk, after) = rest[4..].split_at(4 + length);
+        let mut checksum = flate2::Crc::new();
+        checksum.update(chunk);
+        assert_eq!(checksum.sum().to_be_bytes(), after[..4]);
+        match &chunk[..4] {
+            b"IHDR" => size = (number(&chunk[4..8]), number(&chunk[8..12])),
+            b"IDAT" => packed.extend_from_slice(&chunk[4..]),
+            _ => {}
+        }
+        rest = &after[4..];
+    }
+    let mut pixels = Vec::new();
+    flate2::read::ZlibDecoder::new(packed.as_slice()).read_to_end(&mut pixels).unwrap();
+    assert_eq!(pixels.len(), (size.0 + 1) * size.1);
+    (size.0, size.1, pixels)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drawing_is_also_an_image() {
+    let server = server(Emulator::builder());
+    let (token, id) = server.job_on(CHAIN).await;
+    let who = [("userId", "ann"), ("token", token.as_str()), ("dbvendor", "dbvoracle")];
+    let mut images = Vec::new();
+    for (operation, field) in [
+        ("graph/image", ("sqltext", CHAIN)),
+        ("graph/image", ("jobId", id.as_str())),
+        ("upstreamGraph/image", ("tableNamePattern", "w")),
+        ("leftMostSourceTableGraph/image", ("tableNamePattern", "w")),
+        ("selectedgraph/image", ("table", "w")),
+    ] {
+        let path = format!("/sqlflow/generation/sqlflow/{operation}");
+        let response = server.form(&path, &[&who[..], &[field]].concat()).await;
+        assert_eq!(response.headers[header::CONTENT_TYPE], "image/png", "{}", response.body);
+        images.push(image(&response.bytes));
+    }
+    assert_eq!(images[0], images[1]);
+    let [whole, _, upstream, ultimate, _] = images.as_slice() else { unreachable!() };
+    assert!(whole.0 > upstream.0 && upstream.0 > ultimate.0, "{} {} {}", whole.0, upstream.0, ultimate.0);
+    // Text, headers, frames and arrows are there, each in its color.
+    for color in 1..=4 {
+        assert!(ultimate.2.contains(&color), "{color}");
+    }
+    let unread =
+        server.form("/sqlflow/generation/sqlflow/graph/image", &[&who[..], &[("sqltext", "selec")]].concat()).await;
+    assert_eq!(unread.json()["code"], 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lineage_that_is_too_large_has_no_image() {
+    let server = server(Emulator::builder().relation_limit(Some(1)));
+    let (token, id) = server.job_on(CHAIN).await;
+    let fields = [("userId", "ann"), ("token", token.as_str()), ("jobId", id.as_str())];
+    let refused = server.form("/sqlflow/generation/sqlflow/graph/image", &fields).await.json();
+    assert!(refused["error"].as_str().unwrap().contains("too large"), "{refused}");
+}
+
 #[tokio::test]
 async fn the_version_needs_no_credentials() {
     let server = server(Emulator::builder());

@@ -40,6 +40,16 @@ def post(path, fields, file=None):
         return response.read().decode()
 
 
+def image(fields):
+    """Draws SQL, as the format "diagram"."""
+    request = urllib.request.Request(
+        SERVER + "/gspLive_backend/sqlflow/generation/sqlflow/graph/image", urllib.parse.urlencode(fields).encode()
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=30) as response:
+        return response.read()
+
+
 def control(method, path, body=None):
     """Uses the emulator's own paths."""
     request = urllib.request.Request(SERVER + path, body and body.encode(), method=method)
@@ -80,6 +90,7 @@ def main():
         "direct csv": post("/gspLive_backend/sqlflow/generation/sqlflow/exportLineageAsCsv", direct),
     }
 
+    assert image(direct).startswith(b"\x89PNG"), "no image"
     control("POST", "/emulator/faults", "503,on=displayUserJobSummary,times=1")
     try:
         post("/gspLive_backend/sqlflow/job/displayUserJobSummary", about)
