@@ -68,8 +68,7 @@ impl<'a> Resource<'a> {
             Self::Faults => "GET, HEAD, POST, DELETE",
             Self::Requests => "GET, HEAD, DELETE",
             Self::Tokens => "DELETE",
-            Self::Times => "GET, HEAD, PATCH",
-            Self::Job(_) => "GET, HEAD, PATCH",
+            Self::Times | Self::Job(_) => "GET, HEAD, PATCH",
         }
     }
 }
@@ -83,7 +82,7 @@ pub(super) fn is_own_path(path: &str) -> bool {
 /// Responds to a request for one of the emulator's own paths.
 pub(super) async fn respond(service: &Arc<Service>, request: Request) -> Response {
     let outcome = handle(service, request).await;
-    let mut response = outcome.unwrap_or_else(|failure| failure.as_status().into_response());
+    let mut response = outcome.unwrap_or_else(|failure| failure.with_status_of_code().into_response());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -136,7 +135,7 @@ fn other_method(resource: Resource<'_>, path: &str, method: &str) -> Response {
         return (StatusCode::NO_CONTENT, [(header::ALLOW, methods)]).into_response();
     }
     let failure = Failure::new(405, format!("Request method '{method}' is not supported by {path}; use {methods}."));
-    ([(header::ALLOW, methods)], failure.as_status()).into_response()
+    ([(header::ALLOW, methods)], failure.with_status_of_code()).into_response()
 }
 
 /// Refuses changes that a page of another site makes a browser send. Programs send no such header.
@@ -293,9 +292,8 @@ async fn change_times(service: &Service, request: Request) -> Result<Response, F
         in_create: Option<String>,
         #[serde(default)]
         in_process: Option<String>,
-        /// `Some(None)` is `null`: the time of the submission again.
-        #[serde(default, deserialize_with = "present")]
-        created: Option<Option<String>>,
+        #[serde(default, deserialize_with = "sent_time")]
+        created: SentTime,
     }
 
     let example = r#"{"inCreate": "1s", "inProcess": "5s", "created": "2030-01-31T12:00:00Z"}"#;
@@ -307,16 +305,28 @@ async fn change_times(service: &Service, request: Request) -> Result<Response, F
     if let Some(text) = sent.in_process {
         times.in_process = duration("inProcess", &text)?;
     }
-    if let Some(text) = sent.created {
-        times.created = text.as_deref().map(|text| time("created", text)).transpose()?;
+    match sent.created {
+        SentTime::Unchanged => {}
+        SentTime::OfSubmission => times.created = None,
+        SentTime::At(text) => times.created = Some(time("created", &text)?),
     }
     service.jobs.set_times(times);
     Ok(ok(&describe_times(times)))
 }
 
-/// Reads a value that is there, even if it is `null`.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// A time of creation as it was sent.
+#[derive(Debug, Default)]
+enum SentTime {
+    /// The field is missing.
+    #[default]
+    Unchanged,
+    /// The field is `null`.
+    OfSubmission,
+    At(String),
+}
+
+fn sent_time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SentTime, D::Error> {
+    Ok(Option::deserialize(deserializer)?.map_or(SentTime::OfSubmission, SentTime::At))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

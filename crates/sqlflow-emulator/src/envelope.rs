@@ -54,7 +54,7 @@ impl Failure {
     }
 
     /// Makes the HTTP status that of the code, for the emulator's own paths, which are plain HTTP.
-    pub(super) fn as_status(mut self) -> Self {
+    pub(super) fn with_status_of_code(mut self) -> Self {
         self.http = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         self
     }

@@ -353,7 +353,7 @@ fn for_action(action: Action, options: ExportOptions, parameters: &Parameters) -
             let table_to_table = !parameters.flag("columnLevel", true)?;
             // Between an ultimate source and its target there is nothing to draw.
             let simple = options.simple || action.draws_ultimate_sources();
-            return Ok(ExportOptions { table_to_table, simple, ..options });
+            return Ok(ExportOptions { simple, table_to_table, ..options });
         }
         _ => return Ok(options),
     };

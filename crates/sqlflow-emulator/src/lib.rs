@@ -300,16 +300,18 @@ impl Emulator {
     /// # use std::time::{Duration, SystemTime};
     /// # fn example(emulator: &Emulator, job_id: &str) {
     /// let last_month = SystemTime::now() - Duration::from_secs(30 * 24 * 60 * 60);
-    /// emulator.set_time_of_creation(job_id, last_month);
+    /// assert!(emulator.set_time_of_creation(job_id, last_month));
     /// // … see that the job counts as an old one …
     /// # }
     /// ```
+    #[must_use = "the job may not exist"]
     pub fn set_time_of_creation(&self, job_id: &str, time: SystemTime) -> bool {
         self.service.jobs.change_any(job_id, |job| job.set_created(time)).is_ok()
     }
 
     /// Changes the time that a job seems to have run, `executeTime`, and returns `false` if there is no such job. Its
     /// end replaces the time if the job still runs.
+    #[must_use = "the job may not exist"]
     pub fn set_execute_time(&self, job_id: &str, time: Duration) -> bool {
         self.service.jobs.change_any(job_id, |job| job.set_elapsed(time)).is_ok()
     }

@@ -100,13 +100,13 @@ fn write_jobs(html: &mut String, jobs: &[Job]) -> fmt::Result {
 
 fn write_operations(html: &mut String) -> fmt::Result {
     for (heading, emulated) in [("Operations", true), ("Operations that are not emulated", false)] {
-        write!(html, "<h2>{heading}</h2>\n")?;
+        writeln!(html, "<h2>{heading}</h2>")?;
         if !emulated {
             html.push_str("<p>Each responds with code 501 and its name.</p>\n");
         }
         html.push_str("<ul>\n");
         for (name, _) in routes::operations().filter(|(_, works)| *works == emulated) {
-            write!(html, "<li><code>{}</code>\n", Escaped(name))?;
+            writeln!(html, "<li><code>{}</code>", Escaped(name))?;
         }
         html.push_str("</ul>\n");
     }

@@ -166,11 +166,14 @@ fn drawn(response: &Value) -> Vec<String> {
     names
 }
 
+/// An operation, its options, and the names of the drawn tables.
+type DrawingCase<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+
 #[tokio::test(start_paused = true)]
 async fn lineage_is_drawn_upstream_and_downstream_of_a_table() {
     let server = server(Emulator::builder());
     let (token, id) = server.job_on(CHAIN).await;
-    let cases: [(&str, &[(&str, &str)], &[&str]); 7] = [
+    let cases: [DrawingCase<'_>; 7] = [
         ("upstreamGraph", &[("tableNamePattern", "W")], &["t", "v", "w"]),
         ("downstreamGraph", &[("tableNamePattern", "W")], &["w", "x"]),
         ("upstreamGraph", &[("tableNamePattern", "x"), ("distance", "1")], &["w", "x"]),
