@@ -21,11 +21,12 @@
 //!
 //! # Faults and the time that they take
 //!
-//! A client with default settings is made for a server that is far away and busy. Where every second request gets a
-//! 502, it needs minutes for a single job: a submission that got a 502 may have created its job, so the client
-//! [searches](crate::job::Settling) the list of jobs for 40 seconds before it sends the submission again, and every
-//! failed request is repeated after a pause that grows to many seconds. [`EmulatorClient::client`] searches for one second and
-//! pauses for milliseconds; the same test takes seconds. The decisions of the client are the same.
+//! A client with default settings is made for a server that is far away and busy. A submission that got a 502 may have
+//! created its job, so the client [searches](crate::job::Settling) the list of jobs for 40 seconds before it sends the
+//! submission again, up to six times. With a 502 on every second call, it can be the submission that fails each time:
+//! that takes 3 minutes, until the error is [`SubmitUnknown`](crate::ErrorKind::SubmitUnknown).
+//! [`EmulatorClient::client`] searches for one second and pauses for milliseconds, so that the same takes 5 seconds. Its
+//! decisions are the same.
 //!
 //! The section [Faults](sqlflow_emulator#faults) of the crate lists all faults.
 

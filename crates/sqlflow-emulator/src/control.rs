@@ -140,14 +140,17 @@ fn other_method(resource: Resource<'_>, path: &str, method: &str) -> Response {
 
 /// Refuses changes that a page of another site makes a browser send. Programs send no such header.
 fn refuse_other_sites(headers: &HeaderMap) -> Result<(), Failure> {
-    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
-    match site {
-        Some("cross-site" | "same-site") => Err(Failure::new(
-            403,
-            "A page of another site may not change the emulator. Send the request from a program.",
-        )),
-        _ => Ok(()),
+    let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let own = match (value("sec-fetch-site"), value("origin")) {
+        (Some(site), _) => ["same-origin", "none"].contains(&site),
+        // Older browsers say only where the page is from.
+        (None, Some(origin)) => origin.strip_prefix("http://") == value("host"),
+        (None, None) => true,
+    };
+    if own {
+        return Ok(());
     }
+    Err(Failure::new(403, "A page of another site may not change the emulator. Send the request from a program."))
 }
 
 fn faults(service: &Service) -> Value {

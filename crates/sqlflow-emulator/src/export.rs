@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::response::Response;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::Service;
@@ -116,7 +116,7 @@ impl ExportRequest {
             }
             Action::LeftMost => {
                 let pairs = self.left_most(&LineageView::of(lineage, &self.options));
-                Ok(envelope(job, lineage, describe_pairs(lineage, &pairs)).respond())
+                Ok(envelope(job, lineage, LeftMostSources { lineage, pairs: &pairs }).respond())
             }
             Action::LeftMostCsv => {
                 let pairs = self.left_most(&LineageView::of(lineage, &self.options));
@@ -239,21 +239,28 @@ fn ultimate(sources: &HashMap<ColumnIndex, Vec<ColumnIndex>>, target: ColumnInde
     found
 }
 
-fn describe_pairs(lineage: &Lineage, pairs: &[(ColumnIndex, ColumnIndex)]) -> Value {
-    let describe = |index| {
-        let (object, column) = column_of(lineage, index);
-        json!({
-            "database": unquoted(namespace_part(object.namespace.database.as_ref())),
-            "schema": unquoted(namespace_part(object.namespace.schema.as_ref())),
-            "table": unquoted(&object.name),
-            "column": unquoted(&column.name),
-        })
-    };
-    let described = pairs.chunk_by(|a, b| a.1 == b.1).map(|of_target| {
-        let sources: Vec<Value> = of_target.iter().map(|(source, _)| describe(*source)).collect();
-        json!({ "target": describe(of_target[0].1), "leftMostSources": sources })
-    });
-    described.collect()
+/// Pairs of an ultimate source and a target, written as one object for each target.
+struct LeftMostSources<'a> {
+    lineage: &'a Lineage,
+    pairs: &'a [(ColumnIndex, ColumnIndex)],
+}
+
+impl Serialize for LeftMostSources<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let describe = |index| {
+            let (object, column) = column_of(self.lineage, index);
+            json!({
+                "database": unquoted(namespace_part(object.namespace.database.as_ref())),
+                "schema": unquoted(namespace_part(object.namespace.schema.as_ref())),
+                "table": unquoted(&object.name),
+                "column": unquoted(&column.name),
+            })
+        };
+        serializer.collect_seq(self.pairs.chunk_by(|a, b| a.1 == b.1).map(|of_target| {
+            let sources: Vec<Value> = of_target.iter().map(|(source, _)| describe(*source)).collect();
+            json!({ "target": describe(of_target[0].1), "leftMostSources": sources })
+        }))
+    }
 }
 
 /// The `mode` of a drawn lineage.

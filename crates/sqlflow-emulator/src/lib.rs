@@ -49,9 +49,10 @@
 //!
 //! Give the client under test settings that are fit for tests before adding a fault. A client with default settings is
 //! patient: one that cannot tell whether a submission created its job looks for it, for 40 seconds in the case of
-//! `sqlflow_client`, before it sends the submission again, and pauses longer after each failure. With a 502 on every
-//! second call, that makes minutes for one job. With `sqlflow_client`, `emulator.client()` of the trait
-//! `sqlflow_client::emulator::EmulatorClient` has fitting settings: it looks for one second, and pauses for milliseconds.
+//! `sqlflow_client`, before it sends the submission again. With a 502 on every second call, it can be the submission that
+//! fails each time: then `sqlflow_client` gives up after 3 minutes. Its `emulator.client()`, of the trait
+//! `sqlflow_client::emulator::EmulatorClient`, has fitting settings: it looks for one second, pauses for milliseconds,
+//! and gives up after 5 seconds.
 //!
 //! A [`Fault`] makes the emulator fail the way networks, proxies and servers fail. Add one before the start with
 //! [`EmulatorBuilder::fault`], or while the emulator runs with [`Emulator::inject`]. Each fault has a kind and

@@ -18,6 +18,9 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.2em .8e
 border-bottom:1px solid #ddd}code,pre{font-family:ui-monospace,monospace;font-size:.92em}\
 pre{background:#f4f4f4;padding:.8em;overflow:auto}ul{columns:2}";
 
+/// The maximum length of the message of a job: the messages of a large script can be many.
+const MAX_MESSAGE_CHARACTERS: usize = 500;
+
 /// Responds with the page.
 pub(super) fn respond(service: &Service) -> Response {
     let mut html = String::new();
@@ -83,7 +86,9 @@ fn write_jobs(html: &mut String, jobs: &[Job]) -> fmt::Result {
             Escaped(&described.status),
         )?;
         if let Some(message) = &described.error_message {
-            write!(html, ": {}", Escaped(message))?;
+            let beginning: String = message.chars().take(MAX_MESSAGE_CHARACTERS).collect();
+            let more = if beginning.len() < message.len() { "…" } else { "" };
+            write!(html, ": {}{more}", Escaped(&beginning))?;
         }
         html.push_str("<td>");
         if job.finished().is_ok() {

@@ -203,9 +203,16 @@ async fn another_method_is_told_which_there_are() {
 #[tokio::test]
 async fn a_page_of_another_site_cannot_set_faults() {
     let server = server(Emulator::builder());
-    for (site, status) in [("cross-site", StatusCode::FORBIDDEN), ("same-origin", StatusCode::CREATED)] {
-        let request = Request::builder().method(Method::POST).uri("/emulator/faults").header("sec-fetch-site", site);
-        assert_eq!(server.send(request.body("busy".into()).unwrap()).await.status, status, "{site}");
+    for (name, value, status) in [
+        ("sec-fetch-site", "cross-site", StatusCode::FORBIDDEN),
+        ("sec-fetch-site", "same-origin", StatusCode::CREATED),
+        ("origin", "http://elsewhere", StatusCode::FORBIDDEN),
+        ("origin", "null", StatusCode::FORBIDDEN),
+        ("origin", "http://127.0.0.1:8165", StatusCode::CREATED),
+    ] {
+        let request = Request::builder().method(Method::POST).uri("/emulator/faults").header(name, value);
+        let request = request.header(header::HOST, "127.0.0.1:8165").body("busy".into()).unwrap();
+        assert_eq!(server.send(request).await.status, status, "{name}: {value}");
     }
 }
 
