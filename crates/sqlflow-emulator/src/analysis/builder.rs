@@ -7,15 +7,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flowscope_core::Dialect;
 use sqlparser::ast::Ident;
-use sqlparser::tokenizer::Span;
+use sqlparser::tokenizer::{Location, Span};
 
 use columns::PassThrough;
 
+use super::dialect::Dialect;
 use super::expression::DataFlow;
 use super::identifier::Identifier;
 use super::lineage::JoinCondition;
+use super::variables::Variables;
 use super::{
     AnalysisSettings, ColumnIndex, Diagnostic, DiagnosticKind, Effect, Endpoint, Lineage, ObjectIndex, Process,
     Relationship, RelationshipKind, SourceRange,
@@ -35,6 +36,7 @@ pub(super) struct LineageBuilder {
     passed_columns: HashSet<ColumnIndex>,
     /// The flow into every column of a function that is used as a table.
     arguments: HashMap<ObjectIndex, DataFlow>,
+    pub(super) variables: Variables,
     scripts: usize,
     scripts_with_definitions: usize,
     /// The range of the current statement.
@@ -59,6 +61,7 @@ impl LineageBuilder {
             pass_throughs: HashMap::new(),
             passed_columns: HashSet::new(),
             arguments: HashMap::new(),
+            variables: Variables::default(),
             scripts: 0,
             scripts_with_definitions: 0,
             base: SourceRange::default(),
@@ -112,20 +115,13 @@ impl LineageBuilder {
         self.lineage.diagnostics.push(Diagnostic { kind, message, file: file.to_owned(), at });
     }
 
-    /// Returns the range of a span of the current statement within its script.
+    /// Returns the range of a span, or that of the current statement if the span is empty.
     pub(super) fn range_of(&self, span: Span) -> SourceRange {
         if span == Span::empty() {
             return self.base;
         }
-        let moved = |line: u64, column: u64| {
-            let (first_line, first_column) = self.base.start;
-            if line == 1 { (first_line, first_column + column - 1) } else { (first_line + line - 1, column) }
-        };
-        SourceRange {
-            start: moved(span.start.line, span.start.column.max(1)),
-            end: moved(span.end.line, span.end.column.max(1)),
-            script: self.base.script,
-        }
+        let place = |place: Location| (place.line, place.column.max(1));
+        SourceRange { start: place(span.start), end: place(span.end), script: self.base.script }
     }
 
     pub(super) fn name(&self, ident: &Ident) -> Identifier {

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, Merge, MergeAction, MergeInsertExpr,
-    MergeInsertKind, ObjectName, SetExpr, Spanned, TableFactor, TableObject, TableWithJoins, Update,
+    MergeInsertKind, MergeUpdateKind, ObjectName, SetExpr, Spanned, TableFactor, TableObject, TableWithJoins, Update,
     UpdateTableFromKind,
 };
 
@@ -19,7 +19,8 @@ impl StatementWalker<'_> {
         };
         self.begin_statement("Insert", "sstinsert", text);
         let table = self.builder.stored(name, ObjectKind::Table);
-        let columns: Vec<&Ident> = insert.columns.iter().chain(&insert.after_columns).collect();
+        let named = insert.columns.iter().filter_map(|name| identifier::parts(name).last().copied());
+        let columns: Vec<&Ident> = named.chain(&insert.after_columns).collect();
         let listed: Vec<ColumnIndex> = columns.into_iter().map(|ident| self.target_column(table, ident)).collect();
         if let Some(source) = &insert.source {
             let result = self.query(source, &RecordSetRole::Insert, None);
@@ -189,7 +190,12 @@ impl StatementWalker<'_> {
             let (set, effect) = match &clause.action {
                 MergeAction::Update(update) => {
                     let set = self.builder.numbered(ObjectKind::MergeUpdate, "MERGE-UPDATE", at);
-                    self.assign(&update.assignments, set, target, &scope, Effect::MergeUpdate);
+                    match &update.kind {
+                        MergeUpdateKind::Set(assignments) => {
+                            self.assign(assignments, set, target, &scope, Effect::MergeUpdate);
+                        }
+                        MergeUpdateKind::Wildcard => self.every_column(set, target, &scope, Effect::MergeUpdate),
+                    }
                     (set, Effect::MergeUpdate)
                 }
                 MergeAction::Insert(insert) => {
@@ -198,6 +204,7 @@ impl StatementWalker<'_> {
                     (set, Effect::MergeInsert)
                 }
                 MergeAction::Delete { .. } => (target, Effect::Delete),
+                MergeAction::DoNothing { .. } => continue,
             };
             self.filter_rows_by(&merge.on, Clause::JoinCondition, set, &scope, Effect::Merge);
             if let Some(predicate) = &clause.predicate {
@@ -211,7 +218,7 @@ impl StatementWalker<'_> {
 
     fn merge_insert(&mut self, insert: &MergeInsertExpr, set: ObjectIndex, target: ObjectIndex, scope: &NameScope<'_>) {
         let MergeInsertKind::Values(values) = &insert.kind else {
-            return self.insert_row(set, target, scope);
+            return self.every_column(set, target, scope, Effect::MergeInsert);
         };
         let idents: Vec<&Ident> =
             insert.columns.iter().filter_map(|name| identifier::parts(name).last().copied()).collect();
@@ -219,14 +226,13 @@ impl StatementWalker<'_> {
         if targets.is_empty() {
             targets = if self.builder.is_complete(target) { self.builder.columns_of(target) } else { Vec::new() };
         }
-        for value in values.rows.iter().flatten().skip(targets.len()) {
+        let values: Vec<&Expr> = values.rows.iter().flat_map(|row| &row.content).collect();
+        for value in values.iter().skip(targets.len()) {
             // The columns of the table are unknown, so they are named after the values.
             let name = self.name_of_value(value);
             targets.push(self.builder.column(target, &name));
         }
-        for (changed, value) in
-            values.rows.iter().flatten().enumerate().filter_map(|(i, value)| Some((*targets.get(i)?, value)))
-        {
+        for (changed, value) in targets.into_iter().zip(values) {
             let name = self.builder.name_of(changed);
             let step = self.builder.column(set, &name);
             let flow = self.expression(value, scope, Clause::SelectList);
@@ -236,12 +242,12 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// Reads `INSERT ROW`: every column of the source, by name.
-    fn insert_row(&mut self, set: ObjectIndex, target: ObjectIndex, scope: &NameScope<'_>) {
+    /// Reads `INSERT ROW` or `UPDATE SET *`: every column of the source, by name.
+    fn every_column(&mut self, set: ObjectIndex, target: ObjectIndex, scope: &NameScope<'_>, effect: Effect) {
         self.builder.mark_complete(set);
         for item in scope.items.iter().skip(1) {
             self.all_columns(set, item.object, &[], self.builder.base);
         }
-        self.connect_columns(set, target, Effect::MergeInsert, None);
+        self.connect_columns(set, target, effect, None);
     }
 }

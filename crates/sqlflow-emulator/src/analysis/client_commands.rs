@@ -2,7 +2,7 @@
 //! the MySQL client, `\connect` of psql. A server never receives them, so they are blanked. Where a command ends a
 //! statement, a semicolon takes its place.
 
-use flowscope_core::Dialect;
+use super::dialect::Dialect;
 
 /// The commands of SQL*Plus. An SQL statement never begins with these words.
 const SQL_PLUS: [&str; 20] = [
@@ -37,26 +37,6 @@ pub(super) fn without_commands(text: &str, dialect: Dialect) -> String {
     }
     // A character is only replaced as a whole, by as many blanks as it has bytes.
     String::from_utf8(written).unwrap_or_else(|_| text.to_owned())
-}
-
-/// Returns `true` if a script contains only white space and comments.
-pub(super) fn is_blank(text: &str) -> bool {
-    without_leading_comments(text).is_empty()
-}
-
-/// Returns the text from the first character that is neither white space nor part of a comment.
-pub(super) fn without_leading_comments(text: &str) -> &str {
-    let mut rest = text.trim_start();
-    loop {
-        let after = if rest.starts_with("--") {
-            rest.split_once('\n').map_or("", |(_, after)| after)
-        } else if let Some(comment) = rest.strip_prefix("/*") {
-            comment.split_once("*/").map_or("", |(_, after)| after)
-        } else {
-            return rest;
-        };
-        rest = after.trim_start();
-    }
 }
 
 /// The lexical context at the current position.
@@ -173,7 +153,7 @@ impl CommandFilter {
             (LexicalContext::Code, b'/') if rest.starts_with(b"/*") => self.enter(LexicalContext::Comment, 2),
             (LexicalContext::Code, quote @ (b'\'' | b'"' | b'`')) => self.enter(LexicalContext::Quotes(quote), 1),
             (LexicalContext::Comment, b'*') if rest.starts_with(b"*/") => self.enter(LexicalContext::Code, 2),
-            (LexicalContext::Quotes(_), b'\\') if self.escapes() => rest.len().min(2),
+            (LexicalContext::Quotes(_), b'\\') if self.dialect.has_backslash_escapes() => rest.len().min(2),
             (LexicalContext::Quotes(quote), byte) if byte == quote => {
                 self.context = LexicalContext::Code;
                 1
@@ -185,19 +165,6 @@ impl CommandFilter {
     fn enter(&mut self, context: LexicalContext, length: usize) -> usize {
         self.context = context;
         length
-    }
-
-    /// Returns `true` if a backslash in quotes escapes the next character.
-    fn escapes(&self) -> bool {
-        matches!(
-            self.dialect,
-            Dialect::Mysql
-                | Dialect::Bigquery
-                | Dialect::Snowflake
-                | Dialect::Databricks
-                | Dialect::Hive
-                | Dialect::Clickhouse
-        )
     }
 }
 
@@ -242,14 +209,5 @@ mod tests {
         let sql = "delimiter //\ncreate procedure p() begin select '//'; end//\nDELIMITER ;\nselect 1; select 4 // 2;";
         let left = "            \ncreate procedure p() begin select '//'; end; \n           \nselect 1; select 4 // 2;";
         assert_eq!(without_commands(sql, Dialect::Mysql), left);
-    }
-
-    #[test]
-    fn a_script_of_comments_is_blank() {
-        assert!(is_blank(" \n-- a\n/* b\n */ /**/\n--"));
-        assert!(is_blank(""));
-        assert!(is_blank("/* never ends"));
-        assert!(!is_blank("/*/ a */ b"));
-        assert!(!is_blank("-- a\nselect 1"));
     }
 }

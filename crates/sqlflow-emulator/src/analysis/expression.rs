@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query,
-    Spanned, Value, WindowType, visit_expressions,
+    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, InTarget, ObjectName,
+    Query, Spanned, Value, WindowType, visit_expressions,
 };
 
 use super::builder::LineageBuilder;
@@ -106,12 +106,7 @@ impl StatementWalker<'_> {
             Expr::Tuple(items) => self.expressions(items, scope, clause),
             Expr::Subquery(query) => self.scalar_subquery(query, scope, clause),
             Expr::Exists { subquery, .. } => self.exists_subquery(subquery, scope, clause),
-            Expr::InSubquery { expr, subquery, .. } => {
-                let mut flow = self.expression(expr, scope, clause);
-                let width = if let Expr::Tuple(items) = expr.as_ref() { items.len() } else { 1 };
-                flow.join(self.subquery(subquery, width, scope, clause));
-                flow.decides()
-            }
+            Expr::In { expr, target, .. } => self.membership(expr, target, scope, clause),
             Expr::Interval(_) | Expr::TypedString(_) | Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
                 DataFlow::default()
             }
@@ -169,6 +164,25 @@ impl StatementWalker<'_> {
         });
         debug_assert!(walked.is_continue());
         self.expressions(&references, scope, clause)
+    }
+
+    fn membership(&mut self, expr: &Expr, target: &InTarget, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
+        let mut flow = self.expression(expr, scope, clause);
+        match target {
+            InTarget::List(items) => flow.join(self.expressions(items, scope, clause)),
+            InTarget::Unnest(array) => flow.join(self.expression(array, scope, clause)),
+            InTarget::Subquery(query) => {
+                let width = if let Expr::Tuple(items) = expr { items.len() } else { 1 };
+                flow.join(self.subquery(query, width, scope, clause));
+            }
+            InTarget::Table { name, args: None } => {
+                let mut listed = NameScope::within(None);
+                self.named_table(name, None, &mut listed);
+                flow.rows.extend(self.record_sets(&listed));
+            }
+            InTarget::Table { args: Some(_), .. } => self.note_omission("the table function after IN is"),
+        }
+        flow.decides()
     }
 
     /// Reads a query that is used as a value. Its first column is the value; its rows decide it.
@@ -293,7 +307,9 @@ impl StatementWalker<'_> {
                         }
                         FunctionArgExpr::Expr(Expr::Value(_)) if counts => rows = true,
                         FunctionArgExpr::Expr(expression) => flow.join(self.expression(expression, scope, clause)),
-                        FunctionArgExpr::Wildcard | FunctionArgExpr::QualifiedWildcard(_) => rows |= counts,
+                        FunctionArgExpr::Wildcard
+                        | FunctionArgExpr::QualifiedWildcard(_)
+                        | FunctionArgExpr::WildcardWithOptions(_) => rows |= counts,
                     }
                 }
             }

@@ -1,11 +1,11 @@
 //! FROM clauses: the tables, subqueries and table functions in them, and the conditions that join them.
 
-use flowscope_core::Dialect;
 use sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, Ident, Join, JoinConstraint, JoinOperator, JsonTableColumn, ObjectName, Query,
     TableAlias, TableFactor, TableWithJoins,
 };
 
+use super::dialect::Dialect;
 use super::expression::DataFlow;
 use super::identifier::{self, Identifier};
 use super::query::RecordSetRole;
@@ -50,7 +50,7 @@ impl StatementWalker<'_> {
         let left = objects(&scope.items[start..middle]);
         let right = objects(&scope.items[middle..]);
         let (keys, sure): (Vec<String>, bool) = match constraint {
-            JoinConstraint::Using(columns) => {
+            JoinConstraint::Using(columns) | JoinConstraint::UsingAlias(columns, _) => {
                 let idents = columns.iter().filter_map(|name| identifier::parts(name).last().copied());
                 (idents.map(|ident| self.builder.name(ident).key).collect(), true)
             }
@@ -124,6 +124,7 @@ impl StatementWalker<'_> {
                 let idents: Vec<&Ident> = columns.iter().map(|column| &column.name).collect();
                 self.function_with_columns("openjson", alias.as_ref(), &idents, flow, scope);
             }
+            TableFactor::UnpivotExpr { .. } => self.report_omission("UNPIVOT of an expression is"),
             TableFactor::Pivot { table, alias, .. } | TableFactor::Unpivot { table, alias, .. } => {
                 self.report_omission("PIVOT and UNPIVOT are");
                 self.reshaped(table, alias.as_ref(), scope, joins);
@@ -278,7 +279,7 @@ impl StatementWalker<'_> {
                     let sources = self.expression(condition, scope, Clause::JoinCondition).into_deciding(self.builder);
                     self.relate_rows(target, effect, sources);
                 }
-                JoinConstraint::Using(columns) => {
+                JoinConstraint::Using(columns) | JoinConstraint::UsingAlias(columns, _) => {
                     let idents = columns.iter().filter_map(|name| identifier::parts(name).last().copied());
                     for ident in idents {
                         let name = self.builder.name(ident);
@@ -327,7 +328,11 @@ fn join_clause(join: &Join) -> Option<JoinClause<'_>> {
             ("anti", constraint)
         }
         JoinOperator::AsOf { constraint, .. } => ("asof", constraint),
-        JoinOperator::CrossApply | JoinOperator::OuterApply => return None,
+        JoinOperator::CrossApply
+        | JoinOperator::OuterApply
+        | JoinOperator::ArrayJoin
+        | JoinOperator::LeftArrayJoin
+        | JoinOperator::InnerArrayJoin => return None,
     };
     Some(JoinClause { kind, constraint })
 }

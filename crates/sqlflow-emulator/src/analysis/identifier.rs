@@ -1,9 +1,9 @@
 //! Identifiers: their text, their form after case folding, and the comparison of two identifiers.
 
-use flowscope_core::Dialect;
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 
 use super::SourceRange;
+use super::dialect::Dialect;
 
 /// An identifier of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]

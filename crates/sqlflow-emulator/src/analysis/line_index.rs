@@ -2,8 +2,6 @@
 
 use sqlparser::tokenizer::{Location, Span};
 
-use super::SourceRange;
-
 /// The maximum number of bytes between an expression and its closing parenthesis.
 const MAX_LOOKED_AHEAD: usize = 4096;
 
@@ -14,7 +12,7 @@ const MAX_COUNTED: usize = 4096;
 pub(super) struct LineIndex<'a> {
     text: &'a str,
     starts: Vec<usize>,
-    script: usize,
+    pub(super) script: usize,
     /// `true` if columns and bytes are the same.
     ascii: bool,
 }
@@ -25,7 +23,7 @@ impl<'a> LineIndex<'a> {
         Self { text, starts: std::iter::once(0).chain(breaks).collect(), script, ascii: text.is_ascii() }
     }
 
-    fn position(&self, byte: usize) -> (u64, u64) {
+    pub(super) fn position(&self, byte: usize) -> (u64, u64) {
         let line = self.starts.partition_point(|start| *start <= byte).max(1);
         if self.ascii {
             return (line as u64, (byte.saturating_sub(self.starts[line - 1])) as u64 + 1);
@@ -79,10 +77,6 @@ impl<'a> LineIndex<'a> {
         }
         None
     }
-
-    pub(super) fn range(&self, start: usize, end: usize) -> SourceRange {
-        SourceRange { start: self.position(start), end: self.position(end), script: self.script }
-    }
 }
 
 #[cfg(test)]
@@ -95,7 +89,7 @@ mod tests {
         assert_eq!(lines.position(0), (1, 1));
         assert_eq!(lines.position(3), (1, 3));
         assert_eq!(lines.position(5), (2, 1));
-        assert_eq!(lines.range(5, 11), SourceRange { start: (2, 1), end: (2, 7), script: 3 });
+        assert_eq!(lines.position(11), (2, 7));
         assert_eq!(lines.position(12), (3, 1));
         assert_eq!((lines.byte(1, 3), lines.byte(2, 2), lines.byte(9, 1)), (Some(3), Some(6), None));
     }

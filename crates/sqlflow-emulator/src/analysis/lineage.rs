@@ -75,6 +75,7 @@ pub(crate) enum ObjectKind {
     UpdateSet,
     PseudoTable,
     ConstantTable,
+    Variable,
 }
 
 impl ObjectKind {
@@ -93,6 +94,7 @@ impl ObjectKind {
             Self::UpdateSet => "update-set",
             Self::PseudoTable => "pseudoTable",
             Self::ConstantTable => "constantTable",
+            Self::Variable => "variable",
         }
     }
 
@@ -212,6 +214,7 @@ pub(crate) enum Effect {
     MergeUpdate,
     ForeignKey,
     Join,
+    Cursor,
 }
 
 impl Effect {
@@ -229,6 +232,7 @@ impl Effect {
             Self::MergeUpdate => "merge_update",
             Self::ForeignKey => "foreign_key",
             Self::Join => "join",
+            Self::Cursor => "cursor",
         }
     }
 }
@@ -236,7 +240,7 @@ impl Effect {
 impl Effect {
     /// Returns `true` if the step leads into a table or a view rather than into an intermediate result.
     pub(crate) fn changes_the_database(self) -> bool {
-        !matches!(self, Self::Select | Self::Function | Self::Merge | Self::Join)
+        !matches!(self, Self::Select | Self::Function | Self::Merge | Self::Join | Self::Cursor)
     }
 }
 

@@ -1,37 +1,42 @@
 //! Analysis of SQL scripts into lineage.
 //!
-//! `flowscope-core` reads the scripts: it splits and parses them in the vendor's dialect, keeps the schema that the
-//! scripts imply, finds out which table a bare column belongs to, and reports what it cannot read. Its own lineage
-//! graph contains only tables, CTEs and columns, whereas SQLFlow's records every step in between: select lists,
-//! unions, functions, the rows that a filter decides. Therefore a `walker` walks the syntax tree that
-//! `flowscope-core` parsed and records each step in a `builder`; it consults the graph where the tree alone is
-//! ambiguous.
-//!
-//! Before that, `client_commands` blanks commands to a command-line client, `separation` finds statements without
-//! semicolons between them, and `nesting` refuses trees that are too deep to walk. The walker's methods are spread
-//! over the files `statement`, `definition`, `change`, `query`, `from_clause`, `select_list`, `row_filter`,
-//! `expression` and `resolution`, one for each part of the syntax.
+//! `script` takes the statements of a script one by one: `client_commands` blanks what is meant for a command-line
+//! client, `splitter` finds where a statement ends, `nesting` refuses trees that are too deep to walk, and the parser of
+//! `sqlparser` makes a syntax tree in the vendor's `dialect`. What it refuses is taken apart by `separation`, which finds
+//! statements without semicolons between them. A `walker` walks each tree and records every step that SQLFlow's lineage
+//! has (select lists, unions, functions, the rows that a filter decides) in a `builder`. The walker's methods are spread
+//! over the files `statement`, `definition`, `change`, `query`, `from_clause`, `select_list`, `row_filter`, `expression`
+//! and `resolution`, one for each part of the syntax.
 
 mod builder;
 mod change;
+mod clauses;
 mod client_commands;
 mod definition;
+mod dialect;
 mod expression;
 mod from_clause;
 mod identifier;
 mod line_index;
 mod lineage;
 mod nesting;
+mod procedural;
 mod query;
+mod recovery;
 mod resolution;
 mod row_filter;
 mod script;
 mod select_list;
 mod separation;
+mod splitter;
 mod statement;
+mod variables;
 mod vendor;
 mod walker;
+mod without_lineage;
 
+#[cfg(test)]
+mod specification;
 #[cfg(test)]
 mod tests;
 

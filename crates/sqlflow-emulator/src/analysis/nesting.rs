@@ -3,11 +3,10 @@
 //! The parser limits the depth of parentheses, but the tree of `a + a + a …` is as deep as it has operands, and no
 //! stack is large enough for a script that consists of nothing else. A stack overflow would end the whole process.
 
-use flowscope_core::{Dialect, StatementSplitRequest, split_statements};
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
-/// The size below which a script cannot be too deep.
+/// The size below which a piece cannot be too deep.
 const HARMLESS_BYTES: usize = 20_000;
 
 /// The maximum number of tokens of an expression. Tokens in parentheses are not counted twice.
@@ -16,24 +15,10 @@ const MAX_EXPRESSION_TOKENS: usize = 20_000;
 /// The maximum number of queries that are combined by UNION and similar operators.
 const MAX_SET_OPERATIONS: usize = 2_000;
 
-/// Returns `true` if any statement of the script is too deep.
-pub(super) fn is_too_deep(text: &str, dialect: Dialect) -> bool {
-    if text.len() < HARMLESS_BYTES {
-        return false;
-    }
-    tokens_too_deep(text, dialect).unwrap_or_else(|| {
-        // A script that cannot be tokenised as a whole is parsed statement by statement.
-        let split = split_statements(&StatementSplitRequest { sql: text.to_owned(), dialect });
-        let statements = split.statements.iter().filter_map(|span| text.get(span.start..span.end));
-        statements.filter(|text| text.len() >= HARMLESS_BYTES).any(|text| tokens_too_deep(text, dialect) == Some(true))
-    })
-}
-
-/// Returns `None` if the text cannot be tokenised, and thus has no syntax tree.
-fn tokens_too_deep(text: &str, dialect: Dialect) -> Option<bool> {
-    let tokens = Tokenizer::new(dialect.to_sqlparser_dialect().as_ref(), text).tokenize().ok()?;
+/// Returns `true` if the tree of a piece of a script may be too deep.
+pub(super) fn is_too_deep(bytes: usize, tokens: &[TokenWithSpan]) -> bool {
     let mut depth = NestingDepth::default();
-    Some(tokens.iter().any(|token| depth.add(token)))
+    bytes >= HARMLESS_BYTES && tokens.iter().any(|token| depth.add(&token.token))
 }
 
 /// An upper bound of the depth of the tree at a token.
@@ -110,10 +95,13 @@ fn is_set_operator(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use sqlparser::dialect::OracleDialect;
+    use sqlparser::tokenizer::Tokenizer;
+
     use super::*;
 
     fn too_deep(sql: &str) -> bool {
-        is_too_deep(sql, Dialect::Oracle)
+        is_too_deep(sql.len(), &Tokenizer::new(&OracleDialect {}, sql).tokenize_with_location().unwrap())
     }
 
     #[test]
@@ -122,7 +110,7 @@ mod tests {
         assert!(too_deep(&format!("select {} from t", vec!["a"; 11_000].join(" + "))));
         assert!(too_deep(&format!("select {} from t", vec!["f(a, b)"; 60_000].join(" + "))));
         assert!(too_deep(&format!("select {} from t", vec!["','"; 60_000].join(" || "))));
-        assert!(too_deep(&format!("select 1; select {} from t; select 'x", vec!["a"; 11_000].join(" + "))));
+        assert!(too_deep(&format!("select 1; select {} from t; select 'x'", vec!["a"; 11_000].join(" + "))));
     }
 
     #[test]

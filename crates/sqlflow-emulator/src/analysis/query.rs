@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use flowscope_core::Dialect;
 use sqlparser::ast::{
-    Cte, FromTable, Ident, ObjectName, OrderBy, Query, Select, SetExpr, SetOperator, Spanned, Statement, TableObject,
-    Values, With,
+    Cte, Expr, FromTable, Ident, ObjectName, OrderBy, Query, Select, SetExpr, SetOperator, Spanned, Statement, Table,
+    TableObject, Values, With,
 };
 use sqlparser::tokenizer::Span;
 
+use super::dialect::Dialect;
 use super::expression::DataFlow;
 use super::identifier::{self, Identifier};
 use super::resolution::NameScope;
@@ -100,7 +100,7 @@ impl StatementWalker<'_> {
             SetExpr::Query(query) => self.query(query, role, outer),
             SetExpr::SetOperation { op, .. } => self.set_operation(body, *op, outer),
             SetExpr::Values(values) => self.values(values, role, outer),
-            SetExpr::Table(table) => self.whole_table(table.table_name.as_deref(), table.schema_name.as_deref(), role),
+            SetExpr::Table(table) => self.whole_table(table, role),
             SetExpr::Insert(statement)
             | SetExpr::Update(statement)
             | SetExpr::Delete(statement)
@@ -153,8 +153,8 @@ impl StatementWalker<'_> {
     }
 
     /// Reads `TABLE t`, which is short for `SELECT * FROM t`.
-    fn whole_table(&mut self, table: Option<&str>, schema: Option<&str>, role: &RecordSetRole) -> ObjectIndex {
-        let parts = [schema, table].into_iter().flatten().map(Ident::new).collect::<Vec<_>>();
+    fn whole_table(&mut self, table: &Table, role: &RecordSetRole) -> ObjectIndex {
+        let parts: Vec<Ident> = table.schema_name.iter().chain(&table.table_name).cloned().collect();
         let table = self.builder.stored(&ObjectName::from(parts), ObjectKind::Table);
         let result = self.record_set(role, self.builder.base);
         self.builder.mark_complete(result);
@@ -206,11 +206,11 @@ impl StatementWalker<'_> {
 
     fn values(&mut self, values: &Values, role: &RecordSetRole, outer: Option<&NameScope<'_>>) -> ObjectIndex {
         let result = self.record_set(role, self.builder.base);
-        let width = values.rows.iter().map(Vec::len).max().unwrap_or_default();
+        let width = values.rows.iter().map(|row| row.content.len()).max().unwrap_or_default();
         let mut flows: Vec<DataFlow> = (0..width).map(|_| DataFlow::default()).collect();
         let scope = NameScope::within(outer);
         for row in values.rows.iter().take(MAX_VALUES_ROWS) {
-            for (flow, value) in flows.iter_mut().zip(row) {
+            for (flow, value) in flows.iter_mut().zip(&row.content) {
                 flow.join(self.expression(value, &scope, Clause::InsertValues));
             }
         }
@@ -254,7 +254,8 @@ impl StatementWalker<'_> {
         self.ordering(order, select, result, &scope);
         self.inherit_rows(&scope, result);
         if let Some(into) = &select.into {
-            let table = self.builder.stored(&into.name, ObjectKind::Table);
+            let Some(name) = into.targets.first().and_then(name_of_target) else { return result };
+            let table = self.builder.stored(&name, ObjectKind::Table);
             self.begin_statement("Create Table", "sstcreatetable", &select.to_string());
             self.create_from(result, table, Effect::CreateTable, &[]);
             self.builder.process = None;
@@ -315,5 +316,14 @@ impl StatementWalker<'_> {
             let source = self.builder.endpoint(source);
             self.builder.relate(RelationshipKind::Fdd, effect, target, vec![source]);
         }
+    }
+}
+
+/// Returns the name of the table that the target of `INTO` names.
+fn name_of_target(target: &Expr) -> Option<ObjectName> {
+    match target {
+        Expr::Identifier(ident) => Some(ObjectName::from(vec![ident.clone()])),
+        Expr::CompoundIdentifier(parts) => Some(ObjectName::from(parts.clone())),
+        _ => None,
     }
 }

@@ -1,10 +1,10 @@
 //! Name resolution: the objects in scope, and the column that an identifier refers to.
 
-use flowscope_core::Dialect;
 use sqlparser::ast::Ident;
 use sqlparser::tokenizer::Span;
 
 use super::builder::LineageBuilder;
+use super::dialect::Dialect;
 use super::identifier::Identifier;
 use super::walker::StatementWalker;
 use super::{Clause, ColumnIndex, Endpoint, ObjectIndex, ObjectKind, SourceRange};
@@ -40,6 +40,11 @@ impl<'a> NameScope<'a> {
         shared.map_or(&[], |shared| shared.objects.as_slice())
     }
 
+    /// Returns `true` if a condition holds for an object in scope.
+    fn knows(&self, condition: impl Fn(ObjectIndex) -> bool + Copy) -> bool {
+        self.items.iter().any(|item| condition(item.object)) || self.outer.is_some_and(|outer| outer.knows(condition))
+    }
+
     pub(super) fn item(&self, qualifier: &str) -> Option<ObjectIndex> {
         let found = self.items.iter().find(|item| item.is_qualified_by(qualifier));
         found.map(|item| item.object).or_else(|| self.outer.and_then(|outer| outer.item(qualifier)))
@@ -66,6 +71,9 @@ impl StatementWalker<'_> {
         let (last, _) = parts.split_last()?;
         let name = self.builder.name(last);
         let at = self.range(Span::union_iter(parts.iter().map(|part| part.span)));
+        if let Some(variable) = self.resolve_variable(parts, &name, scope) {
+            return Some((variable, at));
+        }
         let found =
             if parts.len() == 1 { self.resolve_bare(&name, scope) } else { self.resolve_qualified(parts, scope) };
         let column = match found {
@@ -74,6 +82,19 @@ impl StatementWalker<'_> {
             None => self.builder.orphan(&name, self.file),
         };
         Some((column, at))
+    }
+
+    /// Resolves a variable, a parameter, or the field of a record. A column that a table is known to have comes first.
+    fn resolve_variable(&self, parts: &[Ident], name: &Identifier, scope: &NameScope<'_>) -> Option<ColumnIndex> {
+        match parts {
+            [_] if !scope.knows(|object| self.builder.existing(object, name).is_some()) => self.variable(name),
+            [record, _] => {
+                let record = self.builder.name(record);
+                let object = self.record(&record).filter(|_| scope.item(&record.key).is_none())?;
+                self.builder.existing(object, name)
+            }
+            _ => None,
+        }
     }
 
     /// Resolves `t.c`, `s.t.c`, and `c.field` of a column with a structured type.
@@ -125,17 +146,10 @@ impl StatementWalker<'_> {
         function && item.is_qualified_by(&name.key) && !self.builder.is_complete(item.object)
     }
 
-    /// Finds the only table that has the column according to the graph of `flowscope-core`.
+    /// Returns the only table that is known to have a column, because another statement or another part of this one
+    /// says so.
     fn owner(&self, candidates: &[ObjectIndex], name: &Identifier) -> Option<ObjectIndex> {
-        let column = name.normal.to_lowercase();
-        let owns = |object: &&ObjectIndex| {
-            let table = self.builder.object(**object);
-            let simple = table.normal_name.rsplit('.').next().unwrap_or_default().to_lowercase();
-            [simple, table.normal_name.to_lowercase()]
-                .into_iter()
-                .any(|table| self.owners.contains(&(table, column.clone())))
-        };
-        let mut owners = candidates.iter().filter(owns);
+        let mut owners = candidates.iter().filter(|object| self.builder.existing(**object, name).is_some());
         let owner = owners.next().copied();
         owner.filter(|_| owners.next().is_none())
     }

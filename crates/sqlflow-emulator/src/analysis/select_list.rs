@@ -50,6 +50,12 @@ impl StatementWalker<'_> {
                 let name = self.builder.name(alias);
                 self.output(expr, &Identifier { at, ..name }, result, scope);
             }
+            SelectItem::ExprWithAliases { expr, aliases } => {
+                for alias in aliases {
+                    let name = self.builder.name(alias);
+                    self.output(expr, &name, result, scope);
+                }
+            }
             SelectItem::Wildcard(options) => {
                 let excluded = self.excluded(options);
                 let at = self.range(options.wildcard_token.0.span);
@@ -106,8 +112,10 @@ impl StatementWalker<'_> {
         }
 
         let excluded: Vec<&Ident> = match &options.opt_exclude {
-            Some(ExcludeSelectItem::Single(ident)) => vec![ident],
-            Some(ExcludeSelectItem::Multiple(idents)) => idents.iter().collect(),
+            Some(ExcludeSelectItem::Single(name)) => identifier::parts(name).last().copied().into_iter().collect(),
+            Some(ExcludeSelectItem::Multiple(names)) => {
+                names.iter().filter_map(|name| identifier::parts(name).last().copied()).collect()
+            }
             None => Vec::new(),
         };
         let except = options

@@ -1,17 +1,17 @@
-//! Finds the statements of a script that lacks the semicolons between them.
+//! Finds the statements of a piece that the parser refuses as a whole.
 //!
-//! T-SQL does not need semicolons, and the body of a routine without a grammar may consist of statements that the
-//! parser can read. A script that the parser refuses is therefore tried again in parts, which begin where a line
-//! begins with the first word of a statement.
+//! T-SQL does not need semicolons, and a routine has code around its statements. Such a piece is read in parts: code is
+//! recognised by `procedural`, and a statement ends at the first place where the tokens so far can be parsed.
 
 use std::ops::Range;
 
-use flowscope_core::{Dialect, StatementSplitRequest, parse_sql_with_dialect, split_statements};
-use sqlparser::dialect::Dialect as Grammar;
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use sqlparser::ast::{Expr, Ident, Statement};
+use sqlparser::parser::ParserError;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::line_index::LineIndex;
+use super::dialect::Dialect;
+use super::procedural::{Code, ProceduralReader, Step};
+use super::script::{parse, parse_expression};
 
 /// Words that begin a statement.
 const BEGINNINGS: [&str; 18] = [
@@ -28,39 +28,51 @@ const DOUBTFUL: [&str; 3] = ["select", "with", "set"];
 /// The maximum number of positions that are tried as the end of a statement.
 const MAX_ENDS: usize = 100;
 
-/// The maximum number of tokens of one script that are parsed, counting tokens that are tried several times as often.
-/// The rest of the script is left unchanged.
+/// The maximum number of tokens of one piece that are parsed, counting tokens that are tried several times as often.
 const MAX_TOKENS: usize = 20_000_000;
 
-/// Returns the script with a semicolon in place of a blank wherever one was missing, or `None` if none helps.
-pub(super) fn separate(text: &str, dialect: Dialect) -> Option<String> {
-    let split = split_statements(&StatementSplitRequest { sql: text.to_owned(), dialect });
-    let mut separated = text.as_bytes().to_vec();
-    let mut allowed = MAX_TOKENS;
-    let mut changed = false;
-    for span in split.statements {
-        let piece = text.get(span.start..span.end).filter(|piece| parse_sql_with_dialect(piece, dialect).is_err());
-        for place in piece.map(|piece| places(piece, dialect, &mut allowed)).into_iter().flatten() {
-            if let Some(byte) = separated.get_mut(span.start + place).filter(|byte| byte.is_ascii_whitespace()) {
-                *byte = b';';
-                changed = true;
-            }
-        }
-    }
-    changed.then(|| String::from_utf8(separated).ok()).flatten()
+/// A part of a piece.
+pub(super) struct Part {
+    /// The tokens, by their index.
+    pub(super) tokens: Range<usize>,
+    pub(super) content: Content,
 }
 
-/// Returns the bytes of a piece that should become semicolons.
-fn places(piece: &str, dialect: Dialect, allowed: &mut usize) -> Vec<usize> {
-    let grammar = dialect.to_sqlparser_dialect();
-    let Ok(tokens) = Tokenizer::new(grammar.as_ref(), piece).tokenize_with_location() else { return Vec::new() };
-    let tokens: Vec<TokenWithSpan> =
-        tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+/// The content of a part.
+pub(super) enum Content {
+    Statements(Vec<Statement>),
+    /// The head of a routine, with the tokens of its name and its parameters.
+    Routine {
+        name: Option<Range<usize>>,
+        parameters: Vec<Ident>,
+    },
+    /// The query of a cursor or a loop, with the name of the cursor or the record.
+    Query {
+        name: Option<Ident>,
+        statements: Vec<Statement>,
+    },
+    Declaration(Ident),
+    Assignment {
+        variable: Ident,
+        value: Expr,
+    },
+    Fetch {
+        cursor: Ident,
+        into: Vec<Ident>,
+    },
+    /// Neither code nor a statement.
+    Unreadable(ParserError),
+}
+
+/// Returns the parts of a piece that does not parse as a whole. Code without lineage is left out.
+pub(super) fn separate(tokens: &[TokenWithSpan], dialect: Dialect) -> Vec<Part> {
     let mut search = StatementSearch {
-        grammar: grammar.as_ref(),
-        tokens: &tokens,
-        edges: edges(&tokens),
-        allowed,
+        dialect,
+        tokens,
+        reader: ProceduralReader { tokens, dialect },
+        edges: edges(tokens),
+        allowed: MAX_TOKENS,
+        is_procedural: false,
         found: Vec::new(),
     };
     let mut begin = 0;
@@ -70,26 +82,22 @@ fn places(piece: &str, dialect: Dialect, allowed: &mut usize) -> Vec<usize> {
             begin = end + 1;
         }
     }
-    let lines = LineIndex::of(piece, 0);
-    let after_the_token_before = |index: usize| {
-        let end = tokens[index.checked_sub(1)?].span.end;
-        lines.byte(end.line, end.column)
-    };
-    search.found.into_iter().filter_map(after_the_token_before).collect()
+    search.found
 }
 
 /// Returns the tokens at which a statement may begin or end: the first of their line, or the first in a block.
 fn edges(tokens: &[TokenWithSpan]) -> Vec<usize> {
     let mut depth = 0_usize;
     let mut found = Vec::new();
+    let mut before: Option<&TokenWithSpan> = None;
     for (index, token) in tokens.iter().enumerate() {
         match &token.token {
+            Token::Whitespace(_) => continue,
             Token::LParen => depth += 1,
             Token::RParen => depth = depth.saturating_sub(1),
             Token::SemiColon => depth = 0,
             _ if depth > 0 => {}
             word => {
-                let before = index.checked_sub(1).map(|before| &tokens[before]);
                 let first = before.is_none_or(|before| {
                     before.span.end.line < token.span.start.line || is_one_of(&before.token, &["begin", "then"])
                 });
@@ -98,6 +106,7 @@ fn edges(tokens: &[TokenWithSpan]) -> Vec<usize> {
                 }
             }
         }
+        before = Some(token);
     }
     found
 }
@@ -108,37 +117,108 @@ fn is_one_of(token: &Token, words: &[&str]) -> bool {
 }
 
 struct StatementSearch<'a> {
-    grammar: &'a dyn Grammar,
+    dialect: Dialect,
     tokens: &'a [TokenWithSpan],
+    reader: ProceduralReader<'a>,
     edges: Vec<usize>,
-    allowed: &'a mut usize,
-    /// The tokens that a semicolon is missing before.
-    found: Vec<usize>,
+    allowed: usize,
+    /// `true` after code has been found. Before, text that is no statement is an error rather than code.
+    is_procedural: bool,
+    found: Vec<Part>,
 }
 
 impl StatementSearch<'_> {
-    /// Separates the statements between two semicolons.
+    /// Separates the statements and the code between two semicolons.
     fn part(&mut self, whole: Range<usize>) {
         let mut begin = whole.start;
         while begin < whole.end {
-            let next = match self.statement(begin, whole.end) {
-                Some(end) => end,
-                None => match self.next_statement(begin, whole.end) {
-                    Some(next) => next,
-                    None => return,
-                },
-            };
-            if next < whole.end {
-                self.found.push(next);
+            if matches!(self.tokens[begin].token, Token::Whitespace(_)) {
+                begin += 1;
+            } else if let Some(step) = self.code(begin, whole.end) {
+                self.is_procedural = true;
+                begin = step.end.max(begin + 1);
+            } else if let Some((end, statements)) = self.statement(begin, whole.end) {
+                self.record(begin..end, Content::Statements(statements));
+                begin = end;
+            } else {
+                let next = self.next_statement(begin, whole.end).unwrap_or(whole.end);
+                if let Err(error) = parse(&self.tokens[begin..next], self.dialect) {
+                    self.record(begin..next, Content::Unreadable(error));
+                }
+                begin = next;
             }
-            begin = next;
         }
     }
 
-    /// Returns the end of the statement that begins at a token, if there is one.
-    fn statement(&mut self, begin: usize, limit: usize) -> Option<usize> {
+    /// Reads code that begins at a token.
+    fn code(&mut self, begin: usize, limit: usize) -> Option<Step> {
+        let step = self.reader.step(begin, limit)?;
+        match &step.code {
+            Code::Control => {
+                // Without a routine or a block around it, only words that cannot mean anything else are code.
+                let certain = self.is_procedural || self.reader.is_certain(begin);
+                if !certain {
+                    return None;
+                }
+            }
+            Code::Routine { name, parameters } => {
+                let parameters = parameters.iter().filter_map(|index| self.ident(*index)).collect();
+                self.record(begin..step.end, Content::Routine { name: name.clone(), parameters });
+            }
+            Code::Query { name, query } => {
+                let content = match parse(&self.tokens[query.clone()], self.dialect) {
+                    Ok(statements) => Content::Query { name: name.and_then(|index| self.ident(index)), statements },
+                    Err(error) => Content::Unreadable(error),
+                };
+                self.record(query.clone(), content);
+            }
+            Code::Declaration { variable } => {
+                if !self.is_procedural && !self.reader.is_certain(begin) {
+                    return None;
+                }
+                if let Some(variable) = self.ident(*variable) {
+                    self.record(begin..step.end, Content::Declaration(variable));
+                }
+            }
+            Code::Fetch { cursor, into } => {
+                if let Some(cursor) = self.ident(*cursor) {
+                    let into = into.iter().filter_map(|index| self.ident(*index)).collect();
+                    self.record(begin..step.end, Content::Fetch { cursor, into });
+                }
+            }
+            Code::Assignment { variable, value } => {
+                let content = match (self.ident(*variable), parse_expression(&self.tokens[value.clone()], self.dialect))
+                {
+                    (Some(variable), Ok(value)) => Content::Assignment { variable, value },
+                    _ if !self.is_procedural && !self.reader.is_certain(begin) => return None,
+                    (_, Err(error)) => Content::Unreadable(error),
+                    (None, _) => return Some(step),
+                };
+                self.record(begin..step.end, content);
+            }
+        }
+        Some(step)
+    }
+
+    fn ident(&self, index: usize) -> Option<Ident> {
+        match &self.tokens.get(index)?.token {
+            Token::Word(word) => Some(word.to_ident(self.tokens[index].span)),
+            _ => None,
+        }
+    }
+
+    /// Records a part, without the white space around it.
+    fn record(&mut self, tokens: Range<usize>, content: Content) {
+        let is_blank = |index: &usize| matches!(self.tokens[*index].token, Token::Whitespace(_));
+        let start = tokens.clone().find(|index| !is_blank(index)).unwrap_or(tokens.start);
+        let end = tokens.clone().rev().find(|index| !is_blank(index)).map_or(tokens.end, |last| last + 1);
+        self.found.push(Part { tokens: start..end, content });
+    }
+
+    /// Returns the statement that begins at a token, if there is one, and its end.
+    fn statement(&mut self, begin: usize, limit: usize) -> Option<(usize, Vec<Statement>)> {
         let ends = self.edges_within(begin, limit).into_iter().take(MAX_ENDS).chain([limit]);
-        ends.into_iter().find(|end| self.parses(begin..*end))
+        ends.into_iter().find_map(|end| Some((end, self.parsed(begin..end)?)))
     }
 
     /// Returns the beginning of the next statement after a broken one.
@@ -156,40 +236,98 @@ impl StatementSearch<'_> {
         self.edges.get(from..to).unwrap_or_default().to_vec()
     }
 
-    fn parses(&mut self, tokens: Range<usize>) -> bool {
-        let Some(allowed) = self.allowed.checked_sub(tokens.len()) else { return false };
-        *self.allowed = allowed;
-        let tokens = self.tokens.get(tokens).unwrap_or_default().to_vec();
-        Parser::new(self.grammar).with_tokens_with_locations(tokens).parse_statements().is_ok()
+    fn parsed(&mut self, tokens: Range<usize>) -> Option<Vec<Statement>> {
+        self.allowed = self.allowed.checked_sub(tokens.len())?;
+        parse(self.tokens.get(tokens)?, self.dialect).ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sqlparser::tokenizer::Tokenizer;
+
     use super::*;
+
+    /// Returns the parts as they are written, each with a mark if it is no statement.
+    fn separated(sql: &str, dialect: Dialect) -> Vec<String> {
+        let tokens = Tokenizer::new(dialect.grammar(), sql).tokenize_with_location().unwrap();
+        let parts = separate(&tokens, dialect);
+        let written = parts.into_iter().map(|part| {
+            let text: String = tokens[part.tokens].iter().map(|token| token.token.to_string()).collect();
+            let mark = match part.content {
+                Content::Statements(_) => "",
+                Content::Routine { .. } => "routine: ",
+                Content::Query { .. } => "query: ",
+                Content::Declaration(_) => "declaration: ",
+                Content::Fetch { .. } => "fetch: ",
+                Content::Assignment { .. } => "assignment: ",
+                Content::Unreadable(_) => "unreadable: ",
+            };
+            format!("{mark}{text}")
+        });
+        written.collect()
+    }
 
     #[test]
     fn t_sql_statements_are_separated_by_their_first_words() {
         let sql = "insert into t(a)\nselect b from s\n\ninsert into u(a) select c from s2\nupdate t\nset a = 1";
-        let separated = separate(sql, Dialect::Mssql).unwrap();
         assert_eq!(
-            separated,
-            "insert into t(a)\nselect b from s;\ninsert into u(a) select c from s2;update t\nset a = 1"
+            separated(sql, Dialect::Mssql),
+            ["insert into t(a)\nselect b from s", "insert into u(a) select c from s2", "update t\nset a = 1"]
         );
     }
 
     #[test]
     fn the_statement_after_a_broken_one_is_found() {
         let sql = "insrt into t select 1\ncreate view v as\nselect a from s";
-        let separated = separate(sql, Dialect::Postgres).unwrap();
-        assert_eq!(separated, "insrt into t select 1;create view v as\nselect a from s");
-        assert_eq!(separate("selec a\nselect b from t", Dialect::Postgres), None);
+        assert_eq!(
+            separated(sql, Dialect::Postgres),
+            ["unreadable: insrt into t select 1", "create view v as\nselect a from s"]
+        );
     }
 
     #[test]
-    fn the_statements_of_a_body_without_a_grammar_are_found() {
-        let sql = "create or replace procedure p(x number) is\nbegin\n  insert into t select a from s;\nend;";
-        let separated = separate(sql, Dialect::Oracle).unwrap();
-        assert!(separated.contains(";\n  insert") || separated.contains("begin; "), "{separated}");
+    fn a_routine_consists_of_code_and_statements() {
+        let sql = "create or replace procedure p(x number) is v number := 1; cursor c is select a from s;\nbegin\n\
+                   if x > 1 then insert into t select a from s; elsif x = 2 then v := v + 1; end if;\n\
+                   for r in (select b from u) loop delete from t where a = 1; end loop; return; end p;";
+        assert_eq!(
+            separated(sql, Dialect::Oracle),
+            [
+                "routine: create or replace procedure p(x number) is",
+                "assignment: v number := 1",
+                "query: select a from s",
+                "insert into t select a from s",
+                "assignment: v := v + 1",
+                "query: select b from u",
+                "delete from t where a = 1",
+            ]
+        );
+        let sql = "create proc p @a int as\nset nocount on\ndeclare @v int = 1\nif @a > 1 begin\n\
+                   insert into t select a from s\nend else\nset @v = @a + 1\nselect b from u\nreturn 0";
+        assert_eq!(
+            separated(sql, Dialect::Mssql),
+            [
+                "routine: create proc p @a int as",
+                "assignment: declare @v int = 1",
+                "insert into t select a from s",
+                "assignment: set @v = @a + 1",
+                "select b from u",
+            ]
+        );
+        let sql = "create procedure p(in x int)\nbegin\ndeclare v int default 0;\n\
+                   declare c cursor for select a from s;\ndeclare continue handler for not found set done = 1;\n\
+                   set v = v + 1;\nwhile v < 3 do insert into t select a from s; end while;\nend";
+        assert_eq!(
+            separated(sql, Dialect::Mysql),
+            [
+                "routine: create procedure p(in x int)",
+                "assignment: declare v int default 0",
+                "query: select a from s",
+                "assignment: set done = 1",
+                "assignment: set v = v + 1",
+                "insert into t select a from s",
+            ]
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Statements: dispatches each kind to the code that reads it, and descends into blocks.
 
 use sha2::{Digest as _, Sha256};
-use sqlparser::ast::{ConditionalStatementBlock, ConditionalStatements, Ident, Statement};
+use sqlparser::ast::{ConditionalStatementBlock, ConditionalStatements, CreateProcedureBody, Ident, Statement};
 
 use super::query::RecordSetRole;
 use super::walker::StatementWalker;
@@ -12,7 +12,8 @@ impl StatementWalker<'_> {
     pub(super) fn statement(&mut self, statement: &Statement, text: &str) {
         match statement {
             Statement::Query(query) => {
-                self.query(query, &RecordSetRole::Result, None);
+                let result = self.query(query, &RecordSetRole::Result, None);
+                self.assign_named_columns(result);
             }
             Statement::Insert(insert) => self.insert(insert, text),
             Statement::CreateTable(create) => self.create_table(create, text),
@@ -31,9 +32,14 @@ impl StatementWalker<'_> {
         match statement {
             Statement::CreateProcedure { name, body, .. } => {
                 let outer = self.routine.replace(name.to_string());
-                self.block(body);
+                match body {
+                    CreateProcedureBody::As(body) => self.block(body),
+                    CreateProcedureBody::BeginAtomic(body) => self.statements(&body.statements),
+                }
                 self.routine = outer;
             }
+            Statement::Declare { stmts, .. } => self.declarations(stmts),
+            Statement::Set(set) => self.set(set),
             Statement::StartTransaction { statements, .. } => self.statements(statements),
             Statement::If(branches) => {
                 self.conditional(&branches.if_block);

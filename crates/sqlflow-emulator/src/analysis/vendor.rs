@@ -1,6 +1,6 @@
 //! Database vendors: their names, the dialect that reads their SQL, and the nesting of their objects.
 
-use flowscope_core::Dialect;
+use super::dialect::Dialect;
 
 /// A database vendor that the protocol knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,9 +54,9 @@ static VENDORS: [Vendor; 39] = [
     vendor("dbvredshift", Some(Dialect::Redshift)),
     vendor("dbvsnowflake", Some(Dialect::Snowflake)),
     vendor("dbvsoql", None),
-    without_schemas("dbvsparksql", Some(Dialect::Databricks)),
+    without_schemas("dbvsparksql", Some(Dialect::Spark)),
     vendor("dbvsybase", None),
-    without_schemas("dbvteradata", None),
+    without_schemas("dbvteradata", Some(Dialect::Teradata)),
     vendor("dbvtrino", None),
     vendor("dbvvertica", None),
 ];
@@ -123,12 +123,9 @@ impl Vendor {
 
     /// Returns a message for jobs of a vendor without a dialect.
     pub(super) fn substitution(self) -> Option<String> {
-        self.dialect.is_none().then(|| {
-            format!(
-                "The emulator has no dialect for {}; the SQL was read with the generic dialect of flowscope-core.",
-                self.name
-            )
-        })
+        self.dialect
+            .is_none()
+            .then(|| format!("The emulator has no grammar for {}; the SQL was read with a generic one.", self.name))
     }
 }
 
@@ -159,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_vendor_without_a_dialect_has_a_message() {
-        assert!(Vendor::find("dbvteradata").unwrap().substitution().unwrap().contains("dbvteradata"));
+        assert!(Vendor::find("dbvnetezza").unwrap().substitution().unwrap().contains("dbvnetezza"));
         assert_eq!(Vendor::find("dbvoracle").unwrap().substitution(), None);
     }
 }

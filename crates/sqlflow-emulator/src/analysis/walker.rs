@@ -7,16 +7,14 @@ use sqlparser::tokenizer::Span;
 
 use super::builder::LineageBuilder;
 use super::line_index::LineIndex;
-use super::script::ColumnOwners;
 use super::{DiagnosticKind, Endpoint, ObjectIndex, SourceRange};
 
 /// Walks the syntax tree of one statement.
 pub(super) struct StatementWalker<'a> {
     pub(super) builder: &'a mut LineageBuilder,
     pub(super) file: &'a str,
-    pub(super) owners: &'a ColumnOwners,
-    /// The index of the text that the parser's spans refer to.
-    lines: LineIndex<'a>,
+    /// The index of the script that the parser's spans refer to.
+    lines: &'a LineIndex<'a>,
     /// The common table expressions in scope, innermost last.
     pub(super) ctes: Vec<HashMap<String, ObjectIndex>>,
     /// The columns that the current query groups by.
@@ -27,14 +25,8 @@ pub(super) struct StatementWalker<'a> {
 }
 
 impl<'a> StatementWalker<'a> {
-    pub(super) fn new(
-        builder: &'a mut LineageBuilder,
-        file: &'a str,
-        owners: &'a ColumnOwners,
-        source: &'a str,
-    ) -> Self {
-        let lines = LineIndex::of(source, 0);
-        Self { builder, file, owners, lines, ctes: Vec::new(), grouping: Vec::new(), depth: 0, routine: None }
+    pub(super) fn new(builder: &'a mut LineageBuilder, file: &'a str, lines: &'a LineIndex<'a>) -> Self {
+        Self { builder, file, lines, ctes: Vec::new(), grouping: Vec::new(), depth: 0, routine: None }
     }
 
     pub(super) fn range(&self, span: Span) -> SourceRange {

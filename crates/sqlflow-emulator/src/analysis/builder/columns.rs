@@ -146,18 +146,6 @@ impl LineageBuilder {
         }
     }
 
-    /// Records the data type of a column, unless the column is unknown or its type is known.
-    pub(in crate::analysis) fn adopt_type(&mut self, table: &[&str], column: &str, data_type: &str) {
-        let parts: Vec<Identifier> = table.iter().map(|part| self.made_up_identifier(*part, self.base)).collect();
-        let Some((last, qualifiers)) = parts.split_last() else { return };
-        let key = Self::identity(&self.namespace_of(qualifiers), last);
-        let name = self.made_up_identifier(column, self.base);
-        let known = self.stored.get(&key).and_then(|table| self.existing(*table, &name));
-        if let Some(column) = known {
-            self.column_mut(column).data_type.get_or_insert_with(|| data_type.to_owned());
-        }
-    }
-
     /// Declares that an object also has the unknown columns of another object.
     pub(in crate::analysis) fn pass_through(&mut self, object: ObjectIndex, from: ObjectIndex, effect: Effect) {
         let process = self.process.filter(|_| effect.changes_the_database());

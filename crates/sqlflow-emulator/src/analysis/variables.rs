@@ -1,0 +1,172 @@
+//! Variables, parameters, cursors and the records of loops: values that pass from one statement of a script to another.
+//!
+//! Each of them is an object of kind `variable`. A variable has one column of the same name; a cursor or a record has
+//! those of its query. A routine has its own variables, and so has the code outside of all routines in a script.
+
+use std::collections::HashMap;
+
+use sqlparser::ast::{Declare, DeclareAssignment, Expr, Ident, ObjectName, Query, Set};
+
+use super::expression::DataFlow;
+use super::identifier::{self, Identifier};
+use super::query::RecordSetRole;
+use super::resolution::NameScope;
+use super::walker::StatementWalker;
+use super::{Clause, ColumnIndex, Effect, ObjectIndex, ObjectKind};
+
+/// A routine, or the number of a script for code outside of all routines, and the name of a variable.
+type VariableKey = (String, String);
+
+/// The variables that are known so far.
+#[derive(Default)]
+pub(super) struct Variables {
+    objects: HashMap<VariableKey, ObjectIndex>,
+}
+
+impl StatementWalker<'_> {
+    fn variable_key(&self, name: &Identifier) -> VariableKey {
+        let scope = match &self.routine {
+            Some(routine) => routine.to_lowercase(),
+            None => self.builder.base.script.to_string(),
+        };
+        (scope, name.key.to_lowercase())
+    }
+
+    fn declared(&self, name: &Identifier) -> Option<ObjectIndex> {
+        self.builder.variables.objects.get(&self.variable_key(name)).copied()
+    }
+
+    fn declare_object(&mut self, name: &Identifier) -> ObjectIndex {
+        if let Some(known) = self.declared(name) {
+            return known;
+        }
+        let object = self.builder.intermediate(ObjectKind::Variable, name.written.clone(), name.at);
+        self.builder.mark_complete(object);
+        let key = self.variable_key(name);
+        self.builder.variables.objects.insert(key, object);
+        object
+    }
+
+    /// Declares a variable or a parameter.
+    pub(super) fn declare(&mut self, name: &Ident) -> ColumnIndex {
+        let name = self.builder.name(name);
+        let object = self.declare_object(&name);
+        self.builder.column(object, &name)
+    }
+
+    /// Returns the column of a variable, if one with this name is declared.
+    pub(super) fn variable(&self, name: &Identifier) -> Option<ColumnIndex> {
+        let object = self.declared(name)?;
+        self.builder.existing(object, name)
+    }
+
+    /// Returns the object of a cursor or a record, if one with this name is declared.
+    pub(super) fn record(&self, name: &Identifier) -> Option<ObjectIndex> {
+        self.declared(name)
+    }
+
+    /// Reads the assignment of an expression to a variable.
+    pub(super) fn assign_variable(&mut self, name: &Ident, value: &Expr) {
+        let flow = self.expression(value, &NameScope::within(None), Clause::SelectList);
+        let target = self.declare(name);
+        self.assign_flow(target, flow);
+    }
+
+    fn assign_flow(&mut self, target: ColumnIndex, mut flow: DataFlow) {
+        // `x := x + 1` adds no source.
+        flow.values.retain(|end| end.column != target);
+        self.connect_flow(target, flow);
+    }
+
+    /// Reads the query of a cursor or of a loop over a record.
+    pub(super) fn open_cursor(&mut self, name: Option<&Ident>, query: &Query) {
+        let result = self.query(query, &RecordSetRole::Result, None);
+        let Some(name) = name else { return };
+        let name = self.builder.name(name);
+        let record = self.declare_object(&name);
+        for source in self.builder.columns_of(result) {
+            let column = self.builder.name_of(source);
+            let target = self.builder.column(record, &column);
+            let source = self.builder.endpoint(source);
+            self.builder.relate(super::RelationshipKind::Fdd, Effect::Cursor, target, vec![source]);
+        }
+    }
+
+    /// Reads `FETCH c INTO a, b`: the columns of the cursor's query, by position.
+    pub(super) fn fetch(&mut self, cursor: &Ident, into: &[Ident]) {
+        let cursor = self.builder.name(cursor);
+        let Some(record) = self.declared(&cursor) else { return };
+        let sources = self.builder.columns_of(record);
+        for (source, name) in sources.into_iter().zip(into) {
+            let target = self.declare(name);
+            let source = self.builder.endpoint(source);
+            self.builder.relate(super::RelationshipKind::Fdd, Effect::Cursor, target, vec![source]);
+        }
+    }
+
+    /// Gives the columns of a query's result to the variables of its `INTO`, by position.
+    pub(super) fn select_into_variables(&mut self, result: ObjectIndex, variables: &[Ident]) {
+        let sources = self.builder.columns_of(result);
+        for (source, name) in sources.into_iter().zip(variables) {
+            let target = self.declare(name);
+            let source = self.builder.endpoint(source);
+            self.assign_flow(target, DataFlow { values: vec![source], ..DataFlow::default() });
+        }
+    }
+
+    /// Gives the columns of `SELECT @v = …` to the variables that they name.
+    pub(super) fn assign_named_columns(&mut self, result: ObjectIndex) {
+        for source in self.builder.columns_of(result) {
+            let name = self.builder.name_of(source);
+            if name.written.starts_with('@') {
+                let target = self.declare(&Ident::new(name.written));
+                let source = self.builder.endpoint(source);
+                self.assign_flow(target, DataFlow { values: vec![source], ..DataFlow::default() });
+            }
+        }
+    }
+
+    /// Reads `DECLARE`.
+    pub(super) fn declarations(&mut self, declarations: &[Declare]) {
+        for declaration in declarations {
+            if let Some(query) = &declaration.for_query {
+                self.open_cursor(declaration.names.first(), query);
+                continue;
+            }
+            for name in &declaration.names {
+                match &declaration.assignment {
+                    Some(
+                        DeclareAssignment::Expr(value)
+                        | DeclareAssignment::Default(value)
+                        | DeclareAssignment::DuckAssignment(value)
+                        | DeclareAssignment::For(value)
+                        | DeclareAssignment::MsSqlAssignment(value),
+                    ) => self.assign_variable(name, value),
+                    None => drop(self.declare(name)),
+                }
+            }
+        }
+    }
+
+    /// Reads `SET`. Settings of the session have literals as values, and thus no lineage.
+    pub(super) fn set(&mut self, set: &Set) {
+        let assign = |walker: &mut Self, name: &ObjectName, value: &Expr| {
+            let [single] = identifier::parts(name)[..] else { return };
+            if single.value.starts_with('@') || walker.variable(&walker.builder.name(single)).is_some() {
+                walker.assign_variable(single, value);
+            }
+        };
+        match set {
+            Set::SingleAssignment { variable, values, .. } => {
+                values.iter().for_each(|value| assign(self, variable, value));
+            }
+            Set::ParenthesizedAssignments { variables, values } => {
+                variables.iter().zip(values).for_each(|(name, value)| assign(self, name, value));
+            }
+            Set::MultipleAssignments { assignments } => {
+                assignments.iter().for_each(|assignment| assign(self, &assignment.name, &assignment.value));
+            }
+            _ => {}
+        }
+    }
+}
