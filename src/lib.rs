@@ -92,6 +92,8 @@ pub mod analysis;
 pub mod api;
 mod auth;
 mod client;
+#[cfg(feature = "emulator")]
+pub mod emulator;
 mod error;
 pub mod guide;
 pub mod job;
@@ -106,9 +108,6 @@ pub use crate::error::{Error, ErrorKind, RequestOutcome, Result};
 pub use crate::job::Job;
 pub use crate::transport::ByteStream;
 pub use crate::wire::{JobId, JobStatus, Secret, Vendor};
-#[cfg(feature = "emulator")]
-#[doc(inline)]
-pub use sqlflow_emulator as emulator;
 #[doc(inline)]
 pub use sqlflow_lineage as lineage;
 pub use sqlflow_lineage::Lineage;

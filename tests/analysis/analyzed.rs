@@ -88,9 +88,9 @@ async fn analyses_can_be_spawned_and_run_at_once() {
 async fn a_result_that_the_server_does_not_have_says_so_and_leaves_no_file() {
     let (sqlflow, _emulator) = sqlflow().await;
     let home = tempfile::tempdir().unwrap();
-    let image = sqlflow.analyze(Vendor::PostgreSql).sql(SQL).image();
+    let image = sqlflow.analyze(Vendor::PostgreSql).sql(SQL).er_diagram().image();
     let error = image.to_file(home.path().join("etl.png")).await.unwrap_err();
     assert_ne!(error.kind(), ErrorKind::InvalidInput);
-    assert_eq!(error.operation(), Some("generateSqlflowGraphImage"));
+    assert_eq!(error.operation(), Some("generateErDiagramGraphImage"));
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
 }

@@ -1,5 +1,7 @@
 //! Lineage as CSV: a line for each source of each relationship.
 
+use std::io::Write;
+
 use super::analysis::{ColumnIndex, Lineage};
 use super::envelope::Failure;
 use super::model::{column_of, namespace_part};
@@ -40,18 +42,17 @@ pub(super) fn delimiter(asked: Option<&str>) -> Result<u8, Failure> {
 }
 
 /// Writes the selected part of a lineage.
-pub(super) fn write(view: &LineageView<'_>, delimiter: u8) -> Result<String, Failure> {
-    let mut lines = Vec::new();
-    for relationship in &view.relationships {
-        for source in &relationship.sources {
+pub(super) fn write(view: &LineageView<'_>, delimiter: u8, out: &mut impl Write) -> Result<(), Failure> {
+    let lines = view.relationships.iter().flat_map(|relationship| {
+        relationship.sources.iter().map(|source| {
             let mut line = end(view.lineage, source.column, view.table_level);
             line.extend(end(view.lineage, relationship.target.column, view.table_level));
             line.extend([relationship.kind.name().to_owned(), relationship.effect.name().to_owned()]);
-            lines.push(line);
-        }
-    }
+            line
+        })
+    });
     let header: &[&str] = if view.table_level { &TABLES } else { &COLUMNS };
-    table(header, &lines, delimiter)
+    table(header, lines, delimiter, out)
 }
 
 /// Writes pairs of columns, sources first.
@@ -59,12 +60,11 @@ pub(super) fn write_pairs(
     lineage: &Lineage,
     pairs: &[(ColumnIndex, ColumnIndex)],
     delimiter: u8,
-) -> Result<String, Failure> {
-    let lines: Vec<Vec<String>> = pairs
-        .iter()
-        .map(|(source, target)| [end(lineage, *source, false), end(lineage, *target, false)].concat())
-        .collect();
-    table(&COLUMNS[..8], &lines, delimiter)
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let lines =
+        pairs.iter().map(|(source, target)| [end(lineage, *source, false), end(lineage, *target, false)].concat());
+    table(&COLUMNS[..8], lines, delimiter, out)
 }
 
 fn end(lineage: &Lineage, index: ColumnIndex, table_level: bool) -> Vec<String> {
@@ -80,14 +80,18 @@ fn end(lineage: &Lineage, index: ColumnIndex, table_level: bool) -> Vec<String> 
     line
 }
 
-fn table(header: &[&str], lines: &[Vec<String>], delimiter: u8) -> Result<String, Failure> {
-    let mut writer = ::csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
+fn table(
+    header: &[&str],
+    lines: impl Iterator<Item = Vec<String>>,
+    delimiter: u8,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let mut writer = ::csv::WriterBuilder::new().delimiter(delimiter).from_writer(out);
     writer.write_record(header).map_err(Failure::internal)?;
     for line in lines {
         writer.write_record(line).map_err(Failure::internal)?;
     }
-    let bytes = writer.into_inner().map_err(Failure::internal)?;
-    String::from_utf8(bytes).map_err(Failure::internal)
+    writer.flush().map_err(Failure::internal)
 }
 
 #[cfg(test)]
@@ -97,7 +101,9 @@ mod tests {
     #[test]
     fn a_separator_in_a_name_is_quoted() {
         let line = vec!["a,b".to_owned(), "say \"hi\"".to_owned()];
-        assert_eq!(table(&["x", "y"], &[line], b',').unwrap(), "x,y\n\"a,b\",\"say \"\"hi\"\"\"\n");
+        let mut written = Vec::new();
+        table(&["x", "y"], std::iter::once(line), b',', &mut written).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap(), "x,y\n\"a,b\",\"say \"\"hi\"\"\"\n");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::faults::wire::ConnectionInfo;
 use super::layout::Drawing;
 use super::model::LineageModel;
 use super::parameters::Parameters;
-use super::routes::Action;
+use super::routes::{Action, DrawingForm};
 use super::selection::{ExportOptions, LineageView};
 use super::{Service, archive, clock, csv, export, submission};
 
@@ -58,7 +58,11 @@ impl AnonymousCalls {
 }
 
 /// Responds to `generation/sqlflow` and the operations below it.
-pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Result<Response, Failure> {
+pub(super) async fn analyse(
+    action: Action,
+    form: DrawingForm,
+    parameters: &mut Parameters,
+) -> Result<Response, Failure> {
     let delimiter = csv::delimiter(parameters.get("delimiter"))?;
     let options = match action {
         // The CSV contains tables only, as that of a job does unless it was submitted otherwise.
@@ -69,19 +73,30 @@ pub(super) async fn analyse(action: Action, parameters: &mut Parameters) -> Resu
             ..export::options(parameters, "fdd")?
         },
         Action::AnalyseTables => export::between_tables(export::options(parameters, "fdd")?, parameters)?,
+        Action::Calls => export::of_calls(export::options(parameters, "fdd")?),
         _ => export::options(parameters, "fdd")?,
     };
     let lineage = lineage(parameters).await?;
     let write = move || match action {
         Action::AnalyseCsv => {
             understood(&lineage)?;
-            csv::write(&LineageView::of(&lineage, &options), delimiter)
-                .map(|text| download(export::CSV, "lineage.csv", text))
+            let view = LineageView::of(&lineage, &options);
+            download(export::CSV, "lineage.csv", |out| csv::write(&view, delimiter, out))
         }
         Action::AnalyseGraph | Action::AnalyseTables => {
             let view = LineageView::of(&lineage, &options);
+            if form == DrawingForm::Image {
+                understood(&lineage)?;
+                return export::image_of(&view, &options);
+            }
             let drawing = Drawing::of(&view, &options);
             Ok(envelope(&lineage, DrawnLineage::of(&view, DrawingMode::Global, Some(&drawing))).respond())
+        }
+        Action::Calls => {
+            let view = LineageView::of(&lineage, &options);
+            let drawing = Drawing::of(&view, &options);
+            let drawn = DrawnLineage::of(&view, DrawingMode::Global, Some(&drawing));
+            Ok(Envelope::new(drawn).with_warnings(&export::call_warnings(&lineage), true).respond())
         }
         _ => Ok(envelope(&lineage, LineageModel::of(&LineageView::of(&lineage, &options))).respond()),
     };
@@ -172,7 +187,7 @@ async fn lineage(parameters: &mut Parameters) -> Result<Lineage, Failure> {
     outcome.map_err(Failure::internal)
 }
 
-/// Fails if nothing was understood, since a CSV has no place for a message.
+/// Fails if nothing was understood, since a CSV or an image has no place for a message.
 fn understood(lineage: &Lineage) -> Result<(), Failure> {
     match (lineage.statements, lineage.headlines().join("\n")) {
         (0, said) if said.is_empty() => Err(Failure::new(400, "The SQL contains no statement.")),

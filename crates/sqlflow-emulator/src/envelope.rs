@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::outgoing_body::OutgoingBody;
+
 /// The content type of every JSON response, as the real server spells it.
 pub(super) const JSON: &str = "application/json;charset=utf-8";
 
@@ -48,6 +50,12 @@ impl Failure {
     /// Writes the code as a JSON string, as `generateToken` does.
     pub(super) fn with_textual_code(mut self) -> Self {
         self.textual_code = true;
+        self
+    }
+
+    /// Makes the HTTP status that of the code, for the emulator's own paths, which are plain HTTP.
+    pub(super) fn with_status_of_code(mut self) -> Self {
+        self.http = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         self
     }
 
@@ -120,18 +128,41 @@ impl<T: Serialize> Envelope<T> {
 
 /// Creates a JSON response from any body, for the few operations that have no `data`.
 pub(super) fn respond(status: StatusCode, code: u16, body: &impl Serialize) -> Response {
-    let body = match serde_json::to_vec(body) {
-        Ok(body) => body,
-        Err(error) => return Failure::internal(error).into_response(),
+    let mut written = OutgoingBody::new();
+    let outcome = serde_json::to_writer(&mut written, body).map_err(Failure::internal);
+    let Ok(mut response) = outcome.and_then(|()| with_body(written)) else {
+        return unwritten(StatusCode::INTERNAL_SERVER_ERROR);
     };
-    let mut response = (status, [(header::CONTENT_TYPE, HeaderValue::from_static(JSON))], body).into_response();
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     response.extensions_mut().insert(EnvelopeCode(code));
     response
 }
 
+/// Creates the response for a body that cannot be written, because there is no space for its file.
+fn unwritten(status: StatusCode) -> Response {
+    let message = "{\"code\":500,\"error\":\"The emulator failed: the response cannot be kept on disk.\"}";
+    let mut response = (status, [(header::CONTENT_TYPE, HeaderValue::from_static(JSON))], message).into_response();
+    response.extensions_mut().insert(EnvelopeCode(500));
+    response
+}
+
+fn with_body(written: OutgoingBody) -> Result<Response, Failure> {
+    let (body, length) = written.finish().map_err(Failure::internal)?;
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    Ok(response)
+}
+
 /// Creates a response whose body is a file with a name.
-pub(super) fn download(content_type: &'static str, file_name: &str, body: String) -> Response {
+pub(super) fn download(
+    content_type: &'static str,
+    file_name: &str,
+    write: impl FnOnce(&mut OutgoingBody) -> Result<(), Failure>,
+) -> Result<Response, Failure> {
+    let mut written = OutgoingBody::new();
+    write(&mut written)?;
     let disposition = format!("attachment; filename=\"{file_name}\"");
     let headers = [(header::CONTENT_TYPE, content_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
-    (headers, body).into_response()
+    Ok((headers, with_body(written)?).into_response())
 }

@@ -47,6 +47,13 @@
 //!
 //! # Faults
 //!
+//! Give the client under test settings that are fit for tests before adding a fault. A client with default settings is
+//! patient: one that cannot tell whether a submission created its job looks for it, for 40 seconds in the case of
+//! `sqlflow_client`, before it sends the submission again. With a 502 on every second call, it can be the submission that
+//! fails each time: then `sqlflow_client` gives up after 3 minutes. Its `emulator.client()`, of the trait
+//! `sqlflow_client::emulator::EmulatorClient`, has fitting settings: it looks for one second, pauses for milliseconds,
+//! and gives up after 5 seconds.
+//!
 //! A [`Fault`] makes the emulator fail the way networks, proxies and servers fail. Add one before the start with
 //! [`EmulatorBuilder::fault`], or while the emulator runs with [`Emulator::inject`]. Each fault has a kind and
 //! conditions that select requests. The [record](RequestRecord::fault) of a request names the fault that was applied.
@@ -85,6 +92,31 @@
 //! `ignoreRecordSet`, which lack intermediate record sets, and `summary`, which have counts instead of lineage;
 //! [`EmulatorBuilder::gzip`] compresses responses.
 //!
+//! # From other languages
+//!
+//! Paths below `/emulator` set faults and tell what happened, so that test suites in any language can use a server that
+//! `sqlflow emulator` started. They are no part of SQLFlow: they need no credentials, faults do not affect them, and they
+//! are not among the [requests](Emulator::requests). Their HTTP status tells success from failure.
+//!
+//! | Request | Effect |
+//! |---|---|
+//! | `POST /emulator/faults` | adds the [faults](Fault#text-form) in the body, one in each line, or as JSON: `{"fault": "…"}`, `{"faults": ["…"]}` |
+//! | `GET /emulator/faults`, `DELETE /emulator/faults` | lists the faults that can still apply, or removes all |
+//! | `GET /emulator/requests`, `DELETE /emulator/requests` | lists what [`Emulator::requests`] returns, or forgets it |
+//! | `GET /emulator/jobs`, `GET /emulator/jobs/ID` | describes all jobs, or one |
+//! | `GET /emulator/jobs/ID/lineage.json`, `.csv`, `.graphml` | exports the lineage of a job |
+//! | `PATCH /emulator/jobs/ID` | changes times of a job: `{"created": "2030-01-31T12:00:00Z", "executeTime": "2h 30m"}` |
+//! | `GET /emulator/times`, `PATCH /emulator/times` | returns or changes the times of jobs to come: `{"inCreate": "1s", "inProcess": "5s", "created": null}` |
+//! | `DELETE /emulator/tokens` | expires all tokens |
+//!
+//! ```sh
+//! curl -d 'lose-response,on=submitUserJob,times=1' http://127.0.0.1:8165/emulator/faults
+//! curl http://127.0.0.1:8165/emulator/requests
+//! curl -X DELETE http://127.0.0.1:8165/emulator/faults
+//! ```
+//!
+//! The page at `/` shows the operations, and the jobs with links to their lineage.
+//!
 //! # Details of the responses
 //!
 //! * A vendor without a dialect of its own in `flowscope-core` is read with the generic dialect. The job then says so in
@@ -109,7 +141,10 @@
 //! * A script may have up to 10 MiB, which is the most that `flowscope-core` reads at once.
 //! * Scheduled jobs keep their `cronExpression` and can be listed, paused and resumed, but are never started by the
 //!   clock.
-//! * An operation that is not implemented responds with code 501 and its name.
+//! * An operation that is not emulated responds with code 501 and its name. Among them are all operations whose answer no
+//!   source describes. `generation/sqlflow/graph/call_lineage` always has code 203 and a message, since calls between
+//!   routines are not read.
+//! * Exports are written into a temporary file beyond 1 MiB, and sent from there.
 //!
 //! [JWT]: https://datatracker.ietf.org/doc/html/rfc7519
 
@@ -117,6 +152,7 @@ mod accounts;
 mod analysis;
 mod archive;
 mod clock;
+mod control;
 mod csv;
 mod direct;
 mod disposition;
@@ -124,10 +160,13 @@ mod envelope;
 mod export;
 mod faults;
 mod graphml;
+mod image;
 mod incoming_body;
 mod jobs;
 mod layout;
 mod model;
+mod outgoing_body;
+mod page;
 mod parameters;
 mod request_log;
 mod routes;
@@ -142,8 +181,8 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -156,7 +195,7 @@ pub use request_log::RequestRecord;
 use accounts::Accounts;
 use faults::FaultRegistry;
 use faults::wire::{ConnectionInfo, FaultyListener, SharedListener};
-use jobs::JobStore;
+use jobs::{JobStore, JobTimes};
 use request_log::RequestLog;
 
 /// A running SQLFlow emulator.
@@ -227,10 +266,7 @@ impl Emulator {
     /// # }
     /// ```
     pub fn inject(&self, fault: Fault) {
-        match fault.refusal() {
-            Some(time) => self.listener.refuse(time),
-            None => self.service.faults.add(fault),
-        }
+        self.service.inject(fault, None);
     }
 
     /// Removes all faults, and listens again if connections are refused. Faults that were already applied to a
@@ -247,8 +283,38 @@ impl Emulator {
     /// # }
     /// ```
     pub fn clear_faults(&self) {
-        self.service.faults.clear();
-        self.listener.stop_refusing();
+        self.service.clear_faults();
+    }
+
+    /// Returns the faults that can still apply to a request, in the order in which they are tried. The number of
+    /// [`times`](Fault::times) is what is left of it.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        self.service.faults.active().into_iter().map(|active| active.fault).collect()
+    }
+
+    /// Changes the time of creation that a job shows, and returns `false` if there is no such job. The order of jobs,
+    /// and the [`lag`](EmulatorBuilder::lag), stay those of the submissions.
+    ///
+    /// ```no_run
+    /// # use sqlflow_emulator::Emulator;
+    /// # use std::time::{Duration, SystemTime};
+    /// # fn example(emulator: &Emulator, job_id: &str) {
+    /// let last_month = SystemTime::now() - Duration::from_secs(30 * 24 * 60 * 60);
+    /// assert!(emulator.set_time_of_creation(job_id, last_month));
+    /// // … see that the job counts as an old one …
+    /// # }
+    /// ```
+    #[must_use = "the job may not exist"]
+    pub fn set_time_of_creation(&self, job_id: &str, time: SystemTime) -> bool {
+        self.service.jobs.change_any(job_id, |job| job.set_created(time)).is_ok()
+    }
+
+    /// Changes the time that a job seems to have run, `executeTime`, and returns `false` if there is no such job. Its
+    /// end replaces the time if the job still runs.
+    #[must_use = "the job may not exist"]
+    pub fn set_execute_time(&self, job_id: &str, time: Duration) -> bool {
+        self.service.jobs.change_any(job_id, |job| job.set_elapsed(time)).is_ok()
     }
 
     /// Invalidates every token issued so far, at once. Tokens that are issued afterwards are valid, and so is the
@@ -360,7 +426,7 @@ impl EmulatorBuilder {
     /// Sets the minimum time that a job spends in status `create`. The default is 100 ms.
     #[must_use]
     pub fn time_in_create(mut self, time: Duration) -> Self {
-        self.settings.time_in_create = time;
+        self.settings.times.in_create = time;
         self
     }
 
@@ -368,7 +434,15 @@ impl EmulatorBuilder {
     /// polls a few times a second sees it.
     #[must_use]
     pub fn time_in_process(mut self, time: Duration) -> Self {
-        self.settings.time_in_process = time;
+        self.settings.times.in_process = time;
+        self
+    }
+
+    /// Sets the time of creation that all jobs show. By default it is the time of their submission.
+    /// [`Emulator::set_time_of_creation`] changes it for a single job.
+    #[must_use]
+    pub fn time_of_creation(mut self, time: SystemTime) -> Self {
+        self.settings.times.created = Some(time);
         self
     }
 
@@ -434,7 +508,7 @@ impl EmulatorBuilder {
         let refusal = self.faults.iter().filter_map(Fault::refusal).max();
         let listener = SharedListener::bind(self.port, refusal)?;
         let (stop, stopped) = watch::channel(false);
-        let service = self.service(stopped.clone())?;
+        let service = self.service(stopped.clone(), Arc::downgrade(&listener))?;
         let app = routes::router(Arc::clone(&service)).into_make_service_with_connect_info::<ConnectionInfo>();
         let serve =
             axum::serve(FaultyListener(Arc::clone(&listener)), app).with_graceful_shutdown(wait_for_stop(stopped));
@@ -443,7 +517,7 @@ impl EmulatorBuilder {
         Ok(Emulator { listener, service, stop, server: Some(server) })
     }
 
-    fn service(self, stopped: watch::Receiver<bool>) -> io::Result<Arc<Service>> {
+    fn service(self, stopped: watch::Receiver<bool>, listener: Weak<SharedListener>) -> io::Result<Arc<Service>> {
         let spool = tempfile::Builder::new().prefix("sqlflow-emulator-").tempdir()?;
         let faults = FaultRegistry::default();
         for fault in self.faults.into_iter().filter(|fault| fault.refusal().is_none()) {
@@ -451,7 +525,7 @@ impl EmulatorBuilder {
         }
         Ok(Arc::new(Service {
             accounts: Accounts::new(self.account, self.token_lifetime),
-            jobs: JobStore::new(self.settings.lag),
+            jobs: JobStore::new(self.settings.lag, self.settings.times),
             requests: RequestLog::default(),
             anonymous: direct::AnonymousCalls::default(),
             settings: self.settings,
@@ -459,6 +533,7 @@ impl EmulatorBuilder {
             faults,
             spool,
             stopped,
+            listener,
         }))
     }
 }
@@ -480,8 +555,7 @@ impl fmt::Debug for EmulatorBuilder {
 #[derive(Debug, Clone)]
 struct ServerSettings {
     relations: Option<usize>,
-    time_in_create: Duration,
-    time_in_process: Duration,
+    times: JobTimes,
     lag: Duration,
     max_job_name_length: usize,
     max_anonymous_calls_per_day: u32,
@@ -491,8 +565,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             relations: None,
-            time_in_create: Duration::from_millis(100),
-            time_in_process: Duration::from_millis(300),
+            times: JobTimes::default(),
             lag: Duration::ZERO,
             max_job_name_length: usize::MAX,
             max_anonymous_calls_per_day: 50,
@@ -511,6 +584,28 @@ struct Service {
     faults: FaultRegistry,
     spool: tempfile::TempDir,
     stopped: watch::Receiver<bool>,
+    /// Gone when the emulator has stopped.
+    listener: Weak<SharedListener>,
+}
+
+impl Service {
+    /// Adds a fault. Where it refuses connections, it ends all that are open except this one.
+    fn inject(&self, fault: Fault, except: Option<&ConnectionInfo>) {
+        match (fault.refusal(), self.listener.upgrade()) {
+            (None, _) => self.faults.add(fault),
+            (Some(time), Some(listener)) => listener.refuse(time, except),
+            // There is nothing to refuse once the server has stopped.
+            (Some(_), None) => {}
+        }
+    }
+
+    /// Removes all faults, and listens again if connections are refused.
+    fn clear_faults(&self) {
+        self.faults.clear();
+        if let Some(listener) = self.listener.upgrade() {
+            listener.stop_refusing();
+        }
+    }
 }
 
 /// Waits until the emulator is stopped or dropped.

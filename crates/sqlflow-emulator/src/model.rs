@@ -53,8 +53,7 @@ impl Serialize for LineageModel<'_> {
         model.serialize_entry("dbvendor", &lineage.vendor)?;
         model.serialize_entry("dbobjs", &DatabaseObjects { model: *self, processes: &processes })?;
         if !self.outline {
-            let steps = self.view.steps();
-            let relationships = || steps.iter().map(|step| RelationshipEntry { view: self.view, step });
+            let relationships = || self.view.steps().map(|step| RelationshipEntry { view: self.view, step });
             model.serialize_entry("relationships", &LazySequence(relationships))?;
             model.serialize_entry(
                 "processes",
@@ -74,7 +73,7 @@ fn processes<'a>(view: &LineageView<'a>) -> Vec<&'a Process> {
 }
 
 /// An array whose items are created while it is written.
-struct LazySequence<F>(F);
+pub(super) struct LazySequence<F>(pub(super) F);
 
 impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for LazySequence<F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -110,7 +109,7 @@ pub(super) fn summary(view: &LineageView<'_>) -> Value {
         "view": views().count(),
         "column": columns.count(),
         "process": processes(view).len(),
-        "relationship": view.steps().len(),
+        "relationship": view.steps().count(),
         "mostRelationTables": most_related(view),
     })
 }
@@ -359,12 +358,12 @@ impl Serialize for ProcessEntry<'_> {
 
 struct RelationshipEntry<'a> {
     view: &'a LineageView<'a>,
-    step: &'a Step<'a>,
+    step: Step<'a>,
 }
 
 impl Serialize for RelationshipEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { view, step: Step { id, relationship, ends } } = *self;
+        let Self { view, step: Step { id, relationship, ends } } = self;
         let column_end = |endpoint, names| EndpointEntry { view, end: WrittenEnd::Column(endpoint), names };
         let process_end = |process, names| EndpointEntry { view, end: WrittenEnd::Process(process), names };
         let target = match ends {
@@ -483,7 +482,7 @@ fn coordinates(range: &SourceRange) -> [Coordinate; 2] {
 
 /// Returns `true` if a lineage has too many relationships to be drawn.
 pub(super) fn exceeds(view: &LineageView<'_>, limit: Option<usize>) -> bool {
-    limit.is_some_and(|limit| view.steps().len() > limit)
+    limit.is_some_and(|limit| view.steps().nth(limit).is_some())
 }
 
 /// Returns the name of a database or schema, or a placeholder if it has none.

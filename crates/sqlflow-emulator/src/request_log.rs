@@ -76,6 +76,13 @@ impl RequestLog {
         self.lock().records.iter().map(current).collect()
     }
 
+    /// Forgets all requests so far.
+    pub(super) fn clear(&self) {
+        let mut entries = self.lock();
+        entries.forgotten += entries.records.len() as u64;
+        entries.records.clear();
+    }
+
     fn open(&self, record: RequestRecord, received: ReceivedBytes) -> u64 {
         let mut entries = self.lock();
         if entries.records.len() == CAPACITY {
@@ -107,6 +114,10 @@ impl fmt::Debug for RequestLog {
 
 /// Logs a request, applies a fault to it, and passes it to its handler.
 pub(super) async fn record_request(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    // Neither faults nor counts of requests are about the paths that control them.
+    if super::control::is_own_path(request.uri().path()) {
+        return super::control::respond(&service, request).await;
+    }
     let mut record = new_record(&request);
     let fault = record.operation.and_then(|operation| service.faults.take_for(operation));
     record.fault = fault.as_ref().map(ToString::to_string);

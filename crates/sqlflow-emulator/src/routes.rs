@@ -10,7 +10,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::envelope::{Failure, respond};
+use super::envelope::{Failure, respond, success};
 use super::faults::http::DeleteJobFirst;
 use super::parameters::Parameters;
 use super::request_log::{self, ParameterNames};
@@ -36,6 +36,13 @@ struct Operation {
     methods: &'static [Method],
     credentials: RequiredCredentials,
     action: Action,
+}
+
+/// The form in which a lineage is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DrawingForm {
+    Json,
+    Image,
 }
 
 /// The action of an operation.
@@ -64,6 +71,12 @@ pub(super) enum Action {
     SelectedTables,
     LeftMost,
     LeftMostCsv,
+    LeftMostGraph,
+    LatestJobLeftMost,
+    Upstream,
+    Downstream,
+    Selected,
+    Calls,
     Analyse,
     AnalyseGraph,
     AnalyseTables,
@@ -71,13 +84,24 @@ pub(super) enum Action {
     AnalyseCsv,
     Anonymous,
     CheckSyntax,
-    NotImplemented,
+    Version,
+    NotEmulated,
 }
 
 impl Action {
     /// Returns `true` for an operation whose lineage is always between tables.
     pub(super) fn is_table_level(self) -> bool {
         matches!(self, Self::LatestJobTables | Self::JobTables | Self::SelectedTables | Self::AnalyseTables)
+    }
+
+    /// Returns `true` for an operation that takes no job, since it is about the latest one of its user.
+    pub(super) fn is_about_the_latest_job(self) -> bool {
+        matches!(self, Self::LatestJobGraph | Self::LatestJobTables | Self::LatestJobLeftMost)
+    }
+
+    /// Returns `true` for an operation that draws ultimate sources and what comes from them.
+    pub(super) fn draws_ultimate_sources(self) -> bool {
+        matches!(self, Self::LeftMostGraph | Self::LatestJobLeftMost)
     }
 }
 
@@ -99,13 +123,13 @@ const fn job(path: &'static str, action: Action) -> Operation {
 }
 
 const fn missing(path: &'static str) -> Operation {
-    operation(path, POST, RequiredCredentials::Token, Action::NotImplemented)
+    operation(path, POST, RequiredCredentials::Token, Action::NotEmulated)
 }
 
 /// Every operation that the vendor publishes, and those that are only in its own clients.
 static OPERATIONS: [Operation; 75] = [
     operation("/user/generateToken", POST, RequiredCredentials::Open, Action::GenerateToken),
-    operation("/user/generateSecretKey", POST, RequiredCredentials::User, Action::NotImplemented),
+    operation("/user/generateSecretKey", POST, RequiredCredentials::User, Action::NotEmulated),
     job("/demo/syntax/check", Action::CheckSyntax),
     operation("/api/anonymous/lineage", POST, RequiredCredentials::Open, Action::Anonymous),
     job("/sqlflow/job/submitUserJob", Action::Submit),
@@ -135,33 +159,33 @@ static OPERATIONS: [Operation; 75] = [
     missing("/sqlflow/generation/displayUserDbvendorSchema"),
     missing("/sqlflow/generation/displayUserSchemaSummary"),
     missing("/sqlflow/generation/submitUserSchema"),
-    operation("/sqlflow/generation/downstream", POST, RequiredCredentials::Open, Action::NotImplemented),
-    operation("/sqlflow/generation/upstream", POST, RequiredCredentials::Open, Action::NotImplemented),
+    operation("/sqlflow/generation/downstream", POST, RequiredCredentials::Open, Action::NotEmulated),
+    operation("/sqlflow/generation/upstream", POST, RequiredCredentials::Open, Action::NotEmulated),
     missing("/sqlflow/generation/sqlflow/download/metadata_lineage"),
-    operation("/sqlflow/generation/sqlflow/downstreamGraph", BOTH, RequiredCredentials::Token, Action::NotImplemented),
-    missing("/sqlflow/generation/sqlflow/downstreamGraph/image"),
-    operation("/sqlflow/generation/sqlflow/upstreamGraph", BOTH, RequiredCredentials::Token, Action::NotImplemented),
-    missing("/sqlflow/generation/sqlflow/upstreamGraph/image"),
+    operation("/sqlflow/generation/sqlflow/downstreamGraph", BOTH, RequiredCredentials::Token, Action::Downstream),
+    job("/sqlflow/generation/sqlflow/downstreamGraph/image", Action::Downstream),
+    operation("/sqlflow/generation/sqlflow/upstreamGraph", BOTH, RequiredCredentials::Token, Action::Upstream),
+    job("/sqlflow/generation/sqlflow/upstreamGraph/image", Action::Upstream),
     missing("/sqlflow/generation/sqlflow/getSelectedDbObjectInfo"),
-    missing("/sqlflow/generation/sqlflow/graph/image"),
+    job("/sqlflow/generation/sqlflow/graph/image", Action::AnalyseGraph),
     job("/sqlflow/generation/sqlflow/graph/table_level_lineage", Action::AnalyseTables),
-    missing("/sqlflow/generation/sqlflow/leftMostSourceTableGraph"),
-    missing("/sqlflow/generation/sqlflow/leftMostSourceTableGraph/image"),
+    job("/sqlflow/generation/sqlflow/leftMostSourceTableGraph", Action::LeftMostGraph),
+    job("/sqlflow/generation/sqlflow/leftMostSourceTableGraph/image", Action::LeftMostGraph),
     missing("/sqlflow/generation/sqlflow/listTableColumns"),
     missing("/sqlflow/generation/sqlflow/selected_dbobject/download/metadata_lineage"),
     missing("/sqlflow/generation/sqlflow/erdiagramSelectGraph"),
     missing("/sqlflow/generation/sqlflow/erdiagramSelectGraph/image"),
-    missing("/sqlflow/generation/sqlflow/selectedgraph"),
-    missing("/sqlflow/generation/sqlflow/selectedgraph/image"),
+    job("/sqlflow/generation/sqlflow/selectedgraph", Action::Selected),
+    job("/sqlflow/generation/sqlflow/selectedgraph/image", Action::Selected),
     job("/sqlflow/generation/sqlflow/selectedgraph/table_level_lineage", Action::SelectedTables),
     missing("/sqlflow/job/displayMetadataQueryGraph"),
     missing("/sqlflow/job/displayMetadataQuerySource"),
-    missing("/sqlflow/job/displayUserLatestJobLeftMostTable"),
+    job("/sqlflow/job/displayUserLatestJobLeftMostTable", Action::LatestJobLeftMost),
     job("/sqlflow/job/displayUserLatestJobTableLevelLineage", Action::LatestJobTables),
-    operation("/sqlflow/job/download/parquet", GET, RequiredCredentials::Token, Action::NotImplemented),
-    operation("/sqlflow/job/download/subJobFile", GET, RequiredCredentials::Token, Action::NotImplemented),
+    operation("/sqlflow/job/download/parquet", GET, RequiredCredentials::Token, Action::NotEmulated),
+    operation("/sqlflow/job/download/subJobFile", GET, RequiredCredentials::Token, Action::NotEmulated),
     missing("/sqlflow/job/exportDatabaseMetadata"),
-    operation("/sqlflow/job/exportMetadata", GET, RequiredCredentials::User, Action::NotImplemented),
+    operation("/sqlflow/job/exportMetadata", GET, RequiredCredentials::User, Action::NotEmulated),
     missing("/sqlflow/job/fetchLeftMostTableLineageSQL"),
     missing("/sqlflow/job/generate/parquet"),
     missing("/sqlflow/job/graph/summary"),
@@ -173,12 +197,12 @@ static OPERATIONS: [Operation; 75] = [
     missing("/sqlflow/job/displayProcedureSource"),
     missing("/sqlflow/job/fetchRegularJobTableRelationSqls"),
     job("/sqlflow/generation/sqlflow/exportLineageAsCsv", Action::AnalyseCsv),
-    missing("/sqlflow/generation/sqlflow/graph/call_lineage"),
+    job("/sqlflow/generation/sqlflow/graph/call_lineage", Action::Calls),
     missing("/sqlflow/generation/sql/format"),
-    operation("/sqlflow/graph/share/{id}", GET, RequiredCredentials::Open, Action::NotImplemented),
+    operation("/sqlflow/graph/share/{id}", GET, RequiredCredentials::Open, Action::NotEmulated),
     missing("/demo/xml/toXML"),
     missing("/database/testConnection"),
-    operation("/version", GET, RequiredCredentials::Open, Action::NotImplemented),
+    operation("/version", GET, RequiredCredentials::Open, Action::Version),
 ];
 
 impl Operation {
@@ -191,6 +215,11 @@ impl Operation {
         OPERATIONS
             .iter()
             .find(|operation| operation.is_at(inner) && (!bare || matches!(operation.action, Action::Anonymous)))
+    }
+
+    /// Returns the form of the drawing: an operation with `/image` at the end of its path draws the same as the one without.
+    fn drawing_form(&self) -> DrawingForm {
+        if self.path.ends_with("/image") { DrawingForm::Image } else { DrawingForm::Json }
     }
 
     fn is_at(&self, path: &str) -> bool {
@@ -209,11 +238,16 @@ impl Operation {
 }
 
 /// Returns a path without percent-encoding, doubled slashes and a trailing slash.
-fn canonical(path: &str) -> String {
+pub(super) fn canonical(path: &str) -> String {
     let decoded = disposition::without_escapes(path, b'%');
     let decoded = String::from_utf8_lossy(&decoded);
     let steps = decoded.split('/').filter(|step| !step.is_empty());
     steps.fold(String::with_capacity(path.len()), |path, step| path + "/" + step)
+}
+
+/// Returns the name of each operation, and whether the emulator does it.
+pub(super) fn operations() -> impl Iterator<Item = (&'static str, bool)> {
+    OPERATIONS.iter().map(|operation| (operation.name(), !matches!(operation.action, Action::NotEmulated)))
 }
 
 /// Returns the name of the operation at a path.
@@ -277,7 +311,11 @@ fn other_method(operation: &Operation, method: &Method) -> Response {
 
 /// Returns `true` if the request asks for the drawing of a job, although the operation is for SQL.
 fn draws_a_job(parameters: &Parameters) -> bool {
-    parameters.get("jobId").is_some() && parameters.get("sqltext").is_none() && !parameters.has("sqlfile")
+    parameters.get("jobId").is_some() && !analyses_sql(parameters)
+}
+
+fn analyses_sql(parameters: &Parameters) -> bool {
+    parameters.get("sqltext").is_some() || parameters.has("sqlfile")
 }
 
 async fn run_action(
@@ -287,6 +325,7 @@ async fn run_action(
     caller: direct::CallerAddress,
 ) -> Result<Response, Failure> {
     let user = authenticate(service, operation.credentials, parameters)?;
+    let form = operation.drawing_form();
     match operation.action {
         Action::GenerateToken => generate_token(service, parameters),
         Action::Submit => submission::submit(service, &user, parameters),
@@ -300,25 +339,36 @@ async fn run_action(
         Action::PauseSchedule => submission::cancel_schedule(service, &user, parameters, true),
         Action::ResumeSchedule => submission::cancel_schedule(service, &user, parameters, false),
         Action::UpdateSchedule => submission::update_schedule(service, &user, parameters),
+        Action::Version => Ok(success(json!({ "version": concat!("emulator ", env!("CARGO_PKG_VERSION")) }))),
+        Action::Calls if !analyses_sql(parameters) => {
+            export::respond(service, Action::Calls, form, &user, parameters).await
+        }
+        Action::Calls => direct::analyse(Action::Calls, form, parameters).await,
         Action::AnalyseGraph if draws_a_job(parameters) => {
-            export::respond(service, Action::JobGraph, &user, parameters).await
+            export::respond(service, Action::JobGraph, form, &user, parameters).await
         }
         Action::AnalyseTables if draws_a_job(parameters) => {
-            export::respond(service, Action::JobTables, &user, parameters).await
+            export::respond(service, Action::JobTables, form, &user, parameters).await
         }
         Action::Analyse
         | Action::AnalyseGraph
         | Action::AnalyseTables
         | Action::AnalyseFullJson
-        | Action::AnalyseCsv => direct::analyse(operation.action, parameters).await,
+        | Action::AnalyseCsv => direct::analyse(operation.action, form, parameters).await,
         Action::Anonymous => direct::anonymous(service, parameters, caller).await,
         Action::CheckSyntax => direct::check_syntax(parameters).await,
-        Action::NotImplemented => Err(Failure::new(
-            501,
-            format!("The SQLFlow emulator does not implement the operation '{}'.", operation.name()),
-        )),
-        action => export::respond(service, action, &user, parameters).await,
+        Action::NotEmulated => Err(not_emulated(operation)),
+        action => export::respond(service, action, form, &user, parameters).await,
     }
+}
+
+/// Creates the one answer of all operations that are not emulated.
+fn not_emulated(operation: &Operation) -> Failure {
+    let name = operation.name();
+    Failure::new(
+        501,
+        format!("The SQLFlow emulator does not emulate the operation '{name}'. Its page at / lists those it does."),
+    )
 }
 
 /// Returns the user id of the caller, or fails if the required credentials are missing or wrong.

@@ -2,11 +2,21 @@
 //! are shown or skipped.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Deref;
 
 use super::analysis::{
     Clause, ColumnIndex, Effect, Endpoint, Lineage, Object, ObjectIndex, ObjectKind, Process, Relationship,
     RelationshipKind, UNNAMED,
 };
+
+/// The direction in which lineage is followed from what was selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Direction {
+    #[default]
+    Both,
+    Upstream,
+    Downstream,
+}
 
 /// The options of an export.
 #[derive(Debug, Clone)]
@@ -33,6 +43,11 @@ pub(super) struct ExportOptions {
     pub(super) schema: Option<String>,
     pub(super) table: Option<String>,
     pub(super) column: Option<String>,
+    /// A pattern for the names of the tables that are selected.
+    pub(super) table_pattern: Option<regex::Regex>,
+    pub(super) direction: Direction,
+    /// The number of relationships to follow from what was selected, if it is limited.
+    pub(super) distance: Option<usize>,
 }
 
 impl Default for ExportOptions {
@@ -52,6 +67,9 @@ impl Default for ExportOptions {
             schema: None,
             table: None,
             column: None,
+            table_pattern: None,
+            direction: Direction::Both,
+            distance: None,
         }
     }
 }
@@ -71,7 +89,33 @@ impl ExportOptions {
     }
 
     fn selects(&self) -> bool {
-        [&self.database, &self.schema, &self.table, &self.column].into_iter().any(Option::is_some)
+        let named = [&self.database, &self.schema, &self.table, &self.column].into_iter().any(Option::is_some);
+        named || self.table_pattern.is_some() || self.direction != Direction::Both || self.distance.is_some()
+    }
+}
+
+/// A relationship of the selected part: one of the lineage, or one that was made for this part. A large lineage is
+/// mostly shown as it is, so that it is not copied.
+#[derive(Debug)]
+pub(super) enum ShownRelationship<'a> {
+    Original(&'a Relationship),
+    Made(Box<Relationship>),
+}
+
+impl Deref for ShownRelationship<'_> {
+    type Target = Relationship;
+
+    fn deref(&self) -> &Relationship {
+        match self {
+            Self::Original(relationship) => relationship,
+            Self::Made(relationship) => relationship,
+        }
+    }
+}
+
+impl From<Relationship> for ShownRelationship<'_> {
+    fn from(relationship: Relationship) -> Self {
+        Self::Made(Box::new(relationship))
     }
 }
 
@@ -79,7 +123,7 @@ impl ExportOptions {
 #[derive(Debug)]
 pub(super) struct LineageView<'a> {
     pub(super) lineage: &'a Lineage,
-    pub(super) relationships: Vec<Relationship>,
+    pub(super) relationships: Vec<ShownRelationship<'a>>,
     /// `true` if relationships are between tables rather than columns.
     pub(super) table_level: bool,
     /// `true` if the caller requested only certain tables.
@@ -92,39 +136,51 @@ impl<'a> LineageView<'a> {
     pub(super) fn of(lineage: &'a Lineage, options: &ExportOptions) -> Self {
         let hidden = hidden_objects(lineage, options);
         let mut relationships = walk_through(lineage, &hidden, options);
-        relationships.retain(|relationship| options.shows(relationship.kind));
         let mut shown: Vec<bool> = hidden.iter().map(|hidden| !hidden).collect();
         if options.selects() {
             relationships = connected(lineage, relationships, &shown, options);
-            let touched: HashSet<ObjectIndex> = relationships.iter().flat_map(objects_of).collect();
+            let touched: HashSet<ObjectIndex> =
+                relationships.iter().flat_map(|relationship| objects_of(relationship)).collect();
             for (index, shown) in shown.iter_mut().enumerate() {
                 *shown &= touched.contains(&ObjectIndex(index)) || matches(&lineage.objects[index], options);
             }
         }
         if options.table_to_table {
-            relationships = between_tables(relationships, options.ignore_self_lineage);
+            relationships = between_tables(&relationships, options.ignore_self_lineage);
         }
         Self { lineage, relationships, table_level: options.table_to_table, selected: options.selects(), shown }
     }
 
+    /// Replaces the relationships, and shows only what they touch.
+    pub(super) fn with_relationships(self, relationships: Vec<Relationship>, options: &ExportOptions) -> Self {
+        let relationships: Vec<_> = relationships.into_iter().map(ShownRelationship::from).collect();
+        let relationships = if options.table_to_table {
+            between_tables(&relationships, options.ignore_self_lineage)
+        } else {
+            relationships
+        };
+        let touched: HashSet<ObjectIndex> =
+            relationships.iter().flat_map(|relationship| objects_of(relationship)).collect();
+        let shown = (0..self.shown.len()).map(|index| touched.contains(&ObjectIndex(index))).collect();
+        Self { relationships, table_level: options.table_to_table, selected: true, shown, ..self }
+    }
+
     /// Returns the relationships as they are written. Between tables, a relationship of a statement is written as two:
     /// from the tables into the process, and from the process into the table.
-    pub(super) fn steps(&self) -> Vec<Step<'_>> {
+    pub(super) fn steps(&self) -> impl Iterator<Item = Step<'_>> {
         let known = self.relationships.iter().map(|relationship| relationship.id + 1).max().unwrap_or_default();
         let mut next_id = known.max(self.lineage.next_id);
-        let mut steps = Vec::with_capacity(self.relationships.len());
-        for relationship in &self.relationships {
+        self.relationships.iter().flat_map(move |relationship| {
+            let relationship: &Relationship = relationship;
             let process = relationship.process.and_then(|process| self.lineage.processes.get(process));
-            match process.filter(|_| self.table_level) {
-                None => steps.push(Step { id: relationship.id, relationship, ends: StepEnds::Both }),
-                Some(process) => {
-                    steps.push(Step { id: relationship.id, relationship, ends: StepEnds::IntoProcess(process) });
-                    steps.push(Step { id: next_id, relationship, ends: StepEnds::OutOfProcess(process) });
-                    next_id += 1;
-                }
-            }
-        }
-        steps
+            let process = process.filter(|_| self.table_level);
+            let ends = process.map_or(StepEnds::Both, StepEnds::IntoProcess);
+            let second = process.map(|process| {
+                next_id += 1;
+                Step { id: next_id - 1, relationship, ends: StepEnds::OutOfProcess(process) }
+            });
+            std::iter::once(Step { id: relationship.id, relationship, ends }).chain(second)
+        })
     }
 
     /// Iterates over the selected objects.
@@ -241,10 +297,10 @@ fn compose(outer: RelationshipKind, inner: RelationshipKind) -> RelationshipKind
     }
 }
 
-fn walk_through(lineage: &Lineage, hidden: &[bool], options: &ExportOptions) -> Vec<Relationship> {
+fn walk_through<'a>(lineage: &'a Lineage, hidden: &[bool], options: &ExportOptions) -> Vec<ShownRelationship<'a>> {
     let visible = VisibleSources::new(lineage, hidden, options);
     let mut next_id = lineage.next_id;
-    let mut relationships = Vec::with_capacity(lineage.relationships.len());
+    let mut relationships = Vec::new();
     for relationship in
         lineage.relationships.iter().filter(|relationship| !visible.is_hidden(relationship.target.column))
     {
@@ -281,7 +337,15 @@ fn walk_through(lineage: &Lineage, hidden: &[bool], options: &ExportOptions) -> 
                 next_id - 1
             };
             first = false;
-            relationships.push(Relationship { id, kind, sources, ..relationship.clone() });
+            if !options.shows(kind) {
+                continue;
+            }
+            let unchanged = id == relationship.id && kind == relationship.kind && sources == relationship.sources;
+            relationships.push(if unchanged {
+                ShownRelationship::Original(relationship)
+            } else {
+                Relationship { id, kind, sources, ..relationship.clone() }.into()
+            });
         }
     }
     relationships
@@ -293,12 +357,12 @@ fn distinct(ends: impl Iterator<Item = Endpoint>) -> Vec<Endpoint> {
 }
 
 /// Returns the relationships upstream and downstream of the selected columns.
-fn connected(
+fn connected<'a>(
     lineage: &Lineage,
-    relationships: Vec<Relationship>,
+    relationships: Vec<ShownRelationship<'a>>,
     shown: &[bool],
     options: &ExportOptions,
-) -> Vec<Relationship> {
+) -> Vec<ShownRelationship<'a>> {
     let start: HashSet<ColumnIndex> = selected_columns(lineage, shown, options);
     let mut into: HashMap<ColumnIndex, Vec<usize>> = HashMap::new();
     let mut out_of: HashMap<ColumnIndex, Vec<usize>> = HashMap::new();
@@ -310,8 +374,13 @@ fn connected(
     }
     let sources = |relationship: &Relationship| relationship.sources.iter().map(|end| end.column).collect::<Vec<_>>();
     let target = |relationship: &Relationship| vec![relationship.target.column];
-    let mut kept = reach(&relationships, &start, &into, sources);
-    kept.extend(reach(&relationships, &start, &out_of, target));
+    let mut kept = HashSet::new();
+    if options.direction != Direction::Downstream {
+        kept.extend(reach(&relationships, &start, &into, sources, options.distance));
+    }
+    if options.direction != Direction::Upstream {
+        kept.extend(reach(&relationships, &start, &out_of, target, options.distance));
+    }
     relationships
         .into_iter()
         .enumerate()
@@ -321,19 +390,24 @@ fn connected(
 }
 
 fn reach(
-    relationships: &[Relationship],
+    relationships: &[ShownRelationship<'_>],
     start: &HashSet<ColumnIndex>,
     steps: &HashMap<ColumnIndex, Vec<usize>>,
     onward: impl Fn(&Relationship) -> Vec<ColumnIndex>,
+    distance: Option<usize>,
 ) -> HashSet<usize> {
     let mut kept = HashSet::new();
     let mut seen = start.clone();
     let mut waiting: Vec<ColumnIndex> = start.iter().copied().collect();
-    while let Some(column) = waiting.pop() {
-        for index in steps.get(&column).into_iter().flatten() {
+    let mut passed = 0;
+    while !waiting.is_empty() && distance.is_none_or(|distance| passed < distance) {
+        let mut next = Vec::new();
+        for index in waiting.iter().filter_map(|column| steps.get(column)).flatten() {
             kept.insert(*index);
-            waiting.extend(onward(&relationships[*index]).into_iter().filter(|column| seen.insert(*column)));
+            next.extend(onward(&relationships[*index]).into_iter().filter(|column| seen.insert(*column)));
         }
+        waiting = next;
+        passed += 1;
     }
     kept
 }
@@ -359,8 +433,14 @@ fn matches(object: &Object, options: &ExportOptions) -> bool {
         options.table.as_deref().is_none_or(|table| same(table, &object.name) || same(table, &object.display_name));
     object.kind.is_stored()
         && named
+        && options.table_pattern.as_ref().is_none_or(|pattern| is_named_like(object, pattern))
         && matches_part(&options.database, &object.namespace.database)
         && matches_part(&options.schema, &object.namespace.schema)
+}
+
+/// Returns `true` if the name of an object, with or without its qualifiers, matches a pattern.
+pub(super) fn is_named_like(object: &Object, pattern: &regex::Regex) -> bool {
+    [&object.name, &object.display_name].into_iter().any(|name| pattern.is_match(&unquoted(name)))
 }
 
 /// Returns `true` if two names are the same, ignoring quotes and case.
@@ -411,30 +491,31 @@ fn quoted_part(name: &str) -> Option<(String, &str)> {
 }
 
 /// Merges relationships into one for each pair of tables, type and effect.
-fn between_tables(relationships: Vec<Relationship>, ignore_self_lineage: bool) -> Vec<Relationship> {
+fn between_tables<'a>(
+    relationships: &[ShownRelationship<'_>],
+    ignore_self_lineage: bool,
+) -> Vec<ShownRelationship<'a>> {
     type GroupKey = (ObjectIndex, RelationshipKind, Effect, Option<usize>);
     let mut positions: HashMap<GroupKey, usize> = HashMap::new();
     let mut merged: Vec<Relationship> = Vec::new();
-    for mut relationship in relationships {
-        if ignore_self_lineage {
-            let target = relationship.target.column.object;
-            relationship.sources.retain(|source| source.column.object != target);
-            if relationship.sources.is_empty() {
-                continue;
-            }
+    for relationship in relationships {
+        let target = relationship.target.column.object;
+        let shows = |source: &&Endpoint| !ignore_self_lineage || source.column.object != target;
+        if !relationship.sources.iter().any(|source| shows(&source)) {
+            continue;
         }
-        let key = (relationship.target.column.object, relationship.kind, relationship.effect, relationship.process);
+        let key = (target, relationship.kind, relationship.effect, relationship.process);
         let position = *positions.entry(key).or_insert_with(|| {
-            merged.push(Relationship { sources: Vec::new(), ..relationship.clone() });
+            merged.push(Relationship { sources: Vec::new(), ..Relationship::clone(relationship) });
             merged.len() - 1
         });
-        for source in relationship.sources {
+        for source in relationship.sources.iter().filter(shows) {
             if !merged[position].sources.iter().any(|known| known.column.object == source.column.object) {
-                merged[position].sources.push(source);
+                merged[position].sources.push(*source);
             }
         }
     }
-    merged
+    merged.into_iter().map(ShownRelationship::from).collect()
 }
 
 #[cfg(test)]

@@ -22,7 +22,12 @@ Examples:
   sqlflow emulator --port 8165
   sqlflow emulator --fault lose-response,on=submitUserJob,times=1
   sqlflow emulator --fault latency=2s,chance=0.05 --fault 502,chance=0.01
-  sqlflow emulator --list-faults";
+  sqlflow emulator --list-faults
+
+While it runs:
+  curl -d 502,times=1 http://127.0.0.1:8165/emulator/faults
+  curl http://127.0.0.1:8165/emulator/requests
+A browser shows its operations and its jobs at http://127.0.0.1:8165/";
 
 /// Run a local server that speaks the SQLFlow protocol
 ///

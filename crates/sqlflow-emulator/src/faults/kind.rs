@@ -68,6 +68,12 @@ fn exports_a_job(operation: &str) -> bool {
         "displayUserJobGraph",
         "leftMostSourceTable",
         "leftMostSourceTableAsCsv",
+        "exportLineageAsCsv",
+        "generation/sqlflow/upstreamGraph",
+        "generation/sqlflow/downstreamGraph",
+        "generation/sqlflow/leftMostSourceTableGraph",
+        "generation/sqlflow/selectedgraph",
+        "generation/sqlflow/selectedgraph/table_level_lineage",
     ]
     .contains(&operation)
 }

@@ -26,8 +26,8 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// Something that goes wrong, and the requests that it applies to.
 ///
 /// Add a fault to an emulator with [`EmulatorBuilder::fault`](super::EmulatorBuilder::fault) or, while it runs, with
-/// [`Emulator::inject`](super::Emulator::inject). At most one fault applies to a request: the first one that matches
-/// it and is due. Without [`on`](Self::on) a fault matches every operation, except for the kinds whose documentation
+/// [`Emulator::inject`](super::Emulator::inject), or over HTTP [from other languages](super#from-other-languages). At
+/// most one fault applies to a request: the first one that matches it and is due. Without [`on`](Self::on) a fault matches every operation, except for the kinds whose documentation
 /// says otherwise, and never a path that is not an operation. Without [`times`](Self::times) it applies without end.
 ///
 /// ```

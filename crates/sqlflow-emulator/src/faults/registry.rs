@@ -13,6 +13,14 @@ pub(crate) struct AppliedFault {
     pub(super) handled: bool,
 }
 
+/// A fault that can still apply to a request.
+#[derive(Debug)]
+pub(crate) struct ActiveFault {
+    pub(crate) fault: Fault,
+    /// The number of requests that it matched so far.
+    pub(crate) matched: u64,
+}
+
 /// The active faults, in the order in which they are tried.
 #[derive(Default)]
 pub(crate) struct FaultRegistry {
@@ -29,6 +37,13 @@ impl FaultRegistry {
     pub(crate) fn add(&self, fault: Fault) {
         let rng = fault.chance.map(|(share, seed)| (share, fastrand::Rng::with_seed(seed)));
         self.lock().push(RegisteredFault { fault, rng, matched: 0 });
+    }
+
+    /// Returns the faults that can still apply to a request, in the order in which they are tried.
+    pub(crate) fn active(&self) -> Vec<ActiveFault> {
+        let active = self.lock();
+        let left = active.iter().filter(|registered| registered.fault.times != Some(0));
+        left.map(|registered| ActiveFault { fault: registered.fault.clone(), matched: registered.matched }).collect()
     }
 
     pub(crate) fn clear(&self) {

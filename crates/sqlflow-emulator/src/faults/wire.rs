@@ -58,7 +58,7 @@ impl SharedListener {
             changed: Notify::new(),
         };
         match refusal {
-            Some(time) => listener.refuse(time),
+            Some(time) => listener.refuse(time, None),
             None => listener.listen()?,
         }
         Ok(Arc::new(listener))
@@ -68,14 +68,16 @@ impl SharedListener {
         self.address
     }
 
-    /// Stops listening for this long and closes all open connections.
-    pub(crate) fn refuse(&self, time: Duration) {
+    /// Stops listening for this long and closes all open connections, except the one that this is requested on.
+    pub(crate) fn refuse(&self, time: Duration, except: Option<&ConnectionInfo>) {
         let until = Instant::now() + time.min(MAX_REFUSAL);
         let mut sockets = self.lock();
         sockets.refused_until = sockets.refused_until.max(Some(until));
         sockets.listening = None;
         for control in std::mem::take(&mut sockets.connections).iter().filter_map(Weak::upgrade) {
-            control.end(CloseMode::Close);
+            if except.is_none_or(|except| !Arc::ptr_eq(&except.control, &control)) {
+                control.end(CloseMode::Close);
+            }
         }
         drop(sockets);
         self.changed.notify_one();

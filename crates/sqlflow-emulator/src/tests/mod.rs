@@ -1,10 +1,14 @@
 //! The server as a caller sees it, through its router and, where the connection matters, over a socket.
 
+mod control;
 mod direct;
 mod exports;
+mod foreign;
 mod jobs;
 mod lifecycle;
+mod operations;
 mod protocol;
+mod size;
 mod uploads;
 
 use std::io::{Cursor, Write as _};
@@ -30,7 +34,9 @@ struct TestServer {
 struct TestResponse {
     status: StatusCode,
     headers: HeaderMap,
+    /// The body, with replacement characters where it is not text.
     body: String,
+    bytes: Vec<u8>,
 }
 
 impl TestResponse {
@@ -41,7 +47,7 @@ impl TestResponse {
 
 fn server(builder: EmulatorBuilder) -> TestServer {
     let (stop, stopped) = watch::channel(false);
-    let service = builder.service(stopped).unwrap();
+    let service = builder.service(stopped, Weak::new()).unwrap();
     let router = routes::router(Arc::clone(&service));
     TestServer { service, router, _stop: stop }
 }
@@ -78,7 +84,7 @@ impl TestServer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        TestResponse { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
+        TestResponse { status, headers, body: String::from_utf8_lossy(&body).into_owned(), bytes: body.into() }
     }
 
     async fn request(&self, method: Method, path: &str, content_type: &str, body: impl Into<Body>) -> TestResponse {

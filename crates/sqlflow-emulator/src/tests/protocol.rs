@@ -88,7 +88,7 @@ async fn unknown_paths_and_missing_operations_are_reported() {
     let token = server.token("ann").await;
     let unknown = server.form("/sqlflow/job/noSuchThing", &[]).await;
     assert_eq!((unknown.status, &unknown.json()["code"]), (StatusCode::NOT_FOUND, &json!(404)));
-    let outside = server.request(Method::GET, "/", "text/plain", "").await;
+    let outside = server.request(Method::GET, "/elsewhere", "text/plain", "").await;
     assert_eq!(outside.status, StatusCode::NOT_FOUND);
     let absent = server.form("/sqlflow/job/generate/parquet", &[("userId", "ann"), ("token", &token)]).await.json();
     assert_eq!(absent["code"], 501);
