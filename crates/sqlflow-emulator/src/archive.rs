@@ -10,8 +10,8 @@ use zip::ZipArchive;
 use super::analysis::Analyzer;
 use super::upload::{StoredFile, base_name};
 
-/// The size of the largest script that `flowscope-core` reads.
-const MAX_SCRIPT_BYTES: u64 = 10 * 1024 * 1024;
+/// The size of the largest script that is read, since a script is held in memory.
+const MAX_SCRIPT_BYTES: u64 = 128 * 1024 * 1024;
 /// The maximum total size of the unpacked scripts of one archive.
 const MAX_UNPACKED_BYTES: u64 = 1024 * 1024 * 1024;
 const MAX_ENTRIES: usize = 50_000;

@@ -2,11 +2,11 @@
 //!
 //! **The emulator stands in for SQLFlow and is not its engine.** The protocol (paths, parameters, envelope, tokens,
 //! the states of a job, the layouts of the responses) follows the real service. The lineage does not come from Gudu
-//! Software's engine: it is computed from the submitted SQL by the open-source crate
-//! [`flowscope-core`](https://crates.io/crates/flowscope-core), whose parser and name resolution read the statements,
-//! and is then written in SQLFlow's formats. Expect the two to agree on ordinary statements and to differ on stored
-//! procedures, vendor extensions, and anything else that only a full grammar of a vendor's dialect can read. SQL that
-//! cannot be read is reported in the job and in the lineage; it is never left out silently.
+//! Software's engine: it is computed from the submitted SQL, which is parsed with the open-source crate
+//! [`sqlparser`](https://crates.io/crates/sqlparser), and is written in SQLFlow's formats. Expect the two to agree on
+//! ordinary statements, and to differ on vendor extensions and on procedural code that decides at run time what it does.
+//! The emulator never invents a flow for SQL that it cannot read: it reports the part, with file, line and what to do, in
+//! the job and in the lineage. `docs/emulator.md` in the repository tells what is read in each dialect.
 //!
 //! # A first test
 //!
@@ -119,12 +119,13 @@
 //!
 //! # Details of the responses
 //!
-//! * A vendor without a dialect of its own in `flowscope-core` is read with the generic dialect. The job then says so in
+//! * A vendor for whose dialect there is no grammar is read with a generic one. The job then says so in
 //!   `errorMessage`, although its status is `success`, and the lineage says so in `errors` with type `SyntaxHint`.
 //! * An upload that is not valid UTF-8 is decoded with replacement characters, and reported in the same two places.
-//! * Commands of `sqlplus`, `mysql` and `psql` between the statements are skipped. Where semicolons are missing, or a
-//!   routine cannot be parsed as a whole, statements are separated at the words that lines begin with. The parts that
-//!   remain unread are reported.
+//! * Commands of `sqlplus`, `mysql`, `psql` and other clients between the statements are skipped; one that would run
+//!   another file is reported. Where semicolons are missing, statements are separated at the words that lines begin with.
+//!   In routines the statements are read, and values are followed through variables, parameters and cursors.
+//! * A clause that the parser does not know is skipped and reported, rather than its statement lost.
 //! * Tables that scripts define column by column are known from the start, whatever the order of the files. Views, and
 //!   tables made from queries, are known in the statements after their definition.
 //! * Where the codes of the real server are not published, the emulator uses those of HTTP: 400 for an invalid
@@ -138,7 +139,7 @@
 //! * An export without `showRelationType` uses that of the job. The CSV exports have hardly any options of their own,
 //!   so they use all options of the job: by default, record sets and functions are left out, and the flows through them
 //!   are connected.
-//! * A script may have up to 10 MiB, which is the most that `flowscope-core` reads at once.
+//! * A script may have up to 128 MiB. Its statements are read one after the other.
 //! * Scheduled jobs keep their `cronExpression` and can be listed, paused and resumed, but are never started by the
 //!   clock.
 //! * An operation that is not emulated responds with code 501 and its name. Among them are all operations whose answer no
