@@ -42,6 +42,10 @@ impl StatementWalker<'_> {
                     JoinOperator::ArrayJoin | JoinOperator::LeftArrayJoin | JoinOperator::InnerArrayJoin,
                     TableFactor::Table { name, alias, args: None, .. },
                 ) => self.array_join(name, alias.as_ref(), scope),
+                // What is applied sees the tables before it.
+                (JoinOperator::CrossApply | JoinOperator::OuterApply, TableFactor::Derived { subquery, alias, .. }) => {
+                    self.derived(true, subquery, alias.as_ref(), scope);
+                }
                 (_, relation) => self.table_factor(relation, scope, joins),
             }
             if let Some(clause) = join_clause(join) {
@@ -131,7 +135,11 @@ impl StatementWalker<'_> {
             TableFactor::TableFunction { expr, alias } => self.table_expression(expr, alias.as_ref(), scope),
             TableFactor::UNNEST { array_exprs, alias, with_offset_alias, with_offset, .. } => {
                 let flow = self.expressions(array_exprs, scope, Clause::SelectList);
-                self.function_with_columns("unnest", alias.as_ref(), &[], flow, scope);
+                let single = array_exprs.len() == 1 && alias.as_ref().is_none_or(|alias| alias.columns.is_empty());
+                match alias {
+                    Some(alias) if single => self.element("unnest", Some(&alias.name), flow, scope),
+                    alias => self.function_with_columns("unnest", alias.as_ref(), &[], flow, scope),
+                }
                 if *with_offset {
                     self.element_offset(with_offset_alias.as_ref(), scope);
                 }
@@ -144,8 +152,9 @@ impl StatementWalker<'_> {
             }
             TableFactor::OpenJsonTable { json_expr, columns, alias, .. } => {
                 let flow = self.expression(json_expr, scope, Clause::SelectList);
-                let idents: Vec<&Ident> = columns.iter().map(|column| &column.name).collect();
-                self.function_with_columns("openjson", alias.as_ref(), &idents, flow, scope);
+                let own: Vec<Ident> = columns.iter().map(|column| column.name.clone()).collect();
+                let own = if own.is_empty() { self.known_columns("openjson") } else { own };
+                self.function_with_columns("openjson", alias.as_ref(), &own.iter().collect::<Vec<_>>(), flow, scope);
             }
             other => self.reshaped_or_other(other, scope),
         }
@@ -253,8 +262,7 @@ impl StatementWalker<'_> {
         }
         let array = self.expression(&Expr::CompoundIdentifier(parts.clone()), scope, Clause::SelectList);
         let element = alias.map(|alias| &alias.name).or(parts.last());
-        let element = element.map(|ident| self.builder.name(ident));
-        self.table_function("unnest", element, &[], array, scope);
+        self.element("unnest", element, array, scope);
         true
     }
 

@@ -52,8 +52,7 @@ struct NewColumn {
 
 impl StatementWalker<'_> {
     pub(super) fn pivot(&mut self, pivot: &Pivot<'_>, scope: &mut NameScope<'_>) {
-        let inner = self.reshaped_source(pivot.table, scope);
-        let object = self.builder.numbered(ObjectKind::SelectList, "PIVOT", self.builder.base);
+        let (object, inner) = self.reshaped_source("PIVOT", pivot.table, scope);
         let deciding = self.expressions(pivot.deciding, &inner, Clause::Unknown).into_deciding(self.builder);
         let flows: Vec<DataFlow> = pivot
             .aggregates
@@ -133,8 +132,7 @@ impl StatementWalker<'_> {
     }
 
     pub(super) fn unpivot(&mut self, unpivot: &Unpivot<'_>, scope: &mut NameScope<'_>) {
-        let inner = self.reshaped_source(unpivot.table, scope);
-        let object = self.builder.numbered(ObjectKind::SelectList, "UNPIVOT", self.builder.base);
+        let (object, inner) = self.reshaped_source("UNPIVOT", unpivot.table, scope);
         let values = items_of(unpivot.value);
         let mut flows: Vec<DataFlow> = values.iter().map(|_| DataFlow::default()).collect();
         for column in unpivot.columns {
@@ -160,8 +158,7 @@ impl StatementWalker<'_> {
     /// Reads the columns that a pattern yields: those of the partition, or all with `ALL ROWS PER MATCH`, and the
     /// measures. What the pattern looks at decides the rows.
     pub(super) fn match_recognize(&mut self, clause: &MatchRecognize<'_>, scope: &mut NameScope<'_>) {
-        let mut inner = self.reshaped_source(clause.table, scope);
-        let object = self.builder.numbered(ObjectKind::SelectList, "MATCH-RECOGNIZE", self.builder.base);
+        let (object, mut inner) = self.reshaped_source("MATCH-RECOGNIZE", clause.table, scope);
         let mut symbols: Vec<&Ident> = clause.symbols.iter().map(|symbol| &symbol.symbol).collect();
         pattern_symbols(clause.pattern, &mut symbols);
         let symbols: Vec<String> = symbols.into_iter().map(|ident| self.builder.name(ident).key).collect();
@@ -195,16 +192,21 @@ impl StatementWalker<'_> {
         self.add_reshaped(object, clause.table, clause.alias, scope);
     }
 
-    /// Reads the source that is reshaped, in a scope of its own.
-    fn reshaped_source<'o>(&mut self, table: &TableFactor, scope: &NameScope<'o>) -> NameScope<'o> {
+    /// Reads the source that is reshaped, in a scope of its own, and adds the record set that it becomes. What decides
+    /// the rows of the one decides those of the other.
+    fn reshaped_source<'o>(
+        &mut self,
+        prefix: &str,
+        table: &TableFactor,
+        scope: &NameScope<'o>,
+    ) -> (ObjectIndex, NameScope<'o>) {
         let mut inner = NameScope::within(scope.outer);
         let mut joins = Vec::new();
         self.table_factor(table, &mut inner, &mut joins);
-        if let Some(first) = inner.items.first().map(|item| item.object) {
-            // The conditions of joins in it decide its rows, whichever of its tables they are recorded at.
-            self.join_conditions(&joins, first, &inner, Effect::Select);
-        }
-        inner
+        let object = self.builder.numbered(ObjectKind::SelectList, prefix, self.builder.base);
+        self.join_conditions(&joins, object, &inner, Effect::Select);
+        self.inherit_rows(&inner, object);
+        (object, inner)
     }
 
     /// Returns the names of the columns that expressions refer to.

@@ -46,6 +46,10 @@ const FILE_FUNCTIONS: [&str; 24] = [
 const REMOTE_FUNCTIONS: [&str; 6] =
     ["openquery", "openrowset", "opendatasource", "external_query", "dblink", "postgres_query"];
 
+/// Functions that return one column, which has the name of the alias.
+const ELEMENT_FUNCTIONS: [&str; 6] =
+    ["unnest", "generate_series", "generate_subscripts", "regexp_split_to_table", "string_to_table", "generate_array"];
+
 /// Words before a path in backquotes, which say how to read the files there.
 const FILE_FORMATS: [&str; 10] =
     ["parquet", "csv", "json", "orc", "text", "delta", "avro", "binaryfile", "iceberg", "xml"];
@@ -127,7 +131,7 @@ impl StatementWalker<'_> {
         scope: &mut NameScope<'_>,
     ) {
         let parts: Vec<Ident> = identifier::parts(name).into_iter().cloned().collect();
-        let Some((last, receiver)) = parts.split_last() else { return };
+        let Some(last) = parts.last() else { return };
         let function = last.value.to_lowercase();
         if self.builder.dialect() == Dialect::Mssql && !args.is_empty() && args.iter().all(is_hint) {
             return self.named_table(name, alias, scope);
@@ -158,14 +162,64 @@ impl StatementWalker<'_> {
             flow.join(self.expression(expr, scope, Clause::SelectList));
         }
         // The rows of `t.x.nodes('…')` come from the column before the method.
-        if matches!(function.as_str(), "nodes") && !receiver.is_empty() {
-            let receiver = match receiver {
-                [column] => Expr::Identifier(column.clone()),
-                parts => Expr::CompoundIdentifier(parts.to_vec()),
-            };
+        if let Some(receiver) = self.method_receiver(name) {
             flow.join(self.expression(&receiver, scope, Clause::SelectList));
         }
-        self.function_with_columns(&name.to_string(), alias, &[], flow, scope);
+        let named = alias.is_some_and(|alias| !alias.columns.is_empty());
+        if !named && ELEMENT_FUNCTIONS.contains(&function.as_str()) && self.builder.dialect() != Dialect::Mssql {
+            return self.element(&function, Some(alias.map_or(last, |alias| &alias.name)), flow, scope);
+        }
+        let own = self.known_columns(&function);
+        let own: Vec<&Ident> = own.iter().collect();
+        self.function_with_columns(&name.to_string(), alias, &own, flow, scope);
+        if alias.is_none()
+            && let Some(item) = scope.items.last_mut()
+        {
+            item.names.push(self.builder.name(last).key);
+        }
+    }
+
+    /// Returns the columns that a function of the dialect is known to have.
+    pub(super) fn known_columns(&self, function: &str) -> Vec<Ident> {
+        let columns: &[&str] = match (self.builder.dialect(), function) {
+            (Dialect::Snowflake, "flatten") => &["seq", "key", "path", "index", "value", "this"],
+            (Dialect::Snowflake, "split_to_table") => &["seq", "index", "value"],
+            (Dialect::Mssql, "string_split") => &["value", "ordinal"],
+            (Dialect::Mssql, "openjson") => &["key", "value", "type"],
+            (Dialect::Mssql, "generate_series") => &["value"],
+            (Dialect::Postgres, "json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text") => &["key", "value"],
+            _ => &[],
+        };
+        columns.iter().map(|name| Ident::new(*name)).collect()
+    }
+
+    /// Adds a function with a single column, which has the name of the function's alias. Fields of it are `alias.field`.
+    pub(super) fn element(
+        &mut self,
+        function: &str,
+        alias: Option<&Ident>,
+        arguments: DataFlow,
+        scope: &mut NameScope<'_>,
+    ) {
+        let columns: Vec<Identifier> = alias.into_iter().map(|ident| self.builder.name(ident)).collect();
+        self.table_function(function, None, &columns, arguments, scope);
+    }
+
+    /// Returns what an XML method such as `value` is called on, in `t.x.value('…', 'int')`.
+    pub(super) fn method_receiver(&self, name: &ObjectName) -> Option<Expr> {
+        if self.builder.dialect() != Dialect::Mssql {
+            return None;
+        }
+        let parts = identifier::parts(name);
+        let (method, receiver) = parts.split_last()?;
+        let is_method =
+            ["value", "query", "exist", "nodes"].iter().any(|known| method.value.eq_ignore_ascii_case(known));
+        match receiver {
+            _ if !is_method => None,
+            [] => None,
+            [column] => Some(Expr::Identifier((*column).clone())),
+            parts => Some(Expr::CompoundIdentifier(parts.iter().map(|part| (*part).clone()).collect())),
+        }
     }
 
     /// Adds a source that is named after its path, or after the text of the call that returns it.
@@ -229,8 +283,7 @@ impl StatementWalker<'_> {
             _ => Expr::CompoundIdentifier(parts.clone()),
         };
         let flow = self.expression(&array, scope, Clause::SelectList);
-        let element = alias.map(|alias| &alias.name).or(parts.last()).map(|ident| self.builder.name(ident));
-        self.table_function("arrayJoin", element, &[], flow, scope);
+        self.element("arrayJoin", alias.map(|alias| &alias.name).or(parts.last()), flow, scope);
     }
 
     /// Reads a function whose columns are listed by the alias or defined by the function itself.

@@ -3,14 +3,12 @@
 //! A file, folder or stage is an object named after its path. Its columns are those of the table or query that writes
 //! it; what is read from it comes from a column named `*`, or from `$1`, `$2` … where the statement says so.
 
-use std::ops::ControlFlow;
-
 use sqlparser::ast::helpers::stmt_data_loading::StageLoadSelectItemKind;
 use sqlparser::ast::{
-    CopyIntoSnowflakeKind, CopySource, CopyTarget, ExportData, Expr, Ident, ObjectName, Query, SelectItem, SqlOption,
-    Statement, Value, VisitMut as _, VisitorMut,
+    CopyIntoSnowflakeKind, CopySource, CopyTarget, ExportData, Ident, ObjectName, Query, SqlOption, Statement, Value,
 };
 
+use super::expression::DataFlow;
 use super::identifier;
 use super::query::RecordSetRole;
 use super::resolution::{FromItem, NameScope};
@@ -141,7 +139,7 @@ impl StatementWalker<'_> {
         if self.builder.is_complete(table) { self.builder.columns_of(table) } else { vec![self.star_of(table)] }
     }
 
-    fn star_of(&mut self, object: ObjectIndex) -> ColumnIndex {
+    pub(super) fn star_of(&mut self, object: ObjectIndex) -> ColumnIndex {
         let star = self.builder.made_up_identifier("*", self.builder.base);
         self.builder.column(object, &star)
     }
@@ -188,10 +186,7 @@ impl StatementWalker<'_> {
         scope.items.push(FromItem { names, object: path });
         for item in copy.items {
             match item {
-                StageLoadSelectItemKind::SelectItem(item) => {
-                    let item = with_positions(item);
-                    self.projection(&item, result, &scope);
-                }
+                StageLoadSelectItemKind::SelectItem(item) => self.projection(item, result, &scope),
                 StageLoadSelectItemKind::StageLoadSelectItem(item) => {
                     let position =
                         self.builder.made_up_identifier(format!("${}", item.file_col_num), self.builder.base);
@@ -204,6 +199,20 @@ impl StatementWalker<'_> {
             }
         }
         result
+    }
+
+    /// Returns the flow from `$1`, which is a position in a file if a path is in scope, and a parameter otherwise.
+    pub(super) fn file_position(&mut self, value: &Value, scope: &NameScope<'_>, clause: Clause) -> Option<DataFlow> {
+        let Value::Placeholder(text) = value else { return None };
+        let digits = text.strip_prefix('$')?;
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let path = scope.items.iter().find(|item| self.builder.object(item.object).kind == ObjectKind::Path)?.object;
+        let at = self.builder.base;
+        let name = self.builder.made_up_identifier(text, at);
+        let column = self.builder.column(path, &name);
+        Some(DataFlow { values: vec![Endpoint { column, clause: Some(clause), at }], ..DataFlow::default() })
     }
 
     fn path_of(&mut self, name: &ObjectName) -> ObjectIndex {
@@ -227,25 +236,4 @@ impl StatementWalker<'_> {
 /// Returns the path that a name in the place of a path stands for.
 fn path_text(name: &ObjectName) -> String {
     identifier::parts(name).iter().map(|ident| ident.value.as_str()).collect::<Vec<_>>().join(".")
-}
-
-/// Returns a select item in which `$1` is the name of a column rather than a parameter of the statement.
-fn with_positions(item: &SelectItem) -> SelectItem {
-    struct Positions;
-    impl VisitorMut for Positions {
-        type Break = ();
-
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            if let Expr::Value(value) = expr
-                && let Value::Placeholder(text) = &value.value
-            {
-                *expr = Expr::Identifier(Ident::new(text.clone()));
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let mut item = item.clone();
-    let walked = item.visit(&mut Positions);
-    debug_assert!(walked.is_continue());
-    item
 }

@@ -19,14 +19,18 @@ impl LineageBuilder {
 
     /// Returns the key of a table: that of a temporary one if the name means one here.
     pub(super) fn scoped(&mut self, key: Vec<String>, name: &Identifier) -> Vec<String> {
+        let bare = name.key.trim_start_matches(['[', '"']);
+        // `##t` is shared by all sessions.
+        let temporary = bare.starts_with('#') && !bare.starts_with("##") || bare.starts_with('@');
+        if !temporary && self.temporary.is_empty() {
+            return key;
+        }
         let scopes = self.scopes();
         let known = scopes.iter().map(|scope| within(scope, &key)).find(|key| self.temporary.contains(key));
         if let Some(known) = known {
             return known;
         }
-        let bare = name.key.trim_start_matches(['[', '"']);
-        // `##t` is shared by all sessions.
-        if bare.starts_with('#') && !bare.starts_with("##") || bare.starts_with('@') {
+        if temporary {
             let own = within(&scopes[0], &key);
             self.temporary.insert(own.clone());
             return own;
