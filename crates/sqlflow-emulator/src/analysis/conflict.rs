@@ -145,13 +145,10 @@ impl StatementWalker<'_> {
         for (position, value) in values.values.iter().enumerate() {
             let MultiTableInsertValue::Expr(value) = value else { continue };
             let flow = self.expression(value, scope, Clause::SelectList);
-            let target = match known.get(position) {
-                Some(target) => *target,
-                None => {
-                    let name = self.name_of_value(value);
-                    self.builder.column(table, &name)
-                }
-            };
+            let target = known.get(position).copied().unwrap_or_else(|| {
+                let name = self.name_of_value(value);
+                self.builder.column(table, &name)
+            });
             self.builder.relate(RelationshipKind::Fdd, Effect::Insert, target, flow.values);
             self.builder.relate(RelationshipKind::Fdr, Effect::Insert, target, flow.deciding);
         }

@@ -1,4 +1,4 @@
-//! PIVOT, UNPIVOT and MATCH_RECOGNIZE: sources whose columns are made from those of another source.
+//! PIVOT, UNPIVOT and `MATCH_RECOGNIZE`: sources whose columns are made from those of another source.
 
 use std::ops::ControlFlow;
 
@@ -32,7 +32,7 @@ pub(super) struct Unpivot<'q> {
     pub(super) alias: Option<&'q TableAlias>,
 }
 
-/// A MATCH_RECOGNIZE without the parts that affect no column.
+/// A `MATCH_RECOGNIZE` without the parts that affect no column.
 pub(super) struct MatchRecognize<'q> {
     pub(super) table: &'q TableFactor,
     pub(super) partition: &'q [Expr],
@@ -304,7 +304,9 @@ impl StatementWalker<'_> {
         let name = self.builder.made_up_identifier("*", at);
         let star = self.builder.column(object, &name);
         if unknown.is_empty() {
-            flows.into_iter().for_each(|flow| self.connect_flow(star, flow));
+            for flow in flows {
+                self.connect_flow(star, flow);
+            }
         } else {
             self.builder.relate(RelationshipKind::Fdd, Effect::Select, star, unknown);
         }
@@ -361,7 +363,9 @@ fn pattern_symbols<'q>(pattern: &'q MatchRecognizePattern, found: &mut Vec<&'q I
         MatchRecognizePattern::Symbol(symbol) | MatchRecognizePattern::Exclude(symbol) => add(symbol),
         MatchRecognizePattern::Permute(symbols) => symbols.iter().for_each(add),
         MatchRecognizePattern::Concat(parts) | MatchRecognizePattern::Alternation(parts) => {
-            parts.iter().for_each(|part| pattern_symbols(part, found));
+            for part in parts {
+                pattern_symbols(part, found);
+            }
         }
         MatchRecognizePattern::Group(inner) | MatchRecognizePattern::Repetition(inner, _) => {
             pattern_symbols(inner, found);

@@ -36,7 +36,9 @@ impl StatementWalker<'_> {
             Statement::Use(use_statement) => self.use_statement(use_statement),
             Statement::RenameTable(renamed) => {
                 self.begin_statement("Rename Table", "sstaltertable", text);
-                renamed.iter().for_each(|rename| self.rename_table(&rename.old_name, &rename.new_name));
+                for rename in renamed {
+                    self.rename_table(&rename.old_name, &rename.new_name);
+                }
             }
             Statement::CreateForeignTable(create) => {
                 let table = self.table_named(&create.name, ObjectKind::Table);
@@ -76,8 +78,10 @@ impl StatementWalker<'_> {
                 branches.when_blocks.iter().chain(&branches.else_block).for_each(|block| self.conditional(block));
             }
             Statement::While(repeated) => self.conditional(&repeated.while_block),
-            Statement::Prepare { statement, .. } => self.statement(statement, text),
-            Statement::Explain { analyze: true, statement, .. } => self.statement(statement, text),
+            // EXPLAIN ANALYZE runs the statement.
+            Statement::Prepare { statement, .. } | Statement::Explain { analyze: true, statement, .. } => {
+                self.statement(statement, text);
+            }
             Statement::Declare { stmts, .. } => stmts.iter().for_each(|declared| self.declared(declared)),
             Statement::Set(set) => self.queries_of(set_values(set)),
             Statement::Return(returned) => {
@@ -148,9 +152,12 @@ impl StatementWalker<'_> {
             None => return,
         };
         self.builder.define_routine(&create.name);
-        let words = body.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
-        let mut words = words.map(str::to_ascii_lowercase);
-        let reads = words.any(|word| matches!(word.as_str(), "select" | "insert" | "update" | "delete" | "merge"));
+        let words: Vec<String> = body
+            .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .map(str::to_ascii_lowercase)
+            .collect();
+        let has = |word: &str| words.iter().any(|known| known == word);
+        let reads = has("select") && has("from") || ["insert", "update", "delete", "merge"].into_iter().any(has);
         if is_sql && reads {
             let advice = "upload its statements as a script of their own";
             self.skip_statement_with(&format!("the body of function {} is", create.name), advice);
@@ -162,7 +169,9 @@ impl StatementWalker<'_> {
         if let Some(DataType::Table(Some(columns))) = &declared.data_type {
             for name in &declared.names {
                 let table = self.builder.stored(&ObjectName::from(vec![name.clone()]), ObjectKind::Table);
-                columns.iter().for_each(|column| self.define(table, column));
+                for column in columns {
+                    self.define(table, column);
+                }
                 self.builder.mark_complete(table);
             }
         }

@@ -61,16 +61,14 @@ impl StatementWalker<'_> {
             return self.builder.path(&path, self.builder.base);
         }
         let Some(argument) = identifier_argument(name) else { return self.builder.stored(name, kind) };
-        match literal_string(argument).and_then(|text| self.parsed_name(text)) {
-            Some(name) => self.builder.stored(&name, kind),
-            None => {
-                self.report_omission_with(
-                    &format!("the table that {name} names is"),
-                    "write its name as a string or an identifier",
-                );
-                self.builder.intermediate(ObjectKind::Table, name.to_string(), self.builder.base)
-            }
+        if let Some(name) = literal_string(argument).and_then(|text| self.parsed_name(text)) {
+            return self.builder.stored(&name, kind);
         }
+        self.report_omission_with(
+            &format!("the table that {name} names is"),
+            "write its name as a string or an identifier",
+        );
+        self.builder.intermediate(ObjectKind::Table, name.to_string(), self.builder.base)
     }
 
     /// Returns the path that a name stands for: a string, a stage, or a path in backquotes after a file format.

@@ -465,7 +465,7 @@ fn a_routine_that_cannot_be_read_is_an_error() {
     let lineage = analyse("dbvoracle", &[sql]);
     assert!(lineage.is_incomplete());
 
-    let function = "create function f(a int) returns int language sql as $$ select a $$";
+    let function = "create function f(a int) returns int language sql as $$ select b from s $$";
     let lineage = analyse("dbvpostgresql", &[function]);
     assert_eq!(lineage.statements, 0);
     assert!(lineage.diagnostics[0].message.contains("function f"), "{:?}", lineage.diagnostics);

@@ -227,7 +227,10 @@ impl StatementWalker<'_> {
         match uri {
             Some(uri) => self.unload_query(&export.query, uri, text),
             None => {
-                self.skip_statement_with("EXPORT DATA to a place without a literal uri is", "write the uri as a string")
+                self.skip_statement_with(
+                    "EXPORT DATA to a place without a literal uri is",
+                    "write the uri as a string",
+                );
             }
         }
     }
