@@ -1,7 +1,10 @@
 //! Statements that copy, rename or swap whole tables.
 
-use sqlparser::ast::{CreateTableLikeKind, ObjectName};
+use sqlparser::ast::{
+    CreateTableLikeKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, SelectItem, SetExpr,
+};
 
+use super::table_functions::literal_string;
 use super::walker::StatementWalker;
 use super::{Effect, ObjectIndex, ObjectKind, RelationshipKind};
 
@@ -55,6 +58,29 @@ impl StatementWalker<'_> {
         if from != to {
             self.copy_columns(from, to);
         }
+    }
+
+    /// Reads Vertica's `SELECT swap_partitions_between_tables('a', '1', '2', 'b')`, which moves rows between the two
+    /// tables that the strings name. Returns `false` for any other query.
+    pub(super) fn swap_partitions(&mut self, query: &Query, text: &str) -> bool {
+        let SetExpr::Select(select) = query.body.as_ref() else { return false };
+        let [SelectItem::UnnamedExpr(Expr::Function(function))] = select.projection.as_slice() else { return false };
+        if !function.name.to_string().eq_ignore_ascii_case("swap_partitions_between_tables") {
+            return false;
+        }
+        let FunctionArguments::List(list) = &function.args else { return false };
+        let texts = list.args.iter().filter_map(|argument| match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => literal_string(expr),
+            _ => None,
+        });
+        let texts: Vec<&str> = texts.collect();
+        let &[first, _, _, second] = texts.as_slice() else { return false };
+        let (Some(first), Some(second)) = (self.parsed_name(first), self.parsed_name(second)) else { return false };
+        self.begin_statement("Alter Table", "sstaltertable", text);
+        let first = self.table_named(&first, ObjectKind::Table);
+        let second = self.table_named(&second, ObjectKind::Table);
+        self.swap_tables(first, second);
+        true
     }
 
     /// Reads a statement that exchanges the rows of two tables.

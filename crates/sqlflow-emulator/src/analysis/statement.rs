@@ -23,7 +23,9 @@ impl StatementWalker<'_> {
         self.builder.routine.clone_from(&self.routine);
         match statement {
             Statement::Query(query) => {
-                self.query(query, &RecordSetRole::Result, None);
+                if !self.swap_partitions(query, text) {
+                    self.query(query, &RecordSetRole::Result, None);
+                }
             }
             Statement::Insert(insert) => self.insert(insert, text),
             Statement::CreateTable(create) => self.create_table(create, text),
