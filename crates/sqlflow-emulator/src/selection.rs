@@ -225,7 +225,7 @@ fn hidden_objects(lineage: &Lineage, options: &ExportOptions) -> Vec<bool> {
     let hide_record_sets = options.ignore_record_set || options.simple || options.table_to_table;
     let objects = lineage.objects.iter().enumerate();
     let hidden = objects.map(|(index, object)| match object.kind {
-        ObjectKind::Table | ObjectKind::View | ObjectKind::PseudoTable => false,
+        ObjectKind::Table | ObjectKind::View | ObjectKind::Path | ObjectKind::PseudoTable => false,
         ObjectKind::ConstantTable => !options.show_constants,
         ObjectKind::Function => hide_functions,
         _ => hide_record_sets && (options.simple || read.contains(&ObjectIndex(index))),

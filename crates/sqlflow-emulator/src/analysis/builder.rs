@@ -2,6 +2,7 @@
 
 mod columns;
 mod objects;
+mod session;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -39,6 +40,12 @@ pub(super) struct LineageBuilder {
     pub(super) variables: Variables,
     scripts: usize,
     scripts_with_definitions: usize,
+    /// The routine that contains the current statement. Its temporary tables are its own.
+    pub(super) routine: Option<String>,
+    /// The names of temporary tables, each with the session or the routine that it belongs to.
+    temporary: HashSet<Vec<String>>,
+    /// The routines that statements have defined so far.
+    routines: HashSet<String>,
     /// The range of the current statement.
     pub(super) base: SourceRange,
     /// The process of the current statement, if the statement changes the database.
@@ -62,6 +69,9 @@ impl LineageBuilder {
             passed_columns: HashSet::new(),
             arguments: HashMap::new(),
             variables: Variables::default(),
+            routine: None,
+            temporary: HashSet::new(),
+            routines: HashSet::new(),
             scripts: 0,
             scripts_with_definitions: 0,
             base: SourceRange::default(),

@@ -1,42 +1,113 @@
 //! Statements that change rows: INSERT, UPDATE, DELETE and MERGE.
 
+use std::ops::ControlFlow;
+
 use sqlparser::ast::{
-    Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, Merge, MergeAction, MergeInsertExpr,
-    MergeInsertKind, MergeUpdateKind, ObjectName, SetExpr, Spanned, TableFactor, TableObject, TableWithJoins, Update,
-    UpdateTableFromKind,
+    Assignment, AssignmentTarget, Delete, Expr, FromTable, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    Insert, Merge, MergeAction, MergeInsertExpr, MergeInsertKind, MergeUpdateKind, ObjectName, SelectItem, SetExpr,
+    Spanned, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind, Values, visit_expressions,
 };
 
 use super::identifier;
 use super::query::RecordSetRole;
 use super::resolution::{FromItem, NameScope};
+use super::table_functions::literal_string;
 use super::walker::StatementWalker;
 use super::{Clause, ColumnIndex, Effect, ObjectIndex, ObjectKind, RelationshipKind};
 
+/// Returns `true` if the value of an expression depends on a query.
+fn contains_query(expression: &Expr) -> bool {
+    visit_expressions(expression, |part| match part {
+        Expr::Subquery(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    })
+    .is_break()
+}
+
 impl StatementWalker<'_> {
     pub(super) fn insert(&mut self, insert: &Insert, text: &str) {
-        let TableObject::TableName(name) = &insert.table else {
-            return self.skip_statement("an insert into a function or a query is");
-        };
+        if insert.multi_table_insert_type.is_some() {
+            return self.multi_table_insert(insert, text);
+        }
         self.begin_statement("Insert", "sstinsert", text);
-        let table = self.builder.stored(name, ObjectKind::Table);
+        let Some((table, shown)) = self.insert_target(&insert.table) else {
+            return self.skip_statement("the target of an insert, which is neither a table nor a path, is");
+        };
         let named = insert.columns.iter().filter_map(|name| identifier::parts(name).last().copied());
-        let columns: Vec<&Ident> = named.chain(&insert.after_columns).collect();
+        let columns: Vec<&Ident> = named.chain(&insert.after_columns).chain(&shown).collect();
         let listed: Vec<ColumnIndex> = columns.into_iter().map(|ident| self.target_column(table, ident)).collect();
+        let mut inserted = None;
         if let Some(source) = &insert.source {
             let result = self.query(source, &RecordSetRole::Insert, None);
             let literal = matches!(*source.body, SetExpr::Values(_));
-            let targets = self.insert_targets(table, listed, result, literal);
-            self.connect_columns(result, table, Effect::Insert, targets);
+            let targets = if insert.by_name { None } else { self.insert_targets(table, listed, result, literal) };
+            self.connect_columns(result, table, Effect::Insert, targets.clone());
+            if let SetExpr::Values(values) = source.body.as_ref()
+                && targets.as_ref().is_some_and(Vec::is_empty)
+            {
+                self.insert_queried(values, result, table);
+            }
+            inserted = Some((result, targets.unwrap_or_else(|| self.same_columns(result, table))));
         }
         self.assign(&insert.assignments, table, table, &NameScope::within(None), Effect::Insert);
-        if insert.on.is_some() {
-            self.note_omission("the conflict clause of an insert, which may change existing rows, is");
+        self.conflict(insert, table, inserted.as_ref().map(|(result, targets)| (*result, targets.as_slice())));
+        self.output_into(insert.output.as_ref(), table, &NameScope::within(None));
+    }
+
+    /// Connects the values that queries in a list of values return to the unknown columns of a table.
+    fn insert_queried(&mut self, values: &Values, result: ObjectIndex, table: ObjectIndex) {
+        for (position, column) in self.builder.columns_of(result).into_iter().enumerate() {
+            let items = values.rows.iter().filter_map(|row| row.content.get(position));
+            if items.into_iter().any(contains_query) {
+                let star = self.star_of(table);
+                let source = self.builder.endpoint(column);
+                self.builder.relate(RelationshipKind::Fdd, Effect::Insert, star, vec![source]);
+            }
+        }
+    }
+
+    /// Returns the columns of a table that have the names of those of a result, if these are known.
+    fn same_columns(&mut self, result: ObjectIndex, table: ObjectIndex) -> Vec<ColumnIndex> {
+        if !self.builder.is_complete(result) {
+            return Vec::new();
+        }
+        let columns = self.builder.columns_of(result);
+        let names = columns.into_iter().map(|column| self.builder.name_of(column)).collect::<Vec<_>>();
+        names.iter().map(|name| self.builder.column(table, name)).collect()
+    }
+
+    /// Returns what an insert fills, and its columns if the target itself lists them: a table, a path, or the single
+    /// table of a query in the place of a table.
+    fn insert_target(&mut self, target: &TableObject) -> Option<(ObjectIndex, Vec<Ident>)> {
+        match target {
+            TableObject::TableName(name) => Some((self.table_named(name, ObjectKind::Table), Vec::new())),
+            TableObject::TableFunction(function) => {
+                let FunctionArguments::List(list) = &function.args else { return None };
+                let FunctionArg::Unnamed(FunctionArgExpr::Expr(path)) = list.args.first()? else { return None };
+                let at = self.builder.base;
+                literal_string(path).map(|path| (self.builder.path(path, at), Vec::new()))
+            }
+            TableObject::TableQuery(query) => {
+                let SetExpr::Select(select) = query.body.as_ref() else { return None };
+                let [TableWithJoins { relation: TableFactor::Table { name, args: None, .. }, joins }] =
+                    select.from.as_slice()
+                else {
+                    return None;
+                };
+                let columns = select.projection.iter().map(|item| match item {
+                    SelectItem::UnnamedExpr(Expr::Identifier(ident)) => Some(ident.clone()),
+                    SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last().cloned(),
+                    _ => None,
+                });
+                let columns = columns.collect::<Option<Vec<_>>>().unwrap_or_default();
+                joins.is_empty().then(|| (self.table_named(name, ObjectKind::Table), columns))
+            }
         }
     }
 
     /// Returns the columns that receive a query's columns by position: those listed, or all of a table that is known.
     /// The columns of a `VALUES` list have no names to match.
-    fn insert_targets(
+    pub(super) fn insert_targets(
         &mut self,
         table: ObjectIndex,
         listed: Vec<ColumnIndex>,
@@ -48,7 +119,7 @@ impl StatementWalker<'_> {
         }
         let known = self.builder.columns_of(table);
         let fits = !self.builder.is_complete(result) || known.len() >= self.builder.columns_of(result).len();
-        if self.builder.is_complete(table) && fits { Some(known) } else { literal.then_some(known) }
+        if self.builder.is_complete(table) && fits { Some(known) } else { literal.then(Vec::new) }
     }
 
     pub(super) fn update(&mut self, update: &Update, text: &str) {
@@ -79,6 +150,7 @@ impl StatementWalker<'_> {
         }
         self.inherit_rows(&scope, set);
         self.rows_to_rows(set, target, Effect::Update);
+        self.output_into(update.output.as_ref(), target, &scope);
     }
 
     /// Returns the name of a table if it is a single word without an alias.
@@ -108,7 +180,7 @@ impl StatementWalker<'_> {
     }
 
     /// Reads `SET a = …`. The values pass through a record set, unless `set` is the target itself.
-    fn assign(
+    pub(super) fn assign(
         &mut self,
         assignments: &[Assignment],
         set: ObjectIndex,
@@ -123,19 +195,49 @@ impl StatementWalker<'_> {
             };
             let values = self.assigned(&assignment.value, names.len(), scope);
             for (name, flow) in names.into_iter().zip(values) {
-                let Some(ident) = identifier::parts(name).last().copied() else { continue };
-                let changed = self.target_column(target, ident);
+                let Some((changed, ident)) = self.assigned_column(name, target, scope) else { continue };
                 if set == target {
                     self.builder.relate(RelationshipKind::Fdd, effect, changed, flow.values);
+                    self.builder.relate(RelationshipKind::Fdr, effect, changed, flow.deciding);
                     continue;
                 }
                 let name = self.builder.name(ident);
-                let step = self.builder.column(set, &name);
+                let step = if changed.object == target {
+                    self.builder.column(set, &name)
+                } else {
+                    // Two tables of one statement may have columns with the same name.
+                    self.builder.add_column(set, &name)
+                };
                 self.connect_flow(step, flow);
                 let source = self.builder.endpoint(step);
                 self.builder.relate(RelationshipKind::Fdd, effect, changed, vec![source]);
             }
         }
+    }
+
+    /// Returns the column that an assignment changes: of the table that qualifies it, or else of the target. Other
+    /// words before the last are fields of the column.
+    fn assigned_column<'q>(
+        &mut self,
+        name: &'q ObjectName,
+        target: ObjectIndex,
+        scope: &NameScope<'_>,
+    ) -> Option<(ColumnIndex, &'q Ident)> {
+        let parts = identifier::parts(name);
+        // `@a = …` assigns to a variable.
+        if parts.first()?.value.starts_with('@') {
+            return None;
+        }
+        for length in (1..parts.len()).rev() {
+            let qualifier = self.joined_key(&parts[..length]);
+            if let Some(object) = scope.item(&qualifier) {
+                let object = if self.builder.object(object).kind.is_stored() { object } else { target };
+                return Some((self.target_column(object, parts[length]), parts[length]));
+            }
+        }
+        let ident = if scope.items.is_empty() { parts.last() } else { parts.first() };
+        let ident = *ident?;
+        Some((self.target_column(target, ident), ident))
     }
 
     /// Returns the values that are assigned to a number of columns: one for each item of a tuple or column of a
@@ -161,19 +263,25 @@ impl StatementWalker<'_> {
         for table in from.iter().chain(delete.using.iter().flatten()) {
             self.table_with_joins(table, &mut scope, &mut joins);
         }
-        let named = delete.tables.first().map(|name| {
-            let key =
-                identifier::parts(name).iter().map(|ident| self.builder.name(ident).key).collect::<Vec<_>>().join(".");
-            scope.items.iter().find(|item| item.is_qualified_by(&key)).map(|item| item.object)
-        });
-        let Some(target) = named.flatten().or_else(|| scope.items.first().map(|item| item.object)) else {
+        let mut targets: Vec<ObjectIndex> = Vec::new();
+        for name in &delete.tables {
+            let key = self.joined_key(&identifier::parts(name));
+            targets.extend(scope.items.iter().find(|item| item.is_qualified_by(&key)).map(|item| item.object));
+        }
+        if delete.tables.is_empty() {
+            targets.extend(scope.items.first().map(|item| item.object));
+        }
+        let Some(first) = targets.first().copied() else {
             return self.skip_statement("the target of a delete is");
         };
         self.begin_statement("Delete", "sstdelete", text);
-        self.join_conditions(&joins, target, &scope, Effect::Delete);
-        if let Some(selection) = &delete.selection {
-            self.filter_rows_by(selection, Clause::Where, target, &scope, Effect::Delete);
+        for target in targets {
+            self.join_conditions(&joins, target, &scope, Effect::Delete);
+            if let Some(selection) = &delete.selection {
+                self.filter_rows_by(selection, Clause::Where, target, &scope, Effect::Delete);
+            }
         }
+        self.output_into(delete.output.as_ref(), first, &scope);
     }
 
     pub(super) fn merge(&mut self, merge: &Merge, text: &str) {
@@ -196,11 +304,17 @@ impl StatementWalker<'_> {
                         }
                         MergeUpdateKind::Wildcard => self.every_column(set, target, &scope, Effect::MergeUpdate),
                     }
+                    for predicate in update.update_predicate.iter().chain(&update.delete_predicate) {
+                        self.filter_rows_by(predicate, Clause::Where, set, &scope, Effect::Merge);
+                    }
                     (set, Effect::MergeUpdate)
                 }
                 MergeAction::Insert(insert) => {
                     let set = self.builder.numbered(ObjectKind::MergeInsert, "MERGE-INSERT", at);
                     self.merge_insert(insert, set, target, &scope);
+                    if let Some(predicate) = &insert.insert_predicate {
+                        self.filter_rows_by(predicate, Clause::Where, set, &scope, Effect::Merge);
+                    }
                     (set, Effect::MergeInsert)
                 }
                 MergeAction::Delete { .. } => (target, Effect::Delete),
@@ -214,6 +328,7 @@ impl StatementWalker<'_> {
                 self.rows_to_rows(set, target, effect);
             }
         }
+        self.output_into(merge.output.as_ref(), target, &scope);
     }
 
     fn merge_insert(&mut self, insert: &MergeInsertExpr, set: ObjectIndex, target: ObjectIndex, scope: &NameScope<'_>) {

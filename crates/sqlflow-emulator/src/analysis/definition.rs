@@ -1,10 +1,11 @@
 //! Statements that define tables and views: CREATE, ALTER and USE.
 
 use sqlparser::ast::{
-    AlterTable, AlterTableOperation, ColumnDef, ColumnOption, CreateTable, CreateView, Expr, Ident, ObjectName,
-    RenameTableNameKind, Statement, TableConstraint, Use,
+    AlterTable, AlterTableOperation, AlterView, AlterViewOperation, ColumnDef, ColumnOption, CreateTable, CreateView,
+    Expr, Ident, ObjectName, RenameTableNameKind, Statement, TableConstraint, Use,
 };
 
+use super::dialect::Dialect;
 use super::identifier;
 use super::query::RecordSetRole;
 use super::walker::StatementWalker;
@@ -15,6 +16,7 @@ impl StatementWalker<'_> {
     pub(super) fn definition(&mut self, statement: &Statement) {
         match statement {
             Statement::CreateTable(create) if create.query.is_none() && !create.columns.is_empty() => {
+                self.declare(create);
                 let table = self.builder.stored(&create.name, ObjectKind::Table);
                 create.columns.iter().for_each(|column| self.define(table, column));
                 self.builder.mark_complete(table);
@@ -24,14 +26,23 @@ impl StatementWalker<'_> {
         }
     }
 
+    /// Makes the name of a temporary table mean that table.
+    fn declare(&mut self, create: &CreateTable) {
+        if create.temporary {
+            self.builder.declare_temporary(&create.name);
+        }
+    }
+
     pub(super) fn create_table(&mut self, create: &CreateTable, text: &str) {
-        let table = self.builder.stored(&create.name, ObjectKind::Table);
+        self.declare(create);
+        let table = self.table_named(&create.name, ObjectKind::Table);
         for column in &create.columns {
             self.define(table, column);
         }
         if let Some(original) = &create.clone {
-            let original = self.builder.stored(original, ObjectKind::Table);
-            self.copy_columns(original, table, text);
+            let original = self.table_named(original, ObjectKind::Table);
+            self.begin_statement("Create Table", "sstcreatetable", text);
+            self.copy_columns(original, table);
         } else if let Some(query) = &create.query {
             let declared = self.builder.columns_of(table);
             let result = self.query(query, &RecordSetRole::Result, None);
@@ -42,11 +53,18 @@ impl StatementWalker<'_> {
                 self.connect_columns(result, table, Effect::CreateTable, Some(declared));
                 self.builder.mark_complete(table);
             }
+        } else if let Some(like) = &create.like {
+            self.like(table, like);
+        } else if let Some(parent) = &create.partition_of {
+            self.same_structure(table, parent);
         } else if !create.columns.is_empty() {
             self.builder.mark_complete(table);
             if has_foreign_key(create) {
                 self.begin_statement("Create Table", "sstcreatetable", text);
             }
+        }
+        for parent in create.inherits.iter().flatten() {
+            self.inherit_columns(table, parent);
         }
         for constraint in &create.constraints {
             self.add_constraint(table, constraint);
@@ -56,21 +74,19 @@ impl StatementWalker<'_> {
         }
     }
 
-    fn copy_columns(&mut self, original: ObjectIndex, copy: ObjectIndex, text: &str) {
-        self.begin_statement("Create Table", "sstcreatetable", text);
-        let sources = self.builder.columns_of(original);
-        for source in sources {
-            let name = self.builder.name_of(source);
-            let target = self.builder.column(copy, &name);
-            let source = self.builder.endpoint(source);
-            self.builder.relate(RelationshipKind::Fdd, Effect::CreateTable, target, vec![source]);
+    /// Adds the columns of a parent to a table that inherits them. If they are unknown, so are those of the table.
+    fn inherit_columns(&mut self, table: ObjectIndex, parent: &ObjectName) {
+        let parent = self.table_named(parent, ObjectKind::Table);
+        if !self.builder.is_complete(parent) {
+            return self.builder.mark_incomplete(table);
         }
-        if self.builder.is_complete(original) {
-            self.builder.mark_complete(copy);
+        for column in self.builder.columns_of(parent) {
+            let name = self.builder.name_of(column);
+            self.builder.column(table, &name);
         }
     }
 
-    fn define(&mut self, table: ObjectIndex, definition: &ColumnDef) {
+    pub(super) fn define(&mut self, table: ObjectIndex, definition: &ColumnDef) {
         let column = self.target_column(table, &definition.name);
         self.builder.column_mut(column).data_type = Some(definition.data_type.to_string());
     }
@@ -134,11 +150,14 @@ impl StatementWalker<'_> {
     pub(super) fn create_view(&mut self, create: &CreateView, text: &str) {
         let result = self.query(&create.query, &RecordSetRole::Result, None);
         self.begin_statement("Create View", "sstcreateview", text);
-        let view = self.builder.stored(&create.name, ObjectKind::View);
+        if create.temporary {
+            self.builder.declare_temporary(&create.name);
+        }
+        let view = self.table_named(&create.name, ObjectKind::View);
         let columns: Vec<&Ident> = create.columns.iter().map(|column| &column.name).collect();
         self.create_from(result, view, Effect::CreateView, &columns);
         if let Some(target) = &create.to {
-            let target = self.builder.stored(target, ObjectKind::Table);
+            let target = self.table_named(target, ObjectKind::Table);
             self.connect_columns(view, target, Effect::Insert, None);
         }
     }
@@ -153,8 +172,30 @@ impl StatementWalker<'_> {
         }
     }
 
+    pub(super) fn alter_view(&mut self, alter: &AlterView, text: &str) {
+        match &alter.operation {
+            AlterViewOperation::As { columns, query, .. } => {
+                let result = self.query(query, &RecordSetRole::Result, None);
+                self.begin_statement("Create View", "sstcreateview", text);
+                let view = self.table_named(&alter.name, ObjectKind::View);
+                let columns: Vec<&Ident> = columns.iter().collect();
+                self.create_from(result, view, Effect::CreateView, &columns);
+            }
+            AlterViewOperation::RenameTo { new_name } => {
+                self.begin_statement("Alter View", "sstalterview", text);
+                self.rename_table(&alter.name, new_name);
+            }
+            AlterViewOperation::AlterColumn { .. }
+            | AlterViewOperation::OwnerTo(_)
+            | AlterViewOperation::RenameColumn { .. }
+            | AlterViewOperation::SetSchema { .. }
+            | AlterViewOperation::SetOptions { .. }
+            | AlterViewOperation::ResetOptions { .. } => {}
+        }
+    }
+
     pub(super) fn alter_table(&mut self, alter: &AlterTable, text: &str) {
-        let table = self.builder.stored(&alter.name, ObjectKind::Table);
+        let table = self.table_named(&alter.name, ObjectKind::Table);
         self.begin_statement("Alter Table", "sstaltertable", text);
         for operation in &alter.operations {
             match operation {
@@ -166,24 +207,50 @@ impl StatementWalker<'_> {
                 AlterTableOperation::RenameTable {
                     table_name: RenameTableNameKind::As(name) | RenameTableNameKind::To(name),
                 } => {
-                    let renamed = self.builder.stored(name, ObjectKind::Table);
-                    self.rename(table, renamed);
+                    let name = self.beside(&alter.name, name);
+                    self.rename_table(&alter.name, &name);
                 }
+                AlterTableOperation::SwapWith { table_name } => {
+                    let other = self.table_named(table_name, ObjectKind::Table);
+                    self.swap_tables(table, other);
+                }
+                AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
+                    self.rename_column(table, old_column_name, new_column_name);
+                }
+                AlterTableOperation::ChangeColumn { old_name, new_name, .. } if old_name.value != new_name.value => {
+                    self.rename_column(table, old_name, new_name);
+                }
+                // The rest changes no column that flows are known of: options, partitions, indexes, rights.
                 _ => {}
             }
         }
     }
 
-    fn rename(&mut self, table: ObjectIndex, renamed: ObjectIndex) {
-        for source in self.builder.columns_of(table) {
-            let name = self.builder.name_of(source);
-            let target = self.builder.column(renamed, &name);
-            let source = self.builder.endpoint(source);
-            self.builder.relate(RelationshipKind::Fdd, Effect::CreateTable, target, vec![source]);
+    /// Returns the new name of a table, which is in the schema of the old one where the dialect says so.
+    fn beside(&self, old: &ObjectName, new: &ObjectName) -> ObjectName {
+        let stays = matches!(
+            self.builder.dialect(),
+            Dialect::Postgres | Dialect::Redshift | Dialect::Oracle | Dialect::Bigquery | Dialect::Duckdb
+        );
+        if !stays || new.0.len() != 1 {
+            return new.clone();
         }
-        if self.builder.is_complete(table) {
-            self.builder.mark_complete(renamed);
-        }
+        let mut parts = old.0.clone();
+        parts.pop();
+        parts.extend(new.0.iter().cloned());
+        ObjectName(parts)
+    }
+
+    /// Gives a column another name. It stays the same column, also in the flows of the statements before.
+    pub(super) fn rename_column(&mut self, table: ObjectIndex, old: &Ident, new: &Ident) {
+        let old = self.target_column(table, old);
+        let new = self.builder.name(new);
+        let columns = self.builder.columns_of(table);
+        let names: Vec<_> = columns
+            .into_iter()
+            .map(|column| if column == old { new.clone() } else { self.builder.name_of(column) })
+            .collect();
+        self.builder.rename_columns(table, &names);
     }
 
     pub(super) fn use_statement(&mut self, use_statement: &Use) {

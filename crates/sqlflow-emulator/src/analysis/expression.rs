@@ -74,7 +74,10 @@ impl StatementWalker<'_> {
         match expression {
             Expr::Identifier(ident) => self.reference(std::slice::from_ref(ident), scope, clause),
             Expr::CompoundIdentifier(parts) => self.reference(parts, scope, clause),
-            Expr::Value(value) => self.literal(&value.value, expression, clause),
+            Expr::Value(value) => match self.file_position(&value.value, scope, clause) {
+                Some(flow) => flow,
+                None => self.literal(&value.value, expression, clause),
+            },
             Expr::BinaryOp { .. } => self.binary_chain(expression, scope, clause),
             Expr::Function(function) => self.function(function, expression, scope, clause),
             Expr::Case { operand, conditions, else_result, .. } => {
@@ -260,6 +263,9 @@ impl StatementWalker<'_> {
         let name = simple_name(&function.name);
         let counts = name.eq_ignore_ascii_case("count");
         let (mut flow, counts_rows) = self.arguments(&name, &function.args, scope, clause);
+        if let Some(receiver) = self.method_receiver(&function.name) {
+            flow.join(self.expression(&receiver, scope, clause));
+        }
         if counts {
             flow = flow.decides();
         }

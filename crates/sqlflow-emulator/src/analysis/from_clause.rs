@@ -1,15 +1,16 @@
 //! FROM clauses: the tables, subqueries and table functions in them, and the conditions that join them.
 
 use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Ident, Join, JoinConstraint, JoinOperator, JsonTableColumn, ObjectName, Query,
-    TableAlias, TableFactor, TableWithJoins,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Query, TableAlias, TableFactor, TableWithJoins,
 };
 
 use super::dialect::Dialect;
 use super::expression::DataFlow;
 use super::identifier::{self, Identifier};
+use super::pivot::{MatchRecognize, Pivot, Unpivot};
 use super::query::RecordSetRole;
 use super::resolution::{FromItem, NameScope, SharedColumn};
+use super::table_functions::json_columns;
 use super::walker::StatementWalker;
 use super::{Clause, Effect, ObjectIndex, ObjectKind};
 
@@ -27,15 +28,36 @@ impl StatementWalker<'_> {
         joins: &mut Vec<JoinClause<'q>>,
     ) {
         let start = scope.items.len();
-        self.table_factor(&table.relation, scope, joins);
+        match &table.relation {
+            // The grammar takes the second array of `ARRAY JOIN a, b` for a table.
+            TableFactor::Table { name, alias, args: None, .. } if self.follows_array_join(name, scope) => {
+                self.array_join(name, alias.as_ref(), scope);
+            }
+            relation => self.table_factor(relation, scope, joins),
+        }
         for join in &table.joins {
             let middle = scope.items.len();
-            self.table_factor(&join.relation, scope, joins);
+            match (&join.join_operator, &join.relation) {
+                (
+                    JoinOperator::ArrayJoin | JoinOperator::LeftArrayJoin | JoinOperator::InnerArrayJoin,
+                    TableFactor::Table { name, alias, args: None, .. },
+                ) => self.array_join(name, alias.as_ref(), scope),
+                // What is applied sees the tables before it.
+                (JoinOperator::CrossApply | JoinOperator::OuterApply, TableFactor::Derived { subquery, alias, .. }) => {
+                    self.derived(true, subquery, alias.as_ref(), scope);
+                }
+                (_, relation) => self.table_factor(relation, scope, joins),
+            }
             if let Some(clause) = join_clause(join) {
                 self.record_shared_columns(clause.constraint, start, middle, scope);
                 joins.push(clause);
             }
         }
+    }
+
+    fn follows_array_join(&self, name: &ObjectName, scope: &NameScope<'_>) -> bool {
+        let last = scope.items.last().map(|item| self.builder.object(item.object).name.as_str());
+        self.builder.dialect() == Dialect::Clickhouse && last == Some("arrayJoin") && name.0.len() == 1
     }
 
     /// Records the columns by whose names two sides of a FROM clause are joined.
@@ -102,16 +124,25 @@ impl StatementWalker<'_> {
             TableFactor::Derived { lateral, subquery, alias, .. } => {
                 self.derived(*lateral, subquery, alias.as_ref(), scope);
             }
-            TableFactor::NestedJoin { table_with_joins, .. } => self.table_with_joins(table_with_joins, scope, joins),
-            TableFactor::TableFunction { expr, alias } => {
-                let flow = self.expression(expr, scope, Clause::SelectList);
-                self.aliased_function("table", alias.as_ref(), flow, scope);
+            TableFactor::NestedJoin { table_with_joins, alias } => {
+                let first = scope.items.len();
+                self.table_with_joins(table_with_joins, scope, joins);
+                if let Some(alias) = alias {
+                    let name = self.builder.name(&alias.name).key;
+                    scope.items[first..].iter_mut().for_each(|item| item.names.push(name.clone()));
+                }
             }
-            TableFactor::UNNEST { array_exprs, alias, with_offset_alias, .. } => {
+            TableFactor::TableFunction { expr, alias } => self.table_expression(expr, alias.as_ref(), scope),
+            TableFactor::UNNEST { array_exprs, alias, with_offset_alias, with_offset, .. } => {
                 let flow = self.expressions(array_exprs, scope, Clause::SelectList);
-                self.aliased_function("unnest", alias.as_ref(), flow, scope);
-                let offset = with_offset_alias.as_ref().map(|ident| self.builder.name(ident).key);
-                scope.items.last_mut().into_iter().for_each(|item| item.names.extend(offset.clone()));
+                let single = array_exprs.len() == 1 && alias.as_ref().is_none_or(|alias| alias.columns.is_empty());
+                match alias {
+                    Some(alias) if single => self.element("unnest", Some(&alias.name), flow, scope),
+                    alias => self.function_with_columns("unnest", alias.as_ref(), &[], flow, scope),
+                }
+                if *with_offset {
+                    self.element_offset(with_offset_alias.as_ref(), scope);
+                }
             }
             TableFactor::JsonTable { json_expr, columns, alias, .. } => {
                 let flow = self.expression(json_expr, scope, Clause::SelectList);
@@ -121,22 +152,68 @@ impl StatementWalker<'_> {
             }
             TableFactor::OpenJsonTable { json_expr, columns, alias, .. } => {
                 let flow = self.expression(json_expr, scope, Clause::SelectList);
-                let idents: Vec<&Ident> = columns.iter().map(|column| &column.name).collect();
-                self.function_with_columns("openjson", alias.as_ref(), &idents, flow, scope);
+                let own: Vec<Ident> = columns.iter().map(|column| column.name.clone()).collect();
+                let own = if own.is_empty() { self.known_columns("openjson") } else { own };
+                self.function_with_columns("openjson", alias.as_ref(), &own.iter().collect::<Vec<_>>(), flow, scope);
             }
-            TableFactor::UnpivotExpr { .. } => self.report_omission("UNPIVOT of an expression is"),
-            TableFactor::Pivot { table, alias, .. } | TableFactor::Unpivot { table, alias, .. } => {
-                self.report_omission("PIVOT and UNPIVOT are");
-                self.reshaped(table, alias.as_ref(), scope, joins);
-            }
-            TableFactor::MatchRecognize { table, alias, .. } => {
-                self.report_omission("MATCH_RECOGNIZE is");
-                self.reshaped(table, alias.as_ref(), scope, joins);
-            }
-            TableFactor::XmlTable { .. } | TableFactor::SemanticView { .. } => {
-                self.report_omission("an XML table or semantic view is");
-            }
+            other => self.reshaped_or_other(other, scope),
         }
+    }
+
+    fn reshaped_or_other(&mut self, factor: &TableFactor, scope: &mut NameScope<'_>) {
+        match factor {
+            TableFactor::UnpivotExpr { expression, value_alias, attribute_alias } => {
+                let flow = self.expression(expression, scope, Clause::SelectList);
+                let columns = std::iter::once(value_alias).chain(attribute_alias);
+                let columns: Vec<Identifier> = columns.map(|ident| self.builder.name(ident)).collect();
+                self.table_function("unpivot", None, &columns, flow, scope);
+            }
+            TableFactor::Pivot { table, aggregate_functions, value_column, value_source, alias, .. } => {
+                let (aggregates, deciding, values) = (aggregate_functions, value_column, value_source);
+                self.pivot(&Pivot { table, aggregates, deciding, values, alias: alias.as_ref() }, scope);
+            }
+            TableFactor::Unpivot { table, value, name, columns, alias, .. } => {
+                self.unpivot(&Unpivot { table, value, name, columns, alias: alias.as_ref() }, scope);
+            }
+            TableFactor::MatchRecognize {
+                table,
+                partition_by,
+                order_by,
+                measures,
+                rows_per_match,
+                pattern,
+                symbols,
+                alias,
+                ..
+            } => {
+                let (partition, order, rows) = (partition_by, order_by, rows_per_match.as_ref());
+                let alias = alias.as_ref();
+                let clause = MatchRecognize { table, partition, order, measures, rows, pattern, symbols, alias };
+                self.match_recognize(&clause, scope);
+            }
+            TableFactor::XmlTable { passing, columns, alias, .. } => {
+                self.xml_table(passing, columns, alias.as_ref(), scope);
+            }
+            TableFactor::SemanticView { name, .. } => self.report_omission_with(
+                &format!("the semantic view {name} is"),
+                "query the tables that it is defined on",
+            ),
+            TableFactor::Table { .. }
+            | TableFactor::Derived { .. }
+            | TableFactor::TableFunction { .. }
+            | TableFactor::Function { .. }
+            | TableFactor::UNNEST { .. }
+            | TableFactor::JsonTable { .. }
+            | TableFactor::OpenJsonTable { .. }
+            | TableFactor::NestedJoin { .. } => unreachable!("read by table_factor"),
+        }
+    }
+
+    /// Adds the position of an element, which is a column of its own without a source.
+    fn element_offset(&mut self, alias: Option<&Ident>, scope: &mut NameScope<'_>) {
+        let name = alias.cloned().unwrap_or_else(|| Ident::new("offset"));
+        let name = self.builder.name(&name);
+        self.table_function("offset", None, &[name], DataFlow::default(), scope);
     }
 
     pub(super) fn named_table(&mut self, name: &ObjectName, alias: Option<&TableAlias>, scope: &mut NameScope<'_>) {
@@ -146,12 +223,19 @@ impl StatementWalker<'_> {
             [single] => self.bound_cte(single),
             _ => None,
         };
-        if cte.is_none() && self.array_elements(name, alias, scope) {
+        if cte.is_none() && (self.array_elements(name, alias, scope) || self.path_source(name, alias, scope)) {
             return;
         }
-        let object = cte.unwrap_or_else(|| self.builder.stored(name, ObjectKind::Table));
+        let object = cte.unwrap_or_else(|| self.table_named(name, ObjectKind::Table));
         let names = alias.map_or_else(|| qualifiers(&parts), |alias| vec![self.builder.name(&alias.name).key]);
         scope.items.push(FromItem { names, object });
+    }
+
+    /// Returns every way to qualify a column of a table without an alias.
+    pub(super) fn qualifiers_of(&self, name: &ObjectName) -> Vec<String> {
+        let parts: Vec<Identifier> =
+            identifier::parts(name).into_iter().map(|ident| self.builder.name(ident)).collect();
+        qualifiers(&parts)
     }
 
     fn derived(&mut self, lateral: bool, subquery: &Query, alias: Option<&TableAlias>, scope: &mut NameScope<'_>) {
@@ -163,88 +247,6 @@ impl StatementWalker<'_> {
         let renamed: Vec<Identifier> = columns.map(|column| self.builder.name(&column.name)).collect();
         self.builder.rename_columns(object, &renamed);
         scope.items.push(FromItem { names: name.map(|name| name.key).into_iter().collect(), object });
-    }
-
-    /// Reads a table whose columns are transformed in a way that is not analysed. Its own columns stay in scope.
-    fn reshaped<'q>(
-        &mut self,
-        table: &'q TableFactor,
-        alias: Option<&TableAlias>,
-        scope: &mut NameScope<'_>,
-        joins: &mut Vec<JoinClause<'q>>,
-    ) {
-        let before = scope.items.len();
-        self.table_factor(table, scope, joins);
-        if let Some(alias) = alias {
-            let name = self.builder.name(&alias.name).key;
-            scope.items[before..].iter_mut().for_each(|item| item.names.push(name.clone()));
-        }
-    }
-
-    fn called_table(
-        &mut self,
-        name: &ObjectName,
-        args: &[FunctionArg],
-        alias: Option<&TableAlias>,
-        scope: &mut NameScope<'_>,
-    ) {
-        let mut flow = DataFlow::default();
-        for arg in args {
-            if let FunctionArg::Named { arg: FunctionArgExpr::Expr(expr), .. }
-            | FunctionArg::ExprNamed { arg: FunctionArgExpr::Expr(expr), .. }
-            | FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg
-            {
-                flow.join(self.expression(expr, scope, Clause::SelectList));
-            }
-        }
-        self.aliased_function(&name.to_string(), alias, flow, scope);
-    }
-
-    fn aliased_function(
-        &mut self,
-        function: &str,
-        alias: Option<&TableAlias>,
-        arguments: DataFlow,
-        scope: &mut NameScope<'_>,
-    ) {
-        self.function_with_columns(function, alias, &[], arguments, scope);
-    }
-
-    /// Reads a function whose columns are listed by the alias or defined by the function itself.
-    fn function_with_columns(
-        &mut self,
-        function: &str,
-        alias: Option<&TableAlias>,
-        own: &[&Ident],
-        arguments: DataFlow,
-        scope: &mut NameScope<'_>,
-    ) {
-        let name = alias.map(|alias| self.builder.name(&alias.name));
-        let listed: Vec<&Ident> = alias.into_iter().flat_map(|alias| &alias.columns).map(|def| &def.name).collect();
-        let columns = if listed.is_empty() { own } else { &listed };
-        let columns: Vec<Identifier> = columns.iter().map(|ident| self.builder.name(ident)).collect();
-        self.table_function(function, name, &columns, arguments, scope);
-    }
-
-    /// Reads a function that is used as a table: its arguments flow into every column it has. Without a list of
-    /// columns, only those that are read are known, and the name of the function may stand for its single column.
-    pub(super) fn table_function(
-        &mut self,
-        function: &str,
-        alias: Option<Identifier>,
-        columns: &[Identifier],
-        arguments: DataFlow,
-        scope: &mut NameScope<'_>,
-    ) {
-        let object = self.builder.intermediate(ObjectKind::Function, function.to_owned(), self.builder.base);
-        self.builder.set_arguments(object, arguments);
-        for name in columns {
-            self.builder.discover_column(object, name);
-        }
-        if !columns.is_empty() {
-            self.builder.mark_complete(object);
-        }
-        scope.items.push(FromItem { names: alias.map(|alias| alias.key).into_iter().collect(), object });
     }
 
     /// Reads the elements of an array that belongs to an earlier table, as in `FROM t, t.items`.
@@ -260,8 +262,7 @@ impl StatementWalker<'_> {
         }
         let array = self.expression(&Expr::CompoundIdentifier(parts.clone()), scope, Clause::SelectList);
         let element = alias.map(|alias| &alias.name).or(parts.last());
-        let element = element.map(|ident| self.builder.name(ident));
-        self.table_function("unnest", element, &[], array, scope);
+        self.element("unnest", element, array, scope);
         true
     }
 
@@ -299,17 +300,6 @@ fn qualifiers(parts: &[Identifier]) -> Vec<String> {
     (0..parts.len())
         .map(|from| parts[from..].iter().map(|part| part.key.as_str()).collect::<Vec<_>>().join("."))
         .collect()
-}
-
-/// Collects the columns that `JSON_TABLE` defines, including those of nested paths.
-fn json_columns<'q>(columns: &'q [JsonTableColumn], found: &mut Vec<&'q Ident>) {
-    for column in columns {
-        match column {
-            JsonTableColumn::Named(named) => found.push(&named.name),
-            JsonTableColumn::ForOrdinality(name) => found.push(name),
-            JsonTableColumn::Nested(nested) => json_columns(&nested.columns, found),
-        }
-    }
 }
 
 fn join_clause(join: &Join) -> Option<JoinClause<'_>> {

@@ -65,6 +65,8 @@ impl Lineage {
 pub(crate) enum ObjectKind {
     Table,
     View,
+    /// A file, a folder or a stage outside of the database.
+    Path,
     SelectList,
     InsertSelect,
     WithCte,
@@ -84,6 +86,7 @@ impl ObjectKind {
         match self {
             Self::Table => "table",
             Self::View => "view",
+            Self::Path => "path",
             Self::SelectList => "select_list",
             Self::InsertSelect => "insert-select",
             Self::WithCte => "with_cte",
@@ -98,9 +101,9 @@ impl ObjectKind {
         }
     }
 
-    /// Returns `true` if it is stored in the database rather than part of a statement.
+    /// Returns `true` if it is stored, in the database or in files, rather than part of a statement.
     pub(crate) fn is_stored(self) -> bool {
-        matches!(self, Self::Table | Self::View)
+        matches!(self, Self::Table | Self::View | Self::Path)
     }
 
     /// Returns `true` if it is the record set of a part of a statement.

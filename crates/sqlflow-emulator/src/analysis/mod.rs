@@ -5,22 +5,28 @@
 //! `sqlparser` makes a syntax tree in the vendor's `dialect`. What it refuses is taken apart by `separation`, which finds
 //! statements without semicolons between them. A `walker` walks each tree and records every step that SQLFlow's lineage
 //! has (select lists, unions, functions, the rows that a filter decides) in a `builder`. The walker's methods are spread
-//! over the files `statement`, `definition`, `change`, `query`, `from_clause`, `select_list`, `row_filter`, `expression`
-//! and `resolution`, one for each part of the syntax.
+//! over the files `statement`, `definition`, `copies`, `change`, `conflict`, `output`, `transfer`, `query`, `from_clause`,
+//! `table_functions`, `pivot`, `select_list`, `row_filter`, `expression` and `resolution`, one for each part of the
+//! syntax.
 
 mod body;
 mod builder;
 mod change;
 mod clauses;
 mod client_commands;
+mod conflict;
+mod copies;
 mod definition;
 mod dialect;
 mod expression;
 mod from_clause;
 mod identifier;
+mod inert;
 mod line_index;
 mod lineage;
 mod nesting;
+mod output;
+mod pivot;
 mod procedural;
 mod query;
 mod recovery;
@@ -31,7 +37,9 @@ mod select_list;
 mod separation;
 mod splitter;
 mod statement;
+mod table_functions;
 mod templates;
+mod transfer;
 mod variables;
 mod vendor;
 mod walker;

@@ -142,7 +142,7 @@ impl<'a> ScriptReader<'a> {
                     }
                 }
                 Content::Declaration(name) => {
-                    walker.declare(&name);
+                    walker.declare_variable(&name);
                 }
                 Content::Assignment { variable, value } => walker.assign_variable(&variable, &value),
                 Content::Fetch { cursor, into } => walker.fetch(&cursor, &into),
@@ -159,7 +159,7 @@ impl<'a> ScriptReader<'a> {
         let mut walker = StatementWalker::new(self.builder, self.file, self.lines);
         walker.routine.clone_from(&head.name);
         for parameter in &head.parameters {
-            walker.declare(parameter);
+            walker.declare_variable(parameter);
         }
         head.name
     }

@@ -540,15 +540,49 @@ fn omissions_are_reported() {
         let diagnostic = lineage.diagnostics.first().unwrap_or_else(|| panic!("nothing was said about {sql}"));
         (diagnostic.kind, diagnostic.message.clone())
     };
-    let (kind, message) =
-        said("dbvpostgresql", "insert into t (a) select b from s on conflict (a) do update set a = excluded.a");
+    let (kind, message) = said("dbvsnowflake", "call p(1)");
     assert_eq!(kind, DiagnosticKind::SyntaxHint);
-    assert!(message.contains("existing rows"), "{message}");
+    let expected = "0.sql: what routine p does is not analysed in the statement at line 1, column 1; upload its definition \
+                    before this script";
+    assert_eq!(message, expected);
     let (kind, _) = said("dbvbigquery", "select * replace (a + 1 as a) from t");
     assert_eq!(kind, DiagnosticKind::AnalyzeError);
-    let (kind, message) = said("dbvpostgresql", "copy t from '/data.csv'");
+    let (kind, message) = said("dbvpostgresql", "create trigger g after insert on t for each row execute function f()");
     assert_eq!(kind, DiagnosticKind::AnalyzeError);
-    assert!(message.starts_with("0.sql: the transfer between a table and files"), "{message}");
+    assert!(message.starts_with("0.sql: what trigger g does is not analysed"), "{message}");
+}
+
+#[test]
+fn a_query_that_another_server_runs_is_a_source_of_its_own() {
+    for call in ["openquery(srv, 'select x from r')", "openrowset('SQLNCLI', 'Server=b;', 'select x from r')"] {
+        let lineage = analyse("dbvmssql", &[&format!("insert into t (a) select q.x from {call} as q")]);
+        assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
+        assert_eq!(object(&lineage, call).kind, ObjectKind::Table);
+        assert_eq!(fdd(&lineage)[0], format!("select {call}.x -> INSERT-SELECT-1.x"));
+    }
+}
+
+#[test]
+fn temporary_tables_of_two_routines_or_two_scripts_are_different_tables() {
+    let count = |lineage: &Lineage, name: &str| lineage.objects.iter().filter(|object| object.name == name).count();
+    let routine =
+        |name: &str| format!("create procedure {name} as begin select a into #t from {name}_s; select a from #t; end;");
+    let lineage = analyse("dbvmssql", &[&format!("{}\ngo\n{}", routine("p"), routine("q"))]);
+    assert_eq!(count(&lineage, "#t"), 2);
+    let session = "select a into #t from s;\ngo\ncreate procedure p as begin select a from #t; end;";
+    assert_eq!(count(&analyse("dbvmssql", &[session, session]), "#t"), 2);
+    let shared = "select a into ##t from s;";
+    assert_eq!(count(&analyse("dbvmssql", &[shared, shared]), "##t"), 1);
+    let declared = "create temporary table x (a int); insert into x select b from s;";
+    assert_eq!(count(&analyse("dbvpostgresql", &[declared, declared]), "x"), 2);
+}
+
+#[test]
+fn files_and_stages_are_paths_outside_of_every_schema() {
+    let lineage = analyse("dbvsnowflake", &["copy into db.sc.t from @stage/x.csv"]);
+    let path = object(&lineage, "@stage/x.csv");
+    assert_eq!((path.kind.name(), &path.namespace), ("path", &Namespace::default()));
+    assert_eq!(processes(&lineage), [("Query Copy-1", "sstcopy")]);
 }
 
 #[test]
@@ -615,8 +649,8 @@ fn the_columns_of_a_table_function_come_from_its_arguments() {
         (
             "dbvbigquery",
             "create view v as select item.sku from shop.orders o, UNNEST(o.items) AS item",
-            "shop.orders.items -> unnest.sku",
-            "unnest.sku -> RS-1.sku",
+            "shop.orders.items -> unnest.item",
+            "unnest.item -> RS-1.sku",
         ),
         (
             "dbvbigquery",
@@ -627,8 +661,8 @@ fn the_columns_of_a_table_function_come_from_its_arguments() {
         (
             "dbvbigquery",
             "create view v as select item.sku from shop.orders, orders.items as item",
-            "shop.orders.items -> unnest.sku",
-            "unnest.sku -> RS-1.sku",
+            "shop.orders.items -> unnest.item",
+            "unnest.item -> RS-1.sku",
         ),
         (
             "dbvmssql",

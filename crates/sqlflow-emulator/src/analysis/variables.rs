@@ -32,12 +32,12 @@ impl StatementWalker<'_> {
         (scope, name.key.to_lowercase())
     }
 
-    fn declared(&self, name: &Identifier) -> Option<ObjectIndex> {
+    fn declared_variable(&self, name: &Identifier) -> Option<ObjectIndex> {
         self.builder.variables.objects.get(&self.variable_key(name)).copied()
     }
 
     fn declare_object(&mut self, name: &Identifier) -> ObjectIndex {
-        if let Some(known) = self.declared(name) {
+        if let Some(known) = self.declared_variable(name) {
             return known;
         }
         let object = self.builder.intermediate(ObjectKind::Variable, name.written.clone(), name.at);
@@ -48,7 +48,7 @@ impl StatementWalker<'_> {
     }
 
     /// Declares a variable or a parameter.
-    pub(super) fn declare(&mut self, name: &Ident) -> ColumnIndex {
+    pub(super) fn declare_variable(&mut self, name: &Ident) -> ColumnIndex {
         let name = self.builder.name(name);
         let object = self.declare_object(&name);
         self.builder.column(object, &name)
@@ -56,19 +56,19 @@ impl StatementWalker<'_> {
 
     /// Returns the column of a variable, if one with this name is declared.
     pub(super) fn variable(&self, name: &Identifier) -> Option<ColumnIndex> {
-        let object = self.declared(name)?;
+        let object = self.declared_variable(name)?;
         self.builder.existing(object, name)
     }
 
     /// Returns the object of a cursor or a record, if one with this name is declared.
     pub(super) fn record(&self, name: &Identifier) -> Option<ObjectIndex> {
-        self.declared(name)
+        self.declared_variable(name)
     }
 
     /// Reads the assignment of an expression to a variable.
     pub(super) fn assign_variable(&mut self, name: &Ident, value: &Expr) {
         let flow = self.expression(value, &NameScope::within(None), Clause::SelectList);
-        let target = self.declare(name);
+        let target = self.declare_variable(name);
         self.assign_flow(target, flow);
     }
 
@@ -95,10 +95,10 @@ impl StatementWalker<'_> {
     /// Reads `FETCH c INTO a, b`: the columns of the cursor's query, by position.
     pub(super) fn fetch(&mut self, cursor: &Ident, into: &[Ident]) {
         let cursor = self.builder.name(cursor);
-        let Some(record) = self.declared(&cursor) else { return };
+        let Some(record) = self.declared_variable(&cursor) else { return };
         let sources = self.builder.columns_of(record);
         for (source, name) in sources.into_iter().zip(into) {
-            let target = self.declare(name);
+            let target = self.declare_variable(name);
             let source = self.builder.endpoint(source);
             self.builder.relate(super::RelationshipKind::Fdd, Effect::Cursor, target, vec![source]);
         }
@@ -108,7 +108,7 @@ impl StatementWalker<'_> {
     pub(super) fn select_into_variables(&mut self, result: ObjectIndex, variables: &[Ident]) {
         let sources = self.builder.columns_of(result);
         for (source, name) in sources.into_iter().zip(variables) {
-            let target = self.declare(name);
+            let target = self.declare_variable(name);
             let source = self.builder.endpoint(source);
             self.assign_flow(target, DataFlow { values: vec![source], ..DataFlow::default() });
         }
@@ -119,32 +119,29 @@ impl StatementWalker<'_> {
         for source in self.builder.columns_of(result) {
             let name = self.builder.name_of(source);
             if name.written.starts_with('@') {
-                let target = self.declare(&Ident::new(name.written));
+                let target = self.declare_variable(&Ident::new(name.written));
                 let source = self.builder.endpoint(source);
                 self.assign_flow(target, DataFlow { values: vec![source], ..DataFlow::default() });
             }
         }
     }
 
-    /// Reads `DECLARE`.
-    pub(super) fn declarations(&mut self, declarations: &[Declare]) {
-        for declaration in declarations {
-            if let Some(query) = &declaration.for_query {
-                self.open_cursor(declaration.names.first(), query);
-                continue;
-            }
-            for name in &declaration.names {
-                match &declaration.assignment {
-                    Some(
-                        DeclareAssignment::Expr(value)
-                        | DeclareAssignment::Default(value)
-                        | DeclareAssignment::DuckAssignment(value)
-                        | DeclareAssignment::For(value)
-                        | DeclareAssignment::MsSqlAssignment(value),
-                    ) => self.assign_variable(name, value),
-                    None => {
-                        self.declare(name);
-                    }
+    /// Reads a declaration of variables or of a cursor.
+    pub(super) fn declaration(&mut self, declaration: &Declare) {
+        if let Some(query) = &declaration.for_query {
+            return self.open_cursor(declaration.names.first(), query);
+        }
+        for name in &declaration.names {
+            match &declaration.assignment {
+                Some(
+                    DeclareAssignment::Expr(value)
+                    | DeclareAssignment::Default(value)
+                    | DeclareAssignment::DuckAssignment(value)
+                    | DeclareAssignment::For(value)
+                    | DeclareAssignment::MsSqlAssignment(value),
+                ) => self.assign_variable(name, value),
+                None => {
+                    self.declare_variable(name);
                 }
             }
         }
@@ -156,6 +153,9 @@ impl StatementWalker<'_> {
             let [single] = identifier::parts(name)[..] else { return };
             if single.value.starts_with('@') || walker.variable(&walker.builder.name(single)).is_some() {
                 walker.assign_variable(single, value);
+            } else {
+                // The value may be a query all the same.
+                walker.expression(value, &NameScope::within(None), Clause::SelectList);
             }
         };
         match set {

@@ -20,13 +20,15 @@ pub(super) struct StatementWalker<'a> {
     /// The columns that the current query groups by.
     pub(super) grouping: Vec<Endpoint>,
     pub(super) depth: usize,
+    /// How many statements around this one contain it as text.
+    pub(super) text_depth: usize,
     /// The procedure that contains the statement.
     pub(super) routine: Option<String>,
 }
 
 impl<'a> StatementWalker<'a> {
     pub(super) fn new(builder: &'a mut LineageBuilder, file: &'a str, lines: &'a LineIndex<'a>) -> Self {
-        Self { builder, file, lines, ctes: Vec::new(), grouping: Vec::new(), depth: 0, routine: None }
+        Self { builder, file, lines, ctes: Vec::new(), grouping: Vec::new(), depth: 0, text_depth: 0, routine: None }
     }
 
     pub(super) fn range(&self, span: Span) -> SourceRange {
@@ -47,6 +49,23 @@ impl<'a> StatementWalker<'a> {
         let (line, column) = self.builder.base.start;
         let message = format!("{}: {what} not analysed in the statement at line {line}, column {column}", self.file);
         self.builder.add_diagnostic(DiagnosticKind::AnalyzeError, self.file, message, Some(self.builder.base));
+    }
+
+    /// Reports a part of the statement that is missing from the lineage, and what to do about it.
+    pub(super) fn report_omission_with(&mut self, what: &str, advice: &str) {
+        self.omission(DiagnosticKind::AnalyzeError, what, advice);
+    }
+
+    /// Reports a detail of the statement that is missing from the lineage without making it wrong, and what to do.
+    pub(super) fn note_omission_with(&mut self, what: &str, advice: &str) {
+        self.omission(DiagnosticKind::SyntaxHint, what, advice);
+    }
+
+    fn omission(&mut self, kind: DiagnosticKind, what: &str, advice: &str) {
+        let (line, column) = self.builder.base.start;
+        let message =
+            format!("{}: {what} not analysed in the statement at line {line}, column {column}; {advice}", self.file);
+        self.builder.add_diagnostic(kind, self.file, message, Some(self.builder.base));
     }
 
     /// Reports a detail of the statement that is missing from the lineage without making it wrong.

@@ -1,5 +1,7 @@
 //! The columns of objects, among them those that exist because a `*` passes them through.
 
+use std::collections::HashSet;
+
 use sqlparser::ast::Ident;
 
 use super::super::expression::DataFlow;
@@ -148,11 +150,30 @@ impl LineageBuilder {
 
     /// Declares that an object also has the unknown columns of another object.
     pub(in crate::analysis) fn pass_through(&mut self, object: ObjectIndex, from: ObjectIndex, effect: Effect) {
+        // Tables that are copied back and forth would look for an unknown column in a circle.
+        if self.receives_from(from, object) {
+            return;
+        }
         let process = self.process.filter(|_| effect.changes_the_database());
         let pass_throughs = self.pass_throughs.entry(object).or_default();
         if !pass_throughs.iter().any(|pass| pass.from == from) {
             pass_throughs.push(PassThrough { from, effect, process });
         }
+    }
+
+    /// Returns `true` if an object is another one or has unknown columns of it, directly or through others.
+    fn receives_from(&self, object: ObjectIndex, other: ObjectIndex) -> bool {
+        let mut waiting = vec![object];
+        let mut seen = HashSet::new();
+        while let Some(next) = waiting.pop() {
+            if next == other {
+                return true;
+            }
+            if seen.insert(next) {
+                waiting.extend(self.pass_throughs.get(&next).into_iter().flatten().map(|pass| pass.from));
+            }
+        }
+        false
     }
 
     /// Returns the columns that `*` stands for: those of an object, and one named `*` for the unknown ones.

@@ -25,7 +25,7 @@ impl LineageBuilder {
         };
         let at = SourceRange { start: parts[0].at.start, ..last.at };
         let namespace = self.namespace_of(qualifiers);
-        let key = Self::identity(&namespace, last);
+        let key = self.scoped(Self::identity(&namespace, last), last);
         if let Some(&index) = self.stored.get(&key) {
             let object = &mut self.lineage.objects[index.0];
             if object.at.len() < MAX_PLACES && !object.at.contains(&at) {
@@ -100,7 +100,7 @@ impl LineageBuilder {
         self.intermediate(kind, format!("{prefix}-{number}"), at)
     }
 
-    fn push(&mut self, object: Object) -> ObjectIndex {
+    pub(super) fn push(&mut self, object: Object) -> ObjectIndex {
         self.lineage.objects.push(object);
         ObjectIndex(self.lineage.objects.len() - 1)
     }
