@@ -26,7 +26,11 @@ impl StatementWalker<'_> {
             let result = self.query(source, &RecordSetRole::Insert, None);
             let literal = matches!(*source.body, SetExpr::Values(_));
             let targets = self.insert_targets(table, listed, result, literal);
-            self.connect_columns(result, table, Effect::Insert, targets);
+            if literal && targets.as_ref().is_some_and(Vec::is_empty) {
+                self.connect_named_values(result, table);
+            } else {
+                self.connect_columns(result, table, Effect::Insert, targets);
+            }
         }
         self.assign(&insert.assignments, table, table, &NameScope::within(None), Effect::Insert);
         if insert.on.is_some() {

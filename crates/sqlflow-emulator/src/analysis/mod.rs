@@ -5,8 +5,8 @@
 //! `sqlparser` makes a syntax tree in the vendor's `dialect`. What it refuses is taken apart by `separation`, which finds
 //! statements without semicolons between them. A `walker` walks each tree and records every step that SQLFlow's lineage
 //! has (select lists, unions, functions, the rows that a filter decides) in a `builder`. The walker's methods are spread
-//! over the files `statement`, `definition`, `change`, `query`, `from_clause`, `select_list`, `row_filter`, `expression`
-//! and `resolution`, one for each part of the syntax.
+//! over the files `statement`, `definition`, `change`, `query`, `pipe`, `from_clause`, `select_list`, `star`, `window`,
+//! `row_filter`, `expression`, `lambda` and `resolution`, one for each part of the syntax.
 
 mod builder;
 mod change;
@@ -16,9 +16,12 @@ mod dialect;
 mod expression;
 mod from_clause;
 mod identifier;
+mod keyword_argument;
+mod lambda;
 mod line_index;
 mod lineage;
 mod nesting;
+mod pipe;
 mod query;
 mod resolution;
 mod row_filter;
@@ -26,9 +29,11 @@ mod script;
 mod select_list;
 mod separation;
 mod splitter;
+mod star;
 mod statement;
 mod vendor;
 mod walker;
+mod window;
 
 #[cfg(test)]
 mod specification;

@@ -556,8 +556,9 @@ fn omissions_are_reported() {
         said("dbvpostgresql", "insert into t (a) select b from s on conflict (a) do update set a = excluded.a");
     assert_eq!(kind, DiagnosticKind::SyntaxHint);
     assert!(message.contains("existing rows"), "{message}");
-    let (kind, _) = said("dbvbigquery", "select * replace (a + 1 as a) from t");
+    let (kind, message) = said("dbvbigquery", "from t |> join u on t.a = u.a |> select b");
     assert_eq!(kind, DiagnosticKind::AnalyzeError);
+    assert!(message.starts_with("0.sql: the pipe operator JOIN"), "{message}");
     let (kind, message) = said("dbvpostgresql", "copy t from '/data.csv'");
     assert_eq!(kind, DiagnosticKind::AnalyzeError);
     assert!(message.starts_with("0.sql: the transfer between a table and files"), "{message}");
