@@ -491,6 +491,12 @@ impl StatementWalker<'_> {
             Expr::OuterJoin(inner) | Expr::Nested(inner) => return self.compared(inner, scope),
             _ => return None,
         };
+        if let [single] = parts
+            && (self.is_parameter(single)
+                || self.aliased_value(&self.builder.name(single), scope, Clause::JoinCondition).is_some())
+        {
+            return None;
+        }
         let (column, at) = self.resolve(parts, scope)?;
         Some(Endpoint { column, clause: Some(Clause::JoinCondition), at })
     }
@@ -529,7 +535,7 @@ fn chooses(name: &str, position: usize, count: usize) -> bool {
         // The value, then pairs of a value to compare with and a result, then the default.
         "decode" => count > 2 && (position == 0 || position % 2 == 1 && position + 1 < count),
         // Pairs of a condition and a result, then the default.
-        "multiif" => position % 2 == 0 && position + 1 < count,
+        "multiif" => position.is_multiple_of(2) && position + 1 < count,
         _ => false,
     }
 }

@@ -30,7 +30,13 @@ impl StatementWalker<'_> {
         self.table_factor(&table.relation, scope, joins);
         for join in &table.joins {
             let middle = scope.items.len();
-            self.table_factor(&join.relation, scope, joins);
+            match (&join.join_operator, &join.relation) {
+                // A subquery that is applied to each row sees its columns.
+                (JoinOperator::CrossApply | JoinOperator::OuterApply, TableFactor::Derived { subquery, alias, .. }) => {
+                    self.derived(true, subquery, alias.as_ref(), scope)
+                }
+                (_, relation) => self.table_factor(relation, scope, joins),
+            }
             if let Some(clause) = join_clause(join) {
                 self.record_shared_columns(clause.constraint, start, middle, scope);
                 joins.push(clause);

@@ -77,7 +77,7 @@ impl StatementWalker<'_> {
             self.builder.add_column(object, column);
         }
         // A query that is not a union cannot read its own rows, so the name is that of a table.
-        if recursive && matches!(cte.query.body.as_ref(), SetExpr::SetOperation { .. }) {
+        if recursive && combines(&cte.query.body) {
             self.bind_cte(&name, object);
         }
         let result = self.query(&cte.query, &RecordSetRole::Result, outer);
@@ -315,7 +315,7 @@ impl StatementWalker<'_> {
 
     /// Reads the `INTO` of a query with a given result.
     fn select_into(&mut self, into: &SelectInto, result: ObjectIndex, query: &Query) {
-        let Some(name) = self.into_target(into) else { return };
+        let Some(name) = self.created_table(into) else { return };
         let table = self.builder.stored(&name, ObjectKind::Table);
         self.begin_statement("Create Table", "sstcreatetable", &query.to_string());
         self.create_from(result, table, Effect::CreateTable, &[]);
@@ -323,7 +323,7 @@ impl StatementWalker<'_> {
     }
 
     /// Returns the table that `INTO` creates, or `None` if it assigns variables.
-    fn into_target(&self, into: &SelectInto) -> Option<ObjectName> {
+    fn created_table(&self, into: &SelectInto) -> Option<ObjectName> {
         let [target] = into.targets.as_slice() else { return None };
         let dialect = self.builder.dialect();
         let creates = match dialect {
@@ -390,6 +390,15 @@ impl StatementWalker<'_> {
             let source = self.builder.endpoint(source);
             self.builder.relate(RelationshipKind::Fdd, effect, target, vec![source]);
         }
+    }
+}
+
+/// Returns `true` for a query of several parts.
+fn combines(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::SetOperation { .. } => true,
+        SetExpr::Query(query) => combines(&query.body),
+        _ => false,
     }
 }
 

@@ -91,14 +91,21 @@ impl StatementWalker<'_> {
     }
 
     /// Returns the value that the select list gives a name to, where the dialect allows the name in other expressions.
-    /// Except in ClickHouse, a column with this name comes first.
+    /// Except in `ClickHouse`, a column with this name comes first.
     pub(super) fn aliased_value(&self, name: &Identifier, scope: &NameScope<'_>, clause: Clause) -> Option<DataFlow> {
-        if !scope.aliases_visible {
+        let dialect = self.builder.dialect();
+        let unknown_product = matches!(dialect, Dialect::Generic | Dialect::Ansi);
+        if !scope.aliases_visible && !unknown_product {
             return None;
         }
         let (_, flow) = scope.aliases.iter().rev().find(|(key, _)| *key == name.key)?;
         let column = scope.items.iter().any(|item| self.builder.knows(item.object, name));
-        let first = self.builder.dialect() == Dialect::Clickhouse || !column;
+        let first = if scope.aliases_visible {
+            dialect == Dialect::Clickhouse || !column
+        } else {
+            // Where the rules are unknown, an alias is meant if it is the only thing that the name can stand for.
+            !column && scope.items.iter().all(|item| self.builder.is_complete(item.object))
+        };
         first.then(|| flow.clone().within(clause))
     }
 

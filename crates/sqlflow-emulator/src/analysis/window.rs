@@ -39,12 +39,10 @@ impl StatementWalker<'_> {
 
     fn named_window(&mut self, name: &Ident, scope: &NameScope<'_>) -> DataFlow {
         let key = self.builder.name(name).key;
-        match scope.windows.iter().find(|(known, _)| *known == key) {
-            Some((_, flow)) => flow.clone(),
-            None => {
-                self.note_omission(&format!("the window {name}, which the query does not define, is"));
-                DataFlow::default()
-            }
+        if let Some((_, flow)) = scope.windows.iter().find(|(known, _)| *known == key) {
+            return flow.clone();
         }
+        self.note_omission(&format!("the window {name}, which the query does not define, is"));
+        DataFlow::default()
     }
 }
