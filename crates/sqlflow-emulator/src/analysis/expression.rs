@@ -2,10 +2,11 @@
 
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, Ident, InTarget, JsonPathElem, ObjectName, Query, Spanned, Subscript, Value,
+    FunctionArguments, Ident, InTarget, JsonPathElem, ObjectName, Query, SetExpr, Spanned, Subscript, Value,
 };
 
 use super::builder::LineageBuilder;
+use super::dialect::Dialect;
 use super::identifier;
 use super::keyword_argument::is_keyword;
 use super::lineage::JoinCondition;
@@ -80,7 +81,12 @@ impl StatementWalker<'_> {
         match expression {
             Expr::Identifier(ident) => self.reference(std::slice::from_ref(ident), scope, clause),
             Expr::CompoundIdentifier(parts) => self.reference(parts, scope, clause),
-            Expr::Value(value) => self.literal(&value.value, expression, clause),
+            Expr::Value(value) => match self.column_at_position(&value.value, expression, scope) {
+                Some(source) => {
+                    DataFlow { values: vec![Endpoint { clause: Some(clause), ..source }], ..DataFlow::default() }
+                }
+                None => self.literal(&value.value, expression, clause),
+            },
             Expr::BinaryOp { .. } => self.binary_chain(expression, scope, clause),
             Expr::Function(function) => self.function(function, expression, scope, clause),
             Expr::Case { operand, conditions, else_result, .. } => {
@@ -206,6 +212,24 @@ impl StatementWalker<'_> {
         if is_row { vec![ident.clone()] } else { Vec::new() }
     }
 
+    /// Returns the column that `$1` stands for in Snowflake.
+    fn column_at_position(&mut self, value: &Value, expression: &Expr, scope: &NameScope<'_>) -> Option<Endpoint> {
+        let Value::Placeholder(text) = value else { return None };
+        let position = text.strip_prefix('$')?.parse::<usize>().ok()?.checked_sub(1)?;
+        let [item] = scope.items.as_slice() else { return None };
+        if self.builder.dialect() != Dialect::Snowflake {
+            return None;
+        }
+        let at = self.range(expression.span());
+        let column = if self.builder.is_complete(item.object) {
+            self.builder.columns_of(item.object).get(position).copied()
+        } else {
+            let name = self.builder.made_up_identifier(text, at);
+            self.builder.find_column(item.object, &name)
+        };
+        Some(Endpoint { column: column?, clause: None, at })
+    }
+
     fn literal(&mut self, value: &Value, expression: &Expr, clause: Clause) -> DataFlow {
         let recorded =
             matches!(clause, Clause::SelectList | Clause::InsertValues) && !matches!(value, Value::Placeholder(_));
@@ -254,7 +278,9 @@ impl StatementWalker<'_> {
 
     /// Reads a query that is used as a value. Its first column is the value; its rows decide it.
     fn scalar_subquery(&mut self, query: &Query, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
-        self.subquery(query, 1, scope, clause)
+        // `SELECT AS STRUCT` makes one value of all columns.
+        let one_value = matches!(query.body.as_ref(), SetExpr::Select(select) if select.value_table_mode.is_some());
+        self.subquery(query, if one_value { usize::MAX } else { 1 }, scope, clause)
     }
 
     /// Reads a query whose rows are only tested for existence. The selected columns matter only if nothing else
@@ -330,6 +356,12 @@ impl StatementWalker<'_> {
         if counts || matches!(name.to_ascii_lowercase().as_str(), "countif" | "count_if") {
             flow = flow.decides();
         }
+        if name.eq_ignore_ascii_case("columns")
+            && matches!(self.builder.dialect(), Dialect::Duckdb | Dialect::Clickhouse)
+        {
+            self.report_omission("the columns that COLUMNS(…) stands for are");
+        }
+        flow.join(self.receiver(&function.name, scope, clause));
         if counts_rows {
             flow.rows.extend(self.record_sets(scope));
         }
@@ -349,6 +381,23 @@ impl StatementWalker<'_> {
             None => {}
         }
         self.through_function(&name, flow, whole, clause)
+    }
+
+    /// Returns the value whose method a function is, as in `t.c.value('…')`.
+    fn receiver(&mut self, name: &ObjectName, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
+        let parts: Vec<Ident> = identifier::parts(name).into_iter().cloned().collect();
+        let Some((method, receiver)) = parts.split_last() else { return DataFlow::default() };
+        let is_column = match receiver {
+            [] => false,
+            // Otherwise it is the schema or the package of the function.
+            [single] => {
+                let name = self.builder.name(single);
+                is_method_of_xml(&method.value) && self.builder.dialect() == Dialect::Mssql
+                    || scope.items.iter().any(|item| self.builder.knows(item.object, &name))
+            }
+            [first, ..] => scope.item(&self.builder.name(first).key).is_some(),
+        };
+        if is_column { self.reference(receiver, scope, clause) } else { DataFlow::default() }
     }
 
     /// Returns the flow from the arguments, and `true` if the function counts rows.
@@ -538,6 +587,11 @@ fn chooses(name: &str, position: usize, count: usize) -> bool {
         "multiif" => position.is_multiple_of(2) && position + 1 < count,
         _ => false,
     }
+}
+
+/// Returns `true` for a method of the type `xml` of SQL Server.
+fn is_method_of_xml(name: &str) -> bool {
+    matches!(name.to_ascii_lowercase().as_str(), "value" | "query" | "exist" | "nodes")
 }
 
 /// Returns `true` for an aggregate whose value is one of those that it orders.
