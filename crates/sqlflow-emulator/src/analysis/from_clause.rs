@@ -33,7 +33,7 @@ impl StatementWalker<'_> {
             match (&join.join_operator, &join.relation) {
                 // A subquery that is applied to each row sees its columns.
                 (JoinOperator::CrossApply | JoinOperator::OuterApply, TableFactor::Derived { subquery, alias, .. }) => {
-                    self.derived(true, subquery, alias.as_ref(), scope)
+                    self.derived(true, subquery, alias.as_ref(), scope);
                 }
                 (_, relation) => self.table_factor(relation, scope, joins),
             }

@@ -128,6 +128,15 @@ impl StatementWalker<'_> {
                 return self.builder.find_column(object, &name);
             }
         }
+        // `FROM t` may be read as `default_schema.t.c`, where a field cannot be meant.
+        if let [.., table, column] = parts
+            && parts.len() > 2
+            && !is_structured(self.builder)
+            && let Some(object) = scope.item(&self.builder.name(table).key)
+        {
+            let name = self.builder.name(column);
+            return self.builder.find_column(object, &name);
+        }
         let name = self.builder.name(&parts[0]);
         let known = scope.items.iter().find_map(|item| self.builder.existing(item.object, &name));
         known.or_else(|| {
