@@ -259,3 +259,14 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> (String, bool) {
 fn unreadable(name: &str, reason: impl fmt::Display) -> UnreadableFile {
     UnreadableFile { name: name.to_owned(), reason: reason.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_without_end_is_refused() {
+        let error = read_script("bomb.sql".into(), io::repeat(b' ')).unwrap_err();
+        assert!(error.to_string().starts_with("bomb.sql: the script is larger than"), "{error}");
+    }
+}

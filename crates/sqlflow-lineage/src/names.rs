@@ -255,8 +255,10 @@ fn join_parts<'m>(outer: Vec<NamePart<'m>>, own: Vec<NamePart<'m>>) -> Vec<NameP
     joined
 }
 
+/// Returns `true` for the name of a level that has none. A schema may be called `default`: Hive has a database of this
+/// name.
 pub(super) fn is_default(name: &str) -> bool {
-    name.eq_ignore_ascii_case(DEFAULT)
+    name == DEFAULT
 }
 
 /// Returns the qualified name of an object, without `DEFAULT` levels, and with its server if the document needs it.

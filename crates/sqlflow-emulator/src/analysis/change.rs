@@ -1,11 +1,9 @@
 //! Statements that change rows: INSERT, UPDATE, DELETE and MERGE.
 
-use std::ops::ControlFlow;
-
 use sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, Expr, FromTable, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
     Insert, Merge, MergeAction, MergeInsertExpr, MergeInsertKind, MergeUpdateKind, ObjectName, SelectItem, SetExpr,
-    Spanned, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind, Values, visit_expressions,
+    Spanned, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind,
 };
 
 use super::identifier;
@@ -14,15 +12,6 @@ use super::resolution::{FromItem, NameScope};
 use super::table_functions::literal_string;
 use super::walker::StatementWalker;
 use super::{Clause, ColumnIndex, Effect, ObjectIndex, ObjectKind, RelationshipKind};
-
-/// Returns `true` if the value of an expression depends on a query.
-fn contains_query(expression: &Expr) -> bool {
-    visit_expressions(expression, |part| match part {
-        Expr::Subquery(_) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    })
-    .is_break()
-}
 
 impl StatementWalker<'_> {
     pub(super) fn insert(&mut self, insert: &Insert, text: &str) {
@@ -41,29 +30,16 @@ impl StatementWalker<'_> {
             let result = self.query(source, &RecordSetRole::Insert, None);
             let literal = matches!(*source.body, SetExpr::Values(_));
             let targets = if insert.by_name { None } else { self.insert_targets(table, listed, result, literal) };
-            self.connect_columns(result, table, Effect::Insert, targets.clone());
-            if let SetExpr::Values(values) = source.body.as_ref()
-                && targets.as_ref().is_some_and(Vec::is_empty)
-            {
-                self.insert_queried(values, result, table);
+            if literal && targets.as_ref().is_some_and(Vec::is_empty) {
+                self.connect_named_values(result, table);
+            } else {
+                self.connect_columns(result, table, Effect::Insert, targets.clone());
             }
             inserted = Some((result, targets.unwrap_or_else(|| self.same_columns(result, table))));
         }
         self.assign(&insert.assignments, table, table, &NameScope::within(None), Effect::Insert);
         self.conflict(insert, table, inserted.as_ref().map(|(result, targets)| (*result, targets.as_slice())));
         self.output_into(insert.output.as_ref(), table, &NameScope::within(None));
-    }
-
-    /// Connects the values that queries in a list of values return to the unknown columns of a table.
-    fn insert_queried(&mut self, values: &Values, result: ObjectIndex, table: ObjectIndex) {
-        for (position, column) in self.builder.columns_of(result).into_iter().enumerate() {
-            let items = values.rows.iter().filter_map(|row| row.content.get(position));
-            if items.into_iter().any(contains_query) {
-                let star = self.star_of(table);
-                let source = self.builder.endpoint(column);
-                self.builder.relate(RelationshipKind::Fdd, Effect::Insert, star, vec![source]);
-            }
-        }
     }
 
     /// Returns the columns of a table that have the names of those of a result, if these are known.
@@ -193,6 +169,10 @@ impl StatementWalker<'_> {
                 AssignmentTarget::ColumnName(name) => vec![name],
                 AssignmentTarget::Tuple(names) => names.iter().collect(),
             };
+            // A column that is assigned exists, and may be what the value refers to without a qualifier.
+            for name in &names {
+                self.assigned_column(name, target, scope);
+            }
             let values = self.assigned(&assignment.value, names.len(), scope);
             for (name, flow) in names.into_iter().zip(values) {
                 let Some((changed, ident)) = self.assigned_column(name, target, scope) else { continue };

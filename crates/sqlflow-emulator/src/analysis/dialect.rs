@@ -99,6 +99,30 @@ impl Dialect {
         self.grammar().supports_nested_comments()
     }
 
+    /// Returns `true` if the name that a select list gives to a value may be used in its later items.
+    pub(super) fn allows_aliases_in_select(self) -> bool {
+        matches!(
+            self,
+            Self::Snowflake
+                | Self::Redshift
+                | Self::Databricks
+                | Self::Spark
+                | Self::Teradata
+                | Self::Clickhouse
+                | Self::Duckdb
+        )
+    }
+
+    /// Returns `true` if the names of a select list may be used in WHERE.
+    pub(super) fn allows_aliases_in_where(self) -> bool {
+        matches!(self, Self::Snowflake | Self::Teradata | Self::Clickhouse | Self::Duckdb)
+    }
+
+    /// Returns `true` if the names of a select list may be used in HAVING and QUALIFY.
+    pub(super) fn allows_aliases_in_having(self) -> bool {
+        self.allows_aliases_in_select() || matches!(self, Self::Bigquery | Self::Mysql | Self::Hive | Self::Generic)
+    }
+
     /// Returns `true` if names may be quoted with brackets.
     pub(super) fn has_bracket_quotes(self) -> bool {
         self == Self::Mssql

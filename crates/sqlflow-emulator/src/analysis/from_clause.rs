@@ -42,7 +42,7 @@ impl StatementWalker<'_> {
                     JoinOperator::ArrayJoin | JoinOperator::LeftArrayJoin | JoinOperator::InnerArrayJoin,
                     TableFactor::Table { name, alias, args: None, .. },
                 ) => self.array_join(name, alias.as_ref(), scope),
-                // What is applied sees the tables before it.
+                // A subquery that is applied to each row sees its columns.
                 (JoinOperator::CrossApply | JoinOperator::OuterApply, TableFactor::Derived { subquery, alias, .. }) => {
                     self.derived(true, subquery, alias.as_ref(), scope);
                 }

@@ -5,9 +5,9 @@
 //! `sqlparser` makes a syntax tree in the vendor's `dialect`. What it refuses is taken apart by `separation`, which finds
 //! statements without semicolons between them. A `walker` walks each tree and records every step that SQLFlow's lineage
 //! has (select lists, unions, functions, the rows that a filter decides) in a `builder`. The walker's methods are spread
-//! over the files `statement`, `definition`, `copies`, `change`, `conflict`, `output`, `transfer`, `query`, `from_clause`,
-//! `table_functions`, `pivot`, `select_list`, `row_filter`, `expression` and `resolution`, one for each part of the
-//! syntax.
+//! over the files `statement`, `definition`, `copies`, `change`, `conflict`, `output`, `transfer`, `variables`, `query`,
+//! `pipe`, `from_clause`, `table_functions`, `pivot`, `select_list`, `star`, `window`, `row_filter`, `expression`,
+//! `lambda` and `resolution`, one for each part of the syntax.
 
 mod body;
 mod builder;
@@ -22,10 +22,13 @@ mod expression;
 mod from_clause;
 mod identifier;
 mod inert;
+mod keyword_argument;
+mod lambda;
 mod line_index;
 mod lineage;
 mod nesting;
 mod output;
+mod pipe;
 mod pivot;
 mod procedural;
 mod query;
@@ -36,6 +39,7 @@ mod script;
 mod select_list;
 mod separation;
 mod splitter;
+mod star;
 mod statement;
 mod table_functions;
 mod templates;
@@ -43,6 +47,7 @@ mod transfer;
 mod variables;
 mod vendor;
 mod walker;
+mod window;
 mod without_lineage;
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use sqlparser::ast::{
-    Cte, Expr, FromTable, Ident, ObjectName, OrderBy, Query, Select, SetExpr, SetOperator, Spanned, Statement, Table,
-    TableObject, Values, With,
+    Cte, Expr, FromTable, Ident, ObjectName, OrderBy, Query, Select, SelectFlavor, SelectInto, SelectItem, SetExpr,
+    SetOperator, Spanned, Statement, Table, TableObject, Values, With,
 };
 use sqlparser::tokenizer::Span;
 
@@ -12,6 +12,7 @@ use super::dialect::Dialect;
 use super::expression::DataFlow;
 use super::identifier::{self, Identifier};
 use super::resolution::NameScope;
+use super::star::StarModifiers;
 use super::walker::StatementWalker;
 use super::{Clause, ColumnIndex, Effect, ObjectIndex, ObjectKind, RelationshipKind, SourceRange};
 
@@ -31,6 +32,15 @@ pub(super) enum RecordSetRole {
 impl StatementWalker<'_> {
     /// Reads a query and returns the record set that it produces.
     pub(super) fn query(&mut self, query: &Query, role: &RecordSetRole, outer: Option<&NameScope<'_>>) -> ObjectIndex {
+        let result = self.query_alone(query, role, outer);
+        if let Some(into) = into_of(&query.body) {
+            self.select_into(into, result, query);
+        }
+        result
+    }
+
+    /// Reads a query without creating the table that its `INTO` names.
+    fn query_alone(&mut self, query: &Query, role: &RecordSetRole, outer: Option<&NameScope<'_>>) -> ObjectIndex {
         if self.depth >= MAX_DEPTH {
             self.report_omission("a query nested too deeply is");
             return self.record_set(&RecordSetRole::Result, self.builder.base);
@@ -40,9 +50,9 @@ impl StatementWalker<'_> {
         if let Some(with) = &query.with {
             self.with(with, outer);
         }
-        let object = self.body(&query.body, role, outer, query.order_by.as_ref());
+        let mut object = self.body(&query.body, role, outer, query.order_by.as_ref());
         if !query.pipe_operators.is_empty() {
-            self.report_omission("pipe operators are");
+            object = self.piped(query, object, role, outer);
         }
         self.ctes.pop();
         self.depth -= 1;
@@ -66,7 +76,8 @@ impl StatementWalker<'_> {
         for column in &declared {
             self.builder.add_column(object, column);
         }
-        if recursive {
+        // A query that is not a union cannot read its own rows, so the name is that of a table.
+        if recursive && combines(&cte.query.body) {
             self.bind_cte(&name, object);
         }
         let result = self.query(&cte.query, &RecordSetRole::Result, outer);
@@ -165,13 +176,8 @@ impl StatementWalker<'_> {
     /// Reads a chain of UNION, INTERSECT or EXCEPT. The result has the columns of the first part; the others match
     /// them by position.
     fn set_operation(&mut self, body: &SetExpr, op: SetOperator, outer: Option<&NameScope<'_>>) -> ObjectIndex {
-        let name = match op {
-            SetOperator::Union => "RESULT_OF_UNION",
-            SetOperator::Intersect => "RESULT_OF_INTERSECT",
-            SetOperator::Except | SetOperator::Minus => "RESULT_OF_MINUS",
-        };
         let at = self.range(body.span());
-        let union = self.builder.numbered(ObjectKind::SelectUnion, name, at);
+        let union = self.builder.numbered(ObjectKind::SelectUnion, name_of_set(op), at);
         let mut branches = Vec::new();
         let mut rest = body;
         while let SetExpr::SetOperation { op: this, left, right, .. } = rest
@@ -182,9 +188,23 @@ impl StatementWalker<'_> {
         }
         branches.push(rest);
         branches.reverse();
-        let results: Vec<ObjectIndex> =
-            branches.into_iter().map(|branch| self.body(branch, &RecordSetRole::Result, outer, None)).collect();
+        let results: Vec<ObjectIndex> = branches.into_iter().map(|branch| self.branch(branch, outer)).collect();
         self.combine_branches(union, &results, op == SetOperator::Union);
+        union
+    }
+
+    /// Reads a part of a set operation. An `INTO` in it names the target of the whole.
+    fn branch(&mut self, branch: &SetExpr, outer: Option<&NameScope<'_>>) -> ObjectIndex {
+        match branch {
+            SetExpr::Query(query) => self.query_alone(query, &RecordSetRole::Result, outer),
+            other => self.body(other, &RecordSetRole::Result, outer, None),
+        }
+    }
+
+    /// Combines record sets as the parts of a set operation.
+    pub(super) fn combined(&mut self, op: SetOperator, parts: &[ObjectIndex], at: SourceRange) -> ObjectIndex {
+        let union = self.builder.numbered(ObjectKind::SelectUnion, name_of_set(op), at);
+        self.combine_branches(union, parts, op == SetOperator::Union);
         union
     }
 
@@ -215,12 +235,37 @@ impl StatementWalker<'_> {
             }
         }
         for (position, flow) in flows.into_iter().enumerate() {
-            let name = self.builder.made_up_identifier(format!("column{}", position + 1), self.builder.base);
+            let name = self.name_of_position(values, position, role);
             let column = self.builder.add_column(result, &name);
             self.connect_flow(column, flow);
         }
         self.builder.mark_complete(result);
         result
+    }
+
+    /// Returns the name of a column of `VALUES`. In an insert into a table with unknown columns, only a column or a
+    /// computed value can give it one.
+    fn name_of_position(&self, values: &Values, position: usize, role: &RecordSetRole) -> Identifier {
+        let value = values.rows.first().and_then(|row| row.content.get(position));
+        match value.map(innermost) {
+            Some(Expr::Subquery(query)) if matches!(role, RecordSetRole::Insert) => match first_value(&query.body) {
+                Some(value) => self.name_of_item(value),
+                None => self.builder.made_up_identifier(position_name(position), self.builder.base),
+            },
+            _ => self.builder.made_up_identifier(position_name(position), self.builder.base),
+        }
+    }
+
+    /// Connects the columns of `VALUES` to a table whose columns are unknown: those that queries in it name.
+    pub(super) fn connect_named_values(&mut self, result: ObjectIndex, table: ObjectIndex) {
+        for (position, source) in self.builder.columns_of(result).into_iter().enumerate() {
+            let name = self.builder.name_of(source);
+            if name.written != position_name(position) {
+                let column = self.builder.column(table, &name);
+                self.connect_column(Some(source), column, Effect::Insert);
+            }
+        }
+        self.inherit_rows_of(result, table, Effect::Insert);
     }
 
     fn select(
@@ -245,22 +290,54 @@ impl StatementWalker<'_> {
         let result = self.record_set(role, at);
         self.builder.mark_complete(result);
         let outer_grouping = std::mem::take(&mut self.grouping);
+        self.named_windows(&select.named_window, &mut scope);
         self.grouping = self.group_by(select, &scope);
-        for item in &select.projection {
-            self.projection(item, result, &scope);
-        }
+        self.select_list(select, result, &mut scope);
         self.grouping = outer_grouping;
-        self.filters(select, result, &scope, &joins);
+        self.filters(select, result, &mut scope, &joins);
         self.ordering(order, select, result, &scope);
         self.inherit_rows(&scope, result);
-        if let Some(into) = &select.into {
-            let Some(name) = into.targets.first().and_then(name_of_target) else { return result };
-            let table = self.builder.stored(&name, ObjectKind::Table);
-            self.begin_statement("Create Table", "sstcreatetable", &select.to_string());
-            self.create_from(result, table, Effect::CreateTable, &[]);
-            self.builder.process = None;
-        }
         result
+    }
+
+    fn select_list(&mut self, select: &Select, result: ObjectIndex, scope: &mut NameScope<'_>) {
+        if select.flavor == SelectFlavor::FromFirstNoSelect {
+            let objects: Vec<ObjectIndex> = scope.items.iter().map(|item| item.object).collect();
+            self.columns_of_all(result, &objects, &StarModifiers::default(), scope, self.builder.base);
+        }
+        let excluded = select.exclude.as_ref().map(|exclude| self.excluded(exclude)).unwrap_or_default();
+        scope.aliases_visible = self.builder.dialect().allows_aliases_in_select();
+        for item in &select.projection {
+            let named = self.projection_without(item, &excluded, result, scope);
+            scope.aliases.extend(named);
+        }
+    }
+
+    /// Reads the `INTO` of a query with a given result.
+    fn select_into(&mut self, into: &SelectInto, result: ObjectIndex, query: &Query) {
+        let Some(name) = self.created_table(into) else {
+            let variables: Vec<Ident> = into.targets.iter().filter_map(variable_of_target).collect();
+            return self.select_into_variables(result, &variables);
+        };
+        let table = self.builder.stored(&name, ObjectKind::Table);
+        self.begin_statement("Create Table", "sstcreatetable", &query.to_string());
+        self.create_from(result, table, Effect::CreateTable, &[]);
+        self.builder.process = None;
+    }
+
+    /// Returns the table that `INTO` creates, or `None` if it assigns variables.
+    fn created_table(&self, into: &SelectInto) -> Option<ObjectName> {
+        let [target] = into.targets.as_slice() else { return None };
+        let dialect = self.builder.dialect();
+        let creates = match dialect {
+            Dialect::Mssql | Dialect::Redshift | Dialect::Generic | Dialect::Ansi => true,
+            // In a routine, only these words distinguish a table from a variable.
+            Dialect::Postgres => self.routine.is_none() || into.table || into.temporary || into.unlogged,
+            _ => into.table,
+        };
+        let name = name_of_target(target)?;
+        let variable = matches!(target, Expr::Identifier(ident) if ident.value.starts_with(['@', ':']));
+        (creates && !variable).then_some(name)
     }
 
     /// Connects the columns of a record set to those of another object: to the given columns by position, or to those
@@ -316,6 +393,68 @@ impl StatementWalker<'_> {
             let source = self.builder.endpoint(source);
             self.builder.relate(RelationshipKind::Fdd, effect, target, vec![source]);
         }
+    }
+}
+
+/// Returns `true` for a query of several parts.
+fn combines(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::SetOperation { .. } => true,
+        SetExpr::Query(query) => combines(&query.body),
+        _ => false,
+    }
+}
+
+fn position_name(position: usize) -> String {
+    format!("column{}", position + 1)
+}
+
+fn innermost(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Nested(inner) => innermost(inner),
+        other => other,
+    }
+}
+
+/// Returns the first item of the select list of a query.
+fn first_value(body: &SetExpr) -> Option<&SelectItem> {
+    match body {
+        SetExpr::Select(select) => select.projection.first(),
+        SetExpr::Query(query) => first_value(&query.body),
+        SetExpr::SetOperation { left, .. } => first_value(left),
+        _ => None,
+    }
+}
+
+/// Returns the `INTO` of a query, which may be in the first of several parts.
+fn into_of(body: &SetExpr) -> Option<&SelectInto> {
+    match body {
+        SetExpr::Select(select) => select.into.as_ref(),
+        SetExpr::SetOperation { left, right, .. } => into_of_part(left).or_else(|| into_of_part(right)),
+        _ => None,
+    }
+}
+
+fn into_of_part(part: &SetExpr) -> Option<&SelectInto> {
+    match part {
+        SetExpr::Query(query) => into_of_part(&query.body),
+        other => into_of(other),
+    }
+}
+
+fn name_of_set(op: SetOperator) -> &'static str {
+    match op {
+        SetOperator::Union => "RESULT_OF_UNION",
+        SetOperator::Intersect => "RESULT_OF_INTERSECT",
+        SetOperator::Except | SetOperator::Minus => "RESULT_OF_MINUS",
+    }
+}
+
+/// Returns the variable that a target of `INTO` names. A host variable such as `:x` is none.
+fn variable_of_target(target: &Expr) -> Option<Ident> {
+    match target {
+        Expr::Identifier(ident) if !ident.value.starts_with(':') => Some(ident.clone()),
+        _ => None,
     }
 }
 

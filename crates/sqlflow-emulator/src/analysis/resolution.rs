@@ -5,6 +5,7 @@ use sqlparser::tokenizer::Span;
 
 use super::builder::LineageBuilder;
 use super::dialect::Dialect;
+use super::expression::DataFlow;
 use super::identifier::Identifier;
 use super::walker::StatementWalker;
 use super::{Clause, ColumnIndex, Endpoint, ObjectIndex, ObjectKind, SourceRange};
@@ -14,6 +15,12 @@ pub(super) struct NameScope<'a> {
     pub(super) items: Vec<FromItem>,
     pub(super) shared: Vec<SharedColumn>,
     pub(super) outer: Option<&'a Self>,
+    /// The values that the select list has given names to.
+    pub(super) aliases: Vec<(String, DataFlow)>,
+    /// `true` where the names of values may be used in expressions.
+    pub(super) aliases_visible: bool,
+    /// The columns that decide the values of a function over a named window.
+    pub(super) windows: Vec<(String, DataFlow)>,
 }
 
 /// A column by which tables are joined, and which therefore belongs to each of them.
@@ -31,7 +38,14 @@ pub(super) struct FromItem {
 
 impl<'a> NameScope<'a> {
     pub(super) fn within(outer: Option<&'a Self>) -> Self {
-        Self { items: Vec::new(), shared: Vec::new(), outer }
+        Self {
+            items: Vec::new(),
+            shared: Vec::new(),
+            outer,
+            aliases: Vec::new(),
+            aliases_visible: false,
+            windows: Vec::new(),
+        }
     }
 
     /// Returns the objects that a column belongs to, if a join by name defines it.
@@ -97,6 +111,34 @@ impl StatementWalker<'_> {
         }
     }
 
+    /// Returns the value that the select list gives a name to, where the dialect allows the name in other expressions.
+    /// Except in `ClickHouse`, a column with this name comes first.
+    pub(super) fn aliased_value(&self, name: &Identifier, scope: &NameScope<'_>, clause: Clause) -> Option<DataFlow> {
+        let dialect = self.builder.dialect();
+        let unknown_product = matches!(dialect, Dialect::Generic | Dialect::Ansi);
+        if !scope.aliases_visible && !unknown_product {
+            return None;
+        }
+        let (_, flow) = scope.aliases.iter().rev().find(|(key, _)| *key == name.key)?;
+        let column = scope.items.iter().any(|item| self.builder.knows(item.object, name));
+        let first = if scope.aliases_visible {
+            dialect == Dialect::Clickhouse || !column
+        } else {
+            // Where the rules are unknown, an alias is meant if it is the only thing that the name can stand for.
+            !column && scope.items.iter().all(|item| self.builder.is_complete(item.object))
+        };
+        first.then(|| flow.clone().within(clause))
+    }
+
+    /// Returns the column that a name without a qualifier refers to.
+    pub(super) fn resolve_name(
+        &mut self,
+        name: &Identifier,
+        scope: &NameScope<'_>,
+    ) -> Option<(ColumnIndex, SourceRange)> {
+        self.resolve_bare(name, scope).map(|column| (column, name.at))
+    }
+
     /// Resolves `t.c`, `s.t.c`, and `c.field` of a column with a structured type.
     fn resolve_qualified(&mut self, parts: &[Ident], scope: &NameScope<'_>) -> Option<ColumnIndex> {
         let idents: Vec<&Ident> = parts.iter().collect();
@@ -107,11 +149,39 @@ impl StatementWalker<'_> {
                 return self.builder.find_column(object, &name);
             }
         }
+        // `FROM t` may be read as `default_schema.t.c`, where a field cannot be meant.
+        if let [.., table, column] = parts
+            && parts.len() > 2
+            && !is_structured(self.builder)
+            && let Some(object) = scope.item(&self.builder.name(table).key)
+        {
+            let name = self.builder.name(column);
+            return self.builder.find_column(object, &name);
+        }
         let name = self.builder.name(&parts[0]);
         let known = scope.items.iter().find_map(|item| self.builder.existing(item.object, &name));
         known.or_else(|| {
             (is_structured(self.builder) && scope.items.len() == 1).then(|| self.resolve_bare(&name, scope)).flatten()
         })
+    }
+
+    /// Returns the column with a structured type that a name refers to.
+    pub(super) fn resolve_structure(
+        &mut self,
+        parts: &[Ident],
+        scope: &NameScope<'_>,
+    ) -> Option<(ColumnIndex, SourceRange)> {
+        if !is_structured(self.builder) {
+            return None;
+        }
+        let column = match parts {
+            [single] => {
+                let name = self.builder.name(single);
+                self.resolve_bare(&name, scope)
+            }
+            several => self.resolve_qualified(several, scope),
+        };
+        column.map(|column| (column, self.range(Span::union_iter(parts.iter().map(|part| part.span)))))
     }
 
     fn resolve_bare(&mut self, name: &Identifier, scope: &NameScope<'_>) -> Option<ColumnIndex> {
@@ -151,7 +221,8 @@ impl StatementWalker<'_> {
     fn owner(&self, candidates: &[ObjectIndex], name: &Identifier) -> Option<ObjectIndex> {
         let mut owners = candidates.iter().filter(|object| self.builder.existing(**object, name).is_some());
         let owner = owners.next().copied();
-        owner.filter(|_| owners.next().is_none())
+        // `UPDATE t … FROM t JOIN s` names the table twice.
+        owner.filter(|owner| owners.all(|other| other == owner))
     }
 
     /// Returns a column that a join by name defines, in each of the tables it belongs to. Empty for any other column.
@@ -197,6 +268,12 @@ fn is_not_a_column(last: &Ident, qualified: bool) -> bool {
 fn is_structured(builder: &LineageBuilder) -> bool {
     matches!(
         builder.dialect(),
-        Dialect::Bigquery | Dialect::Databricks | Dialect::Hive | Dialect::Duckdb | Dialect::Clickhouse
+        Dialect::Bigquery
+            | Dialect::Databricks
+            | Dialect::Spark
+            | Dialect::Hive
+            | Dialect::Duckdb
+            | Dialect::Clickhouse
+            | Dialect::Redshift
     )
 }

@@ -12,9 +12,10 @@ impl StatementWalker<'_> {
         &mut self,
         select: &Select,
         result: ObjectIndex,
-        scope: &NameScope<'_>,
+        scope: &mut NameScope<'_>,
         joins: &[JoinClause<'_>],
     ) {
+        scope.aliases_visible = false;
         self.join_conditions(joins, result, scope, Effect::Select);
         let wheres = select.selection.iter().chain(&select.prewhere).map(|expr| (expr, Clause::Where));
         let having = select.having.iter().chain(&select.qualify).map(|expr| (expr, Clause::Unknown));
@@ -23,7 +24,12 @@ impl StatementWalker<'_> {
             ConnectByKind::StartWith { condition, .. } => std::slice::from_ref(condition.as_ref()),
         });
         let hierarchy = hierarchy.map(|expr| (expr, Clause::Where));
-        for (expr, clause) in wheres.chain(having).chain(hierarchy) {
+        scope.aliases_visible = self.builder.dialect().allows_aliases_in_where();
+        for (expr, clause) in wheres.chain(hierarchy) {
+            self.filter_rows_by(expr, clause, result, scope, Effect::Select);
+        }
+        scope.aliases_visible = self.builder.dialect().allows_aliases_in_having();
+        for (expr, clause) in having {
             self.filter_rows_by(expr, clause, result, scope, Effect::Select);
         }
     }

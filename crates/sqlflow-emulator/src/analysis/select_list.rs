@@ -1,21 +1,31 @@
 //! Select lists: the output columns of a query, wildcards, and the grouping that aggregates depend on.
 
+use std::ops::ControlFlow;
+
 use sqlparser::ast::{
-    Expr, GroupByExpr, Ident, Select, SelectItem, SelectItemQualifiedWildcardKind, Spanned, WildcardAdditionalOptions,
+    AccessExpr, CastKind, Expr, GroupByExpr, Ident, ObjectName, Select, SelectItem, SelectItemQualifiedWildcardKind,
+    Spanned, WildcardAdditionalOptions, visit_expressions,
 };
 
-use super::expression::DataFlow;
+use super::dialect::Dialect;
+use super::expression::{DataFlow, is_aggregate, simple_name};
 use super::identifier::{self, Identifier};
 use super::resolution::NameScope;
 use super::walker::StatementWalker;
-use super::{Clause, ColumnIndex, Effect, Endpoint, ObjectIndex, RelationshipKind, SourceRange};
+use super::{Clause, ColumnIndex, Effect, Endpoint, ObjectIndex, RelationshipKind};
 
 impl StatementWalker<'_> {
     pub(super) fn group_by(&mut self, select: &Select, scope: &NameScope<'_>) -> Vec<Endpoint> {
-        let GroupByExpr::Expressions(expressions, _) = &select.group_by else { return Vec::new() };
+        let grouped: Vec<&Expr> = match &select.group_by {
+            GroupByExpr::Expressions(expressions, _) => {
+                expressions.iter().map(|expression| self.unaliased(expression, select, scope)).collect()
+            }
+            GroupByExpr::All(_) => {
+                select.projection.iter().filter_map(value_of).filter(|expr| !aggregates(expr)).collect()
+            }
+        };
         let mut grouping = Vec::new();
-        for expression in expressions {
-            let meant = self.unaliased(expression, select, scope);
+        for meant in grouped {
             grouping.extend(self.expression(meant, scope, Clause::Unknown).into_deciding(self.builder));
         }
         grouping
@@ -39,7 +49,24 @@ impl StatementWalker<'_> {
         }
     }
 
-    pub(super) fn projection(&mut self, item: &SelectItem, result: ObjectIndex, scope: &NameScope<'_>) {
+    /// Reads an item of a select list. Returns the value that it gives a name to.
+    pub(super) fn projection(
+        &mut self,
+        item: &SelectItem,
+        result: ObjectIndex,
+        scope: &NameScope<'_>,
+    ) -> Option<(String, DataFlow)> {
+        self.projection_without(item, &[], result, scope)
+    }
+
+    /// Reads an item of a select list whose `*` leaves out some columns.
+    pub(super) fn projection_without(
+        &mut self,
+        item: &SelectItem,
+        excluded: &[String],
+        result: ObjectIndex,
+        scope: &NameScope<'_>,
+    ) -> Option<(String, DataFlow)> {
         match item {
             SelectItem::UnnamedExpr(expr) => {
                 let name = self.name_of_value(expr);
@@ -48,7 +75,10 @@ impl StatementWalker<'_> {
             SelectItem::ExprWithAlias { expr, alias } => {
                 let at = self.range(expr.span().union(&alias.span));
                 let name = self.builder.name(alias);
-                self.output(expr, &Identifier { at, ..name }, result, scope);
+                let flow = self.expression(expr, scope, Clause::SelectList);
+                let column = self.builder.add_column(result, &Identifier { at, ..name.clone() });
+                self.connect_flow(column, flow.clone());
+                return Some((name.key, flow));
             }
             SelectItem::ExprWithAliases { expr, aliases } => {
                 for alias in aliases {
@@ -57,19 +87,14 @@ impl StatementWalker<'_> {
                 }
             }
             SelectItem::Wildcard(options) => {
-                let excluded = self.excluded(options);
-                let at = self.range(options.wildcard_token.0.span);
-                for item in &scope.items {
-                    self.all_columns(result, item.object, &excluded, at);
-                }
+                let objects: Vec<ObjectIndex> = scope.items.iter().map(|item| item.object).collect();
+                self.star(&objects, options, excluded, result, scope);
             }
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
-                let excluded = self.excluded(options);
                 let qualifier = self.joined_key(&identifier::parts(name));
                 if let Some(object) = scope.item(&qualifier) {
-                    let at = self.range(options.wildcard_token.0.span);
-                    self.all_columns(result, object, &excluded, at);
-                } else {
+                    self.star(&[object], options, excluded, result, scope);
+                } else if !self.every_field(name, result, scope) {
                     self.report_omission(&format!("{name}.* is"));
                 }
             }
@@ -78,20 +103,54 @@ impl StatementWalker<'_> {
                 self.output(expr, &name, result, scope);
             }
         }
+        None
+    }
+
+    fn star(
+        &mut self,
+        objects: &[ObjectIndex],
+        options: &WildcardAdditionalOptions,
+        excluded: &[String],
+        result: ObjectIndex,
+        scope: &NameScope<'_>,
+    ) {
+        let mut modifiers = self.modifiers(options);
+        modifiers.excluded.extend_from_slice(excluded);
+        let at = self.range(options.wildcard_token.0.span);
+        self.columns_of_all(result, objects, &modifiers, scope, at);
+    }
+
+    /// Reads `c.*` of a column with a structured type.
+    fn every_field(&mut self, name: &ObjectName, result: ObjectIndex, scope: &NameScope<'_>) -> bool {
+        let parts: Vec<Ident> = identifier::parts(name).into_iter().cloned().collect();
+        let Some((column, at)) = self.resolve_structure(&parts, scope) else { return false };
+        let name = self.builder.made_up_identifier("*", at);
+        let fields = self.builder.add_column(result, &name);
+        let source = Endpoint { column, clause: Some(Clause::SelectList), at };
+        self.builder.relate(RelationshipKind::Fdd, Effect::Select, fields, vec![source]);
+        true
     }
 
     /// Returns the name of a column that has a value but no name.
     pub(super) fn name_of_value(&self, expr: &Expr) -> Identifier {
         let at = self.extent(expr);
-        let name = match expr {
-            Expr::Identifier(ident) => self.builder.name(ident),
-            Expr::CompoundIdentifier(parts) if !parts.is_empty() => self.builder.name(&parts[parts.len() - 1]),
-            other => self.builder.made_up_identifier(other.to_string(), at),
+        let name = match naming(expr, self.builder.dialect()) {
+            Some(ident) => self.builder.name(ident),
+            None => self.builder.made_up_identifier(expr.to_string(), at),
         };
         Identifier { at, ..name }
     }
 
-    fn output(&mut self, expr: &Expr, name: &Identifier, result: ObjectIndex, scope: &NameScope<'_>) {
+    /// Returns the name that an item of a select list has.
+    pub(super) fn name_of_item(&self, item: &SelectItem) -> Identifier {
+        match item {
+            SelectItem::ExprWithAlias { alias, .. } => self.builder.name(alias),
+            SelectItem::UnnamedExpr(expr) => self.name_of_value(expr),
+            other => self.builder.made_up_identifier(other.to_string(), self.builder.base),
+        }
+    }
+
+    pub(super) fn output(&mut self, expr: &Expr, name: &Identifier, result: ObjectIndex, scope: &NameScope<'_>) {
         let flow = self.expression(expr, scope, Clause::SelectList);
         let column = self.builder.add_column(result, name);
         self.connect_flow(column, flow);
@@ -103,44 +162,62 @@ impl StatementWalker<'_> {
         self.builder.relate(RelationshipKind::Fdr, Effect::Select, column, flow.deciding);
         self.builder.relate(RelationshipKind::Frd, Effect::Select, column, flow.rows);
     }
+}
 
-    fn excluded(&mut self, options: &WildcardAdditionalOptions) -> Vec<String> {
-        use sqlparser::ast::ExcludeSelectItem;
-
-        if options.opt_replace.is_some() || options.opt_rename.is_some() || options.opt_ilike.is_some() {
-            self.report_omission("a modifier of the columns of * is");
+/// Returns the identifier that a dialect names a value after.
+fn naming(expr: &Expr, dialect: Dialect) -> Option<&Ident> {
+    let postgres = matches!(dialect, Dialect::Postgres | Dialect::Redshift);
+    match expr {
+        Expr::Identifier(ident) => Some(ident),
+        Expr::CompoundIdentifier(parts) => parts.last(),
+        Expr::Nested(inner) => naming(inner, dialect),
+        Expr::Cast { expr: inner, .. } if postgres => naming(inner, dialect),
+        Expr::Collate { expr: inner, .. } if postgres => naming(inner, dialect),
+        // Spark names the cast of a column after it, but not that of another value.
+        Expr::Cast { expr: inner, .. } if matches!(dialect, Dialect::Spark | Dialect::Databricks) => {
+            matches!(inner.as_ref(), Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+                .then(|| naming(inner, dialect))
+                .flatten()
         }
-
-        let excluded: Vec<&Ident> = match &options.opt_exclude {
-            Some(ExcludeSelectItem::Single(name)) => identifier::parts(name).last().copied().into_iter().collect(),
-            Some(ExcludeSelectItem::Multiple(names)) => {
-                names.iter().filter_map(|name| identifier::parts(name).last().copied()).collect()
-            }
-            None => Vec::new(),
-        };
-        let except = options
-            .opt_except
-            .iter()
-            .flat_map(|except| std::iter::once(&except.first_element).chain(&except.additional_elements));
-        excluded.into_iter().chain(except).map(|ident| self.builder.name(ident).key).collect()
-    }
-
-    /// Adds the columns of `*`: every known column, and one named `*` for the unknown ones.
-    pub(super) fn all_columns(&mut self, result: ObjectIndex, from: ObjectIndex, excluded: &[String], at: SourceRange) {
-        for source in self.builder.columns_of_star(from, at) {
-            let name = Identifier { at, ..self.builder.name_of(source) };
-            if excluded.contains(&name.key) {
-                continue;
-            }
-            let column = if self.builder.is_star(source) {
-                self.builder.pass_through(result, from, Effect::Select);
-                self.builder.mark_incomplete(result);
-                self.builder.column(result, &name)
-            } else {
-                self.builder.add_column(result, &name)
-            };
-            let source = Endpoint { column: source, clause: Some(Clause::SelectList), at };
-            self.builder.relate(RelationshipKind::Fdd, Effect::Select, column, vec![source]);
+        // The products that have this operator mostly follow Postgres.
+        Expr::Cast { expr: inner, kind: CastKind::DoubleColon, .. }
+            if matches!(dialect, Dialect::Generic | Dialect::Ansi) =>
+        {
+            naming(inner, dialect)
         }
+        Expr::CompoundFieldAccess { root, access_chain } => naming_of_field(root, access_chain, dialect),
+        _ => None,
     }
+}
+
+/// Returns the name of a field. Postgres names an element after its array.
+fn naming_of_field<'q>(root: &'q Expr, chain: &'q [AccessExpr], dialect: Dialect) -> Option<&'q Ident> {
+    match chain.split_last() {
+        None => naming(root, dialect),
+        Some((AccessExpr::Dot(Expr::Identifier(field)), _)) => Some(field),
+        Some((AccessExpr::Subscript(_), before)) if matches!(dialect, Dialect::Postgres | Dialect::Redshift) => {
+            naming_of_field(root, before, dialect)
+        }
+        Some(_) => None,
+    }
+}
+
+fn value_of(item: &SelectItem) -> Option<&Expr> {
+    match item {
+        SelectItem::UnnamedExpr(expr)
+        | SelectItem::ExprWithAlias { expr, .. }
+        | SelectItem::ExprWithAliases { expr, .. } => Some(expr),
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => None,
+    }
+}
+
+/// Returns `true` if a value is computed from a group of rows.
+fn aggregates(expr: &Expr) -> bool {
+    visit_expressions(expr, |part| match part {
+        Expr::Function(function) if function.over.is_none() && is_aggregate(&simple_name(&function.name)) => {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    })
+    .is_break()
 }

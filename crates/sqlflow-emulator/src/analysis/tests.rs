@@ -545,8 +545,9 @@ fn omissions_are_reported() {
     let expected = "0.sql: what routine p does is not analysed in the statement at line 1, column 1; upload its definition \
                     before this script";
     assert_eq!(message, expected);
-    let (kind, _) = said("dbvbigquery", "select * replace (a + 1 as a) from t");
+    let (kind, message) = said("dbvbigquery", "from t |> join u on t.a = u.a |> select b");
     assert_eq!(kind, DiagnosticKind::AnalyzeError);
+    assert!(message.starts_with("0.sql: the pipe operator JOIN"), "{message}");
     let (kind, message) = said("dbvpostgresql", "create trigger g after insert on t for each row execute function f()");
     assert_eq!(kind, DiagnosticKind::AnalyzeError);
     assert!(message.starts_with("0.sql: what trigger g does is not analysed"), "{message}");

@@ -124,7 +124,7 @@ impl StatementWalker<'_> {
     /// Reads a path into a table. Which part of a file becomes which column is not known.
     fn load(&mut self, path: ObjectIndex, table: &ObjectName, columns: &[Ident]) {
         let table = self.table_named(table, ObjectKind::Table);
-        let star = self.star_of(path);
+        let star = self.star_column(path);
         let source = self.builder.endpoint(star);
         for target in self.loaded_columns(table, columns) {
             self.builder.relate(RelationshipKind::Fdd, Effect::Insert, target, vec![source]);
@@ -136,10 +136,10 @@ impl StatementWalker<'_> {
         if !columns.is_empty() {
             return columns.iter().map(|ident| self.target_column(table, ident)).collect();
         }
-        if self.builder.is_complete(table) { self.builder.columns_of(table) } else { vec![self.star_of(table)] }
+        if self.builder.is_complete(table) { self.builder.columns_of(table) } else { vec![self.star_column(table)] }
     }
 
-    pub(super) fn star_of(&mut self, object: ObjectIndex) -> ColumnIndex {
+    pub(super) fn star_column(&mut self, object: ObjectIndex) -> ColumnIndex {
         let star = self.builder.made_up_identifier("*", self.builder.base);
         self.builder.column(object, &star)
     }
@@ -186,7 +186,9 @@ impl StatementWalker<'_> {
         scope.items.push(FromItem { names, object: path });
         for item in copy.items {
             match item {
-                StageLoadSelectItemKind::SelectItem(item) => self.projection(item, result, &scope),
+                StageLoadSelectItemKind::SelectItem(item) => {
+                    self.projection(item, result, &scope);
+                }
                 StageLoadSelectItemKind::StageLoadSelectItem(item) => {
                     let position =
                         self.builder.made_up_identifier(format!("${}", item.file_col_num), self.builder.base);

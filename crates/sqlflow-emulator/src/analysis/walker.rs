@@ -19,6 +19,8 @@ pub(super) struct StatementWalker<'a> {
     pub(super) ctes: Vec<HashMap<String, ObjectIndex>>,
     /// The columns that the current query groups by.
     pub(super) grouping: Vec<Endpoint>,
+    /// The parameters of the lambda functions around the current expression.
+    pub(super) parameters: Vec<String>,
     pub(super) depth: usize,
     /// How many statements around this one contain it as text.
     pub(super) text_depth: usize,
@@ -28,7 +30,17 @@ pub(super) struct StatementWalker<'a> {
 
 impl<'a> StatementWalker<'a> {
     pub(super) fn new(builder: &'a mut LineageBuilder, file: &'a str, lines: &'a LineIndex<'a>) -> Self {
-        Self { builder, file, lines, ctes: Vec::new(), grouping: Vec::new(), depth: 0, text_depth: 0, routine: None }
+        Self {
+            builder,
+            file,
+            lines,
+            ctes: Vec::new(),
+            grouping: Vec::new(),
+            parameters: Vec::new(),
+            depth: 0,
+            text_depth: 0,
+            routine: None,
+        }
     }
 
     pub(super) fn range(&self, span: Span) -> SourceRange {

@@ -16,9 +16,11 @@ use super::LineageBuilder;
 const CONSTANTS: &str = "SQL_CONSTANTS";
 
 /// An object whose columns another object has because of a `*`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PassThrough {
     from: ObjectIndex,
+    /// The names of the columns that do not pass.
+    except: Vec<String>,
     effect: Effect,
     process: Option<usize>,
 }
@@ -150,30 +152,23 @@ impl LineageBuilder {
 
     /// Declares that an object also has the unknown columns of another object.
     pub(in crate::analysis) fn pass_through(&mut self, object: ObjectIndex, from: ObjectIndex, effect: Effect) {
-        // Tables that are copied back and forth would look for an unknown column in a circle.
-        if self.receives_from(from, object) {
-            return;
-        }
-        let process = self.process.filter(|_| effect.changes_the_database());
-        let pass_throughs = self.pass_throughs.entry(object).or_default();
-        if !pass_throughs.iter().any(|pass| pass.from == from) {
-            pass_throughs.push(PassThrough { from, effect, process });
-        }
+        self.pass_through_except(object, from, effect, &[]);
     }
 
-    /// Returns `true` if an object is another one or has unknown columns of it, directly or through others.
-    fn receives_from(&self, object: ObjectIndex, other: ObjectIndex) -> bool {
-        let mut waiting = vec![object];
-        let mut seen = HashSet::new();
-        while let Some(next) = waiting.pop() {
-            if next == other {
-                return true;
-            }
-            if seen.insert(next) {
-                waiting.extend(self.pass_throughs.get(&next).into_iter().flatten().map(|pass| pass.from));
-            }
+    /// Declares that an object also has the unknown columns of another object, apart from some.
+    pub(in crate::analysis) fn pass_through_except(
+        &mut self,
+        object: ObjectIndex,
+        from: ObjectIndex,
+        effect: Effect,
+        except: &[String],
+    ) {
+        let process = self.process.filter(|_| effect.changes_the_database());
+        let pass_throughs = self.pass_throughs.entry(object).or_default();
+        match pass_throughs.iter_mut().find(|pass| pass.from == from) {
+            Some(pass) => pass.except.retain(|name| except.contains(name)),
+            None => pass_throughs.push(PassThrough { from, except: except.to_vec(), effect, process }),
         }
-        false
     }
 
     /// Returns the columns that `*` stands for: those of an object, and one named `*` for the unknown ones.
@@ -206,15 +201,49 @@ impl LineageBuilder {
         self.passed_column(object, name)
     }
 
+    /// Returns the `*` that a column comes from: the only one, or the only one over an object that is known to have it.
+    fn passing(&self, all: &[PassThrough], name: &Identifier) -> Option<PassThrough> {
+        let candidates: Vec<&PassThrough> = all.iter().filter(|pass| !pass.except.contains(&name.key)).collect();
+        if let [only] = candidates.as_slice() {
+            return Some((*only).clone());
+        }
+        let mut knowing = candidates.into_iter().filter(|pass| self.knows(pass.from, name));
+        let first = knowing.next().cloned();
+        first.filter(|_| knowing.next().is_none())
+    }
+
+    /// Returns `true` if an object is known to have a column, itself or because a `*` passes it through.
+    pub(in crate::analysis) fn knows(&self, object: ObjectIndex, name: &Identifier) -> bool {
+        let mut seen = HashSet::new();
+        let mut waiting = vec![object];
+        while let Some(next) = waiting.pop() {
+            if self.existing(next, name).is_some() {
+                return true;
+            }
+            if seen.insert(next) {
+                let passes = self.pass_throughs.get(&next).into_iter().flatten();
+                waiting.extend(passes.filter(|pass| !pass.except.contains(&name.key)).map(|pass| pass.from));
+            }
+        }
+        false
+    }
+
     /// Returns a column that an object has because a `*` passes it through.
     fn passed_column(&mut self, object: ObjectIndex, name: &Identifier) -> Option<ColumnIndex> {
-        let sources = self.pass_throughs.get(&object).cloned().unwrap_or_default();
-        let &[pass] = sources.as_slice() else {
+        // Objects may pass columns to each other in a circle, which ends here.
+        let Some(all) = self.pass_throughs.remove(&object) else {
             let star = self.made_up_identifier("*", name.at);
             return self.existing(object, &star);
         };
-        let source = self.find_column(pass.from, name)?;
-        let column = self.add_column(object, name);
+        let found = self.passing(&all, name);
+        let source = found.as_ref().and_then(|pass| self.find_column(pass.from, name));
+        let several = all.len() > 1;
+        self.pass_throughs.insert(object, all);
+        let Some((pass, source)) = found.zip(source) else {
+            let star = self.made_up_identifier("*", name.at);
+            return self.existing(object, &star).filter(|_| several);
+        };
+        let column = self.existing(object, name).unwrap_or_else(|| self.add_column(object, name));
         self.passed_columns.insert(column);
         let clause = (pass.effect == Effect::Select).then_some(Clause::SelectList);
         // The statement with the `*` made this relationship, not the one that reads the column.
