@@ -21,12 +21,12 @@ const WAREHOUSES: Dialects = &[Redshift, Postgres, Generic];
 /// A pattern of tokens, and the text that replaces it.
 ///
 /// The parts of a pattern are words (`a|b` for alternatives), `(…)` for everything between two parentheses, `name` for a
-/// name with its qualifiers, `@name` for a variable, `'…'` for a string, `#` for a number, `any` for any token, `^` for the beginning of the
-/// statement and `$` for its end. A part with `?` in front may be absent.
+/// name with its qualifiers, `@name` for a variable, `'…'` for a string, `#` for a number, `any` for any token, `…` for
+/// the rest of the statement, `^` for its beginning and `$` for its end. A part with `?` in front may be absent.
 struct Rule(Dialects, &'static str, &'static str);
 
 /// The rules. Of several that match at a token, the first is applied.
-static RULES: [Rule; 96] = [
+static RULES: [Rule; 108] = [
     // T-SQL
     Rule(&[Mssql], "option (…)", ""),
     Rule(&[Mssql], "collate name", ""),
@@ -126,6 +126,18 @@ static RULES: [Rule; 96] = [
     Rule(HADOOP, ") using name", ")"),
     Rule(HADOOP, "table name using name", "table name"),
     Rule(HADOOP, "comment '…'", ""),
+    Rule(HADOOP, "^ alter table name exchange partition (…) with table name", "insert into name select * from last"),
+    Rule(&[Databricks, Spark], "deep|shallow clone", "clone"),
+    Rule(&[Databricks, Spark], "fileformat = name", ""),
+    Rule(&[Databricks, Spark], "format_options|copy_options (…)", ""),
+    Rule(&[Mssql], "^ alter table name switch ?partition ?# to name ?partition ?#", "insert into last select * from name"),
+    Rule(&[Mssql], "^ bulk insert name from '…' …", "copy into name from text"),
+    Rule(&[Mysql], "^ load data ?low_priority|concurrent ?local infile '…' ?replace|ignore into table name …", "load data inpath text into table name"),
+    Rule(&[Mysql], "^ alter table name rename name $", "alter table name rename to last"),
+    Rule(&[Bigquery], "table name copy name", "table name clone last"),
+    Rule(&[Oracle], "keep ( dense_rank first|last order by", "over ( order by"),
+    Rule(ALL, "insert into ?table name table name", "insert into name select * from last"),
+    Rule(ALL, "including|excluding all|defaults|constraints|indexes|storage|comments|identity|generated|statistics", ""),
     // Others
     Rule(&[Mysql], "partition by hash|key|range|list ?columns (…) ?partitions ?# ?(…)", ""),
     Rule(&[Bigquery], "options (…)", ""),
@@ -180,10 +192,11 @@ pub(super) fn without_clauses(tokens: &[TokenWithSpan], dialect: Dialect) -> Opt
     }
     let (written, assigned) = expand_assignments(written);
     let inserts = match dialect {
-        Mysql => insert_into_file(&written),
+        Mysql => insert_into_file(&written).or_else(|| join_updated_tables(&written)),
         _ if HADOOP.contains(&dialect) => one_insert_for_each(&written),
         _ => None,
     };
+    let inserts = inserts.or_else(|| unwrap_inserted_query(&written));
     let divided = inserts.is_some();
     (changed || assigned || divided).then(|| inserts.unwrap_or(written))
 }
@@ -236,6 +249,45 @@ fn insert_into_file(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
     written.extend_from_slice(&tokens[..into]);
     written.extend_from_slice(&tokens[into + 3..]);
     Some(written)
+}
+
+/// Returns `UPDATE t, s SET …` as `UPDATE t CROSS JOIN s SET …`.
+fn join_updated_tables(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
+    let set = tokens.iter().position(|token| is_word(&token.token, "set"))?;
+    let begins = is_word(&tokens.first()?.token, "update");
+    let mut depth = 0_usize;
+    let mut written = Vec::with_capacity(tokens.len());
+    for token in &tokens[..set] {
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 && token.token == Token::Comma {
+            written.extend(replacement("cross join", &[token]));
+        } else {
+            written.push(token.clone());
+        }
+    }
+    let changed = begins && written.len() > set;
+    written.extend_from_slice(&tokens[set..]);
+    changed.then_some(written)
+}
+
+/// Returns `INSERT INTO t (WITH … SELECT …)` without the parentheses around the query.
+fn unwrap_inserted_query(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
+    let references: Vec<&TokenWithSpan> = tokens.iter().collect();
+    let open = references.windows(2).position(|pair| {
+        pair[0].token == Token::LParen && is_word(&pair[1].token, "with")
+    })?;
+    let inserts = is_word(&tokens.first()?.token, "insert")
+        && tokens[..open].iter().all(|token| matches!(token.token, Token::Word(_) | Token::Period));
+    let close = closing(&references, open)?;
+    let ends = tokens[close..].iter().all(|token| token.token == Token::SemiColon);
+    (inserts && ends).then(|| {
+        let inner = tokens[open + 1..close - 1].iter();
+        tokens[..open].iter().chain(inner).chain(&tokens[close..]).cloned().collect()
+    })
 }
 
 /// Returns `FROM s INSERT INTO t SELECT a INSERT INTO u SELECT b` as one insert for each target.
@@ -291,6 +343,7 @@ enum PartKind {
     Text,
     Number,
     Any,
+    Rest,
 }
 
 impl Part {
@@ -308,6 +361,7 @@ impl Part {
             "'…'" => PartKind::Text,
             "#" => PartKind::Number,
             "any" => PartKind::Any,
+            "…" => PartKind::Rest,
             words => PartKind::Words(words.split('|').collect()),
         };
         Self { optional, kind }
@@ -321,10 +375,14 @@ impl Part {
         if matches!(self.kind, PartKind::End) {
             return tokens.get(at).is_none_or(|token| token.token == Token::SemiColon).then_some(at);
         }
+        if matches!(self.kind, PartKind::Rest) {
+            let end = tokens[at..].iter().position(|token| token.token == Token::SemiColon);
+            return Some(end.map_or(tokens.len(), |end| at + end));
+        }
         let token = &tokens.get(at)?.token;
         let one = |is_it: bool| is_it.then_some(at + 1);
         match &self.kind {
-            PartKind::Beginning | PartKind::End => None,
+            PartKind::Beginning | PartKind::End | PartKind::Rest => None,
             PartKind::Words(words) => words.iter().find_map(|word| match *word {
                 "name" => name_end(tokens, at),
                 "#" => one(matches!(token, Token::Number(..))),
@@ -339,6 +397,12 @@ impl Part {
             PartKind::Any => Some(at + 1),
         }
     }
+}
+
+/// Returns `true` for a string. Some dialects write it in double quotes.
+fn is_text(token: &Token) -> bool {
+    matches!(token, Token::SingleQuotedString(_) | Token::DoubleQuotedString(_))
+        || matches!(token, Token::Word(word) if word.quote_style == Some('"'))
 }
 
 fn is_word(token: &Token, word: &str) -> bool {
@@ -408,7 +472,8 @@ fn is_allowed(text: &str, tokens: &[&TokenWithSpan], at: usize, end: usize) -> b
     }
 }
 
-/// Returns the tokens of a replacement. `name` stands for the first name that was matched, `last` for the last.
+/// Returns the tokens of a replacement. `name` stands for the first name that was matched, `last` for the last one, and
+/// `text` for the string.
 fn replacement(text: &str, matched: &[&TokenWithSpan]) -> Vec<TokenWithSpan> {
     let span = matched.first().map_or_else(Span::empty, |token| token.span);
     let mut written = Vec::new();
@@ -417,6 +482,11 @@ fn replacement(text: &str, matched: &[&TokenWithSpan]) -> Vec<TokenWithSpan> {
             let from = matched.iter().position(|token| is_free_name(&token.token)).unwrap_or_default();
             let end = name_end(matched, from).unwrap_or(from);
             written.extend(matched[from..end].iter().map(|token| (*token).clone()));
+            continue;
+        }
+        if word == "text" {
+            let text = matched.iter().find(|token| is_text(&token.token));
+            written.extend(text.map(|token| (*token).clone()));
             continue;
         }
         if word == "last" {
@@ -439,31 +509,11 @@ fn is_part_of_name(pair: &[&TokenWithSpan]) -> bool {
 
 /// Returns `true` for a word that a pattern does not spell.
 fn is_free_name(token: &Token) -> bool {
-    const SPELLED: [&str; 24] = [
-        "view",
-        "table",
-        "named",
-        "cross",
-        "join",
-        "on",
-        "using",
-        "with",
-        "create",
-        "or",
-        "replace",
-        "multiset",
-        "set",
-        "volatile",
-        "as",
-        "temporary",
-        "no",
-        "data",
-        "stream",
-        "external",
-        "if",
-        "not",
-        "exists",
-        "select",
+    const SPELLED: [&str; 41] = [
+        "view", "table", "named", "cross", "join", "on", "using", "with", "create", "or", "replace", "multiset", "set",
+        "volatile", "as", "temporary", "no", "data", "stream", "external", "if", "not", "exists", "select", "alter",
+        "exchange", "partition", "switch", "to", "bulk", "insert", "from", "load", "low_priority", "concurrent", "local",
+        "infile", "ignore", "into", "rename", "copy",
     ];
     matches!(token, Token::Word(_)) && !SPELLED.iter().any(|word| is_word(token, word))
 }

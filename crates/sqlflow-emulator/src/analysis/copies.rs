@@ -29,11 +29,16 @@ impl StatementWalker<'_> {
         }
     }
 
-    /// Reads `LIKE s`: the new table has the columns of the other one and none of its rows. So nothing flows, but the
-    /// columns are known.
-    pub(super) fn like(&mut self, table: ObjectIndex, like: &CreateTableLikeKind) {
+    /// Reads `LIKE s`: the new table has the columns of the other one and none of its rows. So no value flows, but the
+    /// other table decides what this one is: `fdr`, which is our reading, since the vendor does not describe it.
+    pub(super) fn like(&mut self, table: ObjectIndex, like: &CreateTableLikeKind, text: &str) {
         let (CreateTableLikeKind::Plain(like) | CreateTableLikeKind::Parenthesized(like)) = like;
         self.same_structure(table, &like.name);
+        let original = self.table_named(&like.name, ObjectKind::Table);
+        self.begin_statement("Create Table", "sstcreatetable", text);
+        let rows = self.builder.relation_rows(original);
+        let source = self.builder.endpoint(rows);
+        self.relate_rows(table, Effect::CreateTable, vec![source]);
     }
 
     /// Gives a table the known columns of another one.

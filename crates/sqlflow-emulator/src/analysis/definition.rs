@@ -54,7 +54,7 @@ impl StatementWalker<'_> {
                 self.builder.mark_complete(table);
             }
         } else if let Some(like) = &create.like {
-            self.like(table, like);
+            self.like(table, like, text);
         } else if let Some(parent) = &create.partition_of {
             self.same_structure(table, parent);
         } else if !create.columns.is_empty() {

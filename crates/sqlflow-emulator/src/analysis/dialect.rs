@@ -50,9 +50,9 @@ impl Dialect {
     pub(super) fn related(self) -> &'static [Self] {
         match self {
             Self::Oracle | Self::Mssql | Self::Teradata => &[Self::Snowflake, Self::Generic],
-            Self::Hive => &[Self::Spark, Self::Databricks, Self::Generic],
-            Self::Spark => &[Self::Databricks, Self::Hive, Self::Generic],
-            Self::Databricks => &[Self::Spark, Self::Hive, Self::Generic],
+            Self::Hive => &[Self::Spark, Self::Databricks, Self::Snowflake, Self::Generic],
+            Self::Spark => &[Self::Databricks, Self::Hive, Self::Snowflake, Self::Generic],
+            Self::Databricks => &[Self::Spark, Self::Hive, Self::Snowflake, Self::Generic],
             Self::Redshift => &[Self::Postgres, Self::Generic],
             Self::Mysql => &[Self::Hive],
             Self::Ansi => &[Self::Generic, Self::Hive],

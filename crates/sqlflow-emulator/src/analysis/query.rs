@@ -311,6 +311,7 @@ impl StatementWalker<'_> {
             let named = self.projection_without(item, &excluded, result, scope);
             scope.aliases.extend(named);
         }
+        self.builder.find_passed_columns(result);
     }
 
     /// Reads the `INTO` of a query with a given result.
@@ -374,6 +375,9 @@ impl StatementWalker<'_> {
                         self.builder.column(target, &name)
                     };
                     self.connect_column(Some(*source), column, effect);
+                    if star.is_some() {
+                        self.builder.pass_on_passed(*source, column);
+                    }
                 }
                 if star.is_some() {
                     self.builder.pass_through(target, result, effect);

@@ -15,6 +15,9 @@ use super::LineageBuilder;
 /// The name of the table that holds literals.
 const CONSTANTS: &str = "SQL_CONSTANTS";
 
+/// The number of relationships among which those of the current select list are looked for.
+const MOST_RECENT: usize = 1000;
+
 /// An object whose columns another object has because of a `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PassThrough {
@@ -169,6 +172,39 @@ impl LineageBuilder {
             Some(pass) => pass.except.retain(|name| except.contains(name)),
             None => pass_throughs.push(PassThrough { from, except: except.to_vec(), effect, process }),
         }
+    }
+
+    /// Finds the columns of a select list that its own `*` stands for as well, as in `SELECT a, *` over a subquery whose
+    /// columns are unknown: another `*` over the result would otherwise give them twice.
+    pub(in crate::analysis) fn find_passed_columns(&mut self, result: ObjectIndex) {
+        let passes = self.pass_throughs.get(&result).cloned().unwrap_or_default();
+        for pass in passes {
+            for column in self.columns_of(result) {
+                let name = self.name_of(column);
+                let passed = self.existing(pass.from, &name).filter(|source| self.passed_columns.contains(source));
+                if passed.is_some_and(|source| self.has_only_source(column, source)) {
+                    self.passed_columns.insert(column);
+                }
+            }
+        }
+    }
+
+    /// Records that a column is part of what a `*` stands for if the column that it takes over is.
+    pub(in crate::analysis) fn pass_on_passed(&mut self, source: ColumnIndex, column: ColumnIndex) {
+        if self.passed_columns.contains(&source) {
+            self.passed_columns.insert(column);
+        }
+    }
+
+    /// Returns `true` if a column has the value of another and nothing else. Both were related not long ago.
+    fn has_only_source(&self, column: ColumnIndex, source: ColumnIndex) -> bool {
+        let recent = self.lineage.relationships.iter().rev().take(MOST_RECENT);
+        let mut into = recent.filter(|relationship| relationship.target.column == column);
+        let only = into.next().is_some_and(|relationship| {
+            relationship.kind == RelationshipKind::Fdd
+                && matches!(relationship.sources.as_slice(), [end] if end.column == source)
+        });
+        only && into.next().is_none()
     }
 
     /// Returns the columns that `*` stands for: those of an object, and one named `*` for the unknown ones.
