@@ -130,14 +130,26 @@ static RULES: [Rule; 108] = [
     Rule(&[Databricks, Spark], "deep|shallow clone", "clone"),
     Rule(&[Databricks, Spark], "fileformat = name", ""),
     Rule(&[Databricks, Spark], "format_options|copy_options (…)", ""),
-    Rule(&[Mssql], "^ alter table name switch ?partition ?# to name ?partition ?#", "insert into last select * from name"),
+    Rule(
+        &[Mssql],
+        "^ alter table name switch ?partition ?# to name ?partition ?#",
+        "insert into last select * from name",
+    ),
     Rule(&[Mssql], "^ bulk insert name from '…' …", "copy into name from text"),
-    Rule(&[Mysql], "^ load data ?low_priority|concurrent ?local infile '…' ?replace|ignore into table name …", "load data inpath text into table name"),
+    Rule(
+        &[Mysql],
+        "^ load data ?low_priority|concurrent ?local infile '…' ?replace|ignore into table name …",
+        "load data inpath text into table name",
+    ),
     Rule(&[Mysql], "^ alter table name rename name $", "alter table name rename to last"),
     Rule(&[Bigquery], "table name copy name", "table name clone last"),
     Rule(&[Oracle], "keep ( dense_rank first|last order by", "over ( order by"),
     Rule(ALL, "insert into ?table name table name", "insert into name select * from last"),
-    Rule(ALL, "including|excluding all|defaults|constraints|indexes|storage|comments|identity|generated|statistics", ""),
+    Rule(
+        ALL,
+        "including|excluding all|defaults|constraints|indexes|storage|comments|identity|generated|statistics",
+        "",
+    ),
     // Others
     Rule(&[Mysql], "partition by hash|key|range|list ?columns (…) ?partitions ?# ?(…)", ""),
     Rule(&[Bigquery], "options (…)", ""),
@@ -277,9 +289,8 @@ fn join_updated_tables(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
 /// Returns `INSERT INTO t (WITH … SELECT …)` without the parentheses around the query.
 fn unwrap_inserted_query(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
     let references: Vec<&TokenWithSpan> = tokens.iter().collect();
-    let open = references.windows(2).position(|pair| {
-        pair[0].token == Token::LParen && is_word(&pair[1].token, "with")
-    })?;
+    let open =
+        references.windows(2).position(|pair| pair[0].token == Token::LParen && is_word(&pair[1].token, "with"))?;
     let inserts = is_word(&tokens.first()?.token, "insert")
         && tokens[..open].iter().all(|token| matches!(token.token, Token::Word(_) | Token::Period));
     let close = closing(&references, open)?;
@@ -292,11 +303,11 @@ fn unwrap_inserted_query(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>>
 
 /// Returns `FROM s INSERT INTO t SELECT a INSERT INTO u SELECT b` as one insert for each target.
 fn one_insert_for_each(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
+    const AFTER_FROM: [&str; 10] =
+        ["where", "group", "having", "order", "cluster", "distribute", "sort", "limit", "lateral", "window"];
     if !is_word(&tokens.first()?.token, "from") {
         return None;
     }
-    const AFTER_FROM: [&str; 10] =
-        ["where", "group", "having", "order", "cluster", "distribute", "sort", "limit", "lateral", "window"];
     let mut depth = 0_usize;
     let top: Vec<usize> = (0..tokens.len())
         .filter(|index| {
@@ -465,8 +476,8 @@ fn is_allowed(text: &str, tokens: &[&TokenWithSpan], at: usize, end: usize) -> b
         // `cache` and the like may be names of columns.
         "" if matches!(tokens[at].token, Token::Word(_)) => {
             !follows(&[",", "(", "select", "distinct", "by"])
-                && !before.is_some_and(|token| *token == Token::Period)
-                && !tokens.get(end).is_some_and(|token| token.token == Token::Period)
+                && before.is_none_or(|token| *token != Token::Period)
+                && tokens.get(end).is_none_or(|token| token.token != Token::Period)
         }
         _ => true,
     }
@@ -510,10 +521,47 @@ fn is_part_of_name(pair: &[&TokenWithSpan]) -> bool {
 /// Returns `true` for a word that a pattern does not spell.
 fn is_free_name(token: &Token) -> bool {
     const SPELLED: [&str; 41] = [
-        "view", "table", "named", "cross", "join", "on", "using", "with", "create", "or", "replace", "multiset", "set",
-        "volatile", "as", "temporary", "no", "data", "stream", "external", "if", "not", "exists", "select", "alter",
-        "exchange", "partition", "switch", "to", "bulk", "insert", "from", "load", "low_priority", "concurrent", "local",
-        "infile", "ignore", "into", "rename", "copy",
+        "view",
+        "table",
+        "named",
+        "cross",
+        "join",
+        "on",
+        "using",
+        "with",
+        "create",
+        "or",
+        "replace",
+        "multiset",
+        "set",
+        "volatile",
+        "as",
+        "temporary",
+        "no",
+        "data",
+        "stream",
+        "external",
+        "if",
+        "not",
+        "exists",
+        "select",
+        "alter",
+        "exchange",
+        "partition",
+        "switch",
+        "to",
+        "bulk",
+        "insert",
+        "from",
+        "load",
+        "low_priority",
+        "concurrent",
+        "local",
+        "infile",
+        "ignore",
+        "into",
+        "rename",
+        "copy",
     ];
     matches!(token, Token::Word(_)) && !SPELLED.iter().any(|word| is_word(token, word))
 }

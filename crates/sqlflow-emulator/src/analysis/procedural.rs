@@ -86,7 +86,7 @@ impl ProceduralReader<'_> {
                 self.routine(begin, limit)
             }
             "set" if self.dialect == Dialect::Mssql || self.in_procedure(begin) => {
-                self.assignment_after_set(begin, limit)
+                Some(self.assignment_after_set(begin, limit))
             }
             "fetch" | "close" | "exit" | "continue" | "leave" | "iterate" | "null" | "raise" | "print" | "goto"
             | "raiserror" | "throw" | "waitfor" | "signal" | "resignal" | "pragma" | "type" | "subtype"
@@ -313,15 +313,13 @@ impl ProceduralReader<'_> {
         Some(Step { code: Code::Query { name, query: query..end }, end })
     }
 
-    fn assignment_after_set(&self, begin: usize, limit: usize) -> Option<Step> {
+    fn assignment_after_set(&self, begin: usize, limit: usize) -> Step {
         let name = self.next(begin);
         let sign = self.next(name);
         let end = self.end_of_command(begin, limit);
         match self.tokens.get(sign).map(|token| token.token.to_string()).as_deref() {
-            Some("=" | ":=") => {
-                Some(Step { code: Code::Assignment { variable: name, value: self.next(sign)..end }, end })
-            }
-            _ => Some(Step { code: Code::Control, end }),
+            Some("=" | ":=") => Step { code: Code::Assignment { variable: name, value: self.next(sign)..end }, end },
+            _ => Step { code: Code::Control, end },
         }
     }
 

@@ -50,7 +50,7 @@ pub(super) enum Content {
     Declaration(Ident),
     Assignment {
         variable: Ident,
-        value: Expr,
+        value: Box<Expr>,
     },
     Fetch {
         cursor: Ident,
@@ -225,7 +225,7 @@ impl StatementSearch<'_> {
                     ident(self.tokens, *variable),
                     parse_expression(&self.tokens[value.clone()], self.dialect),
                 ) {
-                    (Some(variable), Ok(value)) => Content::Assignment { variable, value },
+                    (Some(variable), Ok(value)) => Content::Assignment { variable, value: Box::new(value) },
                     _ if !self.is_procedural && !self.reader.is_certain(begin) => return None,
                     (_, Err(error)) => Content::Unreadable(error),
                     (None, _) => return Some(step),

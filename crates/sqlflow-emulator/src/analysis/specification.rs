@@ -75,14 +75,13 @@ fn pairs(lineage: &Lineage, decides: bool) -> Pairs {
         let Some(name) = shown(lineage, target, &is_read) else { continue };
         let mut waiting = vec![(target, false)];
         let mut seen = std::collections::HashSet::new();
-        while let Some((column, decided)) = waiting.pop() {
+        while let Some((column, is_decided)) = waiting.pop() {
             for (source, value) in incoming.get(&column).into_iter().flatten() {
-                let decided = decided || !value;
+                let only_decides = is_decided || !value;
                 match shown(lineage, *source, &is_read) {
-                    Some(source) if decided == decides => drop(found.insert((source, name.clone()))),
-                    Some(_) => {}
-                    None if seen.insert((*source, decided)) => waiting.push((*source, decided)),
-                    None => {}
+                    Some(source) if only_decides == decides => drop(found.insert((source, name.clone()))),
+                    None if seen.insert((*source, only_decides)) => waiting.push((*source, only_decides)),
+                    _ => {}
                 }
             }
         }

@@ -55,15 +55,14 @@ impl Iterator for Splitter<'_> {
             let (at, start) = (self.at, (self.line, self.column));
             let Some(lexeme) = self.lexeme() else { return piece };
             match lexeme {
-                Lexeme::Blank => continue,
                 Lexeme::EndOfBatch if piece.is_some() => return piece,
-                Lexeme::EndOfBatch => continue,
                 Lexeme::Semicolon if blocks.ends_statement() => {
                     if piece.is_some() {
                         return piece;
                     }
                     continue;
                 }
+                Lexeme::Blank | Lexeme::EndOfBatch => continue,
                 Lexeme::Semicolon => blocks.semicolon(),
                 Lexeme::Word(word) => blocks.word(word),
                 Lexeme::Other(byte) => blocks.other(byte),
@@ -232,22 +231,37 @@ fn dollar_length(rest: &[u8]) -> usize {
     body.windows(tag.len()).position(|window| window == tag).map_or(rest.len(), |end| end + 2 * tag.len())
 }
 
+/// The form of a statement's body, as far as its first words tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Body {
+    /// There is none, or it ends with its outermost block.
+    Plain,
+    /// It has not begun yet. A semicolon ends a declaration before it.
+    Awaited,
+    /// It ends with its batch.
+    Batch,
+}
+
+/// What stands before a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// Something after which a statement may begin.
+    Beginning,
+    /// `BEGIN`, which begins a block or a transaction.
+    Begin,
+    /// `END`, whose next word may tell what it ends.
+    End,
+    Other,
+}
+
 /// The blocks of a routine that are open at a position.
 struct Blocks {
     dialect: Dialect,
     /// The first words of the statement, in lower case, up to the kind of thing that it creates.
     head: Vec<String>,
     depth: usize,
-    /// `true` in a routine whose body has not begun yet. A semicolon then ends a declaration.
-    awaits_body: bool,
-    /// `true` in a routine that ends with its batch.
-    is_batch: bool,
-    /// `true` where a statement may begin.
-    at_statement: bool,
-    /// `true` after `END`, whose next word may tell what it ends.
-    after_end: bool,
-    /// `true` after `BEGIN`, which may begin a transaction.
-    after_begin: bool,
+    body: Body,
+    before: Before,
 }
 
 /// The number of words that are looked at to find out what a statement creates.
@@ -255,42 +269,34 @@ const HEAD_WORDS: usize = 12;
 
 impl Blocks {
     fn new(dialect: Dialect) -> Self {
-        Self {
-            dialect,
-            head: Vec::new(),
-            depth: 0,
-            awaits_body: false,
-            is_batch: false,
-            at_statement: true,
-            after_end: false,
-            after_begin: false,
-        }
+        Self { dialect, head: Vec::new(), depth: 0, body: Body::Plain, before: Before::Beginning }
     }
 
     fn ends_statement(&mut self) -> bool {
         self.settle_begin("");
-        self.depth == 0 && !self.awaits_body && !self.is_batch
+        self.depth == 0 && self.body == Body::Plain
     }
 
     fn semicolon(&mut self) {
-        self.at_statement = true;
-        self.after_end = false;
+        self.before = Before::Beginning;
     }
 
     fn other(&mut self, byte: u8) {
         self.settle_begin("");
-        self.after_end = false;
         // A label such as `<<name>>` or `name:` precedes a statement.
-        self.at_statement = matches!(byte, b'>' | b':');
+        self.before = if matches!(byte, b'>' | b':') { Before::Beginning } else { Before::Other };
     }
 
     /// Decides whether the `BEGIN` before a word begins a block or a transaction.
     fn settle_begin(&mut self, word: &str) {
         const TRANSACTIONS: [&str; 8] =
             ["", "transaction", "tran", "work", "deferred", "immediate", "exclusive", "isolation"];
-        if std::mem::take(&mut self.after_begin) && !TRANSACTIONS.contains(&word) {
-            self.depth += 1;
-            self.awaits_body = false;
+        if self.before == Before::Begin {
+            self.before = Before::Beginning;
+            if !TRANSACTIONS.contains(&word) {
+                self.depth += 1;
+                self.body = if self.body == Body::Awaited { Body::Plain } else { self.body };
+            }
         }
     }
 
@@ -301,22 +307,22 @@ impl Blocks {
             self.head.push(word.clone());
             self.decide_head();
         }
-        let ended = std::mem::take(&mut self.after_end);
-        let begins = std::mem::take(&mut self.at_statement);
+        let before = std::mem::replace(&mut self.before, Before::Other);
         match word.as_str() {
             "end" => {
                 self.depth = self.depth.saturating_sub(1);
-                self.after_end = true;
+                self.before = Before::End;
             }
-            "if" | "loop" | "while" | "for" | "repeat" | "case" | "try" | "catch" if ended => {}
+            "if" | "loop" | "while" | "for" | "repeat" | "case" | "try" | "catch" if before == Before::End => {}
             // Only T-SQL reserves the word, so elsewhere it may be the name of a column.
-            "begin" if begins || self.head.len() > 1 || self.dialect == Dialect::Mssql => {
-                self.after_begin = true;
-                self.at_statement = true;
+            "begin" if before == Before::Beginning || self.head.len() > 1 || self.dialect == Dialect::Mssql => {
+                self.before = Before::Begin;
             }
             "case" => self.depth += 1,
-            "if" | "while" | "for" | "loop" | "repeat" if begins && self.has_closed_loops() => self.depth += 1,
-            "then" | "else" | "loop" | "do" | "as" | "is" | "declare" => self.at_statement = true,
+            "if" | "while" | "for" | "loop" | "repeat" if before == Before::Beginning && self.has_closed_loops() => {
+                self.depth += 1;
+            }
+            "then" | "else" | "loop" | "do" | "as" | "is" | "declare" => self.before = Before::Beginning,
             _ => {}
         }
     }
@@ -327,9 +333,9 @@ impl Blocks {
     }
 
     fn head_is_decided(&self) -> bool {
-        self.head.first().is_some_and(|first| {
-            !matches!(first.as_str(), "create" | "alter" | "declare") || self.awaits_body || self.is_batch
-        })
+        self.head
+            .first()
+            .is_some_and(|first| !matches!(first.as_str(), "create" | "alter" | "declare") || self.body != Body::Plain)
     }
 
     /// Finds out from the first words whether semicolons may be part of the statement.
@@ -342,16 +348,16 @@ impl Blocks {
         );
         match last.as_str() {
             "procedure" | "proc" | "function" | "trigger" if creates && self.dialect == Dialect::Mssql => {
-                self.is_batch = true;
+                self.body = Body::Batch;
             }
-            "procedure" | "function" | "trigger" if creates && blocks_are_plain => self.awaits_body = true,
+            "procedure" | "function" | "trigger" if creates && blocks_are_plain => self.body = Body::Awaited,
             "package" if creates => {
-                self.awaits_body = false;
+                self.body = Body::Plain;
                 self.depth += 1;
             }
             // The declarations of an anonymous block.
             "declare" if self.head.len() == 1 && matches!(self.dialect, Dialect::Oracle | Dialect::Snowflake) => {
-                self.awaits_body = true;
+                self.body = Body::Awaited;
             }
             _ => {}
         }

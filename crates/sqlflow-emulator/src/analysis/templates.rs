@@ -45,8 +45,8 @@ pub(super) fn without_templates(text: &str, dialect: Dialect) -> (Cow<'_, str>, 
             let end = rest.strip_prefix(opening)?.find(closing)? + opening.len() + closing.len();
             Some((&rest[..end], *opening))
         });
-        let substituted = || substitutes.then(|| substitution(rest, &written)).flatten().map(|text| (text, "&"));
-        let Some((template, opening)) = bracketed.or_else(substituted) else {
+        let variable = || substitutes.then(|| substitution(rest, &written)).flatten().map(|text| (text, "&"));
+        let Some((template, opening)) = bracketed.or_else(variable) else {
             let first = rest.chars().next().map_or(1, char::len_utf8);
             written.push_str(&rest[..first]);
             at += first;

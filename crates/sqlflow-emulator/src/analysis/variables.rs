@@ -160,13 +160,19 @@ impl StatementWalker<'_> {
         };
         match set {
             Set::SingleAssignment { variable, values, .. } => {
-                values.iter().for_each(|value| assign(self, variable, value));
+                for value in values {
+                    assign(self, variable, value);
+                }
             }
             Set::ParenthesizedAssignments { variables, values } => {
-                variables.iter().zip(values).for_each(|(name, value)| assign(self, name, value));
+                for (name, value) in variables.iter().zip(values) {
+                    assign(self, name, value);
+                }
             }
             Set::MultipleAssignments { assignments } => {
-                assignments.iter().for_each(|assignment| assign(self, &assignment.name, &assignment.value));
+                for assignment in assignments {
+                    assign(self, &assignment.name, &assignment.value);
+                }
             }
             _ => {}
         }

@@ -181,8 +181,8 @@ impl LineageBuilder {
         for pass in passes {
             for column in self.columns_of(result) {
                 let name = self.name_of(column);
-                let passed = self.existing(pass.from, &name).filter(|source| self.passed_columns.contains(source));
-                if passed.is_some_and(|source| self.has_only_source(column, source)) {
+                let source = self.existing(pass.from, &name).filter(|source| self.passed_columns.contains(source));
+                if source.is_some_and(|source| self.has_only_source(column, source)) {
                     self.passed_columns.insert(column);
                 }
             }
