@@ -67,7 +67,6 @@ pub trait EmulatorClient {
     /// Returns the builder of that client, to change its settings: other
     /// [credentials](ClientBuilder::credentials), for example, for an emulator with an
     /// [account](EmulatorBuilder::account).
-    #[must_use]
     fn client_builder(&self) -> ClientBuilder;
 }
 
