@@ -341,7 +341,7 @@ impl ProceduralReader<'_> {
             ":" => Some(Step { code: Code::Control, end: next + 1 }),
             // A call such as `log_it('x');` or `p;`.
             "(" | ";" | "" if self.has_calls_without_a_word() => Some(Step { code: Code::Control, end: limit }),
-            _ if self.has_declarations() => self
+            _ if self.declares && self.has_declarations() && next < limit => self
                 .initial_value(begin, limit)
                 .or(Some(Step { code: Code::Declaration { variable: begin }, end: limit })),
             _ => None,

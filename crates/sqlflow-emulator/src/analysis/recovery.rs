@@ -38,7 +38,7 @@ pub(super) fn recover(tokens: &[TokenWithSpan], dialect: Dialect, error: &Parser
     while skipped.len() < MAX_SKIPPED {
         let (rest, clause, outcome) = clause_ends(&tokens, stop)
             .into_iter()
-            .filter(|end| *end > stop && !tokens[stop..*end].iter().any(|token| is_source_or_target(&token.token)))
+            .filter(|end| *end > stop && may_be_skipped(&tokens[stop..*end]))
             .map(|end| {
                 let mut rest = tokens.clone();
                 let clause: Vec<TokenWithSpan> = rest.drain(stop..end).collect();
@@ -91,12 +91,17 @@ fn begins_lineage(token: &Token) -> bool {
         ))
 }
 
-/// Returns `true` for a word whose clause has tables, and cannot be skipped without losing lineage.
-fn is_source_or_target(token: &Token) -> bool {
-    matches!(token, Token::Word(word) if matches!(
-        word.keyword,
-        Keyword::SELECT | Keyword::FROM | Keyword::JOIN | Keyword::INSERT | Keyword::UPDATE | Keyword::MERGE
-    ))
+/// Returns `true` for a clause that can be skipped without losing lineage. One with tables cannot, and a single name is
+/// rather a slip of the pen than a clause.
+fn may_be_skipped(clause: &[TokenWithSpan]) -> bool {
+    let has_tables = |token: &TokenWithSpan| {
+        matches!(&token.token, Token::Word(word) if matches!(
+            word.keyword,
+            Keyword::SELECT | Keyword::FROM | Keyword::JOIN | Keyword::INSERT | Keyword::UPDATE | Keyword::MERGE
+        ))
+    };
+    let is_name = matches!(clause, [TokenWithSpan { token: Token::Word(word), .. }] if word.keyword == Keyword::NoKeyword);
+    !is_name && !clause.iter().any(has_tables)
 }
 
 /// Returns the token that the parser did not expect.
@@ -197,5 +202,6 @@ mod tests {
     #[test]
     fn text_that_is_no_statement_is_not_recovered() {
         assert_eq!(recovered("frobnicate the table"), None);
+        assert_eq!(recovered("select a frm s"), None);
     }
 }
