@@ -12,6 +12,41 @@ pub(super) struct QuotedBody<'a> {
 /// The languages of routines that consist of SQL.
 const LANGUAGES: [&str; 3] = ["sql", "plpgsql", "plsql"];
 
+/// Returns `true` for a trigger or the body of a type: its statements follow in the same piece, although the grammar may
+/// read less than that. A trigger may also run a function.
+pub(super) fn follows(tokens: &[TokenWithSpan]) -> bool {
+    let words: Vec<String> = tokens
+        .iter()
+        .filter_map(|token| match &token.token {
+            Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_ascii_lowercase()),
+            _ => None,
+        })
+        .collect();
+    let creates = words.first().is_some_and(|word| matches!(word.as_str(), "create" | "alter"));
+    let runs = words.windows(2).any(|pair| pair[0] == "execute" && matches!(pair[1].as_str(), "function" | "procedure"));
+    let is_one = words.iter().take(8).any(|word| word == "trigger")
+        || words.iter().take(6).collect::<Vec<_>>().windows(2).any(|pair| pair[0] == "type" && pair[1] == "body");
+    creates && !runs && is_one
+}
+
+/// Returns the language of a procedure whose body is a string and no SQL. A function in such a language only computes.
+pub(super) fn foreign_language(tokens: &[TokenWithSpan]) -> Option<String> {
+    let words: Vec<String> = tokens
+        .iter()
+        .filter_map(|token| match &token.token {
+            Token::Word(word) => Some(word.value.to_ascii_lowercase()),
+            _ => None,
+        })
+        .collect();
+    let creates = words.first().is_some_and(|word| word == "create")
+        && words.iter().take(6).any(|word| word == "procedure");
+    let has_string = tokens.iter().any(|token| {
+        matches!(token.token, Token::DollarQuotedString(_) | Token::SingleQuotedString(_))
+    });
+    let language = words.windows(2).find(|pair| pair[0] == "language").map(|pair| pair[1].clone());
+    language.filter(|language| creates && has_string && !LANGUAGES.contains(&language.as_str()))
+}
+
 /// Returns the body of the routine, or of the block `DO`, that tokens define.
 pub(super) fn in_string(tokens: &[TokenWithSpan]) -> Option<QuotedBody<'_>> {
     let words: Vec<(usize, String)> = tokens

@@ -38,6 +38,10 @@ pub(super) struct LineageBuilder {
     /// The flow into every column of a function that is used as a table.
     arguments: HashMap<ObjectIndex, DataFlow>,
     pub(super) variables: Variables,
+    /// The names that templates were read as, in lower case. They are no columns.
+    pub(super) templates: HashSet<String>,
+    /// The trigger that was entered last, and its table.
+    pub(super) trigger: Option<(String, ObjectIndex)>,
     scripts: usize,
     scripts_with_definitions: usize,
     /// The routine that contains the current statement. Its temporary tables are its own.
@@ -69,6 +73,8 @@ impl LineageBuilder {
             passed_columns: HashSet::new(),
             arguments: HashMap::new(),
             variables: Variables::default(),
+            templates: HashSet::new(),
+            trigger: None,
             routine: None,
             temporary: HashSet::new(),
             routines: HashSet::new(),

@@ -26,7 +26,7 @@ const WAREHOUSES: Dialects = &[Redshift, Postgres, Generic];
 struct Rule(Dialects, &'static str, &'static str);
 
 /// The rules. Of several that match at a token, the first is applied.
-static RULES: [Rule; 108] = [
+static RULES: [Rule; 107] = [
     // T-SQL
     Rule(&[Mssql], "option (…)", ""),
     Rule(&[Mssql], "collate name", ""),
@@ -143,7 +143,6 @@ static RULES: [Rule; 108] = [
     ),
     Rule(&[Mysql], "^ alter table name rename name $", "alter table name rename to last"),
     Rule(&[Bigquery], "table name copy name", "table name clone last"),
-    Rule(&[Oracle], "keep ( dense_rank first|last order by", "over ( order by"),
     Rule(ALL, "insert into ?table name table name", "insert into name select * from last"),
     Rule(
         ALL,
@@ -159,7 +158,7 @@ static RULES: [Rule; 108] = [
         "^ create ?or ?replace stream name on ?external table|view name",
         "create view name as select * from last",
     ),
-    Rule(&[Mssql], "@name = name =", "last ="),
+    Rule(&[Mssql], "with schemabinding|encryption|view_metadata", ""),
     Rule(&[Snowflake], "at|before ( timestamp|offset|statement|stream = any (…) )", ""),
     Rule(ALL, "^ delete from table", "delete from"),
     // The body of a table is a query without `AS`.
@@ -172,16 +171,65 @@ static RULES: [Rule; 108] = [
     Rule(ALL, "cross join name on", "join name on"),
 ];
 
+/// Spellings that the parser reads as something else, and which are therefore replaced before it sees them.
+static RESPELLINGS: [Rule; 13] = [
+    Rule(&[Mssql], "set @name = name =", "set last ="),
+    Rule(&[Mssql], "^ update|delete top (…)", "first"),
+    Rule(&[Mssql], "insert top (…)", "insert"),
+    Rule(&[Mssql], "with ( holdlock|serializable|tablock|tablockx|updlock|rowlock|xlock|paglock|readpast )", ""),
+    Rule(&[Redshift], "approximate count", "count"),
+    Rule(&[Oracle], "keep ( dense_rank first|last order by", "over ( order by"),
+    Rule(&[Oracle], "bulk collect into", "into"),
+    Rule(&[Teradata], "^ replace view", "create or replace view"),
+    Rule(&[Teradata], "^ replace macro|procedure", "create procedure"),
+    // A cast to a type, perhaps with a format.
+    Rule(&[Teradata], "( decimal|numeric|number|char|varchar|byte|varbyte|timestamp|time|float (…) ?, ?format ?'…' )", ""),
+    Rule(
+        &[Teradata],
+        "( integer|int|smallint|bigint|byteint|decimal|float|real|date|time|timestamp|char|varchar ?, ?format ?'…' )",
+        "",
+    ),
+    Rule(&[Teradata], "( ?date ?, format '…' )", ""),
+    Rule(&[Databricks, Spark], "^ create or refresh ?streaming|live table", "create or replace table"),
+];
+
+/// Returns the tokens with other spellings of what the parser would misread, or `None` if there is nothing of the kind.
+pub(super) fn respelled(tokens: &[TokenWithSpan], dialect: Dialect) -> Option<Vec<TokenWithSpan>> {
+    apply(&RESPELLINGS, tokens, dialect)
+}
+
 /// Returns the tokens after all rules that match, or `None` if none does.
 pub(super) fn without_clauses(tokens: &[TokenWithSpan], dialect: Dialect) -> Option<Vec<TokenWithSpan>> {
-    let rules: Vec<(Vec<Part>, &str)> = RULES
+    let reduced = apply(&RULES, tokens, dialect);
+    let written = reduced.clone().unwrap_or_else(|| significant(tokens).into_iter().cloned().collect());
+    let (written, assigned) = expand_assignments(written);
+    let rewritten = match dialect {
+        Mysql => insert_into_file(&written).or_else(|| join_updated_tables(&written)),
+        _ if HADOOP.contains(&dialect) => one_insert_for_each(&written),
+        _ => None,
+    };
+    let rewritten = rewritten.or_else(|| unwrap_inserted_query(&written));
+    let changed = reduced.is_some() || assigned || rewritten.is_some();
+    changed.then(|| rewritten.unwrap_or(written))
+}
+
+/// Returns the tokens that are not white space.
+fn significant(tokens: &[TokenWithSpan]) -> Vec<&TokenWithSpan> {
+    tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect()
+}
+
+/// Replaces whatever matches a rule.
+fn apply(rules: &[Rule], tokens: &[TokenWithSpan], dialect: Dialect) -> Option<Vec<TokenWithSpan>> {
+    let rules: Vec<(Vec<Part>, &str)> = rules
         .iter()
         .filter(|rule| rule.0.is_empty() || rule.0.contains(&dialect))
         .map(|rule| (rule.1.split(' ').map(Part::parse).collect(), rule.2))
         .collect();
-    let significant: Vec<&TokenWithSpan> =
-        tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
-    let mut written = Vec::with_capacity(tokens.len());
+    if rules.is_empty() {
+        return None;
+    }
+    let significant = significant(tokens);
+    let mut written = Vec::with_capacity(significant.len());
     let mut changed = false;
     let mut at = 0;
     while at < significant.len() {
@@ -202,15 +250,7 @@ pub(super) fn without_clauses(tokens: &[TokenWithSpan], dialect: Dialect) -> Opt
             }
         }
     }
-    let (written, assigned) = expand_assignments(written);
-    let inserts = match dialect {
-        Mysql => insert_into_file(&written).or_else(|| join_updated_tables(&written)),
-        _ if HADOOP.contains(&dialect) => one_insert_for_each(&written),
-        _ => None,
-    };
-    let inserts = inserts.or_else(|| unwrap_inserted_query(&written));
-    let divided = inserts.is_some();
-    (changed || assigned || divided).then(|| inserts.unwrap_or(written))
+    changed.then_some(written)
 }
 
 /// Returns the tokens of an assignment such as `SET a += b` as `SET a = a + b`.
@@ -483,8 +523,8 @@ fn is_allowed(text: &str, tokens: &[&TokenWithSpan], at: usize, end: usize) -> b
     }
 }
 
-/// Returns the tokens of a replacement. `name` stands for the first name that was matched, `last` for the last one, and
-/// `text` for the string.
+/// Returns the tokens of a replacement. `name` stands for the first name that was matched, `last` for the last one,
+/// `text` for the string and `first` for the first token.
 fn replacement(text: &str, matched: &[&TokenWithSpan]) -> Vec<TokenWithSpan> {
     let span = matched.first().map_or_else(Span::empty, |token| token.span);
     let mut written = Vec::new();
@@ -493,6 +533,10 @@ fn replacement(text: &str, matched: &[&TokenWithSpan]) -> Vec<TokenWithSpan> {
             let from = matched.iter().position(|token| is_free_name(&token.token)).unwrap_or_default();
             let end = name_end(matched, from).unwrap_or(from);
             written.extend(matched[from..end].iter().map(|token| (*token).clone()));
+            continue;
+        }
+        if word == "first" {
+            written.extend(matched.first().map(|token| (*token).clone()));
             continue;
         }
         if word == "text" {
@@ -608,7 +652,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_a_pattern_that_can_match() {
-        for Rule(_, pattern, text) in &RULES {
+        for Rule(_, pattern, text) in RULES.iter().chain(&RESPELLINGS) {
             assert!(pattern.split(' ').any(|part| !part.starts_with('?') && part != "^"), "{pattern}");
             assert!(!text.contains("name") || pattern.contains("name"), "{pattern}");
         }

@@ -40,7 +40,14 @@ pub(super) struct OutsideCommand {
 /// position, so lines and columns do too.
 pub(super) fn without_commands(text: &str, dialect: Dialect) -> (String, Vec<OutsideCommand>) {
     let mut reader =
-        CommandFilter { dialect, context: LexicalContext::Code, between: true, terminator: None, outside: Vec::new() };
+        CommandFilter {
+            dialect,
+            context: LexicalContext::Code,
+            between: true,
+            terminator: None,
+            outside: Vec::new(),
+            in_data: false,
+        };
     let mut written = Vec::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         reader.line(line, &mut written);
@@ -65,6 +72,8 @@ struct CommandFilter {
     /// The text that ends a statement instead of a semicolon.
     terminator: Option<Vec<u8>>,
     outside: Vec<OutsideCommand>,
+    /// `true` among the rows that follow `COPY … FROM stdin`.
+    in_data: bool,
 }
 
 impl CommandFilter {
@@ -73,6 +82,14 @@ impl CommandFilter {
             return self.code(line.as_bytes(), written);
         }
         let said = line.trim();
+        if self.in_data {
+            self.in_data = said != "\\.";
+            return blank(line, b' ', written);
+        }
+        // A dump of PostgreSQL has the rows of a table after this line.
+        if matches!(self.dialect, Dialect::Postgres | Dialect::Redshift | Dialect::Generic) && reads_stdin(said) {
+            self.in_data = true;
+        }
         if let Some(terminator) = self.delimiter(said) {
             self.terminator = (terminator != b";").then_some(terminator);
             self.between = true;
@@ -80,6 +97,9 @@ impl CommandFilter {
         } else if said == "/" && self.dialect == Dialect::Oracle {
             self.between = true;
             blank(line, b';', written);
+        } else if self.dialect == Dialect::Mssql && ends_batch(said) {
+            written.extend_from_slice(line.as_bytes());
+            self.between = true;
         } else if self.between && self.is_command(said) {
             if self.leads_outside(said) {
                 let indented = line.len() - line.trim_start().len();
@@ -205,6 +225,17 @@ impl CommandFilter {
         self.context = context;
         length
     }
+}
+
+fn ends_batch(line: &str) -> bool {
+    let mut words = line.split_ascii_whitespace();
+    words.next().is_some_and(|word| word.trim_end_matches(';').eq_ignore_ascii_case("go"))
+        && words.next().is_none_or(|word| is_number(word) || word.starts_with("--"))
+}
+
+fn reads_stdin(line: &str) -> bool {
+    let lower = line.to_ascii_lowercase();
+    lower.starts_with("copy ") && lower.ends_with(';') && lower.contains(" from stdin")
 }
 
 fn is_number(word: &str) -> bool {

@@ -44,6 +44,7 @@ mod statement;
 mod table_functions;
 mod templates;
 mod transfer;
+mod triggers;
 mod variables;
 mod vendor;
 mod walker;

@@ -13,14 +13,18 @@ use super::dialect::Dialect;
 /// Code that is not an SQL statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Code {
-    /// The head of a routine, with its name and those of its parameters.
-    Routine { name: Option<Range<usize>>, parameters: Vec<usize> },
+    /// The head of a routine, with its name, those of its parameters, and that of the table of a trigger.
+    Routine { name: Option<Range<usize>>, parameters: Vec<usize>, table: Option<Range<usize>> },
     /// The query of a cursor or a loop, with the name of the cursor or the record.
     Query { name: Option<usize>, query: Range<usize> },
     /// A variable without a value.
     Declaration { variable: usize },
     /// A value that is assigned to a variable.
     Assignment { variable: usize, value: Range<usize> },
+    /// The call of a routine.
+    Call { name: Range<usize> },
+    /// A loop over a cursor that was declared before.
+    CursorLoop { record: usize, cursor: usize },
     /// The variables that take the next row of a cursor.
     Fetch { cursor: usize, into: Vec<usize> },
     /// Control flow, or a command to the server, without lineage.
@@ -59,7 +63,7 @@ impl ProceduralReader<'_> {
                 let next = self.next(begin);
                 match self.word(next).as_str() {
                     "try" | "catch" | "atomic" => after(next),
-                    "tran" | "transaction" | "work" => control(limit),
+                    "tran" | "transaction" | "work" => control(self.end_of_command(next, limit)),
                     "not" => after(self.next(next)),
                     _ => after(begin),
                 }
@@ -76,7 +80,10 @@ impl ProceduralReader<'_> {
             "forall" => control(self.find(begin, limit, &["insert", "update", "delete", "merge", "execute"])?),
             "declare" => self.declaration(begin, limit),
             "cursor" => self.query_after(&["is", "for", "as"], begin, limit),
-            "open" => self.query_after(&["for"], begin, limit).or_else(|| control(limit)),
+            "open" => {
+                let end = self.end_of_command(begin, limit);
+                self.query_after(&["for"], begin, end).or_else(|| control(end))
+            }
             "return" => match self.word(self.next(begin)).as_str() {
                 "query" => control(self.next(self.next(begin))),
                 "select" | "with" => after(begin),
@@ -163,6 +170,10 @@ impl ProceduralReader<'_> {
                     kind = Some(at);
                     break;
                 }
+                "type" if self.word(self.next(at)) == "body" => {
+                    kind = Some(at);
+                    break;
+                }
                 "table" | "view" | "index" | "" => return None,
                 _ => at = self.next(at),
             }
@@ -180,8 +191,24 @@ impl ProceduralReader<'_> {
             end += 1;
         }
         let named = (end > name).then_some(name..end);
+        let is_trigger = self.word(kind) == "trigger";
+        let body = self.body_of_routine(kind, end, limit).unwrap_or(limit);
+        let table = is_trigger.then(|| self.find(end.saturating_sub(1), body, &["on"])).flatten().map(|on| {
+            let start = self.next(on);
+            let mut after = start;
+            while self.tokens.get(after).is_some_and(|token| matches!(token.token, Token::Word(_) | Token::Period)) {
+                after += 1;
+            }
+            start..after
+        });
+        let parameters = if is_trigger { Vec::new() } else { self.parameters(end, body) };
+        Some(Step { code: Code::Routine { name: named, parameters, table }, end: body })
+    }
+
+    /// Returns the token at which the body of a routine begins.
+    fn body_of_routine(&self, kind: usize, end: usize, limit: usize) -> Option<usize> {
+        let kind = self.word(kind);
         let mut depth = 0_usize;
-        let mut found = None;
         for index in end..limit {
             match &self.tokens[index].token {
                 Token::LParen => depth += 1,
@@ -189,21 +216,16 @@ impl ProceduralReader<'_> {
                 Token::Word(_) if depth == 0 => match self.word(index).as_str() {
                     // `EXECUTE AS OWNER` is an option.
                     "as" if self.word(self.previous(index)) == "execute" => {}
-                    "is" | "as" => {
-                        found = Some(index + 1);
-                        break;
-                    }
-                    "begin" | "declare" | "return" if index > end => {
-                        found = Some(index);
-                        break;
-                    }
+                    "is" | "as" => return Some(index + 1),
+                    "begin" | "declare" | "return" if index > end => return Some(index),
+                    "do" if kind == "event" => return Some(index + 1),
+                    "row" if kind == "trigger" && is_statement(&self.word(self.next(index))) => return Some(index + 1),
                     _ => {}
                 },
                 _ => {}
             }
         }
-        let body = found.unwrap_or(limit);
-        Some(Step { code: Code::Routine { name: named, parameters: self.parameters(end, body) }, end: body })
+        None
     }
 
     /// Returns the names of the parameters in the head of a routine.
@@ -252,11 +274,26 @@ impl ProceduralReader<'_> {
     fn cursor_loop(&self, begin: usize, limit: usize) -> Option<Step> {
         let end = self.find(begin, limit, &["loop", "do"])?;
         let query = (begin..end).find(|index| matches!(self.word(*index).as_str(), "select" | "with"));
-        let Some(query) = query else { return Some(Step { code: Code::Control, end: end + 1 }) };
+        let Some(query) = query else { return Some(self.loop_without_query(begin, end)) };
         let last = (query..end).rev().find(|index| !self.is_blank(*index))?;
         let wrapped = self.tokens[self.previous(query)].token == Token::LParen;
         let until = if wrapped && self.tokens[last].token == Token::RParen { last } else { last + 1 };
         Some(Step { code: Code::Query { name: Some(self.next(begin)), query: query..until }, end: end + 1 })
+    }
+
+    /// Reads `FOR i IN 1..10 LOOP` and `FOR r IN c LOOP`, where a cursor was declared before.
+    fn loop_without_query(&self, begin: usize, end: usize) -> Step {
+        let name = self.next(begin);
+        let source = self.next(self.next(name));
+        let is_name = matches!(self.tokens.get(source), Some(TokenWithSpan { token: Token::Word(_), .. }));
+        let after = self.next(source);
+        let is_cursor = is_name && (after == end || self.word(after) == "(");
+        let code = if is_cursor {
+            Code::CursorLoop { record: name, cursor: source }
+        } else {
+            Code::Declaration { variable: name }
+        };
+        Step { code, end: end + 1 }
     }
 
     fn declaration(&self, begin: usize, limit: usize) -> Option<Step> {
@@ -274,6 +311,10 @@ impl ProceduralReader<'_> {
                 .or_else(|| self.initial_value(next, stop))
                 .or(Some(Step { code: Code::Declaration { variable: next }, end: stop }));
         }
+        // The declarations of these follow one by one.
+        if matches!(self.dialect, Dialect::Oracle | Dialect::Snowflake | Dialect::Postgres) {
+            return Some(Step { code: Code::Control, end: begin + 1 });
+        }
         if (next..limit.min(next + 12)).any(|index| self.word(index) == "cursor") {
             return self.query_after(&["for", "is"], begin, limit).or(Some(Step { code: Code::Control, end: limit }));
         }
@@ -282,16 +323,7 @@ impl ProceduralReader<'_> {
             let start = self.next_statement(end, limit).unwrap_or(limit);
             return Some(Step { code: Code::Control, end: start });
         }
-        // The declarations of PL/SQL follow one by one.
-        let end = if matches!(self.dialect, Dialect::Oracle | Dialect::Snowflake | Dialect::Postgres) {
-            begin + 1
-        } else {
-            limit
-        };
-        if end < limit {
-            return Some(Step { code: Code::Control, end });
-        }
-        self.initial_value(next, limit).or(Some(Step { code: Code::Declaration { variable: next }, end }))
+        self.initial_value(next, limit).or(Some(Step { code: Code::Declaration { variable: next }, end: limit }))
     }
 
     /// Reads `x type := value`, `x type DEFAULT value` and `x type = value`.
@@ -303,7 +335,11 @@ impl ProceduralReader<'_> {
 
     /// Reads the query of the cursor whose name follows a word.
     fn query_after(&self, words: &[&str], begin: usize, limit: usize) -> Option<Step> {
-        let name = Some(self.next(begin));
+        self.query_of_cursor(self.next(begin), words, begin, limit)
+    }
+
+    fn query_of_cursor(&self, name: usize, words: &[&str], begin: usize, limit: usize) -> Option<Step> {
+        let name = Some(name);
         let query = self.next(self.find(begin, limit, words)?);
         if !matches!(self.word(query).as_str(), "select" | "with" | "(") {
             return None;
@@ -334,13 +370,18 @@ impl ProceduralReader<'_> {
             next = self.next(self.next(next));
         }
         let sign = self.tokens.get(next).map(|token| token.token.to_string()).unwrap_or_default();
+        if self.declares && self.word(next) == "cursor" {
+            return self.query_of_cursor(begin, &["for", "is"], next, limit);
+        }
         match sign.as_str() {
             ":=" | "=" => {
                 Some(Step { code: Code::Assignment { variable: begin, value: self.next(next)..limit }, end: limit })
             }
             ":" => Some(Step { code: Code::Control, end: next + 1 }),
             // A call such as `log_it('x');` or `p;`.
-            "(" | ";" | "" if self.has_calls_without_a_word() => Some(Step { code: Code::Control, end: limit }),
+            "(" | ";" | "" if self.has_calls_without_a_word() => {
+                Some(Step { code: Code::Call { name: begin..next }, end: limit })
+            }
             _ if self.declares && self.has_declarations() && next < limit => self
                 .initial_value(begin, limit)
                 .or(Some(Step { code: Code::Declaration { variable: begin }, end: limit })),

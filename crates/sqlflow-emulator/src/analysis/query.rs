@@ -96,7 +96,8 @@ impl StatementWalker<'_> {
     }
 
     pub(super) fn bound_cte(&self, name: &Identifier) -> Option<ObjectIndex> {
-        self.ctes.iter().rev().find_map(|ctes| ctes.get(&name.key)).copied()
+        let bound = self.ctes.iter().rev().find_map(|ctes| ctes.get(&name.key)).copied();
+        bound.or_else(|| self.changed_rows(name))
     }
 
     fn body(

@@ -85,6 +85,9 @@ impl StatementWalker<'_> {
         let (last, _) = parts.split_last()?;
         let name = self.builder.name(last);
         let at = self.range(Span::union_iter(parts.iter().map(|part| part.span)));
+        if parts.len() == 1 && self.builder.templates.contains(&name.written.to_lowercase()) {
+            return None;
+        }
         if let Some(variable) = self.resolve_variable(parts, &name, scope) {
             return Some((variable, at));
         }
@@ -99,13 +102,18 @@ impl StatementWalker<'_> {
     }
 
     /// Resolves a variable, a parameter, or the field of a record. A column that a table is known to have comes first.
-    fn resolve_variable(&self, parts: &[Ident], name: &Identifier, scope: &NameScope<'_>) -> Option<ColumnIndex> {
+    fn resolve_variable(&mut self, parts: &[Ident], name: &Identifier, scope: &NameScope<'_>) -> Option<ColumnIndex> {
         match parts {
             [_] if !scope.knows(|object| self.builder.existing(object, name).is_some()) => self.variable(name),
             [record, _] => {
                 let record = self.builder.name(record);
-                let object = self.record(&record).filter(|_| scope.item(&record.key).is_none())?;
-                self.builder.existing(object, name)
+                if scope.item(&record.key).is_some() {
+                    return None;
+                }
+                if let Some(table) = self.changed_rows(&record) {
+                    return self.builder.find_column(table, name);
+                }
+                self.builder.existing(self.record(&record)?, name)
             }
             _ => None,
         }

@@ -27,6 +27,7 @@ pub(super) fn read(builder: &mut LineageBuilder, name: &str, text: &str) {
     let abandoned = Arc::clone(&builder.abandoned);
     let mut reader = ScriptReader { dialect: builder.dialect(), builder, file: name, text: &text, lines: &lines };
     for template in templates {
+        reader.builder.templates.insert(template.name.to_lowercase());
         let outcome = match template.name.as_str() {
             "" => "was left out".to_owned(),
             name => format!("was read as the name {name}"),
@@ -77,12 +78,19 @@ impl<'a> ScriptReader<'a> {
         if nesting::is_too_deep(source.len(), &tokens) {
             return self.too_deep();
         }
+        if let Some(language) = body::foreign_language(&tokens) {
+            self.builder.understood();
+            return self.hint(piece.bytes.start, &format!("the body of a routine in {language} is no SQL and was not read"));
+        }
         if let Some(body) = body::in_string(&tokens) {
             return self.quoted_body(&tokens, &body);
         }
+        if body::follows(&tokens) {
+            let end = ParserError::ParserError("Expected: what the trigger does".to_owned());
+            return self.take_apart(&tokens, None, &end);
+        }
         match understand(&tokens, self.dialect) {
             Ok(statements) => self.walk(None, source, &statements),
-            Err(_) if without_lineage::is_without_lineage(&tokens, self.dialect) => self.builder.understood(),
             Err(error) => self.take_apart(&tokens, None, &error),
         }
     }
@@ -108,6 +116,10 @@ impl<'a> ScriptReader<'a> {
         if nesting::is_too_deep(body.text.len(), &tokens) {
             return self.too_deep();
         }
+        // A function may have an expression as its body, and then only computes.
+        if parse_expression(&tokens, self.dialect).is_ok() {
+            return;
+        }
         let end = ParserError::ParserError("Expected: a statement".to_owned());
         let routine = separation::head(head, self.dialect);
         self.take_apart(&tokens, Some(routine), &end);
@@ -115,10 +127,19 @@ impl<'a> ScriptReader<'a> {
 
     /// Reads the parts of a piece that does not parse as a whole, or those of the body of a routine.
     fn take_apart(&mut self, tokens: &[TokenWithSpan], head: Option<Head>, error: &ParserError) {
+        let respelled = clauses::respelled(tokens, self.dialect);
+        let tokens = respelled.as_deref().unwrap_or(tokens);
         let reduced = clauses::without_clauses(tokens, self.dialect);
         let tokens = reduced.as_deref().unwrap_or(tokens);
         let parts = separation::separate(tokens, self.dialect, head.is_some());
         let is_whole = matches!(parts.as_slice(), [Part { content: Content::Unreadable(_), .. }]);
+        let nothing_read = parts.iter().all(|part| matches!(part.content, Content::Unreadable(_)));
+        if nothing_read && head.is_none() && without_lineage::is_without_lineage(tokens, self.dialect) {
+            return self.builder.understood();
+        }
+        if parts.is_empty() {
+            self.builder.understood();
+        }
         let mut routine = None;
         if let Some(head) = head {
             routine = self.enter(head);
@@ -146,6 +167,8 @@ impl<'a> ScriptReader<'a> {
                 }
                 Content::Assignment { variable, value } => walker.assign_variable(&variable, &value),
                 Content::Fetch { cursor, into } => walker.fetch(&cursor, &into),
+                Content::CursorLoop { record, cursor } => walker.loop_over_cursor(&record, &cursor),
+                Content::Call(name) => walker.call_without_a_word(&name),
                 Content::Unreadable(failed) => {
                     let failed = if is_whole { error } else { &failed };
                     self.unreadable(routine.as_deref(), source, &tokens[part.tokens], failed);
@@ -158,6 +181,9 @@ impl<'a> ScriptReader<'a> {
     fn enter(&mut self, head: Head) -> Option<String> {
         let mut walker = StatementWalker::new(self.builder, self.file, self.lines);
         walker.routine.clone_from(&head.name);
+        if let Some(table) = &head.table {
+            walker.enter_trigger(table);
+        }
         for parameter in &head.parameters {
             walker.declare_variable(parameter);
         }
@@ -228,6 +254,8 @@ impl<'a> ScriptReader<'a> {
 
 /// Parses a statement, if necessary without the clauses that change nothing, and with the grammar of a related dialect.
 fn understand(tokens: &[TokenWithSpan], dialect: Dialect) -> Result<Vec<Statement>, ParserError> {
+    let respelled = clauses::respelled(tokens, dialect);
+    let tokens = respelled.as_deref().unwrap_or(tokens);
     let error = match parse(tokens, dialect) {
         Ok(statements) => return Ok(statements),
         Err(error) => error,
@@ -288,12 +316,18 @@ fn tokenize(source: &str, (line, column): (u64, u64), dialect: Dialect) -> Resul
     };
     let tokens = Tokenizer::new(dialect.grammar(), source).tokenize_with_location();
     let tokens = tokens.map_err(|error| TokenizerError { location: moved(error.location), ..error })?;
-    let tokens = tokens.into_iter().map(|mut token| {
+    let mut moved_tokens = Vec::with_capacity(tokens.len());
+    for mut token in tokens {
         token.span.start = moved(token.span.start);
         token.span.end = moved(token.span.end);
-        token
-    });
-    Ok(tokens.collect())
+        // `:new` and `:old` are the changed row of a trigger; any other name after a colon is a variable of the client.
+        let is_row = matches!(&token.token, Token::Word(word) if ["new", "old"].contains(&word.value.to_lowercase().as_str()));
+        if is_row && moved_tokens.last().is_some_and(|before: &TokenWithSpan| before.token == Token::Colon) {
+            moved_tokens.pop();
+        }
+        moved_tokens.push(token);
+    }
+    Ok(moved_tokens)
 }
 
 /// Parses the statements that tokens consist of.

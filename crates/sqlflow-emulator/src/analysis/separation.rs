@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use sqlparser::ast::{Expr, Ident, Statement};
+use sqlparser::ast::{Expr, Ident, ObjectName, Statement};
 use sqlparser::parser::ParserError;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -56,6 +56,8 @@ pub(super) enum Content {
         cursor: Ident,
         into: Vec<Ident>,
     },
+    CursorLoop { record: Ident, cursor: Ident },
+    Call(ObjectName),
     /// Neither code nor a statement.
     Unreadable(ParserError),
 }
@@ -64,21 +66,34 @@ pub(super) enum Content {
 pub(super) struct Head {
     pub(super) name: Option<String>,
     pub(super) parameters: Vec<Ident>,
+    /// The table whose changes run a trigger.
+    pub(super) table: Option<ObjectName>,
 }
 
 /// Returns the head of the routine that tokens begin with.
 pub(super) fn head(tokens: &[TokenWithSpan], dialect: Dialect) -> Head {
     let reader = ProceduralReader { tokens, dialect, declares: false };
     match reader.step(0, tokens.len()) {
-        Some(Step { code: Code::Routine { name, parameters }, .. }) => named_head(tokens, name, &parameters),
-        _ => Head { name: None, parameters: Vec::new() },
+        Some(Step { code: Code::Routine { name, parameters, table }, .. }) => {
+            named_head(tokens, name, &parameters, table)
+        }
+        _ => Head { name: None, parameters: Vec::new(), table: None },
     }
 }
 
-fn named_head(tokens: &[TokenWithSpan], name: Option<Range<usize>>, parameters: &[usize]) -> Head {
+fn named_head(
+    tokens: &[TokenWithSpan],
+    name: Option<Range<usize>>,
+    parameters: &[usize],
+    table: Option<Range<usize>>,
+) -> Head {
     Head {
         name: name.map(|name| tokens[name].iter().map(|token| token.token.to_string()).collect()),
         parameters: parameters.iter().filter_map(|index| ident(tokens, *index)).collect(),
+        table: table.map(|table| {
+            let idents: Vec<Ident> = table.filter_map(|index| ident(tokens, index)).collect();
+            ObjectName::from(idents)
+        }),
     }
 }
 
@@ -193,8 +208,8 @@ impl StatementSearch<'_> {
                     return None;
                 }
             }
-            Code::Routine { name, parameters } => {
-                let head = named_head(self.tokens, name.clone(), parameters);
+            Code::Routine { name, parameters, table } => {
+                let head = named_head(self.tokens, name.clone(), parameters, table.clone());
                 self.record(begin..step.end, Content::Routine(head));
             }
             Code::Query { name, query } => {
@@ -212,6 +227,18 @@ impl StatementSearch<'_> {
                 }
                 if let Some(variable) = ident(self.tokens, *variable) {
                     self.record(begin..step.end, Content::Declaration(variable));
+                }
+            }
+            Code::Call { name } => {
+                if !self.is_procedural {
+                    return None;
+                }
+                let parts: Vec<Ident> = name.clone().filter_map(|index| ident(self.tokens, index)).collect();
+                self.record(begin..step.end, Content::Call(ObjectName::from(parts)));
+            }
+            Code::CursorLoop { record, cursor } => {
+                if let Some((record, cursor)) = ident(self.tokens, *record).zip(ident(self.tokens, *cursor)) {
+                    self.record(begin..step.end, Content::CursorLoop { record, cursor });
                 }
             }
             Code::Fetch { cursor, into } => {
@@ -289,6 +316,8 @@ mod tests {
                 Content::Query { .. } => "query: ",
                 Content::Declaration(_) => "declaration: ",
                 Content::Fetch { .. } => "fetch: ",
+                Content::CursorLoop { .. } => "loop: ",
+                Content::Call(_) => "call: ",
                 Content::Assignment { .. } => "assignment: ",
                 Content::Unreadable(_) => "unreadable: ",
             };

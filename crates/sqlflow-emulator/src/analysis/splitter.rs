@@ -39,6 +39,8 @@ enum Lexeme<'a> {
     Blank,
     Word(&'a str),
     Semicolon,
+    /// What encloses a comment that the server executes.
+    Bracket,
     /// A line that a client takes as the end of a batch.
     EndOfBatch,
     /// A quoted text, a number, or one other character.
@@ -63,6 +65,7 @@ impl Iterator for Splitter<'_> {
                     continue;
                 }
                 Lexeme::Blank | Lexeme::EndOfBatch => continue,
+                Lexeme::Bracket => {}
                 Lexeme::Semicolon => blocks.semicolon(),
                 Lexeme::Word(word) => blocks.word(word),
                 Lexeme::Other(byte) => blocks.other(byte),
@@ -104,8 +107,11 @@ impl<'a> Splitter<'a> {
             b'-' if rest.starts_with(b"--") => (line_length(rest), Lexeme::Blank),
             b'#' if self.dialect.has_hash_comments() => (line_length(rest), Lexeme::Blank),
             // The server executes what is in `/*! … */`.
-            b'/' if rest.starts_with(b"/*!") && self.dialect == Dialect::Mysql => (3, Lexeme::Other(first)),
-            b'*' if rest.starts_with(b"*/") && self.dialect == Dialect::Mysql => (2, Lexeme::Other(first)),
+            b'/' if rest.starts_with(b"/*!") && self.dialect == Dialect::Mysql => {
+                let version = rest[3..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+                (3 + version, Lexeme::Bracket)
+            }
+            b'*' if rest.starts_with(b"*/") && self.dialect == Dialect::Mysql => (2, Lexeme::Bracket),
             b'/' if rest.starts_with(b"/*") => {
                 (comment_length(rest, self.dialect.has_nested_comments()), Lexeme::Blank)
             }
@@ -283,6 +289,10 @@ impl Blocks {
 
     fn other(&mut self, byte: u8) {
         self.settle_begin("");
+        // The body is a string after `AS`.
+        if self.body == Body::Awaited && self.before == Before::Beginning && matches!(byte, b'\'' | b'$') {
+            self.body = Body::Plain;
+        }
         // A label such as `<<name>>` or `name:` precedes a statement.
         self.before = if matches!(byte, b'>' | b':') { Before::Beginning } else { Before::Other };
     }
@@ -351,6 +361,7 @@ impl Blocks {
                 self.body = Body::Batch;
             }
             "procedure" | "function" | "trigger" if creates && blocks_are_plain => self.body = Body::Awaited,
+            "body" if creates && self.head.iter().rev().nth(1).is_some_and(|word| word == "type") => self.depth += 1,
             "package" if creates => {
                 self.body = Body::Plain;
                 self.depth += 1;
@@ -418,6 +429,12 @@ mod tests {
             2
         );
         assert_eq!(split(Dialect::Bigquery, "begin a; b; end; if x then c; end if; d").len(), 3);
+    }
+
+    #[test]
+    fn a_body_that_is_a_string_ends_its_routine() {
+        let sql = "create procedure p() language sql as $$ begin a; end $$; create function f() as 'x'; b";
+        assert_eq!(split(Dialect::Snowflake, sql).len(), 3);
     }
 
     #[test]

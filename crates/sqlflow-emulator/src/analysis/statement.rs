@@ -228,7 +228,7 @@ impl StatementWalker<'_> {
         super::script::parse(&tokens, self.builder.dialect()).ok()
     }
 
-    fn call(&mut self, name: &ObjectName) {
+    pub(super) fn call(&mut self, name: &ObjectName) {
         if !self.builder.knows_routine(name) {
             self.note_omission_with(
                 &format!("what routine {name} does is"),

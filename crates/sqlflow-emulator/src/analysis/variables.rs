@@ -92,6 +92,19 @@ impl StatementWalker<'_> {
         }
     }
 
+    /// Reads a loop over a cursor that was declared before: the record has the columns of the cursor's query.
+    pub(super) fn loop_over_cursor(&mut self, record: &Ident, cursor: &Ident) {
+        let (record, cursor) = (self.builder.name(record), self.builder.name(cursor));
+        let Some(declared) = self.declared_variable(&cursor) else { return };
+        let record = self.declare_object(&record);
+        for source in self.builder.columns_of(declared) {
+            let name = self.builder.name_of(source);
+            let target = self.builder.column(record, &name);
+            let source = self.builder.endpoint(source);
+            self.builder.relate(super::RelationshipKind::Fdd, Effect::Cursor, target, vec![source]);
+        }
+    }
+
     /// Reads `FETCH c INTO a, b`: the columns of the cursor's query, by position.
     pub(super) fn fetch(&mut self, cursor: &Ident, into: &[Ident]) {
         let cursor = self.builder.name(cursor);

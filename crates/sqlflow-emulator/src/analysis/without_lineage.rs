@@ -5,10 +5,10 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 use super::dialect::Dialect;
 
 /// The first words of statements that read and write no table's rows, or only show something. `*` stands for any word.
-const BEGINNINGS: [&str; 98] = [
-    "add jar",
-    "add file",
+const BEGINNINGS: [&str; 114] = [
     "add archive",
+    "add file",
+    "add jar",
     "alter database",
     "alter default",
     "alter index",
@@ -21,7 +21,16 @@ const BEGINNINGS: [&str; 98] = [
     "alter server",
     "alter session",
     "alter system",
+    "alter table * * check",
+    "alter table * * disable",
+    "alter table * * enable",
+    "alter table * * nocheck",
+    "alter table * check",
+    "alter table * disable",
+    "alter table * enable",
+    "alter table * nocheck",
     "alter tablespace",
+    "alter trigger",
     "alter type",
     "alter user",
     "alter warehouse",
@@ -57,17 +66,23 @@ const BEGINNINGS: [&str; 98] = [
     "create unique",
     "create user",
     "create warehouse",
+    "database",
     "dbcc",
     "deny",
     "desc",
     "describe",
+    "dfs",
+    "disable trigger",
     "discard",
     "drop",
+    "enable trigger",
     "et",
     "exchange",
     "explain",
     "flush",
+    "generate statistics",
     "grant",
+    "groom",
     "help",
     "install",
     "invalidate metadata",
@@ -87,6 +102,7 @@ const BEGINNINGS: [&str; 98] = [
     "rename user",
     "reset",
     "restore",
+    "revert",
     "revoke",
     "set",
     "show",
@@ -114,7 +130,9 @@ pub(super) fn is_without_lineage(tokens: &[TokenWithSpan], dialect: Dialect) -> 
         parts.all(|(index, part)| part == "*" || words.get(index).is_some_and(|word| word == part))
     };
     let sets_variable = words.first().is_some_and(|word| word == "set") && dialect == Dialect::Mssql;
-    !sets_variable && BEGINNINGS.iter().any(|beginning| begins(beginning)) || is_foreign_function(&words)
+    // The body of a type has routines.
+    let has_body = words.iter().take(6).any(|word| word == "body");
+    !sets_variable && !has_body && BEGINNINGS.iter().any(|beginning| begins(beginning)) || is_foreign_function(&words)
 }
 
 /// Returns `true` for a function whose code is in a library: `CREATE FUNCTION f AS 'class' USING JAR …`.
