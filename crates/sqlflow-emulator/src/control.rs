@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::to_bytes;
 use axum::extract::Request;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -155,9 +156,8 @@ fn other_method(resource: Resource<'_>, path: &str, method: &str) -> Response {
 /// origin for a browser, which would thus let its pages read and change everything here.
 fn refuse_other_names(request: &Request) -> Result<(), Failure> {
     let in_headers = request.headers().get_all(header::HOST).iter();
-    let mut names = in_headers
-        .map(|value| value.to_str().unwrap_or("?"))
-        .chain(request.uri().authority().map(|name| name.as_str()));
+    let in_headers = in_headers.map(|value| value.to_str().unwrap_or("?"));
+    let mut names = in_headers.chain(request.uri().authority().map(Authority::as_str));
     let Some(other) = names.find(|name| !is_loopback(name)) else { return Ok(()) };
     Err(Failure::new(
         403,
