@@ -4,6 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
+/// A year as `1y` is read, a quarter of a day longer than 365 days. Longer durations are taken for mistakes.
+pub(super) const YEAR: Duration = Duration::from_secs(365 * SECONDS_PER_DAY + SECONDS_PER_DAY / 4);
+
 /// Returns whole seconds since 1970.
 pub(super) fn seconds_since_epoch(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())

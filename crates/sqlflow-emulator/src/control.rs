@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::to_bytes;
 use axum::extract::Request;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -18,7 +19,7 @@ use super::jobs::{Job, JobTimes};
 use super::parameters::media_type;
 use super::request_log::RequestRecord;
 use super::routes::{Action, canonical};
-use super::{Service, export, page};
+use super::{Service, clock, export, page};
 
 /// The maximum size of a request body.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -64,11 +65,11 @@ impl<'a> Resource<'a> {
 
     fn methods(self) -> &'static str {
         match self {
-            Self::Page | Self::Jobs | Self::Export(..) => "GET, HEAD",
+            Self::Page | Self::Export(..) => "GET, HEAD",
             Self::Faults => "GET, HEAD, POST, DELETE",
-            Self::Requests => "GET, HEAD, DELETE",
+            Self::Requests | Self::Jobs => "GET, HEAD, DELETE",
             Self::Tokens => "DELETE",
-            Self::Times | Self::Job(_) => "GET, HEAD, PATCH",
+            Self::Times | Self::Job(_) => "GET, HEAD, PATCH, DELETE",
         }
     }
 }
@@ -90,6 +91,7 @@ pub(super) async fn respond(service: &Arc<Service>, request: Request) -> Respons
 }
 
 async fn handle(service: &Arc<Service>, request: Request) -> Result<Response, Failure> {
+    refuse_other_names(&request)?;
     let path = canonical(request.uri().path());
     let Some(resource) = Resource::at(&path) else {
         return Err(Failure::new(404, format!("There is nothing at {path}. GET / lists what there is.")));
@@ -117,9 +119,21 @@ async fn handle(service: &Arc<Service>, request: Request) -> Result<Response, Fa
         }
         (Resource::Times, "GET") => Ok(ok(&describe_times(service.jobs.times()))),
         (Resource::Times, "PATCH") => change_times(service, request).await,
+        (Resource::Times, "DELETE") => {
+            service.jobs.set_times(service.settings.times);
+            Ok(ok(&describe_times(service.jobs.times())))
+        }
         (Resource::Jobs, "GET") => Ok(ok(&jobs(service))),
+        (Resource::Jobs, "DELETE") => {
+            service.jobs.delete_all();
+            Ok(ok(&jobs(service)))
+        }
         (Resource::Job(id), "GET") => Ok(ok(&describe_job(&service.jobs.find_any(id)?))),
         (Resource::Job(id), "PATCH") => change_job(service, id, request).await,
+        (Resource::Job(id), "DELETE") => {
+            service.jobs.delete_any(id)?;
+            Ok(ok(&jobs(service)))
+        }
         (Resource::Export(id, action), "GET") => export::file(service, service.jobs.find_any(id)?, action).await,
         (resource, method) => Ok(other_method(resource, &path, method)),
     }
@@ -138,13 +152,39 @@ fn other_method(resource: Resource<'_>, path: &str, method: &str) -> Response {
     ([(header::ALLOW, methods)], failure.with_status_of_code()).into_response()
 }
 
+/// Refuses requests under a name that is not that of this computer. A site whose name leads to 127.0.0.1 is of the same
+/// origin for a browser, which would thus let its pages read and change everything here.
+fn refuse_other_names(request: &Request) -> Result<(), Failure> {
+    let in_headers = request.headers().get_all(header::HOST).iter();
+    let in_headers = in_headers.map(|value| value.to_str().unwrap_or("?"));
+    let mut names = in_headers.chain(request.uri().authority().map(Authority::as_str));
+    let Some(other) = names.find(|name| !is_loopback(name)) else { return Ok(()) };
+    Err(Failure::new(
+        403,
+        format!(
+            "The emulator's own paths do not answer to the host '{other}', so that no other site can reach them \
+             through a browser. Use localhost, 127.0.0.1 or [::1] in the URL."
+        ),
+    ))
+}
+
+/// Returns `true` for a name of this computer with any port, and for the empty value of a request without a host.
+fn is_loopback(host: &str) -> bool {
+    let is_port = |port: &str| port.bytes().all(|digit| digit.is_ascii_digit());
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if is_port(port) => name,
+        _ => host,
+    };
+    host.is_empty() || ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| name.eq_ignore_ascii_case(own))
+}
+
 /// Refuses changes that a page of another site makes a browser send. Programs send no such header.
 fn refuse_other_sites(headers: &HeaderMap) -> Result<(), Failure> {
     let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let own = match (value("sec-fetch-site"), value("origin")) {
         (Some(site), _) => ["same-origin", "none"].contains(&site),
         // Older browsers say only where the page is from.
-        (None, Some(origin)) => origin.strip_prefix("http://") == value("host"),
+        (None, Some(origin)) => origin.strip_prefix("http://").is_some_and(|site| Some(site) == value("host")),
         (None, None) => true,
     };
     if own {
@@ -164,6 +204,8 @@ async fn add_faults(service: &Service, request: Request) -> Result<Response, Fai
     let connection = ConnectionInfo::of(request.extensions()).cloned();
     let is_json = is_json(request.headers());
     let body = body(request).await?;
+    // No fault begins with a bracket, so JSON without its media type is JSON too.
+    let is_json = is_json || body.trim_start().starts_with(['{', '[']);
     let texts = if is_json { faults_in_json(&body)? } else { faults_in_text(&body) };
     let parsed: Result<Vec<Fault>, _> = texts.iter().map(|text| text.parse::<Fault>()).collect();
     let parsed = parsed.map_err(|error| Failure::new(400, error.to_string()))?;
@@ -185,19 +227,40 @@ async fn add_faults(service: &Service, request: Request) -> Result<Response, Fai
     Ok(response)
 }
 
-/// Reads `{"fault": "…"}` or `{"faults": ["…"]}`.
+/// One text, or an array of them.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected the text of a fault, or an array of such texts")]
+enum FaultTexts {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl FaultTexts {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Several(texts) => texts,
+        }
+    }
+}
+
+/// Reads `{"fault": "…"}`, `{"faults": ["…"]}` or `["…"]`. A single text may stand for an array and the reverse.
 fn faults_in_json(body: &str) -> Result<Vec<String>, Failure> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Sent {
         #[serde(default)]
-        fault: Option<String>,
+        fault: Option<FaultTexts>,
         #[serde(default)]
-        faults: Vec<String>,
+        faults: Option<FaultTexts>,
     }
 
-    let sent: Sent = from_json(body, r#"{"fault": "502,times=1"} or {"faults": ["502,times=1", "busy"]}"#)?;
-    Ok(sent.fault.into_iter().chain(sent.faults).collect())
+    let example = r#"{"fault": "502,times=1"}, {"faults": ["502,times=1", "busy"]} or ["502,times=1", "busy"]"#;
+    if body.trim_start().starts_with('[') {
+        return from_json(body, example);
+    }
+    let sent: Sent = object(body, example)?;
+    Ok(sent.fault.into_iter().chain(sent.faults).flat_map(FaultTexts::into_vec).collect())
 }
 
 /// Reads one fault in each line, or the fields `fault` of a form. No fault begins with `fault=`.
@@ -263,8 +326,7 @@ async fn change_job(service: &Service, id: &str, request: Request) -> Result<Res
     }
 
     service.jobs.find_any(id)?;
-    let sent: Sent =
-        from_json(&body(request).await?, r#"{"created": "2030-01-31T12:00:00Z", "executeTime": "2h 30m"}"#)?;
+    let sent: Sent = object(&body(request).await?, r#"{"created": "2030-01-31T12:00:00Z", "executeTime": "2h 30m"}"#)?;
     let created = sent.created.as_deref().map(|text| time("created", text)).transpose()?;
     let elapsed = sent.execute_time.as_deref().map(|text| duration("executeTime", text)).transpose()?;
     let changed = service.jobs.change_any(id, |job| {
@@ -300,7 +362,7 @@ async fn change_times(service: &Service, request: Request) -> Result<Response, F
     }
 
     let example = r#"{"inCreate": "1s", "inProcess": "5s", "created": "2030-01-31T12:00:00Z"}"#;
-    let sent: Sent = from_json(&body(request).await?, example)?;
+    let sent: Sent = object(&body(request).await?, example)?;
     let mut times = service.jobs.times();
     if let Some(text) = sent.in_create {
         times.in_create = duration("inCreate", &text)?;
@@ -347,14 +409,27 @@ async fn body(request: Request) -> Result<String, Failure> {
     String::from_utf8(bytes.into()).map_err(|_| Failure::new(400, "The request body is not UTF-8."))
 }
 
+/// Reads an object. Without the check, an array would be read as its fields in the order of their declaration.
+fn object<'a, T: Deserialize<'a>>(body: &'a str, example: &str) -> Result<T, Failure> {
+    if body.trim_start().starts_with('[') {
+        return Err(Failure::new(400, format!("The request body is an array and not an object such as {example}.")));
+    }
+    from_json(body, example)
+}
+
 fn from_json<'a, T: Deserialize<'a>>(body: &'a str, example: &str) -> Result<T, Failure> {
     serde_json::from_str(body)
         .map_err(|error| Failure::new(400, format!("The request body is not JSON such as {example}: {error}.")))
 }
 
 fn duration(field: &str, text: &str) -> Result<Duration, Failure> {
-    humantime::parse_duration(text)
-        .map_err(|error| Failure::new(400, format!("'{field}' is not a duration with a unit, such as 200ms: {error}.")))
+    let time = humantime::parse_duration(text).map_err(|error| {
+        Failure::new(400, format!("'{field}' is not a duration with a unit, such as 200ms: {error}."))
+    })?;
+    if time > clock::YEAR {
+        return Err(Failure::new(400, format!("'{field}' is longer than a year: '{text}'. Send a year (1y) or less.")));
+    }
+    Ok(time)
 }
 
 fn time(field: &str, text: &str) -> Result<SystemTime, Failure> {

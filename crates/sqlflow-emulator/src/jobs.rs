@@ -422,6 +422,25 @@ impl JobStore {
         self.change_known(&user, id, Duration::ZERO, change)
     }
 
+    /// Deletes a job of any user, for the emulator's own paths.
+    pub(super) fn delete_any(&self, id: &str) -> Result<(), Failure> {
+        let mut table = self.lock();
+        let number = table.numbers.remove(id).ok_or_else(|| no_such_job(id))?;
+        table.jobs.remove(&number);
+        drop(table);
+        self.changed();
+        Ok(())
+    }
+
+    /// Deletes all jobs of all users, for the emulator's own paths. Those that run are abandoned.
+    pub(super) fn delete_all(&self) {
+        let mut table = self.lock();
+        table.jobs.clear();
+        table.numbers.clear();
+        drop(table);
+        self.changed();
+    }
+
     /// Returns the jobs of all users, from the oldest to the latest.
     pub(super) fn all(&self) -> Vec<Job> {
         self.lock().jobs.values().cloned().collect()

@@ -96,17 +96,21 @@
 //!
 //! Paths below `/emulator` set faults and tell what happened, so that test suites in any language can use a server that
 //! `sqlflow emulator` started. They are no part of SQLFlow: they need no credentials, faults do not affect them, and they
-//! are not among the [requests](Emulator::requests). Their HTTP status tells success from failure.
+//! are not among the [requests](Emulator::requests). Their HTTP status tells success from failure. They respond under the
+//! names `localhost`, `127.0.0.1` and `[::1]` only, as the page at `/` does, so that no other site can reach them through
+//! a browser.
 //!
 //! | Request | Effect |
 //! |---|---|
-//! | `POST /emulator/faults` | adds the [faults](Fault#text-form) in the body, one in each line, or as JSON: `{"fault": "…"}`, `{"faults": ["…"]}` |
+//! | `POST /emulator/faults` | adds the [faults](Fault#text-form) in the body, one in each line, or as JSON: `{"fault": "…"}`, `{"faults": ["…"]}`, `["…"]` |
 //! | `GET /emulator/faults`, `DELETE /emulator/faults` | lists the faults that can still apply, or removes all |
 //! | `GET /emulator/requests`, `DELETE /emulator/requests` | lists what [`Emulator::requests`] returns, or forgets it |
 //! | `GET /emulator/jobs`, `GET /emulator/jobs/ID` | describes all jobs, or one |
+//! | `DELETE /emulator/jobs`, `DELETE /emulator/jobs/ID` | removes all jobs of all users, or one |
 //! | `GET /emulator/jobs/ID/lineage.json`, `.csv`, `.graphml` | exports the lineage of a job |
 //! | `PATCH /emulator/jobs/ID` | changes times of a job: `{"created": "2030-01-31T12:00:00Z", "executeTime": "2h 30m"}` |
 //! | `GET /emulator/times`, `PATCH /emulator/times` | returns or changes the times of jobs to come: `{"inCreate": "1s", "inProcess": "5s", "created": null}` |
+//! | `DELETE /emulator/times` | returns to the times that the emulator started with |
 //! | `DELETE /emulator/tokens` | expires all tokens |
 //!
 //! ```sh

@@ -62,6 +62,7 @@ fn write_page(html: &mut String, jobs: &[Job]) -> fmt::Result {
          curl -X DELETE …/emulator/faults                                     # work again\n\
          curl …/emulator/requests                                             # see what arrived\n\
          curl …/emulator/jobs                                                 # see all jobs\n\
+         curl -X DELETE …/emulator/jobs                                       # remove all jobs\n\
          curl -X DELETE …/emulator/tokens                                     # expire all tokens\n\
          </pre>\n</body></html>\n",
     );

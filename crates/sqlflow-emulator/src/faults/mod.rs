@@ -81,6 +81,10 @@ const LAST_SECOND: u64 = 253_402_300_799;
 ///
 /// In a status or a URL, a comma and a backslash are escaped with a backslash.
 ///
+/// Text without an effect is an error that says what to write instead: a number or a duration of 0 with which nothing
+/// would happen, an empty status or URL, a condition that does not concern the kind or is there twice (except `on`), and
+/// a duration of more than a year. The methods below take such values as their documentation says.
+///
 /// A response in `summary` mode is not a fault; see
 /// [`relation_limit`](super::EmulatorBuilder::relation_limit).
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{AppliedFault, Fault, FaultKind};
-use crate::routes;
+use crate::{clock, routes};
 
 /// A kind of fault, or a condition, as it is written in the [text form](Fault#text-form) of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ enum KindReader {
 
 /// The way in which a condition is read.
 enum ConditionReader {
-    Word(fn(Fault) -> Fault),
+    Word(fn(Fault) -> Result<Fault, ParseFaultError>),
     Value(fn(Fault, &str) -> Result<Fault, ParseFaultError>),
 }
 
@@ -43,11 +43,11 @@ enum ConditionReader {
 const KINDS: [(FaultDescription, KindReader); 22] = [
     (
         described("latency", "latency=200ms", "respond this much later"),
-        KindReader::Value(|value| Ok(Fault::latency(duration(value)?))),
+        KindReader::Value(|value| Ok(Fault::latency(some_duration("latency", value, "latency=200ms")?))),
     ),
     (
         described("refuse", "refuse=2s", "refuse connections for this time from the start"),
-        KindReader::Value(|value| Ok(Fault::refuse(duration(value)?))),
+        KindReader::Value(|value| Ok(Fault::refuse(some_duration("refuse", value, "refuse=2s")?))),
     ),
     (
         described("reset-received", "reset-received=1000", "reset the connection after this many bytes of the request"),
@@ -86,7 +86,7 @@ const KINDS: [(FaultDescription, KindReader); 22] = [
     ),
     (
         described("status", "status=archiving", "show this text as the status of jobs that have not ended"),
-        KindReader::Value(|value| Ok(Fault::unknown_status(value))),
+        KindReader::Value(|value| Ok(Fault::unknown_status(some_text("status", value, "status=archiving")?))),
     ),
     (
         described("unreadable-job", "unreadable-job", "add a field that no JSON reader accepts to each job"),
@@ -108,15 +108,15 @@ const KINDS: [(FaultDescription, KindReader); 22] = [
     ),
     (
         described("length", "length=+10", "change the Content-Length of the response by this many bytes"),
-        KindReader::Value(|value| Ok(Fault::content_length(number(value, "a number of bytes with a sign")?))),
+        KindReader::Value(length),
     ),
     (
         described("bomb", "bomb=1000000", "compress a response that unpacks to this many bytes"),
-        KindReader::Value(|value| Ok(Fault::bomb(number(value, "a number of bytes")?))),
+        KindReader::Value(|value| Ok(Fault::bomb(some("bomb", value, "a number of bytes", "bomb=1000000")?))),
     ),
     (
         described("redirect", "redirect=http://127.0.0.1:9/", "redirect the request to this URL"),
-        KindReader::Value(|value| Ok(Fault::redirect(value))),
+        KindReader::Value(|value| Ok(Fault::redirect(some_text("redirect", value, "redirect=http://127.0.0.1:9/")?))),
     ),
 ];
 
@@ -137,7 +137,14 @@ const CONDITIONS: [(FaultDescription, ConditionReader); 6] = [
     ),
     (
         described("every", "every=3", "only one in this many requests"),
-        ConditionReader::Value(|fault, value| Ok(fault.every(number(value, "a number of requests")?))),
+        ConditionReader::Value(|fault, value| {
+            Ok(fault.every(some(
+                "every",
+                value,
+                "a number of requests",
+                "every=3 for one in three, or nothing for each",
+            )?))
+        }),
     ),
     (
         described("chance", "chance=0.05/42", "only this share of the requests, chosen by the seed after the slash"),
@@ -145,9 +152,11 @@ const CONDITIONS: [(FaultDescription, ConditionReader); 6] = [
     ),
     (
         described("times", "times=3", "at most this many requests"),
-        ConditionReader::Value(|fault, value| Ok(fault.times(number(value, "a number of requests")?))),
+        ConditionReader::Value(|fault, value| {
+            Ok(fault.times(some("times", value, "a number of requests", "times=3, or no fault for none")?))
+        }),
     ),
-    (described("handled", "handled", "handle the request before the fault"), ConditionReader::Word(Fault::handled)),
+    (described("handled", "handled", "handle the request before the fault"), ConditionReader::Word(handled)),
 ];
 
 /// # Text form
@@ -203,9 +212,15 @@ impl FromStr for Fault {
     type Err = ParseFaultError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut parts = parts(text).into_iter();
-        let fault = read_kind(&parts.next().unwrap_or_default())?;
-        parts.try_fold(fault, |fault, part| add_condition(fault, &part))
+        let parts = parts(text);
+        let Some((kind, conditions)) = parts.split_first() else {
+            return Err(ParseFaultError::new("'' is not a fault"));
+        };
+        let fault = read_kind(kind)?;
+        for (position, condition) in conditions.iter().enumerate() {
+            refuse_second(condition, &conditions[..position])?;
+        }
+        conditions.iter().try_fold(fault, |fault, part| add_condition(fault, part))
     }
 }
 
@@ -239,11 +254,24 @@ fn read_kind(text: &str) -> Result<Fault, ParseFaultError> {
     Err(ParseFaultError::new(format!("'{text}' is not a fault")))
 }
 
+/// Refuses a condition that is there already, since only one of the two could hold. Operations add up.
+fn refuse_second(condition: &str, earlier: &[String]) -> Result<(), ParseFaultError> {
+    let name = |text: &str| text.split_once('=').map_or(text, |(name, _)| name).to_owned();
+    let first = earlier.iter().find(|text| name(text) == name(condition) && name(text) != "on");
+    first.map_or(Ok(()), |first| {
+        let reason = format!("'{condition}' is a second condition '{}' after '{first}'; write one", name(condition));
+        Err(ParseFaultError::new(reason))
+    })
+}
+
 fn add_condition(fault: Fault, text: &str) -> Result<Fault, ParseFaultError> {
     let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
     let known = CONDITIONS.iter().find(|(description, _)| description.name == name);
     match (known.map(|(_, reader)| reader), value) {
-        (Some(ConditionReader::Word(add)), None) => Ok(add(fault)),
+        (Some(_), _) if fault.refusal().is_some() => Err(ParseFaultError::new(format!(
+            "'{text}' has no effect on 'refuse', which concerns connections and not single requests; leave it out"
+        ))),
+        (Some(ConditionReader::Word(add)), None) => add(fault),
         (Some(ConditionReader::Value(add)), Some(value)) => add(fault, value),
         _ => Err(ParseFaultError::new(format!("'{text}' is not a condition of a fault"))),
     }
@@ -262,14 +290,38 @@ fn drip(value: &str) -> Result<Fault, ParseFaultError> {
             "'{value}' is not a number of bytes and a duration with a slash between them"
         )));
     };
-    Ok(Fault::drip(number(bytes, "a number of bytes")?, duration(every)?))
+    let bytes = some("drip", bytes, "a number of bytes", "drip=10/50ms")?;
+    Ok(Fault::drip(bytes, some_duration("drip", every, "drip=10/50ms")?))
+}
+
+fn length(value: &str) -> Result<Fault, ParseFaultError> {
+    match number(value, "a number of bytes with a sign")? {
+        0 => Err(ParseFaultError::new(format!("'{value}' does not change the length; write length=+10 or length=-10"))),
+        difference => Ok(Fault::content_length(difference)),
+    }
+}
+
+fn handled(fault: Fault) -> Result<Fault, ParseFaultError> {
+    match fault.kind {
+        FaultKind::Close
+        | FaultKind::Page(_)
+        | FaultKind::TooManyRequests(_)
+        | FaultKind::TooManyRequestsUntil(_)
+        | FaultKind::Busy
+        | FaultKind::Redirect(_) => Ok(fault.handled()),
+        kind => Err(ParseFaultError::new(format!(
+            "'handled' has no effect on '{kind}'; leave it out, or write it after close, busy, an HTTP status or redirect"
+        ))),
+    }
 }
 
 fn chance(fault: Fault, value: &str) -> Result<Fault, ParseFaultError> {
     let (share, seed) = value.split_once('/').unwrap_or((value, "0"));
     let share: f64 = number(share, "a share of requests")?;
-    if !(0.0..=1.0).contains(&share) {
-        return Err(ParseFaultError::new(format!("'{share}' is not a share between 0 and 1")));
+    if !(share > 0.0 && share <= 1.0) {
+        return Err(ParseFaultError::new(format!(
+            "'{share}' is not a share above 0 and up to 1; write chance=0.05/42 for every twentieth request"
+        )));
     }
     Ok(fault.chance(share, number(seed, "a seed")?))
 }
@@ -278,10 +330,37 @@ fn number<T: FromStr>(value: &str, meant: &str) -> Result<T, ParseFaultError> {
     value.parse().map_err(|_| ParseFaultError::new(format!("'{value}' is not {meant}")))
 }
 
+/// Reads a number that is at least 1, since the part has no effect with 0.
+fn some(part: &str, value: &str, meant: &str, instead: &str) -> Result<u64, ParseFaultError> {
+    match number(value, meant)? {
+        0 => Err(without_effect(part, value, instead)),
+        number => Ok(number),
+    }
+}
+
+fn some_text<'a>(part: &str, value: &'a str, instead: &str) -> Result<&'a str, ParseFaultError> {
+    if value.trim().is_empty() { Err(without_effect(part, value, instead)) } else { Ok(value) }
+}
+
+fn some_duration(part: &str, value: &str, instead: &str) -> Result<Duration, ParseFaultError> {
+    match duration(value)? {
+        Duration::ZERO => Err(without_effect(part, value, instead)),
+        time => Ok(time),
+    }
+}
+
+fn without_effect(part: &str, value: &str, instead: &str) -> ParseFaultError {
+    ParseFaultError::new(format!("'{value}' as the value of '{part}' has no effect; write {instead}"))
+}
+
 fn duration(value: &str) -> Result<Duration, ParseFaultError> {
-    humantime::parse_duration(value).map_err(|error| {
+    let time = humantime::parse_duration(value).map_err(|error| {
         ParseFaultError::new(format!("'{value}' is not a duration with a unit, such as 200ms ({error})"))
-    })
+    })?;
+    if time > clock::YEAR {
+        return Err(ParseFaultError::new(format!("'{value}' is longer than a year; write a year (1y) or less")));
+    }
+    Ok(time)
 }
 
 fn time(value: &str) -> Result<SystemTime, ParseFaultError> {
@@ -384,7 +463,6 @@ mod tests {
             Fault::busy().on("displayUserJobSummary").on("generation/sqlflow/graph"),
             Fault::expire_token(),
             Fault::unknown_status(r"a\b,c = d, times=3"),
-            Fault::unknown_status(""),
             Fault::vanish(),
             Fault::truncate(1),
             Fault::garbage(),
@@ -397,7 +475,7 @@ mod tests {
                 .skip(1)
                 .every(2)
                 .chance(1.0, u64::MAX)
-                .times(0)
+                .times(1)
                 .handled(),
         ];
         for fault in faults {
@@ -428,6 +506,61 @@ mod tests {
             let message = text.parse::<Fault>().unwrap_err().to_string();
             assert!(message.starts_with(named), "{message}");
             assert!(message.contains("lose-response") && message.contains("times=3"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_fault_without_effect_is_an_error_that_says_what_to_write() {
+        for (text, named, instead) in [
+            ("502,every=0", "'0' as the value of 'every'", "write every=3"),
+            ("502,times=0", "'0' as the value of 'times'", "write times=3"),
+            ("502,chance=0", "'0' is not a share above 0", "write chance=0.05/42"),
+            ("status=", "'' as the value of 'status'", "write status=archiving"),
+            ("status= ", "' ' as the value of 'status'", "write status=archiving"),
+            ("redirect=", "'' as the value of 'redirect'", "write redirect=http://127.0.0.1:9/"),
+            ("refuse=0s", "'0s' as the value of 'refuse'", "write refuse=2s"),
+            ("latency=0ms", "'0ms' as the value of 'latency'", "write latency=200ms"),
+            ("drip=0/0ms", "'0' as the value of 'drip'", "write drip=10/50ms"),
+            ("drip=10/0ms", "'0ms' as the value of 'drip'", "write drip=10/50ms"),
+            ("length=+0", "'+0'", "write length=+10"),
+            ("bomb=0", "'0' as the value of 'bomb'", "write bomb=1000000"),
+            ("refuse=2s,times=1", "'times=1' has no effect on 'refuse'", "leave it out"),
+            ("stall=1,handled", "'handled' has no effect on 'stall=1'", "leave it out"),
+        ] {
+            let message = text.parse::<Fault>().unwrap_err().to_string();
+            let (reason, _) = message.split_once("; a fault is one of ").unwrap();
+            assert!(reason.starts_with(named) && reason.contains(instead), "{text}: {reason}");
+        }
+        for text in ["429=0s", "late=0s", "truncate=0", "stall=0", "reset-sent=0", "502,every=1", "502,chance=1"] {
+            assert!(text.parse::<Fault>().is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_condition_may_be_there_once_and_operations_several_times() {
+        for (text, second, first) in [
+            ("502,times=1,times=2", "'times=2'", "after 'times=1'"),
+            ("502,skip=1,on=submitUserJob,skip=1", "'skip=1'", "after 'skip=1'"),
+            ("502,every=2,every=3", "'every=3'", "after 'every=2'"),
+            ("502,chance=0.1,chance=0.2/7", "'chance=0.2/7'", "after 'chance=0.1'"),
+            ("502,handled,handled", "'handled'", "after 'handled'"),
+        ] {
+            let message = text.parse::<Fault>().unwrap_err().to_string();
+            assert!(message.starts_with(second) && message.contains(first), "{message}");
+            assert!(message.contains("write one"), "{message}");
+        }
+        assert!("busy,on=submitUserJob,on=submitPersistJob".parse::<Fault>().is_ok());
+        assert!("lose-response,handled".parse::<Fault>().is_ok());
+    }
+
+    #[test]
+    fn a_duration_beyond_a_year_is_an_error() {
+        for kind in ["latency=", "refuse=", "late=", "429=", "drip=1/"] {
+            for absurd in ["1y 1s", "400days", "5000years"] {
+                let message = format!("{kind}{absurd}").parse::<Fault>().unwrap_err().to_string();
+                assert!(message.starts_with(&format!("'{absurd}' is longer than a year")), "{message}");
+            }
+            assert!(format!("{kind}1y").parse::<Fault>().is_ok(), "{kind}");
         }
     }
 

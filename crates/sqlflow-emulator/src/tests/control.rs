@@ -33,6 +33,16 @@ async fn a_fault_that_is_set_over_http_applies_until_it_is_cleared() {
 }
 
 #[tokio::test]
+async fn a_single_fault_may_stand_for_an_array() {
+    for body in [json!({ "fault": "502" }), json!({ "faults": "502" }), json!(["502"])] {
+        let server = server(Emulator::builder());
+        let set = server.control_json(Method::POST, "/emulator/faults", &body).await;
+        assert_eq!(set.status, StatusCode::CREATED, "{body}");
+        assert_eq!(set.json(), json!({ "faults": [{ "fault": "502", "matched": 0 }] }), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn faults_are_read_from_lines_a_form_and_json() {
     for (content_type, body) in [
         ("text/plain", "close,times=1\r\n\r\n  redirect=http://127.0.0.1:9/?a=b&c=d  \r\n"),
@@ -41,6 +51,10 @@ async fn faults_are_read_from_lines_a_form_and_json() {
             "fault=close%2Ctimes%3D1&fault=redirect%3Dhttp://127.0.0.1:9/?a%3Db%26c=d",
         ),
         ("application/json", r#"{"faults": ["close,times=1", "redirect=http://127.0.0.1:9/?a=b&c=d"]}"#),
+        ("application/json", r#"["close,times=1", "redirect=http://127.0.0.1:9/?a=b&c=d"]"#),
+        ("application/json", r#"{"fault": ["close,times=1", "redirect=http://127.0.0.1:9/?a=b&c=d"]}"#),
+        ("application/x-www-form-urlencoded", r#" ["close,times=1", "redirect=http://127.0.0.1:9/?a=b&c=d"]"#),
+        ("application/json", r#"{"fault": "close,times=1", "faults": "redirect=http://127.0.0.1:9/?a=b&c=d"}"#),
         ("application/json", r#"{"fault": "close,times=1", "faults": ["redirect=http://127.0.0.1:9/?a=b&c=d"]}"#),
     ] {
         let server = server(Emulator::builder());
@@ -61,6 +75,11 @@ async fn an_invalid_fault_is_named_and_sets_none() {
     let refused = server.control_json(Method::POST, "/emulator/faults", &json!({ "falt": "busy" })).await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert!(refused.body.contains("falt"), "{}", refused.body);
+    for wrong in [json!({ "faults": 502 }), json!([502]), json!("busy"), json!({ "faults": [["busy"]] })] {
+        let refused = server.control_json(Method::POST, "/emulator/faults", &wrong).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{wrong}");
+        assert!(refused.json()["error"].as_str().unwrap().contains(r#"{"faults": ["502,times=1""#), "{}", refused.body);
+    }
     assert_eq!(server.control(Method::GET, "/emulator/faults", "").await.json()["faults"], json!([]));
 }
 
@@ -173,6 +192,83 @@ async fn the_times_of_the_jobs_to_come_can_be_changed() {
     assert_eq!((&now["created"], &now["inProcess"]), (&Value::Null, &json!("1h")));
 }
 
+#[tokio::test(start_paused = true)]
+async fn jobs_to_come_get_the_times_of_the_start_again_and_jobs_that_have_begun_keep_theirs() {
+    let server = server(Emulator::builder().time_in_create(Duration::from_secs(2)));
+    let times = json!({ "inCreate": "1h", "inProcess": "1h", "created": "2020-02-29T03:04:05Z" });
+    server.control_json(Method::PATCH, "/emulator/times", &times).await;
+    let token = server.token("ann").await;
+    let begun = tokio::time::Instant::now();
+    let slow = server.submit(&token, &[("a.sql", INSERT.as_bytes())]).await;
+    let reset = server.control(Method::DELETE, "/emulator/times", "").await;
+    let start = json!({ "inCreate": "2s", "inProcess": "300ms", "created": null });
+    assert_eq!((reset.status, reset.json()), (StatusCode::OK, start.clone()));
+    assert_eq!(server.control(Method::GET, "/emulator/times", "").await.json(), start);
+    let quick = server.submit(&token, &[("a.sql", INSERT.as_bytes())]).await;
+    server.finished(&quick).await;
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    server.finished(&slow).await;
+    assert!(begun.elapsed() >= Duration::from_secs(7200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duration_beyond_a_year_is_refused() {
+    let server = server(Emulator::builder());
+    let (_, id) = server.job_on(INSERT).await;
+    let job = format!("/emulator/jobs/{id}");
+    for (path, field) in
+        [("/emulator/times", "inCreate"), ("/emulator/times", "inProcess"), (job.as_str(), "executeTime")]
+    {
+        for absurd in ["1y 1s", "5000years"] {
+            let refused = server.control_json(Method::PATCH, path, &json!({ field: absurd })).await;
+            assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{field}");
+            let error = refused.json()["error"].as_str().unwrap().to_owned();
+            assert!(error.contains(field) && error.contains(absurd) && error.contains("longer than a year"), "{error}");
+        }
+        let accepted = server.control_json(Method::PATCH, path, &json!({ field: "1y" })).await;
+        assert_eq!(accepted.status, StatusCode::OK, "{field}: {}", accepted.body);
+    }
+    let refused = server.control_json(Method::PATCH, "/emulator/times", &json!(["1s"])).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert!(refused.body.contains("array"), "{}", refused.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suite_removes_the_jobs_of_all_users() {
+    let server = server(Emulator::builder().lag(Duration::from_secs(3600)));
+    let submit = async |user: &str| {
+        let token = server.token(user).await;
+        let parts: [TestPart<'_>; 5] = [
+            ("userId", None, user.as_bytes()),
+            ("token", None, token.as_bytes()),
+            ("jobName", None, b"nightly"),
+            ("dbvendor", None, b"dbvoracle"),
+            ("sqlfiles", Some("a.sql"), INSERT.as_bytes()),
+        ];
+        let submitted = server.parts("/sqlflow/job/submitUserJob", &parts).await.json();
+        submitted["data"]["jobId"].as_str().unwrap().to_owned()
+    };
+    let [first, second, third] = [submit("ann").await, submit("bob").await, submit("bob").await];
+    let path = format!("/emulator/jobs/{second}");
+    let left = server.control(Method::DELETE, &path, "").await;
+    assert_eq!(left.status, StatusCode::OK);
+    let left = left.json();
+    let ids: Vec<_> = left["jobs"].as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [first.as_str(), third.as_str()]);
+    for method in [Method::DELETE, Method::GET] {
+        assert_eq!(server.control(method, &path, "").await.status, StatusCode::NOT_FOUND);
+    }
+    let left = server.control(Method::DELETE, "/emulator/jobs", "").await;
+    assert_eq!((left.status, left.json()), (StatusCode::OK, json!({ "jobs": [] })));
+    for id in [first, third] {
+        let path = format!("/emulator/jobs/{id}");
+        assert_eq!(server.control(Method::GET, &path, "").await.status, StatusCode::NOT_FOUND);
+    }
+    // The runs that were under way do not bring their jobs back. The clock is paused and jumps.
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(server.control(Method::GET, "/emulator/jobs", "").await.json(), json!({ "jobs": [] }));
+}
+
 #[tokio::test]
 async fn tokens_can_be_expired_over_http() {
     let server = server(Emulator::builder());
@@ -190,7 +286,7 @@ async fn tokens_can_be_expired_over_http() {
 async fn another_method_is_told_which_there_are() {
     let server = server(Emulator::builder());
     for (path, allowed) in
-        [("/", "GET, HEAD"), ("/emulator/tokens", "DELETE"), ("/emulator/jobs/1", "GET, HEAD, PATCH")]
+        [("/", "GET, HEAD"), ("/emulator/tokens", "DELETE"), ("/emulator/jobs/1", "GET, HEAD, PATCH, DELETE")]
     {
         let refused = server.control(Method::PUT, path, "").await;
         assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
@@ -214,6 +310,54 @@ async fn a_page_of_another_site_cannot_set_faults() {
         let request = request.header(header::HOST, "127.0.0.1:8165").body("busy".into()).unwrap();
         assert_eq!(server.send(request).await.status, status, "{name}: {value}");
     }
+}
+
+#[tokio::test]
+async fn a_site_whose_name_leads_to_this_computer_is_refused() {
+    let server = server(Emulator::builder());
+    let ask = async |method: Method, path: &str, host: Option<&str>| {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(host) = host {
+            request = request.header(header::HOST, host).header("origin", format!("http://{host}"));
+        }
+        server.send(request.body("busy".into()).unwrap()).await
+    };
+    let foreign = [
+        "evil.example",
+        "evil.example:8165",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "10.0.0.1",
+        "localhost:x",
+        "evil.example:localhost",
+        "[::2]:8165",
+    ];
+    for host in foreign {
+        for path in ["/", "/emulator", "/emulator/jobs", "/emulator/requests", "/emulator/nothing"] {
+            let refused = ask(Method::GET, path, Some(host)).await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN, "{host}{path}");
+            let error = refused.json()["error"].as_str().unwrap().to_owned();
+            assert!(error.contains(&format!("'{host}'")) && error.contains("Use localhost"), "{error}");
+        }
+        assert_eq!(ask(Method::POST, "/emulator/faults", Some(host)).await.status, StatusCode::FORBIDDEN, "{host}");
+    }
+    let absolute = ask(Method::GET, "http://evil.example/emulator/jobs", None).await;
+    assert_eq!(absolute.status, StatusCode::FORBIDDEN);
+    assert!(server.service.faults.active().is_empty());
+    for host in ["localhost", "LocalHost:1", "localhost:8165", "127.0.0.1", "127.0.0.1:8165", "[::1]", "[::1]:8165"] {
+        assert_eq!(ask(Method::GET, "/", Some(host)).await.status, StatusCode::OK, "{host}");
+        assert_eq!(ask(Method::POST, "/emulator/faults", Some(host)).await.status, StatusCode::CREATED, "{host}");
+    }
+    assert_eq!(ask(Method::GET, "/emulator/jobs", None).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn operations_answer_under_every_name() {
+    let server = server(Emulator::builder());
+    let uri = "/gspLive_backend/user/generateToken?userId=ann&secretKey=k";
+    let request = Request::builder().method(Method::POST).uri(uri).header(header::HOST, "sqlflow.example");
+    let response = server.send(request.body(String::new().into()).unwrap()).await;
+    assert_eq!(response.json()["code"], "200", "{}", response.body);
 }
 
 #[tokio::test(start_paused = true)]
