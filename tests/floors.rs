@@ -13,7 +13,7 @@ const FLOORS: &[(u32, &[&str])] = &[
     (2, &["retry", "auth", "transport"]),
     (3, &["api"]),
     (4, &["job", "analysis"]),
-    (5, &["client"]),
+    (5, &["client", "emulator"]),
     // Pages without code.
     (6, &["guide"]),
 ];

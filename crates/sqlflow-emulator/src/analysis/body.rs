@@ -23,7 +23,8 @@ pub(super) fn follows(tokens: &[TokenWithSpan]) -> bool {
         })
         .collect();
     let creates = words.first().is_some_and(|word| matches!(word.as_str(), "create" | "alter"));
-    let runs = words.windows(2).any(|pair| pair[0] == "execute" && matches!(pair[1].as_str(), "function" | "procedure"));
+    let runs =
+        words.windows(2).any(|pair| pair[0] == "execute" && matches!(pair[1].as_str(), "function" | "procedure"));
     let is_one = words.iter().take(8).any(|word| word == "trigger")
         || words.iter().take(6).collect::<Vec<_>>().windows(2).any(|pair| pair[0] == "type" && pair[1] == "body");
     creates && !runs && is_one
@@ -38,11 +39,10 @@ pub(super) fn foreign_language(tokens: &[TokenWithSpan]) -> Option<String> {
             _ => None,
         })
         .collect();
-    let creates = words.first().is_some_and(|word| word == "create")
-        && words.iter().take(6).any(|word| word == "procedure");
-    let has_string = tokens.iter().any(|token| {
-        matches!(token.token, Token::DollarQuotedString(_) | Token::SingleQuotedString(_))
-    });
+    let creates =
+        words.first().is_some_and(|word| word == "create") && words.iter().take(6).any(|word| word == "procedure");
+    let has_string =
+        tokens.iter().any(|token| matches!(token.token, Token::DollarQuotedString(_) | Token::SingleQuotedString(_)));
     let language = words.windows(2).find(|pair| pair[0] == "language").map(|pair| pair[1].clone());
     language.filter(|language| creates && has_string && !LANGUAGES.contains(&language.as_str()))
 }

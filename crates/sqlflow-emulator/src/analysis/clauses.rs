@@ -183,7 +183,11 @@ static RESPELLINGS: [Rule; 13] = [
     Rule(&[Teradata], "^ replace view", "create or replace view"),
     Rule(&[Teradata], "^ replace macro|procedure", "create procedure"),
     // A cast to a type, perhaps with a format.
-    Rule(&[Teradata], "( decimal|numeric|number|char|varchar|byte|varbyte|timestamp|time|float (…) ?, ?format ?'…' )", ""),
+    Rule(
+        &[Teradata],
+        "( decimal|numeric|number|char|varchar|byte|varbyte|timestamp|time|float (…) ?, ?format ?'…' )",
+        "",
+    ),
     Rule(
         &[Teradata],
         "( integer|int|smallint|bigint|byteint|decimal|float|real|date|time|timestamp|char|varchar ?, ?format ?'…' )",

@@ -39,15 +39,14 @@ pub(super) struct OutsideCommand {
 /// Returns the script without the commands, and the commands that were needed to understand it. Every byte keeps its
 /// position, so lines and columns do too.
 pub(super) fn without_commands(text: &str, dialect: Dialect) -> (String, Vec<OutsideCommand>) {
-    let mut reader =
-        CommandFilter {
-            dialect,
-            context: LexicalContext::Code,
-            between: true,
-            terminator: None,
-            outside: Vec::new(),
-            in_data: false,
-        };
+    let mut reader = CommandFilter {
+        dialect,
+        context: LexicalContext::Code,
+        between: true,
+        terminator: None,
+        outside: Vec::new(),
+        in_data: false,
+    };
     let mut written = Vec::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         reader.line(line, &mut written);

@@ -80,7 +80,8 @@ impl<'a> ScriptReader<'a> {
         }
         if let Some(language) = body::foreign_language(&tokens) {
             self.builder.understood();
-            return self.hint(piece.bytes.start, &format!("the body of a routine in {language} is no SQL and was not read"));
+            return self
+                .hint(piece.bytes.start, &format!("the body of a routine in {language} is no SQL and was not read"));
         }
         if let Some(body) = body::in_string(&tokens) {
             return self.quoted_body(&tokens, &body);
@@ -321,7 +322,8 @@ fn tokenize(source: &str, (line, column): (u64, u64), dialect: Dialect) -> Resul
         token.span.start = moved(token.span.start);
         token.span.end = moved(token.span.end);
         // `:new` and `:old` are the changed row of a trigger; any other name after a colon is a variable of the client.
-        let is_row = matches!(&token.token, Token::Word(word) if ["new", "old"].contains(&word.value.to_lowercase().as_str()));
+        let is_row =
+            matches!(&token.token, Token::Word(word) if ["new", "old"].contains(&word.value.to_lowercase().as_str()));
         if is_row && moved_tokens.last().is_some_and(|before: &TokenWithSpan| before.token == Token::Colon) {
             moved_tokens.pop();
         }

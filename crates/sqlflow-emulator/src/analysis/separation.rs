@@ -56,7 +56,10 @@ pub(super) enum Content {
         cursor: Ident,
         into: Vec<Ident>,
     },
-    CursorLoop { record: Ident, cursor: Ident },
+    CursorLoop {
+        record: Ident,
+        cursor: Ident,
+    },
     Call(ObjectName),
     /// Neither code nor a statement.
     Unreadable(ParserError),

@@ -39,7 +39,7 @@ enum Lexeme<'a> {
     Blank,
     Word(&'a str),
     Semicolon,
-    /// What encloses a comment that the server executes.
+    /// The beginning or the end of a comment that the server executes.
     Bracket,
     /// A line that a client takes as the end of a batch.
     EndOfBatch,
@@ -248,7 +248,7 @@ enum Body {
     Batch,
 }
 
-/// What stands before a position.
+/// The thing that stands before a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
     /// Something after which a statement may begin.

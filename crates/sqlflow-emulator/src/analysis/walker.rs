@@ -22,7 +22,7 @@ pub(super) struct StatementWalker<'a> {
     /// The parameters of the lambda functions around the current expression.
     pub(super) parameters: Vec<String>,
     pub(super) depth: usize,
-    /// How many statements around this one contain it as text.
+    /// The number of statements around this one that contain it as text.
     pub(super) text_depth: usize,
     /// The procedure that contains the statement.
     pub(super) routine: Option<String>,
