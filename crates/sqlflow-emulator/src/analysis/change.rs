@@ -13,6 +13,9 @@ use super::table_functions::literal_string;
 use super::walker::StatementWalker;
 use super::{Clause, ColumnIndex, Effect, ObjectIndex, ObjectKind, RelationshipKind};
 
+/// The advice about a query in the place of a table whose columns or rows are not those of one table.
+const ADVICE_ON_TARGETS: &str = "name the table that it changes in the place of the query";
+
 impl StatementWalker<'_> {
     pub(super) fn insert(&mut self, insert: &Insert, text: &str) {
         if insert.multi_table_insert_type.is_some() {
@@ -116,16 +119,23 @@ impl StatementWalker<'_> {
         let meant = |item: &&FromItem| alias.as_ref().is_none_or(|alias| item.is_qualified_by(alias));
         let target = scope.items.iter().find(meant).map(|item| item.object);
         let Some(target) = target else { return self.skip_statement("the target of an update is") };
+        if !self.is_changeable(target) {
+            return self.skip_statement_with("the target of an update, which is no table, is", ADVICE_ON_TARGETS);
+        }
         self.begin_statement("Update", "sstupdate", text);
         let at = self.range(update.table.span());
         let set = self.builder.numbered(ObjectKind::UpdateSet, "UPDATE-SET", at);
-        self.assign(&update.assignments, set, target, &scope, Effect::Update);
+        let changed = self.assign(&update.assignments, set, target, &scope, Effect::Update);
         self.join_conditions(&joins, set, &scope, Effect::Select);
         if let Some(selection) = &update.selection {
             self.filter_rows_by(selection, Clause::Where, set, &scope, Effect::Select);
         }
         self.inherit_rows(&scope, set);
-        self.rows_to_rows(set, target, Effect::Update);
+        if self.builder.object(target).kind.is_stored() {
+            self.rows_to_rows(set, target, Effect::Update);
+        } else {
+            changed.into_iter().for_each(|table| self.rows_to_rows(set, table, Effect::Update));
+        }
         self.output_into(update.output.as_ref(), target, &scope);
     }
 
@@ -163,7 +173,8 @@ impl StatementWalker<'_> {
         target: ObjectIndex,
         scope: &NameScope<'_>,
         effect: Effect,
-    ) {
+    ) -> Vec<ObjectIndex> {
+        let mut tables = Vec::new();
         for assignment in assignments {
             let names: Vec<&ObjectName> = match &assignment.target {
                 AssignmentTarget::ColumnName(name) => vec![name],
@@ -175,14 +186,21 @@ impl StatementWalker<'_> {
             }
             let values = self.assigned(&assignment.value, names.len(), scope);
             for (name, flow) in names.into_iter().zip(values) {
-                let Some((changed, ident)) = self.assigned_column(name, target, scope) else { continue };
+                let Some((meant, ident)) = self.assigned_column(name, target, scope) else { continue };
+                let Some(changed) = meant.and_then(|column| self.builder.stored_column(column)) else {
+                    self.report_omission_with(&format!("the column that {name} is in a table is"), ADVICE_ON_TARGETS);
+                    continue;
+                };
+                if !tables.contains(&changed.object) {
+                    tables.push(changed.object);
+                }
                 if set == target {
                     self.builder.relate(RelationshipKind::Fdd, effect, changed, flow.values);
                     self.builder.relate(RelationshipKind::Fdr, effect, changed, flow.deciding);
                     continue;
                 }
                 let name = self.builder.name(ident);
-                let step = if changed.object == target {
+                let step = if meant.is_some_and(|column| column.object == target) {
                     self.builder.column(set, &name)
                 } else {
                     // Two tables of one statement may have columns with the same name.
@@ -193,16 +211,32 @@ impl StatementWalker<'_> {
                 self.builder.relate(RelationshipKind::Fdd, effect, changed, vec![source]);
             }
         }
+        tables
+    }
+
+    /// Returns `true` if a statement can change the rows of an object: a table, or a query over tables.
+    fn is_changeable(&self, object: ObjectIndex) -> bool {
+        let kind = self.builder.object(object).kind;
+        kind.is_stored() || matches!(kind, ObjectKind::SelectList | ObjectKind::WithCte)
+    }
+
+    /// Returns the column of an object that a statement changes, or `None` if the object is a query without it.
+    fn changed_column(&mut self, object: ObjectIndex, ident: &Ident) -> Option<ColumnIndex> {
+        if self.builder.object(object).kind.is_stored() {
+            return Some(self.target_column(object, ident));
+        }
+        let name = self.builder.name(ident);
+        self.builder.find_column(object, &name)
     }
 
     /// Returns the column that an assignment changes: of the table that qualifies it, or else of the target. Other
-    /// words before the last are fields of the column.
+    /// words before the last are fields of the column. The column of a query is `None` if there is none.
     fn assigned_column<'q>(
         &mut self,
         name: &'q ObjectName,
         target: ObjectIndex,
         scope: &NameScope<'_>,
-    ) -> Option<(ColumnIndex, &'q Ident)> {
+    ) -> Option<(Option<ColumnIndex>, &'q Ident)> {
         let parts = identifier::parts(name);
         // `@a = …` assigns to a variable.
         if parts.first()?.value.starts_with('@') {
@@ -211,13 +245,12 @@ impl StatementWalker<'_> {
         for length in (1..parts.len()).rev() {
             let qualifier = self.joined_key(&parts[..length]);
             if let Some(object) = scope.item(&qualifier) {
-                let object = if self.builder.object(object).kind.is_stored() { object } else { target };
-                return Some((self.target_column(object, parts[length]), parts[length]));
+                return Some((self.changed_column(object, parts[length]), parts[length]));
             }
         }
         let ident = if scope.items.is_empty() { parts.last() } else { parts.first() };
         let ident = *ident?;
-        Some((self.target_column(target, ident), ident))
+        Some((self.changed_column(target, ident), ident))
     }
 
     /// Returns the values that are assigned to a number of columns: one for each item of a tuple or column of a
@@ -256,6 +289,14 @@ impl StatementWalker<'_> {
         };
         self.begin_statement("Delete", "sstdelete", text);
         for target in targets {
+            let Some(table) = self.builder.stored_origin(target) else {
+                self.report_omission_with("the table whose rows a delete removes is", ADVICE_ON_TARGETS);
+                continue;
+            };
+            if table != target {
+                self.rows_to_rows(target, table, Effect::Delete);
+            }
+            let target = table;
             self.join_conditions(&joins, target, &scope, Effect::Delete);
             if let Some(selection) = &delete.selection {
                 self.filter_rows_by(selection, Clause::Where, target, &scope, Effect::Delete);
@@ -270,6 +311,9 @@ impl StatementWalker<'_> {
         self.table_factor(&merge.table, &mut scope, &mut joins);
         let Some(target) = scope.items.first().map(|item| item.object) else {
             return self.skip_statement("the target of a merge is");
+        };
+        let Some(table) = self.builder.stored_origin(target) else {
+            return self.skip_statement_with("the target of a merge, which is no table, is", ADVICE_ON_TARGETS);
         };
         self.table_factor(&merge.source, &mut scope, &mut joins);
         self.begin_statement("Merge", "sstmerge", text);
@@ -297,15 +341,15 @@ impl StatementWalker<'_> {
                     }
                     (set, Effect::MergeInsert)
                 }
-                MergeAction::Delete { .. } => (target, Effect::Delete),
+                MergeAction::Delete { .. } => (table, Effect::Delete),
                 MergeAction::DoNothing { .. } => continue,
             };
             self.filter_rows_by(&merge.on, Clause::JoinCondition, set, &scope, Effect::Merge);
             if let Some(predicate) = &clause.predicate {
                 self.filter_rows_by(predicate, Clause::Where, set, &scope, Effect::Merge);
             }
-            if set != target {
-                self.rows_to_rows(set, target, effect);
+            if set != table {
+                self.rows_to_rows(set, table, effect);
             }
         }
         self.output_into(merge.output.as_ref(), target, &scope);
@@ -317,7 +361,15 @@ impl StatementWalker<'_> {
         };
         let idents: Vec<&Ident> =
             insert.columns.iter().filter_map(|name| identifier::parts(name).last().copied()).collect();
-        let mut targets: Vec<ColumnIndex> = idents.into_iter().map(|ident| self.target_column(target, ident)).collect();
+        let mut targets = Vec::with_capacity(idents.len());
+        for ident in idents {
+            let column = self.changed_column(target, ident).and_then(|column| self.builder.stored_column(column));
+            let Some(column) = column else {
+                let what = format!("the column that {ident} is in a table is");
+                return self.report_omission_with(&what, ADVICE_ON_TARGETS);
+            };
+            targets.push(column);
+        }
         if targets.is_empty() {
             targets = if self.builder.is_complete(target) { self.builder.columns_of(target) } else { Vec::new() };
         }

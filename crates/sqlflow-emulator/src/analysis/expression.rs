@@ -1,5 +1,7 @@
 //! Expressions: the columns whose values flow into them, and those that only decide the value.
 
+use std::collections::HashSet;
+
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArguments, Ident, InTarget, JsonPathElem, ObjectName, Query, SetExpr, Spanned, Subscript, Value,
@@ -31,21 +33,24 @@ pub(super) struct DataFlow {
 
 impl DataFlow {
     pub(super) fn join(&mut self, other: Self) {
-        self.values.extend(other.values);
-        self.deciding.extend(other.deciding);
-        self.rows.extend(other.rows);
+        add_distinct(&mut self.values, other.values);
+        add_distinct(&mut self.deciding, other.deciding);
+        add_distinct(&mut self.rows, other.rows);
     }
 
     /// Returns the flow in another clause.
-    pub(super) fn within(mut self, clause: Clause) -> Self {
-        let ends = self.values.iter_mut().chain(&mut self.deciding).chain(&mut self.rows);
-        ends.for_each(|end| end.clause = Some(clause));
-        self
+    pub(super) fn within(self, clause: Clause) -> Self {
+        let moved = |ends: Vec<Endpoint>| {
+            distinct(ends.into_iter().map(|end| Endpoint { clause: Some(clause), ..end }).collect())
+        };
+        Self { values: moved(self.values), deciding: moved(self.deciding), rows: moved(self.rows) }
     }
 
     /// Returns the flow of a value that is only examined.
     pub(super) fn decides(self) -> Self {
-        Self { values: Vec::new(), deciding: self.values.into_iter().chain(self.deciding).collect(), rows: self.rows }
+        let mut deciding = self.values;
+        add_distinct(&mut deciding, self.deciding);
+        Self { values: Vec::new(), deciding, rows: self.rows }
     }
 
     /// Returns all columns that affect a condition. Literals do not.
@@ -54,6 +59,33 @@ impl DataFlow {
         let endpoints = everything.deciding.into_iter().chain(everything.rows);
         endpoints.filter(|end| builder.object(end.column.object).kind != ObjectKind::ConstantTable).collect()
     }
+}
+
+/// The number of endpoints up to which a search is faster than a set.
+const FEW: usize = 8;
+
+/// Adds the endpoints that are not there yet. Without this, `x + x AS y, y + y AS z` and so on would double them with
+/// every name.
+fn add_distinct(known: &mut Vec<Endpoint>, added: Vec<Endpoint>) {
+    if added.len() > FEW {
+        known.extend(added);
+        *known = distinct(std::mem::take(known));
+        return;
+    }
+    for end in added {
+        if !known.iter().any(|other| other.column == end.column && other.clause == end.clause) {
+            known.push(end);
+        }
+    }
+}
+
+/// Returns the first of the endpoints at each column and clause.
+pub(super) fn distinct(mut ends: Vec<Endpoint>) -> Vec<Endpoint> {
+    if ends.len() > 1 {
+        let mut seen = HashSet::with_capacity(ends.len());
+        ends.retain(|end| seen.insert((end.column, end.clause)));
+    }
+    ends
 }
 
 impl StatementWalker<'_> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sqlparser::ast::{
-    Cte, Expr, FromTable, Ident, ObjectName, OrderBy, Query, Select, SelectFlavor, SelectInto, SelectItem, SetExpr,
+    Cte, Expr, FromTable, GroupByExpr, Ident, ObjectName, OrderBy, Query, Select, SelectFlavor, SelectInto, SelectItem, SetExpr,
     SetOperator, Spanned, Statement, Table, TableObject, Values, With,
 };
 use sqlparser::tokenizer::Span;
@@ -82,6 +82,7 @@ impl StatementWalker<'_> {
         }
         let result = self.query(&cte.query, &RecordSetRole::Result, outer);
         let targets = (!declared.is_empty()).then(|| self.builder.columns_of(object));
+        self.builder.set_origins(object, vec![result]);
         self.connect_columns(result, object, Effect::Select, targets);
         if !declared.is_empty() {
             self.builder.mark_complete(object);
@@ -289,6 +290,10 @@ impl StatementWalker<'_> {
         let at = self.range(Span::union_iter(select.projection.iter().map(Spanned::span)));
         let result = self.record_set(role, at);
         self.builder.mark_complete(result);
+        let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
+        if select.distinct.is_none() && !grouped {
+            self.builder.set_origins(result, scope.items.iter().map(|item| item.object).collect());
+        }
         let outer_grouping = std::mem::take(&mut self.grouping);
         self.named_windows(&select.named_window, &mut scope);
         self.grouping = self.group_by(select, &scope);
