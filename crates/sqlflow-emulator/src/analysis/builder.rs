@@ -202,16 +202,7 @@ impl LineageBuilder {
         // Steps inside a query are not attributed to the statement.
         let process = self.process.filter(|_| effect.changes_the_database());
         let id = self.id();
-        self.lineage.relationships.push(Relationship {
-            id,
-            kind,
-            effect,
-            target,
-            sources,
-            process,
-            function,
-            join,
-        });
+        self.lineage.relationships.push(Relationship { id, kind, effect, target, sources, process, function, join });
     }
 
     /// Starts the process of the current statement, for example `Query Insert-1`.

@@ -6,7 +6,8 @@ use sqlparser::ast::{
     Spanned, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind,
 };
 
-use super::identifier;
+use super::dialect::Dialect;
+use super::identifier::{self, Identifier};
 use super::query::RecordSetRole;
 use super::resolution::{FromItem, NameScope};
 use super::table_functions::literal_string;
@@ -27,13 +28,25 @@ impl StatementWalker<'_> {
         };
         let named = insert.columns.iter().filter_map(|name| identifier::parts(name).last().copied());
         let columns: Vec<&Ident> = named.chain(&insert.after_columns).chain(&shown).collect();
-        let listed: Vec<ColumnIndex> = columns.into_iter().map(|ident| self.target_column(table, ident)).collect();
+        let listed_none = columns.is_empty();
+        let mut listed: Vec<ColumnIndex> = columns.into_iter().map(|ident| self.target_column(table, ident)).collect();
+        if !listed_none {
+            for (name, dynamic) in self.partition_columns(insert) {
+                let column = self.builder.column(table, &name);
+                if dynamic && !listed.contains(&column) {
+                    listed.push(column);
+                }
+            }
+        }
         let mut inserted = None;
         if let Some(source) = &insert.source {
             let result = self.query(source, &RecordSetRole::Insert, None);
             let literal = matches!(*source.body, SetExpr::Values(_));
             let targets = if insert.by_name { None } else { self.insert_targets(table, listed, result, literal) };
-            if literal && targets.as_ref().is_some_and(Vec::is_empty) {
+            let partitions = self.partition_columns(insert);
+            if listed_none && !literal && !partitions.is_empty() {
+                self.insert_into_partitions(result, table, &partitions);
+            } else if literal && targets.as_ref().is_some_and(Vec::is_empty) {
                 self.connect_named_values(result, table);
             } else {
                 self.connect_columns(result, table, Effect::Insert, targets.clone());
@@ -43,6 +56,69 @@ impl StatementWalker<'_> {
         self.assign(&insert.assignments, table, table, &NameScope::within(None), Effect::Insert);
         self.conflict(insert, table, inserted.as_ref().map(|(result, targets)| (*result, targets.as_slice())));
         self.output_into(insert.output.as_ref(), table, &NameScope::within(None));
+    }
+
+    /// Returns the columns that a `PARTITION` clause lists, and `true` for those whose values come from the query. In
+    /// other dialects the clause lists partitions.
+    fn partition_columns(&self, insert: &Insert) -> Vec<(Identifier, bool)> {
+        let dialect = self.builder.dialect();
+        if !matches!(dialect, Dialect::Hive | Dialect::Spark | Dialect::Databricks | Dialect::Generic) {
+            return Vec::new();
+        }
+        let columns = insert.partitioned.iter().flatten().filter_map(|column| match column {
+            Expr::Identifier(ident) => Some((self.builder.name(ident), true)),
+            Expr::BinaryOp { left, .. } => match left.as_ref() {
+                Expr::Identifier(ident) => Some((self.builder.name(ident), false)),
+                _ => None,
+            },
+            _ => None,
+        });
+        columns.collect()
+    }
+
+    /// Connects the columns of a query to a table with partitions. The last ones decide the partition of a row, those
+    /// before them fill the other columns.
+    fn insert_into_partitions(&mut self, result: ObjectIndex, table: ObjectIndex, partitions: &[(Identifier, bool)]) {
+        let dynamic: Vec<&Identifier> =
+            partitions.iter().filter(|(_, dynamic)| *dynamic).map(|(name, _)| name).collect();
+        let sources = self.builder.columns_of(result);
+        let star = sources.iter().position(|source| self.builder.is_star(*source));
+        let first = sources.len().saturating_sub(dynamic.len()).max(star.map_or(0, |star| star + 1));
+        let (leading, last) = sources.split_at(first.min(sources.len()));
+        let known: Vec<ColumnIndex> = self.builder.columns_of(table);
+        let known: Vec<ColumnIndex> = known
+            .into_iter()
+            .filter(|column| {
+                let key = self.builder.name_of(*column).key;
+                partitions.iter().all(|(name, _)| name.key != key)
+            })
+            .collect();
+        let by_position = self.builder.is_complete(table) && star.is_none() && known.len() >= leading.len();
+        let names: Vec<String> = last.iter().map(|source| self.builder.name_of(*source).key).collect();
+        for (position, source) in leading.iter().enumerate() {
+            let target = match known.get(position).filter(|_| by_position) {
+                Some(column) => *column,
+                None => {
+                    let name = self.builder.name_of(*source);
+                    self.builder.column(table, &name)
+                }
+            };
+            self.connect_column(Some(*source), target, Effect::Insert);
+        }
+        if star.is_some() {
+            self.builder.pass_through_except(table, result, Effect::Insert, &names);
+        }
+        // A `*` may stand for the values of partitions too.
+        let covered = dynamic.len().saturating_sub(last.len());
+        for (position, name) in dynamic.into_iter().enumerate() {
+            let source = match position.checked_sub(covered) {
+                Some(position) => last.get(position),
+                None => star.and_then(|star| sources.get(star)),
+            };
+            let column = self.builder.column(table, name);
+            self.connect_column(source.copied(), column, Effect::Insert);
+        }
+        self.inherit_rows_of(result, table, Effect::Insert);
     }
 
     /// Returns the columns of a table that have the names of those of a result, if these are known.

@@ -9,7 +9,7 @@ use sqlparser::ast::{
 
 use super::builder::LineageBuilder;
 use super::dialect::Dialect;
-use super::identifier;
+use super::identifier::{self, Identifier};
 use super::keyword_argument::is_keyword;
 use super::lineage::JoinCondition;
 use super::query::RecordSetRole;
@@ -206,6 +206,9 @@ impl StatementWalker<'_> {
             if let Some(flow) = self.aliased_value(&name, scope, clause) {
                 return flow;
             }
+            if let Some(object) = self.row_named(&name, scope) {
+                return DataFlow { values: self.every_column_of(&[object], clause), ..DataFlow::default() };
+            }
         }
         let values = self.resolve(parts, scope).map(|(column, at)| Endpoint { column, clause: Some(clause), at });
         DataFlow { values: values.into_iter().collect(), ..DataFlow::default() }
@@ -318,9 +321,7 @@ impl StatementWalker<'_> {
 
     /// Reads a query that is used as a value. Its first column is the value; its rows decide it.
     fn scalar_subquery(&mut self, query: &Query, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
-        // `SELECT AS STRUCT` makes one value of all columns.
-        let one_value = matches!(query.body.as_ref(), SetExpr::Select(select) if select.value_table_mode.is_some());
-        self.subquery(query, if one_value { usize::MAX } else { 1 }, scope, clause)
+        self.subquery(query, if makes_one_value(query) { usize::MAX } else { 1 }, scope, clause)
     }
 
     /// Reads a query whose rows are only tested for existence. The selected columns matter only if nothing else
@@ -513,6 +514,18 @@ impl StatementWalker<'_> {
         }
     }
 
+    /// Returns the table whose whole row a name stands for, as in `SELECT t FROM t`. A column comes first.
+    fn row_named(&self, name: &Identifier, scope: &NameScope<'_>) -> Option<ObjectIndex> {
+        let dialect = self.builder.dialect();
+        if !matches!(dialect, Dialect::Postgres | Dialect::Redshift | Dialect::Bigquery | Dialect::Duckdb)
+            || scope.items.iter().any(|item| self.builder.knows(item.object, name))
+        {
+            return None;
+        }
+        let object = scope.items.iter().find(|item| item.is_qualified_by(&name.key))?.object;
+        (self.builder.object(object).kind != ObjectKind::Function).then_some(object)
+    }
+
     /// Returns the object whose whole rows a function takes, as in `to_json(t)`.
     fn whole_row(&self, function: &str, argument: &Expr, scope: &NameScope<'_>) -> Option<ObjectIndex> {
         let Expr::Identifier(ident) = argument else { return None };
@@ -589,6 +602,11 @@ impl StatementWalker<'_> {
         let (column, at) = self.resolve(parts, scope)?;
         Some(Endpoint { column, clause: Some(Clause::JoinCondition), at })
     }
+}
+
+/// Returns `true` for `SELECT AS STRUCT`, which makes one value of all columns.
+pub(super) fn makes_one_value(query: &Query) -> bool {
+    matches!(query.body.as_ref(), SetExpr::Select(select) if select.value_table_mode.is_some())
 }
 
 /// Returns the parts of a condition that are connected by AND.

@@ -43,6 +43,12 @@ impl StatementWalker<'_> {
         scope: &NameScope<'_>,
         effect: Effect,
     ) {
+        // `CURRENT OF c` is the row that a cursor stands at.
+        if clause == Clause::Where
+            && matches!(expr, Expr::Identifier(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("current"))
+        {
+            return;
+        }
         if clause != Clause::OrderBy {
             self.comparisons(expr, "inner", scope);
         }

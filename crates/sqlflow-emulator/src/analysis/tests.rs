@@ -821,7 +821,8 @@ fn stored_names(lineage: &Lineage) -> Vec<String> {
 
 #[test]
 fn tables_belong_to_the_database_that_use_names_before_them() {
-    let sql = "insert into u select y from v; use a; insert into t select x from s; use b; insert into s select y from q";
+    let sql =
+        "insert into u select y from v; use a; insert into t select x from s; use b; insert into s select y from q";
     for vendor in ["dbvhive", "dbvmysql", "dbvmssql", "dbvsnowflake", "dbvdatabricks", "dbvteradata", "dbvsparksql"] {
         let lineage = analyse(vendor, &[sql]);
         assert_eq!(stored_names(&lineage), ["a.s", "a.t", "b.q", "b.s", "u", "v"], "{vendor}");
@@ -833,7 +834,8 @@ fn tables_belong_to_the_database_that_use_names_before_them() {
 
 #[test]
 fn use_names_a_schema_alone_or_with_its_database() {
-    let sql = "use database d; use schema x.y; insert into t select a from s; use schema z; insert into t select a from s";
+    let sql =
+        "use database d; use schema x.y; insert into t select a from s; use schema z; insert into t select a from s";
     let lineage = analyse("dbvsnowflake", &[sql]);
     assert_eq!(stored_names(&lineage), ["x.y.s", "x.y.t", "x.z.s", "x.z.t"]);
     let lineage = analyse("dbvsnowflake", &["use x.y; use warehouse w; use role r; insert into t select a from s"]);
