@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, Expr, FromTable, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    Insert, Merge, MergeAction, MergeInsertExpr, MergeInsertKind, MergeUpdateKind, ObjectName, SelectItem, SetExpr,
+    Insert, Merge, MergeAction, MergeInsertExpr, MergeInsertKind, MergeUpdateKind, ObjectName, Query, SelectItem, SetExpr,
     Spanned, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind,
 };
 
@@ -28,6 +28,9 @@ impl StatementWalker<'_> {
         };
         let named = insert.columns.iter().filter_map(|name| identifier::parts(name).last().copied());
         let columns: Vec<&Ident> = named.chain(&insert.after_columns).chain(&shown).collect();
+        if !self.builder.object(table).kind.is_stored() {
+            return self.insert_through_query(table, &columns, insert.source.as_deref());
+        }
         let listed_none = columns.is_empty();
         let mut listed: Vec<ColumnIndex> = columns.into_iter().map(|ident| self.target_column(table, ident)).collect();
         if !listed_none {
@@ -56,6 +59,23 @@ impl StatementWalker<'_> {
         self.assign(&insert.assignments, table, table, &NameScope::within(None), Effect::Insert);
         self.conflict(insert, table, inserted.as_ref().map(|(result, targets)| (*result, targets.as_slice())));
         self.output_into(insert.output.as_ref(), table, &NameScope::within(None));
+    }
+
+    /// Reads an insert into a common table expression of T-SQL, which fills the table that it reads.
+    fn insert_through_query(&mut self, cte: ObjectIndex, columns: &[&Ident], source: Option<&Query>) {
+        let meant: Vec<Option<ColumnIndex>> = if columns.is_empty() {
+            self.builder.columns_of(cte).into_iter().map(Some).collect()
+        } else {
+            columns.iter().map(|ident| self.changed_column(cte, ident)).collect()
+        };
+        let stored = meant.into_iter().map(|column| column.and_then(|column| self.builder.stored_column(column)));
+        let (Some(targets), Some(source)) = (stored.collect::<Option<Vec<_>>>(), source) else {
+            return self.skip_statement_with("the target of an insert, which is no table, is", ADVICE_ON_TARGETS);
+        };
+        let Some(first) = targets.first() else { return };
+        let table = first.object;
+        let result = self.query(source, &RecordSetRole::Insert, None);
+        self.connect_columns(result, table, Effect::Insert, Some(targets));
     }
 
     /// Returns the columns that a `PARTITION` clause lists, and `true` for those whose values come from the query. In
@@ -96,13 +116,10 @@ impl StatementWalker<'_> {
         let by_position = self.builder.is_complete(table) && star.is_none() && known.len() >= leading.len();
         let names: Vec<String> = last.iter().map(|source| self.builder.name_of(*source).key).collect();
         for (position, source) in leading.iter().enumerate() {
-            let target = match known.get(position).filter(|_| by_position) {
-                Some(column) => *column,
-                None => {
-                    let name = self.builder.name_of(*source);
-                    self.builder.column(table, &name)
-                }
-            };
+            let target = known.get(position).filter(|_| by_position).copied().unwrap_or_else(|| {
+                let name = self.builder.name_of(*source);
+                self.builder.column(table, &name)
+            });
             self.connect_column(Some(*source), target, Effect::Insert);
         }
         if star.is_some() {
@@ -135,7 +152,13 @@ impl StatementWalker<'_> {
     /// table of a query in the place of a table.
     fn insert_target(&mut self, target: &TableObject) -> Option<(ObjectIndex, Vec<Ident>)> {
         match target {
-            TableObject::TableName(name) => Some((self.table_named(name, ObjectKind::Table), Vec::new())),
+            TableObject::TableName(name) => {
+                let cte = match identifier::parts(name)[..] {
+                    [single] if self.builder.dialect() == Dialect::Mssql => self.bound_cte(&self.builder.name(single)),
+                    _ => None,
+                };
+                Some((cte.unwrap_or_else(|| self.table_named(name, ObjectKind::Table)), Vec::new()))
+            }
             TableObject::TableFunction(function) => {
                 let FunctionArguments::List(list) = &function.args else { return None };
                 let FunctionArg::Unnamed(FunctionArgExpr::Expr(path)) = list.args.first()? else { return None };
@@ -180,10 +203,7 @@ impl StatementWalker<'_> {
     pub(super) fn update(&mut self, update: &Update, text: &str) {
         let mut scope = NameScope::within(None);
         let mut joins = Vec::new();
-        let from = match &update.from {
-            Some(UpdateTableFromKind::BeforeSet(from) | UpdateTableFromKind::AfterSet(from)) => from.as_slice(),
-            None => &[],
-        };
+        let from = from_of(update);
         // In `UPDATE a SET … FROM t AS a` the target is the alias, not a table named `a`.
         let alias = self.single_name(&update.table).filter(|alias| self.names_alias(from, alias));
         if alias.is_none() {
@@ -210,9 +230,24 @@ impl StatementWalker<'_> {
         if self.builder.object(target).kind.is_stored() {
             self.rows_to_rows(set, target, Effect::Update);
         } else {
-            changed.into_iter().for_each(|table| self.rows_to_rows(set, table, Effect::Update));
+            for table in changed {
+                self.rows_to_rows(set, table, Effect::Update);
+            }
         }
         self.output_into(update.output.as_ref(), target, &scope);
+    }
+
+    /// Adds the table that an update changes, which its FROM clause may give an alias, to the scope of what it returns.
+    pub(super) fn updated_tables(&mut self, update: &Update, scope: &mut NameScope<'_>) {
+        let from = from_of(update);
+        let alias = self.single_name(&update.table).filter(|alias| self.names_alias(from, alias));
+        let Some(alias) = alias else {
+            return self.table_factor(&update.table.relation, scope, &mut Vec::new());
+        };
+        for table in from {
+            self.table_with_joins(table, scope, &mut Vec::new());
+        }
+        scope.items.retain(|item| item.is_qualified_by(&alias));
     }
 
     /// Returns the name of a table if it is a single word without an alias.
@@ -447,13 +482,15 @@ impl StatementWalker<'_> {
             targets.push(column);
         }
         if targets.is_empty() {
-            targets = if self.builder.is_complete(target) { self.builder.columns_of(target) } else { Vec::new() };
+            let known = if self.builder.is_complete(target) { self.builder.columns_of(target) } else { Vec::new() };
+            targets = known.into_iter().filter_map(|column| self.builder.stored_column(column)).collect();
         }
         let values: Vec<&Expr> = values.rows.iter().flat_map(|row| &row.content).collect();
         for value in values.iter().skip(targets.len()) {
             // The columns of the table are unknown, so they are named after the values.
             let name = self.name_of_value(value);
-            targets.push(self.builder.column(target, &name));
+            let table = self.builder.stored_origin(target).unwrap_or(target);
+            targets.push(self.builder.column(table, &name));
         }
         for (changed, value) in targets.into_iter().zip(values) {
             let name = self.builder.name_of(changed);
@@ -472,5 +509,13 @@ impl StatementWalker<'_> {
             self.all_columns(set, item.object, &[], self.builder.base);
         }
         self.connect_columns(set, target, effect, None);
+    }
+}
+
+/// Returns the tables of the FROM clause of an update.
+fn from_of(update: &Update) -> &[TableWithJoins] {
+    match &update.from {
+        Some(UpdateTableFromKind::BeforeSet(from) | UpdateTableFromKind::AfterSet(from)) => from,
+        None => &[],
     }
 }

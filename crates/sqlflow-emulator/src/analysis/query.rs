@@ -136,7 +136,7 @@ impl StatementWalker<'_> {
                 insert.returning.as_ref()
             }
             Statement::Update(update) => {
-                self.table_factor(&update.table.relation, &mut scope, &mut Vec::new());
+                self.updated_tables(update, &mut scope);
                 output = update.output.as_ref();
                 update.returning.as_ref()
             }
@@ -161,7 +161,7 @@ impl StatementWalker<'_> {
             Some(OutputClause::Output { select_items, into_table: None, .. }) => {
                 // The rows before and after the change.
                 let changed = scope.items.first().map(|item| item.object);
-                let rows = ["inserted", "deleted"].map(|name| name.to_owned());
+                let rows = ["inserted", "deleted"].map(str::to_owned);
                 scope.items = changed.map(|object| FromItem { names: rows.to_vec(), object }).into_iter().collect();
                 Some(select_items)
             }

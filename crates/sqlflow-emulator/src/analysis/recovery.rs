@@ -100,8 +100,7 @@ fn may_be_skipped(clause: &[TokenWithSpan]) -> bool {
             Keyword::SELECT | Keyword::FROM | Keyword::JOIN | Keyword::INSERT | Keyword::UPDATE | Keyword::MERGE
         ))
     };
-    let is_name =
-        matches!(clause, [TokenWithSpan { token: Token::Word(word), .. }] if word.keyword == Keyword::NoKeyword);
+    let is_name = matches!(clause, [TokenWithSpan { token: Token::Word(word), .. }] if word.keyword == Keyword::NoKeyword);
     !is_name && !clause.iter().any(has_tables)
 }
 

@@ -1,6 +1,7 @@
 //! Lineage of real statements. A relationship is written as `type effect source, source -> target`.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use super::*;
 
@@ -798,7 +799,7 @@ fn values_that_use_each_other_twice_take_no_more_room_than_their_number() {
     let mut sql = "create table t as select a as x0".to_owned();
     for number in 1..200 {
         let before = number - 1;
-        sql.push_str(&format!(", case when x{before} > 0 then 1 end + x{before} + x{before} as x{number}"));
+        write!(sql, ", case when x{before} > 0 then 1 end + x{before} + x{before} as x{number}").unwrap();
     }
     let lineage = analyse("dbvsnowflake", &[&format!("{sql} from s")]);
     let ends: usize = lineage.relationships.iter().map(|relationship| relationship.sources.len()).sum();
@@ -850,4 +851,11 @@ fn a_column_that_is_defined_after_use_belongs_to_the_table_of_that_database() {
                insert into a.t select x2 from a.s";
     let lineage = analyse("dbvmysql", &[sql]);
     assert_eq!(fdd(&lineage).last().map(String::as_str), Some("insert INSERT-SELECT-2.x2 -> t.x"));
+}
+
+#[test]
+fn use_needs_no_separator_in_t_sql() {
+    let sql = "use a\ninsert into t select x from s\nuse b\ninsert into s select y from q";
+    let lineage = analyse("dbvmssql", &[sql]);
+    assert_eq!(stored_names(&lineage), ["a.s", "a.t", "b.q", "b.s"]);
 }

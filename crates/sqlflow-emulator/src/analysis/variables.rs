@@ -141,7 +141,9 @@ impl StatementWalker<'_> {
         let name = self.builder.name(cursor);
         let Some(record) = self.declared_variable(&name) else { return };
         if self.is_whole_row(record, into) {
-            into.iter().for_each(|target| self.loop_over_cursor(target, cursor));
+            for target in into {
+                self.loop_over_cursor(target, cursor);
+            }
         }
         let sources = self.sources_by_position(record, into.len());
         for (source, name) in sources.into_iter().zip(into) {
