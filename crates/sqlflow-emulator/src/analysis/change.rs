@@ -2,8 +2,8 @@
 
 use sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, Expr, FromTable, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    Insert, Merge, MergeAction, MergeInsertExpr, MergeInsertKind, MergeUpdateKind, ObjectName, Query, SelectItem, SetExpr,
-    Spanned, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind,
+    Insert, Merge, MergeAction, MergeInsertExpr, MergeInsertKind, MergeUpdateKind, ObjectName, Query, SelectItem,
+    SetExpr, Spanned, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind,
 };
 
 use super::dialect::Dialect;
