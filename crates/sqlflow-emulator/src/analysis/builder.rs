@@ -14,7 +14,7 @@ use sqlparser::tokenizer::{Location, Span};
 use columns::PassThrough;
 
 use super::dialect::Dialect;
-use super::expression::DataFlow;
+use super::expression::{DataFlow, distinct};
 use super::identifier::Identifier;
 use super::lineage::JoinCondition;
 use super::variables::Variables;
@@ -35,6 +35,8 @@ pub(super) struct LineageBuilder {
     pass_throughs: HashMap<ObjectIndex, Vec<PassThrough>>,
     /// The columns that are part of what a `*` of the same object stands for.
     passed_columns: HashSet<ColumnIndex>,
+    /// The entries of the FROM clause that the rows of an intermediate result come from.
+    origins: HashMap<ObjectIndex, Vec<ObjectIndex>>,
     /// The flow into every column of a function that is used as a table.
     arguments: HashMap<ObjectIndex, DataFlow>,
     pub(super) variables: Variables,
@@ -71,6 +73,7 @@ impl LineageBuilder {
             complete: HashSet::new(),
             pass_throughs: HashMap::new(),
             passed_columns: HashSet::new(),
+            origins: HashMap::new(),
             arguments: HashMap::new(),
             variables: Variables::default(),
             templates: HashSet::new(),
@@ -197,29 +200,15 @@ impl LineageBuilder {
         function: Option<String>,
         join: Option<JoinCondition>,
     ) {
-        let mut distinct: Vec<Endpoint> = Vec::with_capacity(sources.len());
-        for source in sources {
-            if !distinct.iter().any(|known| known.column == source.column && known.clause == source.clause) {
-                distinct.push(source);
-            }
-        }
-        if distinct.is_empty() {
+        let sources = distinct(sources);
+        if sources.is_empty() {
             return;
         }
         let target = self.endpoint(target);
         // Steps inside a query are not attributed to the statement.
         let process = self.process.filter(|_| effect.changes_the_database());
         let id = self.id();
-        self.lineage.relationships.push(Relationship {
-            id,
-            kind,
-            effect,
-            target,
-            sources: distinct,
-            process,
-            function,
-            join,
-        });
+        self.lineage.relationships.push(Relationship { id, kind, effect, target, sources, process, function, join });
     }
 
     /// Starts the process of the current statement, for example `Query Insert-1`.

@@ -2,16 +2,20 @@
 
 use sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, Expr, FromTable, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    Insert, Merge, MergeAction, MergeInsertExpr, MergeInsertKind, MergeUpdateKind, ObjectName, SelectItem, SetExpr,
-    Spanned, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind,
+    Insert, Merge, MergeAction, MergeInsertExpr, MergeInsertKind, MergeUpdateKind, ObjectName, Query, SelectItem,
+    SetExpr, Spanned, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind,
 };
 
-use super::identifier;
+use super::dialect::Dialect;
+use super::identifier::{self, Identifier};
 use super::query::RecordSetRole;
 use super::resolution::{FromItem, NameScope};
 use super::table_functions::literal_string;
 use super::walker::StatementWalker;
 use super::{Clause, ColumnIndex, Effect, ObjectIndex, ObjectKind, RelationshipKind};
+
+/// The advice about a query in the place of a table whose columns or rows are not those of one table.
+const ADVICE_ON_TARGETS: &str = "name the table that it changes in the place of the query";
 
 impl StatementWalker<'_> {
     pub(super) fn insert(&mut self, insert: &Insert, text: &str) {
@@ -24,13 +28,28 @@ impl StatementWalker<'_> {
         };
         let named = insert.columns.iter().filter_map(|name| identifier::parts(name).last().copied());
         let columns: Vec<&Ident> = named.chain(&insert.after_columns).chain(&shown).collect();
-        let listed: Vec<ColumnIndex> = columns.into_iter().map(|ident| self.target_column(table, ident)).collect();
+        if !self.builder.object(table).kind.is_stored() {
+            return self.insert_through_query(table, &columns, insert.source.as_deref());
+        }
+        let listed_none = columns.is_empty();
+        let mut listed: Vec<ColumnIndex> = columns.into_iter().map(|ident| self.target_column(table, ident)).collect();
+        if !listed_none {
+            for (name, dynamic) in self.partition_columns(insert) {
+                let column = self.builder.column(table, &name);
+                if dynamic && !listed.contains(&column) {
+                    listed.push(column);
+                }
+            }
+        }
         let mut inserted = None;
         if let Some(source) = &insert.source {
             let result = self.query(source, &RecordSetRole::Insert, None);
             let literal = matches!(*source.body, SetExpr::Values(_));
             let targets = if insert.by_name { None } else { self.insert_targets(table, listed, result, literal) };
-            if literal && targets.as_ref().is_some_and(Vec::is_empty) {
+            let partitions = self.partition_columns(insert);
+            if listed_none && !literal && !partitions.is_empty() {
+                self.insert_into_partitions(result, table, &partitions);
+            } else if literal && targets.as_ref().is_some_and(Vec::is_empty) {
                 self.connect_named_values(result, table);
             } else {
                 self.connect_columns(result, table, Effect::Insert, targets.clone());
@@ -40,6 +59,83 @@ impl StatementWalker<'_> {
         self.assign(&insert.assignments, table, table, &NameScope::within(None), Effect::Insert);
         self.conflict(insert, table, inserted.as_ref().map(|(result, targets)| (*result, targets.as_slice())));
         self.output_into(insert.output.as_ref(), table, &NameScope::within(None));
+    }
+
+    /// Reads an insert into a common table expression of T-SQL, which fills the table that it reads.
+    fn insert_through_query(&mut self, cte: ObjectIndex, columns: &[&Ident], source: Option<&Query>) {
+        let meant: Vec<Option<ColumnIndex>> = if columns.is_empty() {
+            self.builder.columns_of(cte).into_iter().map(Some).collect()
+        } else {
+            columns.iter().map(|ident| self.changed_column(cte, ident)).collect()
+        };
+        let stored = meant.into_iter().map(|column| column.and_then(|column| self.builder.stored_column(column)));
+        let (Some(targets), Some(source)) = (stored.collect::<Option<Vec<_>>>(), source) else {
+            return self.skip_statement_with("the target of an insert, which is no table, is", ADVICE_ON_TARGETS);
+        };
+        let Some(first) = targets.first() else { return };
+        let table = first.object;
+        let result = self.query(source, &RecordSetRole::Insert, None);
+        self.connect_columns(result, table, Effect::Insert, Some(targets));
+    }
+
+    /// Returns the columns that a `PARTITION` clause lists, and `true` for those whose values come from the query. In
+    /// other dialects the clause lists partitions.
+    fn partition_columns(&self, insert: &Insert) -> Vec<(Identifier, bool)> {
+        let dialect = self.builder.dialect();
+        if !matches!(dialect, Dialect::Hive | Dialect::Spark | Dialect::Databricks | Dialect::Generic) {
+            return Vec::new();
+        }
+        let columns = insert.partitioned.iter().flatten().filter_map(|column| match column {
+            Expr::Identifier(ident) => Some((self.builder.name(ident), true)),
+            Expr::BinaryOp { left, .. } => match left.as_ref() {
+                Expr::Identifier(ident) => Some((self.builder.name(ident), false)),
+                _ => None,
+            },
+            _ => None,
+        });
+        columns.collect()
+    }
+
+    /// Connects the columns of a query to a table with partitions. The last ones decide the partition of a row, those
+    /// before them fill the other columns.
+    fn insert_into_partitions(&mut self, result: ObjectIndex, table: ObjectIndex, partitions: &[(Identifier, bool)]) {
+        let dynamic: Vec<&Identifier> =
+            partitions.iter().filter(|(_, dynamic)| *dynamic).map(|(name, _)| name).collect();
+        let sources = self.builder.columns_of(result);
+        let star = sources.iter().position(|source| self.builder.is_star(*source));
+        let first = sources.len().saturating_sub(dynamic.len()).max(star.map_or(0, |star| star + 1));
+        let (leading, last) = sources.split_at(first.min(sources.len()));
+        let known: Vec<ColumnIndex> = self.builder.columns_of(table);
+        let known: Vec<ColumnIndex> = known
+            .into_iter()
+            .filter(|column| {
+                let key = self.builder.name_of(*column).key;
+                partitions.iter().all(|(name, _)| name.key != key)
+            })
+            .collect();
+        let by_position = self.builder.is_complete(table) && star.is_none() && known.len() >= leading.len();
+        let names: Vec<String> = last.iter().map(|source| self.builder.name_of(*source).key).collect();
+        for (position, source) in leading.iter().enumerate() {
+            let target = known.get(position).filter(|_| by_position).copied().unwrap_or_else(|| {
+                let name = self.builder.name_of(*source);
+                self.builder.column(table, &name)
+            });
+            self.connect_column(Some(*source), target, Effect::Insert);
+        }
+        if star.is_some() {
+            self.builder.pass_through_except(table, result, Effect::Insert, &names);
+        }
+        // A `*` may stand for the values of partitions too.
+        let covered = dynamic.len().saturating_sub(last.len());
+        for (position, name) in dynamic.into_iter().enumerate() {
+            let source = match position.checked_sub(covered) {
+                Some(position) => last.get(position),
+                None => star.and_then(|star| sources.get(star)),
+            };
+            let column = self.builder.column(table, name);
+            self.connect_column(source.copied(), column, Effect::Insert);
+        }
+        self.inherit_rows_of(result, table, Effect::Insert);
     }
 
     /// Returns the columns of a table that have the names of those of a result, if these are known.
@@ -56,7 +152,13 @@ impl StatementWalker<'_> {
     /// table of a query in the place of a table.
     fn insert_target(&mut self, target: &TableObject) -> Option<(ObjectIndex, Vec<Ident>)> {
         match target {
-            TableObject::TableName(name) => Some((self.table_named(name, ObjectKind::Table), Vec::new())),
+            TableObject::TableName(name) => {
+                let cte = match identifier::parts(name)[..] {
+                    [single] if self.builder.dialect() == Dialect::Mssql => self.bound_cte(&self.builder.name(single)),
+                    _ => None,
+                };
+                Some((cte.unwrap_or_else(|| self.table_named(name, ObjectKind::Table)), Vec::new()))
+            }
             TableObject::TableFunction(function) => {
                 let FunctionArguments::List(list) = &function.args else { return None };
                 let FunctionArg::Unnamed(FunctionArgExpr::Expr(path)) = list.args.first()? else { return None };
@@ -101,10 +203,7 @@ impl StatementWalker<'_> {
     pub(super) fn update(&mut self, update: &Update, text: &str) {
         let mut scope = NameScope::within(None);
         let mut joins = Vec::new();
-        let from = match &update.from {
-            Some(UpdateTableFromKind::BeforeSet(from) | UpdateTableFromKind::AfterSet(from)) => from.as_slice(),
-            None => &[],
-        };
+        let from = from_of(update);
         // In `UPDATE a SET … FROM t AS a` the target is the alias, not a table named `a`.
         let alias = self.single_name(&update.table).filter(|alias| self.names_alias(from, alias));
         if alias.is_none() {
@@ -116,17 +215,39 @@ impl StatementWalker<'_> {
         let meant = |item: &&FromItem| alias.as_ref().is_none_or(|alias| item.is_qualified_by(alias));
         let target = scope.items.iter().find(meant).map(|item| item.object);
         let Some(target) = target else { return self.skip_statement("the target of an update is") };
+        if !self.is_changeable(target) {
+            return self.skip_statement_with("the target of an update, which is no table, is", ADVICE_ON_TARGETS);
+        }
         self.begin_statement("Update", "sstupdate", text);
         let at = self.range(update.table.span());
         let set = self.builder.numbered(ObjectKind::UpdateSet, "UPDATE-SET", at);
-        self.assign(&update.assignments, set, target, &scope, Effect::Update);
+        let changed = self.assign(&update.assignments, set, target, &scope, Effect::Update);
         self.join_conditions(&joins, set, &scope, Effect::Select);
         if let Some(selection) = &update.selection {
             self.filter_rows_by(selection, Clause::Where, set, &scope, Effect::Select);
         }
         self.inherit_rows(&scope, set);
-        self.rows_to_rows(set, target, Effect::Update);
+        if self.builder.object(target).kind.is_stored() {
+            self.rows_to_rows(set, target, Effect::Update);
+        } else {
+            for table in changed {
+                self.rows_to_rows(set, table, Effect::Update);
+            }
+        }
         self.output_into(update.output.as_ref(), target, &scope);
+    }
+
+    /// Adds the table that an update changes, which its FROM clause may give an alias, to the scope of what it returns.
+    pub(super) fn updated_tables(&mut self, update: &Update, scope: &mut NameScope<'_>) {
+        let from = from_of(update);
+        let alias = self.single_name(&update.table).filter(|alias| self.names_alias(from, alias));
+        let Some(alias) = alias else {
+            return self.table_factor(&update.table.relation, scope, &mut Vec::new());
+        };
+        for table in from {
+            self.table_with_joins(table, scope, &mut Vec::new());
+        }
+        scope.items.retain(|item| item.is_qualified_by(&alias));
     }
 
     /// Returns the name of a table if it is a single word without an alias.
@@ -163,7 +284,8 @@ impl StatementWalker<'_> {
         target: ObjectIndex,
         scope: &NameScope<'_>,
         effect: Effect,
-    ) {
+    ) -> Vec<ObjectIndex> {
+        let mut tables = Vec::new();
         for assignment in assignments {
             let names: Vec<&ObjectName> = match &assignment.target {
                 AssignmentTarget::ColumnName(name) => vec![name],
@@ -175,14 +297,21 @@ impl StatementWalker<'_> {
             }
             let values = self.assigned(&assignment.value, names.len(), scope);
             for (name, flow) in names.into_iter().zip(values) {
-                let Some((changed, ident)) = self.assigned_column(name, target, scope) else { continue };
+                let Some((meant, ident)) = self.assigned_column(name, target, scope) else { continue };
+                let Some(changed) = meant.and_then(|column| self.builder.stored_column(column)) else {
+                    self.report_omission_with(&format!("the column that {name} is in a table is"), ADVICE_ON_TARGETS);
+                    continue;
+                };
+                if !tables.contains(&changed.object) {
+                    tables.push(changed.object);
+                }
                 if set == target {
                     self.builder.relate(RelationshipKind::Fdd, effect, changed, flow.values);
                     self.builder.relate(RelationshipKind::Fdr, effect, changed, flow.deciding);
                     continue;
                 }
                 let name = self.builder.name(ident);
-                let step = if changed.object == target {
+                let step = if meant.is_some_and(|column| column.object == target) {
                     self.builder.column(set, &name)
                 } else {
                     // Two tables of one statement may have columns with the same name.
@@ -193,16 +322,32 @@ impl StatementWalker<'_> {
                 self.builder.relate(RelationshipKind::Fdd, effect, changed, vec![source]);
             }
         }
+        tables
+    }
+
+    /// Returns `true` if a statement can change the rows of an object: a table, or a query over tables.
+    fn is_changeable(&self, object: ObjectIndex) -> bool {
+        let kind = self.builder.object(object).kind;
+        kind.is_stored() || matches!(kind, ObjectKind::SelectList | ObjectKind::WithCte)
+    }
+
+    /// Returns the column of an object that a statement changes, or `None` if the object is a query without it.
+    fn changed_column(&mut self, object: ObjectIndex, ident: &Ident) -> Option<ColumnIndex> {
+        if self.builder.object(object).kind.is_stored() {
+            return Some(self.target_column(object, ident));
+        }
+        let name = self.builder.name(ident);
+        self.builder.find_column(object, &name)
     }
 
     /// Returns the column that an assignment changes: of the table that qualifies it, or else of the target. Other
-    /// words before the last are fields of the column.
+    /// words before the last are fields of the column. The column of a query is `None` if there is none.
     fn assigned_column<'q>(
         &mut self,
         name: &'q ObjectName,
         target: ObjectIndex,
         scope: &NameScope<'_>,
-    ) -> Option<(ColumnIndex, &'q Ident)> {
+    ) -> Option<(Option<ColumnIndex>, &'q Ident)> {
         let parts = identifier::parts(name);
         // `@a = …` assigns to a variable.
         if parts.first()?.value.starts_with('@') {
@@ -211,13 +356,12 @@ impl StatementWalker<'_> {
         for length in (1..parts.len()).rev() {
             let qualifier = self.joined_key(&parts[..length]);
             if let Some(object) = scope.item(&qualifier) {
-                let object = if self.builder.object(object).kind.is_stored() { object } else { target };
-                return Some((self.target_column(object, parts[length]), parts[length]));
+                return Some((self.changed_column(object, parts[length]), parts[length]));
             }
         }
         let ident = if scope.items.is_empty() { parts.last() } else { parts.first() };
         let ident = *ident?;
-        Some((self.target_column(target, ident), ident))
+        Some((self.changed_column(target, ident), ident))
     }
 
     /// Returns the values that are assigned to a number of columns: one for each item of a tuple or column of a
@@ -256,6 +400,14 @@ impl StatementWalker<'_> {
         };
         self.begin_statement("Delete", "sstdelete", text);
         for target in targets {
+            let Some(table) = self.builder.stored_origin(target) else {
+                self.report_omission_with("the table whose rows a delete removes is", ADVICE_ON_TARGETS);
+                continue;
+            };
+            if table != target {
+                self.rows_to_rows(target, table, Effect::Delete);
+            }
+            let target = table;
             self.join_conditions(&joins, target, &scope, Effect::Delete);
             if let Some(selection) = &delete.selection {
                 self.filter_rows_by(selection, Clause::Where, target, &scope, Effect::Delete);
@@ -270,6 +422,9 @@ impl StatementWalker<'_> {
         self.table_factor(&merge.table, &mut scope, &mut joins);
         let Some(target) = scope.items.first().map(|item| item.object) else {
             return self.skip_statement("the target of a merge is");
+        };
+        let Some(table) = self.builder.stored_origin(target) else {
+            return self.skip_statement_with("the target of a merge, which is no table, is", ADVICE_ON_TARGETS);
         };
         self.table_factor(&merge.source, &mut scope, &mut joins);
         self.begin_statement("Merge", "sstmerge", text);
@@ -297,15 +452,15 @@ impl StatementWalker<'_> {
                     }
                     (set, Effect::MergeInsert)
                 }
-                MergeAction::Delete { .. } => (target, Effect::Delete),
+                MergeAction::Delete { .. } => (table, Effect::Delete),
                 MergeAction::DoNothing { .. } => continue,
             };
             self.filter_rows_by(&merge.on, Clause::JoinCondition, set, &scope, Effect::Merge);
             if let Some(predicate) = &clause.predicate {
                 self.filter_rows_by(predicate, Clause::Where, set, &scope, Effect::Merge);
             }
-            if set != target {
-                self.rows_to_rows(set, target, effect);
+            if set != table {
+                self.rows_to_rows(set, table, effect);
             }
         }
         self.output_into(merge.output.as_ref(), target, &scope);
@@ -317,15 +472,25 @@ impl StatementWalker<'_> {
         };
         let idents: Vec<&Ident> =
             insert.columns.iter().filter_map(|name| identifier::parts(name).last().copied()).collect();
-        let mut targets: Vec<ColumnIndex> = idents.into_iter().map(|ident| self.target_column(target, ident)).collect();
+        let mut targets = Vec::with_capacity(idents.len());
+        for ident in idents {
+            let column = self.changed_column(target, ident).and_then(|column| self.builder.stored_column(column));
+            let Some(column) = column else {
+                let what = format!("the column that {ident} is in a table is");
+                return self.report_omission_with(&what, ADVICE_ON_TARGETS);
+            };
+            targets.push(column);
+        }
         if targets.is_empty() {
-            targets = if self.builder.is_complete(target) { self.builder.columns_of(target) } else { Vec::new() };
+            let known = if self.builder.is_complete(target) { self.builder.columns_of(target) } else { Vec::new() };
+            targets = known.into_iter().filter_map(|column| self.builder.stored_column(column)).collect();
         }
         let values: Vec<&Expr> = values.rows.iter().flat_map(|row| &row.content).collect();
         for value in values.iter().skip(targets.len()) {
             // The columns of the table are unknown, so they are named after the values.
             let name = self.name_of_value(value);
-            targets.push(self.builder.column(target, &name));
+            let table = self.builder.stored_origin(target).unwrap_or(target);
+            targets.push(self.builder.column(table, &name));
         }
         for (changed, value) in targets.into_iter().zip(values) {
             let name = self.builder.name_of(changed);
@@ -344,5 +509,13 @@ impl StatementWalker<'_> {
             self.all_columns(set, item.object, &[], self.builder.base);
         }
         self.connect_columns(set, target, effect, None);
+    }
+}
+
+/// Returns the tables of the FROM clause of an update.
+fn from_of(update: &Update) -> &[TableWithJoins] {
+    match &update.from {
+        Some(UpdateTableFromKind::BeforeSet(from) | UpdateTableFromKind::AfterSet(from)) => from,
+        None => &[],
     }
 }

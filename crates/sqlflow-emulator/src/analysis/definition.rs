@@ -253,17 +253,33 @@ impl StatementWalker<'_> {
         self.builder.rename_columns(table, &names);
     }
 
+    /// Returns `true` if `USE a` makes `t` mean what `a.t` means, although there are databases above.
+    fn calls_schemas_databases(&self) -> bool {
+        matches!(self.builder.dialect(), Dialect::Databricks | Dialect::Clickhouse)
+            || matches!(self.builder.settings.vendor.name(), "dbvpresto" | "dbvtrino" | "dbvathena")
+    }
+
+    /// Reads `USE`: the database, or with two words the database and the schema, of the names after it.
     pub(super) fn use_statement(&mut self, use_statement: &Use) {
-        let name = match use_statement {
-            Use::Catalog(name) | Use::Database(name) | Use::Object(name) => (name, true),
-            Use::Schema(name) => (name, false),
-            _ => return,
+        let (name, is_schema) = match use_statement {
+            Use::Catalog(name) => (name, false),
+            Use::Schema(name) => (name, true),
+            Use::Database(name) | Use::Object(name) => (name, self.calls_schemas_databases()),
+            // `USE DEFAULT` of Hive means the database with this name.
+            Use::Default => return self.builder.settings.database = Some("default".to_owned()),
+            Use::Warehouse(_) | Use::Role(_) | Use::SecondaryRoles(_) => return,
         };
-        let Some(last) = identifier::parts(name.0).last().map(|ident| ident.value.clone()) else { return };
-        if name.1 {
-            self.builder.settings.database = Some(last);
-        } else {
-            self.builder.settings.schema = Some(last);
+        let words: Vec<String> = identifier::parts(name).into_iter().map(ToString::to_string).collect();
+        let settings = &mut self.builder.settings;
+        match words.as_slice() {
+            // What has no schemas calls its databases so too.
+            [single] if is_schema && settings.vendor.supports_schemas() => settings.schema = Some(single.clone()),
+            [single] => settings.database = Some(single.clone()),
+            [.., database, schema] => {
+                settings.database = Some(database.clone());
+                settings.schema = Some(schema.clone());
+            }
+            [] => {}
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Expressions: the columns whose values flow into them, and those that only decide the value.
 
+use std::collections::HashSet;
+
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArguments, Ident, InTarget, JsonPathElem, ObjectName, Query, SetExpr, Spanned, Subscript, Value,
@@ -7,7 +9,7 @@ use sqlparser::ast::{
 
 use super::builder::LineageBuilder;
 use super::dialect::Dialect;
-use super::identifier;
+use super::identifier::{self, Identifier};
 use super::keyword_argument::is_keyword;
 use super::lineage::JoinCondition;
 use super::query::RecordSetRole;
@@ -31,21 +33,24 @@ pub(super) struct DataFlow {
 
 impl DataFlow {
     pub(super) fn join(&mut self, other: Self) {
-        self.values.extend(other.values);
-        self.deciding.extend(other.deciding);
-        self.rows.extend(other.rows);
+        add_distinct(&mut self.values, other.values);
+        add_distinct(&mut self.deciding, other.deciding);
+        add_distinct(&mut self.rows, other.rows);
     }
 
     /// Returns the flow in another clause.
-    pub(super) fn within(mut self, clause: Clause) -> Self {
-        let ends = self.values.iter_mut().chain(&mut self.deciding).chain(&mut self.rows);
-        ends.for_each(|end| end.clause = Some(clause));
-        self
+    pub(super) fn within(self, clause: Clause) -> Self {
+        let moved = |ends: Vec<Endpoint>| {
+            distinct(ends.into_iter().map(|end| Endpoint { clause: Some(clause), ..end }).collect())
+        };
+        Self { values: moved(self.values), deciding: moved(self.deciding), rows: moved(self.rows) }
     }
 
     /// Returns the flow of a value that is only examined.
     pub(super) fn decides(self) -> Self {
-        Self { values: Vec::new(), deciding: self.values.into_iter().chain(self.deciding).collect(), rows: self.rows }
+        let mut deciding = self.values;
+        add_distinct(&mut deciding, self.deciding);
+        Self { values: Vec::new(), deciding, rows: self.rows }
     }
 
     /// Returns all columns that affect a condition. Literals do not.
@@ -54,6 +59,33 @@ impl DataFlow {
         let endpoints = everything.deciding.into_iter().chain(everything.rows);
         endpoints.filter(|end| builder.object(end.column.object).kind != ObjectKind::ConstantTable).collect()
     }
+}
+
+/// The number of endpoints up to which a search is faster than a set.
+const FEW: usize = 8;
+
+/// Adds the endpoints that are not there yet. Without this, `x + x AS y, y + y AS z` and so on would double them with
+/// every name.
+fn add_distinct(known: &mut Vec<Endpoint>, added: Vec<Endpoint>) {
+    if added.len() > FEW {
+        known.extend(added);
+        *known = distinct(std::mem::take(known));
+        return;
+    }
+    for end in added {
+        if !known.iter().any(|other| other.column == end.column && other.clause == end.clause) {
+            known.push(end);
+        }
+    }
+}
+
+/// Returns the first of the endpoints at each column and clause.
+pub(super) fn distinct(mut ends: Vec<Endpoint>) -> Vec<Endpoint> {
+    if ends.len() > 1 {
+        let mut seen = HashSet::with_capacity(ends.len());
+        ends.retain(|end| seen.insert((end.column, end.clause)));
+    }
+    ends
 }
 
 impl StatementWalker<'_> {
@@ -174,6 +206,9 @@ impl StatementWalker<'_> {
             if let Some(flow) = self.aliased_value(&name, scope, clause) {
                 return flow;
             }
+            if let Some(object) = self.row_named(&name, scope) {
+                return DataFlow { values: self.every_column_of(&[object], clause), ..DataFlow::default() };
+            }
         }
         let values = self.resolve(parts, scope).map(|(column, at)| Endpoint { column, clause: Some(clause), at });
         DataFlow { values: values.into_iter().collect(), ..DataFlow::default() }
@@ -286,9 +321,7 @@ impl StatementWalker<'_> {
 
     /// Reads a query that is used as a value. Its first column is the value; its rows decide it.
     fn scalar_subquery(&mut self, query: &Query, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
-        // `SELECT AS STRUCT` makes one value of all columns.
-        let one_value = matches!(query.body.as_ref(), SetExpr::Select(select) if select.value_table_mode.is_some());
-        self.subquery(query, if one_value { usize::MAX } else { 1 }, scope, clause)
+        self.subquery(query, if makes_one_value(query) { usize::MAX } else { 1 }, scope, clause)
     }
 
     /// Reads a query whose rows are only tested for existence. The selected columns matter only if nothing else
@@ -481,6 +514,18 @@ impl StatementWalker<'_> {
         }
     }
 
+    /// Returns the table whose whole row a name stands for, as in `SELECT t FROM t`. A column comes first.
+    fn row_named(&self, name: &Identifier, scope: &NameScope<'_>) -> Option<ObjectIndex> {
+        let dialect = self.builder.dialect();
+        if !matches!(dialect, Dialect::Postgres | Dialect::Redshift | Dialect::Bigquery | Dialect::Duckdb)
+            || scope.items.iter().any(|item| self.builder.knows(item.object, name))
+        {
+            return None;
+        }
+        let object = scope.items.iter().find(|item| item.is_qualified_by(&name.key))?.object;
+        (self.builder.object(object).kind != ObjectKind::Function).then_some(object)
+    }
+
     /// Returns the object whose whole rows a function takes, as in `to_json(t)`.
     fn whole_row(&self, function: &str, argument: &Expr, scope: &NameScope<'_>) -> Option<ObjectIndex> {
         let Expr::Identifier(ident) = argument else { return None };
@@ -557,6 +602,11 @@ impl StatementWalker<'_> {
         let (column, at) = self.resolve(parts, scope)?;
         Some(Endpoint { column, clause: Some(Clause::JoinCondition), at })
     }
+}
+
+/// Returns `true` for `SELECT AS STRUCT`, which makes one value of all columns.
+pub(super) fn makes_one_value(query: &Query) -> bool {
+    matches!(query.body.as_ref(), SetExpr::Select(select) if select.value_table_mode.is_some())
 }
 
 /// Returns the parts of a condition that are connected by AND.

@@ -104,6 +104,9 @@ static POSITIONS: &[KeywordPosition] = &[
 
 /// Returns `true` if an argument of a function is a keyword.
 pub(super) fn is_keyword(dialect: Dialect, function: &str, position: usize, count: usize, argument: &Expr) -> bool {
+    if position == 0 && names_an_element(dialect, function) && matches!(argument, Expr::Identifier(_)) {
+        return true;
+    }
     let Some(word) = bare_word(argument) else { return false };
     let takes = |place: &&KeywordPosition| {
         place.dialects.contains(&dialect)
@@ -112,6 +115,12 @@ pub(super) fn is_keyword(dialect: Dialect, function: &str, position: usize, coun
             && place.functions.contains(&function.to_ascii_lowercase().as_str())
     };
     POSITIONS.iter().filter(takes).any(|place| place.words.contains(&word.to_ascii_lowercase().as_str()))
+}
+
+/// Returns `true` for a function whose first argument is the name of an element of XML.
+fn names_an_element(dialect: Dialect, function: &str) -> bool {
+    let has = matches!(dialect, Dialect::Oracle | Dialect::Postgres | Dialect::Generic | Dialect::Ansi);
+    has && ["xmlelement", "xmlpi"].iter().any(|known| function.eq_ignore_ascii_case(known))
 }
 
 /// Returns the word that an argument consists of. A week that begins on some day, as in `WEEK(MONDAY)`, is one too.

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use sqlparser::ast::{
-    Cte, Expr, FromTable, Ident, ObjectName, OrderBy, Query, Select, SelectFlavor, SelectInto, SelectItem, SetExpr,
-    SetOperator, Spanned, Statement, Table, TableObject, Values, With,
+    Cte, Expr, FromTable, GroupByExpr, Ident, ObjectName, OrderBy, OutputClause, Query, Select, SelectFlavor,
+    SelectInto, SelectItem, SetExpr, SetOperator, Spanned, Statement, Table, TableObject, Values, With,
 };
 use sqlparser::tokenizer::Span;
 
 use super::dialect::Dialect;
 use super::expression::DataFlow;
 use super::identifier::{self, Identifier};
-use super::resolution::NameScope;
+use super::resolution::{FromItem, NameScope};
 use super::star::StarModifiers;
 use super::walker::StatementWalker;
 use super::{Clause, ColumnIndex, Effect, ObjectIndex, ObjectKind, RelationshipKind, SourceRange};
@@ -82,6 +82,7 @@ impl StatementWalker<'_> {
         }
         let result = self.query(&cte.query, &RecordSetRole::Result, outer);
         let targets = (!declared.is_empty()).then(|| self.builder.columns_of(object));
+        self.builder.set_origins(object, vec![result]);
         self.connect_columns(result, object, Effect::Select, targets);
         if !declared.is_empty() {
             self.builder.mark_complete(object);
@@ -126,15 +127,18 @@ impl StatementWalker<'_> {
         self.statement(statement, &statement.to_string());
         self.builder.process = outer;
         let mut scope = NameScope::within(None);
+        let mut output = None;
         let returning = match statement {
             Statement::Insert(insert) => {
                 if let TableObject::TableName(name) = &insert.table {
                     self.named_table(name, None, &mut scope);
                 }
+                output = insert.output.as_ref();
                 insert.returning.as_ref()
             }
             Statement::Update(update) => {
-                self.table_factor(&update.table.relation, &mut scope, &mut Vec::new());
+                self.updated_tables(update, &mut scope);
+                output = update.output.as_ref();
                 update.returning.as_ref()
             }
             Statement::Delete(delete) => {
@@ -142,13 +146,30 @@ impl StatementWalker<'_> {
                 for table in from.iter().take(1) {
                     self.table_factor(&table.relation, &mut scope, &mut Vec::new());
                 }
+                output = delete.output.as_ref();
                 delete.returning.as_ref()
+            }
+            Statement::Merge(merge) => {
+                self.table_factor(&merge.table, &mut scope, &mut Vec::new());
+                output = merge.output.as_ref();
+                None
             }
             _ => None,
         };
         let result = self.record_set(role, self.builder.base);
         self.builder.mark_complete(result);
-        for item in returning.into_iter().flatten() {
+        let returned = match output {
+            Some(OutputClause::Output { select_items, into_table: None, .. }) => {
+                // The rows before and after the change.
+                let changed = scope.items.first().map(|item| item.object);
+                let rows = ["inserted", "deleted"].map(str::to_owned);
+                scope.items = changed.map(|object| FromItem { names: rows.to_vec(), object }).into_iter().collect();
+                Some(select_items)
+            }
+            Some(OutputClause::Returning { select_items, .. }) => Some(select_items),
+            _ => returning,
+        };
+        for item in returned.into_iter().flatten() {
             self.projection(item, result, &scope);
         }
         result
@@ -290,6 +311,10 @@ impl StatementWalker<'_> {
         let at = self.range(Span::union_iter(select.projection.iter().map(Spanned::span)));
         let result = self.record_set(role, at);
         self.builder.mark_complete(result);
+        let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
+        if select.distinct.is_none() && !grouped {
+            self.builder.set_origins(result, scope.items.iter().map(|item| item.object).collect());
+        }
         let outer_grouping = std::mem::take(&mut self.grouping);
         self.named_windows(&select.named_window, &mut scope);
         self.grouping = self.group_by(select, &scope);
@@ -393,7 +418,7 @@ impl StatementWalker<'_> {
         self.inherit_rows_of(result, target, effect);
     }
 
-    fn connect_column(&mut self, source: Option<ColumnIndex>, target: ColumnIndex, effect: Effect) {
+    pub(super) fn connect_column(&mut self, source: Option<ColumnIndex>, target: ColumnIndex, effect: Effect) {
         if let Some(source) = source {
             let source = self.builder.endpoint(source);
             self.builder.relate(RelationshipKind::Fdd, effect, target, vec![source]);

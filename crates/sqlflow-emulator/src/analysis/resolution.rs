@@ -95,7 +95,7 @@ impl StatementWalker<'_> {
             if parts.len() == 1 { self.resolve_bare(&name, scope) } else { self.resolve_qualified(parts, scope) };
         let column = match found {
             Some(column) => column,
-            None if is_not_a_column(last, parts.len() > 1) || scope.is_empty() => return None,
+            None if is_not_a_column(last, parts.len() > 1, self.builder.dialect()) || scope.is_empty() => return None,
             None => self.builder.orphan(&name, self.file),
         };
         Some((column, at))
@@ -113,7 +113,8 @@ impl StatementWalker<'_> {
                 if let Some(table) = self.changed_rows(&record) {
                     return self.builder.find_column(table, name);
                 }
-                self.builder.existing(self.record(&record)?, name)
+                let object = self.record(&record)?;
+                self.builder.find_column(object, name)
             }
             _ => None,
         }
@@ -212,7 +213,7 @@ impl StatementWalker<'_> {
             [single] => Some(*single),
             several => self.owner(several, name),
         };
-        if chosen.is_some() && is_pseudo_column(name) {
+        if chosen.is_some() && is_pseudo_column(name, self.builder.dialect()) {
             return None;
         }
         chosen.and_then(|object| self.builder.find_column(object, name))
@@ -246,30 +247,46 @@ impl StatementWalker<'_> {
 }
 
 /// Returns `true` for a word that looks like a column and is a value of the session or of a sequence.
-fn is_pseudo_column(name: &Identifier) -> bool {
-    const WORDS: [&str; 12] = [
+fn is_pseudo_column(name: &Identifier, dialect: Dialect) -> bool {
+    const WORDS: &[&str] = &[
         "sysdate",
         "systimestamp",
         "current_date",
         "current_timestamp",
         "current_time",
+        "current_role",
+        "current_catalog",
+        "current_schema",
+        "localtime",
         "localtimestamp",
         "current_user",
         "session_user",
+        "system_user",
         "user",
         "rownum",
         "level",
         "uid",
     ];
-    name.written.starts_with('@') || WORDS.contains(&name.written.to_lowercase().as_str())
+    const ORACLE: &[&str] = &["sessiontimezone", "dbtimezone", "connect_by_isleaf", "connect_by_iscycle"];
+    let word = name.written.to_lowercase();
+    let own: &[&str] = match dialect {
+        Dialect::Oracle => ORACLE,
+        // These are reserved words.
+        Dialect::Teradata => &["date", "time", "session", "account"],
+        // `CURRENT DATE` of Db2, where the parser takes the second word for an alias.
+        Dialect::Generic | Dialect::Ansi => &["sessiontimezone", "dbtimezone", "current"],
+        Dialect::Mysql => &["utc_date", "utc_time", "utc_timestamp"],
+        _ => &[],
+    };
+    name.written.starts_with('@') || WORDS.contains(&word.as_str()) || own.contains(&word.as_str())
 }
 
-fn is_not_a_column(last: &Ident, qualified: bool) -> bool {
+fn is_not_a_column(last: &Ident, qualified: bool, dialect: Dialect) -> bool {
     let word = last.value.to_lowercase();
     let sequence = qualified && matches!(word.as_str(), "nextval" | "currval");
     let name =
         Identifier { written: last.to_string(), normal: String::new(), key: String::new(), at: SourceRange::default() };
-    sequence || is_pseudo_column(&name)
+    sequence || is_pseudo_column(&name, dialect)
 }
 
 /// Returns `true` if `a.b` may be the field of a column.

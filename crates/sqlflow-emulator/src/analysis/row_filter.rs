@@ -43,6 +43,9 @@ impl StatementWalker<'_> {
         scope: &NameScope<'_>,
         effect: Effect,
     ) {
+        if clause == Clause::Where && is_row_of_cursor(expr) {
+            return;
+        }
         if clause != Clause::OrderBy {
             self.comparisons(expr, "inner", scope);
         }
@@ -86,4 +89,9 @@ impl StatementWalker<'_> {
             self.relate_rows(whole, effect, vec![source]);
         }
     }
+}
+
+/// Returns `true` for the `CURRENT` of `WHERE CURRENT OF c`, which is the row that a cursor stands at.
+fn is_row_of_cursor(expr: &Expr) -> bool {
+    matches!(expr, Expr::Identifier(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("current"))
 }

@@ -1,6 +1,7 @@
 //! Lineage of real statements. A relationship is written as `type effect source, source -> target`.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use super::*;
 
@@ -791,4 +792,70 @@ fn an_expression_ends_with_its_closing_parenthesis() {
     assert_eq!((at("upper").start, at("upper").end), ((2, 7), (2, 15)));
     assert_eq!((at("count").start, at("count").end), ((2, 18), (2, 26)));
     assert_eq!(object(&lineage, "RS-1").columns[0].at.end, (2, 16));
+}
+
+#[test]
+fn values_that_use_each_other_twice_take_no_more_room_than_their_number() {
+    let mut sql = "create table t as select a as x0".to_owned();
+    for number in 1..200 {
+        let before = number - 1;
+        write!(sql, ", case when x{before} > 0 then 1 end + x{before} + x{before} as x{number}").unwrap();
+    }
+    let lineage = analyse("dbvsnowflake", &[&format!("{sql} from s")]);
+    let ends: usize = lineage.relationships.iter().map(|relationship| relationship.sources.len()).sum();
+    assert!(ends < 200 * 210, "{ends} endpoints");
+}
+
+/// Returns the namespace and the name of each stored object as `database.schema.name`, sorted.
+fn stored_names(lineage: &Lineage) -> Vec<String> {
+    let stored = lineage.objects.iter().filter(|object| object.kind.is_stored());
+    let mut names: Vec<String> = stored
+        .map(|object| {
+            let Namespace { database, schema, .. } = &object.namespace;
+            let words = database.iter().chain(schema).chain([&object.name]);
+            words.map(String::as_str).collect::<Vec<_>>().join(".")
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn tables_belong_to_the_database_that_use_names_before_them() {
+    let sql =
+        "insert into u select y from v; use a; insert into t select x from s; use b; insert into s select y from q";
+    for vendor in ["dbvhive", "dbvmysql", "dbvmssql", "dbvsnowflake", "dbvdatabricks", "dbvteradata", "dbvsparksql"] {
+        let lineage = analyse(vendor, &[sql]);
+        assert_eq!(stored_names(&lineage), ["a.s", "a.t", "b.q", "b.s", "u", "v"], "{vendor}");
+        assert!(!lineage.is_incomplete(), "{vendor}");
+    }
+    let lineage = analyse("dbvmssql", &[&sql.replace("; ", "\ngo\n").replace("use a", "USE [a]")]);
+    assert_eq!(stored_names(&lineage), ["[a].s", "[a].t", "b.q", "b.s", "u", "v"]);
+}
+
+#[test]
+fn use_names_a_schema_alone_or_with_its_database() {
+    let sql =
+        "use database d; use schema x.y; insert into t select a from s; use schema z; insert into t select a from s";
+    let lineage = analyse("dbvsnowflake", &[sql]);
+    assert_eq!(stored_names(&lineage), ["x.y.s", "x.y.t", "x.z.s", "x.z.t"]);
+    let lineage = analyse("dbvsnowflake", &["use x.y; use warehouse w; use role r; insert into t select a from s"]);
+    assert_eq!(stored_names(&lineage), ["x.y.s", "x.y.t"]);
+    let lineage = analyse("dbvdatabricks", &["use catalog c; use schema d; insert into t select a from s"]);
+    assert_eq!(lineage.messages(), Vec::<String>::new());
+}
+
+#[test]
+fn a_column_that_is_defined_after_use_belongs_to_the_table_of_that_database() {
+    let sql = "use a; create table t (x int); use b; create table t (y int); insert into t select y2 from s; \
+               insert into a.t select x2 from a.s";
+    let lineage = analyse("dbvmysql", &[sql]);
+    assert_eq!(fdd(&lineage).last().map(String::as_str), Some("insert INSERT-SELECT-2.x2 -> t.x"));
+}
+
+#[test]
+fn use_needs_no_separator_in_t_sql() {
+    let sql = "use a\ninsert into t select x from s\nuse b\ninsert into s select y from q";
+    let lineage = analyse("dbvmssql", &[sql]);
+    assert_eq!(stored_names(&lineage), ["a.s", "a.t", "b.q", "b.s"]);
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use sqlparser::ast::{Declare, DeclareAssignment, Expr, Ident, ObjectName, Query, Set};
 
-use super::expression::DataFlow;
+use super::expression::{DataFlow, makes_one_value};
 use super::identifier::{self, Identifier};
 use super::query::RecordSetRole;
 use super::resolution::NameScope;
@@ -67,6 +67,16 @@ impl StatementWalker<'_> {
 
     /// Reads the assignment of an expression to a variable.
     pub(super) fn assign_variable(&mut self, name: &Ident, value: &Expr) {
+        if let Expr::Subquery(query) = value
+            && makes_one_value(query)
+        {
+            let result = self.query(query, &RecordSetRole::Result, None);
+            let target = self.declare_variable(name);
+            self.fill_record(result, target.object);
+            let fields = self.builder.columns_of(result).into_iter().map(|column| self.builder.endpoint(column));
+            let values = fields.collect();
+            return self.assign_flow(target, DataFlow { values, ..DataFlow::default() });
+        }
         let flow = self.expression(value, &NameScope::within(None), Clause::SelectList);
         let target = self.declare_variable(name);
         self.assign_flow(target, flow);
@@ -84,32 +94,58 @@ impl StatementWalker<'_> {
         let Some(name) = name else { return };
         let name = self.builder.name(name);
         let record = self.declare_object(&name);
-        for source in self.builder.columns_of(result) {
+        self.fill_record(result, record);
+    }
+
+    /// Reads the head of a loop over a cursor that is declared elsewhere: the record has the columns of the cursor.
+    pub(super) fn loop_over_cursor(&mut self, record: &Ident, cursor: &Ident) {
+        let cursor = self.builder.name(cursor);
+        let Some(cursor) = self.declared_variable(&cursor) else { return };
+        let record = self.builder.name(record);
+        let record = self.declare_object(&record);
+        if record != cursor {
+            self.fill_record(cursor, record);
+        }
+    }
+
+    /// Gives a record the columns of a query or of a cursor, also those that a `*` stands for.
+    fn fill_record(&mut self, from: ObjectIndex, record: ObjectIndex) {
+        for source in self.builder.columns_of(from) {
             let column = self.builder.name_of(source);
             let target = self.builder.column(record, &column);
             let source = self.builder.endpoint(source);
             self.builder.relate(super::RelationshipKind::Fdd, Effect::Cursor, target, vec![source]);
         }
+        if !self.builder.is_complete(from) {
+            self.builder.pass_through(record, from, Effect::Cursor);
+            self.builder.mark_incomplete(record);
+        }
     }
 
-    /// Reads a loop over a cursor that was declared before: the record has the columns of the cursor's query.
-    pub(super) fn loop_over_cursor(&mut self, record: &Ident, cursor: &Ident) {
-        let (record, cursor) = (self.builder.name(record), self.builder.name(cursor));
-        let Some(declared) = self.declared_variable(&cursor) else { return };
-        let record = self.declare_object(&record);
-        for source in self.builder.columns_of(declared) {
-            let name = self.builder.name_of(source);
-            let target = self.builder.column(record, &name);
-            let source = self.builder.endpoint(source);
-            self.builder.relate(super::RelationshipKind::Fdd, Effect::Cursor, target, vec![source]);
-        }
+    /// Returns the columns of a query or a cursor for a number of variables, by position. What follows a `*` over
+    /// unknown columns has no known position.
+    fn sources_by_position(&self, from: ObjectIndex, count: usize) -> Vec<ColumnIndex> {
+        let columns = self.builder.columns_of(from);
+        let star = columns.iter().position(|column| self.builder.is_star(*column));
+        let at = |position: usize| star.filter(|star| position >= *star).unwrap_or(position);
+        (0..count).map_while(|position| columns.get(at(position)).copied()).collect()
+    }
+
+    /// Returns `true` if a single target of `INTO` receives a whole row.
+    fn is_whole_row(&self, from: ObjectIndex, targets: &[Ident]) -> bool {
+        targets.len() == 1 && (!self.builder.is_complete(from) || self.builder.columns_of(from).len() > 1)
     }
 
     /// Reads `FETCH c INTO a, b`: the columns of the cursor's query, by position.
     pub(super) fn fetch(&mut self, cursor: &Ident, into: &[Ident]) {
-        let cursor = self.builder.name(cursor);
-        let Some(record) = self.declared_variable(&cursor) else { return };
-        let sources = self.builder.columns_of(record);
+        let name = self.builder.name(cursor);
+        let Some(record) = self.declared_variable(&name) else { return };
+        if self.is_whole_row(record, into) {
+            for target in into {
+                self.loop_over_cursor(target, cursor);
+            }
+        }
+        let sources = self.sources_by_position(record, into.len());
         for (source, name) in sources.into_iter().zip(into) {
             let target = self.declare_variable(name);
             let source = self.builder.endpoint(source);
@@ -119,7 +155,14 @@ impl StatementWalker<'_> {
 
     /// Gives the columns of a query's result to the variables of its `INTO`, by position.
     pub(super) fn select_into_variables(&mut self, result: ObjectIndex, variables: &[Ident]) {
-        let sources = self.builder.columns_of(result);
+        if self.is_whole_row(result, variables) {
+            for name in variables {
+                let name = self.builder.name(name);
+                let record = self.declare_object(&name);
+                self.fill_record(result, record);
+            }
+        }
+        let sources = self.sources_by_position(result, variables.len());
         for (source, name) in sources.into_iter().zip(variables) {
             let target = self.declare_variable(name);
             let source = self.builder.endpoint(source);

@@ -129,10 +129,11 @@ pub(super) fn is_without_lineage(tokens: &[TokenWithSpan], dialect: Dialect) -> 
         let mut parts = beginning.split(' ').enumerate();
         parts.all(|(index, part)| part == "*" || words.get(index).is_some_and(|word| word == part))
     };
-    let sets_variable = words.first().is_some_and(|word| word == "set") && dialect == Dialect::Mssql;
+    // `SET` of T-SQL may assign a variable, and other statements may follow `USE` without a semicolon.
+    let matters = words.first().is_some_and(|word| matches!(word.as_str(), "set" | "use")) && dialect == Dialect::Mssql;
     // The body of a type has routines.
     let has_body = words.iter().take(6).any(|word| word == "body");
-    !sets_variable && !has_body && BEGINNINGS.iter().any(|beginning| begins(beginning)) || is_foreign_function(&words)
+    !matters && !has_body && BEGINNINGS.iter().any(|beginning| begins(beginning)) || is_foreign_function(&words)
 }
 
 /// Returns `true` for a function whose code is in a library: `CREATE FUNCTION f AS 'class' USING JAR …`.

@@ -15,9 +15,6 @@ use super::LineageBuilder;
 /// The name of the table that holds literals.
 const CONSTANTS: &str = "SQL_CONSTANTS";
 
-/// The number of relationships among which those of the current select list are looked for.
-const MOST_RECENT: usize = 1000;
-
 /// An object whose columns another object has because of a `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PassThrough {
@@ -196,15 +193,54 @@ impl LineageBuilder {
         }
     }
 
-    /// Returns `true` if a column has the value of another and nothing else. Both were related not long ago.
+    /// Returns `true` if a column has the value of another and nothing else.
     fn has_only_source(&self, column: ColumnIndex, source: ColumnIndex) -> bool {
-        let recent = self.lineage.relationships.iter().rev().take(MOST_RECENT);
-        let mut into = recent.filter(|relationship| relationship.target.column == column);
-        let only = into.next().is_some_and(|relationship| {
-            relationship.kind == RelationshipKind::Fdd
-                && matches!(relationship.sources.as_slice(), [end] if end.column == source)
+        self.only_source(column) == Some(source)
+    }
+
+    /// Returns the column whose value another column has, if it has no other source.
+    fn only_source(&self, column: ColumnIndex) -> Option<ColumnIndex> {
+        // A column of an intermediate result exists before the relationships that lead to it.
+        let created = self.lineage.column(column).id;
+        let since = self.lineage.relationships.iter().rev().take_while(|relationship| relationship.id > created);
+        let mut into = since.filter(|relationship| {
+            relationship.target.column == column
+                && !matches!(relationship.kind, RelationshipKind::Join | RelationshipKind::Er)
         });
-        only && into.next().is_none()
+        let only = into.next().filter(|relationship| relationship.kind == RelationshipKind::Fdd)?;
+        let [end] = only.sources.as_slice() else { return None };
+        into.next().is_none().then_some(end.column)
+    }
+
+    /// Returns the column of a table that a column of an intermediate result is, if it is one.
+    pub(in crate::analysis) fn stored_column(&self, column: ColumnIndex) -> Option<ColumnIndex> {
+        let mut next = column;
+        while !self.object(next.object).kind.is_stored() {
+            if !matches!(self.object(next.object).kind, ObjectKind::SelectList | ObjectKind::WithCte) {
+                return None;
+            }
+            next = self.only_source(next)?;
+        }
+        Some(next)
+    }
+
+    /// Records the entries of the FROM clause that the rows of an intermediate result come from.
+    pub(in crate::analysis) fn set_origins(&mut self, object: ObjectIndex, origins: Vec<ObjectIndex>) {
+        self.origins.insert(object, origins);
+    }
+
+    /// Returns the table whose rows the rows of an object are, if there is only one.
+    pub(in crate::analysis) fn stored_origin(&self, object: ObjectIndex) -> Option<ObjectIndex> {
+        let mut next = object;
+        let mut seen = HashSet::new();
+        while !self.object(next).kind.is_stored() {
+            let Some([only]) = self.origins.get(&next).map(Vec::as_slice) else { return None };
+            if !seen.insert(next) {
+                return None;
+            }
+            next = *only;
+        }
+        Some(next)
     }
 
     /// Returns the columns that `*` stands for: those of an object, and one named `*` for the unknown ones.
