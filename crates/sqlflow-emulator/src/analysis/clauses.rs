@@ -26,7 +26,7 @@ const WAREHOUSES: Dialects = &[Redshift, Postgres, Generic];
 struct Rule(Dialects, &'static str, &'static str);
 
 /// The rules. Of several that match at a token, the first is applied.
-static RULES: [Rule; 107] = [
+static RULES: [Rule; 108] = [
     // T-SQL
     Rule(&[Mssql], "option (…)", ""),
     Rule(&[Mssql], "collate name", ""),
@@ -160,6 +160,7 @@ static RULES: [Rule; 107] = [
     ),
     Rule(&[Mssql], "with schemabinding|encryption|view_metadata", ""),
     Rule(&[Snowflake], "at|before ( timestamp|offset|statement|stream = any (…) )", ""),
+    Rule(ALL, "with ur|cs|rs|rr $", ""),
     Rule(ALL, "^ delete from table", "delete from"),
     // The body of a table is a query without `AS`.
     Rule(
@@ -172,7 +173,7 @@ static RULES: [Rule; 107] = [
 ];
 
 /// Spellings that the parser reads as something else, and which are therefore replaced before it sees them.
-static RESPELLINGS: [Rule; 13] = [
+static RESPELLINGS: [Rule; 16] = [
     Rule(&[Mssql], "set @name = name =", "set last ="),
     Rule(&[Mssql], "^ update|delete top (…)", "first"),
     Rule(&[Mssql], "insert top (…)", "insert"),
@@ -180,6 +181,10 @@ static RESPELLINGS: [Rule; 13] = [
     Rule(&[Redshift], "approximate count", "count"),
     Rule(&[Oracle], "keep ( dense_rank first|last order by", "over ( order by"),
     Rule(&[Oracle], "bulk collect into", "into"),
+    Rule(&[Postgres, Redshift], "into strict", "into"),
+    Rule(&[Bigquery], "^ create ?or ?replace ?temp|temporary table function", "create function"),
+    // The script that transforms the rows has no name.
+    Rule(&[Hive, Spark, Databricks], ") using '…' as (", ") as ("),
     Rule(&[Teradata], "^ replace view", "create or replace view"),
     Rule(&[Teradata], "^ replace macro|procedure", "create procedure"),
     // A cast to a type, perhaps with a format.

@@ -220,6 +220,9 @@ impl StatementWalker<'_> {
             Expr::Identifier(ident) => vec![ident.clone()],
             Expr::CompoundIdentifier(parts) => parts.clone(),
             Expr::Nested(inner) => self.row_in_parentheses(inner, scope),
+            Expr::Function(element) if self.element_of_collection(&element.name, clause).is_some() => {
+                identifier::parts(&element.name).into_iter().cloned().collect()
+            }
             _ => Vec::new(),
         };
         let named = !name.is_empty();
@@ -274,9 +277,11 @@ impl StatementWalker<'_> {
     }
 
     fn literal(&mut self, value: &Value, expression: &Expr, clause: Clause) -> DataFlow {
-        let recorded =
-            matches!(clause, Clause::SelectList | Clause::InsertValues) && !matches!(value, Value::Placeholder(_));
-        if !recorded {
+        if let Value::Placeholder(text) = value {
+            let values = self.host_variable(text, clause).into_iter().collect();
+            return DataFlow { values, ..DataFlow::default() };
+        }
+        if !matches!(clause, Clause::SelectList | Clause::InsertValues) {
             return DataFlow::default();
         }
         let at = self.range(expression.span());
@@ -391,6 +396,9 @@ impl StatementWalker<'_> {
     }
 
     fn function(&mut self, function: &Function, whole: &Expr, scope: &NameScope<'_>, clause: Clause) -> DataFlow {
+        if let Some(element) = self.element_of_collection(&function.name, clause) {
+            return element;
+        }
         let name = simple_name(&function.name);
         let counts = name.eq_ignore_ascii_case("count");
         let (mut flow, counts_rows) = self.arguments(&name, &function.args, scope, clause);

@@ -77,7 +77,10 @@ impl ProceduralReader<'_> {
             "while" => after(self.find(begin, limit, &["loop", "do"])?),
             "until" => control(self.find(begin, limit, &["end"]).unwrap_or(limit)),
             "for" | "foreach" => self.cursor_loop(begin, limit),
-            "forall" => control(self.find(begin, limit, &["insert", "update", "delete", "merge", "execute"])?),
+            "forall" => {
+                let end = self.find(begin, limit, &["insert", "update", "delete", "merge", "execute"])?;
+                Some(Step { code: Code::Declaration { variable: self.next(begin) }, end })
+            }
             "declare" => self.declaration(begin, limit),
             "cursor" => self.query_after(&["is", "for", "as"], begin, limit),
             "open" => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlparser::ast::{
     Cte, Expr, FromTable, GroupByExpr, Ident, ObjectName, OrderBy, OutputClause, Query, Select, SelectFlavor,
-    SelectInto, SelectItem, SetExpr, SetOperator, Spanned, Statement, Table, TableObject, Values, With,
+    SelectInto, SelectItem, SetExpr, SetOperator, Spanned, Statement, Table, TableObject, Value, Values, With,
 };
 use sqlparser::tokenizer::Span;
 
@@ -480,10 +480,16 @@ fn name_of_set(op: SetOperator) -> &'static str {
     }
 }
 
-/// Returns the variable that a target of `INTO` names. A host variable such as `:x` is none.
+/// Returns the variable that a target of `INTO` names. It may have a sign before its name.
 fn variable_of_target(target: &Expr) -> Option<Ident> {
     match target {
-        Expr::Identifier(ident) if !ident.value.starts_with(':') => Some(ident.clone()),
+        Expr::Identifier(ident) => {
+            Some(Ident { value: ident.value.trim_start_matches(':').to_owned(), ..ident.clone() })
+        }
+        Expr::Value(value) => match &value.value {
+            Value::Placeholder(name) => Some(Ident::with_span(value.span, name.trim_start_matches(':'))),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -122,7 +122,9 @@ impl<'a> ScriptReader<'a> {
             return;
         }
         let end = ParserError::ParserError("Expected: a statement".to_owned());
-        let routine = separation::head(head, self.dialect);
+        let mut routine = separation::head(head, self.dialect);
+        // A block without a name has variables of its own too.
+        routine.name.get_or_insert_with(|| "DO".to_owned());
         self.take_apart(&tokens, Some(routine), &end);
     }
 

@@ -7,12 +7,13 @@ use std::collections::HashMap;
 
 use sqlparser::ast::{Declare, DeclareAssignment, Expr, Ident, ObjectName, Query, Set};
 
+use super::dialect::Dialect;
 use super::expression::{DataFlow, makes_one_value};
 use super::identifier::{self, Identifier};
 use super::query::RecordSetRole;
 use super::resolution::NameScope;
 use super::walker::StatementWalker;
-use super::{Clause, ColumnIndex, Effect, ObjectIndex, ObjectKind};
+use super::{Clause, ColumnIndex, Effect, Endpoint, ObjectIndex, ObjectKind};
 
 /// A routine, or the number of a script for code outside of all routines, and the name of a variable.
 type VariableKey = (String, String);
@@ -63,6 +64,23 @@ impl StatementWalker<'_> {
     /// Returns the object of a cursor or a record, if one with this name is declared.
     pub(super) fn record(&self, name: &Identifier) -> Option<ObjectIndex> {
         self.declared_variable(name)
+    }
+
+    /// Returns the column of a variable that is written with a sign before its name, as in `:v` or `$v`.
+    pub(super) fn host_variable(&self, text: &str, clause: Clause) -> Option<Endpoint> {
+        let name = text.trim_start_matches([':', '$']);
+        let name = self.builder.made_up_identifier(name, self.builder.base);
+        let column = self.variable(&name)?;
+        Some(Endpoint { column, clause: Some(clause), at: self.builder.base })
+    }
+
+    /// Returns the value of `l(i)` if `l` is a variable and not a function: a collection of PL/SQL.
+    pub(super) fn element_of_collection(&self, name: &ObjectName, clause: Clause) -> Option<DataFlow> {
+        let [single] = identifier::parts(name)[..] else { return None };
+        let collection = self.record(&self.builder.name(single))?;
+        let columns = self.builder.columns_of(collection).into_iter();
+        let values = columns.map(|column| Endpoint { clause: Some(clause), ..self.builder.endpoint(column) }).collect();
+        Some(DataFlow { values, ..DataFlow::default() })
     }
 
     /// Reads the assignment of an expression to a variable.
@@ -207,7 +225,8 @@ impl StatementWalker<'_> {
     pub(super) fn set(&mut self, set: &Set) {
         let assign = |walker: &mut Self, name: &ObjectName, value: &Expr| {
             let [single] = identifier::parts(name)[..] else { return };
-            if single.value.starts_with('@') || walker.variable(&walker.builder.name(single)).is_some() {
+            let declares = single.value.starts_with('@') || walker.builder.dialect() == Dialect::Snowflake;
+            if declares || walker.variable(&walker.builder.name(single)).is_some() {
                 walker.assign_variable(single, value);
             } else {
                 // The value may be a query all the same.
