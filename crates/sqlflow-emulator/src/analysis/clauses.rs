@@ -26,7 +26,7 @@ const WAREHOUSES: Dialects = &[Redshift, Postgres, Generic];
 struct Rule(Dialects, &'static str, &'static str);
 
 /// The rules. Of several that match at a token, the first is applied.
-static RULES: [Rule; 108] = [
+static RULES: [Rule; 111] = [
     // T-SQL
     Rule(&[Mssql], "option (…)", ""),
     Rule(&[Mssql], "collate name", ""),
@@ -158,6 +158,9 @@ static RULES: [Rule; 108] = [
         "^ create ?or ?replace stream name on ?external table|view name",
         "create view name as select * from last",
     ),
+    Rule(&[Mssql], "primary key clustered|nonclustered", "primary key"),
+    Rule(&[Mssql], "unique clustered|nonclustered", "unique"),
+    Rule(&[Mssql], "( bulk '…'", "( text"),
     Rule(&[Mssql], "with schemabinding|encryption|view_metadata", ""),
     Rule(&[Snowflake], "at|before ( timestamp|offset|statement|stream = any (…) )", ""),
     Rule(ALL, "with ur|cs|rs|rr $", ""),
