@@ -56,14 +56,17 @@ fn write_page(html: &mut String, jobs: &[Job]) -> fmt::Result {
     write_jobs(html, jobs)?;
     write_operations(html)?;
     html.push_str(
-        "<h2>Control</h2>\n<p>For test suites in any language. Faults do not affect these paths.</p>\n<pre>\
-         curl -d 'lose-response,on=submitUserJob,times=1' …/emulator/faults   # fail on demand\n\
-         curl …/emulator/faults                                               # see what is set\n\
-         curl -X DELETE …/emulator/faults                                     # work again\n\
-         curl …/emulator/requests                                             # see what arrived\n\
-         curl …/emulator/jobs                                                 # see all jobs\n\
-         curl -X DELETE …/emulator/jobs                                       # remove all jobs\n\
-         curl -X DELETE …/emulator/tokens                                     # expire all tokens\n\
+        "<h2>Control</h2>\n<p>For test suites in any language. Faults do not affect these paths; <code>$url</code> is the address \
+         of this page.</p>\n<pre>\
+         curl -d 'lose-response,on=submitUserJob,times=1' $url/emulator/faults   # fail on demand\n\
+         curl $url/emulator/faults                                               # see what is set\n\
+         curl -X DELETE $url/emulator/faults                                     # work again\n\
+         curl $url/emulator/requests                                             # see what arrived\n\
+         curl -X DELETE $url/emulator/requests                                   # begin again\n\
+         curl $url/emulator/jobs                                                 # see all jobs\n\
+         curl -X DELETE $url/emulator/jobs                                       # remove all jobs\n\
+         curl -X PATCH -d '{\"inProcess\": \"1m\"}' $url/emulator/times           # jobs to come take a minute\n\
+         curl -X DELETE $url/emulator/tokens                                     # expire all tokens\n\
          </pre>\n</body></html>\n",
     );
     Ok(())
@@ -72,16 +75,17 @@ fn write_page(html: &mut String, jobs: &[Job]) -> fmt::Result {
 fn write_jobs(html: &mut String, jobs: &[Job]) -> fmt::Result {
     html.push_str("<h2>Jobs</h2>\n");
     if jobs.is_empty() {
-        html.push_str("<p>There is none yet.</p>\n");
+        html.push_str("<p>There is no job yet. A program submits one with <code>submitUserJob</code>.</p>\n");
         return Ok(());
     }
-    html.push_str("<table><tr><th>Name<th>User<th>Created (UTC)<th>Status<th>Lineage</tr>\n");
+    html.push_str("<table><tr><th>Name<th>ID<th>User<th>Created (UTC)<th>Status<th>Lineage</tr>\n");
     for job in jobs.iter().rev() {
         let described = job.snapshot();
         write!(
             html,
-            "<tr><td>{}<td>{}<td>{}<td>{}",
+            "<tr><td>{}<td><code>{}</code><td>{}<td>{}<td>{}",
             Escaped(&described.name),
+            Escaped(&described.id),
             Escaped(&described.user_id),
             clock::timestamp(described.created),
             Escaped(&described.status),
@@ -89,7 +93,7 @@ fn write_jobs(html: &mut String, jobs: &[Job]) -> fmt::Result {
         if let Some(message) = &described.error_message {
             let beginning: String = message.chars().take(MAX_MESSAGE_CHARACTERS).collect();
             let more = if beginning.len() < message.len() { "…" } else { "" };
-            write!(html, ": {}{more}", Escaped(&beginning))?;
+            write!(html, "<br><small>{}{more}</small>", Escaped(&beginning))?;
         }
         html.push_str("<td>");
         if job.finished().is_ok() {

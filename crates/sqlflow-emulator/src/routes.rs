@@ -255,6 +255,12 @@ pub(super) fn operation_name(path: &str) -> Option<&'static str> {
     Operation::find(path).map(Operation::name)
 }
 
+/// Returns the operation whose name ends like a text that is not one, whatever its case and its qualifiers.
+pub(super) fn similar_operation(text: &str) -> Option<&'static str> {
+    let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_lowercase();
+    OPERATIONS.iter().map(Operation::name).find(|name| last(name) == last(text))
+}
+
 /// Returns `true` if there is an operation with this name.
 pub(super) fn has_operation(name: &str) -> bool {
     OPERATIONS.iter().any(|operation| operation.name() == name)

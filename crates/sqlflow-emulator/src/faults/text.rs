@@ -128,7 +128,11 @@ const CONDITIONS: [(FaultDescription, ConditionReader); 6] = [
             if routes::has_operation(name) {
                 return Ok(fault.on(name));
             }
-            Err(ParseFaultError::new(format!("'{name}' is not an operation")))
+            let advice = match routes::similar_operation(name) {
+                Some(similar) => format!("did you mean '{similar}'?"),
+                None => "the page at / lists them".to_owned(),
+            };
+            Err(ParseFaultError::new(format!("'{name}' is not an operation; {advice}")))
         }),
     ),
     (
@@ -580,6 +584,16 @@ mod tests {
             assert!(documentation.contains(&format!("/// | `,{}`", condition.example)), "{}", condition.example);
         }
         assert!("nothing".parse::<Fault>().unwrap_err().to_string().contains(", unreadable-job, vanish, "));
+    }
+
+    #[test]
+    fn an_operation_that_is_misspelt_has_a_suggestion() {
+        for name in ["SubmitUserJob", "job/submitUserJob", "/sqlflow/job/submituserjob"] {
+            let error = format!("502,on={name}").parse::<Fault>().unwrap_err().to_string();
+            assert!(error.contains("did you mean 'submitUserJob'?"), "{error}");
+        }
+        let error = "502,on=frob".parse::<Fault>().unwrap_err().to_string();
+        assert!(error.contains("'frob' is not an operation; the page at / lists them"), "{error}");
     }
 
     #[test]
