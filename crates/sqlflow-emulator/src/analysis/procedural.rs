@@ -212,6 +212,7 @@ impl ProceduralReader<'_> {
     fn body_of_routine(&self, kind: usize, end: usize, limit: usize) -> Option<usize> {
         let kind = self.word(kind);
         let mut depth = 0_usize;
+        let mut returned = None;
         for index in end..limit {
             match &self.tokens[index].token {
                 Token::LParen => depth += 1,
@@ -220,7 +221,9 @@ impl ProceduralReader<'_> {
                     // `EXECUTE AS OWNER` is an option.
                     "as" if self.word(self.previous(index)) == "execute" => {}
                     "is" | "as" => return Some(index + 1),
-                    "begin" | "declare" | "return" if index > end => return Some(index),
+                    "begin" | "declare" if index > end => return Some(index),
+                    // `RETURN number IS` is part of the head, `RETURN a + b` is a body.
+                    "return" if index > end => returned = returned.or(Some(index)),
                     "do" if kind == "event" => return Some(index + 1),
                     "row" if kind == "trigger" && is_statement(&self.word(self.next(index))) => return Some(index + 1),
                     _ => {}
@@ -228,7 +231,7 @@ impl ProceduralReader<'_> {
                 _ => {}
             }
         }
-        None
+        returned
     }
 
     /// Returns the names of the parameters in the head of a routine.
