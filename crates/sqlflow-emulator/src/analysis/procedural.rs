@@ -270,7 +270,8 @@ impl ProceduralReader<'_> {
             (from..to).filter(|index| matches!(self.tokens[*index].token, Token::Word(_))).collect::<Vec<_>>()
         };
         let into = self.find(begin, end, &["into"]);
-        match into.and_then(|into| Some((names(begin + 1, into).pop()?, names(into + 1, end)))) {
+        let targets = |into: usize| names(into + 1, self.find(into, end, &["limit"]).unwrap_or(end));
+        match into.and_then(|into| Some((names(begin + 1, into).pop()?, targets(into)))) {
             Some((cursor, into)) => Step { code: Code::Fetch { cursor, into }, end },
             None => Step { code: Code::Control, end },
         }
