@@ -142,7 +142,7 @@ impl ProceduralReader<'_> {
             "exec" | "call" | "execute" | "truncate" | "lock" => None,
             // `PERFORM f(x)` runs a query and drops its result.
             "perform" => Some(Step { code: Code::Control, end: limit }),
-            "let" => self.assignment(self.next(begin), limit),
+            "let" => self.initial_value(self.next(begin), limit),
             "fetch" => Some(self.fetch(begin, limit)),
             _ => Some(Step { code: Code::Control, end: self.end_of_command(begin, limit) }),
         }

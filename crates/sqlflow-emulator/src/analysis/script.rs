@@ -319,19 +319,28 @@ fn tokenize(source: &str, (line, column): (u64, u64), dialect: Dialect) -> Resul
     };
     let tokens = Tokenizer::new(dialect.grammar(), source).tokenize_with_location();
     let tokens = tokens.map_err(|error| TokenizerError { location: moved(error.location), ..error })?;
-    let mut moved_tokens = Vec::with_capacity(tokens.len());
+    let mut moved_tokens: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     for mut token in tokens {
         token.span.start = moved(token.span.start);
         token.span.end = moved(token.span.end);
-        // `:new` and `:old` are the changed row of a trigger; any other name after a colon is a variable of the client.
-        let is_row =
-            matches!(&token.token, Token::Word(word) if ["new", "old"].contains(&word.value.to_lowercase().as_str()));
-        if is_row && moved_tokens.last().is_some_and(|before: &TokenWithSpan| before.token == Token::Colon) {
-            moved_tokens.pop();
+        // `:new.id` is a field of a row. A colon after a value begins a path in it instead.
+        if token.token == Token::Period
+            && matches!(dialect, Dialect::Oracle | Dialect::Snowflake)
+            && let [.., before, colon, name] = moved_tokens.as_slice()
+            && is_row_of_record(before, colon, name)
+        {
+            let colon = moved_tokens.len() - 2;
+            moved_tokens.remove(colon);
         }
         moved_tokens.push(token);
     }
     Ok(moved_tokens)
+}
+
+/// Returns `true` for a colon and the name of a record, rather than for a path in the value before.
+fn is_row_of_record(before: &TokenWithSpan, colon: &TokenWithSpan, name: &TokenWithSpan) -> bool {
+    let follows_value = matches!(before.token, Token::Word(_) | Token::RParen | Token::RBracket);
+    colon.token == Token::Colon && matches!(name.token, Token::Word(_)) && !follows_value
 }
 
 /// Parses the statements that tokens consist of.
