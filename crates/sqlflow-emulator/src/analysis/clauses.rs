@@ -176,7 +176,7 @@ static RULES: [Rule; 111] = [
 ];
 
 /// Spellings that the parser reads as something else, and which are therefore replaced before it sees them.
-static RESPELLINGS: [Rule; 16] = [
+static RESPELLINGS: [Rule; 17] = [
     Rule(&[Mssql], "set @name = name =", "set last ="),
     Rule(&[Mssql], "^ update|delete top (…)", "first"),
     Rule(&[Mssql], "insert top (…)", "insert"),
@@ -202,12 +202,40 @@ static RESPELLINGS: [Rule; 16] = [
         "",
     ),
     Rule(&[Teradata], "( ?date ?, format '…' )", ""),
+    Rule(&[Generic], "^ create column|row table", "create table"),
     Rule(&[Databricks, Spark], "^ create or refresh ?streaming|live table", "create or replace table"),
 ];
 
 /// Returns the tokens with other spellings of what the parser would misread, or `None` if there is nothing of the kind.
 pub(super) fn respelled(tokens: &[TokenWithSpan], dialect: Dialect) -> Option<Vec<TokenWithSpan>> {
-    apply(&RESPELLINGS, tokens, dialect)
+    let respelled = apply(&RESPELLINGS, tokens, dialect);
+    match dialect {
+        Postgres | Redshift => move_into(respelled.as_deref().unwrap_or(tokens)).or(respelled),
+        _ => respelled,
+    }
+}
+
+/// Returns `SELECT INTO v a FROM s` as `SELECT a INTO v FROM s`.
+fn move_into(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
+    let tokens = significant(tokens);
+    let select =
+        tokens.windows(2).position(|pair| is_word(&pair[0].token, "select") && is_word(&pair[1].token, "into"))?;
+    let mut after = name_end(&tokens, select + 2)?;
+    while tokens.get(after).is_some_and(|token| token.token == Token::Comma) {
+        after = name_end(&tokens, after + 1)?;
+    }
+    let mut depth = 0_usize;
+    let from = (after..tokens.len()).find(|index| {
+        match tokens[*index].token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && (is_word(&tokens[*index].token, "from") || tokens[*index].token == Token::SemiColon)
+    });
+    let from = from.unwrap_or(tokens.len());
+    let parts = [&tokens[..=select], &tokens[after..from], &tokens[select + 1..after], &tokens[from..]];
+    (from > after).then(|| parts.into_iter().flatten().map(|token| (*token).clone()).collect())
 }
 
 /// Returns the tokens after all rules that match, or `None` if none does.

@@ -357,9 +357,11 @@ impl StatementWalker<'_> {
         let [target] = into.targets.as_slice() else { return None };
         let dialect = self.builder.dialect();
         let creates = match dialect {
-            Dialect::Mssql | Dialect::Redshift | Dialect::Generic | Dialect::Ansi => true,
+            Dialect::Mssql | Dialect::Generic | Dialect::Ansi => true,
             // In a routine, only these words distinguish a table from a variable.
-            Dialect::Postgres => self.routine.is_none() || into.table || into.temporary || into.unlogged,
+            Dialect::Postgres | Dialect::Redshift => {
+                self.routine.is_none() || into.table || into.temporary || into.unlogged
+            }
             _ => into.table,
         };
         let name = name_of_target(target)?;
