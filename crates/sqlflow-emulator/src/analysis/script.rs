@@ -220,6 +220,12 @@ impl<'a> ScriptReader<'a> {
         if let Ok(statements) = understand(tokens, self.dialect) {
             return self.walk(routine, source, &statements);
         }
+        if inserts_from_routine(tokens) {
+            self.builder.understood();
+            let advice = "submit its query as the source of the insert";
+            return StatementWalker::new(self.builder, self.file, self.lines)
+                .skip_statement_with("the result of the routine in INSERT … EXEC is", advice);
+        }
         let Some(recovered) = recovery::recover(tokens, self.dialect, error) else {
             return self.parser_error(error);
         };
@@ -253,6 +259,13 @@ impl<'a> ScriptReader<'a> {
         let message = format!("{}: {reason} near line {line}, column {column}", self.file);
         self.builder.add_diagnostic(DiagnosticKind::SyntaxError, self.file, message, Some(at));
     }
+}
+
+/// Returns `true` for `INSERT INTO t EXEC p`.
+fn inserts_from_routine(tokens: &[TokenWithSpan]) -> bool {
+    let is_word = |token: &TokenWithSpan, words: &[&str]| matches!(&token.token, Token::Word(word) if words.contains(&word.value.to_lowercase().as_str()));
+    tokens.first().is_some_and(|first| is_word(first, &["insert"]))
+        && tokens.iter().any(|token| is_word(token, &["exec", "execute"]))
 }
 
 /// Parses a statement, if necessary without the clauses that change nothing, and with the grammar of a related dialect.
