@@ -8,7 +8,6 @@ mod jobs;
 mod lifecycle;
 mod operations;
 mod protocol;
-mod size;
 mod uploads;
 
 use std::io::{Cursor, Write as _};
