@@ -153,14 +153,20 @@ impl StatementWalker<'_> {
 
 /// Compares a name with a pattern in which `%` stands for any text and `_` for any character.
 fn matches_pattern(name: &str, pattern: &str) -> bool {
-    let Some(first) = pattern.chars().next() else { return name.is_empty() };
-    let rest = &pattern[first.len_utf8()..];
-    let after_first = name.chars().next().map(|start| &name[start.len_utf8()..]);
-    match first {
-        '%' => matches_pattern(name, rest) || after_first.is_some_and(|name| matches_pattern(name, pattern)),
-        '_' => after_first.is_some_and(|name| matches_pattern(name, rest)),
-        other => name.starts_with(other) && after_first.is_some_and(|name| matches_pattern(name, rest)),
+    let name: Vec<char> = name.chars().collect();
+    // Whether the pattern so far can end at each position of the name.
+    let mut ends = vec![false; name.len() + 1];
+    ends[0] = true;
+    for wanted in pattern.chars() {
+        let first = ends.iter().position(|end| *end).unwrap_or(ends.len());
+        ends = (0..ends.len())
+            .map(|at| match wanted {
+                '%' => at >= first,
+                _ => at > 0 && ends[at - 1] && (wanted == '_' || wanted == name[at - 1]),
+            })
+            .collect();
     }
+    ends[name.len()]
 }
 
 #[cfg(test)]
@@ -174,5 +180,7 @@ mod tests {
         assert!(!matches_pattern("a12", "a_"));
         assert!(matches_pattern("", "%"));
         assert!(!matches_pattern("x", ""));
+        // Each `%` may end anywhere, which must not be tried one by one.
+        assert!(!matches_pattern(&"a".repeat(60), &format!("{}b", "%a".repeat(30))));
     }
 }
