@@ -366,7 +366,7 @@ fn for_action(action: Action, options: ExportOptions, parameters: &Parameters) -
     };
     let distance = parameters.get("distance").map(|text| {
         let number = text.trim().parse().ok().filter(|distance| *distance > 0);
-        number.ok_or_else(|| Failure::new(400, format!("The parameter 'distance' is no number of steps: '{text}'.")))
+        number.ok_or_else(|| Failure::new(400, format!("The parameter 'distance' is not a number of steps: '{text}'.")))
     });
     Ok(ExportOptions {
         direction,

@@ -95,7 +95,7 @@
 //! # From other languages
 //!
 //! Paths below `/emulator` set faults and tell what happened, so that test suites in any language can use a server that
-//! `sqlflow emulator` started. They are no part of SQLFlow: they need no credentials, faults do not affect them, and they
+//! `sqlflow emulator` started. They are not part of SQLFlow: they need no credentials, faults do not affect them, and they
 //! are not among the [requests](Emulator::requests). Their HTTP status tells success from failure. They respond under the
 //! names `localhost`, `127.0.0.1` and `[::1]` only, as the page at `/` does, so that no other site can reach them through
 //! a browser.

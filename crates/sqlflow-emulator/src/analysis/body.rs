@@ -1,76 +1,79 @@
-//! Routines whose body is a string: `AS $$ … $$`, or in quotes where the dialect has no other form.
+//! Routines that the grammar cannot read as a whole: those whose body is a string (`AS $$ … $$`), triggers, and the
+//! bodies of types.
 
-use sqlparser::tokenizer::{Token, TokenWithSpan};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
-/// The body of a routine.
-pub(super) struct QuotedBody<'a> {
-    pub(super) text: &'a str,
-    /// The line and column of its first character in the script.
-    pub(super) start: (u64, u64),
-}
+use super::tokens::is_one_of;
 
 /// The languages of routines that consist of SQL.
 const LANGUAGES: [&str; 3] = ["sql", "plpgsql", "plsql"];
 
-/// Returns `true` for a trigger or the body of a type: its statements follow in the same piece, although the grammar may
-/// read less than that. A trigger may also run a function.
-pub(super) fn follows(tokens: &[TokenWithSpan]) -> bool {
-    let words: Vec<String> = tokens
-        .iter()
-        .filter_map(|token| match &token.token {
-            Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_ascii_lowercase()),
-            _ => None,
-        })
-        .collect();
-    let creates = words.first().is_some_and(|word| matches!(word.as_str(), "create" | "alter"));
-    let runs =
-        words.windows(2).any(|pair| pair[0] == "execute" && matches!(pair[1].as_str(), "function" | "procedure"));
-    let is_one = words.iter().take(8).any(|word| word == "trigger")
-        || words.iter().take(6).collect::<Vec<_>>().windows(2).any(|pair| pair[0] == "type" && pair[1] == "body");
-    creates && !runs && is_one
-}
-
-/// Returns the language of a procedure whose body is a string and no SQL. A function in such a language only computes.
-pub(super) fn foreign_language(tokens: &[TokenWithSpan]) -> Option<String> {
-    let words: Vec<String> = tokens
-        .iter()
-        .filter_map(|token| match &token.token {
-            Token::Word(word) => Some(word.value.to_ascii_lowercase()),
-            _ => None,
-        })
-        .collect();
-    let creates =
-        words.first().is_some_and(|word| word == "create") && words.iter().take(6).any(|word| word == "procedure");
-    let has_string =
-        tokens.iter().any(|token| matches!(token.token, Token::DollarQuotedString(_) | Token::SingleQuotedString(_)));
-    let language = words.windows(2).find(|pair| pair[0] == "language").map(|pair| pair[1].clone());
-    language.filter(|language| creates && has_string && !LANGUAGES.contains(&language.as_str()))
+/// The body of a routine.
+pub(super) enum Body<'a> {
+    /// A string. `start` is the line and column of its first character in the script.
+    Quoted { text: &'a str, start: (u64, u64) },
+    /// The body of a procedure in a language other than SQL. A function in such a language only computes.
+    Foreign { language: String },
+    /// Statements in the same piece, although the grammar may read less than that: those of a trigger or of the body of
+    /// a type.
+    Following,
 }
 
 /// Returns the body of the routine, or of the block `DO`, that tokens define.
-pub(super) fn in_string(tokens: &[TokenWithSpan]) -> Option<QuotedBody<'_>> {
-    let words: Vec<(usize, String)> = tokens
+pub(super) fn of(tokens: &[TokenWithSpan]) -> Option<Body<'_>> {
+    let first = tokens.iter().find(|token| matches!(token.token, Token::Word(_)))?;
+    // Most statements end here.
+    if !is_one_of(&first.token, &["create", "alter", "do", "execute"]) {
+        return None;
+    }
+    let words: Vec<&Word> = tokens
         .iter()
-        .enumerate()
-        .filter_map(|(index, token)| match &token.token {
-            Token::Word(word) => Some((index, word.value.to_ascii_lowercase())),
+        .filter_map(|token| match &token.token {
+            Token::Word(word) => Some(word),
             _ => None,
         })
         .collect();
-    let is_routine = match words.first()?.1.as_str() {
-        "do" | "execute" => true,
-        "create" => words.iter().take(6).any(|(_, word)| matches!(word.as_str(), "function" | "procedure" | "task")),
-        _ => false,
-    };
-    let language = words.windows(2).find(|pair| pair[0].1 == "language").map(|pair| pair[1].1.as_str());
-    if !is_routine || language.is_some_and(|language| !LANGUAGES.contains(&language)) {
-        return None;
-    }
-    tokens.iter().find_map(|token| match &token.token {
-        Token::DollarQuotedString(body) => {
-            let tag = body.tag.as_ref().map_or(0, |tag| tag.chars().count()) as u64 + 2;
-            Some(QuotedBody { text: &body.value, start: (token.span.start.line, token.span.start.column + tag) })
+    let creates = is(words[0], &["create"]);
+    let kind = |kinds: &[&str]| creates && words.iter().take(6).any(|word| is(word, kinds));
+    let language = words.windows(2).find(|pair| is(pair[0], &["language"])).map(|pair| pair[1]);
+    match language.filter(|language| !is(language, &LANGUAGES)) {
+        Some(foreign) => {
+            let is_string = |token: &TokenWithSpan| {
+                matches!(token.token, Token::DollarQuotedString(_) | Token::SingleQuotedString(_))
+            };
+            if kind(&["procedure"]) && tokens.iter().any(is_string) {
+                return Some(Body::Foreign { language: foreign.value.to_ascii_lowercase() });
+            }
         }
-        _ => None,
-    })
+        None if is(words[0], &["do", "execute"]) || kind(&["function", "procedure", "task"]) => {
+            if let Some(body) = tokens.iter().find_map(dollar_quoted) {
+                return Some(body);
+            }
+        }
+        None => {}
+    }
+    follows(&words).then_some(Body::Following)
+}
+
+fn dollar_quoted(token: &TokenWithSpan) -> Option<Body<'_>> {
+    let Token::DollarQuotedString(body) = &token.token else { return None };
+    let tag = body.tag.as_ref().map_or(0, |tag| tag.chars().count()) as u64 + 2;
+    Some(Body::Quoted { text: &body.value, start: (token.span.start.line, token.span.start.column + tag) })
+}
+
+/// Returns `true` for the words of a trigger or of the body of a type. A trigger may also run a function.
+fn follows(words: &[&Word]) -> bool {
+    let plain: Vec<&Word> = words.iter().copied().filter(|word| word.quote_style.is_none()).collect();
+    let pair = |words: &[&Word], first: &[&str], second: &[&str]| {
+        words.windows(2).any(|pair| is(pair[0], first) && is(pair[1], second))
+    };
+    let head = &plain[..plain.len().min(8)];
+    let is_one =
+        head.iter().any(|word| is(word, &["trigger"])) || pair(&plain[..plain.len().min(6)], &["type"], &["body"]);
+    is(plain[0], &["create", "alter"]) && is_one && !pair(&plain, &["execute"], &["function", "procedure"])
+}
+
+/// Returns `true` for one of some words, with or without quotes.
+fn is(word: &Word, words: &[&str]) -> bool {
+    words.iter().any(|known| word.value.eq_ignore_ascii_case(known))
 }

@@ -40,7 +40,7 @@ pub(super) struct LineageBuilder {
     /// The flow into every column of a function that is used as a table.
     arguments: HashMap<ObjectIndex, DataFlow>,
     pub(super) variables: Variables,
-    /// The names that templates were read as, in lower case. They are no columns.
+    /// The names that templates were read as, in lower case. They are not columns.
     pub(super) templates: HashSet<String>,
     /// The trigger that was entered last, and its table.
     pub(super) trigger: Option<(String, ObjectIndex)>,

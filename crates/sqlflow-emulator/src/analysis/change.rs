@@ -33,10 +33,11 @@ impl StatementWalker<'_> {
         }
         let listed_none = columns.is_empty();
         let mut listed: Vec<ColumnIndex> = columns.into_iter().map(|ident| self.target_column(table, ident)).collect();
+        let partitions = self.partition_columns(insert);
         if !listed_none {
-            for (name, dynamic) in self.partition_columns(insert) {
-                let column = self.builder.column(table, &name);
-                if dynamic && !listed.contains(&column) {
+            for (name, dynamic) in &partitions {
+                let column = self.builder.column(table, name);
+                if *dynamic && !listed.contains(&column) {
                     listed.push(column);
                 }
             }
@@ -46,7 +47,6 @@ impl StatementWalker<'_> {
             let result = self.query(source, &RecordSetRole::Insert, None);
             let literal = matches!(*source.body, SetExpr::Values(_));
             let targets = if insert.by_name { None } else { self.insert_targets(table, listed, result, literal) };
-            let partitions = self.partition_columns(insert);
             if listed_none && !literal && !partitions.is_empty() {
                 self.insert_into_partitions(result, table, &partitions);
             } else if literal && targets.as_ref().is_some_and(Vec::is_empty) {
@@ -70,7 +70,7 @@ impl StatementWalker<'_> {
         };
         let stored = meant.into_iter().map(|column| column.and_then(|column| self.builder.stored_column(column)));
         let (Some(targets), Some(source)) = (stored.collect::<Option<Vec<_>>>(), source) else {
-            return self.skip_statement_with("the target of an insert, which is no table, is", ADVICE_ON_TARGETS);
+            return self.skip_statement_with("the target of an insert, which is not a table, is", ADVICE_ON_TARGETS);
         };
         let Some(first) = targets.first() else { return };
         let table = first.object;
@@ -216,7 +216,7 @@ impl StatementWalker<'_> {
         let target = scope.items.iter().find(meant).map(|item| item.object);
         let Some(target) = target else { return self.skip_statement("the target of an update is") };
         if !self.is_changeable(target) {
-            return self.skip_statement_with("the target of an update, which is no table, is", ADVICE_ON_TARGETS);
+            return self.skip_statement_with("the target of an update, which is not a table, is", ADVICE_ON_TARGETS);
         }
         self.begin_statement("Update", "sstupdate", text);
         let at = self.range(update.table.span());
@@ -424,7 +424,7 @@ impl StatementWalker<'_> {
             return self.skip_statement("the target of a merge is");
         };
         let Some(table) = self.builder.stored_origin(target) else {
-            return self.skip_statement_with("the target of a merge, which is no table, is", ADVICE_ON_TARGETS);
+            return self.skip_statement_with("the target of a merge, which is not a table, is", ADVICE_ON_TARGETS);
         };
         self.table_factor(&merge.source, &mut scope, &mut joins);
         self.begin_statement("Merge", "sstmerge", text);

@@ -3,12 +3,16 @@
 //!
 //! The rules are only applied to statements that do not parse as they are. The tokens that remain keep their positions.
 
+use std::ops::Range;
+use std::sync::LazyLock;
+
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer};
 
 use super::dialect::Dialect;
 use super::dialect::Dialect::{
     Bigquery, Databricks, Generic, Hive, Mssql, Mysql, Oracle, Postgres, Redshift, Snowflake, Spark, Teradata,
 };
+use super::tokens::{is_blank, is_one_of, outside_parentheses};
 
 /// The dialects of a rule. An empty list stands for all.
 type Dialects = &'static [Dialect];
@@ -206,13 +210,39 @@ static RESPELLINGS: [Rule; 17] = [
     Rule(&[Databricks, Spark], "^ create or refresh ?streaming|live table", "create or replace table"),
 ];
 
+/// A rule that is ready to be applied.
+struct Pattern {
+    dialects: Dialects,
+    parts: Vec<Part>,
+    text: &'static str,
+}
+
+static CLAUSES: LazyLock<Vec<Pattern>> = LazyLock::new(|| patterns(&RULES));
+static MISREADINGS: LazyLock<Vec<Pattern>> = LazyLock::new(|| patterns(&RESPELLINGS));
+
+fn patterns(rules: &[Rule]) -> Vec<Pattern> {
+    let pattern = |Rule(dialects, pattern, text): &Rule| Pattern {
+        dialects,
+        parts: pattern.split(' ').map(Part::parse).collect(),
+        text,
+    };
+    rules.iter().map(pattern).collect()
+}
+
 /// Returns the tokens with other spellings of what the parser would misread, or `None` if there is nothing of the kind.
 pub(super) fn respelled(tokens: &[TokenWithSpan], dialect: Dialect) -> Option<Vec<TokenWithSpan>> {
-    let respelled = apply(&RESPELLINGS, tokens, dialect);
+    let respelled = apply(&MISREADINGS, tokens, dialect);
     match dialect {
         Postgres | Redshift => move_into(respelled.as_deref().unwrap_or(tokens)).or(respelled),
         _ => respelled,
     }
+}
+
+/// Returns the tokens without the clauses that change nothing, and with the spellings that the parser knows.
+pub(super) fn reduced(tokens: &[TokenWithSpan], dialect: Dialect) -> Vec<TokenWithSpan> {
+    let respelled = respelled(tokens, dialect);
+    let tokens = respelled.as_deref().unwrap_or(tokens);
+    without_clauses(tokens, dialect).unwrap_or_else(|| tokens.to_vec())
 }
 
 /// Returns `SELECT INTO v a FROM s` as `SELECT a INTO v FROM s`.
@@ -224,24 +254,20 @@ fn move_into(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
     while tokens.get(after).is_some_and(|token| token.token == Token::Comma) {
         after = name_end(&tokens, after + 1)?;
     }
-    let mut depth = 0_usize;
-    let from = (after..tokens.len()).find(|index| {
-        match tokens[*index].token {
-            Token::LParen => depth += 1,
-            Token::RParen => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth == 0 && (is_word(&tokens[*index].token, "from") || tokens[*index].token == Token::SemiColon)
-    });
-    let from = from.unwrap_or(tokens.len());
+    let ends = |index: &usize| {
+        let token = &tokens[after + index].token;
+        is_word(token, "from") || *token == Token::SemiColon
+    };
+    let from = outside_parentheses(&tokens[after..]).find(ends).map_or(tokens.len(), |index| after + index);
     let parts = [&tokens[..=select], &tokens[after..from], &tokens[select + 1..after], &tokens[from..]];
     (from > after).then(|| parts.into_iter().flatten().map(|token| (*token).clone()).collect())
 }
 
 /// Returns the tokens after all rules that match, or `None` if none does.
 pub(super) fn without_clauses(tokens: &[TokenWithSpan], dialect: Dialect) -> Option<Vec<TokenWithSpan>> {
-    let reduced = apply(&RULES, tokens, dialect);
-    let written = reduced.clone().unwrap_or_else(|| significant(tokens).into_iter().cloned().collect());
+    let reduced = apply(&CLAUSES, tokens, dialect);
+    let mut changed = reduced.is_some();
+    let written = reduced.unwrap_or_else(|| significant(tokens).into_iter().cloned().collect());
     let (written, assigned) = expand_assignments(written);
     let rewritten = match dialect {
         Mysql => insert_into_file(&written).or_else(|| join_updated_tables(&written)),
@@ -249,48 +275,53 @@ pub(super) fn without_clauses(tokens: &[TokenWithSpan], dialect: Dialect) -> Opt
         _ => None,
     };
     let rewritten = rewritten.or_else(|| unwrap_inserted_query(&written));
-    let changed = reduced.is_some() || assigned || rewritten.is_some();
+    changed |= assigned || rewritten.is_some();
     changed.then(|| rewritten.unwrap_or(written))
 }
 
 /// Returns the tokens that are not white space.
 fn significant(tokens: &[TokenWithSpan]) -> Vec<&TokenWithSpan> {
-    tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect()
+    tokens.iter().filter(|token| !is_blank(token)).collect()
 }
 
-/// Replaces whatever matches a rule.
-fn apply(rules: &[Rule], tokens: &[TokenWithSpan], dialect: Dialect) -> Option<Vec<TokenWithSpan>> {
-    let rules: Vec<(Vec<Part>, &str)> = rules
-        .iter()
-        .filter(|rule| rule.0.is_empty() || rule.0.contains(&dialect))
-        .map(|rule| (rule.1.split(' ').map(Part::parse).collect(), rule.2))
-        .collect();
-    if rules.is_empty() {
+/// Replaces whatever matches a pattern.
+fn apply(patterns: &'static [Pattern], tokens: &[TokenWithSpan], dialect: Dialect) -> Option<Vec<TokenWithSpan>> {
+    let patterns: Vec<&Pattern> =
+        patterns.iter().filter(|pattern| pattern.dialects.is_empty() || pattern.dialects.contains(&dialect)).collect();
+    if patterns.is_empty() {
         return None;
     }
-    let significant = significant(tokens);
-    let mut written = Vec::with_capacity(significant.len());
-    let mut changed = false;
+    let tokens = significant(tokens);
+    let mut found: Vec<(Range<usize>, &str)> = Vec::new();
     let mut at = 0;
-    while at < significant.len() {
-        let begins = at == 0 || significant[at - 1].token == Token::SemiColon;
-        let found = rules.iter().find_map(|(pattern, text)| {
-            let end = matched(pattern, &significant, at, begins)?;
-            is_allowed(text, &significant, at, end).then_some((end, *text))
+    while at < tokens.len() {
+        let begins = at == 0 || tokens[at - 1].token == Token::SemiColon;
+        let replaced = patterns.iter().find_map(|pattern| {
+            let end = matched(&pattern.parts, &tokens, at, begins)?;
+            is_allowed(pattern.text, &tokens, at, end).then_some((end, pattern.text))
         });
-        match found {
+        match replaced {
             Some((end, text)) if end > at => {
-                written.extend(replacement(text, &significant[at..end]));
-                changed = true;
+                found.push((at..end, text));
                 at = end;
             }
-            _ => {
-                written.push(significant[at].clone());
-                at += 1;
-            }
+            _ => at += 1,
         }
     }
-    changed.then_some(written)
+    // Most statements match none, and are not copied.
+    if found.is_empty() {
+        return None;
+    }
+    let mut written = Vec::with_capacity(tokens.len());
+    let mut done = 0;
+    let copy = |range: Range<usize>| tokens[range].iter().map(|token| (*token).clone());
+    for (range, text) in found {
+        written.extend(copy(done..range.start));
+        written.extend(replacement(text, &tokens[range.clone()]));
+        done = range.end;
+    }
+    written.extend(copy(done..tokens.len()));
+    Some(written)
 }
 
 /// Returns the tokens of an assignment such as `SET a += b` as `SET a = a + b`.
@@ -312,13 +343,11 @@ fn expand_assignments(tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, bool) 
                 | Token::Caret
         );
         let assigns = updates && operator && tokens.peek().is_some_and(|next| next.token == Token::Eq);
-        let name = written.iter().rev().take_while(|token| matches!(token.token, Token::Word(_) | Token::Period));
-        let name: Vec<TokenWithSpan> = name.take(7).cloned().collect();
-        let starts = name.iter().position(|token| is_word(&token.token, "set")).unwrap_or(name.len());
-        match tokens.next_if(|_| assigns && starts > 0) {
+        let name = if assigns { assigned_name(&written) } else { Vec::new() };
+        match tokens.next_if(|_| !name.is_empty()) {
             Some(equals) => {
                 written.push(equals);
-                written.extend(name[..starts].iter().rev().cloned());
+                written.extend(name);
                 written.push(token);
                 changed = true;
             }
@@ -328,12 +357,20 @@ fn expand_assignments(tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, bool) 
     (written, changed)
 }
 
+/// Returns the name at the end of some tokens, up to the `SET` before it.
+fn assigned_name(written: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+    let is_part =
+        |token: &TokenWithSpan| matches!(token.token, Token::Word(_) | Token::Period) && !is_word(&token.token, "set");
+    let length = written.iter().rev().take(7).take_while(|token| is_part(token)).count();
+    written[written.len() - length..].to_vec()
+}
+
 /// Returns `SELECT … INTO OUTFILE 'path' …` as `INSERT OVERWRITE DIRECTORY 'path' SELECT … …`.
 fn insert_into_file(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
     let into = tokens.windows(3).position(|three| {
         is_word(&three[0].token, "into")
             && ["outfile", "dumpfile"].iter().any(|word| is_word(&three[1].token, word))
-            && matches!(three[2].token, Token::SingleQuotedString(_) | Token::DoubleQuotedString(_))
+            && is_text(&three[2].token)
     })?;
     let path = &tokens[into + 2];
     let mut written = replacement("insert overwrite directory", &[&tokens[into]]);
@@ -347,23 +384,16 @@ fn insert_into_file(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
 fn join_updated_tables(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
     let set = tokens.iter().position(|token| is_word(&token.token, "set"))?;
     let begins = is_word(&tokens.first()?.token, "update");
-    let mut depth = 0_usize;
+    let commas = outside_parentheses(&tokens[..set]).filter(|index| tokens[*index].token == Token::Comma);
     let mut written = Vec::with_capacity(tokens.len());
-    for token in &tokens[..set] {
-        match token.token {
-            Token::LParen => depth += 1,
-            Token::RParen => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth == 0 && token.token == Token::Comma {
-            written.extend(replacement("cross join", &[token]));
-        } else {
-            written.push(token.clone());
-        }
+    let mut done = 0;
+    for comma in commas {
+        written.extend_from_slice(&tokens[done..comma]);
+        written.extend(replacement("cross join", &[&tokens[comma]]));
+        done = comma + 1;
     }
-    let changed = begins && written.len() > set;
-    written.extend_from_slice(&tokens[set..]);
-    changed.then_some(written)
+    written.extend_from_slice(&tokens[done..]);
+    (begins && done > 0).then_some(written)
 }
 
 /// Returns `INSERT INTO t (WITH … SELECT …)` without the parentheses around the query.
@@ -388,17 +418,7 @@ fn one_insert_for_each(tokens: &[TokenWithSpan]) -> Option<Vec<TokenWithSpan>> {
     if !is_word(&tokens.first()?.token, "from") {
         return None;
     }
-    let mut depth = 0_usize;
-    let top: Vec<usize> = (0..tokens.len())
-        .filter(|index| {
-            match tokens[*index].token {
-                Token::LParen => depth += 1,
-                Token::RParen => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            depth == 0
-        })
-        .collect();
+    let top: Vec<usize> = outside_parentheses(tokens).collect();
     let at = |word: &str| top.iter().copied().filter(|index| is_word(&tokens[*index].token, word)).collect::<Vec<_>>();
     let inserts = at("insert");
     let source = &tokens[..*inserts.first()?];
@@ -498,9 +518,8 @@ fn is_text(token: &Token) -> bool {
 
 fn is_word(token: &Token, word: &str) -> bool {
     match token {
-        Token::Word(found) => found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word),
         Token::SemiColon | Token::LParen | Token::RParen | Token::Comma | Token::Eq => token.to_string() == word,
-        _ => false,
+        token => is_one_of(token, &[word]),
     }
 }
 

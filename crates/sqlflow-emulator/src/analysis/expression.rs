@@ -656,7 +656,7 @@ fn chooses(name: &str, position: usize, count: usize) -> bool {
 }
 
 /// Returns `true` for a method of the type `xml` of SQL Server.
-fn is_method_of_xml(name: &str) -> bool {
+pub(super) fn is_method_of_xml(name: &str) -> bool {
     matches!(name.to_ascii_lowercase().as_str(), "value" | "query" | "exist" | "nodes")
 }
 

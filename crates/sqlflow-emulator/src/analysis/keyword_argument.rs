@@ -1,4 +1,4 @@
-//! Arguments of functions that are keywords: the `day` of `DATEADD(day, 1, d)` is no column.
+//! Arguments of functions that are keywords: the `day` of `DATEADD(day, 1, d)` is not a column.
 //!
 //! A word alone decides nothing, since a column may be called `day`. An argument is a keyword if the dialect has a
 //! function that takes one at this position, and the word is one that the function knows.

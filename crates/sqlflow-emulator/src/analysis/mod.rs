@@ -43,6 +43,7 @@ mod star;
 mod statement;
 mod table_functions;
 mod templates;
+mod tokens;
 mod transfer;
 mod triggers;
 mod variables;

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, OutputClause};
 
-use super::query::RecordSetRole;
+use super::query::{RecordSetRole, name_of_target};
 use super::resolution::{FromItem, NameScope};
 use super::walker::StatementWalker;
 use super::{ColumnIndex, Effect, ObjectIndex, ObjectKind};
@@ -36,8 +36,6 @@ impl StatementWalker<'_> {
 /// Returns the table that an expression in the place of a table names, and the columns in parentheses after it.
 fn named_target(target: &Expr) -> Option<(ObjectName, Vec<Ident>)> {
     match target {
-        Expr::Identifier(ident) => Some((ObjectName::from(vec![ident.clone()]), Vec::new())),
-        Expr::CompoundIdentifier(parts) => Some((ObjectName::from(parts.clone()), Vec::new())),
         Expr::Function(function) => {
             let FunctionArguments::List(list) = &function.args else { return None };
             let columns = list.args.iter().map(|argument| match argument {
@@ -46,6 +44,6 @@ fn named_target(target: &Expr) -> Option<(ObjectName, Vec<Ident>)> {
             });
             Some((function.name.clone(), columns.collect::<Option<_>>()?))
         }
-        _ => None,
+        other => Some((name_of_target(other)?, Vec::new())),
     }
 }

@@ -9,6 +9,7 @@ use std::ops::Range;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::dialect::Dialect;
+use super::tokens::{self, outside_parentheses};
 
 /// Code that is not an SQL statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,11 +99,16 @@ impl ProceduralReader<'_> {
             "set" if self.dialect == Dialect::Mssql || self.in_procedure(begin) => {
                 Some(self.assignment_after_set(begin, limit))
             }
-            "fetch" | "close" | "exit" | "continue" | "leave" | "iterate" | "null" | "raise" | "print" | "goto"
-            | "raiserror" | "throw" | "waitfor" | "signal" | "resignal" | "pragma" | "type" | "subtype"
-            | "deallocate" | "break" | "commit" | "rollback" | "save" | "savepoint" | "get" | "assert" | "perform"
-            | "go" | "let" | "pipe" | "exec" | "call" | "execute" | "truncate" | "lock" => {
-                self.simple(&word, begin, limit)
+            // The parser reads these, and the walker decides about them.
+            "exec" | "call" | "execute" | "truncate" | "lock" => None,
+            // `PERFORM f(x)` runs a query and drops its result.
+            "perform" => control(limit),
+            "let" => self.initial_value(self.next(begin), limit),
+            "fetch" => Some(self.fetch(begin, limit)),
+            "close" | "exit" | "continue" | "leave" | "iterate" | "null" | "raise" | "print" | "goto" | "raiserror"
+            | "throw" | "waitfor" | "signal" | "resignal" | "pragma" | "type" | "subtype" | "deallocate" | "break"
+            | "commit" | "rollback" | "save" | "savepoint" | "get" | "assert" | "go" | "pipe" => {
+                control(self.end_of_command(begin, limit))
             }
             _ => self.assignment(begin, limit),
         }
@@ -134,18 +140,6 @@ impl ProceduralReader<'_> {
             "deallocate",
         ];
         WORDS.contains(&self.word(begin).as_str())
-    }
-
-    fn simple(&self, word: &str, begin: usize, limit: usize) -> Option<Step> {
-        match word {
-            // The parser reads these, and the walker decides about them.
-            "exec" | "call" | "execute" | "truncate" | "lock" => None,
-            // `PERFORM f(x)` runs a query and drops its result.
-            "perform" => Some(Step { code: Code::Control, end: limit }),
-            "let" => self.initial_value(self.next(begin), limit),
-            "fetch" => Some(self.fetch(begin, limit)),
-            _ => Some(Step { code: Code::Control, end: self.end_of_command(begin, limit) }),
-        }
     }
 
     /// Returns the end of a command that consists of words and values: the semicolon, or in T-SQL the next statement.
@@ -189,23 +183,22 @@ impl ProceduralReader<'_> {
         if self.word(name) == "if" {
             name = self.next(self.next(self.next(name)));
         }
-        let mut end = name;
-        while self.tokens.get(end).is_some_and(|token| matches!(token.token, Token::Word(_) | Token::Period)) {
-            end += 1;
-        }
+        let end = self.end_of_name(name);
         let named = (end > name).then_some(name..end);
         let is_trigger = self.word(kind) == "trigger";
         let body = self.body_of_routine(kind, end, limit).unwrap_or(limit);
         let table = is_trigger.then(|| self.find(end.saturating_sub(1), body, &["on"])).flatten().map(|on| {
             let start = self.next(on);
-            let mut after = start;
-            while self.tokens.get(after).is_some_and(|token| matches!(token.token, Token::Word(_) | Token::Period)) {
-                after += 1;
-            }
-            start..after
+            start..self.end_of_name(start)
         });
         let parameters = if is_trigger { Vec::new() } else { self.parameters(end, body) };
         Some(Step { code: Code::Routine { name: named, parameters, table }, end: body })
+    }
+
+    /// Returns the token after a name with its qualifiers, which contains no blanks.
+    fn end_of_name(&self, begin: usize) -> usize {
+        let rest = self.tokens.get(begin..).unwrap_or_default();
+        begin + rest.iter().take_while(|token| matches!(token.token, Token::Word(_) | Token::Period)).count()
     }
 
     /// Returns the token at which the body of a routine begins.
@@ -307,14 +300,13 @@ impl ProceduralReader<'_> {
         let next = self.next(begin);
         if self.dialect == Dialect::Mssql {
             // `DECLARE c CURSOR FOR SELECT …` has a query; a table variable is a statement of the parser.
-            let is_table = (next..limit.min(next + 6)).any(|index| self.word(index) == "table");
-            if is_table {
+            if self.is_soon("table", next, 6, limit) {
                 return None;
             }
-            let stop = self.next_statement(begin, limit).unwrap_or(limit);
+            let stop = self.end_of_command(begin, limit);
             return self
                 .query_after(&["for"], begin, limit)
-                .filter(|_| (next..limit.min(next + 12)).any(|index| self.word(index) == "cursor"))
+                .filter(|_| self.is_soon("cursor", next, 12, limit))
                 .or_else(|| self.initial_value(next, stop))
                 .or(Some(Step { code: Code::Declaration { variable: next }, end: stop }));
         }
@@ -322,15 +314,20 @@ impl ProceduralReader<'_> {
         if matches!(self.dialect, Dialect::Oracle | Dialect::Snowflake | Dialect::Postgres) {
             return Some(Step { code: Code::Control, end: begin + 1 });
         }
-        if (next..limit.min(next + 12)).any(|index| self.word(index) == "cursor") {
+        if self.is_soon("cursor", next, 12, limit) {
             return self.query_after(&["for", "is"], begin, limit).or(Some(Step { code: Code::Control, end: limit }));
         }
-        if (next..limit.min(next + 4)).any(|index| self.word(index) == "handler") {
+        if self.is_soon("handler", next, 4, limit) {
             let end = self.find(next, limit, &["for"])?;
             let start = self.next_statement(end, limit).unwrap_or(limit);
             return Some(Step { code: Code::Control, end: start });
         }
         self.initial_value(next, limit).or(Some(Step { code: Code::Declaration { variable: next }, end: limit }))
+    }
+
+    /// Returns `true` if a word is among the next tokens.
+    fn is_soon(&self, word: &str, begin: usize, tokens: usize, limit: usize) -> bool {
+        (begin..limit.min(begin + tokens)).any(|index| self.word(index) == word)
     }
 
     /// Reads `x type := value`, `x type DEFAULT value` and `x type = value`.
@@ -351,8 +348,7 @@ impl ProceduralReader<'_> {
         if !matches!(self.word(query).as_str(), "select" | "with" | "(") {
             return None;
         }
-        let end =
-            if self.dialect == Dialect::Mssql { self.next_statement(query, limit).unwrap_or(limit) } else { limit };
+        let end = self.end_of_command(query, limit);
         Some(Step { code: Code::Query { name, query: query..end }, end })
     }
 
@@ -411,54 +407,34 @@ impl ProceduralReader<'_> {
 
     /// Returns the token at which the next statement of T-SQL begins.
     fn next_statement(&self, begin: usize, limit: usize) -> Option<usize> {
-        let mut depth = 0_usize;
-        let mut cases = 0_usize;
-        for index in begin + 1..limit {
-            match &self.tokens[index].token {
-                Token::LParen => depth += 1,
-                Token::RParen => depth = depth.saturating_sub(1),
-                Token::Word(word) if depth == 0 && word.quote_style.is_none() => {
-                    let word = word.value.to_ascii_lowercase();
-                    match word.as_str() {
-                        "case" => cases += 1,
-                        "end" if cases > 0 => cases -= 1,
-                        _ if cases == 0 && (is_statement(&word) || is_control(&word)) => return Some(index),
-                        _ => {}
-                    }
-                }
-                _ => {}
-            }
-        }
-        None
+        self.find_word(begin, limit, |word| is_statement(word) || is_control(word))
     }
 
     /// Returns the first of some words outside of parentheses and `CASE … END`.
     fn find(&self, begin: usize, limit: usize, words: &[&str]) -> Option<usize> {
-        let mut depth = 0_usize;
+        self.find_word(begin, limit, |word| words.contains(&word))
+    }
+
+    /// Returns the first word that is meant, outside of parentheses and `CASE … END`.
+    fn find_word(&self, begin: usize, limit: usize, is_meant: impl Fn(&str) -> bool) -> Option<usize> {
         let mut cases = 0_usize;
-        for index in begin + 1..limit {
-            match &self.tokens[index].token {
-                Token::LParen => depth += 1,
-                Token::RParen => depth = depth.saturating_sub(1),
-                _ if depth > 0 => {}
-                _ => {
-                    let word = self.word(index);
-                    if cases == 0 && words.contains(&word.as_str()) {
-                        return Some(index);
-                    }
-                    match word.as_str() {
-                        "case" => cases += 1,
-                        "end" => cases = cases.saturating_sub(1),
-                        _ => {}
-                    }
-                }
+        let rest = self.tokens.get(begin + 1..limit)?;
+        outside_parentheses(rest).map(|index| begin + 1 + index).find(|index| {
+            let word = self.word(*index);
+            if cases == 0 && is_meant(&word) {
+                return true;
             }
-        }
-        None
+            match word.as_str() {
+                "case" => cases += 1,
+                "end" => cases = cases.saturating_sub(1),
+                _ => {}
+            }
+            false
+        })
     }
 
     fn is_blank(&self, index: usize) -> bool {
-        self.tokens.get(index).is_some_and(|token| matches!(token.token, Token::Whitespace(_)))
+        self.tokens.get(index).is_some_and(tokens::is_blank)
     }
 
     /// Returns the next token that is not white space.

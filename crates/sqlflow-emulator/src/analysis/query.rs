@@ -497,7 +497,7 @@ fn variable_of_target(target: &Expr) -> Option<Ident> {
 }
 
 /// Returns the name of the table that the target of `INTO` names.
-fn name_of_target(target: &Expr) -> Option<ObjectName> {
+pub(super) fn name_of_target(target: &Expr) -> Option<ObjectName> {
     match target {
         Expr::Identifier(ident) => Some(ObjectName::from(vec![ident.clone()])),
         Expr::CompoundIdentifier(parts) => Some(ObjectName::from(parts.clone())),

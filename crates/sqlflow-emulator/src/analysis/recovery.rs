@@ -7,6 +7,7 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::dialect::Dialect;
 use super::script::{parse, position_of};
+use super::tokens::is_blank;
 
 /// The maximum number of clauses that are skipped in one statement.
 const MAX_SKIPPED: usize = 4;
@@ -28,8 +29,7 @@ pub(super) struct Skipped {
 
 /// Skips the clauses at which the parser stops, as long as each of them lets it come further.
 pub(super) fn recover(tokens: &[TokenWithSpan], dialect: Dialect, error: &ParserError) -> Option<Recovered> {
-    let mut tokens: Vec<TokenWithSpan> =
-        tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).cloned().collect();
+    let mut tokens: Vec<TokenWithSpan> = tokens.iter().filter(|token| !is_blank(token)).cloned().collect();
     if !tokens.first().is_some_and(|first| begins_lineage(&first.token)) {
         return None;
     }
@@ -107,11 +107,8 @@ fn may_be_skipped(clause: &[TokenWithSpan]) -> bool {
 
 /// Returns the token that the parser did not expect.
 fn stopped_at(tokens: &[TokenWithSpan], error: &ParserError) -> Option<usize> {
-    let place = position_of(error).filter(|place| place.line > 0);
-    match place {
-        Some(place) => tokens.iter().position(|token| token.span.start == place),
-        None => None,
-    }
+    let place = position_of(error).filter(|place| place.line > 0)?;
+    tokens.iter().position(|token| token.span.start == place)
 }
 
 /// Returns the tokens at which a clause that begins at a token may end: those that begin the next clause, and the end

@@ -113,7 +113,7 @@ impl StatementWalker<'_> {
                 if let Some(table) = self.changed_rows(&record) {
                     return self.builder.find_column(table, name);
                 }
-                let object = self.record(&record)?;
+                let object = self.declared_variable(&record)?;
                 self.builder.find_column(object, name)
             }
             _ => None,

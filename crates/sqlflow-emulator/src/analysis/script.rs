@@ -8,12 +8,13 @@ use sqlparser::ast::{Expr, Statement};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, TokenizerError};
 
-use super::body::{self, QuotedBody};
+use super::body::{self, Body};
 use super::builder::LineageBuilder;
 use super::dialect::Dialect;
 use super::line_index::LineIndex;
 use super::separation::{self, Content, Head, Part};
 use super::splitter::{self, Piece};
+use super::tokens::is_one_of;
 use super::walker::StatementWalker;
 use super::{DiagnosticKind, SourceRange, clauses, client_commands, nesting, recovery, templates, without_lineage};
 
@@ -69,8 +70,7 @@ impl<'a> ScriptReader<'a> {
 
     fn piece(&mut self, piece: &Piece) {
         let source = &self.text[piece.bytes.clone()];
-        let end = self.lines.position(piece.bytes.end);
-        self.builder.base = SourceRange { start: piece.start, end, script: self.lines.script };
+        self.builder.base = SourceRange { start: piece.start, end: piece.end, script: self.lines.script };
         let tokens = match tokenize(source, piece.start, self.dialect) {
             Ok(tokens) => tokens,
             Err(error) => return self.syntax_error(&error.message, Some(error.location)),
@@ -78,21 +78,18 @@ impl<'a> ScriptReader<'a> {
         if nesting::is_too_deep(source.len(), &tokens) {
             return self.too_deep();
         }
-        if let Some(language) = body::foreign_language(&tokens) {
-            self.builder.understood();
-            return self
-                .hint(piece.bytes.start, &format!("the body of a routine in {language} is no SQL and was not read"));
-        }
-        if let Some(body) = body::in_string(&tokens) {
-            return self.quoted_body(&tokens, &body);
-        }
-        if body::follows(&tokens) {
-            let end = ParserError::ParserError("Expected: what the trigger does".to_owned());
-            return self.take_apart(&tokens, None, &end);
-        }
-        match understand(&tokens, self.dialect) {
-            Ok(statements) => self.walk(None, source, &statements),
-            Err(error) => self.take_apart(&tokens, None, &error),
+        match body::of(&tokens) {
+            Some(Body::Foreign { language }) => {
+                self.builder.understood();
+                let what = format!("the body of a routine in {language} is not SQL and was not read");
+                self.hint(piece.bytes.start, &what);
+            }
+            Some(Body::Quoted { text, start }) => self.quoted_body(&tokens, text, start),
+            Some(Body::Following) => self.body(&tokens, None, "Expected: what the trigger does"),
+            None => match understand(&tokens, self.dialect) {
+                Ok(statements) => self.walk(None, source, &statements),
+                Err(refused) => self.take_apart(&refused.reduced, None, &refused.error),
+            },
         }
     }
 
@@ -108,32 +105,34 @@ impl<'a> ScriptReader<'a> {
     }
 
     /// Reads a routine whose body is a string.
-    fn quoted_body(&mut self, head: &[TokenWithSpan], body: &QuotedBody<'_>) {
+    fn quoted_body(&mut self, head: &[TokenWithSpan], text: &str, start: (u64, u64)) {
         self.builder.understood();
-        let tokens = match tokenize(body.text, body.start, self.dialect) {
+        let tokens = match tokenize(text, start, self.dialect) {
             Ok(tokens) => tokens,
             Err(error) => return self.syntax_error(&error.message, Some(error.location)),
         };
-        if nesting::is_too_deep(body.text.len(), &tokens) {
+        if nesting::is_too_deep(text.len(), &tokens) {
             return self.too_deep();
         }
         // A function may have an expression as its body, and then only computes.
         if parse_expression(&tokens, self.dialect).is_ok() {
             return;
         }
-        let end = ParserError::ParserError("Expected: a statement".to_owned());
         let mut routine = separation::head(head, self.dialect);
         // A block without a name has variables of its own too.
         routine.name.get_or_insert_with(|| "DO".to_owned());
-        self.take_apart(&tokens, Some(routine), &end);
+        self.body(&tokens, Some(routine), "Expected: a statement");
     }
 
-    /// Reads the parts of a piece that does not parse as a whole, or those of the body of a routine.
+    /// Reads the body of a routine. `expected` is the error if it has no part that can be read.
+    fn body(&mut self, tokens: &[TokenWithSpan], head: Option<Head>, expected: &str) {
+        let reduced = clauses::reduced(tokens, self.dialect);
+        self.take_apart(&reduced, head, &ParserError::ParserError(expected.to_owned()));
+    }
+
+    /// Reads the parts of a piece that does not parse as a whole, or those of the body of a routine, from their
+    /// [reduced](clauses::reduced) tokens.
     fn take_apart(&mut self, tokens: &[TokenWithSpan], head: Option<Head>, error: &ParserError) {
-        let respelled = clauses::respelled(tokens, self.dialect);
-        let tokens = respelled.as_deref().unwrap_or(tokens);
-        let reduced = clauses::without_clauses(tokens, self.dialect);
-        let tokens = reduced.as_deref().unwrap_or(tokens);
         let parts = separation::separate(tokens, self.dialect, head.is_some());
         let is_whole = matches!(parts.as_slice(), [Part { content: Content::Unreadable(_), .. }]);
         let nothing_read = parts.iter().all(|part| matches!(part.content, Content::Unreadable(_)));
@@ -263,26 +262,30 @@ impl<'a> ScriptReader<'a> {
 
 /// Returns `true` for `INSERT INTO t EXEC p`.
 fn inserts_from_routine(tokens: &[TokenWithSpan]) -> bool {
-    let is_word = |token: &TokenWithSpan, words: &[&str]| matches!(&token.token, Token::Word(word) if words.contains(&word.value.to_lowercase().as_str()));
-    tokens.first().is_some_and(|first| is_word(first, &["insert"]))
-        && tokens.iter().any(|token| is_word(token, &["exec", "execute"]))
+    tokens.first().is_some_and(|first| is_one_of(&first.token, &["insert"]))
+        && tokens.iter().any(|token| is_one_of(&token.token, &["exec", "execute"]))
+}
+
+/// A statement that no grammar reads.
+struct Refused {
+    /// The error of the dialect's own grammar.
+    error: ParserError,
+    /// The tokens without the clauses that change nothing.
+    reduced: Vec<TokenWithSpan>,
 }
 
 /// Parses a statement, if necessary without the clauses that change nothing, and with the grammar of a related dialect.
-fn understand(tokens: &[TokenWithSpan], dialect: Dialect) -> Result<Vec<Statement>, ParserError> {
+fn understand(tokens: &[TokenWithSpan], dialect: Dialect) -> Result<Vec<Statement>, Refused> {
     let respelled = clauses::respelled(tokens, dialect);
     let tokens = respelled.as_deref().unwrap_or(tokens);
     let error = match parse(tokens, dialect) {
         Ok(statements) => return Ok(statements),
         Err(error) => error,
     };
-    let reduced = clauses::without_clauses(tokens, dialect);
-    let reduced = reduced.as_deref().unwrap_or(tokens);
-    if let Ok(statements) = parse(reduced, dialect) {
-        return Ok(statements);
-    }
-    let related = dialect.related().iter();
-    related.copied().find_map(|related| parse(reduced, related).ok()).ok_or(error)
+    let reduced = clauses::without_clauses(tokens, dialect).unwrap_or_else(|| tokens.to_vec());
+    let grammars = std::iter::once(&dialect).chain(dialect.related());
+    let understood = grammars.copied().find_map(|grammar| parse(&reduced, grammar).ok());
+    understood.ok_or(Refused { error, reduced })
 }
 
 /// Collects the tables that a script defines column by column, so that scripts read before it know them too. Must be
@@ -302,7 +305,7 @@ pub(super) fn collect_definitions(builder: &mut LineageBuilder, text: &str) {
         if !defines(source) {
             continue;
         }
-        builder.base = SourceRange { start: piece.start, end: lines.position(piece.bytes.end), script };
+        builder.base = SourceRange { start: piece.start, end: piece.end, script };
         let tokens = tokenize(source, piece.start, builder.dialect()).unwrap_or_default();
         if nesting::is_too_deep(source.len(), &tokens) {
             continue;

@@ -12,6 +12,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 use super::dialect::Dialect;
 use super::procedural::{Code, ProceduralReader, Step};
 use super::script::{parse, parse_expression};
+use super::tokens::{is_blank, is_one_of};
 
 /// Words that begin a statement.
 const BEGINNINGS: [&str; 18] = [
@@ -155,18 +156,13 @@ fn edges(tokens: &[TokenWithSpan]) -> Vec<usize> {
     found
 }
 
-fn is_one_of(token: &Token, words: &[&str]) -> bool {
-    matches!(token, Token::Word(word) if word.quote_style.is_none()
-        && words.iter().any(|known| word.value.eq_ignore_ascii_case(known)))
-}
-
 struct StatementSearch<'a> {
     dialect: Dialect,
     tokens: &'a [TokenWithSpan],
     reader: ProceduralReader<'a>,
     edges: Vec<usize>,
     allowed: usize,
-    /// `true` after code has been found. Before, text that is no statement is an error rather than code.
+    /// `true` after code has been found. Before, text that is not a statement is an error rather than code.
     is_procedural: bool,
     found: Vec<Part>,
 }
@@ -176,7 +172,7 @@ impl StatementSearch<'_> {
     fn part(&mut self, whole: Range<usize>) {
         let mut begin = whole.start;
         while begin < whole.end {
-            if matches!(self.tokens[begin].token, Token::Whitespace(_)) {
+            if is_blank(&self.tokens[begin]) {
                 begin += 1;
             } else if let Some(step) = self.code(begin, whole.end) {
                 self.is_procedural = true;
@@ -203,14 +199,12 @@ impl StatementSearch<'_> {
             _ if matches!(step.code, Code::Routine { .. }) => self.reader.declares = true,
             _ => {}
         }
+        // Without a routine or a block around it, only words that cannot mean anything else are code.
+        let is_certain = self.is_procedural || self.reader.is_certain(begin);
         match &step.code {
-            Code::Control => {
-                // Without a routine or a block around it, only words that cannot mean anything else are code.
-                let certain = self.is_procedural || self.reader.is_certain(begin);
-                if !certain {
-                    return None;
-                }
-            }
+            Code::Control | Code::Declaration { .. } if !is_certain => return None,
+            Code::Call { .. } if !self.is_procedural => return None,
+            Code::Control => {}
             Code::Routine { name, parameters, table } => {
                 let head = named_head(self.tokens, name.clone(), parameters, table.clone());
                 self.record(begin..step.end, Content::Routine(head));
@@ -225,17 +219,11 @@ impl StatementSearch<'_> {
                 self.record(query.clone(), content);
             }
             Code::Declaration { variable } => {
-                if !self.is_procedural && !self.reader.is_certain(begin) {
-                    return None;
-                }
                 if let Some(variable) = ident(self.tokens, *variable) {
                     self.record(begin..step.end, Content::Declaration(variable));
                 }
             }
             Code::Call { name } => {
-                if !self.is_procedural {
-                    return None;
-                }
                 let parts: Vec<Ident> = name.clone().filter_map(|index| ident(self.tokens, index)).collect();
                 self.record(begin..step.end, Content::Call(ObjectName::from(parts)));
             }
@@ -256,7 +244,7 @@ impl StatementSearch<'_> {
                     parse_expression(&self.tokens[value.clone()], self.dialect),
                 ) {
                     (Some(variable), Ok(value)) => Content::Assignment { variable, value: Box::new(value) },
-                    _ if !self.is_procedural && !self.reader.is_certain(begin) => return None,
+                    _ if !is_certain => return None,
                     (_, Err(error)) => Content::Unreadable(error),
                     (None, _) => return Some(step),
                 };
@@ -268,9 +256,9 @@ impl StatementSearch<'_> {
 
     /// Records a part, without the white space around it.
     fn record(&mut self, tokens: Range<usize>, content: Content) {
-        let is_blank = |index: &usize| matches!(self.tokens[*index].token, Token::Whitespace(_));
-        let start = tokens.clone().find(|index| !is_blank(index)).unwrap_or(tokens.start);
-        let end = tokens.clone().rev().find(|index| !is_blank(index)).map_or(tokens.end, |last| last + 1);
+        let is_written = |index: &usize| !is_blank(&self.tokens[*index]);
+        let start = tokens.clone().find(is_written).unwrap_or(tokens.start);
+        let end = tokens.clone().rev().find(is_written).map_or(tokens.end, |last| last + 1);
         self.found.push(Part { tokens: start..end, content });
     }
 
@@ -307,7 +295,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the parts as they are written, each with a mark if it is no statement.
+    /// Returns the parts as they are written, each with a mark if it is not a statement.
     fn separated(sql: &str, dialect: Dialect) -> Vec<String> {
         let tokens = Tokenizer::new(dialect.grammar(), sql).tokenize_with_location().unwrap();
         let parts = separate(&tokens, dialect, false);

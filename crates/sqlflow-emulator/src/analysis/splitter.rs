@@ -16,6 +16,8 @@ pub(super) struct Piece {
     pub(super) bytes: Range<usize>,
     /// The line and column of the first byte, counted from 1.
     pub(super) start: (u64, u64),
+    /// The line and column after the last byte.
+    pub(super) end: (u64, u64),
 }
 
 /// Returns the pieces of a script.
@@ -70,7 +72,8 @@ impl Iterator for Splitter<'_> {
                 Lexeme::Word(word) => blocks.word(word),
                 Lexeme::Other(byte) => blocks.other(byte),
             }
-            piece.get_or_insert(Piece { bytes: at..at, start }).bytes.end = self.at;
+            let piece = piece.get_or_insert(Piece { bytes: at..at, start, end: start });
+            (piece.bytes.end, piece.end) = (self.at, (self.line, self.column));
         }
     }
 }

@@ -8,9 +8,10 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Span, TokenWithSpan, Tokenizer};
 
 use super::dialect::Dialect;
-use super::expression::DataFlow;
+use super::expression::{DataFlow, is_method_of_xml};
 use super::identifier::{self, Identifier};
 use super::resolution::{FromItem, NameScope};
+use super::transfer::path_text;
 use super::walker::StatementWalker;
 use super::{Clause, ObjectIndex, ObjectKind};
 
@@ -80,7 +81,7 @@ impl StatementWalker<'_> {
             return Some(first.value.clone());
         }
         if dialect == Dialect::Snowflake && first.value.starts_with('@') {
-            return Some(parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join("."));
+            return Some(path_text(name));
         }
         let [format, path] = parts.as_slice() else { return None };
         let reads = matches!(dialect, Dialect::Spark | Dialect::Databricks)
@@ -210,10 +211,8 @@ impl StatementWalker<'_> {
         }
         let parts = identifier::parts(name);
         let (method, receiver) = parts.split_last()?;
-        let is_method =
-            ["value", "query", "exist", "nodes"].iter().any(|known| method.value.eq_ignore_ascii_case(known));
         match receiver {
-            _ if !is_method => None,
+            _ if !is_method_of_xml(&method.value) => None,
             [] => None,
             [column] => Some(Expr::Identifier((*column).clone())),
             parts => Some(Expr::CompoundIdentifier(parts.iter().map(|part| (*part).clone()).collect())),

@@ -239,6 +239,6 @@ impl StatementWalker<'_> {
 }
 
 /// Returns the path that a name in the place of a path stands for.
-fn path_text(name: &ObjectName) -> String {
+pub(super) fn path_text(name: &ObjectName) -> String {
     identifier::parts(name).iter().map(|ident| ident.value.as_str()).collect::<Vec<_>>().join(".")
 }

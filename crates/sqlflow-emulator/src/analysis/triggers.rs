@@ -7,18 +7,9 @@ use super::walker::StatementWalker;
 use super::{ObjectIndex, ObjectKind};
 
 /// The names of changed rows.
-const CHANGED_ROWS: [&str; 6] = ["new", "old", "inserted", "deleted", ":new", ":old"];
+const CHANGED_ROWS: [&str; 4] = ["new", "old", "inserted", "deleted"];
 
 impl StatementWalker<'_> {
-    /// Reads the call of a routine in PL/SQL. Those of the database itself write no tables.
-    pub(super) fn call_without_a_word(&mut self, name: &ObjectName) {
-        let text = name.to_string().to_lowercase();
-        let own = ["dbms_", "utl_", "sys.", "raise_application_error", "apex_"];
-        if !own.iter().any(|prefix| text.starts_with(prefix)) {
-            self.call(name);
-        }
-    }
-
     /// Enters a trigger on a table.
     pub(super) fn enter_trigger(&mut self, table: &ObjectName) {
         let table = self.builder.stored(table, ObjectKind::Table);

@@ -13,7 +13,7 @@ use super::identifier::{self, Identifier};
 use super::query::RecordSetRole;
 use super::resolution::NameScope;
 use super::walker::StatementWalker;
-use super::{Clause, ColumnIndex, Effect, Endpoint, ObjectIndex, ObjectKind};
+use super::{Clause, ColumnIndex, Effect, Endpoint, ObjectIndex, ObjectKind, RelationshipKind};
 
 /// A routine, or the number of a script for code outside of all routines, and the name of a variable.
 type VariableKey = (String, String);
@@ -33,7 +33,8 @@ impl StatementWalker<'_> {
         (scope, name.key.to_lowercase())
     }
 
-    fn declared_variable(&self, name: &Identifier) -> Option<ObjectIndex> {
+    /// Returns the object of a variable, a cursor or a record, if one with this name is declared.
+    pub(super) fn declared_variable(&self, name: &Identifier) -> Option<ObjectIndex> {
         self.builder.variables.objects.get(&self.variable_key(name)).copied()
     }
 
@@ -61,11 +62,6 @@ impl StatementWalker<'_> {
         self.builder.existing(object, name)
     }
 
-    /// Returns the object of a cursor or a record, if one with this name is declared.
-    pub(super) fn record(&self, name: &Identifier) -> Option<ObjectIndex> {
-        self.declared_variable(name)
-    }
-
     /// Returns the column of a variable that is written with a sign before its name, as in `:v` or `$v`.
     pub(super) fn host_variable(&self, text: &str, clause: Clause) -> Option<Endpoint> {
         let name = text.trim_start_matches([':', '$']);
@@ -77,7 +73,7 @@ impl StatementWalker<'_> {
     /// Returns the value of `l(i)` if `l` is a variable and not a function: a collection of PL/SQL.
     pub(super) fn element_of_collection(&self, name: &ObjectName, clause: Clause) -> Option<DataFlow> {
         let [single] = identifier::parts(name)[..] else { return None };
-        let collection = self.record(&self.builder.name(single))?;
+        let collection = self.declared_variable(&self.builder.name(single))?;
         let columns = self.builder.columns_of(collection).into_iter();
         let values = columns.map(|column| Endpoint { clause: Some(clause), ..self.builder.endpoint(column) }).collect();
         Some(DataFlow { values, ..DataFlow::default() })
@@ -109,20 +105,25 @@ impl StatementWalker<'_> {
     /// Reads the query of a cursor or of a loop over a record.
     pub(super) fn open_cursor(&mut self, name: Option<&Ident>, query: &Query) {
         let result = self.query(query, &RecordSetRole::Result, None);
-        let Some(name) = name else { return };
-        let name = self.builder.name(name);
-        let record = self.declare_object(&name);
-        self.fill_record(result, record);
+        if let Some(name) = name {
+            self.declare_record(name, result);
+        }
     }
 
     /// Reads the head of a loop over a cursor that is declared elsewhere: the record has the columns of the cursor.
     pub(super) fn loop_over_cursor(&mut self, record: &Ident, cursor: &Ident) {
         let cursor = self.builder.name(cursor);
-        let Some(cursor) = self.declared_variable(&cursor) else { return };
-        let record = self.builder.name(record);
-        let record = self.declare_object(&record);
-        if record != cursor {
-            self.fill_record(cursor, record);
+        if let Some(cursor) = self.declared_variable(&cursor) {
+            self.declare_record(record, cursor);
+        }
+    }
+
+    /// Declares a record with the columns of a query or of a cursor.
+    fn declare_record(&mut self, name: &Ident, from: ObjectIndex) {
+        let name = self.builder.name(name);
+        let record = self.declare_object(&name);
+        if record != from {
+            self.fill_record(from, record);
         }
     }
 
@@ -132,7 +133,7 @@ impl StatementWalker<'_> {
             let column = self.builder.name_of(source);
             let target = self.builder.column(record, &column);
             let source = self.builder.endpoint(source);
-            self.builder.relate(super::RelationshipKind::Fdd, Effect::Cursor, target, vec![source]);
+            self.builder.relate(RelationshipKind::Fdd, Effect::Cursor, target, vec![source]);
         }
         if !self.builder.is_complete(from) {
             self.builder.pass_through(record, from, Effect::Cursor);
@@ -160,14 +161,14 @@ impl StatementWalker<'_> {
         let Some(record) = self.declared_variable(&name) else { return };
         if self.is_whole_row(record, into) {
             for target in into {
-                self.loop_over_cursor(target, cursor);
+                self.declare_record(target, record);
             }
         }
         let sources = self.sources_by_position(record, into.len());
         for (source, name) in sources.into_iter().zip(into) {
             let target = self.declare_variable(name);
             let source = self.builder.endpoint(source);
-            self.builder.relate(super::RelationshipKind::Fdd, Effect::Cursor, target, vec![source]);
+            self.builder.relate(RelationshipKind::Fdd, Effect::Cursor, target, vec![source]);
         }
     }
 
@@ -175,9 +176,7 @@ impl StatementWalker<'_> {
     pub(super) fn select_into_variables(&mut self, result: ObjectIndex, variables: &[Ident]) {
         if self.is_whole_row(result, variables) {
             for name in variables {
-                let name = self.builder.name(name);
-                let record = self.declare_object(&name);
-                self.fill_record(result, record);
+                self.declare_record(name, result);
             }
         }
         let sources = self.sources_by_position(result, variables.len());
