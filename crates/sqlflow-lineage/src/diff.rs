@@ -13,12 +13,13 @@ mod tests;
 use std::fmt;
 
 pub use self::full::FullDiff;
-use self::identity::IdentityTable;
+pub(crate) use self::identity::IdentityTable;
 use self::implied::{ImpliedChanges, Surroundings, surroundings};
 use self::lines::{ChangeLine, kind_or, one_line, write_notes, write_sorted};
 use self::note::notes;
 pub use self::note::{DiffNote, DiffNoteKind, DiffSide};
-use self::stored::{StoredRecords, changed_kinds, changes};
+pub(crate) use self::stored::StoredRecords;
+use self::stored::{changed_kinds, changes};
 use super::Lineage;
 use super::graph::{ColumnFlow, ObjectFlow};
 use super::view::{Column, Object};
@@ -71,6 +72,8 @@ use super::view::{Column, Object};
 /// note is `{"side": "new", "kind": "errors", "count": 1, "message": "…"}`.
 #[derive(Clone, Debug)]
 pub struct Diff<'a> {
+    #[cfg(feature = "html")]
+    sides: (&'a Lineage, &'a Lineage),
     objects: Changes<Object<'a>>,
     changed_kinds: Vec<KindChange<'a>>,
     columns: Changes<Column<'a>>,
@@ -135,6 +138,12 @@ pub struct KindChange<'a> {
 }
 
 impl<'a> Diff<'a> {
+    /// Returns the lineages that were compared, the old one first.
+    #[cfg(feature = "html")]
+    pub(crate) fn sides(&self) -> (&'a Lineage, &'a Lineage) {
+        self.sides
+    }
+
     /// Returns the stored objects that were added or removed.
     #[must_use]
     pub fn objects(&self) -> &Changes<Object<'a>> {
@@ -239,6 +248,8 @@ impl Lineage {
         let added = ImpliedChanges::new(&new, &objects.added, &column_flows.added);
         let removed = ImpliedChanges::new(&old, &objects.removed, &column_flows.removed);
         Diff {
+            #[cfg(feature = "html")]
+            sides: (old.lineage, new.lineage),
             implied_columns: Changes {
                 added: columns.added.iter().map(|column| added.column(&new, *column)).collect(),
                 removed: columns.removed.iter().map(|column| removed.column(&old, *column)).collect(),

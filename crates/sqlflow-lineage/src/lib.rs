@@ -59,6 +59,7 @@
 //! | keep a result, or pass it on as JSON | [`OwnedVertex`], [`OwnedColumnFlow`], [`OwnedImpact`], … |
 //! | combine, compare, write documents | [`Lineage::merge`], [`Lineage::diff`], [`Lineage::diff_all`], [`Lineage::write_json`] |
 //! | draw a diagram, or export to other tools | [`Diagram`], [`OpenLineage`] |
+//! | show a lineage in a browser | `Lineage::page`, with the feature `html` |
 //!
 //! The types of relationships, effects, clauses and objects are open enums ([`RelationType`], [`EffectType`],
 //! [`ClauseType`], [`ObjectKind`], [`Mode`]): a word that this version does not know is kept as `Other`.
@@ -80,6 +81,7 @@
 //!
 //! # Features
 //!
+//! - `html`: [pages](Page) that show a lineage in a browser.
 //! - `gzip` (default): reading documents that are compressed by gzip.
 //! - `stream`: reading from an async stream, on a blocking thread of a Tokio runtime.
 //! - `petgraph`: lineage diagrams as `petgraph` graphs.
@@ -102,6 +104,8 @@ mod names;
 mod open_enum;
 mod openlineage;
 mod owned;
+#[cfg(feature = "html")]
+mod page;
 mod read;
 mod view;
 mod write;
@@ -126,6 +130,8 @@ pub use self::owned::{
     OwnedColumnFlow, OwnedCoordinate, OwnedDiagnostic, OwnedEdge, OwnedImpact, OwnedLocation, OwnedObjectFlow,
     OwnedRelationship, OwnedStatement, OwnedVertex,
 };
+#[cfg(feature = "html")]
+pub use self::page::Page;
 pub use self::read::Reader;
 pub use self::view::{
     Argument, BusiestTable, Column, Coordinate, Diagnostic, Endpoint, EndpointRole, Location, Object, Process,

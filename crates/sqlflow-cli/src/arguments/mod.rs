@@ -149,6 +149,16 @@ pub(crate) struct OutputArguments {
     pub(crate) output: Option<PathBuf>,
 }
 
+/// The use of a page that is written.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct PageArguments {
+    /// Write a page (--format html) and open it in the browser; without -o,
+    /// in the folder for temporary files
+    #[arg(long, conflicts_with_all = ["json", "jsonl"])]
+    pub(crate) open: bool,
+}
+
 /// The format of a lineage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -166,6 +176,8 @@ pub(crate) enum Format {
     Mermaid,
     /// OpenLineage run events, one on each line
     Openlineage,
+    /// A page for a browser
+    Html,
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use clap::Args;
 use sqlflow_client::lineage::RelationType;
 
-use super::{Format, JsonArguments, OutputArguments, relation_type};
+use super::{Format, JsonArguments, OutputArguments, PageArguments, relation_type};
 
 /// The question that is put to a lineage. Without one, everything is printed.
 #[derive(Debug, Clone, Default, Args)]
@@ -63,6 +63,8 @@ pub(crate) struct AnswerArguments {
     pub(crate) output: OutputArguments,
     #[command(flatten)]
     pub(crate) json: JsonArguments,
+    #[command(flatten)]
+    pub(crate) page: PageArguments,
     /// Fail with exit code 7 if the result is not whole
     #[arg(long, help_heading = "Output")]
     pub(crate) strict: bool,

@@ -12,10 +12,10 @@ use sqlflow_client::Lineage;
 use sqlflow_client::lineage::{Diff, DiffNote, FullDiff};
 
 use super::inspect::{is_stdin, read};
-use crate::arguments::{JsonArguments, OutputArguments};
+use crate::arguments::{JsonArguments, OutputArguments, PageArguments};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
-use crate::output::{Output, csv_line};
+use crate::output::{Output, csv_line, page};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,6 +60,8 @@ pub(crate) struct Arguments {
     output: OutputArguments,
     #[command(flatten)]
     json: JsonArguments,
+    #[command(flatten)]
+    page: PageArguments,
     /// Fail with exit code 7 if no change is found and a side is not whole
     #[arg(long, help_heading = "Output")]
     strict: bool,
@@ -72,6 +74,8 @@ enum DiffFormat {
     Text,
     /// One change on each line, for spreadsheets and databases
     Csv,
+    /// A page for a browser, with what changed in colour
+    Html,
 }
 
 const CSV_HEADER: [&str; 8] = ["change", "record", "kind", "old_kind", "name", "source", "target", "implied"];
@@ -176,7 +180,15 @@ impl ChangeRecord {
 
 /// # Errors
 /// A side that cannot be read, output that cannot be written.
-pub(crate) fn run(arguments: Arguments, messages: &Messages) -> Outcome {
+pub(crate) fn run(mut arguments: Arguments, messages: &Messages) -> Outcome {
+    if !arguments.json.json && !arguments.json.jsonl {
+        page::prepare(arguments.page, DiffFormat::Html, &mut arguments.format, &mut arguments.output);
+    }
+    let is_page = arguments.format == Some(DiffFormat::Html);
+    page::check(arguments.page, is_page)?;
+    if is_page && arguments.all {
+        return Err(Failure::usage("a page shows what is stored, and the flows of values").help("leave out --all"));
+    }
     if is_stdin(&arguments.old) && is_stdin(&arguments.new) {
         return Err(Failure::usage("OLD and NEW are both `-`, and standard input can be read once only"));
     }
@@ -195,6 +207,7 @@ pub(crate) fn run(arguments: Arguments, messages: &Messages) -> Outcome {
         arguments.json.json || arguments.json.jsonl || arguments.format.is_some() || arguments.output.output.is_some();
     if is_asked_for || !messages.is_quiet() {
         write(&comparison, arguments.format, arguments.json, Output::open(&arguments.output)?, messages)?;
+        page::open(arguments.page, &arguments.output, messages);
     }
     if comparison.is_empty() && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
         messages.note("no difference");
@@ -222,6 +235,8 @@ fn write(
         for record in comparison.records()? {
             write!(output, "{}", csv_line(&record.csv()))?;
         }
+    } else if let (Some(DiffFormat::Html), Comparison::Flows(diff)) = (format, comparison) {
+        page::write_page(diff.page(), &mut output)?;
     } else {
         write_text(comparison, &mut output, messages)?;
     }

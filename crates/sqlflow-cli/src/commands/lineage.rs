@@ -54,8 +54,8 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
     let Arguments { input, timeout, answer, server, mut job, database } = arguments;
     let request = LineageRequest::new(answer, job.relation_types.clone());
     request.check()?;
-    // A question about impact needs more than the flows of values.
-    job.for_impact |= request.selection.impact.is_some() && job.relation_types.is_empty();
+    // A question about impact needs more than the flows of values, and a page has switches for all of them.
+    job.for_impact |= (request.selection.impact.is_some() || request.is_page()) && job.relation_types.is_empty();
     let connection = Connection::open(&server, messages).await?;
     let vendor = connection.settings.vendor(input.dialect.vendor.as_ref(), messages)?;
     let submitted = submission(

@@ -8,12 +8,12 @@ use sqlflow_client::Lineage;
 use sqlflow_client::lineage::RelationType;
 
 use super::inspect::{expanded, is_stdin, read_files};
-use crate::arguments::{Format, JsonArguments, OutputArguments, relation_type};
+use crate::arguments::{Format, JsonArguments, OutputArguments, PageArguments, relation_type};
 use crate::exit::{Exit, Outcome};
 use crate::messages::Messages;
-use crate::output::Output;
 use crate::output::lineage::{LineageRequest, LineageResult, strictness, write};
 use crate::output::report::LineageCounts;
+use crate::output::{Output, page};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,6 +52,8 @@ pub(crate) struct Arguments {
     /// Print the flows as JSON lines, one object on each
     #[arg(long, help_heading = "Output", conflicts_with = "json")]
     jsonl: bool,
+    #[command(flatten)]
+    page: PageArguments,
     /// Fail with exit code 7 if the lineage is not whole
     #[arg(long, help_heading = "Output")]
     strict: bool,
@@ -61,13 +63,17 @@ pub(crate) struct Arguments {
 /// A file that cannot be read, output that cannot be written.
 pub(crate) fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     let JsonArguments { json, jsonl } = JsonArguments { json: arguments.json, jsonl: arguments.jsonl };
-    let request = LineageRequest {
+    let mut request = LineageRequest {
         format: arguments.format,
         json: JsonArguments { json, jsonl },
         output: arguments.output,
+        page: arguments.page,
         strict: arguments.strict,
         ..LineageRequest::default()
     };
+    if !json && !jsonl {
+        page::prepare(request.page, Format::Html, &mut request.format, &mut request.output);
+    }
     request.check()?;
     let files = inputs(&arguments.files, request.output.output.as_deref(), messages)?;
     let mut vendors = BTreeSet::new();

@@ -11,8 +11,10 @@ use sqlflow_client::lineage::{
     RelationType, Trace, Traced, Vertex,
 };
 
-use super::{Output, Table, report};
-use crate::arguments::{AnswerArguments, DiagramArguments, Format, JsonArguments, OutputArguments, SelectionArguments};
+use super::{Output, Table, page, report};
+use crate::arguments::{
+    AnswerArguments, DiagramArguments, Format, JsonArguments, OutputArguments, PageArguments, SelectionArguments,
+};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
 
@@ -29,12 +31,13 @@ pub(crate) struct LineageRequest {
     pub(crate) format: Option<Format>,
     pub(crate) json: JsonArguments,
     pub(crate) output: OutputArguments,
+    pub(crate) page: PageArguments,
     pub(crate) strict: bool,
 }
 
 impl LineageRequest {
     pub(crate) fn new(answer: AnswerArguments, relation_types: Vec<RelationType>) -> Self {
-        let AnswerArguments { selection, diagram, mut format, output, mut json, strict } = answer;
+        let AnswerArguments { selection, diagram, mut format, mut output, mut json, page, strict } = answer;
         let extension = output.output.as_ref().and_then(|path| path.extension()).and_then(|it| it.to_str());
         if format.is_none() && !json.json && !json.jsonl && selection.impact.is_none() {
             // The name of a file tells its format, as long as no flag does.
@@ -48,7 +51,10 @@ impl LineageRequest {
             };
             json.json = format.is_none() && extension == Some("json");
         }
-        Self { selection, diagram, relation_types, format, json, output, strict }
+        if !json.json && !json.jsonl {
+            page::prepare(page, Format::Html, &mut format, &mut output);
+        }
+        Self { selection, diagram, relation_types, format, json, output, page, strict }
     }
 }
 
@@ -100,6 +106,7 @@ impl LineageRequest {
                     .help("leave out --intermediates, --foreign-keys and --by-object"));
             }
         }
+        self.check_page()?;
         let is_whole_record = self.json.json || self.json.jsonl || self.format == Some(Format::Json);
         if is_whole_record && question.is_none() && (self.diagram.intermediates || self.diagram.foreign_keys) {
             return Err(Failure::usage("--intermediates and --foreign-keys need a question or a diagram")
@@ -117,6 +124,29 @@ impl LineageRequest {
             return Err(Failure::usage("--by-object needs --format csv, graphml, dot or mermaid"));
         }
         Ok(())
+    }
+
+    /// Checks that the flags fit a page, which answers all questions and has switches for the rest.
+    fn check_page(&self) -> Outcome<()> {
+        page::check(self.page, self.is_page())?;
+        let is_diagram = self.diagram.intermediates || self.diagram.foreign_keys || self.diagram.by_object;
+        if self.is_page() && (is_diagram || self.selection.paths || self.selection.depth.is_some()) {
+            return Err(Failure::usage("--format html writes the whole lineage").help(
+                "leave out --paths, --depth, --intermediates, --foreign-keys and --by-object: the page has switches for \
+                 them",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Returns `true` if the result is a page.
+    pub(crate) fn is_page(&self) -> bool {
+        self.format == Some(Format::Html)
+    }
+
+    /// Returns the name that the question is about.
+    pub(super) fn asked_name(&self) -> Option<&str> {
+        self.selection.question().map(|(_, name, _)| name)
     }
 
     /// Returns `true` if there is a question, so that not everything is printed.
@@ -170,14 +200,20 @@ struct AnswerObject<'a> {
     unresolved: Vec<OwnedVertex>,
 }
 
-/// Returns the reasons why a lineage may be less than the whole, and warns of the errors in its SQL.
-fn all_reasons(result: LineageResult<'_>, messages: &Messages) -> Vec<String> {
+/// Returns the reasons why a lineage may be less than the whole that it does not hold itself.
+fn outer_reasons(result: LineageResult<'_>, messages: &Messages) -> Vec<String> {
     let mut reasons = result.reasons.to_vec();
     match messages.left_out() {
         0 => {}
         1 => reasons.push("1 file was left out of the submission".to_owned()),
         count => reasons.push(format!("{count} files were left out of the submission")),
     }
+    reasons
+}
+
+/// Returns the reasons why a lineage may be less than the whole, and warns of the errors in its SQL.
+fn all_reasons(result: LineageResult<'_>, messages: &Messages) -> Vec<String> {
+    let mut reasons = outer_reasons(result, messages);
     if let Some(cut) = report::cut(result.lineage) {
         messages.warning(cut);
         reasons.push(cut.to_owned());
@@ -211,9 +247,13 @@ pub(crate) fn write(
     messages: &Messages,
 ) -> Outcome {
     let reasons = all_reasons(result, messages);
+    let outer = outer_reasons(result, messages);
     let result = LineageResult { reasons: &reasons, ..result };
     let mut output = Output::open(&request.output)?;
-    let unresolved = if let Some(question) = request.selection.question() {
+    let unresolved = if request.is_page() {
+        page::write(result.lineage, request.asked_name(), &outer, &mut output)?;
+        unresolved_note(&result.lineage.unresolved().collect::<Vec<_>>())
+    } else if let Some(question) = request.selection.question() {
         answer(result, request, question, &mut output, messages)?
     } else {
         let format = request.format.unwrap_or_else(|| default(&output));
@@ -226,6 +266,7 @@ pub(crate) fn write(
     if let Some(note) = unresolved.as_ref().filter(|_| !is_shown) {
         messages.warning(note);
     }
+    page::open(request.page, &request.output, messages);
     let is_whole = unresolved.is_none() && reasons.is_empty();
     Ok(if request.strict && !is_whole { Exit::Incomplete } else { Exit::Done })
 }
@@ -501,7 +542,7 @@ fn write_diagram(format: Format, diagram: &Diagram<'_>, event: &OpenLineage<'_>,
         Format::Csv => diagram.write_csv(output)?,
         Format::Graphml => diagram.write_graphml(output)?,
         Format::Openlineage => event.write(output)?,
-        Format::Table | Format::Json => {}
+        Format::Table | Format::Json | Format::Html => {}
     }
     Ok(())
 }

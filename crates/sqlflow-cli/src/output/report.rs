@@ -57,7 +57,7 @@ fn counted<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, usize> {
 
 /// Returns the errors that the server found in the SQL, without hints.
 pub(crate) fn sql_errors(lineage: &Lineage) -> impl Iterator<Item = Diagnostic<'_>> {
-    lineage.errors().filter(|error| matches!(error.kind(), Some("SyntaxError" | "AnalyzeError") | None))
+    lineage.errors().filter(Diagnostic::is_error)
 }
 
 /// Writes counts, limits and all flows.

@@ -17,7 +17,7 @@ enum Identity {
 }
 
 /// A number for each identity, so that records can be compared by number.
-pub(super) struct IdentityTable {
+pub(crate) struct IdentityTable {
     numbers: HashMap<Identity, usize>,
     /// `true` if the server is part of the identity of an object.
     with_servers: bool,
@@ -25,7 +25,7 @@ pub(super) struct IdentityTable {
 
 impl IdentityTable {
     /// Creates a table for two lineages. Servers count if one lineage has several and both name one.
-    pub(super) fn new(old: &Lineage, new: &Lineage) -> Self {
+    pub(crate) fn new(old: &Lineage, new: &Lineage) -> Self {
         let (old, new) = (&*old.inner, &*new.inner);
         let names_one = |inner: &LineageInner| {
             inner.model.objects.iter().any(|object| names::named_server(&inner.model, object).is_some())

@@ -10,18 +10,18 @@ use super::identity::IdentityTable;
 use super::{Changes, KindChange};
 
 /// The stored objects of one lineage, their columns and the flows between them, each with its identity.
-pub(super) struct StoredRecords<'a> {
-    pub(super) lineage: &'a Lineage,
-    pub(super) objects: Vec<(usize, Object<'a>)>,
-    pub(super) columns: Vec<(usize, Column<'a>)>,
-    pub(super) column_flows: Vec<(usize, ColumnFlow<'a>)>,
-    pub(super) object_flows: Vec<(usize, ObjectFlow<'a>)>,
+pub(crate) struct StoredRecords<'a> {
+    pub(crate) lineage: &'a Lineage,
+    pub(crate) objects: Vec<(usize, Object<'a>)>,
+    pub(crate) columns: Vec<(usize, Column<'a>)>,
+    pub(crate) column_flows: Vec<(usize, ColumnFlow<'a>)>,
+    pub(crate) object_flows: Vec<(usize, ObjectFlow<'a>)>,
     /// The identity of each object, stored or not.
     names: Vec<usize>,
 }
 
 impl<'a> StoredRecords<'a> {
-    pub(super) fn new(lineage: &'a Lineage, identities: &mut IdentityTable) -> Self {
+    pub(crate) fn new(lineage: &'a Lineage, identities: &mut IdentityTable) -> Self {
         let names: Vec<usize> = lineage.objects().map(|object| identities.object(object)).collect();
         let name_of = |object: Object<'_>| names.get(object.at as usize).copied().unwrap_or_default();
         let is_stored = |object: &Object<'_>| !object.is_intermediate() && !object.is_routine();
@@ -43,13 +43,13 @@ impl<'a> StoredRecords<'a> {
         Self { lineage, objects, columns, column_flows, object_flows, names }
     }
 
-    pub(super) fn name(&self, object: Object<'_>) -> usize {
+    pub(crate) fn name(&self, object: Object<'_>) -> usize {
         self.names.get(object.at as usize).copied().unwrap_or_default()
     }
 }
 
 /// Returns the first record of each name that the other side does not have.
-pub(super) fn changes<T: Clone>(old: &[(usize, T)], new: &[(usize, T)]) -> Changes<T> {
+pub(crate) fn changes<T: Clone>(old: &[(usize, T)], new: &[(usize, T)]) -> Changes<T> {
     let only_in = |own: &[(usize, T)], other: &[(usize, T)]| {
         let mut known: HashSet<usize> = other.iter().map(|(name, _)| *name).collect();
         own.iter().filter(|(name, _)| known.insert(*name)).map(|(_, record)| record.clone()).collect()
@@ -58,7 +58,7 @@ pub(super) fn changes<T: Clone>(old: &[(usize, T)], new: &[(usize, T)]) -> Chang
 }
 
 /// Returns the objects of which no record in one lineage has a kind that a record in the other has.
-pub(super) fn changed_kinds<'a>(old: &StoredRecords<'a>, new: &StoredRecords<'a>) -> Vec<KindChange<'a>> {
+pub(crate) fn changed_kinds<'a>(old: &StoredRecords<'a>, new: &StoredRecords<'a>) -> Vec<KindChange<'a>> {
     let mut known: HashMap<usize, (Object<'a>, HashSet<ObjectKind>)> = HashMap::new();
     for &(name, object) in &old.objects {
         known.entry(name).or_insert_with(|| (object, HashSet::new())).1.insert(object.kind());

@@ -54,6 +54,11 @@ impl Index {
         Self { into, out_of, roles, record_sets, stars }
     }
 
+    #[cfg(feature = "html")]
+    pub(crate) fn stars(&self) -> &Stars {
+        &self.stars
+    }
+
     pub(super) fn is_stored(&self, object: u32) -> bool {
         self.roles.get(object as usize) == Some(&ObjectRole::Stored)
     }

@@ -23,7 +23,7 @@ pub(crate) struct NameNumber(u32);
 
 /// The stars of a lineage; most lineages have none.
 #[derive(Default)]
-pub(super) struct Stars {
+pub(crate) struct Stars {
     stars: HashMap<u32, Star>,
     /// The names of all columns next to a star.
     names: HashMap<u32, NameNumber>,
@@ -73,6 +73,22 @@ impl Stars {
         let next = NameNumber(u32::try_from(numbers.len()).unwrap_or(u32::MAX));
         let number = *numbers.entry(fold(&NamePart::new(name).unquoted())).or_insert(next);
         self.names.insert(column, number);
+    }
+
+    /// Returns all stars, sorted.
+    #[cfg(feature = "html")]
+    pub(crate) fn columns(&self) -> Vec<u32> {
+        let mut columns: Vec<u32> = self.stars.keys().copied().collect();
+        columns.sort_unstable();
+        columns
+    }
+
+    /// Returns the columns next to a star, sorted, and the number of the name of each.
+    #[cfg(feature = "html")]
+    pub(crate) fn names(&self) -> (Vec<u32>, Vec<u32>) {
+        let mut names: Vec<(u32, u32)> = self.names.iter().map(|(&column, name)| (column, name.0)).collect();
+        names.sort_unstable();
+        names.into_iter().unzip()
     }
 
     pub(super) fn is_empty(&self) -> bool {

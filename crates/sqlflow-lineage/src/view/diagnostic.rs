@@ -32,6 +32,13 @@ impl<'a> Diagnostic<'a> {
         present(self.inner, self.raw.kind)
     }
 
+    /// Returns `true` for an error, after which something is missing from the lineage, and `false` for a hint. A message
+    /// without a kind counts as an error.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        matches!(self.kind(), Some("SyntaxError" | "AnalyzeError") | None)
+    }
+
     /// Returns the number of occurrences, if the server counts them.
     #[must_use]
     pub fn occurrences(&self) -> Option<i64> {

@@ -75,7 +75,7 @@ impl<'a> Endpoint<'a> {
         present(self.inner, self.inner.model.endpoint_extras.get(self.at, key))
     }
 
-    fn node(&self) -> Option<Node> {
+    pub(crate) fn node(&self) -> Option<Node> {
         self.inner.node_of(self.at, self.raw()?)
     }
 
@@ -196,6 +196,12 @@ impl<'a> Endpoint<'a> {
         let parent = self.parent_name().or(self.table_name());
         let names: Vec<&str> = parent.into_iter().chain(self.name()).filter(|name| !name.is_empty()).collect();
         if names.is_empty() { format!("id:{}", self.id()) } else { names.join(".") }
+    }
+
+    /// Returns the clause as the server spells it.
+    #[cfg(feature = "html")]
+    pub(crate) fn clause_text(&self) -> Option<&'a str> {
+        self.field(|raw| raw.clause)
     }
 
     /// Returns the clause of the statement that the endpoint stands in.

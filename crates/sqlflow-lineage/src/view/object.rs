@@ -105,6 +105,13 @@ impl<'a> Object<'a> {
         self.raw().map(|raw| names::object_name(self.inner, self.at, raw)).unwrap_or_default()
     }
 
+    /// Returns the last identifier of the qualified name, or nothing for an object without a name.
+    #[cfg(feature = "html")]
+    pub(crate) fn own_name(&self) -> &'a str {
+        let parts = self.raw().map(|raw| names::object_parts(&self.inner.model, raw, false)).unwrap_or_default();
+        parts.last().map(|part| part.written).unwrap_or_default()
+    }
+
     /// Returns the kind of object.
     #[must_use]
     pub fn kind(&self) -> ObjectKind {

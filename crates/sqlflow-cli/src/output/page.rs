@@ -1,0 +1,77 @@
+//! Pages for a browser: writing and opening them.
+
+use std::ffi::OsStr;
+use std::io::IsTerminal as _;
+
+use sqlflow_client::Lineage;
+use sqlflow_client::lineage::Page;
+use uuid::Uuid;
+
+use super::Output;
+use crate::arguments::{OutputArguments, PageArguments};
+use crate::exit::{Failure, Outcome};
+use crate::messages::Messages;
+
+/// Makes a page the result if it is to be opened, or if the name of its file says so. `html` is the format of pages.
+pub(crate) fn prepare<F>(page: PageArguments, html: F, format: &mut Option<F>, output: &mut OutputArguments) {
+    let extension = output.output.as_ref().and_then(|path| path.extension()).and_then(OsStr::to_str);
+    if page.open || matches!(extension, Some("html" | "htm")) {
+        format.get_or_insert(html);
+    }
+    if page.open {
+        output.output.get_or_insert_with(|| std::env::temp_dir().join(format!("sqlflow-{}.html", Uuid::new_v4())));
+    }
+}
+
+/// Checks that a page that is opened is one.
+///
+/// # Errors
+/// Another format was given.
+pub(crate) fn check(page: PageArguments, is_page: bool) -> Outcome<()> {
+    if page.open && !is_page {
+        return Err(Failure::usage("--open opens a page").help("leave out --format, or use --format html"));
+    }
+    Ok(())
+}
+
+/// Writes the page of a lineage, which opens at a column or table if a name is given.
+///
+/// # Errors
+/// A name that does not exist, a terminal, or output that cannot be written.
+pub(super) fn write(lineage: &Lineage, name: Option<&str>, reasons: &[String], output: &mut Output) -> Outcome<()> {
+    let mut page = lineage.page();
+    if let Some(name) = name {
+        page = page.open_at(lineage.find(name)?);
+    }
+    let capitalized = |reason: &String| {
+        let mut characters = reason.chars();
+        let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+        format!("{first}{}", characters.as_str())
+    };
+    write_page(reasons.iter().map(capitalized).fold(page, Page::reason), output)
+}
+
+/// Writes a page.
+///
+/// # Errors
+/// A terminal, or output that cannot be written.
+pub(crate) fn write_page(page: Page<'_>, output: &mut Output) -> Outcome<()> {
+    if output.is_terminal() && std::io::stdout().is_terminal() {
+        return Err(Failure::usage("a page is a file for a browser, and not for a terminal")
+            .help("write it to a file with -o lineage.html, or open it with --open"));
+    }
+    Ok(page.write(output)?)
+}
+
+/// Opens the page that was written, if that was asked for.
+pub(crate) fn open(page: PageArguments, output: &OutputArguments, messages: &Messages) {
+    let Some(path) = output.output.as_ref().filter(|_| page.open) else {
+        return;
+    };
+    match open::that_detached(path) {
+        Ok(()) => messages.note(format_args!("opened {}", path.display())),
+        Err(error) => {
+            messages.warning(format_args!("cannot open a browser: {error}; the page is {}", path.display()));
+        }
+    }
+}
