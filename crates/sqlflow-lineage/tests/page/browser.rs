@@ -1,9 +1,9 @@
 //! Chromium without a window, driven by chromedriver.
 //!
-//! [`test`] gives a test a [`Page`] in a browser of its own. Its methods fail the test where the browser refuses, and wait
-//! for elements, so a test has neither error handling nor pauses. A test fails at its end if the page reported an error.
+//! [`test`] gives a test a [`Page`] in a browser of its own. Its methods fail the test where the browser refuses, and
+//! wait for elements, so a test has neither error handling nor pauses. A test fails at its end if the page reported an
+//! error.
 
-use std::cell::RefCell;
 use std::fmt::Display;
 use std::future::Future;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -30,6 +30,11 @@ const MAX_WAIT: Duration = Duration::from_secs(20);
 /// The longest time that a command may take, which is more than the time that the driver itself allows.
 const MAX_COMMAND: Duration = Duration::from_secs(90);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Logs violations of a policy as errors. Chromium does not log those that throw an exception which the page catches.
+const LOG_VIOLATIONS: &str = "addEventListener('securitypolicyviolation', (event) => {
+    console.error(`Content Security Policy: ${event.effectiveDirective} forbids ${event.blockedURI}`);
+});";
 
 /// Runs a test with a page in a browser of its own, closes the browser, and fails if the page reported an error that
 /// the test did not take by [`Page::take_errors`].
@@ -66,7 +71,6 @@ fn on_path(command: &str) -> Option<PathBuf> {
 pub(crate) struct Page {
     runtime: Runtime,
     client: Client,
-    errors: RefCell<Vec<String>>,
     downloads: PathBuf,
     // Dropped after the session is closed: the browser writes into its folder until then.
     _folder: TempDir,
@@ -85,7 +89,8 @@ impl Page {
             return None;
         }
         let driver = Driver::shared();
-        let folder = tempfile::tempdir().expect("cannot create a folder for the browser");
+        let folder =
+            tempfile::Builder::new().prefix("sqlflow-page-").tempdir().expect("cannot create a folder for the browser");
         let downloads = folder.path().join("downloads");
         fs::create_dir(&downloads).expect("cannot create a folder for downloads");
         let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("cannot start a runtime");
@@ -96,9 +101,10 @@ impl Page {
             tokio::time::timeout(MAX_COMMAND, connecting).await
         });
         let client = connected.expect("chromedriver does not answer").expect("cannot start chromium");
-        let page = Self { runtime, client, errors: RefCell::default(), downloads, _folder: folder, _driver: driver };
+        let page = Self { runtime, client, downloads, _folder: folder, _driver: driver };
         let timeouts = TimeoutConfiguration::new(Some(MAX_WAIT), Some(Duration::from_secs(60)), Some(Duration::ZERO));
         page.run("set the timeouts", page.client.update_timeouts(timeouts));
+        page.cdp("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": LOG_VIOLATIONS }));
         page.viewport(1280, 800);
         Some(page)
     }
@@ -203,7 +209,7 @@ impl Page {
     pub(crate) fn type_text(&self, text: &str) {
         // The driver has no keys for characters above U+FFFF, which people paste or pick from a menu.
         if text.chars().any(|c| u32::from(c) > 0xffff) {
-            self.cdp("Input.insertText", json!({ "text": text }));
+            self.cdp("Input.insertText", &json!({ "text": text }));
         } else {
             let focus = self.run("find the focus", self.client.active_element());
             self.run(format_args!("type {text:?}"), focus.send_keys(text));
@@ -243,7 +249,7 @@ impl Page {
     #[track_caller]
     pub(crate) fn viewport(&self, width: u32, height: u32) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.cdp("Emulation.setDeviceMetricsOverride", size);
+        self.cdp("Emulation.setDeviceMetricsOverride", &size);
     }
 
     /// Sets whether the reader prefers dark colours.
@@ -258,7 +264,7 @@ impl Page {
     #[track_caller]
     pub(crate) fn media(&self, medium: &str, features: &[(&str, &str)]) {
         let features: Vec<_> = features.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
-        self.cdp("Emulation.setEmulatedMedia", json!({ "media": medium, "features": features }));
+        self.cdp("Emulation.setEmulatedMedia", &json!({ "media": medium, "features": features }));
     }
 
     /// Waits until a download with this name is complete, and returns its content.
@@ -281,16 +287,17 @@ impl Page {
     /// exceptions, unhandled rejections, what it logged as an error, what its policy forbade, and failed requests.
     #[track_caller]
     pub(crate) fn take_errors(&self) -> Vec<String> {
+        // Violations and rejections are reported by tasks, and this one is behind them.
+        self.run("wait for the tasks of the page", self.client.execute_async("setTimeout(arguments[0]);", Vec::new()));
         let log = self.command("se/log", Some(json!({ "type": "browser" })));
         let entries = log.as_array().unwrap_or_else(|| panic!("the log of the browser is {log}"));
         let errors = entries.iter().filter(|entry| entry["level"] == "SEVERE");
-        self.errors.borrow_mut().extend(errors.map(|entry| format!("{}: {}", entry["source"], entry["message"])));
-        self.errors.take()
+        errors.map(|entry| format!("{}: {}", entry["source"], entry["message"])).collect()
     }
 
-    /// Sends a command of the Chrome DevTools Protocol, and returns its result.
+    /// Sends a command of the Chrome `DevTools` Protocol, and returns its result.
     #[track_caller]
-    pub(crate) fn cdp(&self, method: &str, parameters: Value) -> Value {
+    pub(crate) fn cdp(&self, method: &str, parameters: &Value) -> Value {
         self.command("goog/cdp/execute", Some(json!({ "cmd": method, "params": parameters })))
     }
 
@@ -309,11 +316,11 @@ impl Page {
 
     #[track_caller]
     fn run<T, E: Display>(&self, what: impl Display, command: impl Future<Output = Result<T, E>>) -> T {
-        match self.runtime.block_on(async { tokio::time::timeout(MAX_COMMAND, command).await }) {
-            Ok(Ok(value)) => value,
-            Ok(Err(error)) => panic!("cannot {what}: {error}"),
-            Err(_) => panic!("cannot {what}: chromedriver does not answer"),
-        }
+        let outcome = self.runtime.block_on(async { tokio::time::timeout(MAX_COMMAND, command).await });
+        let Ok(outcome) = outcome else {
+            panic!("cannot {what}: chromedriver does not answer within {MAX_COMMAND:?}");
+        };
+        outcome.unwrap_or_else(|error| panic!("cannot {what}: {error}"))
     }
 
     /// Writes a picture for whoever looks for the reason of a failure.
@@ -368,7 +375,7 @@ fn capabilities(profile: &Path, downloads: &Path) -> Map<String, Value> {
     }
 }
 
-/// A command that WebDriver itself does not have.
+/// A command that `WebDriver` itself does not have.
 #[derive(Debug)]
 struct SessionCommand {
     path: String,
@@ -396,8 +403,8 @@ struct Driver {
     url: String,
 }
 
-/// The driver that the tests of this process use at the moment. The last of them ends it, because nothing is dropped that
-/// lives until the end of a process.
+/// The driver that the tests of this process use at the moment. The last of them ends it, because nothing is dropped
+/// that lives until the end of a process.
 static SHARED: Mutex<Weak<Driver>> = Mutex::new(Weak::new());
 
 impl Driver {
