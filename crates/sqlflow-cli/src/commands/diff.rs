@@ -236,7 +236,7 @@ fn write(
             write!(output, "{}", csv_line(&record.csv()))?;
         }
     } else if let (Some(DiffFormat::Html), Comparison::Flows(diff)) = (format, comparison) {
-        page::write_page(diff.page(), &mut output)?;
+        page::write_page(&diff.page(), &mut output)?;
     } else {
         write_text(comparison, &mut output, messages)?;
     }

@@ -48,14 +48,14 @@ pub(super) fn write(lineage: &Lineage, name: Option<&str>, reasons: &[String], o
         let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
         format!("{first}{}", characters.as_str())
     };
-    write_page(reasons.iter().map(capitalized).fold(page, Page::reason), output)
+    write_page(&reasons.iter().map(capitalized).fold(page, Page::reason), output)
 }
 
 /// Writes a page.
 ///
 /// # Errors
 /// A terminal, or output that cannot be written.
-pub(crate) fn write_page(page: Page<'_>, output: &mut Output) -> Outcome<()> {
+pub(crate) fn write_page(page: &Page<'_>, output: &mut Output) -> Outcome<()> {
     if output.is_terminal() && std::io::stdout().is_terminal() {
         return Err(Failure::usage("a page is a file for a browser, and not for a terminal")
             .help("write it to a file with -o lineage.html, or open it with --open"));

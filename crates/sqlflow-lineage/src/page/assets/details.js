@@ -22,7 +22,11 @@ export class Details {
 
     clear() {
         this.fill(
-            element("p", { class: "hint" }, "Click a column to see everything upstream and downstream of it, or an edge to see the statement that makes it."),
+            element(
+                "p",
+                { class: "hint" },
+                "Click a column to see everything upstream and downstream of it, or an edge to see the statement that makes it.",
+            ),
         );
     }
 
@@ -41,7 +45,12 @@ export class Details {
         const kind = isColumn ? (content.isRows[node] ? "Rows" : "Column") : content.kindText(object);
         const change = content.change(node) ? changeText(content, node) : "";
         this.fill(
-            element("p", { class: "kicker" }, kind, change ? element("span", { class: `tag ${content.change(node)}` }, change) : null),
+            element(
+                "p",
+                { class: "kicker" },
+                kind,
+                change ? element("span", { class: `tag ${content.change(node)}` }, change) : null,
+            ),
             element("h2", {}, name(content.ownName(node))),
             isColumn ? this.parent(object) : element("p", { class: "parent" }, name(content.group(object))),
             element(
@@ -83,10 +92,21 @@ export class Details {
         }
         const noun = [...tables.keys()].every((object) => content.role(object) === ROLE_STORED) ? "table" : "object";
         const places = counted(tables.size, noun);
-        const counts = columns.length > 0 ? `${counted(columns.length, "column")} in ${places}` : nodes.size > 0 ? places : "nothing";
-        const section = element("section", { class: side }, element("h3", {}, title, " ", element("small", {}, counts)));
+        const counts =
+            columns.length > 0
+                ? `${counted(columns.length, "column")} in ${places}`
+                : nodes.size > 0
+                  ? places
+                  : "nothing";
+        const section = element(
+            "section",
+            { class: side },
+            element("h3", {}, title, " ", element("small", {}, counts)),
+        );
         if (nodes.size > 0) {
-            const names = new Map([...tables.keys()].map((object) => [object, content.qualifiedName(content.objectNode(object))]));
+            const names = new Map(
+                [...tables.keys()].map((object) => [object, content.qualifiedName(content.objectNode(object))]),
+            );
             const sorted = [...tables].sort(([a], [b]) => names.get(a).localeCompare(names.get(b)) || a - b);
             section.append(this.list(sorted, ([object, found]) => this.tableItem(object, found)));
         }
@@ -107,21 +127,40 @@ export class Details {
             return null;
         }
         const item = (statement) =>
-            element("li", {}, name(content.statementName(statement)), element("small", {}, " ", name(content.statementPlace(statement))));
+            element(
+                "li",
+                {},
+                name(content.statementName(statement)),
+                element("small", {}, " ", name(content.statementPlace(statement))),
+            );
         const sorted = [...statements].sort((a, b) => a - b);
-        return element("section", {}, element("h3", {}, title, " ", element("small", {}, counted(sorted.length, "statement"))), this.list(sorted, item));
+        return element(
+            "section",
+            {},
+            element("h3", {}, title, " ", element("small", {}, counted(sorted.length, "statement"))),
+            this.list(sorted, item),
+        );
     }
 
     tableItem(object, nodes) {
         const { content } = this;
         const columns = nodes.filter((node) => content.isColumn(node)).sort((a, b) => a - b);
         const link = (node, text) => button(name(text), () => this.on.pickNode(node), { class: "link" });
-        const separated = columns.slice(0, ITEMS_SHOWN).flatMap((node, at) => [at > 0 ? ", " : null, link(node, content.ownName(node))]);
+        const separated = columns
+            .slice(0, ITEMS_SHOWN)
+            .flatMap((node, at) => [at > 0 ? ", " : null, link(node, content.ownName(node))]);
         return element(
             "li",
             {},
             link(content.objectNode(object), content.qualifiedName(content.objectNode(object))),
-            columns.length > 0 ? element("div", { class: "columns" }, ...separated, columns.length > ITEMS_SHOWN ? `, and ${number(columns.length - ITEMS_SHOWN)} more` : null) : null,
+            columns.length > 0
+                ? element(
+                      "div",
+                      { class: "columns" },
+                      ...separated,
+                      columns.length > ITEMS_SHOWN ? `, and ${number(columns.length - ITEMS_SHOWN)} more` : null,
+                  )
+                : null,
         );
     }
 
@@ -142,33 +181,61 @@ export class Details {
         const { content, selector } = this;
         const walk = selector.walk(UPSTREAM, options, fromColumn);
         const steps = walk.stepsBetween(edge.target, edge.source).reverse();
-        const link = (node) => button(name(content.qualifiedName(node)), () => this.on.pickNode(node), { class: "link" });
+        const link = (node) =>
+            button(name(content.qualifiedName(node)), () => this.on.pickNode(node), { class: "link" });
         this.fill(
-            element("p", { class: "kicker" }, "Edge", edge.change ? element("span", { class: `tag ${edge.change}` }, edge.change) : null),
-            element("h2", { class: "edge-title" }, link(edge.source), element("span", { class: "arrow" }, " → "), link(edge.target)),
+            element(
+                "p",
+                { class: "kicker" },
+                "Edge",
+                edge.change ? element("span", { class: `tag ${edge.change}` }, edge.change) : null,
+            ),
+            element(
+                "h2",
+                { class: "edge-title" },
+                link(edge.source),
+                element("span", { class: "arrow" }, " → "),
+                link(edge.target),
+            ),
             element("h3", {}, counted(steps.length, "relationship")),
             element("ol", { class: "steps" }, ...steps.slice(0, ITEMS_SHOWN).map((step) => this.step(step))),
-            steps.length > ITEMS_SHOWN ? element("p", { class: "hint" }, `and ${number(steps.length - ITEMS_SHOWN)} more`) : null,
+            steps.length > ITEMS_SHOWN
+                ? element("p", { class: "hint" }, `and ${number(steps.length - ITEMS_SHOWN)} more`)
+                : null,
         );
     }
 
     step({ relationship, sourceAt }) {
         const { content } = this;
         const label = content.label(relationship);
-        const [source, target] = [content.data.relationships.sources[sourceAt], content.data.relationships.target[relationship]];
+        const [source, target] = [
+            content.data.relationships.sources[sourceAt],
+            content.data.relationships.target[relationship],
+        ];
         const facts = [
             ["Type", label.relation],
             ["Effect", label.effect],
             ["Clause", content.clause(sourceAt)],
             ["Function", label.function],
             ["Statement", label.statement >= 0 ? content.statementName(label.statement) : ""],
-            ["Place", label.statement >= 0 ? content.statementPlace(label.statement) : label.line > 0 ? `line ${label.line}` : ""],
+            [
+                "Place",
+                label.statement >= 0
+                    ? content.statementPlace(label.statement)
+                    : label.line > 0
+                      ? `line ${label.line}`
+                      : "",
+            ],
         ].filter(([, value]) => value !== "");
         return element(
             "li",
             {},
             element("p", {}, name(content.qualifiedName(source)), " → ", name(content.qualifiedName(target))),
-            element("dl", {}, ...facts.flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, name(value))])),
+            element(
+                "dl",
+                {},
+                ...facts.flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, name(value))]),
+            ),
         );
     }
 
@@ -184,12 +251,21 @@ export class Details {
 
     showPath(from, to, selection) {
         const { content } = this;
-        const link = (node) => button(name(content.qualifiedName(node)), () => this.on.pickNode(node), { class: "link" });
+        const link = (node) =>
+            button(name(content.qualifiedName(node)), () => this.on.pickNode(node), { class: "link" });
         if (selection === null) {
             this.fill(
                 element("p", { class: "kicker" }, "Path"),
                 element("h2", {}, "There is none"),
-                element("p", {}, "No value gets from ", link(from), " to ", link(to), ", nor the other way, along what the switches include."),
+                element(
+                    "p",
+                    {},
+                    "No value gets from ",
+                    link(from),
+                    " to ",
+                    link(to),
+                    ", nor the other way, along what the switches include.",
+                ),
             );
             return;
         }
@@ -197,7 +273,11 @@ export class Details {
             element("p", { class: "kicker" }, "Path"),
             element("h2", {}, counted(selection.shortest.length - 1, "step")),
             element("ol", { class: "path" }, ...selection.shortest.map((node) => element("li", {}, link(node)))),
-            element("p", { class: "hint" }, `The drawing shows all paths: ${counted(selection.cards.size, "table")}. The shortest one is listed.`),
+            element(
+                "p",
+                { class: "hint" },
+                `The drawing shows all paths: ${counted(selection.cards.size, "table")}. The shortest one is listed.`,
+            ),
         );
     }
 }

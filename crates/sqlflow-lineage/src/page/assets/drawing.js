@@ -34,7 +34,7 @@ export class Drawing {
         this.selection = selection;
         this.cards = cardsOf(this.content, selection, states);
         this.edges = [...selection.edges.values()];
-        this.size = place(this.content, this.cards, this.edges);
+        this.size = place(this.content, selection, this.cards, this.edges);
         this.rows = new Map();
         this.heads = new Map();
         this.paths = new Map();
@@ -103,7 +103,9 @@ export class Drawing {
                 "aria-label": `${card.state === "closed" ? "Unfold" : "Fold"} ${fullName}`,
                 transform: `translate(${card.width - 22} 14)`,
                 onclick: (event) =>
-                    this.clicked(event, () => this.on.toggleCard(card.object, card.state === "closed" ? null : "closed")),
+                    this.clicked(event, () =>
+                        this.on.toggleCard(card.object, card.state === "closed" ? null : "closed"),
+                    ),
             },
             svg("rect", { class: "reach", x: -10, y: -10, width: 20, height: 20 }),
             svg("path", { class: "chevron", d: card.state === "closed" ? "M-2 -4L2 0L-2 4" : "M-4 -2L0 2L4 -2" }),
@@ -112,7 +114,12 @@ export class Drawing {
         const more = card.hasMoreRow ? [this.moreRow(card)] : [];
         return svg(
             "g",
-            { class: classes, role: "group", "aria-label": `${card.kind} ${fullName}`, transform: `translate(${card.x} ${card.y})` },
+            {
+                class: classes,
+                role: "group",
+                "aria-label": `${card.kind} ${fullName}`,
+                transform: `translate(${card.x} ${card.y})`,
+            },
             svg("rect", { class: "body", width: card.width, height: card.height, rx: 9 }),
             head,
             fold,
@@ -166,7 +173,10 @@ export class Drawing {
     /** Marks what is upstream and downstream of the picked node, and fades the rest. Nothing is faded for `null`. */
     highlight(marks) {
         this.svg.classList.toggle("highlighting", marks !== null);
-        const nodes = [...this.rows, ...[...this.heads].map(([object, head]) => [this.content.objectNode(object), head])];
+        const nodes = [
+            ...this.rows,
+            ...[...this.heads].map(([object, head]) => [this.content.objectNode(object), head]),
+        ];
         for (const [node, shape] of nodes) {
             shape.classList.toggle("picked", marks?.picked === node);
             shape.classList.toggle("upstream", Boolean(marks?.upstream.has(node)));
@@ -177,8 +187,8 @@ export class Drawing {
             card.classList.toggle("lit", card.querySelector(".picked, .upstream, .downstream") !== null);
         }
         for (const [edge, shape] of this.paths) {
-            const isUp = marks !== null && marks.isUpstreamEdge(edge);
-            const isDown = marks !== null && marks.isDownstreamEdge(edge);
+            const isUp = Boolean(marks?.isUpstreamEdge(edge));
+            const isDown = Boolean(marks?.isDownstreamEdge(edge));
             shape.classList.toggle("upstream", isUp);
             shape.classList.toggle("downstream", isDown);
             shape.classList.toggle("picked", marks?.edge === edge);
@@ -340,7 +350,9 @@ export class Drawing {
         const object = this.content.objectOf(node);
         const edge =
             this.edges.find((one) => one[start] === node) ??
-            this.edges.find((one) => this.content.objectOf(one[start]) === object && this.content.objectOf(one[end]) !== object);
+            this.edges.find(
+                (one) => this.content.objectOf(one[start]) === object && this.content.objectOf(one[end]) !== object,
+            );
         return edge ? this.rowOrHead(edge[end]) : null;
     }
 
@@ -389,4 +401,3 @@ function arrows() {
         );
     return svg("defs", {}, ...kinds.map(marker));
 }
-

@@ -75,24 +75,62 @@ function firstConnected(selection, columns) {
     return [...shown.filter(has), ...shown.filter((column) => !has(column))];
 }
 
+/** Drawings with more edges between cards than this are placed by those of them that tell the ranks. */
+const MANY_EDGES = 220;
+
+/** Returns the pairs of cards with an edge between them, the most edges first. */
+function pairsOf(content, edges) {
+    const pairs = new Map();
+    for (const { source, target } of edges) {
+        const [from, to] = [content.objectOf(source), content.objectOf(target)];
+        if (from !== to) {
+            const key = `${from}:${to}`;
+            pairs.set(key, { from, to, weight: (pairs.get(key)?.weight ?? 0) + 1 });
+        }
+    }
+    return [...pairs.values()].sort((a, b) => b.weight - a.weight);
+}
+
+/**
+ * Returns the pairs that decide the places. The time that dagre takes grows with the ranks that edges span, so in a large
+ * drawing only edges between neighbouring ranks count: first one for each card, then others. All edges are drawn.
+ */
+function deciding(selection, pairs) {
+    if (pairs.length <= MANY_EDGES) {
+        return pairs;
+    }
+    const rank = (object) => selection.ranks.get(object);
+    const near = pairs.filter(({ from, to }) => rank(to) - rank(from) === 1);
+    const placed = new Set();
+    const first = near.filter(({ from, to }) => {
+        const far = Math.abs(rank(from)) > Math.abs(rank(to)) ? from : to;
+        const isFirst = !placed.has(far);
+        placed.add(far);
+        return isFirst;
+    });
+    const known = new Set(first);
+    const others = near.filter((pair) => !known.has(pair));
+    return [...first, ...others.slice(0, Math.max(0, MANY_EDGES - first.length))];
+}
+
 /** Places the cards, and returns the size of the whole drawing. */
-export function place(content, cards, edges) {
+export function place(content, selection, cards, edges) {
     const graph = new dagre.graphlib.Graph();
-    graph.setGraph({ rankdir: "LR", nodesep: 26, ranksep: 90, edgesep: 12, marginx: 24, marginy: 24, ranker: "tight-tree" });
+    graph.setGraph({
+        rankdir: "LR",
+        nodesep: 26,
+        ranksep: 90,
+        edgesep: 12,
+        marginx: 24,
+        marginy: 24,
+        ranker: "tight-tree",
+    });
     graph.setDefaultEdgeLabel(() => ({}));
     const byObject = new Map(cards.map((one) => [one.object, one]));
     for (const one of cards) {
         graph.setNode(String(one.object), { width: one.width, height: one.height });
     }
-    const weights = new Map();
-    for (const { source, target } of edges) {
-        const [from, to] = [content.objectOf(source), content.objectOf(target)];
-        if (from !== to) {
-            const key = `${from}:${to}`;
-            weights.set(key, { from, to, weight: (weights.get(key)?.weight ?? 0) + 1 });
-        }
-    }
-    for (const { from, to, weight } of weights.values()) {
+    for (const { from, to, weight } of deciding(selection, pairsOf(content, edges))) {
         graph.setEdge(String(from), String(to), { weight });
     }
     dagre.layout(graph);

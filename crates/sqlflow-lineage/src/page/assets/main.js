@@ -69,7 +69,9 @@ class Page {
     prepareHeader() {
         const { data } = this.content;
         byId("title").textContent = "";
-        byId("title").append(button(name(data.title), () => this.showOverview(), { class: "link", title: "Back to the overview" }));
+        byId("title").append(
+            button(name(data.title), () => this.showOverview(), { class: "link", title: "Back to the overview" }),
+        );
         const notes = data.reasons.map((reason) => element("li", {}, `${reason}.`));
         byId("reasons").replaceChildren(...notes);
         byId("incomplete").hidden = notes.length === 0;
@@ -102,7 +104,12 @@ class Page {
                 event.target.checked ? chosen.add(kind) : chosen.delete(kind);
                 change({ kinds: chosen });
             };
-            return element("label", { title }, element("input", { type: "checkbox", id: `switch-${option}`, onchange: flip }), label);
+            return element(
+                "label",
+                { title },
+                element("input", { type: "checkbox", id: `switch-${option}`, onchange: flip }),
+                label,
+            );
         });
         byId("switches").prepend(...switches);
         byId("intermediates").parentElement.hidden = !this.hasIntermediates();
@@ -170,7 +177,10 @@ class Page {
         byId("overview").hidden = id !== "overview";
         byId("surroundings").hidden = id !== "surroundings";
         document.body.dataset.part = id;
-        document.title = this.state.focus === null ? this.content.data.title : `${this.content.qualifiedName(this.state.focus)} · ${this.content.data.title}`;
+        document.title =
+            this.state.focus === null
+                ? this.content.data.title
+                : `${this.content.qualifiedName(this.state.focus)} · ${this.content.data.title}`;
     }
 
     /** Draws the surroundings of a column or table. */
@@ -231,11 +241,14 @@ class Page {
         byId("counts").textContent = counts;
         const { size } = selection.left;
         byId("left").hidden = size === 0;
-        byId("left").textContent = `${counted(size, "table")} more at this depth: a drawing shows ${number(MAX_CARDS)}. Choose fewer steps, one direction, or start from a column.`;
+        byId("left").textContent =
+            `${counted(size, "table")} more at this depth: a drawing shows ${number(MAX_CARDS)}. Choose fewer steps, one direction, or start from a column.`;
         const kinds = new Set([...selection.edges.values()].map((edge) => edge.kind));
         for (const item of byId("legend").children) {
             const isOfChange = item.dataset.change !== undefined;
-            item.hidden = isOfChange ? !this.content.data.isComparison : !kinds.has(Number(item.dataset.kind)) || kinds.size < 2;
+            item.hidden = isOfChange
+                ? !this.content.data.isComparison
+                : !kinds.has(Number(item.dataset.kind)) || kinds.size < 2;
         }
         byId("legend").hidden = [...byId("legend").children].every((item) => item.hidden);
     }

@@ -1,8 +1,8 @@
 // The overview that a page opens on: what there is, what is missing, and what changed.
 
+import { ROLE_HIDDEN, ROLE_STORED } from "./content.js";
 import { button, counted, element, name, number } from "./dom.js";
 import { changeText } from "./drawing.js";
-import { ROLE_HIDDEN, ROLE_STORED } from "./content.js";
 
 const ROWS_SHOWN = 12;
 const ROWS_MORE = 200;
@@ -39,13 +39,20 @@ export class Overview {
         const { content } = this;
         const results = this.objects().filter((object) => content.role(object) !== ROLE_HIDDEN);
         const errors = content.data.messages.length;
-        let reason = "The document holds no tables, views or columns: the SQL has no statement that moves data, or none was read.";
+        let reason =
+            "The document holds no tables, views or columns: the SQL has no statement that moves data, or none was read.";
         if (results.length > 0) {
-            reason = "The SQL stores nothing: its queries only return results. Search for a column to see where it comes from.";
+            reason =
+                "The SQL stores nothing: its queries only return results. Search for a column to see where it comes from.";
         } else if (errors > 0) {
             reason = `The document holds no tables or views, and ${counted(errors, "message")} about the SQL: see below.`;
         }
-        return element("section", { class: "empty" }, element("h2", {}, "There is no lineage to draw"), element("p", {}, reason));
+        return element(
+            "section",
+            { class: "empty" },
+            element("h2", {}, "There is no lineage to draw"),
+            element("p", {}, reason),
+        );
     }
 
     counts() {
@@ -61,7 +68,9 @@ export class Overview {
         return element(
             "dl",
             { class: "counts" },
-            ...facts.map(([count, what]) => element("div", {}, element("dt", {}, what), element("dd", {}, number(count)))),
+            ...facts.map(([count, what]) =>
+                element("div", {}, element("dt", {}, what), element("dd", {}, number(count))),
+            ),
         );
     }
 
@@ -83,7 +92,11 @@ export class Overview {
         let shown = 0;
         const more = button("", () => show(ROWS_MORE), { class: "more" });
         const show = (count) => {
-            body.append(...rows.slice(shown, shown + count).map((item) => element("tr", {}, ...row(item).map((cell) => element("td", {}, cell)))));
+            body.append(
+                ...rows
+                    .slice(shown, shown + count)
+                    .map((item) => element("tr", {}, ...row(item).map((cell) => element("td", {}, cell)))),
+            );
             shown = Math.min(rows.length, shown + count);
             more.textContent = `Show more: ${number(rows.length - shown)} left`;
             more.hidden = shown === rows.length;
@@ -121,7 +134,11 @@ export class Overview {
             "unresolved",
             "Could not be followed",
             unresolved.length,
-            element("p", { class: "hint" }, "These relationships name a table or column that the document does not hold, or several. Flows through them are missing from every drawing."),
+            element(
+                "p",
+                { class: "hint" },
+                "These relationships name a table or column that the document does not hold, or several. Flows through them are missing from every drawing.",
+            ),
             this.table(["Not found", "As", "Other end", "Type", "Statement"], unresolved, (item) => [
                 name(item.name),
                 item.isSource ? "source" : "target",
@@ -137,12 +154,17 @@ export class Overview {
         if (messages.length === 0) {
             return null;
         }
-        const kind = (message) => element("span", { class: /error/iu.test(message.kind) ? "tag error" : "tag" }, message.kind);
+        const kind = (message) =>
+            element("span", { class: /error/iu.test(message.kind) ? "tag error" : "tag" }, message.kind);
         return this.section(
             "messages",
             "Errors and warnings",
             messages.length,
-            this.table(["Kind", "Where", "Message"], messages, (message) => [kind(message), name(message.place), name(message.text)]),
+            this.table(["Kind", "Where", "Message"], messages, (message) => [
+                kind(message),
+                name(message.place),
+                name(message.text),
+            ]),
         );
     }
 
@@ -164,9 +186,16 @@ export class Overview {
                 count(graph.sources[source], "outOf");
             }
         }
-        const busiest = [...counts.values()].sort((a, b) => b.into + b.outOf - a.into - a.outOf || a.object - b.object).slice(0, 10);
+        const busiest = [...counts.values()]
+            .sort((a, b) => b.into + b.outOf - a.into - a.outOf || a.object - b.object)
+            .slice(0, 10);
         if (busiest.length === 0) {
-            return this.section("busiest", "Busiest tables", null, element("p", { class: "hint" }, "No relationship leads from or to a table."));
+            return this.section(
+                "busiest",
+                "Busiest tables",
+                null,
+                element("p", { class: "hint" }, "No relationship leads from or to a table."),
+            );
         }
         const most = busiest[0].into + busiest[0].outOf;
         const share = (side, value) => bar(side, (100 * value) / most);
@@ -177,7 +206,15 @@ export class Overview {
             element(
                 "table",
                 { class: "bars" },
-                element("thead", {}, element("tr", {}, ...["Table", "Written", "Read", ""].map((heading) => element("th", { scope: "col" }, heading)))),
+                element(
+                    "thead",
+                    {},
+                    element(
+                        "tr",
+                        {},
+                        ...["Table", "Written", "Read", ""].map((heading) => element("th", { scope: "col" }, heading)),
+                    ),
+                ),
                 element(
                     "tbody",
                     {},
@@ -188,7 +225,16 @@ export class Overview {
                             element("td", {}, this.link(content.objectNode(object))),
                             element("td", { class: "count" }, number(into)),
                             element("td", { class: "count" }, number(outOf)),
-                            element("td", { class: "bar", "aria-hidden": "true" }, ...[["into", into], ["outof", outOf]].filter(([, count]) => count > 0).map(([side, count]) => share(side, count))),
+                            element(
+                                "td",
+                                { class: "bar", "aria-hidden": "true" },
+                                ...[
+                                    ["into", into],
+                                    ["outof", outOf],
+                                ]
+                                    .filter(([, count]) => count > 0)
+                                    .map(([side, count]) => share(side, count)),
+                            ),
                         ),
                     ),
                 ),
@@ -212,7 +258,12 @@ export class Overview {
             const details = element(
                 "details",
                 { ontoggle: fill },
-                element("summary", {}, group === "" ? "No schema" : name(group), element("small", {}, ` ${counted(objects.length, "table")}`)),
+                element(
+                    "summary",
+                    {},
+                    group === "" ? "No schema" : name(group),
+                    element("small", {}, ` ${counted(objects.length, "table")}`),
+                ),
                 list,
             );
             details.open = sorted.length === 1 || stored.length <= FEW_TABLES;
@@ -223,7 +274,10 @@ export class Overview {
 
     fill(list, objects, from = 0) {
         const { content } = this;
-        const sorted = from === 0 ? [...objects].sort((a, b) => content.objectName(a).localeCompare(content.objectName(b))) : objects;
+        const sorted =
+            from === 0
+                ? [...objects].sort((a, b) => content.objectName(a).localeCompare(content.objectName(b)))
+                : objects;
         for (const object of sorted.slice(from, from + ROWS_MORE)) {
             const count = content.columnCountOf(object);
             list.append(
@@ -253,13 +307,23 @@ export class Overview {
         for (const object of this.objects()) {
             const node = content.objectNode(object);
             if (content.change(node)) {
-                changed.push({ change: content.change(node), record: content.kindText(object), nodes: [node], text: changeText(content, node) });
+                changed.push({
+                    change: content.change(node),
+                    record: content.kindText(object),
+                    nodes: [node],
+                    text: changeText(content, node),
+                });
             }
         }
         for (let column = 0; column < content.columnCount; column++) {
             const ofObject = content.change(content.objectNode(content.objectOf(column)));
             if (content.change(column) && content.change(column) !== ofObject) {
-                changed.push({ change: content.change(column), record: "column", nodes: [column], text: content.change(column) });
+                changed.push({
+                    change: content.change(column),
+                    record: "column",
+                    nodes: [column],
+                    text: content.change(column),
+                });
             }
         }
         const seen = new Set();
@@ -273,7 +337,12 @@ export class Overview {
             }
         }
         if (changed.length === 0) {
-            return this.section("changes", "Changes", 0, element("p", {}, "Nothing changed: both lineages store the same, and the same values flow."));
+            return this.section(
+                "changes",
+                "Changes",
+                0,
+                element("p", {}, "Nothing changed: both lineages store the same, and the same values flow."),
+            );
         }
         return this.section(
             "changes",

@@ -103,7 +103,10 @@ export async function png(drawing) {
         canvas.height = Math.ceil(height * scale);
         canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
         return await new Promise((resolve, reject) => {
-            canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the drawing is too large for PNG"))), "image/png");
+            canvas.toBlob(
+                (blob) => (blob ? resolve(blob) : reject(new Error("the drawing is too large for PNG"))),
+                "image/png",
+            );
         });
     } finally {
         URL.revokeObjectURL(url);

@@ -56,7 +56,9 @@ export class Search {
     /** Returns the node of a qualified name: the one with this number among those that have the name. */
     byName(isColumn, wanted, which = 1) {
         let left = which;
-        const [from, to] = isColumn ? [0, this.content.firstObject] : [this.content.firstObject, this.content.firstStatement];
+        const [from, to] = isColumn
+            ? [0, this.content.firstObject]
+            : [this.content.firstObject, this.content.firstStatement];
         for (let node = from; node < to; node++) {
             if (this.content.qualifiedName(node) === wanted && --left === 0) {
                 return node;
@@ -112,7 +114,9 @@ export class SearchField {
         this.list.replaceChildren(...found.map((node, at) => this.option(node, at)));
         const isEmpty = this.input.value.trim() === "";
         if (total > found.length) {
-            this.list.append(element("li", { class: "more", role: "presentation" }, `${number(total - found.length)} more: type on`));
+            this.list.append(
+                element("li", { class: "more", role: "presentation" }, `${number(total - found.length)} more: type on`),
+            );
         } else if (total === 0 && !isEmpty) {
             this.list.append(element("li", { class: "more", role: "presentation" }, "Nothing has this name"));
         }
@@ -126,7 +130,9 @@ export class SearchField {
         const { content } = this;
         const object = content.objectOf(node);
         const kind = content.isColumn(node) ? "column" : content.kindText(object);
-        const parent = content.isColumn(node) ? content.qualifiedName(content.objectNode(object)) : content.group(object);
+        const parent = content.isColumn(node)
+            ? content.qualifiedName(content.objectNode(object))
+            : content.group(object);
         const attributes = {
             role: "option",
             id: `match-${at}`,

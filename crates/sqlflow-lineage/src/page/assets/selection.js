@@ -18,14 +18,16 @@ export class Selection {
         this.focus = focus;
         this.nodes = new Set();
         this.cards = new Map();
+        /** The distance of each object from the focus, which is negative upstream. */
+        this.ranks = new Map();
         this.edges = new Map();
         /** The objects that are left out because there are too many. */
         this.left = new Set();
         this.limit = MAX_CARDS;
     }
 
-    /** Adds a node with its card. Returns `false` if there is no room for another card. */
-    add(node) {
+    /** Adds a node with its card, which is one step from that of `near`. Returns `false` if there is no room for it. */
+    add(node, near = null, step = 0) {
         const object = this.content.objectOf(node);
         if (!this.cards.has(object)) {
             if (this.cards.size >= this.limit) {
@@ -33,6 +35,8 @@ export class Selection {
                 return false;
             }
             this.cards.set(object, new Set());
+            const rank = near === null ? 0 : this.ranks.get(this.content.objectOf(near));
+            this.ranks.set(object, rank + step);
         }
         this.nodes.add(node);
         if (this.content.isColumn(node)) {
@@ -107,7 +111,7 @@ export class Selector {
             }
             walk.hops(near, depth === 0, (far, kind, change) => {
                 const [from, to] = [this.stars.nodeOf(near), this.stars.nodeOf(far)];
-                if (!selection.add(to)) {
+                if (!selection.add(to, from, direction === UPSTREAM ? -1 : 1)) {
                     return;
                 }
                 if (kind !== null) {
@@ -144,12 +148,11 @@ export class Selector {
         const cameFrom = new Map([[source, null]]);
         const todo = [source];
         selection.add(source);
-        selection.add(target);
         for (let next = 0; next < todo.length; next++) {
             const near = todo[next];
             walk.hops(near, next === 0, (far, kind, change) => {
                 const [from, to] = [this.stars.nodeOf(near), this.stars.nodeOf(far)];
-                if (!isOnPath(to) || !selection.add(to)) {
+                if (!isOnPath(to) || !selection.add(to, from, 1)) {
                     return;
                 }
                 if (kind !== null) {

@@ -40,7 +40,8 @@ export class Walk {
         if (this.stopAt === STOP_AT_ALL) {
             return true;
         }
-        const isHiddenRows = this.stopAt === STOP_AT_COLUMNS && this.content.isColumn(node) && this.content.isRows[node];
+        const isHiddenRows =
+            this.stopAt === STOP_AT_COLUMNS && this.content.isColumn(node) && this.content.isRows[node];
         return this.endsAt(object) && !isHiddenRows;
     }
 

@@ -32,7 +32,7 @@ version: $version
 integrity: $integrity
 EOF
 
-# Code from text is forbidden by the policy of the page, and these would end the script that the library is written into.
+# The policy of the page forbids code from text, and the last two would end the script that the library is written into.
 if grep -nE 'new Function|Function\(|[^.a-zA-Z]eval\(|</script|<!--' "$folder/package/dist/dagre.min.js"; then
     echo "$package@$version cannot be inlined in a page with a strict Content-Security-Policy" >&2
     exit 1

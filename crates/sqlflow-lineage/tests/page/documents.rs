@@ -1,0 +1,153 @@
+//! Documents that a page is hard to make of: large ones, and ones with names that break out of HTML.
+
+#[path = "../../benches/generator/mod.rs"]
+#[allow(dead_code)]
+mod generator;
+
+use serde_json::json;
+use sqlflow_lineage::Lineage;
+
+use self::generator::Layout;
+
+/// Returns a document with this number of relationships, shaped like that of a job over a data warehouse: chains of
+/// views over views, some thousands of tables for 100,000 relationships, intermediate results, filters, foreign keys,
+/// statements and coordinates. It is always the same for the same number.
+pub(crate) fn large(relationships: usize) -> String {
+    let (document, _) = generator::document(Layout::Tree, relationships);
+    String::from_utf8(document).expect("JSON is UTF-8")
+}
+
+/// Returns names that have a meaning in HTML, JavaScript, JSON, CSS or URLs, or that few programs expect.
+pub(crate) fn hostile_names() -> Vec<String> {
+    let mut names: Vec<String> = [
+        "",
+        " ",
+        "\n",
+        "\"quoted\"",
+        "it's `code`",
+        "</script>",
+        "</SCRIPT ><script>document.title = 'broken'</script>",
+        "<!--",
+        "<!--<script>",
+        "-->",
+        "]]>",
+        "<img src=x onerror=\"document.title = 'broken'\">",
+        "<svg onload=document.title='broken'>",
+        "</style></textarea></title>",
+        "\" onmouseover=\"document.title='broken'",
+        "javascript:document.title='broken'",
+        "&lt;b&gt; &amp;amp; &#60;",
+        "${document.title = 'broken'}",
+        "{{constructor}}",
+        "back\\slash\\\\ \\u003c/script> \\",
+        "line\u{2028}separator\u{2029}paragraph",
+        "several\nlines\r\nof\tSQL",
+        "nul\0 bell\u{7} esc\u{1b}[31m del\u{7f} nel\u{85}",
+        "\u{fffe}\u{ffff}\u{feff}\u{fffd}",
+        "\u{200b}zero\u{200d}width\u{2060}",
+        "family 👨\u{200d}👩\u{200d}👧 🏳\u{fe0f}\u{200d}🌈",
+        "𝔐𝔞𝔱𝔥 漢字 かな",
+        "שלום \u{202e}abc",
+        "\u{202e}elbat\u{202c} \u{2066}isolated",
+        "مرحبا_total_2024",
+        "e\u{301}\u{323}\u{327}",
+        "Z\u{351}\u{36b}\u{343}\u{36a}\u{302}a\u{30d}\u{2e}l\u{34c}\u{342}g\u{30f}\u{309}o\u{322}",
+        "__proto__",
+        "constructor",
+        "prototype",
+        "toString",
+        "hasOwnProperty",
+        "length",
+        "undefined",
+        "null",
+        "NaN",
+        "0",
+        "-1",
+        "1e3",
+        "a.b.c",
+        "a/b?c=d&e#f%20g%",
+        "#column=x",
+        "url(data:text/css,*{display:none})",
+        "*",
+        "a,b;c|d",
+        "=HYPERLINK(\"http://x\")",
+        "Customers",
+        "CUSTOMERS",
+        "customers",
+    ]
+    .map(str::to_owned)
+    .into();
+    names.push("long_name_".repeat(500));
+    names.push("m".repeat(2_500) + &"字".repeat(2_500));
+    names
+}
+
+/// Returns a document in which every object and column has a name of [`hostile_names`]. Each column feeds the column of
+/// the next object and a column that all of them feed, so each name is an end of an edge; schemas, statements, effects
+/// and the file of an error have these names too.
+pub(crate) fn hostile() -> String {
+    let names = hostile_names();
+    let next = |at: usize| (at + 1) % names.len();
+    let objects = names.iter().enumerate().map(|(at, name)| {
+        let kind = ["table", "view", "select_list"][at % 3];
+        json!({
+            "id": at.to_string(), "name": name, "type": kind, "schema": names[next(at)], "coordinates": [],
+            "columns": [
+                { "id": format!("{at}_0"), "name": name, "coordinates": [] },
+                { "id": format!("{at}_1"), "name": names[next(at)], "coordinates": [] },
+                { "id": format!("{at}_2"), "name": "RelationRows", "source": "system", "coordinates": [] },
+            ],
+        })
+    });
+    let processes = names.iter().enumerate().map(|(at, name)| {
+        json!({ "id": format!("p{at}"), "name": name, "type": "process", "procedureName": name, "queryHashId": name })
+    });
+    let end = |at: usize, column: usize| {
+        let name = if column == 0 { at } else { next(at) };
+        json!({
+            "id": format!("{at}_{column}"), "column": names[name], "parentId": at.to_string(), "parentName": names[at],
+            "coordinates": [{ "x": 1, "y": 1, "hashCode": "0" }, { "x": 1, "y": 9, "hashCode": "0" }],
+        })
+    };
+    let relationships = names.iter().enumerate().flat_map(|(at, name)| {
+        let relationship = |number: usize, kind: &str, target, source| {
+            json!({
+                "id": format!("r{at}_{number}"), "type": kind, "effectType": name, "processId": format!("p{at}"),
+                "target": target, "sources": [source],
+            })
+        };
+        [
+            relationship(0, "fdd", end(next(at), 0), end(at, 0)),
+            relationship(1, "fdd", end(0, 1), end(at, 1)),
+            relationship(2, "fdr", end(next(at), 1), end(at, 0)),
+        ]
+    });
+    let errors =
+        names.iter().map(|name| json!({ "errorMessage": name, "errorType": "SyntaxError", "coordinates": [] }));
+    json!({
+        "dbobjs": objects.chain(processes).collect::<Vec<_>>(),
+        "relationships": relationships.collect::<Vec<_>>(),
+        "errors": errors.collect::<Vec<_>>(),
+    })
+    .to_string()
+}
+
+#[test]
+fn a_large_document_has_the_number_of_relationships_that_was_asked_for() {
+    let lineage: Lineage = large(10_000).parse().unwrap();
+    assert_eq!(lineage.relationships().len(), 10_000);
+    assert_eq!(lineage.unresolved().count(), 0);
+}
+
+#[test]
+fn a_hostile_document_keeps_every_name_and_resolves_every_endpoint() {
+    let lineage: Lineage = hostile().parse().unwrap();
+    let names = hostile_names();
+    assert_eq!(lineage.unresolved().count(), 0);
+    assert_eq!(lineage.relationships().len(), 3 * names.len());
+    assert!(names.iter().any(|name| name.chars().count() >= 5_000));
+    for name in names {
+        assert!(lineage.objects().any(|object| object.name() == name), "no object is named {name:?}");
+        assert!(lineage.columns().any(|column| column.name() == name), "no column is named {name:?}");
+    }
+}
