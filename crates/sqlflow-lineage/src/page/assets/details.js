@@ -205,6 +205,24 @@ export class Details {
         );
     }
 
+    /** Shows the edges that take the same way in the drawing. */
+    showEdges(edges, pick) {
+        const { content } = this;
+        const item = (edge) => {
+            const [source, target] = [edge.source, edge.target].map((node) => name(content.qualifiedName(node)));
+            return element(
+                "li",
+                {},
+                button(element("span", {}, source, " → ", target), () => pick(edge), { class: "link" }),
+            );
+        };
+        this.fill(
+            element("p", { class: "kicker" }, "Edges between two tables"),
+            element("h2", {}, counted(edges.length, "edge")),
+            this.list(edges, item),
+        );
+    }
+
     step({ relationship, sourceAt }) {
         const { content } = this;
         const label = content.label(relationship);

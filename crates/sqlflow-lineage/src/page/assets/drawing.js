@@ -2,7 +2,7 @@
 
 import { counted, printable, svg } from "./dom.js";
 import { CALL, FILTER, KEY, VALUE } from "./graph.js";
-import { cardsOf, curve, place, ROW_HEIGHT } from "./layout.js";
+import { CLOSED, cardsOf, curve, FOLDED, OPEN, place, ROW_HEIGHT } from "./layout.js";
 
 const KIND_CLASSES = new Map([
     [VALUE, "value"],
@@ -11,13 +11,16 @@ const KIND_CLASSES = new Map([
     [CALL, "call"],
 ]);
 
+/** So many edges are drawn in thinner lines. */
+const MANY_EDGES_DRAWN = 250;
+
 const MIN_SCALE = 0.08;
 const MAX_SCALE = 2.5;
 /** A drawing that would be smaller than this is not shown whole. */
 const SMALLEST_READABLE = 0.72;
 
 export class Drawing {
-    /** `on` has the functions that are called: `pickNode`, `pickEdge`, `pickNothing` and `toggleCard`. */
+    /** `on` has the functions that are called: `pickNode`, `focusNode`, `pickEdges`, `pickNothing` and `toggleCard`. */
     constructor(content, host, on) {
         this.content = content;
         this.host = host;
@@ -38,10 +41,11 @@ export class Drawing {
         this.rows = new Map();
         this.heads = new Map();
         this.paths = new Map();
-        const edges = svg("g", { class: "edges" }, ...this.edges.map((edge) => this.edge(edge)));
+        const edges = svg("g", { class: "edges" }, ...this.edgeShapes());
         const cards = svg("g", { class: "cards" }, ...this.cards.map((card) => this.card(card)));
         this.scene.replaceChildren(edges, cards);
         const label = `${counted(this.cards.length, "table")} and ${counted(this.edges.length, "edge")}`;
+        this.svg.classList.toggle("dense", this.edges.length > MANY_EDGES_DRAWN);
         this.svg.setAttribute("aria-label", `Drawing of ${label}. Arrow keys move between columns.`);
         const first = this.rowOrHead(selection.focus) ?? this.heads.values().next().value;
         first?.setAttribute("tabindex", "0");
@@ -55,19 +59,37 @@ export class Drawing {
         return this.rows.get(node) ?? this.heads.get(this.content.objectOf(node));
     }
 
-    edge(edge) {
+    /** Returns the shapes of the edges. Those that take the same way, between cards that are closed, share one. */
+    edgeShapes() {
+        const byPath = new Map();
+        for (const edge of this.edges) {
+            const key = `${edge.kind}${edge.change}${curve(this.content, this.size.byObject, edge)}`;
+            if (!byPath.has(key)) {
+                byPath.set(key, []);
+            }
+            byPath.get(key).push(edge);
+        }
+        return [...byPath.values()].map((edges) => this.edgeShape(edges));
+    }
+
+    edgeShape(edges) {
+        const [edge] = edges;
         const path = curve(this.content, this.size.byObject, edge);
         const kind = KIND_CLASSES.get(edge.kind) ?? "other";
         const change = edge.change ? ` ${edge.change}` : "";
-        const [source, target] = [edge.source, edge.target].map((node) => printable(this.content.qualifiedName(node)));
+        const end = (node) => (edges.length === 1 ? node : this.content.objectNode(this.content.objectOf(node)));
+        const [source, target] = [edge.source, edge.target].map((node) =>
+            printable(this.content.qualifiedName(end(node))),
+        );
+        const count = edges.length === 1 ? "" : ` (${counted(edges.length, "edge")})`;
         const shape = svg(
             "g",
-            { class: `edge ${kind}${change}`, onclick: (event) => this.clicked(event, () => this.on.pickEdge(edge)) },
-            svg("title", {}, `${source} → ${target}`),
+            { class: `edge ${kind}${change}`, onclick: (event) => this.clicked(event, () => this.on.pickEdges(edges)) },
+            svg("title", {}, `${source} → ${target}${count}`),
             svg("path", { class: "reach", d: path }),
             svg("path", { class: "line", d: path, "marker-end": `url(#arrow-${edge.change || kind})` }),
         );
-        this.paths.set(edge, shape);
+        this.paths.set(shape, edges);
         return shape;
     }
 
@@ -100,15 +122,13 @@ export class Drawing {
                 class: "fold",
                 role: "button",
                 tabindex: "-1",
-                "aria-label": `${card.state === "closed" ? "Unfold" : "Fold"} ${fullName}`,
+                "aria-label": `${card.state === CLOSED ? "Unfold" : "Fold"} ${fullName}`,
                 transform: `translate(${card.width - 22} 14)`,
                 onclick: (event) =>
-                    this.clicked(event, () =>
-                        this.on.toggleCard(card.object, card.state === "closed" ? null : "closed"),
-                    ),
+                    this.clicked(event, () => this.on.toggleCard(card.object, card.state === CLOSED ? FOLDED : CLOSED)),
             },
             svg("rect", { class: "reach", x: -10, y: -10, width: 20, height: 20 }),
-            svg("path", { class: "chevron", d: card.state === "closed" ? "M-2 -4L2 0L-2 4" : "M-4 -2L0 2L4 -2" }),
+            svg("path", { class: "chevron", d: card.state === CLOSED ? "M-2 -4L2 0L-2 4" : "M-4 -2L0 2L4 -2" }),
         );
         const rows = card.rows.map((row, at) => this.row(card, row, at));
         const more = card.hasMoreRow ? [this.moreRow(card)] : [];
@@ -153,7 +173,7 @@ export class Drawing {
     }
 
     moreRow(card) {
-        const isOpen = card.state === "open";
+        const isOpen = card.state === OPEN;
         const text = isOpen ? "show fewer" : `${counted(card.hidden, "more column")}`;
         return svg(
             "g",
@@ -163,7 +183,7 @@ export class Drawing {
                 tabindex: "-1",
                 "aria-label": `${text} of ${printable(this.content.qualifiedName(card.node))}`,
                 transform: `translate(0 ${card.headHeight + card.rows.length * ROW_HEIGHT})`,
-                onclick: (event) => this.clicked(event, () => this.on.toggleCard(card.object, isOpen ? null : "open")),
+                onclick: (event) => this.clicked(event, () => this.on.toggleCard(card.object, isOpen ? FOLDED : OPEN)),
             },
             svg("rect", { class: "row-shape", x: 1, width: card.width - 2, height: ROW_HEIGHT }),
             svg("text", { x: 14, y: 16.5 }, isOpen ? text : `+ ${text}`),
@@ -183,15 +203,17 @@ export class Drawing {
             shape.classList.toggle("downstream", Boolean(marks?.downstream.has(node)));
             shape.setAttribute("aria-pressed", String(marks?.picked === node));
         }
-        for (const card of this.scene.querySelectorAll(".card")) {
-            card.classList.toggle("lit", card.querySelector(".picked, .upstream, .downstream") !== null);
+        const marked = marks === null ? [] : [marks.picked ?? -1, ...marks.upstream, ...marks.downstream];
+        const lit = new Set(marked.filter((node) => node >= 0).map((node) => this.content.objectOf(node)));
+        for (const [object, head] of this.heads) {
+            head.parentNode.classList.toggle("lit", lit.has(object));
         }
-        for (const [edge, shape] of this.paths) {
-            const isUp = Boolean(marks?.isUpstreamEdge(edge));
-            const isDown = Boolean(marks?.isDownstreamEdge(edge));
+        for (const [shape, edges] of this.paths) {
+            const isUp = marks !== null && edges.some(marks.isUpstreamEdge);
+            const isDown = marks !== null && edges.some(marks.isDownstreamEdge);
             shape.classList.toggle("upstream", isUp);
             shape.classList.toggle("downstream", isDown);
-            shape.classList.toggle("picked", marks?.edge === edge);
+            shape.classList.toggle("picked", marks?.edges === edges);
         }
     }
 

@@ -12,9 +12,20 @@ const MIN_WIDTH = 150;
 const MAX_WIDTH = 290;
 const SIDE_PADDING = 14;
 
-/** Returns the cards of a selection with their rows and sizes. `states` says which are open or closed. */
+/** The states of a card: its head alone, the columns that are involved, or all columns. */
+export const CLOSED = "closed";
+export const FOLDED = "folded";
+export const OPEN = "open";
+
+/** In drawings of more cards than this, all cards but that of the focus are closed unless they are opened. */
+const MANY_CARDS = 60;
+
+/** Returns the cards of a selection with their rows and sizes. `states` has the states that were chosen. */
 export function cardsOf(content, selection, states) {
-    return [...selection.cards].map(([object, shown]) => card(content, selection, object, shown, states.get(object)));
+    const usual = selection.cards.size > MANY_CARDS ? CLOSED : FOLDED;
+    const focus = content.objectOf(selection.focus);
+    const state = (object) => states.get(object) ?? (object === focus ? FOLDED : usual);
+    return [...selection.cards].map(([object, shown]) => card(content, selection, object, shown, state(object)));
 }
 
 function card(content, selection, object, shown, state) {
@@ -25,11 +36,11 @@ function card(content, selection, object, shown, state) {
     const connected = isTable ? firstConnected(selection, involved) : involved;
     const known = new Set(connected);
     const all = content.columnsOf(object).filter((column) => !content.isRows[column] || known.has(column));
-    let rows = state === "open" ? all : connected.slice(0, ROWS_WHEN_FOLDED);
-    if (state === "closed") {
+    let rows = state === OPEN ? all : connected.slice(0, ROWS_WHEN_FOLDED);
+    if (state === CLOSED) {
         rows = [];
     }
-    const hidden = state === "closed" ? 0 : all.length - rows.length;
+    const hidden = state === CLOSED ? 0 : all.length - rows.length;
     const group = content.group(object);
     const kind = content.kindText(object);
     const texts = [
@@ -39,7 +50,7 @@ function card(content, selection, object, shown, state) {
     ];
     const width = Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, Math.ceil(Math.max(...texts))) + 2 * SIDE_PADDING);
     const headHeight = 46;
-    const count = rows.length + (hidden > 0 || state === "open" ? 1 : 0);
+    const count = rows.length + (hidden > 0 || state === OPEN ? 1 : 0);
     return {
         object,
         node: content.objectNode(object),
@@ -150,7 +161,7 @@ function portOf(content, card, node) {
     if (at >= 0) {
         return card.y + card.headHeight + at * ROW_HEIGHT + ROW_HEIGHT / 2;
     }
-    if (content.isColumn(node) && card.state !== "closed" && card.hasMoreRow) {
+    if (content.isColumn(node) && card.state !== CLOSED && card.hasMoreRow) {
         return card.y + card.headHeight + card.rows.length * ROW_HEIGHT + ROW_HEIGHT / 2;
     }
     return card.y + card.headHeight / 2;

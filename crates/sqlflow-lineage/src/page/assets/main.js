@@ -31,7 +31,7 @@ class Page {
         const on = {
             focusNode: (node) => this.focusNode(node),
             pickNode: (node) => this.pickNode(node),
-            pickEdge: (edge) => this.pickEdge(edge),
+            pickEdges: (edges) => this.pickEdges(edges),
             pickNothing: () => this.pickNothing(),
             startPath: (node) => this.startPath(node),
             toggleCard: (object, state) => this.toggleCard(object, state),
@@ -254,11 +254,7 @@ class Page {
     }
 
     toggleCard(object, state) {
-        if (state === null) {
-            this.cardStates.delete(object);
-        } else {
-            this.cardStates.set(object, state);
-        }
+        this.cardStates.set(object, state);
         const { marks } = this;
         const before = this.drawing.size.byObject.get(object);
         this.drawing.show(this.selection, this.cardStates, true);
@@ -292,13 +288,17 @@ class Page {
         this.say(`${this.content.qualifiedName(node)}: ${counts(upstream)} upstream, ${counts(downstream)} downstream`);
     }
 
-    pickEdge(edge) {
-        const fromColumn = this.content.isColumn(this.state.focus);
-        this.details.showEdge(edge, this.state, fromColumn);
-        this.marks = edgeMarks(edge);
+    /** Shows an edge, or all edges between two cards that are closed. */
+    pickEdges(edges) {
+        if (edges.length > 1) {
+            this.details.showEdges(edges, (edge) => this.pickEdges([edge]));
+        } else {
+            this.details.showEdge(edges[0], this.state, this.content.isColumn(this.state.focus));
+        }
+        this.marks = edgeMarks(edges);
         this.drawing.highlight(this.marks);
-        const [source, target] = [edge.source, edge.target].map((node) => this.content.qualifiedName(node));
-        this.say(`Edge from ${source} to ${target}`);
+        const [source, target] = [edges[0].source, edges[0].target].map((node) => this.content.qualifiedName(node));
+        this.say(edges.length > 1 ? counted(edges.length, "edge") : `Edge from ${source} to ${target}`);
     }
 
     pickNothing() {
@@ -376,14 +376,14 @@ function nodeMarks(content, picked, upstream, downstream) {
     };
 }
 
-function edgeMarks(edge) {
+function edgeMarks(edges) {
     return {
         picked: null,
-        edge,
-        upstream: new Set([edge.source]),
-        downstream: new Set([edge.target]),
+        edges,
+        upstream: new Set(edges.map((edge) => edge.source)),
+        downstream: new Set(edges.map((edge) => edge.target)),
         isUpstreamEdge: () => false,
-        isDownstreamEdge: (other) => other === edge,
+        isDownstreamEdge: (edge) => edges.includes(edge),
     };
 }
 
