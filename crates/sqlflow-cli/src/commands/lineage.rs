@@ -1,5 +1,6 @@
 //! `sqlflow lineage`: the main job.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -8,6 +9,7 @@ use sqlflow_client::lineage::RelationType;
 
 use super::Resumption;
 use super::export::{partial, save_document, whole_lineage};
+use super::inspect::is_stdin;
 use super::submit::{Sources, submission};
 use super::wait::follow;
 use crate::arguments::{
@@ -52,7 +54,8 @@ pub(crate) struct Arguments {
 /// Those of the submission, the job and its export.
 pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &Resumption) -> Outcome {
     let Arguments { input, timeout, answer, server, mut job, database } = arguments;
-    let request = LineageRequest::new(answer, job.relation_types.clone());
+    let mut request = LineageRequest::new(answer, job.relation_types.clone());
+    request.title = title(&input.paths);
     request.check()?;
     // A question about impact needs more than the flows of values, and a page has switches for all of them.
     job.for_impact |= (request.selection.impact.is_some() || request.is_page()) && job.relation_types.is_empty();
@@ -73,6 +76,17 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
     let outcome = print(&finished, &requested, &request, messages).await;
     resumption.clear();
     outcome
+}
+
+/// Returns the names of the files and directories that were submitted, without the folders that they are in.
+fn title(paths: &[PathBuf]) -> Option<String> {
+    let named = paths.iter().filter_map(|path| path.file_name().filter(|_| !is_stdin(path)));
+    let names: Vec<_> = named.map(|name| name.to_string_lossy().into_owned()).collect();
+    match names.as_slice() {
+        [] => None,
+        [names @ ..] if names.len() <= 3 => Some(names.join(", ")),
+        [first, rest @ ..] => Some(format!("{first} and {} more", rest.len())),
+    }
 }
 
 /// Prints the lineage of a job that has ended with a result and was submitted with these types, as far as they are known.

@@ -32,6 +32,8 @@ pub(crate) struct LineageRequest {
     pub(crate) json: JsonArguments,
     pub(crate) output: OutputArguments,
     pub(crate) page: PageArguments,
+    /// The title of a page, if it is not that of the document.
+    pub(crate) title: Option<String>,
     pub(crate) strict: bool,
 }
 
@@ -54,7 +56,7 @@ impl LineageRequest {
         if !json.json && !json.jsonl {
             page::prepare(page, Format::Html, &mut format, &mut output);
         }
-        Self { selection, diagram, relation_types, format, json, output, page, strict }
+        Self { selection, diagram, relation_types, format, json, output, page, title: None, strict }
     }
 }
 
@@ -251,7 +253,7 @@ pub(crate) fn write(
     let result = LineageResult { reasons: &reasons, ..result };
     let mut output = Output::open(&request.output)?;
     let unresolved = if request.is_page() {
-        page::write(result.lineage, request.asked_name(), &outer, &mut output)?;
+        page::write(result.lineage, request, &outer, &mut output)?;
         unresolved_note(&result.lineage.unresolved().collect::<Vec<_>>())
     } else if let Some(question) = request.selection.question() {
         answer(result, request, question, &mut output, messages)?

@@ -8,6 +8,7 @@ use sqlflow_client::lineage::Page;
 use uuid::Uuid;
 
 use super::Output;
+use super::lineage::LineageRequest;
 use crate::arguments::{OutputArguments, PageArguments};
 use crate::exit::{Failure, Outcome};
 use crate::messages::Messages;
@@ -34,13 +35,21 @@ pub(crate) fn check(page: PageArguments, is_page: bool) -> Outcome<()> {
     Ok(())
 }
 
-/// Writes the page of a lineage, which opens at a column or table if a name is given.
+/// Writes the page of a lineage, which opens at the column or table that the question is about.
 ///
 /// # Errors
 /// A name that does not exist, a terminal, or output that cannot be written.
-pub(super) fn write(lineage: &Lineage, name: Option<&str>, reasons: &[String], output: &mut Output) -> Outcome<()> {
+pub(super) fn write(
+    lineage: &Lineage,
+    request: &LineageRequest,
+    reasons: &[String],
+    output: &mut Output,
+) -> Outcome<()> {
     let mut page = lineage.page();
-    if let Some(name) = name {
+    if let Some(title) = &request.title {
+        page = page.title(title);
+    }
+    if let Some(name) = request.asked_name() {
         page = page.open_at(lineage.find(name)?);
     }
     let capitalized = |reason: &String| {
