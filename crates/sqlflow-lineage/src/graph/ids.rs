@@ -140,7 +140,7 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    pub(super) fn index(self, model: &Model) -> usize {
+    pub(crate) fn index(self, model: &Model) -> usize {
         match self {
             Self::Column(at) => at as usize,
             Self::Object(at) => model.columns.len() + at as usize,
