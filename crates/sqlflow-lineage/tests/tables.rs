@@ -341,7 +341,7 @@ fn files_have_the_rows_of_the_batches_and_say_what_wrote_them() {
         let tables = lineage.tables().job(path.display().to_string());
         let directory = folder.path().join(at.to_string());
         tables.write_parquet_directory(&directory).unwrap();
-        assert!(Tables::is_parquet_directory(&directory).unwrap());
+        assert_eq!(Tables::job_of_parquet_directory(&directory).unwrap(), Some(path.display().to_string()));
         for table in TableName::ALL {
             let file = directory.join(table.file_name());
             assert_eq!(rows_of_file(&file), rows(&tables, table), "{table} of {}", path.display());

@@ -166,6 +166,8 @@ pub(crate) enum Format {
     Mermaid,
     /// OpenLineage run events, one on each line
     Openlineage,
+    /// Tables for query engines: Parquet files in the directory of -o
+    Parquet,
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use sqlflow_client::lineage::{
     RelationType, Trace, Traced, Vertex,
 };
 
-use super::{Output, Table, report};
+use super::{Output, Table, parquet, report};
 use crate::arguments::{AnswerArguments, DiagramArguments, Format, JsonArguments, OutputArguments, SelectionArguments};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::messages::Messages;
@@ -81,6 +81,7 @@ impl LineageRequest {
     /// They do not.
     pub(crate) fn check(&self) -> Outcome<()> {
         let question = self.selection.question().map(|(question, ..)| question);
+        parquet::check(self)?;
         if (self.json.json || self.json.jsonl) && self.format.is_some() {
             return Err(Failure::usage("--format cannot be used with --json or --jsonl")
                 .help("--json prints the result of this command, --format json the document of SQLFlow"));
@@ -212,6 +213,9 @@ pub(crate) fn write(
 ) -> Outcome {
     let reasons = all_reasons(result, messages);
     let result = LineageResult { reasons: &reasons, ..result };
+    if request.format == Some(Format::Parquet) {
+        return parquet::write(result, request, messages);
+    }
     let mut output = Output::open(&request.output)?;
     let unresolved = if let Some(question) = request.selection.question() {
         answer(result, request, question, &mut output, messages)?
@@ -501,7 +505,7 @@ fn write_diagram(format: Format, diagram: &Diagram<'_>, event: &OpenLineage<'_>,
         Format::Csv => diagram.write_csv(output)?,
         Format::Graphml => diagram.write_graphml(output)?,
         Format::Openlineage => event.write(output)?,
-        Format::Table | Format::Json => {}
+        Format::Table | Format::Json | Format::Parquet => {}
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod csv;
 mod file;
 pub(crate) mod lineage;
+pub(crate) mod parquet;
 mod pipe;
 pub(crate) mod report;
 mod table;

@@ -11,6 +11,7 @@ mod lineage;
 #[cfg(unix)]
 mod nightly;
 mod offline;
+mod parquet;
 mod readme;
 mod schemas;
 mod server;

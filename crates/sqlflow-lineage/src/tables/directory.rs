@@ -9,7 +9,7 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use uuid::Uuid;
 
 use super::keys::Keys;
-use super::parquet::TABLE_ENTRY;
+use super::parquet::{JOB_ENTRY, TABLE_ENTRY};
 use super::{TableName, Tables, TablesError};
 
 /// The end of the hidden name of a directory that is being written.
@@ -51,17 +51,18 @@ impl Tables<'_> {
         partial.put_in_place(&path, old)
     }
 
-    /// Returns `true` if a directory exists and holds all tables of a lineage and nothing else.
+    /// Returns the label of the job whose tables a directory holds; `None` if the directory does not exist, is empty or
+    /// lacks a table.
     ///
     /// # Errors
     ///
     /// See [`write_parquet_directory`](Self::write_parquet_directory).
-    pub fn is_parquet_directory(path: impl AsRef<Path>) -> Result<bool, TablesError> {
+    pub fn job_of_parquet_directory(path: impl AsRef<Path>) -> Result<Option<String>, TablesError> {
         let path = path.as_ref();
-        if !matches!(State::of(path)?, State::Tables) {
-            return Ok(false);
-        }
-        Ok(TableName::ALL.iter().all(|table| path.join(table.file_name()).is_file()))
+        State::of(path)?;
+        let is_whole = TableName::ALL.iter().all(|table| path.join(table.file_name()).is_file());
+        let flows = path.join(TableName::Flows.file_name());
+        Ok(is_whole.then(|| entry_of(&flows, JOB_ENTRY).unwrap_or_default()))
     }
 
     /// Checks that [`write_parquet_directory`](Self::write_parquet_directory) may write to a directory: it does not exist,
@@ -121,18 +122,19 @@ impl State {
     }
 }
 
-/// Returns `true` if a file says that it was written as a table. Only the end of the file is read.
+/// Returns `true` if a file says that it was written as a table.
 fn holds_table(path: &Path, table: TableName) -> bool {
     if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         return false;
     }
-    let Ok(file) = File::open(path) else {
-        return false;
-    };
-    let metadata = ParquetMetaDataReader::new().parse_and_finish(&file);
-    let entries = metadata.ok().and_then(|metadata| metadata.file_metadata().key_value_metadata().cloned());
-    let is_table = |value: Option<String>| value.as_deref() == Some(table.as_str());
-    entries.unwrap_or_default().into_iter().any(|entry| entry.key == TABLE_ENTRY && is_table(entry.value))
+    entry_of(path, TABLE_ENTRY).is_some_and(|value| value == table.as_str())
+}
+
+/// Returns a value of the metadata of a Parquet file. Only the end of the file is read.
+fn entry_of(path: &Path, key: &str) -> Option<String> {
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&File::open(path).ok()?).ok()?;
+    let entries = metadata.file_metadata().key_value_metadata()?;
+    entries.iter().find(|entry| entry.key == key)?.value.clone()
 }
 
 /// A directory under a hidden name, which is removed unless it is put in its place.

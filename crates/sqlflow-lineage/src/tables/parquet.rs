@@ -20,6 +20,8 @@ const GROUP_BYTES: usize = 64 << 20;
 
 /// The key of the metadata that says which table a file holds.
 pub(super) const TABLE_ENTRY: &str = "sqlflow.table";
+/// The key of the metadata that says which job a file is about.
+pub(super) const JOB_ENTRY: &str = "sqlflow.job";
 
 impl Tables<'_> {
     /// Writes a table as a Parquet file. The writer gets large blocks and needs no buffer of its own.
@@ -54,7 +56,7 @@ impl Tables<'_> {
             entry(TABLE_ENTRY, table.as_str()),
             entry("sqlflow.version", concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"))),
             entry("sqlflow.schema", &Self::SCHEMA_VERSION.to_string()),
-            entry("sqlflow.job", self.label()),
+            entry(JOB_ENTRY, self.label()),
         ];
         let properties = WriterProperties::builder()
             .set_created_by(concat!(env!("CARGO_PKG_NAME"), " version ", env!("CARGO_PKG_VERSION")).to_owned())
