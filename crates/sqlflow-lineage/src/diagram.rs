@@ -14,6 +14,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 
+#[cfg(feature = "arrow")]
+pub(super) use self::csv::NameLevels;
 use super::graph::walk::{ForeignKeys, HopAttributes, HopDetail, StopAt, WalkRules};
 use super::graph::{Direction, Node, Trace, Traced, Vertex};
 use super::kinds::{EffectType, RelationType};

@@ -60,6 +60,7 @@
 //! | combine, compare, write documents | [`Lineage::merge`], [`Lineage::diff`], [`Lineage::diff_all`], [`Lineage::write_json`] |
 //! | draw a diagram, or export to other tools | [`Diagram`], [`OpenLineage`] |
 //! | show a lineage in a browser | `Lineage::page`, with the feature `html` |
+//! | query it with SQL: Arrow, Parquet | `Lineage::tables`, with the feature `arrow` |
 //!
 //! The types of relationships, effects, clauses and objects are open enums ([`RelationType`], [`EffectType`],
 //! [`ClauseType`], [`ObjectKind`], [`Mode`]): a word that this version does not know is kept as `Other`.
@@ -85,6 +86,7 @@
 //! - `gzip` (default): reading documents that are compressed by gzip.
 //! - `stream`: reading from an async stream, on a blocking thread of a Tokio runtime.
 //! - `petgraph`: lineage diagrams as `petgraph` graphs.
+//! - `arrow`: tables for query engines, as Arrow record batches and Parquet files.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -107,6 +109,8 @@ mod owned;
 #[cfg(feature = "html")]
 mod page;
 mod read;
+#[cfg(feature = "arrow")]
+mod tables;
 mod view;
 mod write;
 
@@ -133,6 +137,8 @@ pub use self::owned::{
 #[cfg(feature = "html")]
 pub use self::page::Page;
 pub use self::read::Reader;
+#[cfg(feature = "arrow")]
+pub use self::tables::{TableBatches, TableName, Tables, TablesError};
 pub use self::view::{
     Argument, BusiestTable, Column, Coordinate, Diagnostic, Endpoint, EndpointRole, Location, Object, Process,
     Relationship, Server, Summary, Transform,

@@ -178,6 +178,8 @@ pub(crate) enum Format {
     Openlineage,
     /// A page for a browser
     Html,
+    /// Tables for query engines: Parquet files in the directory of -o
+    Parquet,
 }
 
 #[cfg(test)]

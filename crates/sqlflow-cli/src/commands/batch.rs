@@ -6,6 +6,7 @@ mod manifest;
 mod options;
 mod outcome;
 mod shard;
+mod tables;
 mod toml_manifest;
 
 use std::collections::HashSet;
@@ -16,9 +17,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use futures_util::TryStreamExt as _;
 use futures_util::stream::{self, Stream};
 use sqlflow_client::job::{BatchOutcome, ExportFormat, Submit};
-use sqlflow_client::{Client, ErrorKind, Vendor};
+use sqlflow_client::{Client, ErrorKind, Lineage, Vendor};
 
 use self::manifest::PlannedJob;
 use self::outcome::{BatchReport, JobOutcome, JobState};
@@ -37,6 +39,7 @@ Examples:
   sqlflow batch etl/ --vendor oracle --journal nightly.journal
   sqlflow batch jobs.toml --journal j --export csv --export full-json
   sqlflow batch jobs.csv --journal j --max-in-flight 16 --keep-going
+  sqlflow batch etl/ --vendor oracle --journal j --format parquet -o lake
   sqlflow batch jobs.toml --journal j --shard $((JOB_COMPLETION_INDEX + 1))/8
 
 A directory: each folder in it is a job, and the name of the folder is its key.
@@ -73,6 +76,10 @@ Each shard has a journal of its own, such as nightly.journal.2-of-8.";
 /// Submits each job of a manifest or directory, waits for it and exports its
 /// lineage to DIR/KEY.EXTENSION. Prints one line for each job that ends.
 ///
+/// With --format parquet, DIR is one data set for DuckDB, Spark and others: the
+/// tables of each job are in DIR/job=KEY, where engines find the column `job`.
+/// Tables that are there already are kept.
+///
 /// The exit code is 3 if a job failed, else that of the first error.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
@@ -87,10 +94,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     dialect: VendorArgument,
     /// Directory to export to
-    #[arg(long, value_name = "DIR", default_value = "lineage")]
+    #[arg(short = 'o', long, visible_alias = "output", value_name = "DIR", default_value = "lineage")]
     out: PathBuf,
     /// Format to export; may be given several times [default: full-json]
-    #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
+    #[arg(long, visible_alias = "format", value_name = "FORMAT", value_delimiter = ',')]
     export: Vec<BatchFormat>,
     /// Jobs to run at the same time
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
@@ -133,15 +140,19 @@ enum BatchFormat {
     Json,
     /// The lineage as drawn, for yEd, KEY.graphml
     Graphml,
+    /// Tables for query engines, job=KEY/flows.parquet and others
+    Parquet,
 }
 
-impl From<BatchFormat> for ExportFormat {
-    fn from(format: BatchFormat) -> Self {
-        match format {
-            BatchFormat::Json => Self::Json,
-            BatchFormat::FullJson => Self::FullJson,
-            BatchFormat::Csv => Self::Csv,
-            BatchFormat::Graphml => Self::Graphml,
+impl BatchFormat {
+    /// Returns the format of a file that the server makes; the tables are made here.
+    fn of_server(self) -> Option<ExportFormat> {
+        match self {
+            Self::Json => Some(ExportFormat::Json),
+            Self::FullJson => Some(ExportFormat::FullJson),
+            Self::Csv => Some(ExportFormat::Csv),
+            Self::Graphml => Some(ExportFormat::Graphml),
+            Self::Parquet => None,
         }
     }
 }
@@ -154,6 +165,9 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
     let total = planned.len();
     let planned: Vec<_> =
         planned.into_iter().filter(|job| arguments.shard.is_none_or(|shard| shard.contains(&job.key))).collect();
+    if arguments.export.contains(&BatchFormat::Parquet) {
+        planned.iter().try_for_each(|job| tables::check(&job.key))?;
+    }
     if let Some(shard) = arguments.shard {
         messages.note(format_args!("shard {shard} has {} of {total} jobs", planned.len()));
     }
@@ -288,6 +302,13 @@ impl Gate {
     }
 }
 
+/// A job that has ended.
+struct EndedJob {
+    outcome: JobOutcome,
+    /// It failed in this run, so no further job is started, unless `--keep-going` is given.
+    stops: bool,
+}
+
 impl Run<'_> {
     async fn all(&self, jobs: Vec<(PlannedJob, Vendor)>) -> Outcome {
         let Self { arguments, client, messages, .. } = *self;
@@ -295,15 +316,17 @@ impl Run<'_> {
         let width = keys.iter().map(|key| key.chars().count()).max().unwrap_or(0).min(outcome::MAX_KEY_WIDTH);
         let submissions = jobs.into_iter().map(|(job, vendor)| (job.key.clone(), job.submission(client, vendor)));
         let gate = Gate::default();
-        let mut run = self.batch().run_stream(gate.stream(submissions.collect()));
+        let run = self.batch().run_stream(gate.stream(submissions.collect()));
+        // Tables are written while other jobs go on.
+        let run = run.map_ok(|outcome| async { Ok(self.ended(outcome).await) });
+        let mut run = std::pin::pin!(run.try_buffer_unordered(arguments.max_in_flight as usize));
         let progress = Progress::of(messages, keys.len() as u64, "jobs");
         let mut output = Output::stdout();
         let mut ended: Vec<JobOutcome> = Vec::new();
         while !gate.is_through(ended.len()) {
-            let Some(outcome) = run.try_next().await? else { break };
-            let ended_job = self.ended(&outcome).await;
+            let Some(EndedJob { outcome: ended_job, stops }) = run.try_next().await? else { break };
             // A failure of an earlier run is reported again, and would otherwise keep all later runs from going on.
-            if outcome.error().is_some() && !outcome.was_done_before() && !arguments.keep_going {
+            if stops && !arguments.keep_going {
                 gate.close();
             }
             progress.suspend(|| self.print(&ended_job, width, &mut output))?;
@@ -311,8 +334,6 @@ impl Run<'_> {
             ended.push(ended_job);
         }
         drop(progress);
-        // Dropping it unlocks the journal.
-        drop(run);
         let exit = outcome::exit(&ended);
         let known: HashSet<&str> = ended.iter().map(|job| job.key.as_str()).collect();
         let skipped: Vec<_> = keys.into_iter().filter(|key| !known.contains(key.as_str())).collect();
@@ -338,20 +359,44 @@ impl Run<'_> {
             batch = batch.deadline(timeout);
         }
         let formats: &[_] = if arguments.export.is_empty() { &[BatchFormat::FullJson] } else { &arguments.export };
-        formats.iter().fold(batch, |batch, format| batch.export((*format).into(), &arguments.out))
+        let of_server = formats.iter().filter_map(|format| format.of_server());
+        of_server.fold(batch, |batch, format| batch.export(format, &arguments.out))
     }
 
-    async fn ended(&self, outcome: &BatchOutcome) -> JobOutcome {
-        let mut ended = JobOutcome::of(outcome);
+    fn writes_tables(&self) -> bool {
+        self.arguments.export.contains(&BatchFormat::Parquet)
+    }
+
+    /// Returns the outcome of a job that has ended, after its tables were written.
+    async fn ended(&self, outcome: BatchOutcome) -> EndedJob {
+        let stops = outcome.error().is_some() && !outcome.was_done_before();
+        let mut ended = JobOutcome::of(&outcome);
+        let mut lineage = None;
+        if self.writes_tables() && outcome.is_done() {
+            match tables::write(self.client, &outcome, &self.arguments.out).await {
+                Ok(written) => {
+                    ended.add_file(&written.directory);
+                    lineage = written.lineage;
+                }
+                Err(failure) => {
+                    ended.fail(&failure);
+                    return EndedJob { outcome: ended, stops: true };
+                }
+            }
+        }
+        self.add_limits(&mut ended, &outcome, lineage.as_ref()).await;
+        EndedJob { outcome: ended, stops }
+    }
+
+    async fn add_limits(&self, ended: &mut JobOutcome, outcome: &BatchOutcome, lineage: Option<&Lineage>) {
         let strict = self.arguments.strict;
         // What an earlier run has reported is looked at again only if the exit code depends on it.
         if outcome.is_done() && (strict || !outcome.was_done_before()) {
-            ended.limits = outcome::limits(self.client, outcome, strict).await;
+            ended.limits = outcome::limits(self.client, outcome, lineage, strict).await;
             if strict && !ended.limits.is_empty() {
                 ended.exit = Exit::Incomplete;
             }
         }
-        ended
     }
 
     /// Prints the outcome of a job on a line.

@@ -75,7 +75,7 @@ fn check(request: &LineageRequest) -> Outcome<()> {
         return Err(Failure::usage("--impact follows everything that depends on a column")
             .help("leave out --relation-types, or use --downstream"));
     }
-    let draws = request.format.is_some_and(|format| format != Format::Json);
+    let draws = request.format.is_some_and(|format| !matches!(format, Format::Json | Format::Parquet));
     let DiagramArguments { intermediates, foreign_keys, .. } = request.diagram;
     if !draws && !request.has_question() && (!request.relation_types.is_empty() || intermediates || foreign_keys) {
         return Err(Failure::usage(

@@ -57,8 +57,7 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
     let mut request = LineageRequest::new(answer, job.relation_types.clone());
     request.title = title(&input.paths);
     request.check()?;
-    // A question about impact needs more than the flows of values, and a page has switches for all of them.
-    job.for_impact |= (request.selection.impact.is_some() || request.is_page()) && job.relation_types.is_empty();
+    job.for_impact |= request.needs_dependencies() && job.relation_types.is_empty();
     let connection = Connection::open(&server, messages).await?;
     let vendor = connection.settings.vendor(input.dialect.vendor.as_ref(), messages)?;
     let submitted = submission(

@@ -11,7 +11,7 @@ use sqlflow_client::lineage::{
     RelationType, Trace, Traced, Vertex,
 };
 
-use super::{Output, Table, page, report};
+use super::{Output, Table, page, parquet, report};
 use crate::arguments::{
     AnswerArguments, DiagramArguments, Format, JsonArguments, OutputArguments, PageArguments, SelectionArguments,
 };
@@ -89,6 +89,7 @@ impl LineageRequest {
     /// They do not.
     pub(crate) fn check(&self) -> Outcome<()> {
         let question = self.selection.question().map(|(question, ..)| question);
+        parquet::check(self)?;
         if (self.json.json || self.json.jsonl) && self.format.is_some() {
             return Err(Failure::usage("--format cannot be used with --json or --jsonl")
                 .help("--json prints the result of this command, --format json the document of SQLFlow"));
@@ -139,6 +140,12 @@ impl LineageRequest {
             ));
         }
         Ok(())
+    }
+
+    /// Returns `true` if more is needed than the flows of values: a question about impact needs filters and joins, a page
+    /// has switches for them, and tables are asked questions of all kinds.
+    pub(crate) fn needs_dependencies(&self) -> bool {
+        self.selection.impact.is_some() || matches!(self.format, Some(Format::Html | Format::Parquet))
     }
 
     /// Returns `true` if the result is a page.
@@ -251,6 +258,9 @@ pub(crate) fn write(
     let reasons = all_reasons(result, messages);
     let outer = outer_reasons(result, messages);
     let result = LineageResult { reasons: &reasons, ..result };
+    if request.format == Some(Format::Parquet) {
+        return parquet::write(result, request, messages);
+    }
     let mut output = Output::open(&request.output)?;
     let unresolved = if request.is_page() {
         page::write(result.lineage, request, &outer, &mut output)?;
@@ -544,7 +554,7 @@ fn write_diagram(format: Format, diagram: &Diagram<'_>, event: &OpenLineage<'_>,
         Format::Csv => diagram.write_csv(output)?,
         Format::Graphml => diagram.write_graphml(output)?,
         Format::Openlineage => event.write(output)?,
-        Format::Table | Format::Json | Format::Html => {}
+        Format::Table | Format::Json | Format::Html | Format::Parquet => {}
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod csv;
 mod file;
 pub(crate) mod lineage;
 pub(crate) mod page;
+pub(crate) mod parquet;
 mod pipe;
 pub(crate) mod report;
 mod table;

@@ -12,6 +12,7 @@ mod lineage;
 mod nightly;
 mod offline;
 mod page;
+mod parquet;
 mod readme;
 mod schemas;
 mod server;

@@ -65,7 +65,10 @@ struct VertexFields<'a>(Vertex<'a>);
 
 impl fmt::Display for VertexFields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [database, schema, table] = database_schema_table(self.0.object());
+        let NameLevels { server, mut database, schema, table } = NameLevels::of(self.0.object());
+        if let Some(server) = server {
+            database = if database.is_empty() { server.to_owned() } else { format!("{server}.{database}") };
+        }
         let column = match self.0 {
             Vertex::Column(column) if column.name().is_empty() => column_id(column).into(),
             Vertex::Column(column) => Cow::Borrowed(column.name()),
@@ -80,35 +83,45 @@ fn column_id(column: Column<'_>) -> String {
     id_form(column.inner, NamedRecord::Column(column.at))
 }
 
-/// Returns the database, schema and table of an object. A qualifier in the name is removed from the table if the
-/// database or the schema repeats it, or if it can only be the database.
-fn database_schema_table(object: Object<'_>) -> [String; 3] {
-    let model = &object.inner.model;
-    let Some(raw) = model.objects.get(object.at as usize) else {
-        return [String::new(), String::new(), object.qualified_name()];
-    };
-    let mut table = object_parts(model, raw, false);
-    let server = shown_server(object.inner, raw, &[]);
-    let own = table.pop().filter(|_| !object.name().is_empty());
-    let dots = QuotedDots::of_object(model, raw);
-    let known = |name: Option<&str>| name.filter(|name| !is_default(name)).unwrap_or_default().to_owned();
-    let (mut database, schema) = (known(object.database()), known(object.schema()));
-    let has_schema = remove_suffix(&mut table, &parts(&schema, dots));
-    remove_suffix(&mut table, &parts(&database, dots));
-    if let Some(server) = server {
-        remove_suffix(&mut table, &parts(server, QuotedDots::Literal));
+/// The levels of the name of an object: each is empty if it is unknown or `DEFAULT`.
+pub(crate) struct NameLevels<'a> {
+    /// The server, if qualified names begin with it.
+    pub(crate) server: Option<&'a str>,
+    pub(crate) database: String,
+    pub(crate) schema: String,
+    /// The name of the object itself, or its id in the form `id:12` if it has none.
+    pub(crate) table: String,
+}
+
+impl<'a> NameLevels<'a> {
+    /// Returns the levels of the name of an object. A qualifier in the name is removed from the table if the database or
+    /// the schema repeats it, or if it can only be the database.
+    pub(crate) fn of(object: Object<'a>) -> Self {
+        let model = &object.inner.model;
+        let Some(raw) = model.objects.get(object.at as usize) else {
+            let (database, schema, table) = (String::new(), String::new(), object.qualified_name());
+            return Self { server: None, database, schema, table };
+        };
+        let mut table = object_parts(model, raw, false);
+        let server = shown_server(object.inner, raw, &[]);
+        let own = table.pop().filter(|_| !object.name().is_empty());
+        let dots = QuotedDots::of_object(model, raw);
+        let known = |name: Option<&str>| name.filter(|name| !is_default(name)).unwrap_or_default().to_owned();
+        let (mut database, schema) = (known(object.database()), known(object.schema()));
+        let has_schema = remove_suffix(&mut table, &parts(&schema, dots));
+        remove_suffix(&mut table, &parts(&database, dots));
+        if let Some(server) = server {
+            remove_suffix(&mut table, &parts(server, QuotedDots::Literal));
+        }
+        if let ([only], true, true) = (table.as_slice(), has_schema, database.is_empty()) {
+            only.written.clone_into(&mut database);
+            table.clear();
+        }
+        table.extend(own);
+        let table: Vec<&str> = table.iter().map(|part| part.written).collect();
+        let unnamed = own.is_none().then(|| object.qualified_name());
+        Self { server, database, schema, table: unnamed.unwrap_or_else(|| table.join(".")) }
     }
-    if let ([only], true, true) = (table.as_slice(), has_schema, database.is_empty()) {
-        only.written.clone_into(&mut database);
-        table.clear();
-    }
-    if let Some(server) = server {
-        database = if database.is_empty() { server.to_owned() } else { format!("{server}.{database}") };
-    }
-    table.extend(own);
-    let table: Vec<&str> = table.iter().map(|part| part.written).collect();
-    let unnamed = own.is_none().then(|| object.qualified_name());
-    [database, schema, unnamed.unwrap_or_else(|| table.join("."))]
 }
 
 /// Removes the name of a container from the end of a qualified name. Returns `true` if the name ended with it.

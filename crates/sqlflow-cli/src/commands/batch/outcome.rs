@@ -1,6 +1,6 @@
 //! The outcomes of the jobs of a batch: as lines, as JSON, and as an exit code.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sqlflow_client::job::BatchOutcome;
@@ -10,7 +10,7 @@ use super::exit_for;
 use super::manifest::PlannedJob;
 use super::shard::Shard;
 use crate::arguments::dialect_name;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::output::lineage::one_line;
 use crate::output::report;
 
@@ -108,6 +108,22 @@ impl JobOutcome {
         }
     }
 
+    /// Adds a directory that was written after the job had ended.
+    pub(super) fn add_file(&mut self, path: &Path) {
+        self.files.push(path.display().to_string());
+    }
+
+    /// Makes this the outcome of a job whose tables cannot be written.
+    pub(super) fn fail(&mut self, failure: &Failure) {
+        self.state = JobState::Failed;
+        self.error = Some(match &failure.help {
+            Some(help) => one_line(&format_args!("{failure} ({help})")),
+            None => one_line(failure),
+        });
+        self.exit = failure.exit;
+        self.was_before = false;
+    }
+
     /// Returns the id of the job, if there is one.
     pub(super) fn id(&self) -> Option<&str> {
         self.job.as_deref()
@@ -184,8 +200,13 @@ pub(super) fn exit(ended: &[JobOutcome]) -> Exit {
 }
 
 /// Returns the reasons why the result of a job is less than the whole. The lineage of a job without JSON is requested only
-/// if `strict`.
-pub(super) async fn limits(client: &Client, outcome: &BatchOutcome, strict: bool) -> Vec<String> {
+/// if `strict`, unless it is known already.
+pub(super) async fn limits(
+    client: &Client,
+    outcome: &BatchOutcome,
+    lineage: Option<&Lineage>,
+    strict: bool,
+) -> Vec<String> {
     let mut limits = Vec::new();
     if let Some(id) = outcome.job_id() {
         match client.job(id.clone()).info().await {
@@ -205,6 +226,10 @@ pub(super) async fn limits(client: &Client, outcome: &BatchOutcome, strict: bool
             Ok(lineage) => limits.extend(losses(&lineage).map(|loss| format!("{}: {loss}", file.display()))),
             Err(error) => limits.push(error.to_string()),
         }
+    }
+    if let (Some(lineage), false) = (lineage, is_read) {
+        is_read = true;
+        limits.extend(losses(lineage));
     }
     // CSV and GraphML do not say what they lack.
     if let (true, false, Some(id)) = (strict, is_read, outcome.job_id()) {

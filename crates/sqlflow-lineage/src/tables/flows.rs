@@ -1,0 +1,184 @@
+//! The rows of the table of flows.
+
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_array::builder::BooleanBuilder;
+use arrow_schema::ArrowError;
+
+use crate::graph::Direction;
+use crate::graph::Node;
+use crate::graph::walk::{HopAttributes, HopDetail, WalkRules};
+use crate::intern::Symbol;
+
+use super::builders::{WordColumn, WordListColumn};
+use super::records::{ObjectColumns, push_column_name, push_id};
+use super::schema::element;
+use super::{RowSource, TableInput};
+
+pub(super) struct FlowRows<'a> {
+    input: TableInput<'a>,
+    rules: WalkRules<'a>,
+    /// The next column whose sources are looked for.
+    next: u32,
+    target: u32,
+    /// The ways into the target that have no row yet, the last one first.
+    ways: Vec<Way>,
+    label: WordColumn,
+    sides: [SideColumns; 2],
+    is_result_set: BooleanBuilder,
+    effects: WordListColumn,
+    functions: WordListColumn,
+    statement_ids: WordListColumn,
+    /// The attributes of the ways from one source.
+    found: [Vec<Symbol>; 3],
+}
+
+/// A way that values take from a source to the target.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Way {
+    source: u32,
+    effect: Symbol,
+    function: Symbol,
+    process: Symbol,
+}
+
+impl<'a> FlowRows<'a> {
+    pub(super) fn new(input: TableInput<'a>) -> Self {
+        let mut rules = WalkRules::new(input.inner, Direction::Upstream);
+        rules.detail = HopDetail::Everything;
+        Self {
+            input,
+            rules,
+            next: 0,
+            target: 0,
+            ways: Vec::new(),
+            label: WordColumn::new(),
+            sides: std::array::from_fn(|_| SideColumns::new()),
+            is_result_set: BooleanBuilder::new(),
+            effects: WordListColumn::new(),
+            functions: WordListColumn::new(),
+            statement_ids: WordListColumn::new(),
+            found: Default::default(),
+        }
+    }
+
+    /// Finds the ways into the next column that has any. Returns `false` if there is no such column.
+    fn find_ways(&mut self) -> bool {
+        let columns = self.input.inner.model.columns.len();
+        while self.ways.is_empty() {
+            if self.next as usize >= columns {
+                return false;
+            }
+            self.target = self.next;
+            self.next += 1;
+            let target = Node::Column(self.target);
+            if !self.rules.shows(target) {
+                continue;
+            }
+            self.ways.extend(self.rules.hops(target).into_iter().filter_map(|hop| {
+                let Node::Column(source) = hop.to else {
+                    return None;
+                };
+                let HopAttributes { effect, function, process, .. } = hop.attributes;
+                Some(Way { source, effect, function, process })
+            }));
+            self.ways.sort_unstable_by(|a, b| b.cmp(a));
+        }
+        true
+    }
+
+    /// Collects the attributes of all ways from the next source, and returns that source.
+    fn take_source(&mut self) -> Option<u32> {
+        let source = self.ways.last()?.source;
+        while let Some(way) = self.ways.pop_if(|way| way.source == source) {
+            let statement = self.input.inner.ids().process(way.process).map_or(Symbol::ABSENT, |_| way.process);
+            for (found, symbol) in self.found.iter_mut().zip([way.effect, way.function, statement]) {
+                if !symbol.is_absent() {
+                    found.push(symbol);
+                }
+            }
+        }
+        Some(source)
+    }
+}
+
+impl RowSource for FlowRows<'_> {
+    fn add_row(&mut self) -> bool {
+        if !self.find_ways() {
+            return false;
+        }
+        let Some(source) = self.take_source() else {
+            return false;
+        };
+        let model = &self.input.inner.model;
+        self.input.push_label(&mut self.label);
+        for (side, column) in self.sides.iter_mut().zip([source, self.target]) {
+            side.push(&self.input, column);
+        }
+        let target = model.columns.get(self.target as usize);
+        let is_result_set = target.is_some_and(|target| self.input.inner.index().is_result_set(target.object));
+        self.is_result_set.append_value(is_result_set);
+        let [effects, functions, statements] = &mut self.found;
+        self.effects.push_symbols(model, effects);
+        self.functions.push_symbols(model, functions);
+        self.statement_ids.push_symbols(model, statements);
+        true
+    }
+
+    fn rows(&self) -> usize {
+        // The lists of a row may be long, and they count too.
+        self.label.len().max(self.statement_ids.texts() / 8).max(self.functions.texts() / 8)
+    }
+
+    fn bytes(&self) -> usize {
+        self.sides.iter().map(SideColumns::bytes).sum::<usize>() + self.functions.bytes()
+    }
+
+    fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+        let mut columns = vec![self.label.finish()?];
+        for side in &mut self.sides {
+            columns.extend(side.finish()?);
+        }
+        columns.push(Arc::new(self.is_result_set.finish()));
+        let element = element();
+        for list in [&mut self.effects, &mut self.functions, &mut self.statement_ids] {
+            columns.push(list.finish(&element)?);
+        }
+        Ok(columns)
+    }
+}
+
+/// The source or the target of a flow.
+struct SideColumns {
+    key: WordColumn,
+    object: ObjectColumns,
+    name: WordColumn,
+    id: WordColumn,
+}
+
+impl SideColumns {
+    fn new() -> Self {
+        Self { key: WordColumn::new(), object: ObjectColumns::new(), name: WordColumn::new(), id: WordColumn::new() }
+    }
+
+    fn push(&mut self, input: &TableInput<'_>, at: u32) {
+        let inner = input.inner;
+        let Some(column) = inner.model.columns.get(at as usize) else {
+            return;
+        };
+        self.key.push(at, |key| input.keys.write_column(inner, at, key));
+        self.object.push(input, column.object);
+        push_column_name(&mut self.name, input, at);
+        push_id(&mut self.id, input, column.id);
+    }
+
+    fn bytes(&self) -> usize {
+        self.key.bytes() + self.object.bytes() + self.name.bytes() + self.id.bytes()
+    }
+
+    fn finish(&mut self) -> Result<[ArrayRef; 8], ArrowError> {
+        let [object, server, database, schema, name] = self.object.finish()?;
+        Ok([self.key.finish()?, object, server, database, schema, name, self.name.finish()?, self.id.finish()?])
+    }
+}

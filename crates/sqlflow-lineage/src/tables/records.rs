@@ -1,0 +1,381 @@
+//! The rows of the tables that have one row for each record: objects, columns and statements.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_array::builder::{BooleanBuilder, Int32Builder};
+use arrow_schema::ArrowError;
+
+use crate::diagram::NameLevels;
+use crate::intern::Symbol;
+use crate::model::Span;
+use crate::names::{NamedRecord, id_form, named_server};
+use crate::view::{Column, Object, Process};
+
+use super::builders::{TextColumn, WordColumn};
+use super::{RowSource, TableInput};
+
+/// The key of an object and the levels of its name, as five columns.
+pub(super) struct ObjectColumns {
+    /// The numbers of the texts of each object.
+    known: HashMap<u32, [i32; 5]>,
+    last: Option<(u32, [i32; 5])>,
+    columns: [WordColumn; 5],
+}
+
+impl ObjectColumns {
+    pub(super) fn new() -> Self {
+        Self { known: HashMap::new(), last: None, columns: std::array::from_fn(|_| WordColumn::new()) }
+    }
+
+    pub(super) fn push(&mut self, input: &TableInput<'_>, object: u32) {
+        let numbers = match self.last {
+            Some((last, numbers)) if last == object => numbers,
+            _ => *self.known.entry(object).or_insert_with(|| numbers_of(&mut self.columns, input, object)),
+        };
+        self.last = Some((object, numbers));
+        for (column, number) in self.columns.iter_mut().zip(numbers) {
+            column.push_number(number);
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.columns.iter().map(WordColumn::bytes).sum()
+    }
+
+    /// Returns the key, the server, the database, the schema and the name.
+    pub(super) fn finish(&mut self) -> Result<[ArrayRef; 5], ArrowError> {
+        self.known.clear();
+        self.last = None;
+        let [key, server, database, schema, name] = &mut self.columns;
+        Ok([key.finish()?, server.finish()?, database.finish()?, schema.finish()?, name.finish()?])
+    }
+}
+
+fn numbers_of(columns: &mut [WordColumn; 5], input: &TableInput<'_>, object: u32) -> [i32; 5] {
+    let mut text = String::new();
+    input.keys.write_object(input.inner, object, &mut text);
+    let levels = NameLevels::of(Object::new(input.inner, object));
+    let raw = input.inner.model.objects.get(object as usize);
+    let server = raw.and_then(|raw| named_server(&input.inner.model, raw)).unwrap_or_default();
+    let [key, in_server, database, schema, name] = columns;
+    [
+        key.number_of(&text),
+        in_server.number_of(server),
+        database.number_of(&levels.database),
+        schema.number_of(&levels.schema),
+        name.number_of(&levels.table),
+    ]
+}
+
+/// The place of a record in the SQL as four columns: line and column of its start, and of its end.
+pub(super) struct SpanColumns([Int32Builder; 4]);
+
+impl SpanColumns {
+    pub(super) fn new() -> Self {
+        Self(std::array::from_fn(|_| Int32Builder::new()))
+    }
+
+    fn push(&mut self, input: &TableInput<'_>, span: Span) {
+        let coordinates = span.of(&input.inner.model.coordinates);
+        let end = coordinates.get(1);
+        let numbers = [coordinates.first(), coordinates.first(), end, end];
+        for (at, (column, coordinate)) in self.0.iter_mut().zip(numbers).enumerate() {
+            let number = coordinate.map(|it| if at % 2 == 0 { it.x } else { it.y });
+            // Servers write −1 for a place that they do not know.
+            column.append_option(number.filter(|&number| number > 0));
+        }
+    }
+
+    fn finish(&mut self) -> [ArrayRef; 4] {
+        let [start_line, start_column, end_line, end_column] = &mut self.0;
+        [start_line, start_column, end_line, end_column].map(|column| Arc::new(column.finish()) as ArrayRef)
+    }
+}
+
+pub(super) struct ObjectRows<'a> {
+    input: TableInput<'a>,
+    next: u32,
+    label: WordColumn,
+    key: TextColumn,
+    id: TextColumn,
+    names: ObjectColumns,
+    qualified_name: TextColumn,
+    kind: WordColumn,
+    flags: [BooleanBuilder; 3],
+    package: WordColumn,
+    columns: Int32Builder,
+    span: SpanColumns,
+    buffer: String,
+}
+
+impl<'a> ObjectRows<'a> {
+    pub(super) fn new(input: TableInput<'a>) -> Self {
+        Self {
+            input,
+            next: 0,
+            label: WordColumn::new(),
+            key: TextColumn::new(),
+            id: TextColumn::new(),
+            names: ObjectColumns::new(),
+            qualified_name: TextColumn::new(),
+            kind: WordColumn::new(),
+            flags: Default::default(),
+            package: WordColumn::new(),
+            columns: Int32Builder::new(),
+            span: SpanColumns::new(),
+            buffer: String::new(),
+        }
+    }
+}
+
+impl RowSource for ObjectRows<'_> {
+    fn add_row(&mut self) -> bool {
+        let (inner, at) = (self.input.inner, self.next);
+        let Some(raw) = inner.model.objects.get(at as usize) else {
+            return false;
+        };
+        self.next += 1;
+        let object = Object::new(inner, at);
+        self.input.push_label(&mut self.label);
+        self.buffer.clear();
+        self.input.keys.write_object(inner, at, &mut self.buffer);
+        self.key.push(&self.buffer);
+        self.id.push(object.id());
+        self.names.push(&self.input, at);
+        self.qualified_name.push(&object.qualified_name());
+        self.kind.push_symbol(&inner.model, raw.kind);
+        let values = [object.is_intermediate(), object.is_result_set(), object.is_routine()];
+        self.flags.iter_mut().zip(values).for_each(|(flag, value)| flag.append_value(value));
+        let package = inner.model.objects.get(raw.within as usize).map_or(Symbol::ABSENT, |package| package.id);
+        self.package.push_symbol(&inner.model, package);
+        self.columns.append_value(i32::try_from(raw.columns.len).unwrap_or(i32::MAX));
+        self.span.push(&self.input, raw.coordinates);
+        true
+    }
+
+    fn rows(&self) -> usize {
+        self.label.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.key.bytes() + self.qualified_name.bytes() + self.names.bytes() + self.kind.bytes()
+    }
+
+    fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+        // The key is a column of its own, because it is different in each row.
+        let [_, server, database, schema, name] = self.names.finish()?;
+        let mut columns = vec![self.label.finish()?, self.key.finish(), self.id.finish()];
+        columns.extend([server, database, schema, name, self.qualified_name.finish(), self.kind.finish()?]);
+        columns.extend(self.flags.iter_mut().map(|flag| Arc::new(flag.finish()) as ArrayRef));
+        columns.extend([self.package.finish()?, Arc::new(self.columns.finish()) as ArrayRef]);
+        columns.extend(self.span.finish());
+        Ok(columns)
+    }
+}
+
+pub(super) struct ColumnRows<'a> {
+    input: TableInput<'a>,
+    next: u32,
+    label: WordColumn,
+    key: TextColumn,
+    id: TextColumn,
+    object_id: WordColumn,
+    names: ObjectColumns,
+    name: WordColumn,
+    qualified_name: TextColumn,
+    position: Int32Builder,
+    data_type: WordColumn,
+    flags: [BooleanBuilder; 5],
+    /// The object of the last column, its key and its qualified name.
+    object: Option<(u32, String, String)>,
+    buffer: String,
+}
+
+impl<'a> ColumnRows<'a> {
+    pub(super) fn new(input: TableInput<'a>) -> Self {
+        Self {
+            input,
+            next: 0,
+            label: WordColumn::new(),
+            key: TextColumn::new(),
+            id: TextColumn::new(),
+            object_id: WordColumn::new(),
+            names: ObjectColumns::new(),
+            name: WordColumn::new(),
+            qualified_name: TextColumn::new(),
+            position: Int32Builder::new(),
+            data_type: WordColumn::new(),
+            flags: Default::default(),
+            object: None,
+            buffer: String::new(),
+        }
+    }
+
+    fn push_names(&mut self, at: u32, object_at: u32) {
+        let inner = self.input.inner;
+        if self.object.as_ref().is_none_or(|(known, ..)| *known != object_at) {
+            let mut key = String::new();
+            self.input.keys.write_object(inner, object_at, &mut key);
+            self.object = Some((object_at, key, Object::new(inner, object_at).qualified_name()));
+        }
+        let Some((_, object_key, object_name)) = &self.object else {
+            return;
+        };
+        self.buffer.clear();
+        self.buffer.push_str(object_key);
+        self.input.keys.write_column_after_object(inner, at, &mut self.buffer);
+        self.key.push(&self.buffer);
+        match Column::new(inner, at).name() {
+            "" => self.qualified_name.push_parts(&[object_name, ".", &id_form(inner, NamedRecord::Column(at))]),
+            own => self.qualified_name.push_parts(&[object_name, ".", own]),
+        }
+    }
+}
+
+/// Adds the name of a column, or its id in the form `id:13` if it has none.
+pub(super) fn push_column_name(names: &mut WordColumn, input: &TableInput<'_>, at: u32) {
+    let inner = input.inner;
+    let name = inner.model.columns.get(at as usize).map(|column| column.name).unwrap_or_default();
+    if inner.model.texts.get(name).is_empty() {
+        names.push_text(Some(&id_form(inner, NamedRecord::Column(at))));
+    } else {
+        names.push_symbol(&inner.model, name);
+    }
+}
+
+/// Adds an id, which is empty if the document gives none.
+pub(super) fn push_id(ids: &mut WordColumn, input: &TableInput<'_>, id: Symbol) {
+    let text = input.inner.model.texts.get(id);
+    ids.push(u32::try_from(id.index()).unwrap_or(u32::MAX), |buffer| buffer.push_str(text));
+}
+
+impl RowSource for ColumnRows<'_> {
+    fn add_row(&mut self) -> bool {
+        let (inner, at) = (self.input.inner, self.next);
+        let Some(raw) = inner.model.columns.get(at as usize) else {
+            return false;
+        };
+        self.next += 1;
+        let column = Column::new(inner, at);
+        self.input.push_label(&mut self.label);
+        self.push_names(at, raw.object);
+        self.id.push(column.id());
+        let object = inner.model.objects.get(raw.object as usize);
+        push_id(&mut self.object_id, &self.input, object.map_or(Symbol::ABSENT, |object| object.id));
+        self.names.push(&self.input, raw.object);
+        push_column_name(&mut self.name, &self.input, at);
+        let first = object.map_or(at, |object| object.columns.start);
+        self.position.append_value(i32::try_from(at.saturating_sub(first)).map_or(i32::MAX, |at| at.saturating_add(1)));
+        self.data_type.push_symbol(&inner.model, raw.data_type);
+        let keys = [column.is_primary_key(), column.is_foreign_key(), column.is_unique_key()];
+        let [primary, foreign, unique] = keys;
+        let values = [column.is_record_set(), column.is_system(), primary, foreign, unique];
+        self.flags.iter_mut().zip(values).for_each(|(flag, value)| flag.append_value(value));
+        true
+    }
+
+    fn rows(&self) -> usize {
+        self.label.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.key.bytes() + self.qualified_name.bytes() + self.names.bytes() + self.name.bytes() + self.data_type.bytes()
+    }
+
+    fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+        let [object, server, database, schema, name] = self.names.finish()?;
+        let mut columns = vec![self.label.finish()?, self.key.finish(), self.id.finish(), object];
+        columns.extend([self.object_id.finish()?, server, database, schema, name, self.name.finish()?]);
+        columns.extend([self.qualified_name.finish(), Arc::new(self.position.finish()), self.data_type.finish()?]);
+        columns.extend(self.flags.iter_mut().map(|flag| Arc::new(flag.finish()) as ArrayRef));
+        Ok(columns)
+    }
+}
+
+pub(super) struct StatementRows<'a> {
+    input: TableInput<'a>,
+    next: u32,
+    label: WordColumn,
+    key: TextColumn,
+    id: TextColumn,
+    name: TextColumn,
+    kind: WordColumn,
+    words: [WordColumn; 4],
+    document: WordColumn,
+    script: WordColumn,
+    span: SpanColumns,
+    query_hash_id: TextColumn,
+    buffer: String,
+}
+
+impl<'a> StatementRows<'a> {
+    pub(super) fn new(input: TableInput<'a>) -> Self {
+        Self {
+            input,
+            next: 0,
+            label: WordColumn::new(),
+            key: TextColumn::new(),
+            id: TextColumn::new(),
+            name: TextColumn::new(),
+            kind: WordColumn::new(),
+            words: std::array::from_fn(|_| WordColumn::new()),
+            document: WordColumn::new(),
+            script: WordColumn::new(),
+            span: SpanColumns::new(),
+            query_hash_id: TextColumn::new(),
+            buffer: String::new(),
+        }
+    }
+}
+
+impl RowSource for StatementRows<'_> {
+    fn add_row(&mut self) -> bool {
+        let (inner, at) = (self.input.inner, self.next);
+        let Some(raw) = inner.model.processes.get(at as usize) else {
+            return false;
+        };
+        self.next += 1;
+        let process = Process::new(inner, at);
+        let location = process.location();
+        self.input.push_label(&mut self.label);
+        self.buffer.clear();
+        self.input.keys.write_statement(inner, at, &mut self.buffer);
+        self.key.push(&self.buffer);
+        self.id.push(process.id());
+        self.name.push_option(Some(process.name()).filter(|name| !name.is_empty()));
+        self.kind.push_symbol(&inner.model, raw.kind);
+        let [procedure, procedure_id, database, schema] = &mut self.words;
+        procedure.push_symbol(&inner.model, raw.procedure_name);
+        procedure_id.push_symbol(&inner.model, raw.procedure_id);
+        database.push_text(process.database());
+        schema.push_text(process.schema());
+        self.document.push_text(location.label());
+        self.script.push_text(location.script());
+        self.span.push(&self.input, raw.coordinates);
+        self.query_hash_id.push_option(process.query_hash_id());
+        true
+    }
+
+    fn rows(&self) -> usize {
+        self.label.len()
+    }
+
+    fn bytes(&self) -> usize {
+        let words = self.words.iter().map(WordColumn::bytes).sum::<usize>() + self.document.bytes();
+        self.key.bytes() + self.name.bytes() + self.query_hash_id.bytes() + words
+    }
+
+    fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+        let mut columns = vec![self.label.finish()?, self.key.finish(), self.id.finish(), self.name.finish()];
+        columns.push(self.kind.finish()?);
+        for word in &mut self.words {
+            columns.push(word.finish()?);
+        }
+        columns.extend([self.document.finish()?, self.script.finish()?]);
+        columns.extend(self.span.finish());
+        columns.push(self.query_hash_id.finish());
+        Ok(columns)
+    }
+}
