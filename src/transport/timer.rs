@@ -15,8 +15,8 @@ use tokio::time::{Instant, Sleep, sleep};
 pub(super) struct ExchangeTimer {
     /// `None` until there is something to wait for.
     sleep: Option<Pin<Box<Sleep>>>,
-    /// The time after which the timer goes off for the first time. With that of the shortest wait, the timer need not be
-    /// moved for any of them.
+    /// The time after which the timer goes off for the first time. With that of the shortest wait, the timer need not
+    /// be moved for any of them.
     shortest_wait: Duration,
 }
 
@@ -25,7 +25,8 @@ impl ExchangeTimer {
         Self { sleep: None, shortest_wait }
     }
 
-    /// Waits for the end of a wait, which may move while it is waited for. There is none if the clock cannot express it.
+    /// Waits for the end of a wait, which may move while it is waited for. There is none if the clock cannot express
+    /// it.
     pub(super) fn poll_end(&mut self, context: &mut Context<'_>, end: impl Fn() -> Option<Instant>) -> Poll<()> {
         let Some(mut current) = end() else { return Poll::Pending };
         let timer = self.sleep.get_or_insert_with(|| Box::pin(sleep(self.shortest_wait)));
