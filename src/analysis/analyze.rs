@@ -362,7 +362,7 @@ impl<F: AnalysisRequest> DownloadRequest for PreparedAnalysis<F> {
         self.on_progress.as_ref()
     }
 
-    async fn send(&self, attempts: &mut Attempts) -> Result<Response> {
+    async fn send(&self, attempts: &mut Attempts) -> Result<Box<Response>> {
         let limit = self.transport.limits().max_upload_bytes;
         let sent = match self.file.clone().and_then(|file| self.form.upload(file, limit)) {
             Some(payload) => {

@@ -39,14 +39,14 @@ impl<T> ResponseValue<T> {
 
 #[allow(private_bounds, reason = "generated code calls it on the types that it names")]
 impl<T: FromResponse> ResponseValue<T> {
-    pub(crate) async fn from_response(mut response: Response) -> Result<Self, Error> {
+    pub(crate) async fn from_response(mut response: Box<Response>) -> Result<Self, Error> {
         let (headers, operation) = (mem::take(&mut response.headers), response.operation);
         Ok(Self { inner: response.json().await?, headers, operation })
     }
 }
 
 impl ResponseValue<ByteStream> {
-    pub(crate) fn stream(response: Response) -> Self {
+    pub(crate) fn stream(response: Box<Response>) -> Self {
         Self { inner: response.body, headers: response.headers, operation: response.operation }
     }
 }
@@ -110,18 +110,18 @@ impl<T: fmt::Debug> fmt::Debug for ResponseValue<T> {
 /// A type that an operation returns, which can be read from a response.
 pub trait ReadResponse: Sized {
     #[doc(hidden)]
-    fn read(response: Response) -> impl Future<Output = Result<ResponseValue<Self>, Error>> + Send;
+    fn read(response: Box<Response>) -> impl Future<Output = Result<ResponseValue<Self>, Error>> + Send;
 }
 
 #[allow(private_bounds, reason = "implemented for the data of every operation")]
 impl<T: EnvelopeData + Send> ReadResponse for Envelope<T> {
-    async fn read(response: Response) -> Result<ResponseValue<Self>, Error> {
+    async fn read(response: Box<Response>) -> Result<ResponseValue<Self>, Error> {
         ResponseValue::from_response(response).await
     }
 }
 
 impl ReadResponse for ByteStream {
-    async fn read(response: Response) -> Result<ResponseValue<Self>, Error> {
+    async fn read(response: Box<Response>) -> Result<ResponseValue<Self>, Error> {
         Ok(ResponseValue::stream(response))
     }
 }
@@ -177,8 +177,8 @@ pub(crate) trait ClientInfo<Inner> {
 /// The steps in which a generated method sends its request.
 pub(crate) trait ClientHooks<Inner>: ClientInfo<Inner> {
     async fn pre(&self, request: &mut reqwest::Request, info: &OperationInfo) -> Result<(), Error>;
-    async fn exec(&self, request: reqwest::Request, info: &OperationInfo) -> Result<Response, Error>;
-    async fn post(&self, result: &Result<Response, Error>, info: &OperationInfo) -> Result<(), Error>;
+    async fn exec(&self, request: reqwest::Request, info: &OperationInfo) -> Result<Box<Response>, Error>;
+    async fn post(&self, result: &Result<Box<Response>, Error>, info: &OperationInfo) -> Result<(), Error>;
 }
 
 impl ClientHooks<Transport> for Client {
@@ -188,13 +188,13 @@ impl ClientHooks<Transport> for Client {
         Ok(())
     }
 
-    async fn exec(&self, request: reqwest::Request, info: &OperationInfo) -> Result<Response, Error> {
+    async fn exec(&self, request: reqwest::Request, info: &OperationInfo) -> Result<Box<Response>, Error> {
         let operation = operations::of_method(info.operation_id)
             .ok_or_else(|| Error::invalid(format!("{} is not an operation of the API", info.operation_id)))?;
         self.inner().send(operation, Payload::Buffered(request)).await
     }
 
-    async fn post(&self, _: &Result<Response, Error>, _: &OperationInfo) -> Result<(), Error> {
+    async fn post(&self, _: &Result<Box<Response>, Error>, _: &OperationInfo) -> Result<(), Error> {
         Ok(())
     }
 }
@@ -241,7 +241,7 @@ pub(crate) fn encode_path(value: &str) -> String {
 /// Returns the error for a response with an unexpected status. It is not reached: the transport has already returned an
 /// error for such a status.
 #[allow(clippy::needless_pass_by_value, reason = "called by generated code")]
-pub(crate) fn unexpected(response: Response) -> Error {
+pub(crate) fn unexpected(response: Box<Response>) -> Error {
     let status = response.status().as_u16();
     Error::new(ErrorKind::Protocol, format!("unexpected status: HTTP {status}")).with_status(status)
 }

@@ -81,7 +81,7 @@ pub(crate) trait DownloadRequest: Sync {
     fn on_progress(&self) -> Option<&ProgressCallback>;
 
     /// Sends the request. Its errors are already in context.
-    fn send(&self, attempts: &mut Attempts) -> impl Future<Output = Result<Response>> + Send;
+    fn send(&self, attempts: &mut Attempts) -> impl Future<Output = Result<Box<Response>>> + Send;
 
     /// Adds what the request is about to an error that reading its response causes.
     fn in_context(&self, error: Error) -> Error;
@@ -134,7 +134,7 @@ pub(crate) async fn drawn_lineage<R: DownloadRequest>(request: &R) -> Result<Dra
 }
 
 /// Sends the request until there is a response with the expected beginning.
-async fn response<R: DownloadRequest>(request: &R, attempts: &mut Attempts) -> Result<Response> {
+async fn response<R: DownloadRequest>(request: &R, attempts: &mut Attempts) -> Result<Box<Response>> {
     loop {
         match check_beginning(request.send(attempts).await?, R::SYNTAX).await {
             Ok(response) => return Ok(response),
@@ -167,7 +167,7 @@ async fn unless_retried<R: DownloadRequest, T>(
 }
 
 /// Returns the response if its beginning shows the expected syntax and no failure.
-async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Response> {
+async fn check_beginning(response: Box<Response>, syntax: ExportSyntax) -> Result<Box<Response>> {
     let mut response = response.without_failure().await?;
     let protocol = |text: &str| Error::new(ErrorKind::Protocol, text);
     if let Some(head) = response.head.as_ref().filter(|head| !head.has_data) {
@@ -201,7 +201,7 @@ async fn check_beginning(response: Response, syntax: ExportSyntax) -> Result<Res
 }
 
 /// Reads a lineage while its JSON arrives. The lineage knows the relation types that were requested.
-async fn read_lineage(response: Response) -> Result<Lineage> {
+async fn read_lineage(response: Box<Response>) -> Result<Lineage> {
     let (limit, secrets) = (response.limit(), response.secrets.clone());
     let mut reader = Lineage::reader().max_bytes(limit);
     if let Some(requested) = response.relation_types() {
@@ -239,7 +239,12 @@ struct Download<'a> {
 }
 
 impl<'a> Download<'a> {
-    fn new(response: Response, syntax: ExportSyntax, attempt: u32, on_progress: Option<&'a ProgressCallback>) -> Self {
+    fn new(
+        response: Box<Response>,
+        syntax: ExportSyntax,
+        attempt: u32,
+        on_progress: Option<&'a ProgressCallback>,
+    ) -> Self {
         let (total, limit) = (response.length(), response.limit());
         let mut body = response.body;
         match syntax {

@@ -339,7 +339,7 @@ impl<F: ExportForm> DownloadRequest for Export<F> {
         self.on_progress.as_ref()
     }
 
-    async fn send(&self, attempts: &mut Attempts) -> Result<Response> {
+    async fn send(&self, attempts: &mut Attempts) -> Result<Box<Response>> {
         let form = self.checked_form()?;
         let sent = self.transport().send_form(F::OPERATION, &form, BodyMode::Stream, attempts).await;
         sent.map_err(self.context())

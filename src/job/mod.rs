@@ -180,16 +180,14 @@ impl Job {
 
     /// Makes a call, and repeats it while the server may not know the job yet.
     async fn past_lag<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
-        let begun = Instant::now();
+        let lag = self.lag.as_ref().map(|lag| (lag, Instant::now()));
         loop {
-            let error = match call().await {
-                Ok(result) => return Ok(result),
-                Err(error) => error,
-            };
+            let result = call().await;
+            let (Err(error), Some((lag, begun))) = (&result, lag) else { return result };
             let pause = self.service.polling().pause(begun.elapsed(), fastrand::f64());
             let next = Instant::now() + pause;
-            if !self.lag.as_ref().is_some_and(|lag| lag.explains(&error, next)) {
-                return Err(error);
+            if !lag.explains(error, next) {
+                return result;
             }
             tracing::debug!(
                 target: "sqlflow_client::watch",
@@ -259,12 +257,11 @@ impl Job {
         let warnings = envelope.warnings().map(ToOwned::to_owned).collect();
         let jobs = envelope.data.map(|summary| summary.jobs).unwrap_or_default();
         let found = jobs.into_iter().find(|job| job.id == self.id);
-        let zoned = |job| {
-            let info = self.service.in_time_zone(JobInfo { warnings, ..job });
-            // The secrets of the client are removed already.
-            if self.secrets.is_empty() { info } else { info.cleaned(&self.secrets) }
-        };
-        found.map(zoned).ok_or_else(|| self.not_found())
+        let mut info = found.ok_or_else(|| self.not_found())?;
+        info.warnings = warnings;
+        self.service.set_time_zone(&mut info);
+        // The secrets of the client are removed already.
+        Ok(if self.secrets.is_empty() { info } else { info.cleaned(&self.secrets) })
     }
 
     fn not_found(&self) -> Error {

@@ -30,7 +30,9 @@ impl fmt::Debug for JobService {
 
 /// The services of one client that jobs use. Cheap to clone; clones share everything.
 #[derive(Clone)]
-pub(crate) struct JobService {
+pub(crate) struct JobService(Arc<Services>);
+
+struct Services {
     api: api::Client,
     polling: Polling,
     settling: Settling,
@@ -41,25 +43,32 @@ pub(crate) struct JobService {
 
 impl JobService {
     pub(crate) fn new(api: api::Client, polling: Polling, settling: Settling, time_zone: ServerTimeZone) -> Self {
-        Self { api, polling, settling, time_zone, poll_hub: Arc::default(), listings: Arc::default() }
+        let (poll_hub, listings) = Default::default();
+        Self(Arc::new(Services { api, polling, settling, time_zone, poll_hub, listings }))
     }
 
     /// Returns the services of another user of the same server, which poll separately.
     pub(crate) fn with_api(&self, api: api::Client) -> Self {
-        Self::new(api, self.polling, self.settling, self.time_zone.clone())
+        Self::new(api, self.0.polling, self.0.settling, self.0.time_zone.clone())
     }
 
     /// Returns the description of a job with the time zone of this client.
-    pub(super) fn in_time_zone(&self, info: JobInfo) -> JobInfo {
-        JobInfo { time_zone: self.time_zone.clone(), ..info }
+    pub(super) fn in_time_zone(&self, mut info: JobInfo) -> JobInfo {
+        self.set_time_zone(&mut info);
+        info
+    }
+
+    /// Gives a description the time zone of this client.
+    pub(super) fn set_time_zone(&self, info: &mut JobInfo) {
+        info.time_zone = self.0.time_zone.clone();
     }
 
     pub(crate) fn api(&self) -> &api::Client {
-        &self.api
+        &self.0.api
     }
 
     pub(crate) fn transport(&self) -> &Transport {
-        &self.api.inner
+        &self.0.api.inner
     }
 
     pub(crate) fn base_url(&self) -> &str {
@@ -67,15 +76,15 @@ impl JobService {
     }
 
     pub(crate) fn polling(&self) -> Polling {
-        self.polling
+        self.0.polling
     }
 
     pub(crate) fn settling(&self) -> Settling {
-        self.settling
+        self.0.settling
     }
 
     pub(crate) fn poll_hub(&self) -> &Arc<PollHub> {
-        &self.poll_hub
+        &self.0.poll_hub
     }
 
     pub(crate) fn job(&self, id: impl Into<JobId>) -> Job {
@@ -99,7 +108,7 @@ impl JobService {
 
     /// Keeps the list of jobs for searches, from now on.
     pub(super) fn hold_listing(&self) -> ListingHold {
-        self.listings.hold()
+        self.0.listings.hold()
     }
 
     /// Returns a list that was requested at `since` or later. Searches share lists, of which at most 32 are requested in
@@ -109,17 +118,17 @@ impl JobService {
             let service = self.clone();
             async move { service.list_index(service.transport().single()).await }
         };
-        self.listings.requested_since(since, window / 32, request).await
+        self.0.listings.requested_since(since, window / 32, request).await
     }
 
     /// Notes that a job is that of a submission of this client.
     pub(super) fn take_job(&self, id: &JobId) {
-        self.listings.take(id);
+        self.0.listings.take(id);
     }
 
     /// Notes a submission whose outcome is not known yet.
     pub(super) fn pend(&self, submitted: &Submitted) -> PendingSubmission {
-        self.listings.pend(submitted)
+        self.0.listings.pend(submitted)
     }
 
     /// Searches a list for the job of a submission. One that lost its name is found in the last list only: until then,
@@ -135,15 +144,15 @@ impl JobService {
     ) -> Result<Option<JobInfo>> {
         let zoned = |info| self.in_time_zone(info);
         let unclear = |text| Err(Error::new(ErrorKind::Protocol, text));
-        match list.search(submitted, zoned, |id| self.listings.is_taken(id)) {
+        match list.search(submitted, zoned, |id| self.0.listings.is_taken(id)) {
             Found::Job(info) => {
                 self.take_job(&info.id);
                 Ok(Some(*info))
             }
-            Found::Nameless(_) if !is_last || self.listings.has_rival(submitted) => {
+            Found::Nameless(_) if !is_last || self.0.listings.has_rival(submitted) => {
                 unclear("the list has a job without a name, which may be that of another submission".to_owned())
             }
-            Found::Nameless(info) if self.listings.take(&info.id) => Ok(Some(*info)),
+            Found::Nameless(info) if self.0.listings.take(&info.id) => Ok(Some(*info)),
             Found::Nameless(_) => unclear("the list has one job for several submissions".to_owned()),
             Found::Nothing => Ok(None),
             Found::Unclear(text) => unclear(text),

@@ -18,13 +18,14 @@ use futures_util::stream::{BoxStream, Stream, StreamExt as _, TryStreamExt as _}
 use reqwest::Version;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use sync_wrapper::SyncWrapper;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::Instant;
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::failure;
 use super::json_scan::JsonScan;
 use super::page::{self, Start};
 use super::response_size::Deadline;
+use super::timer::ExchangeTimer;
 use crate::wire::{Operation, Redactor};
 use crate::{Error, ErrorKind, Result};
 
@@ -35,9 +36,6 @@ const UNCHECKED_BYTES: u64 = 64 << 20;
 /// The highest ratio of the decompressed size to the compressed size. gzip reaches 1000 on nothing but blanks; lineage
 /// stays far below this.
 const MAX_DECOMPRESSION_RATIO: u64 = 250;
-
-/// The time in place of one that the clock cannot express.
-const FAR_AWAY: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// The number of times that a body may be compressed: by the server, and by a proxy that does not see that.
 const MAX_GZIP_LAYERS: usize = 2;
@@ -122,6 +120,15 @@ pub(super) struct BodyLimits {
     pub(super) doubts_end: bool,
 }
 
+impl BodyLimits {
+    /// Returns the end of a wait for a chunk that begins now, or `None` if the clock cannot express it.
+    fn end_of_wait(&self) -> Option<Instant> {
+        let end = Instant::now().checked_add(self.stall_timeout);
+        let deadline = self.deadline.map(|deadline| deadline.end());
+        end.into_iter().chain(deadline).min()
+    }
+}
+
 /// The number of bytes that came over the network, before decompression.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReceivedBytes(Arc<AtomicU64>);
@@ -143,6 +150,7 @@ impl ByteStream {
         response: reqwest::Response,
         headers: &HeaderMap,
         limits: BodyLimits,
+        timer: ExchangeTimer,
         secrets: &Redactor,
     ) -> Result<Self> {
         let has_length = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
@@ -151,7 +159,7 @@ impl ByteStream {
         let received = ReceivedBytes::default();
         // Compressed data has an end of its own.
         let has_unproven_end = limits.doubts_end && ends_with_connection && layers == 0;
-        let mut source = NetworkChunks::new(response.bytes_stream(), limits, received.clone()).boxed();
+        let mut source = NetworkChunks::new(response.bytes_stream(), limits, timer, received.clone()).boxed();
         for _ in 0..layers {
             source = decompressed(source, received.clone()).boxed();
         }
@@ -342,30 +350,24 @@ struct NetworkChunks<S> {
     chunks: S,
     limits: BodyLimits,
     received: ReceivedBytes,
-    /// The end of the time for the next chunk, once one had to be waited for. It is kept for the chunks after it, because
-    /// a new one for each takes longer than to read a small chunk.
-    timer: Option<Pin<Box<Sleep>>>,
-    is_waiting: bool,
+    timer: ExchangeTimer,
+    /// The end of the time for the chunk that is waited for, if one is.
+    wait: Option<Wait>,
 }
 
+/// The end of the wait for a chunk: `None` if the clock cannot express it.
+#[derive(Clone, Copy)]
+struct Wait(Option<Instant>);
+
 impl<S> NetworkChunks<S> {
-    fn new(chunks: S, limits: BodyLimits, received: ReceivedBytes) -> Self {
-        Self { chunks, limits, received, timer: None, is_waiting: false }
+    fn new(chunks: S, limits: BodyLimits, timer: ExchangeTimer, received: ReceivedBytes) -> Self {
+        Self { chunks, limits, received, timer, wait: None }
     }
 
-    /// Returns the timer for the chunk that is waited for.
-    fn timer(&mut self) -> Pin<&mut Sleep> {
-        let BodyLimits { stall_timeout, deadline, .. } = self.limits;
-        let left = || stall_timeout.min(deadline.map_or(Duration::MAX, |deadline| deadline.left()));
-        let is_waiting = mem::replace(&mut self.is_waiting, true);
-        let is_new = self.timer.is_none();
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(left())));
-        if !is_waiting && !is_new {
-            // A time too long for the clock to express is as good as none.
-            let end = Instant::now().checked_add(left());
-            timer.as_mut().reset(end.unwrap_or_else(|| Instant::now() + FAR_AWAY));
-        }
-        timer.as_mut()
+    /// Waits for the end of the time for the next chunk.
+    fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Wait(end) = *self.wait.get_or_insert_with(|| Wait(self.limits.end_of_wait()));
+        self.timer.poll_end(context, || end)
     }
 
     /// Returns the error of a chunk that did not come in its time.
@@ -382,11 +384,11 @@ impl<S: Stream<Item = reqwest::Result<Bytes>> + Unpin> Stream for NetworkChunks<
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Poll::Ready(chunk) = self.chunks.poll_next_unpin(context) else {
-            ready!(self.timer().poll(context));
-            self.is_waiting = false;
+            ready!(self.poll_late(context));
+            self.wait = None;
             return Poll::Ready(Some(Err(self.late())));
         };
-        self.is_waiting = false;
+        self.wait = None;
         Poll::Ready(chunk.map(|chunk| {
             let chunk = chunk.map_err(failure::truncated)?;
             self.received.add(chunk.len());

@@ -11,18 +11,20 @@ mod payload;
 mod quota;
 mod response;
 mod response_size;
+mod timer;
 mod upload_progress;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 use serde::Serialize;
-use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
 pub use self::body::ByteStream;
@@ -31,6 +33,7 @@ pub(crate) use self::failure::{not_built, response_too_large, retry_after};
 pub(crate) use self::payload::Payload;
 use self::quota::Quotas;
 pub(crate) use self::response::Response;
+use self::timer::ExchangeTimer;
 use self::upload_progress::SendProgress;
 pub(crate) use self::upload_progress::UploadObserver;
 pub use self::upload_progress::UploadProgress;
@@ -90,6 +93,11 @@ pub(crate) struct RequestLimits {
 }
 
 impl RequestLimits {
+    /// Returns the shortest time after which a wait of an exchange may end.
+    fn shortest_wait(&self) -> Duration {
+        self.response_timeout.min(self.stall_timeout).min(self.small_response_timeout)
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         let timeouts = [
             (self.response_timeout, "response"),
@@ -165,7 +173,7 @@ impl Transport {
         form: &impl Serialize,
         mode: BodyMode,
         attempts: &mut Attempts,
-    ) -> Result<Response> {
+    ) -> Result<Box<Response>> {
         self.send_in(operation, self.form(operation, form)?, mode, attempts).await
     }
 
@@ -176,7 +184,7 @@ impl Transport {
         body: &impl Serialize,
         mode: BodyMode,
         attempts: &mut Attempts,
-    ) -> Result<Response> {
+    ) -> Result<Box<Response>> {
         let request = self.0.http.post(self.url_of(operation)?).json(body).build();
         self.send_in(operation, request.map(Payload::Buffered).map_err(not_built)?, mode, attempts).await
     }
@@ -207,13 +215,13 @@ impl Transport {
         files: Vec<File>,
         observer: Option<UploadObserver>,
         attempts: &mut Attempts,
-    ) -> Result<Response> {
+    ) -> Result<Box<Response>> {
         let payload = Payload::with_files(form, files, self.0.limits.max_upload_bytes).await?.observed_by(observer);
         self.send_in(F::OPERATION, payload, BodyMode::of(F::OPERATION), attempts).await
     }
 
     /// Sends a request, and retries it by the policy of the client.
-    pub(crate) async fn send(&self, operation: &'static Operation, payload: Payload) -> Result<Response> {
+    pub(crate) async fn send(&self, operation: &'static Operation, payload: Payload) -> Result<Box<Response>> {
         let mut attempts = self.attempts();
         let response = self.send_in(operation, payload, BodyMode::of(operation), &mut attempts).await?;
         attempts.succeeded();
@@ -231,7 +239,7 @@ impl Transport {
         payload: Payload,
         mode: BodyMode,
         attempts: &mut Attempts,
-    ) -> Result<Response> {
+    ) -> Result<Box<Response>> {
         let span = tracing::debug_span!(target: "sqlflow_client::http", "sqlflow", operation = operation.id);
         // On the heap, because the future of a call is large, and each future around it would be moved with it.
         let sending = Box::pin(async {
@@ -313,7 +321,7 @@ impl Transport {
         payload: &Payload,
         mode: BodyMode,
         identity: Option<&Identity<'_>>,
-    ) -> Result<Response> {
+    ) -> Result<Box<Response>> {
         let progress = payload.progress();
         let mut request = payload.request(&self.0.http, self.url_of(operation)?, identity, &progress).await?;
         // Set here and not by reqwest, because `ByteStream` decompresses the body and watches its size.
@@ -333,9 +341,9 @@ impl Transport {
         secrets: Redactor,
         mode: BodyMode,
         progress: &SendProgress,
-    ) -> Result<Response> {
-        let started = tokio::time::Instant::now();
-        let result = self.with_response_timeout(self.0.http.execute(request), progress).await?;
+    ) -> Result<Box<Response>> {
+        let mut timer = ExchangeTimer::new(self.0.limits.shortest_wait());
+        let result = self.with_response_timeout(self.0.http.execute(request), progress, &mut timer).await?;
         let response = result.map_err(|error| {
             let failed = || secrets.redact_error(failure::of_connection(error, &self.0.base_url));
             progress.take_file_error().unwrap_or_else(failed)
@@ -343,32 +351,35 @@ impl Transport {
         tracing::debug!(
             target: "sqlflow_client::http",
             status = response.status().as_u16(),
-            after = ?started.elapsed(),
+            after = ?progress.elapsed(),
             "the server responded"
         );
         let is_ok = response::is_success(response.status());
         let received = async {
-            let response = response::receive(operation, response, mode, &self.0.limits, secrets).await?;
+            let response = response::receive(operation, response, mode, &self.0.limits, timer, secrets).await?;
             if mode == BodyMode::Buffered { response.buffered().await } else { Ok(response) }
         };
         received.await.map_err(|error| if is_ok { error.within_response() } else { error })
     }
 
     /// Waits for a response while the upload makes progress, and for the response timeout after its last progress.
-    async fn with_response_timeout<T>(&self, response: impl Future<Output = T>, progress: &SendProgress) -> Result<T> {
+    async fn with_response_timeout<T>(
+        &self,
+        response: impl Future<Output = T>,
+        progress: &SendProgress,
+        timer: &mut ExchangeTimer,
+    ) -> Result<T> {
         let timeout = self.0.limits.response_timeout;
         let mut response = pin!(response);
-        loop {
-            let last_activity = progress.last_activity();
+        poll_fn(|context| {
+            if let Poll::Ready(response) = response.as_mut().poll(context) {
+                return Poll::Ready(Ok(response));
+            }
             // A timeout too long for the clock to express is no timeout.
-            let Some(end) = last_activity.checked_add(timeout) else { return Ok(response.await) };
-            if let Ok(response) = timeout_at(end, &mut response).await {
-                return Ok(response);
-            }
-            if progress.last_activity() == last_activity {
-                return Err(failure::response_timed_out(timeout));
-            }
-        }
+            ready!(timer.poll_end(context, || progress.last_activity().checked_add(timeout)));
+            Poll::Ready(Err(failure::response_timed_out(timeout)))
+        })
+        .await
     }
 }
 

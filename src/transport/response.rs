@@ -11,6 +11,7 @@ use sqlflow_lineage::RelationType;
 use super::body::{BodyLimits, ByteStream, skip_bom_and_whitespace};
 use super::json_scan::JsonScan;
 use super::response_size::{Deadline, ResponseSize};
+use super::timer::ExchangeTimer;
 use super::{BodyMode, RequestLimits, failure, page};
 use crate::wire::{EnvelopeHead, FromResponse, MAX_SNIPPET_INPUT, Operation, Redactor};
 use crate::wire::{has_syntax_errors, issued_secrets, operations};
@@ -27,6 +28,8 @@ const MAX_FAILURE_BYTES: u64 = 16 << 20;
 const MAX_PREALLOCATED_BYTES: u64 = 1 << 20;
 
 /// A response that is successful as far as HTTP and authentication go.
+///
+/// It is passed in a box: it is large, and every future that returns it would copy it.
 #[derive(Debug)]
 pub struct Response {
     pub(crate) operation: &'static Operation,
@@ -53,8 +56,9 @@ pub(super) async fn receive(
     mut response: reqwest::Response,
     mode: BodyMode,
     limits: &RequestLimits,
+    timer: ExchangeTimer,
     secrets: Redactor,
-) -> Result<Response> {
+) -> Result<Box<Response>> {
     let (status, length) = (response.status(), response.content_length());
     let headers = mem::take(response.headers_mut());
     let (is_success, size) = (is_success(status), ResponseSize::of(operation));
@@ -69,7 +73,7 @@ pub(super) async fn receive(
         },
         doubts_end: operation.returns_file && limits.has_silent_tls,
     };
-    let mut body = ByteStream::of(response, &headers, body_limits, &secrets)?;
+    let mut body = ByteStream::of(response, &headers, body_limits, timer, &secrets)?;
     // Before anything of the body is waited for.
     if is_success && mode == BodyMode::Buffered && length.is_some_and(|length| length > limit) {
         return Err(size.too_large(limit).in_operation(operation.id));
@@ -86,6 +90,7 @@ pub(super) async fn receive(
     let status = if is_result { StatusCode::OK } else { status };
     let relation_types = None;
     let response = Response { operation, status, headers, body, head, secrets, relation_types, length, limit, size };
+    let response = Box::new(response);
     // The transport has to know failures that another attempt may mend, and the caller of an operation that returns a
     // file does not look for an envelope.
     let is_refused = response.head.as_ref().is_some_and(|head| head.code == 401 || head.is_turned_away());
@@ -168,7 +173,7 @@ async fn read_head(
 impl Response {
     /// Returns the response, or an error if its body reports a failure: an envelope with an error code, an HTML page,
     /// or JSON from an operation that returns a file.
-    pub(crate) async fn without_failure(mut self) -> Result<Self> {
+    pub(crate) async fn without_failure(mut self: Box<Self>) -> Result<Box<Self>> {
         if let Some(head) = &self.head {
             head.check().map_err(|error| {
                 let error = error.with_retry_after(failure::retry_after(&self.headers));
@@ -197,8 +202,9 @@ impl Response {
     }
 
     /// Adds the relation types that the request asked for, if its operation takes any.
-    pub(super) fn for_relation_types(self, relation_types: Option<Vec<RelationType>>) -> Self {
-        Self { relation_types, ..self }
+    pub(super) fn for_relation_types(mut self: Box<Self>, relation_types: Option<Vec<RelationType>>) -> Box<Self> {
+        self.relation_types = relation_types;
+        self
     }
 
     /// Returns the relation types that the request asked for, or `None` if its operation takes none.
@@ -207,10 +213,6 @@ impl Response {
     }
 
     /// Reads the body into memory, up to the limit of the client.
-    pub(crate) async fn bytes(mut self) -> Result<Bytes> {
-        self.read_body().await
-    }
-
     async fn read_body(&mut self) -> Result<Bytes> {
         if let Some(body) = self.body.take_buffered() {
             return if body.len() as u64 > self.limit { Err(self.too_large()) } else { Ok(body) };
@@ -229,7 +231,7 @@ impl Response {
 
     /// Reads the body into memory and checks that its JSON is complete, so that a truncated response is known while it
     /// can be retried.
-    pub(super) async fn buffered(mut self) -> Result<Self> {
+    pub(super) async fn buffered(mut self: Box<Self>) -> Result<Box<Self>> {
         let body = self.read_body().await?;
         let text = skip_bom_and_whitespace(&body);
         if self.head.is_none() && text.starts_with(b"{") {
@@ -243,10 +245,9 @@ impl Response {
     }
 
     /// Reads the body as JSON.
-    pub(crate) async fn json<T: FromResponse>(mut self) -> Result<T> {
-        let (operation, secrets) = (self.operation, self.secrets.clone());
-        let (relation_types, head) = (self.relation_types.clone(), self.head.take());
-        let body = self.bytes().await?;
+    pub(crate) async fn json<T: FromResponse>(mut self: Box<Self>) -> Result<T> {
+        let body = self.read_body().await?;
+        let Self { operation, secrets, relation_types, head, .. } = *self;
         let text = skip_bom_and_whitespace(&body);
         // Most small responses, whose envelope is not read a second time then.
         let data = head.and_then(|head| T::of_data(head.code, head.only_data(text)?));

@@ -106,6 +106,10 @@ impl Deadline {
         Instant::now().checked_add(time).map(|end| Self { time, end })
     }
 
+    pub(super) fn end(&self) -> Instant {
+        self.end
+    }
+
     /// Returns the time that is left, which is zero after the deadline.
     pub(super) fn left(&self) -> Duration {
         self.end.saturating_duration_since(Instant::now())

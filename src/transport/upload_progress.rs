@@ -160,6 +160,11 @@ impl SendProgress {
         self.shared.last_activity_millis.store(millis, Ordering::Relaxed);
     }
 
+    /// Returns the time since the attempt began.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
     pub(super) fn last_activity(&self) -> Instant {
         self.start + Duration::from_millis(self.shared.last_activity_millis.load(Ordering::Relaxed))
     }

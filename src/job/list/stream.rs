@@ -98,7 +98,7 @@ impl fmt::Debug for JobStream {
 }
 
 /// Requests the list. A failure that is a whole response is an error of the request.
-async fn request(service: &JobService) -> Result<Response> {
+async fn request(service: &JobService) -> Result<Box<Response>> {
     let form = types::DisplayUserJobsSummaryRequest::new();
     let mut attempts = service.transport().attempts();
     let response = service.transport().send_form(OPERATION, &form, BodyMode::Stream, &mut attempts).await?;
@@ -108,7 +108,7 @@ async fn request(service: &JobService) -> Result<Response> {
 
 /// The rest of a list that is being read.
 struct ListReader {
-    response: Response,
+    response: Box<Response>,
     /// The bytes that have arrived and were not scanned yet.
     received: Bytes,
     scanner: ListScanner,
@@ -119,7 +119,7 @@ struct ListReader {
 
 /// Returns the jobs of a response. Polling the stream receives the body and parses what has arrived.
 fn parsed(
-    response: Response,
+    response: Box<Response>,
     service: JobService,
     filter: JobFilter,
     warnings: Arc<OnceLock<Vec<String>>>,
@@ -180,7 +180,7 @@ impl ListReader {
 
     /// Completes an error that ends the stream.
     fn clean(&self, error: Error) -> Error {
-        let Response { secrets, headers, .. } = &self.response;
+        let Response { secrets, headers, .. } = &*self.response;
         secrets.redact_error(error.in_operation(OPERATION.id)).with_retry_after(retry_after(headers))
     }
 }
