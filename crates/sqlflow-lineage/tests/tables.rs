@@ -489,6 +489,7 @@ fn a_directory_is_replaced_if_it_is_ours_and_refused_if_it_is_not() {
     assert!(matches!(missing, TablesError::Io { .. }), "{missing}");
 }
 
+#[cfg(unix)]
 #[test]
 fn what_a_killed_process_left_behind_is_removed_and_what_a_running_one_writes_is_not() {
     let folder = tempfile::tempdir().unwrap();
@@ -513,6 +514,7 @@ fn what_a_killed_process_left_behind_is_removed_and_what_a_running_one_writes_is
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
 #[test]
 fn readers_find_whole_tables_while_they_are_replaced() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,8 @@
 //! Keys that name one record, in the tables of one job and of all jobs.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::LineageInner;
 use crate::model::{NONE, RawObject, indices};
@@ -93,13 +94,6 @@ impl Keys {
         }
     }
 
-    /// Appends the key of a column.
-    pub(super) fn write_column(&self, inner: &LineageInner, at: u32, key: &mut String) {
-        let object = inner.model.columns.get(at as usize).map_or(NONE, |column| column.object);
-        self.write_object(inner, object, key);
-        self.write_column_after_object(inner, at, key);
-    }
-
     /// Appends the end of the key of a column, after the key of its object.
     pub(super) fn write_column_after_object(&self, inner: &LineageInner, at: u32, key: &mut String) {
         key.push('.');
@@ -165,7 +159,7 @@ fn write_number(number: Option<&u32>, key: &mut String) {
 
 /// Returns the number of each record after the first of several with the same key.
 fn repeated(records: impl Iterator<Item = u32>, write: impl Fn(u32, &mut String)) -> HashMap<u32, u32> {
-    let hasher = RandomState::new();
+    let hasher = DefaultHashBuilder::default();
     let mut key = String::new();
     let mut hashes: Vec<(u64, u32)> = Vec::new();
     for at in records {
