@@ -11,7 +11,7 @@ use crate::intern::Symbol;
 use crate::kinds::{EffectType, RelationType};
 use crate::model::{EndpointExtra, EndpointRole, NONE, RawProcess, RawRelationship, RelationshipExtra};
 use crate::names::{NamedRecord, id_form};
-use crate::view::{Object, endpoints};
+use crate::view::{Endpoint, Object, endpoints};
 
 use super::builders::{TextColumn, WordColumn};
 use super::records::push_id;
@@ -281,7 +281,7 @@ impl SideColumns {
         for column in [&mut self.key, &mut self.kind, &mut self.object] {
             column.push_null();
         }
-        let written = endpoints(input.inner, [(relationship, at)]).first().map(|end| end.written_name());
+        let written = endpoints(input.inner, [(relationship, at)]).first().map(Endpoint::written_name);
         self.name.push_text(written.as_deref());
     }
 
