@@ -80,6 +80,7 @@
 //! | `native-tls` | | TLS by the library of the platform; on Linux it needs the headers of OpenSSL |
 //! | `emulator` | | a local server that speaks the protocol, to try the client and to test programs |
 //! | `petgraph` | | lineage diagrams as graphs of petgraph 0.8 |
+//! | `arrow` | | lineage as tables for query engines: record batches of arrow 60, and Parquet files |
 //!
 //! With `rustls`, reqwest gets its default cryptography provider, so that a program that builds its own reqwest clients
 //! needs no further feature and no setup. aws-lc needs a C compiler to build, and `CMake` only on platforms that are

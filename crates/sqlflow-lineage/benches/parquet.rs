@@ -4,6 +4,7 @@
 //! Each time is the best of several rounds that alternate. Each measurement has a process of its own, like a program
 //! that reads one document. `SQLFLOW_BENCH_RELATIONSHIPS` sets the size, `SQLFLOW_BENCH_ROUNDS` the number of rounds.
 
+#[allow(dead_code)]
 mod allocations;
 mod generator;
 

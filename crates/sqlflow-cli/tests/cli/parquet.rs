@@ -116,7 +116,7 @@ async fn lineage_and_export_write_the_tables_of_a_job() {
     lineage("mine").with_code(2).says("diary.txt");
     assert!(emulator.jobs().is_empty(), "nothing is sent if the result cannot be written");
     lineage("tables").with_code(0);
-    let id = emulator.jobs()[0].id.to_string();
+    let id = emulator.jobs()[0].id.clone();
     let expected = flows(&home.path("tables"));
     assert!(!expected.is_empty() && expected.iter().all(|[label, ..]| *label == id), "{expected:?}");
     home.run(&["export", &id, "--server", &url, "--format", "parquet", "-o", "exported"]).with_code(0);

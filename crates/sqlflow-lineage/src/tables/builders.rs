@@ -1,6 +1,5 @@
 //! Columns of record batches that are filled row by row.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, ListArray, StringArray};
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, FieldRef};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use std::hash::BuildHasher;
 
 use crate::intern::Symbol;
@@ -133,8 +132,18 @@ impl WordColumn {
         self.push_number(number);
     }
 
+    /// Returns the text of a number.
+    pub(super) fn text(&self, number: i32) -> &str {
+        text_at(&self.distinct.buffer, &self.distinct.ends, number)
+    }
+
+    /// Forgets all texts, of a column that is no part of a batch.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new();
+    }
+
     /// Returns the number of the text of a token.
-    fn number(&mut self, token: u32, write: impl FnOnce(&mut String)) -> i32 {
+    pub(super) fn number(&mut self, token: u32, write: impl FnOnce(&mut String)) -> i32 {
         if let Some((last, number)) = self.last
             && last == token
         {

@@ -83,6 +83,7 @@ impl Tables<'_> {
 }
 
 /// The state of the place of a directory.
+#[derive(Clone, Copy)]
 enum State {
     Missing,
     Empty,

@@ -167,8 +167,11 @@ impl SideColumns {
         let Some(column) = inner.model.columns.get(at as usize) else {
             return;
         };
-        self.key.push(at, |key| input.keys.write_column(inner, at, key));
-        self.object.push(input, column.object);
+        let object = self.object.push(input, column.object);
+        self.key.push(at, |key| {
+            key.push_str(object);
+            input.keys.write_column_after_object(inner, at, key);
+        });
         push_column_name(&mut self.name, input, at);
         push_id(&mut self.id, input, column.id);
     }

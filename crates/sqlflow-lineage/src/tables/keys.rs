@@ -1,7 +1,8 @@
 //! Keys that name one record, in the tables of one job and of all jobs.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::LineageInner;
 use crate::model::{NONE, RawObject, indices};
@@ -93,13 +94,6 @@ impl Keys {
         }
     }
 
-    /// Appends the key of a column.
-    pub(super) fn write_column(&self, inner: &LineageInner, at: u32, key: &mut String) {
-        let object = inner.model.columns.get(at as usize).map_or(NONE, |column| column.object);
-        self.write_object(inner, object, key);
-        self.write_column_after_object(inner, at, key);
-    }
-
     /// Appends the end of the key of a column, after the key of its object.
     pub(super) fn write_column_after_object(&self, inner: &LineageInner, at: u32, key: &mut String) {
         key.push('.');
@@ -165,17 +159,17 @@ fn write_number(number: Option<&u32>, key: &mut String) {
 
 /// Returns the number of each record after the first of several with the same key.
 fn repeated(records: impl Iterator<Item = u32>, write: impl Fn(u32, &mut String)) -> HashMap<u32, u32> {
-    let hasher = RandomState::new();
+    let builder = DefaultHashBuilder::default();
     let mut key = String::new();
-    let mut hashes: Vec<(u64, u32)> = Vec::new();
+    let mut hashed: Vec<(u64, u32)> = Vec::new();
     for at in records {
         key.clear();
         write(at, &mut key);
-        hashes.push((hasher.hash_one(&key), at));
+        hashed.push((builder.hash_one(&key), at));
     }
-    hashes.sort_unstable();
+    hashed.sort_unstable();
     let mut numbers = HashMap::new();
-    for same_hash in hashes.chunk_by(|a, b| a.0 == b.0).filter(|same_hash| same_hash.len() > 1) {
+    for same_hash in hashed.chunk_by(|a, b| a.0 == b.0).filter(|same_hash| same_hash.len() > 1) {
         let mut counts: HashMap<String, u32> = HashMap::new();
         for &(_, at) in same_hash {
             key.clear();

@@ -127,7 +127,7 @@ fn notes(lineage: &Lineage) -> impl Iterator<Item = Note<'_>> + Send {
 }
 
 /// A note about a part of the lineage that is missing.
-fn gap<'a>(kind: &'a str, message: impl Display) -> Note<'a> {
+fn gap(kind: &str, message: impl Display) -> Note<'_> {
     Note { kind, severity: "warning", is_incomplete: true, message: message.to_string(), ..Note::default() }
 }
 

@@ -1,11 +1,11 @@
 //! The rows of the tables that have one row for each record: objects, columns and statements.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_array::builder::{BooleanBuilder, Int32Builder};
 use arrow_schema::ArrowError;
+use hashbrown::HashMap;
 
 use crate::diagram::NameLevels;
 use crate::intern::Symbol;
@@ -29,7 +29,8 @@ impl ObjectColumns {
         Self { known: HashMap::new(), last: None, columns: std::array::from_fn(|_| WordColumn::new()) }
     }
 
-    pub(super) fn push(&mut self, input: &TableInput<'_>, object: u32) {
+    /// Adds an object. Returns its key.
+    pub(super) fn push(&mut self, input: &TableInput<'_>, object: u32) -> &str {
         let numbers = match self.last {
             Some((last, numbers)) if last == object => numbers,
             _ => *self.known.entry(object).or_insert_with(|| numbers_of(&mut self.columns, input, object)),
@@ -38,6 +39,8 @@ impl ObjectColumns {
         for (column, number) in self.columns.iter_mut().zip(numbers) {
             column.push_number(number);
         }
+        let ([key, ..], [number, ..]) = (&self.columns, numbers);
+        key.text(number)
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -10,7 +10,8 @@ use crate::graph::{Node, Resolution};
 use crate::intern::Symbol;
 use crate::kinds::{EffectType, RelationType};
 use crate::model::{EndpointExtra, EndpointRole, NONE, RawProcess, RawRelationship, RelationshipExtra};
-use crate::view::{Column, Object, endpoints};
+use crate::names::{NamedRecord, id_form};
+use crate::view::{Endpoint, Object, endpoints};
 
 use super::builders::{TextColumn, WordColumn};
 use super::records::push_id;
@@ -180,6 +181,8 @@ struct SideColumns {
     key: WordColumn,
     kind: WordColumn,
     object: WordColumn,
+    /// The qualified names of objects, which are no column of the table.
+    object_names: WordColumn,
     id: WordColumn,
     name: WordColumn,
     resolution: WordColumn,
@@ -196,6 +199,7 @@ impl SideColumns {
             key: WordColumn::new(),
             kind: WordColumn::new(),
             object: WordColumn::new(),
+            object_names: WordColumn::new(),
             id: WordColumn::new(),
             name: WordColumn::new(),
             resolution: WordColumn::new(),
@@ -223,30 +227,53 @@ impl SideColumns {
         let inner = input.inner;
         // The token of a node is different from those of all other nodes.
         let token = u32::try_from(node.index(&inner.model)).unwrap_or(NONE);
-        let (kind_token, kind, object) = match node {
+        let (kind_token, kind) = match node {
             Node::Column(at) => {
-                let object = inner.model.columns.get(at as usize).map(|column| column.object);
-                self.key.push(token, |key| input.keys.write_column(inner, at, key));
-                self.name.push(token, |name| name.push_str(&Column::new(inner, at).qualified_name()));
-                (COLUMN, "column", object)
+                let raw = inner.model.columns.get(at as usize);
+                let object = raw.map_or(NONE, |column| column.object);
+                let (object_key, object_name) = self.push_object(input, object);
+                let object_key = self.object.text(object_key);
+                self.key.push(token, |key| {
+                    key.push_str(object_key);
+                    input.keys.write_column_after_object(inner, at, key);
+                });
+                let object_name = self.object_names.text(object_name);
+                self.name.push(token, |name| {
+                    name.push_str(object_name);
+                    name.push('.');
+                    match raw.map_or("", |column| inner.model.texts.get(column.name)) {
+                        "" => name.push_str(&id_form(inner, NamedRecord::Column(at))),
+                        own => name.push_str(own),
+                    }
+                });
+                (COLUMN, "column")
             }
             Node::Object(at) => {
-                self.key.push(token, |key| input.keys.write_object(inner, at, key));
-                self.name.push(token, |name| name.push_str(&Object::new(inner, at).qualified_name()));
-                (OBJECT, "object", Some(at))
+                let (object_key, object_name) = self.push_object(input, at);
+                let object_key = self.object.text(object_key);
+                self.key.push(token, |key| key.push_str(object_key));
+                let object_name = self.object_names.text(object_name);
+                self.name.push(token, |name| name.push_str(object_name));
+                (OBJECT, "object")
             }
             Node::Process(at) => {
+                self.object.push_null();
                 self.key.push(token, |key| input.keys.write_statement(inner, at, key));
                 let name = inner.model.processes.get(at as usize).map(|process: &RawProcess| process.name);
                 self.name.push(token, |text| text.push_str(inner.model.texts.get(name.unwrap_or_default())));
-                (STATEMENT, "statement", None)
+                (STATEMENT, "statement")
             }
         };
         self.kind.push(kind_token, |buffer| buffer.push_str(kind));
-        match object {
-            Some(at) => self.object.push(at, |key| input.keys.write_object(inner, at, key)),
-            None => self.object.push_null(),
-        }
+    }
+
+    /// Adds an object. Returns the numbers of its key and of its qualified name.
+    fn push_object(&mut self, input: &TableInput<'_>, at: u32) -> (i32, i32) {
+        let inner = input.inner;
+        let key = self.object.number(at, |key| input.keys.write_object(inner, at, key));
+        self.object.push_number(key);
+        let name = self.object_names.number(at, |name| name.push_str(&Object::new(inner, at).qualified_name()));
+        (key, name)
     }
 
     /// Adds the names that an endpoint gives that belongs to no record, or to several.
@@ -254,7 +281,7 @@ impl SideColumns {
         for column in [&mut self.key, &mut self.kind, &mut self.object] {
             column.push_null();
         }
-        let written = endpoints(input.inner, [(relationship, at)]).first().map(|end| end.written_name());
+        let written = endpoints(input.inner, [(relationship, at)]).first().map(Endpoint::written_name);
         self.name.push_text(written.as_deref());
     }
 
@@ -267,7 +294,8 @@ impl SideColumns {
     }
 
     fn finish(&mut self) -> Result<[ArrayRef; 6], ArrowError> {
-        let Self { key, kind, object, id, name, resolution } = self;
+        let Self { key, kind, object, object_names, id, name, resolution } = self;
+        object_names.clear();
         Ok([key.finish()?, kind.finish()?, object.finish()?, id.finish()?, name.finish()?, resolution.finish()?])
     }
 }

@@ -1,5 +1,6 @@
 //! The tables of the jobs of a batch: one directory for each job, which together are one data set.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sqlflow_client::job::BatchOutcome;
@@ -56,16 +57,12 @@ pub(super) async fn write(client: &Client, outcome: &BatchOutcome, out: &Path) -
         None => {}
     }
     let document = outcome.files().iter().find(|file| file.to_string_lossy().ends_with(".full.json"));
-    let lineage = match document {
-        Some(file) => {
-            let file = file.clone();
-            blocking(move || Ok(Lineage::reader().read_path(file)?)).await?
-        }
-        None => {
-            let id =
-                outcome.job_id().ok_or_else(|| Failure::error(format!("the id of the job '{key}' is not known")))?;
-            client.job(id.clone()).lineage().await?
-        }
+    let lineage = if let Some(file) = document {
+        let file = file.clone();
+        blocking(move || Ok(Lineage::reader().read_path(file)?)).await?
+    } else {
+        let id = outcome.job_id().ok_or_else(|| Failure::error(format!("the id of the job '{key}' is not known")))?;
+        client.job(id.clone()).lineage().await?
     };
     let (shared, place) = (lineage.clone(), directory.clone());
     blocking(move || {
@@ -118,7 +115,8 @@ fn partition(key: &str) -> String {
         // A name that ends with a dot is another one on Windows.
         let is_last_dot = character == '.' && at + 1 == key.len();
         if is_special || is_last_dot || character < ' ' || (key == NO_VALUE && at == 0) {
-            name.push_str(&format!("%{:02X}", u32::from(character)));
+            // A string takes every text.
+            let _ = write!(name, "%{:02X}", u32::from(character));
         } else {
             name.push(character);
         }
