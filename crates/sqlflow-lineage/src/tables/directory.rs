@@ -2,8 +2,12 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use parquet::file::metadata::ParquetMetaDataReader;
 use uuid::Uuid;
@@ -14,6 +18,19 @@ use super::{TableName, Tables, TablesError};
 
 /// The end of the hidden name of a directory that is being written.
 const PARTIAL: &str = ".tables-part";
+
+/// The tables, those that take longest first.
+const BY_WORK: [TableName; 6] = [
+    TableName::Relationships,
+    TableName::Columns,
+    TableName::Flows,
+    TableName::Objects,
+    TableName::Statements,
+    TableName::Notes,
+];
+
+/// The number of files that are written at a time at most: each holds a row group in memory.
+const MAX_WRITERS: usize = 4;
 
 impl Tables<'_> {
     /// Writes all tables into a directory, as `objects.parquet`, `flows.parquet` and so on.
@@ -43,10 +60,7 @@ impl Tables<'_> {
             // The new directory is not readable for more people than the old one.
             fs::set_permissions(&partial.path, permissions).map_err(TablesError::io(&partial.path))?;
         }
-        let keys = self.keys();
-        for table in TableName::ALL {
-            self.write_file(table, &partial.path.join(table.file_name()), &keys)?;
-        }
+        self.write_files(&partial.path)?;
         sync_directory(&partial.path).map_err(TablesError::io(&partial.path))?;
         partial.put_in_place(&path, old)
     }
@@ -73,6 +87,25 @@ impl Tables<'_> {
     /// See [`write_parquet_directory`](Self::write_parquet_directory).
     pub fn check_parquet_directory(path: impl AsRef<Path>) -> Result<(), TablesError> {
         State::of(path.as_ref()).map(|_| ())
+    }
+
+    /// Writes all files, as many at a time as there are processors.
+    fn write_files(&self, directory: &Path) -> Result<(), TablesError> {
+        let keys = self.keys();
+        let next = AtomicUsize::new(0);
+        let write = || {
+            while let Some(table) = BY_WORK.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.write_file(*table, &directory.join(table.file_name()), &keys)?;
+            }
+            Ok(())
+        };
+        let writers = thread::available_parallelism().map_or(1, NonZero::get).min(MAX_WRITERS);
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..writers).map(|_| scope.spawn(write)).collect();
+            let own = write();
+            let joined = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            joined.fold(own, Result::and)
+        })
     }
 
     fn write_file(&self, table: TableName, path: &Path, keys: &Arc<Keys>) -> Result<(), TablesError> {

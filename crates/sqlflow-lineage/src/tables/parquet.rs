@@ -15,8 +15,8 @@ use super::{TableName, Tables, TablesError};
 
 /// The number of rows of a row group.
 const GROUP_ROWS: usize = 256 * 1024;
-/// The number of bytes of encoded rows after which a row group ends.
-const GROUP_BYTES: usize = 64 << 20;
+/// The number of bytes of encoded rows after which a row group ends. Several files are written at the same time.
+const GROUP_BYTES: usize = 16 << 20;
 
 /// The key of the metadata that says which table a file holds.
 pub(super) const TABLE_ENTRY: &str = "sqlflow.table";
