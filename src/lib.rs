@@ -79,6 +79,7 @@
 //! | `rustls` | yes | TLS by rustls, with the root certificates of the platform and the cryptography of aws-lc |
 //! | `native-tls` | | TLS by the library of the platform; on Linux it needs the headers of OpenSSL |
 //! | `emulator` | | a local server that speaks the protocol, to try the client and to test programs |
+//! | `html` | | pages that show a lineage in a browser |
 //! | `petgraph` | | lineage diagrams as graphs of petgraph 0.8 |
 //! | `arrow` | | lineage as tables for query engines: record batches of arrow 60, and Parquet files |
 //!

@@ -82,8 +82,8 @@
 //!
 //! # Features
 //!
-//! - `html`: [pages](Page) that show a lineage in a browser.
 //! - `gzip` (default): reading documents that are compressed by gzip.
+//! - `html`: pages that show a lineage in a browser (`Lineage::page`).
 //! - `stream`: reading from an async stream, on a blocking thread of a Tokio runtime.
 //! - `petgraph`: lineage diagrams as `petgraph` graphs.
 //! - `arrow`: tables for query engines, as Arrow record batches and Parquet files.
