@@ -42,7 +42,7 @@ const LOG_VIOLATIONS: &str = "addEventListener('securitypolicyviolation', (event
 /// Without the browser and its driver the test says that it tried nothing; with the environment variable `CI_TOOLS` it
 /// fails. A failed test leaves a picture of the page, whose path it prints.
 pub(crate) fn test(body: impl FnOnce(&Page)) {
-    let Some(page) = Page::start() else {
+    let Some(page) = Page::launch() else {
         return;
     };
     let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| {
@@ -79,7 +79,7 @@ pub(crate) struct Page {
 
 impl Page {
     /// Starts a browser, or returns `None` if it is neither installed nor required.
-    fn start() -> Option<Self> {
+    fn launch() -> Option<Self> {
         if !is_installed() {
             assert!(
                 env::var_os("CI_TOOLS").is_none(),

@@ -78,30 +78,41 @@ export class Details {
         );
     }
 
-    nodeList(title, side, nodes) {
+    /** Returns some nodes by their objects. */
+    byObject(nodes) {
         const { content } = this;
-        const columns = [...nodes].filter((node) => content.isColumn(node));
-        const tables = new Map();
+        const objects = new Map();
         for (const node of nodes) {
             const object = content.objectOf(node);
-            if (tables.has(object)) {
-                tables.get(object).push(node);
+            if (objects.has(object)) {
+                objects.get(object).push(node);
             } else {
-                tables.set(object, [node]);
+                objects.set(object, [node]);
             }
         }
-        const noun = [...tables.keys()].every((object) => content.role(object) === ROLE_STORED) ? "table" : "object";
-        const places = counted(tables.size, noun);
-        const counts =
-            columns.length > 0
-                ? `${counted(columns.length, "column")} in ${places}`
-                : nodes.size > 0
-                  ? places
-                  : "nothing";
+        return objects;
+    }
+
+    /** Returns the number of some nodes in words: columns only if a column was asked about. */
+    counts(nodes, ofColumn) {
+        const { content } = this;
+        if (nodes.size === 0) {
+            return "nothing";
+        }
+        const objects = new Set([...nodes].map((node) => content.objectOf(node)));
+        const noun = [...objects].every((object) => content.role(object) === ROLE_STORED) ? "table" : "object";
+        const places = counted(objects.size, noun);
+        const columns = [...nodes].filter((node) => content.isColumn(node)).length;
+        return ofColumn && columns > 0 ? `${counted(columns, "column")} in ${places}` : places;
+    }
+
+    nodeList(title, side, nodes) {
+        const { content } = this;
+        const tables = this.byObject(nodes);
         const section = element(
             "section",
             { class: side },
-            element("h3", {}, title, " ", element("small", {}, counts)),
+            element("h3", {}, title, " ", element("small", {}, this.counts(nodes, true))),
         );
         if (nodes.size > 0) {
             const names = new Map(
