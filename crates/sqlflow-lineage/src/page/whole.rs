@@ -171,17 +171,21 @@ pub(super) fn messages(lineage: &Lineage) -> Vec<Message> {
 
 fn summary(summary: Summary<'_>) -> SummaryContent {
     let counts = [
-        ("databases", summary.databases()),
-        ("schemas", summary.schemas()),
-        ("tables", summary.tables()),
-        ("views", summary.views()),
-        ("columns", summary.columns()),
-        ("statements", summary.processes()),
-        ("relationships", summary.relationships()),
+        ("database", summary.databases()),
+        ("schema", summary.schemas()),
+        ("table", summary.tables()),
+        ("view", summary.views()),
+        ("column", summary.columns()),
+        ("statement", summary.processes()),
+        ("relationship", summary.relationships()),
     ];
     let name = |parts: [Option<&str>; 3]| parts.into_iter().flatten().collect::<Vec<_>>().join(".");
     SummaryContent {
-        counts: counts.into_iter().filter_map(|(what, count)| Some((what, count?))).collect(),
+        counts: counts
+            .into_iter()
+            .filter_map(|(what, count)| Some((what, count?)))
+            .filter(|&(_, count)| count > 0)
+            .collect(),
         tables: summary
             .busiest_tables()
             .map(|table| name([table.database(), table.schema(), Some(table.table())]))

@@ -23,13 +23,6 @@ impl Page {
         self.labels(".card")
     }
 
-    /// Returns the columns that have a row.
-    #[track_caller]
-    pub(crate) fn rows(&self) -> BTreeSet<String> {
-        let rows = self.labels(".row:not(.more)");
-        rows.iter().map(|label| label.trim_start_matches("column ").to_owned()).collect()
-    }
-
     /// Returns the columns whose rows have a class.
     #[track_caller]
     pub(crate) fn rows_of_class(&self, class: &str) -> BTreeSet<String> {

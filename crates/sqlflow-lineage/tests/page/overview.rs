@@ -100,7 +100,7 @@ fn an_incomplete_or_empty_lineage_says_why() {
         let (reasons, empty) = gaps(page, &fixture.parse().unwrap());
         assert_eq!(reasons, ["This is a summary: the server left out columns and relationships."]);
         assert!(empty.is_empty());
-        assert_eq!(page.texts("#summary ~ ul li")[..2], ["1 schemas", "3 tables"]);
+        assert_eq!(page.texts("#summary ~ ul li")[..2], ["1 schema", "3 tables"]);
         assert_eq!(page.texts("#summary ~ ol li"), ["sales.report"]);
 
         let mut document = json!({ "data": { "mode": "ignoreRecordSet", "sqlflow": documents::shop() } });

@@ -95,7 +95,7 @@ export class Content {
     }
 
     oldKind(object) {
-        return this.texts[this.data.objects.old_kind?.[object] ?? 0];
+        return this.texts[this.data.objects.oldKind?.[object] ?? 0];
     }
 
     /** Returns the name of a column or object without what it belongs to. */

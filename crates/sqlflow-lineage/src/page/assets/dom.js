@@ -35,7 +35,10 @@ export function button(label, onclick, attributes = {}) {
     return element("button", { type: "button", onclick, ...attributes }, label);
 }
 
-/** Returns a text with pictures for the characters that have none, so that nothing in a name is invisible. */
+/**
+ * Returns a text with pictures for the control characters, which have none, and for those that no XML can hold, so that
+ * they can be seen, and saved in a drawing.
+ */
 export function printable(text) {
     const picture = (character) => {
         const code = character.codePointAt(0);
@@ -45,7 +48,7 @@ export function printable(text) {
         return code === 0x7f ? "␡" : "�";
     };
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to replace
-    return text.replace(/[\u0000-\u001f\u007f\ud800-\udfff]/gu, picture);
+    return text.replace(/[\u0000-\u001f\u007f\ud800-\udfff\ufffe\uffff]/gu, picture);
 }
 
 const NUMBERS = new Intl.NumberFormat("en");

@@ -53,6 +53,7 @@ class Page {
             this.readAddress();
         }
         document.documentElement.dataset.ready = "true";
+        this.readyAt = performance.now();
     }
 
     freshState() {
@@ -168,6 +169,7 @@ class Page {
     }
 
     showOverview() {
+        byId("missing").hidden = true;
         this.state = { ...this.state, focus: null, pathTo: null };
         this.pathFrom = null;
         this.writeAddress();
@@ -186,6 +188,7 @@ class Page {
 
     /** Draws the surroundings of a column or table. */
     focusNode(node) {
+        byId("missing").hidden = true;
         this.pathFrom = null;
         this.cardStates.clear();
         Object.assign(this.state, { focus: node, pathTo: null });
@@ -333,6 +336,7 @@ class Page {
     }
 
     finishPath(node) {
+        byId("missing").hidden = true;
         Object.assign(this.state, { focus: this.pathFrom, pathTo: node });
         this.pathFrom = null;
         this.picked = null;

@@ -111,7 +111,7 @@ export class Overview {
         if (summary === null) {
             return null;
         }
-        const counts = summary.counts.map(([what, count]) => element("li", {}, `${number(count)} ${what}`));
+        const counts = summary.counts.map(([what, count]) => element("li", {}, counted(count, what)));
         const tables = summary.tables.map((table) => element("li", {}, name(table)));
         return this.section(
             "summary",

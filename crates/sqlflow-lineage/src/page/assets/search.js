@@ -34,7 +34,10 @@ export class Search {
             const penalty = this.content.role(object) * 16;
             const node = this.content.objectNode(object);
             if (missing.length === 0) {
-                scored.push({ node, score: score(table, this.content.objectName(object).toLowerCase(), whole) + penalty });
+                scored.push({
+                    node,
+                    score: score(table, this.content.objectName(object).toLowerCase(), whole) + penalty,
+                });
             }
             for (const column of this.content.columnsOf(object)) {
                 const own = this.columns[column];
