@@ -138,7 +138,7 @@ fn columns_of_one_name_have_addresses_of_their_own() {
         reopen(page, &file);
         page.start(&file, "table=S.V");
         page.click(&row("S.T.C"));
-        page.click("#details .actions button");
+        page.click("#details .surroundings");
         assert_eq!(page.url().fragment(), Some("column=S.T.C&n=4"));
     });
 }

@@ -77,6 +77,7 @@ pub(crate) fn hostile_names() -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
+    names.push("e".to_owned() + &"\u{301}".repeat(2_500));
     names.push("long_name_".repeat(500));
     names.push("m".repeat(2_500) + &"字".repeat(2_500));
     names

@@ -84,6 +84,7 @@ fn a_click_on_a_column_marks_everything_upstream_and_downstream_and_lists_it() {
         let others = opacity(".edge:not(.upstream):not(.downstream)");
         assert!(others < 0.5, "{others}");
         assert!(opacity(".edge.upstream") > 0.9);
+        assert!(opacity(".card.focus .title") > 0.9, "the head in its colour stays readable");
         // The panel lists the same.
         assert_eq!(page.texts("#details h2"), ["SUM"]);
         assert_eq!(page.texts("#details .upstream h3 small"), ["2 columns in 2 tables"]);
@@ -115,8 +116,9 @@ fn a_double_click_draws_the_surroundings_of_a_column() {
         assert_eq!(page.url().fragment(), Some("column=REPORTING.REPORT.SUM&depth=1"));
         // The panel has a button that does the same.
         page.click(&row("SALES.DAILY.DAY_TOTAL"));
-        page.click("#details .actions button");
+        page.click("#details .surroundings");
         assert_eq!(page.cards(), set(["table SALES.ORDERS", "view SALES.DAILY", "table REPORTING.REPORT"]));
+        assert_eq!(page.count("#details .surroundings"), 0, "they are drawn");
     });
 }
 
@@ -163,6 +165,7 @@ fn switches_are_there_for_what_the_lineage_has_and_add_it() {
         page.click("#intermediates");
         assert!(page.cards().contains("select list SALES.RS-1"));
         assert!(page.edges(".edge.value").contains("SALES.ORDERS.TOTAL → SALES.RS-1.TOTAL"));
+        assert!(page.text("#counts").contains(" objects, "), "a result inside a statement is no table");
         page.click("#intermediates");
 
         page.start(&shop(), "table=SALES.ORDERS");
@@ -273,7 +276,7 @@ fn edges_between_closed_cards_are_one_line_that_lists_them() {
 fn a_path_leads_from_one_picked_column_to_another() {
     browser::test(|page| {
         page.start(&shop(), "column=REPORTING.BOARD.SUM");
-        page.click("#details .actions button:nth-child(2)");
+        page.click("#details .start-path");
         assert_eq!(page.texts("#details h2"), ["from REPORTING.BOARD.SUM"]);
         assert_eq!(page.value("document.activeElement.id"), "search");
         page.type_text("orders total\u{e007}");
@@ -289,19 +292,19 @@ fn a_path_leads_from_one_picked_column_to_another() {
 
         // The other column can be picked in the drawing.
         page.start(&shop(), "column=REPORTING.REPORT.SUM");
-        page.click("#details .actions button:nth-child(2)");
+        page.click("#details .start-path");
         page.click(&row("SALES.DAILY.DAY_TOTAL"));
         assert_eq!(page.texts("#details h2"), ["1 step"]);
 
         page.start(&shop(), "column=SALES.CUSTOMERS.REGION");
-        page.click("#details .actions button:nth-child(2)");
+        page.click("#details .start-path");
         page.type_text("orders total\u{e007}");
         assert_eq!(page.texts("#details h2"), ["There is none"]);
         assert_eq!(page.text("#details"), "Path\nThere is none\nNo value gets from SALES.CUSTOMERS.REGION to \
             SALES.ORDERS.TOTAL, nor the other way, along what the switches include.");
         // What is not found can be given up.
         page.click("#details button.link");
-        page.click("#details .actions button:nth-child(2)");
+        page.click("#details .start-path");
         page.click("#details .actions button");
         assert_eq!(page.texts("#details h2"), ["REGION"]);
     });

@@ -62,7 +62,6 @@ fn every_name_is_shown_as_it_is() {
         assert!(shown.is_subset(&messages), "{:?}", shown.difference(&messages));
 
         // Each card and row has the name as its title, and the panel as its heading.
-        let count = names.len();
         let wrong = page.exec_with(
             "const page = globalThis.page;
              history.pushState = history.replaceState = () => {};
@@ -80,13 +79,15 @@ fn every_name_is_shown_as_it_is() {
                  if (document.querySelector('#details h2').textContent !== own) wrong.push(['heading', node, own]);
                  const text = shape.querySelector('text');
                  if (text.getComputedTextLength() > 300) wrong.push(['length', node, text.textContent]);
+                 // A letter with hundreds of marks on it would cover the rows above.
+                 if (/\\p{M}{5}/u.test(text.textContent)) wrong.push(['marks', node, text.textContent]);
              }
              return wrong;
              function printable(text) {
                  return text.replace(/[\\u0000-\\u001f]/g, (one) => String.fromCodePoint(0x2400 + one.codePointAt(0)))
                      .replace(/\\u007f/g, '\\u2421').replace(/[\\ufffe\\uffff]/g, '\\ufffd');
              }",
-            vec![count.into()],
+            Vec::new(),
         );
         assert_eq!(wrong, json!([]));
         is_unharmed(page, "the drawing");

@@ -79,6 +79,13 @@ fn what_could_not_be_followed_or_read_is_said_at_the_top_and_in_tables() {
             ["SyntaxError", "load.sql:12:5", "unexpected token <here>"],
             ["LinkOrphanColumn", "line 3, column 4", "a column has no table"],
         ]);
+        // A page does not say where the files of its maker are.
+        let labelled = Lineage::reader().label("/home/me/secret/nightly.json").read_slice(document.to_string().as_bytes());
+        let file = pages::write(&labelled.unwrap().page());
+        assert!(!std::fs::read_to_string(&file.path).unwrap().contains("secret"));
+        page.start(&file, "");
+        assert_eq!(page.title(), "nightly.json");
+        assert_eq!(table(page, "messages")[1][1], "nightly.json, line 3, column 4");
         // The reasons stay at the top of a drawing, and the other end is a link.
         page.click("#overview tbody button.link");
         assert!(page.is_shown("#surroundings") && page.is_shown("#incomplete"));

@@ -1,5 +1,7 @@
 // The data of the page: records by number. Nodes are numbered through: columns, then objects, then statements.
 
+import { counted } from "./dom.js";
+
 const VERSION = 1;
 
 export const ROLE_STORED = 0;
@@ -86,6 +88,13 @@ export class Content {
 
     role(object) {
         return this.data.objects.role[object];
+    }
+
+    /** Returns a number of objects in words: tables, unless there are results inside statements among them. */
+    counted(objects) {
+        const all = [...objects];
+        const areStored = all.every((object) => this.role(object) === ROLE_STORED);
+        return counted(all.length, areStored ? "table" : "object");
     }
 
     /** Returns the kind of change of a column or an object in a comparison, which is empty for none. */

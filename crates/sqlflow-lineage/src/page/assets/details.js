@@ -1,6 +1,5 @@
 // The panel beside the drawing: what is known about the picked column, table or edge.
 
-import { ROLE_STORED } from "./content.js";
 import { button, counted, element, name, number } from "./dom.js";
 import { changeText } from "./drawing.js";
 import { DOWNSTREAM, UPSTREAM } from "./graph.js";
@@ -56,8 +55,12 @@ export class Details {
             element(
                 "p",
                 { class: "actions" },
-                button("Draw its surroundings", () => this.on.focusNode(node)),
-                isColumn ? button("Find a path from here", () => this.on.startPath(node)) : null,
+                options.focus === node && options.pathTo === null
+                    ? null
+                    : button("Draw its surroundings", () => this.on.focusNode(node), { class: "surroundings" }),
+                isColumn
+                    ? button("Find a path from here", () => this.on.startPath(node), { class: "start-path" })
+                    : null,
             ),
             this.nodeList("Upstream", "upstream", upstream),
             this.nodeList("Downstream", "downstream", downstream),
@@ -100,8 +103,7 @@ export class Details {
             return "nothing";
         }
         const objects = new Set([...nodes].map((node) => content.objectOf(node)));
-        const noun = [...objects].every((object) => content.role(object) === ROLE_STORED) ? "table" : "object";
-        const places = counted(objects.size, noun);
+        const places = content.counted(objects);
         const columns = [...nodes].filter((node) => content.isColumn(node)).length;
         return ofColumn && columns > 0 ? `${counted(columns, "column")} in ${places}` : places;
     }
@@ -305,7 +307,7 @@ export class Details {
             element(
                 "p",
                 { class: "hint" },
-                `The drawing shows all paths: ${counted(selection.cards.size, "table")}. The shortest one is listed.`,
+                `The drawing shows all paths: ${content.counted(selection.cards.keys())}. The shortest one is listed.`,
             ),
         );
     }

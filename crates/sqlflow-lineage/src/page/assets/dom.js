@@ -81,10 +81,13 @@ export function textWidth(text, font) {
     return width;
 }
 
+/** Marks above and below a letter take no width, and more of them than in any language would cover the lines around. */
+const MANY_MARKS = /(\p{M}{4})\p{M}+/gu;
+
 /** Returns the longest beginning of a text that fits a width, with an ellipsis if it is not the whole text. */
 export function fitted(text, font, available) {
-    const characters = Array.from(printable(text.slice(0, 400)));
-    const whole = characters.join("");
+    const whole = printable(text.slice(0, 400)).replace(MANY_MARKS, "$1…");
+    const characters = Array.from(whole);
     if (text.length <= 400 && textWidth(whole, font) <= available) {
         return whole;
     }

@@ -70,6 +70,7 @@ class Page {
 
     prepareHeader() {
         const { data } = this.content;
+        document.documentElement.toggleAttribute("data-comparison", data.isComparison);
         byId("title").textContent = "";
         byId("title").append(
             button(name(data.title), () => this.showOverview(), { class: "link", title: "Back to the overview" }),
@@ -224,7 +225,7 @@ class Page {
             this.pickNothing();
         }
         this.writeAddress();
-        this.say(`${counted(this.selection.cards.size, "table")}, ${counted(this.selection.edges.size, "edge")}`);
+        this.say(byId("counts").textContent);
     }
 
     showControls() {
@@ -244,12 +245,12 @@ class Page {
                 box.checked = state.kinds.has(kind);
             }
         }
-        const counts = `${counted(selection.cards.size, "table")}, ${counted(selection.edges.size, "edge")}`;
-        byId("counts").textContent = counts;
+        const cards = this.content.counted(selection.cards.keys());
+        byId("counts").textContent = `${cards}, ${counted(selection.edges.size, "edge")}`;
         const { size } = selection.left;
         byId("left").hidden = size === 0;
         byId("left").textContent =
-            `${counted(size, "table")} more at this depth: a drawing shows ${number(MAX_CARDS)}. Choose fewer steps, one direction, or start from a column.`;
+            `${this.content.counted(selection.left)} more at this depth: a drawing shows ${number(MAX_CARDS)}. Choose fewer steps, one direction, or start from a column.`;
         const kinds = new Set([...selection.edges.values()].map((edge) => edge.kind));
         for (const item of byId("legend").children) {
             const isOfChange = item.dataset.change !== undefined;

@@ -239,7 +239,11 @@ export class Overview {
                     ),
                 ),
             ),
-            element("p", { class: "hint" }, "Ends of relationships at the columns of each table."),
+            element(
+                "p",
+                { class: "hint" },
+                "Counted in relationships that write or read a column of the table, or the table as a whole.",
+            ),
         );
     }
 
