@@ -186,7 +186,9 @@ mod tests {
         let html = html(&read("{}").page());
         let (policy, _) = html.split_once("default-src 'none'").map(|(_, rest)| rest.split_once('"').unwrap()).unwrap();
         assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
-        for reference in ["src=", "href=", "@import", "@font-face", "url(http", "url(/", "srcset", "<link", "<base", "<iframe"] {
+        for reference in
+            ["src=", "href=", "@import", "@font-face", "url(http", "url(/", "srcset", "<link", "<base", "<iframe"]
+        {
             assert!(!html.contains(reference), "{reference}");
         }
         let addresses = html.match_indices("http").map(|(at, _)| html[at..].lines().next().unwrap());

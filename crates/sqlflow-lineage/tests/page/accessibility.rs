@@ -35,8 +35,20 @@ fn the_tab_key_reaches_everything_and_shows_where_it_is() {
         assert_eq!(reached[..4], ["Data lineage", "search", "theme", "SALES.ORDERS"]);
         page.click("#overview .bars button.link");
         page.exec("document.getElementById('back').focus();");
-        let controls = ["depth", "direction", "switch-filters", "switch-keys", "switch-calls", "intermediates",
-            "zoom-out", "zoom-in", "fit", "save-svg", "save-png", "print"];
+        let controls = [
+            "depth",
+            "direction",
+            "switch-filters",
+            "switch-keys",
+            "switch-calls",
+            "intermediates",
+            "zoom-out",
+            "zoom-in",
+            "fit",
+            "save-svg",
+            "save-png",
+            "print",
+        ];
         for control in controls {
             page.key(Key::Tab);
             assert_eq!(focus(page), control);

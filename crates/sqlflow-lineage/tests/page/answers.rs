@@ -191,9 +191,8 @@ fn add_part(rng: &mut Rng, part: usize, records: &mut Vec<Value>, relationships:
     const KINDS: [&str; 9] =
         ["table", "table", "view", "select_list", "select_list", "insert-select", "with_cte", "procedure", "function"];
     const NAMES: [&str; 7] = ["x", "X", "y", "z", "*", "\"*\"", "RelationRows"];
-    const TYPES: [&str; 14] = [
-        "fdd", "fdd", "fdd", "fdd", "fdd", "fda", "fdc", "fdr", "frd", "join", "fddi", "er", "call", "brand-new",
-    ];
+    const TYPES: [&str; 14] =
+        ["fdd", "fdd", "fdd", "fdd", "fdd", "fda", "fdc", "fdr", "frd", "join", "fddi", "er", "call", "brand-new"];
     let mut ends = Vec::new();
     let mut objects = Vec::new();
     let with_stars = rng.bool();

@@ -68,10 +68,8 @@ fn changes_are_listed_and_drawn_in_colour() {
         assert_eq!(page.texts("#changes small"), [diff_len(&old, &new).to_string()]);
 
         page.start(&file, "table=REPORTING.REPORT&depth=2");
-        let added = set([
-            "SALES.DAILY.CUSTOMER → REPORTING.REPORT.CUSTOMER",
-            "REPORTING.REPORT.SUM → REPORTING.<NEW>.SUM",
-        ]);
+        let added =
+            set(["SALES.DAILY.CUSTOMER → REPORTING.REPORT.CUSTOMER", "REPORTING.REPORT.SUM → REPORTING.<NEW>.SUM"]);
         assert_eq!(page.edges(".edge.added"), added);
         assert_eq!(page.edges(".edge.removed"), set(["SALES.CUSTOMERS.REGION → REPORTING.REPORT.REGION"]));
         let plain = page.edges(".edge:not(.added):not(.removed)");
@@ -89,7 +87,10 @@ fn changes_are_listed_and_drawn_in_colour() {
             .map(|selector| colour(selector).to_string());
         assert!(colours[0] != colours[1] && colours[1] != colours[2] && colours[0] != colours[2], "{colours:?}");
         // Colour is not the only sign.
-        assert_ne!(page.value("getComputedStyle(document.querySelector('.edge.removed .line')).strokeDasharray"), "none");
+        assert_ne!(
+            page.value("getComputedStyle(document.querySelector('.edge.removed .line')).strokeDasharray"),
+            "none"
+        );
         assert!(page.is_shown("#legend .added") && page.is_shown("#legend .removed"));
         page.click_edge("SALES.CUSTOMERS.REGION → REPORTING.REPORT.REGION");
         assert_eq!(page.texts("#details .kicker .tag"), ["removed"]);

@@ -17,6 +17,23 @@ pub(crate) fn large(relationships: usize) -> String {
     String::from_utf8(document).expect("JSON is UTF-8")
 }
 
+/// Returns such a document in which a column of one table also flows into as many as 1,000 others, as the columns of a
+/// calendar do, so that its surroundings are larger than any drawing.
+pub(crate) fn large_with_hub(relationships: usize) -> String {
+    const TABLE: &str = r#""type":"table","columns":[{"id":""#;
+    const RELATIONSHIPS: &str = r#""relationships":["#;
+    let from_hub = (relationships / 100).min(1_000);
+    let document = large(relationships - from_hub);
+    let columns = document.match_indices(TABLE).filter_map(|(at, _)| document[at + TABLE.len()..].split('"').next());
+    let mut columns = columns.take(from_hub + 1);
+    let hub = columns.next().expect("there are tables");
+    let flow = |(at, column): (usize, &str)| {
+        format!(r#"{{"id":"hub_{at}","type":"fdd","target":{{"id":"{column}"}},"sources":[{{"id":"{hub}"}}]}},"#)
+    };
+    let flows: String = columns.enumerate().map(flow).collect();
+    document.replacen(RELATIONSHIPS, &format!("{RELATIONSHIPS}{flows}"), 1)
+}
+
 /// Returns names that have a meaning in HTML, JavaScript, JSON, CSS or URLs, or that few programs expect.
 pub(crate) fn hostile_names() -> Vec<String> {
     let mut names: Vec<String> = [
@@ -142,10 +159,9 @@ pub(crate) fn hostile() -> String {
 pub(crate) fn shop() -> Value {
     let column = |id: &str, name: &str| json!({ "id": id, "name": name, "coordinates": [] });
     let rows = |id: &str| json!({ "id": id, "name": "RelationRows", "source": "system", "coordinates": [] });
-    let object = |id: &str, schema: &str, name: &str, kind: &str, columns: Vec<Value>| {
-        json!({ "id": id, "schema": schema, "name": name, "type": kind, "columns": columns, "coordinates": [] })
-    };
-    let mut orders = vec![column("11", "ID"), column("12", "CUSTOMER_ID"), column("13", "TOTAL"), column("14", "STATE")];
+    let object = |id: &str, schema: &str, name: &str, kind: &str, columns: Vec<Value>| json!({ "id": id, "schema": schema, "name": name, "type": kind, "columns": columns, "coordinates": [] });
+    let mut orders =
+        vec![column("11", "ID"), column("12", "CUSTOMER_ID"), column("13", "TOTAL"), column("14", "STATE")];
     orders.extend((1..=10).map(|at| column(&format!("1{at}n"), &format!("NOTE_{at}"))));
     let statement = |id: &str, name: &str, line: u32| {
         json!({
@@ -195,6 +211,9 @@ pub(crate) fn shop() -> Value {
 #[test]
 fn a_large_document_has_the_number_of_relationships_that_was_asked_for() {
     let lineage: Lineage = large(10_000).parse().unwrap();
+    assert_eq!(lineage.relationships().len(), 10_000);
+    assert_eq!(lineage.unresolved().count(), 0);
+    let lineage: Lineage = large_with_hub(10_000).parse().unwrap();
     assert_eq!(lineage.relationships().len(), 10_000);
     assert_eq!(lineage.unresolved().count(), 0);
 }

@@ -12,7 +12,8 @@ fn shop() -> pages::File {
 
 /// Returns the left and right sides of a card.
 fn sides(page: &Page, table: &str) -> (f64, f64) {
-    let script = "const box = document.querySelector(`.card[aria-label='${arguments[0]}'] .body`).getBoundingClientRect();
+    let script =
+        "const box = document.querySelector(`.card[aria-label='${arguments[0]}'] .body`).getBoundingClientRect();
                   return [box.left, box.right];";
     serde_json::from_value(page.exec_with(script, vec![table.into()])).unwrap()
 }
@@ -71,8 +72,7 @@ fn a_click_on_a_column_marks_everything_upstream_and_downstream_and_lists_it() {
         assert_eq!(page.rows_of_class("upstream"), set(["SALES.ORDERS.TOTAL", "SALES.DAILY.DAY_TOTAL"]));
         assert_eq!(page.rows_of_class("downstream"), set(["REPORTING.BOARD.SUM"]));
         assert_eq!(page.rows_of_class("picked"), set(["REPORTING.REPORT.SUM"]));
-        let up =
-            set(["SALES.ORDERS.TOTAL → SALES.DAILY.DAY_TOTAL", "SALES.DAILY.DAY_TOTAL → REPORTING.REPORT.SUM"]);
+        let up = set(["SALES.ORDERS.TOTAL → SALES.DAILY.DAY_TOTAL", "SALES.DAILY.DAY_TOTAL → REPORTING.REPORT.SUM"]);
         assert_eq!(page.edges(".edge.upstream"), up);
         assert_eq!(page.edges(".edge.downstream"), set(["REPORTING.REPORT.SUM → REPORTING.BOARD.SUM"]));
         // The rest is faded.
@@ -88,12 +88,12 @@ fn a_click_on_a_column_marks_everything_upstream_and_downstream_and_lists_it() {
         // The panel lists the same.
         assert_eq!(page.texts("#details h2"), ["SUM"]);
         assert_eq!(page.texts("#details .upstream h3 small"), ["2 columns in 2 tables"]);
-        assert_eq!(
-            page.texts("#details .upstream button.link"),
-            ["SALES.DAILY", "DAY_TOTAL", "SALES.ORDERS", "TOTAL"]
-        );
+        assert_eq!(page.texts("#details .upstream button.link"), ["SALES.DAILY", "DAY_TOTAL", "SALES.ORDERS", "TOTAL"]);
         assert_eq!(page.texts("#details .downstream button.link"), ["REPORTING.BOARD", "SUM"]);
-        assert_eq!(page.texts("#status"), ["REPORTING.REPORT.SUM: 2 columns in 2 tables upstream, 1 column in 1 table downstream"]);
+        assert_eq!(
+            page.texts("#status"),
+            ["REPORTING.REPORT.SUM: 2 columns in 2 tables upstream, 1 column in 1 table downstream"]
+        );
         // A click on nothing takes the marks away.
         page.exec("document.querySelector('#canvas svg').dispatchEvent(new MouseEvent('click', { bubbles: true }));");
         assert_eq!(page.count(".scene .upstream, .scene .downstream, .highlighting, .scene .picked"), 0);
@@ -202,17 +202,19 @@ fn facts<const N: usize>(facts: [(&str, &str); N]) -> Vec<(String, String)> {
 #[test]
 fn an_edge_tells_each_statement_that_makes_it() {
     browser::test(|page| {
-        let lineage = sqlflow_lineage::Lineage::reader().label("load.sql").read_slice(
-            documents::shop().to_string().as_bytes(),
-        );
+        let lineage =
+            sqlflow_lineage::Lineage::reader().label("load.sql").read_slice(documents::shop().to_string().as_bytes());
         page.start(&pages::write(&lineage.unwrap().page()), "column=REPORTING.REPORT.SUM&depth=2");
         page.click_edge("SALES.DAILY.DAY_TOTAL → REPORTING.REPORT.SUM");
-        assert_eq!(steps(page), [facts([
-            ("Type", "fdd"),
-            ("Effect", "insert"),
-            ("Statement", "Query Insert-1"),
-            ("Place", "load.sql, line 45, column 1"),
-        ])]);
+        assert_eq!(
+            steps(page),
+            [facts([
+                ("Type", "fdd"),
+                ("Effect", "insert"),
+                ("Statement", "Query Insert-1"),
+                ("Place", "load.sql, line 45, column 1"),
+            ])]
+        );
         assert_eq!(page.edges(".edge.picked"), set(["SALES.DAILY.DAY_TOTAL → REPORTING.REPORT.SUM"]));
         assert_eq!(page.texts("#status"), ["Edge from SALES.DAILY.DAY_TOTAL to REPORTING.REPORT.SUM"]);
 
@@ -300,8 +302,11 @@ fn a_path_leads_from_one_picked_column_to_another() {
         page.click("#details .start-path");
         page.type_text("orders total\u{e007}");
         assert_eq!(page.texts("#details h2"), ["There is none"]);
-        assert_eq!(page.text("#details"), "Path\nThere is none\nNo value gets from SALES.CUSTOMERS.REGION to \
-            SALES.ORDERS.TOTAL, nor the other way, along what the switches include.");
+        assert_eq!(
+            page.text("#details"),
+            "Path\nThere is none\nNo value gets from SALES.CUSTOMERS.REGION to \
+            SALES.ORDERS.TOTAL, nor the other way, along what the switches include."
+        );
         // What is not found can be given up.
         page.click("#details button.link");
         page.click("#details .start-path");

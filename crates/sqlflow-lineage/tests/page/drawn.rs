@@ -32,7 +32,8 @@ impl Page {
 
     #[track_caller]
     fn labels(&self, selector: &str) -> BTreeSet<String> {
-        let script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.getAttribute('aria-label'));";
+        let script =
+            "return [...document.querySelectorAll(arguments[0])].map((one) => one.getAttribute('aria-label'));";
         serde_json::from_value(self.exec_with(script, vec![selector.into()])).expect("labels")
     }
 

@@ -36,8 +36,7 @@ fn is_unharmed(page: &Page, place: &str) {
 fn every_name_is_shown_as_it_is() {
     let lineage = pages::read(&documents::hostile());
     let names: Vec<String> = documents::hostile_names();
-    let shown: BTreeSet<String> =
-        names.iter().filter(|name| !name.is_empty()).map(|name| shown(name)).collect();
+    let shown: BTreeSet<String> = names.iter().filter(|name| !name.is_empty()).map(|name| shown(name)).collect();
     browser::test(|page| {
         for title in [&names[6], &names[11], &names[names.len() - 1]] {
             page.start(&pages::write(&lineage.page().title(title.as_str())), "");
@@ -110,7 +109,10 @@ fn hostile_names_are_found_and_their_drawing_is_saved() {
             );
             let found = page.texts("#matches .match bdi:first-child");
             let wanted = shown(name).trim().to_owned();
-            assert!(found.iter().any(|text| text.trim() == wanted) || name.contains(['\n', '\r']), "{name:?}: {found:?}");
+            assert!(
+                found.iter().any(|text| text.trim() == wanted) || name.contains(['\n', '\r']),
+                "{name:?}: {found:?}"
+            );
         }
         is_unharmed(page, "the matches");
         page.exec("globalThis.page.focusNode(globalThis.page.content.objectNode(0));");

@@ -23,8 +23,10 @@ fn a_page_opens_on_an_overview_and_draws_nothing() {
         assert!(page.is_shown("#overview") && !page.is_shown("#surroundings") && page.is_shown("#search"));
         assert_eq!(page.count("#canvas .card"), 0);
         assert!(!page.is_shown("#incomplete") && !page.is_shown("#missing") && !page.is_shown("#failure"));
-        assert_eq!(page.texts("#overview dl.counts > div"),
-            ["tables and views6", "columns22", "relationships10", "statements3"]);
+        assert_eq!(
+            page.texts("#overview dl.counts > div"),
+            ["tables and views6", "columns22", "relationships10", "statements3"]
+        );
         let busiest = table(page, "busiest");
         assert_eq!(busiest[0][..3], ["SALES.ORDERS", "1", "4"]);
         assert_eq!(page.texts("#schemas"), ["Schemas 2"]);
@@ -64,23 +66,30 @@ fn what_could_not_be_followed_or_read_is_said_at_the_top_and_in_tables() {
         assert_eq!(page.title(), "Nightly <load>");
         assert_eq!(page.texts("#title"), ["Nightly <load>"]);
         assert!(page.is_shown("#incomplete"));
-        assert_eq!(page.texts("#reasons li"), [
-            "The job was cut off after 100 files.",
-            "1 error in the SQL: what could not be read is missing.",
-            "1 end of a relationship could not be followed: the flows through them are missing.",
-        ]);
+        assert_eq!(
+            page.texts("#reasons li"),
+            [
+                "The job was cut off after 100 files.",
+                "1 error in the SQL: what could not be read is missing.",
+                "1 end of a relationship could not be followed: the flows through them are missing.",
+            ]
+        );
         assert_eq!(page.texts("#unresolved"), ["Could not be followed 1"]);
         let unresolved = table(page, "unresolved");
         assert_eq!(unresolved.len(), 1);
         assert_eq!(unresolved[0][..4], ["RATES.RATE", "source", "REPORTING.REPORT.SUM", "fdd"]);
         assert!(unresolved[0][4].contains("Query Insert-1"), "{unresolved:?}");
         let messages = table(page, "messages");
-        assert_eq!(messages, [
-            ["SyntaxError", "load.sql:12:5", "unexpected token <here>"],
-            ["LinkOrphanColumn", "line 3, column 4", "a column has no table"],
-        ]);
+        assert_eq!(
+            messages,
+            [
+                ["SyntaxError", "load.sql:12:5", "unexpected token <here>"],
+                ["LinkOrphanColumn", "line 3, column 4", "a column has no table"],
+            ]
+        );
         // A page does not say where the files of its maker are.
-        let labelled = Lineage::reader().label("/home/me/secret/nightly.json").read_slice(document.to_string().as_bytes());
+        let labelled =
+            Lineage::reader().label("/home/me/secret/nightly.json").read_slice(document.to_string().as_bytes());
         let file = pages::write(&labelled.unwrap().page());
         assert!(!std::fs::read_to_string(&file.path).unwrap().contains("secret"));
         page.start(&file, "");
@@ -132,7 +141,8 @@ fn an_incomplete_or_empty_lineage_says_why() {
         let (_, empty) = gaps(page, &document);
         assert!(empty[0].starts_with("The SQL stores nothing: its queries only return results."), "{empty:?}");
 
-        document = json!({ "dbobjs": [{ "id": "1", "name": "T", "type": "table", "columns": [] }], "relationships": [] });
+        document =
+            json!({ "dbobjs": [{ "id": "1", "name": "T", "type": "table", "columns": [] }], "relationships": [] });
         let (_, empty) = gaps(page, &document);
         assert!(empty.is_empty());
         assert!(page.text("#overview").contains("No relationship leads from or to a table."));

@@ -39,7 +39,8 @@ fn a_drawing_is_saved_as_svg_that_needs_nothing_of_the_page() {
                 assert!(svg.descendants().any(|node| node.attribute("id") == Some(id)), "{name} is {value}");
             }
         }
-        let lines = svg.descendants().filter(|node| node.attribute("marker-end").is_some_and(|end| end.contains("url(")));
+        let lines =
+            svg.descendants().filter(|node| node.attribute("marker-end").is_some_and(|end| end.contains("url(")));
         assert_eq!(lines.count(), 4);
         // A picture of its own looks like the drawing: it is opened alone, and its title line has the same place.
         assert!(!saved.contains("<script"));

@@ -83,8 +83,10 @@ fn keys_go_through_the_matches_pick_one_and_leave() {
         page.key(Key::Up);
         assert_eq!(selected(), [all[all.len() - 1].clone()], "the list is gone through in a circle");
         page.key(Key::Escape);
-        assert_eq!(page.value("[document.getElementById('search').value, document.getElementById('matches').hidden]"),
-            json!(["", true]));
+        assert_eq!(
+            page.value("[document.getElementById('search').value, document.getElementById('matches').hidden]"),
+            json!(["", true])
+        );
         // A slash is a character of a name too.
         page.type_text("a/b");
         assert_eq!(page.value("document.getElementById('search').value"), "a/b");
