@@ -9,9 +9,9 @@ use crate::{documents, pages};
 
 /// The time from the start of a navigation until the page is ready, at most.
 const MAX_OPENING: f64 = 3_000.0;
-/// The longest time for which the page does not respond, at most. A person feels a tenth of it, and machines that run
-/// tests are slow and busy.
-const MAX_PAUSE: f64 = 1_500.0;
+/// The longest time for which the page does not respond, at most, on a machine that runs much else. The test prints the
+/// times, which are a small part of it on one that does not.
+const MAX_PAUSE: f64 = 5_000.0;
 
 /// Returns the time that a piece of script takes until the browser has drawn what it did, in milliseconds.
 fn time(page: &Page, what: &str, script: &str) -> f64 {
