@@ -159,9 +159,11 @@ export class Details {
         const { content } = this;
         const columns = nodes.filter((node) => content.isColumn(node)).sort((a, b) => a - b);
         const link = (node, text) => button(name(text), () => this.on.pickNode(node), { class: "link" });
-        const separated = columns
-            .slice(0, ITEMS_SHOWN)
-            .flatMap((node, at) => [at > 0 ? ", " : null, link(node, content.ownName(node))]);
+        const shown = columns.slice(0, ITEMS_SHOWN);
+        // A comma stays on the line of its name.
+        const separated = shown.map((node, at) =>
+            element("span", {}, link(node, content.ownName(node)), at < columns.length - 1 ? "," : null),
+        );
         return element(
             "li",
             {},
@@ -171,7 +173,7 @@ export class Details {
                       "div",
                       { class: "columns" },
                       ...separated,
-                      columns.length > ITEMS_SHOWN ? `, and ${number(columns.length - ITEMS_SHOWN)} more` : null,
+                      columns.length > ITEMS_SHOWN ? `and ${number(columns.length - ITEMS_SHOWN)} more` : null,
                   )
                 : null,
         );
