@@ -151,3 +151,79 @@ fn omission(lineage: &Lineage) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use crate::fixtures::{LAYOUT_A, LAYOUT_B, LAYOUT_C1, read};
+    use crate::{Lineage, Page};
+
+    fn html(page: &Page<'_>) -> String {
+        let mut html = Vec::new();
+        page.write(&mut html).unwrap();
+        String::from_utf8(html).unwrap()
+    }
+
+    /// Returns the data in a page.
+    fn data(html: &str) -> Value {
+        let (_, rest) = html.split_once(r#"<script type="application/json" id="lineage">"#).unwrap();
+        serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
+    }
+
+    #[test]
+    fn a_page_has_the_same_bytes_each_time() {
+        for document in [LAYOUT_A, LAYOUT_B, LAYOUT_C1] {
+            // Another lineage of the same document has other maps, in another order.
+            assert_eq!(html(&read(document).page()), html(&read(document).page()));
+        }
+        let (old, new) = (read(LAYOUT_A), read(LAYOUT_C1));
+        assert_eq!(html(&old.diff(&new).page()), html(&read(LAYOUT_A).diff(&read(LAYOUT_C1)).page()));
+    }
+
+    #[test]
+    fn a_page_refers_to_nothing_outside_itself() {
+        let html = html(&read(r#"{"dbobjs": []}"#).page());
+        let (policy, _) = html.split_once("default-src 'none'").map(|(_, rest)| rest.split_once('"').unwrap()).unwrap();
+        assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
+        for reference in
+            ["src=", "href=", "@import", "@font-face", "url(http", "url(/", "srcset", "<link", "<base", "<iframe"]
+        {
+            assert!(!html.contains(reference), "{reference}");
+        }
+        let addresses = html.match_indices("http").map(|(at, _)| html[at..].lines().next().unwrap());
+        // A namespace is a name, and loads nothing; the other addresses are in comments of the library.
+        let named = addresses.filter(|rest| rest.starts_with("http://") || rest.starts_with("https://"));
+        let others: Vec<&str> = named.filter(|rest| !rest.starts_with("http://www.w3.org/2000/svg")).collect();
+        assert!(others.is_empty(), "{others:?}");
+        assert_eq!(html.matches("<script").count(), 3);
+        assert_eq!(html.matches("<style").count(), 1);
+    }
+
+    #[test]
+    fn a_page_opens_at_the_vertex_that_was_asked_for() {
+        let lineage = read(LAYOUT_C1);
+        let at = |page: Page<'_>| data(&html(&page))["openAt"].clone();
+        assert_eq!(at(lineage.page()), Value::Null);
+        for (number, column) in lineage.columns().enumerate() {
+            assert_eq!(at(lineage.page().open_at(column)), number);
+        }
+        for (number, object) in lineage.objects().enumerate() {
+            assert_eq!(at(lineage.page().open_at(object)), lineage.columns().len() + number);
+        }
+    }
+
+    #[test]
+    fn the_reasons_of_the_maker_come_before_those_of_the_document() {
+        let lineage: Lineage =
+            r#"{"dbobjs": [], "errors": [{"errorMessage": "m", "errorType": "SyntaxError"}]}"#.parse().unwrap();
+        let page = lineage.page().title("<title>").reason("first").reason("second");
+        let html = html(&page);
+        assert!(html.contains("<title>&lt;title></title>"));
+        let data = data(&html);
+        assert_eq!(data["title"], "<title>");
+        assert_eq!(data["reasons"][0], "first");
+        assert_eq!(data["reasons"][1], "second");
+        assert_eq!(data["reasons"].as_array().map(Vec::len), Some(3));
+    }
+}

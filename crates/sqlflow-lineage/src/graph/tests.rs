@@ -320,6 +320,22 @@ fn every_kind_of_intermediate_object_is_walked_through() {
 }
 
 #[test]
+fn columns_of_a_routine_that_flow_into_a_star_together_keep_their_names() {
+    let lineage = read_model(
+        r#"{"id": 1, "name": "a", "type": "table", "columns": [{"id": 11, "name": "i"}]},
+           {"id": 2, "name": "RS-1", "type": "insert-select", "columns": [{"id": 21, "name": "x"}, {"id": 22, "name": "y"}]},
+           {"id": 3, "name": "RS-2", "type": "with_cte", "columns": [{"id": 31, "name": "*"}]},
+           {"id": 4, "name": "v", "type": "view", "columns": [{"id": 41, "name": "x"}, {"id": 42, "name": "y"}]}"#,
+        r#"{"id": 5, "type": "fdd", "target": {"id": 2}, "sources": [{"id": 11}]},
+           {"id": 6, "type": "fdd", "target": {"id": 31}, "sources": [{"id": 21}, {"id": 22}]},
+           {"id": 7, "type": "fdd", "target": {"id": 41}, "sources": [{"id": 31}]},
+           {"id": 8, "type": "fdd", "target": {"id": 42}, "sources": [{"id": 31}]}"#,
+    );
+    assert_eq!(names(column(&lineage, "11").downstream()), ["v.x", "v.y"]);
+    assert_eq!(names(column(&lineage, "42").upstream()), ["a.i"]);
+}
+
+#[test]
 fn a_diagram_shows_the_edges_between_the_selected_objects() {
     let lineage = chain(&[("11", "41"), ("41", "21"), ("21", "31")]);
     let edges = |diagram: super::super::Diagram<'_>| {

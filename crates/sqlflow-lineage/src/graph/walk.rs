@@ -200,7 +200,7 @@ impl<'a> WalkRules<'a> {
         let mut hidden = vec![(from, HopAttributes::default())];
         let mut is_start = is_start;
         while let Some((near, attributes)) = hidden.pop() {
-            let mut enter = |at| {
+            let mut enter = |_, at| {
                 pass(at);
                 true
             };
@@ -269,7 +269,7 @@ impl<'a> WalkRules<'a> {
             let mut next = Vec::new();
             while let Some((position, counts)) = near.pop() {
                 // A relationship leads to the same nodes wherever it is entered, so it is followed once for each name.
-                let mut enter = |at| walked.insert((at, position.name, self.star_of(position.node)));
+                let mut enter = |from: Position, at| walked.insert((at, from.name, self.star_of(from.node)));
                 let mut visit = |to: Position, step: Step<'a>| {
                     let counts = counts || matches!(step, Step::Relationship { .. });
                     if !seen.insert((to, counts)) {
@@ -426,15 +426,15 @@ impl<'a> WalkRules<'a> {
         }
     }
 
-    /// Visits every step from a position. `enter` returns `true` for the relationships to follow, and `lose` gets the
-    /// endpoints that cannot be resolved.
+    /// Visits every step from a position. `enter` gets a relationship with the position that it is entered from, and
+    /// returns `true` if it is to be followed; `lose` gets the endpoints that cannot be resolved.
     ///
     /// A walk that begins at an object begins at its columns too, so at its start it does not go on to them.
     fn step(
         &self,
         near: Position,
         is_start: bool,
-        enter: &mut impl FnMut(u32) -> bool,
+        enter: &mut impl FnMut(Position, u32) -> bool,
         visit: &mut impl FnMut(Position, Step<'a>),
         lose: &mut impl FnMut(u32, u32),
     ) {
@@ -457,7 +457,7 @@ impl<'a> WalkRules<'a> {
     fn step_along_relationships(
         &self,
         near: Position,
-        enter: &mut impl FnMut(u32) -> bool,
+        enter: &mut impl FnMut(Position, u32) -> bool,
         visit: &mut impl FnMut(Position, Step<'a>),
         lose: &mut impl FnMut(u32, u32),
     ) {
@@ -469,7 +469,7 @@ impl<'a> WalkRules<'a> {
             let Some(carries_values) = self.follows(relationship) else {
                 continue;
             };
-            if !enter(at) {
+            if !enter(near, at) {
                 continue;
             }
             let only_compares = self.hidden.is_some() && self.only_compares(relationship);

@@ -173,7 +173,7 @@ impl<'a, 's> Union<'a, 's> {
 
     fn statement(&mut self, side: usize, statement: Process<'a>) -> u32 {
         let content = &mut self.content;
-        let add = || content.add_statement(statement.name(), statement.location().to_string());
+        let add = || content.add_statement(statement.name(), whole::place(statement.location()));
         *self.statements.entry((side, statement.at)).or_insert_with(add)
     }
 

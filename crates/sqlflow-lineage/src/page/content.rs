@@ -57,6 +57,7 @@ pub(super) struct Message {
 
 /// An endpoint that means no record.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Unresolved {
     pub(super) relation: String,
     /// The names that the endpoint gives.
@@ -86,6 +87,7 @@ impl Serialize for Change {
 
 /// The objects. The columns of an object are `columns[at]..columns[at + 1]`.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Objects {
     name: Vec<u32>,
     /// The server, database and schema, as one text.

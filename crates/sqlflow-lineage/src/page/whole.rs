@@ -1,10 +1,11 @@
 //! The data of a page about one lineage.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use crate::graph::{Node, Vertex};
 use crate::kinds::{EffectType, RelationType};
-use crate::view::{Column, Diagnostic, Endpoint, EndpointRole, Object, Relationship, Summary};
+use crate::view::{Column, Diagnostic, Endpoint, EndpointRole, Location, Object, Process, Relationship, Summary};
 use crate::{Lineage, LineageInner};
 
 use super::content::{ABSENT, Change, Content, Label, Message, ObjectRole, SummaryContent, Unresolved};
@@ -17,7 +18,7 @@ pub(super) fn content<'a>(lineage: &'a Lineage, open_at: Option<Vertex<'_>>) -> 
     }
     for process in lineage.processes() {
         let name = if process.name().is_empty() { process.id() } else { process.name() };
-        content.add_statement(name, process.location().to_string());
+        content.add_statement(name, place(process.location()));
     }
     for relationship in lineage.relationships() {
         add_relationship(&mut content, lineage, relationship);
@@ -39,12 +40,24 @@ pub(super) fn content<'a>(lineage: &'a Lineage, open_at: Option<Vertex<'_>>) -> 
 pub(super) fn title(lineage: &Lineage) -> String {
     let label = lineage.label().filter(|label| !label.is_empty() && *label != "-");
     match (label, lineage.job_id()) {
-        // The path says where the file was, which the people who get the page need not know.
-        (Some(label), _) => {
-            Path::new(label).file_name().map_or_else(|| label.to_owned(), |name| name.to_string_lossy().into_owned())
-        }
+        (Some(label), _) => file_name(label),
         (None, Some(job)) => format!("Job {job}"),
         (None, None) => "Data lineage".to_owned(),
+    }
+}
+
+/// Returns the last part of a label that is a path. The others say where the file was, which is nobody's business who
+/// gets the page.
+fn file_name(label: &str) -> String {
+    Path::new(label).file_name().map_or_else(|| label.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Returns a place in the SQL as it is shown.
+pub(super) fn place(location: Location<'_>) -> String {
+    let text = location.to_string();
+    match location.label().and_then(|label| Some((label, text.strip_prefix(label)?))) {
+        Some((label, rest)) if location.file().is_none() => file_name(label) + rest,
+        _ => text,
     }
 }
 
@@ -120,8 +133,13 @@ fn unresolved(relationship: Relationship<'_>, end: Endpoint<'_>, is_source: bool
         name: end.written_name(),
         other: other.map_or(ABSENT, i64::from),
         is_source,
-        statement: relationship.process().map(|process| process.to_string()).unwrap_or_default(),
+        statement: relationship.process().map(statement).unwrap_or_default(),
     }
+}
+
+fn statement(process: Process<'_>) -> String {
+    let place = place(process.location());
+    if place.is_empty() { process.name().to_owned() } else { format!("{} ({place})", process.name()) }
 }
 
 /// Adds everything that says why the lineage may be less than the whole.
@@ -159,9 +177,11 @@ pub(super) fn messages(lineage: &Lineage) -> Vec<Message> {
     let errors = lineage.errors().map(|error| Message {
         kind: error.kind().unwrap_or("Error").to_owned(),
         text: error.message().to_owned(),
-        place: error.location().to_string(),
+        place: place(error.location()),
     });
-    let warnings = lineage.warnings().map(|warning| Message {
+    // Some servers write each hint as a warning too.
+    let known: HashSet<&str> = lineage.errors().map(|error| error.message()).collect();
+    let warnings = lineage.warnings().filter(|warning| !known.contains(warning)).map(|warning| Message {
         kind: "Warning".to_owned(),
         text: warning.to_owned(),
         place: String::new(),
@@ -171,17 +191,21 @@ pub(super) fn messages(lineage: &Lineage) -> Vec<Message> {
 
 fn summary(summary: Summary<'_>) -> SummaryContent {
     let counts = [
-        ("databases", summary.databases()),
-        ("schemas", summary.schemas()),
-        ("tables", summary.tables()),
-        ("views", summary.views()),
-        ("columns", summary.columns()),
-        ("statements", summary.processes()),
-        ("relationships", summary.relationships()),
+        ("database", summary.databases()),
+        ("schema", summary.schemas()),
+        ("table", summary.tables()),
+        ("view", summary.views()),
+        ("column", summary.columns()),
+        ("statement", summary.processes()),
+        ("relationship", summary.relationships()),
     ];
     let name = |parts: [Option<&str>; 3]| parts.into_iter().flatten().collect::<Vec<_>>().join(".");
     SummaryContent {
-        counts: counts.into_iter().filter_map(|(what, count)| Some((what, count?))).collect(),
+        counts: counts
+            .into_iter()
+            .filter_map(|(what, count)| Some((what, count?)))
+            .filter(|&(_, count)| count > 0)
+            .collect(),
         tables: summary
             .busiest_tables()
             .map(|table| name([table.database(), table.schema(), Some(table.table())]))

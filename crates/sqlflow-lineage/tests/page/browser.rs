@@ -1,6 +1,6 @@
 //! Chromium without a window, driven by chromedriver.
 //!
-//! [`test`] gives a test a [`Page`] in a browser of its own. Its methods fail the test where the browser refuses, and
+//! [`test`] gives a test a [`Page`] in a browser that no other test uses at the same time. Its methods fail the test where the browser refuses, and
 //! wait for elements, so a test has neither error handling nor pauses. A test fails at its end if the page reported an
 //! error.
 
@@ -36,13 +36,18 @@ const LOG_VIOLATIONS: &str = "addEventListener('securitypolicyviolation', (event
     console.error(`Content Security Policy: ${event.effectiveDirective} forbids ${event.blockedURI}`);
 });";
 
-/// Runs a test with a page in a browser of its own, closes the browser, and fails if the page reported an error that
-/// the test did not take by [`Page::take_errors`].
+/// Runs a test with a page in a browser, and fails if the page reported an error that the test did not take by
+/// [`Page::take_errors`].
+///
+/// A browser takes seconds to start, so the next test gets the same one, unless this test fails. The last test that runs
+/// at the time closes all.
 ///
 /// Without the browser and its driver the test says that it tried nothing; with the environment variable `CI_TOOLS` it
 /// fails. A failed test leaves a picture of the page, whose path it prints.
 pub(crate) fn test(body: impl FnOnce(&Page)) {
-    let Some(page) = Page::start() else {
+    let _user = User::new();
+    let idle = BROWSERS.lock().unwrap_or_else(PoisonError::into_inner).idle.pop();
+    let Some(page) = idle.inspect(Page::reset).or_else(Page::launch) else {
         return;
     };
     let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| {
@@ -54,6 +59,37 @@ pub(crate) fn test(body: impl FnOnce(&Page)) {
         page.leave_picture();
         drop(page);
         panic::resume_unwind(failure);
+    }
+    BROWSERS.lock().unwrap_or_else(PoisonError::into_inner).idle.push(page);
+}
+
+/// The browsers of this process that no test uses, and the number of tests that run. Nothing is dropped that lives until
+/// the end of a process, so the last test drops them.
+static BROWSERS: Mutex<Browsers> = Mutex::new(Browsers { users: 0, idle: Vec::new() });
+
+struct Browsers {
+    users: usize,
+    idle: Vec<Page>,
+}
+
+/// A test that runs.
+struct User;
+
+impl User {
+    fn new() -> Self {
+        BROWSERS.lock().unwrap_or_else(PoisonError::into_inner).users += 1;
+        Self
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        let mut browsers = BROWSERS.lock().unwrap_or_else(PoisonError::into_inner);
+        browsers.users -= 1;
+        let unused = if browsers.users == 0 { std::mem::take(&mut browsers.idle) } else { Vec::new() };
+        // Browsers take a while to close.
+        drop(browsers);
+        drop(unused);
     }
 }
 
@@ -79,7 +115,7 @@ pub(crate) struct Page {
 
 impl Page {
     /// Starts a browser, or returns `None` if it is neither installed nor required.
-    fn start() -> Option<Self> {
+    fn launch() -> Option<Self> {
         if !is_installed() {
             assert!(
                 env::var_os("CI_TOOLS").is_none(),
@@ -107,6 +143,18 @@ impl Page {
         page.cdp("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": LOG_VIOLATIONS }));
         page.viewport(1280, 800);
         Some(page)
+    }
+
+    /// Takes away what another test left behind.
+    fn reset(&self) {
+        self.run("leave the page", self.client.goto("about:blank"));
+        self.media("", &[]);
+        self.viewport(1280, 800);
+        self.take_errors();
+        for file in fs::read_dir(&self.downloads).expect("cannot list the downloads") {
+            let file = file.expect("cannot list the downloads").path();
+            fs::remove_file(&file).unwrap_or_else(|error| panic!("cannot remove {}: {error}", file.display()));
+        }
     }
 
     /// Opens a file and waits until it is loaded.

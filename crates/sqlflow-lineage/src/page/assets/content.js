@@ -1,5 +1,7 @@
 // The data of the page: records by number. Nodes are numbered through: columns, then objects, then statements.
 
+import { counted } from "./dom.js";
+
 const VERSION = 1;
 
 export const ROLE_STORED = 0;
@@ -88,6 +90,13 @@ export class Content {
         return this.data.objects.role[object];
     }
 
+    /** Returns a number of objects in words: tables, unless there are results inside statements among them. */
+    counted(objects) {
+        const all = [...objects];
+        const areStored = all.every((object) => this.role(object) === ROLE_STORED);
+        return counted(all.length, areStored ? "table" : "object");
+    }
+
     /** Returns the kind of change of a column or an object in a comparison, which is empty for none. */
     change(node) {
         const changes = this.isColumn(node) ? this.data.columns.change : this.data.objects.change;
@@ -95,7 +104,7 @@ export class Content {
     }
 
     oldKind(object) {
-        return this.texts[this.data.objects.old_kind?.[object] ?? 0];
+        return this.texts[this.data.objects.oldKind?.[object] ?? 0];
     }
 
     /** Returns the name of a column or object without what it belongs to. */

@@ -1,6 +1,5 @@
 // The panel beside the drawing: what is known about the picked column, table or edge.
 
-import { ROLE_STORED } from "./content.js";
 import { button, counted, element, name, number } from "./dom.js";
 import { changeText } from "./drawing.js";
 import { DOWNSTREAM, UPSTREAM } from "./graph.js";
@@ -56,8 +55,12 @@ export class Details {
             element(
                 "p",
                 { class: "actions" },
-                button("Draw its surroundings", () => this.on.focusNode(node)),
-                isColumn ? button("Find a path from here", () => this.on.startPath(node)) : null,
+                options.focus === node && options.pathTo === null
+                    ? null
+                    : button("Draw its surroundings", () => this.on.focusNode(node), { class: "surroundings" }),
+                isColumn
+                    ? button("Find a path from here", () => this.on.startPath(node), { class: "start-path" })
+                    : null,
             ),
             this.nodeList("Upstream", "upstream", upstream),
             this.nodeList("Downstream", "downstream", downstream),
@@ -78,30 +81,40 @@ export class Details {
         );
     }
 
-    nodeList(title, side, nodes) {
+    /** Returns some nodes by their objects. */
+    byObject(nodes) {
         const { content } = this;
-        const columns = [...nodes].filter((node) => content.isColumn(node));
-        const tables = new Map();
+        const objects = new Map();
         for (const node of nodes) {
             const object = content.objectOf(node);
-            if (tables.has(object)) {
-                tables.get(object).push(node);
+            if (objects.has(object)) {
+                objects.get(object).push(node);
             } else {
-                tables.set(object, [node]);
+                objects.set(object, [node]);
             }
         }
-        const noun = [...tables.keys()].every((object) => content.role(object) === ROLE_STORED) ? "table" : "object";
-        const places = counted(tables.size, noun);
-        const counts =
-            columns.length > 0
-                ? `${counted(columns.length, "column")} in ${places}`
-                : nodes.size > 0
-                  ? places
-                  : "nothing";
+        return objects;
+    }
+
+    /** Returns the number of some nodes in words: columns only if a column was asked about. */
+    counts(nodes, ofColumn) {
+        const { content } = this;
+        if (nodes.size === 0) {
+            return "nothing";
+        }
+        const objects = new Set([...nodes].map((node) => content.objectOf(node)));
+        const places = content.counted(objects);
+        const columns = [...nodes].filter((node) => content.isColumn(node)).length;
+        return ofColumn && columns > 0 ? `${counted(columns, "column")} in ${places}` : places;
+    }
+
+    nodeList(title, side, nodes) {
+        const { content } = this;
+        const tables = this.byObject(nodes);
         const section = element(
             "section",
             { class: side },
-            element("h3", {}, title, " ", element("small", {}, counts)),
+            element("h3", {}, title, " ", element("small", {}, this.counts(nodes, true))),
         );
         if (nodes.size > 0) {
             const names = new Map(
@@ -146,9 +159,11 @@ export class Details {
         const { content } = this;
         const columns = nodes.filter((node) => content.isColumn(node)).sort((a, b) => a - b);
         const link = (node, text) => button(name(text), () => this.on.pickNode(node), { class: "link" });
-        const separated = columns
-            .slice(0, ITEMS_SHOWN)
-            .flatMap((node, at) => [at > 0 ? ", " : null, link(node, content.ownName(node))]);
+        const shown = columns.slice(0, ITEMS_SHOWN);
+        // A comma stays on the line of its name.
+        const separated = shown.map((node, at) =>
+            element("span", {}, link(node, content.ownName(node)), at < columns.length - 1 ? "," : null),
+        );
         return element(
             "li",
             {},
@@ -158,7 +173,7 @@ export class Details {
                       "div",
                       { class: "columns" },
                       ...separated,
-                      columns.length > ITEMS_SHOWN ? `, and ${number(columns.length - ITEMS_SHOWN)} more` : null,
+                      columns.length > ITEMS_SHOWN ? `and ${number(columns.length - ITEMS_SHOWN)} more` : null,
                   )
                 : null,
         );
@@ -294,7 +309,7 @@ export class Details {
             element(
                 "p",
                 { class: "hint" },
-                `The drawing shows all paths: ${counted(selection.cards.size, "table")}. The shortest one is listed.`,
+                `The drawing shows all paths: ${content.counted(selection.cards.keys())}. The shortest one is listed.`,
             ),
         );
     }

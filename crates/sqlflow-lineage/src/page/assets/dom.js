@@ -35,7 +35,10 @@ export function button(label, onclick, attributes = {}) {
     return element("button", { type: "button", onclick, ...attributes }, label);
 }
 
-/** Returns a text with pictures for the characters that have none, so that nothing in a name is invisible. */
+/**
+ * Returns a text with pictures for the control characters, which have none, and for those that no XML can hold, so that
+ * they can be seen, and saved in a drawing.
+ */
 export function printable(text) {
     const picture = (character) => {
         const code = character.codePointAt(0);
@@ -45,7 +48,7 @@ export function printable(text) {
         return code === 0x7f ? "␡" : "�";
     };
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to replace
-    return text.replace(/[\u0000-\u001f\u007f\ud800-\udfff]/gu, picture);
+    return text.replace(/[\u0000-\u001f\u007f\ud800-\udfff\ufffe\uffff]/gu, picture);
 }
 
 const NUMBERS = new Intl.NumberFormat("en");
@@ -78,10 +81,13 @@ export function textWidth(text, font) {
     return width;
 }
 
+/** Marks above and below a letter take no width, and more of them than in any language would cover the lines around. */
+const MANY_MARKS = /(\p{M}{4})\p{M}+/gu;
+
 /** Returns the longest beginning of a text that fits a width, with an ellipsis if it is not the whole text. */
 export function fitted(text, font, available) {
-    const characters = Array.from(printable(text.slice(0, 400)));
-    const whole = characters.join("");
+    const whole = printable(text.slice(0, 400)).replace(MANY_MARKS, "$1…");
+    const characters = Array.from(whole);
     if (text.length <= 400 && textWidth(whole, font) <= available) {
         return whole;
     }

@@ -44,7 +44,7 @@ export class Drawing {
         const edges = svg("g", { class: "edges" }, ...this.edgeShapes());
         const cards = svg("g", { class: "cards" }, ...this.cards.map((card) => this.card(card)));
         this.scene.replaceChildren(edges, cards);
-        const label = `${counted(this.cards.length, "table")} and ${counted(this.edges.length, "edge")}`;
+        const label = `${this.content.counted(selection.cards.keys())} and ${counted(this.edges.length, "edge")}`;
         this.svg.classList.toggle("dense", this.edges.length > MANY_EDGES_DRAWN);
         this.svg.setAttribute("aria-label", `Drawing of ${label}. Arrow keys move between columns.`);
         const first = this.rowOrHead(selection.focus) ?? this.heads.values().next().value;

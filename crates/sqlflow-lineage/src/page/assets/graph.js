@@ -21,8 +21,9 @@ export const SWITCHES = [
     { kind: OTHER, option: "others", label: "Other relationships", title: "Relationships of all other types" },
 ];
 
-function kindOf(relation, traits) {
-    if (traits & IS_FOREIGN_KEY || relation === "er") {
+/** Returns the kind of a type of relationships. */
+function kindOfType(relation, traits) {
+    if (relation === "er") {
         return KEY;
     }
     if (traits & CARRIES_VALUES) {
@@ -38,7 +39,9 @@ export class Graph {
     constructor(content) {
         this.content = content;
         const { labels, relationships } = content.data;
-        this.kindOfLabel = labels.relation.map((relation, at) => kindOf(content.texts[relation], labels.traits[at]));
+        this.traits = labels.traits;
+        this.typeOfLabel = labels.relation.map((relation, at) => kindOfType(content.texts[relation], this.traits[at]));
+        this.kindOfLabel = this.typeOfLabel.map((kind, at) => (this.traits[at] & IS_FOREIGN_KEY ? KEY : kind));
         this.first = relationships.first;
         this.sources = relationships.sources;
         this.target = relationships.target;
@@ -62,14 +65,20 @@ export class Graph {
         return this.kindOfLabel[this.labelOf[relationship]];
     }
 
+    /** Returns `true` if a walk over some kinds follows a relationship. A foreign key needs the kind of its type too. */
+    isFollowed(relationship, kinds) {
+        const label = this.labelOf[relationship];
+        return kinds.has(this.kindOfLabel[label]) && kinds.has(this.typeOfLabel[label]);
+    }
+
     /** Returns `true` if the type of a relationship is one along which values flow, be it a foreign key or not. */
     carriesValues(relationship) {
-        return (this.content.data.labels.traits[this.labelOf[relationship]] & CARRIES_VALUES) !== 0;
+        return (this.traits[this.labelOf[relationship]] & CARRIES_VALUES) !== 0;
     }
 
     /** Returns the kinds of relationships that there are. */
     kinds() {
-        return new Set(this.kindOfLabel);
+        return new Set([...this.kindOfLabel, ...this.typeOfLabel]);
     }
 
     /** Returns the relationships along which a walk leaves a node. */

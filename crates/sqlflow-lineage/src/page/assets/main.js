@@ -28,6 +28,7 @@ class Page {
         this.state = this.freshState();
         this.cardStates = new Map();
         this.pathFrom = null;
+        this.picked = null;
         const on = {
             focusNode: (node) => this.focusNode(node),
             pickNode: (node) => this.pickNode(node),
@@ -52,6 +53,7 @@ class Page {
             this.readAddress();
         }
         document.documentElement.dataset.ready = "true";
+        this.readyAt = performance.now();
     }
 
     freshState() {
@@ -68,6 +70,7 @@ class Page {
 
     prepareHeader() {
         const { data } = this.content;
+        document.documentElement.toggleAttribute("data-comparison", data.isComparison);
         byId("title").textContent = "";
         byId("title").append(
             button(name(data.title), () => this.showOverview(), { class: "link", title: "Back to the overview" }),
@@ -167,6 +170,7 @@ class Page {
     }
 
     showOverview() {
+        byId("missing").hidden = true;
         this.state = { ...this.state, focus: null, pathTo: null };
         this.pathFrom = null;
         this.writeAddress();
@@ -185,15 +189,17 @@ class Page {
 
     /** Draws the surroundings of a column or table. */
     focusNode(node) {
+        byId("missing").hidden = true;
         this.pathFrom = null;
         this.cardStates.clear();
         Object.assign(this.state, { focus: node, pathTo: null });
+        this.picked = null;
         this.draw(false);
         this.pickNode(node);
         this.drawing.focusOn(node);
     }
 
-    /** Draws the state. The view is kept while the same thing is drawn in another way. */
+    /** Draws the state, in which what is picked stays picked. */
     draw(keepView = false) {
         const { state } = this;
         if (state.focus === null) {
@@ -213,11 +219,13 @@ class Page {
             const ends = path ? [path.focus, path.target] : [state.focus, state.pathTo];
             this.details.showPath(...ends, path);
             this.drawing.highlight(path ? pathMarks(path) : null);
+        } else if (this.picked !== null && this.selection.cards.has(this.content.objectOf(this.picked))) {
+            this.mark(this.picked);
         } else {
-            this.details.clear();
+            this.pickNothing();
         }
         this.writeAddress();
-        this.say(`${counted(this.selection.cards.size, "table")}, ${counted(this.selection.edges.size, "edge")}`);
+        this.say(byId("counts").textContent);
     }
 
     showControls() {
@@ -237,12 +245,12 @@ class Page {
                 box.checked = state.kinds.has(kind);
             }
         }
-        const counts = `${counted(selection.cards.size, "table")}, ${counted(selection.edges.size, "edge")}`;
-        byId("counts").textContent = counts;
+        const cards = this.content.counted(selection.cards.keys());
+        byId("counts").textContent = `${cards}, ${counted(selection.edges.size, "edge")}`;
         const { size } = selection.left;
         byId("left").hidden = size === 0;
         byId("left").textContent =
-            `${counted(size, "table")} more at this depth: a drawing shows ${number(MAX_CARDS)}. Choose fewer steps, one direction, or start from a column.`;
+            `${this.content.counted(selection.left)} more at this depth: a drawing shows ${number(MAX_CARDS)}. Choose fewer steps, one direction, or start from a column.`;
         const kinds = new Set([...selection.edges.values()].map((edge) => edge.kind));
         for (const item of byId("legend").children) {
             const isOfChange = item.dataset.change !== undefined;
@@ -281,15 +289,22 @@ class Page {
             this.focusNode(node);
             return;
         }
-        const { upstream, downstream } = this.details.showNode(node, this.state);
-        this.marks = nodeMarks(this.content, node, upstream, downstream);
-        this.drawing.highlight(this.marks);
-        const counts = (nodes) => counted(nodes.size, this.content.isColumn(node) ? "column" : "record");
+        const { upstream, downstream } = this.mark(node);
+        const counts = (nodes) => this.details.counts(nodes, this.content.isColumn(node));
         this.say(`${this.content.qualifiedName(node)}: ${counts(upstream)} upstream, ${counts(downstream)} downstream`);
+    }
+
+    mark(node) {
+        const found = this.details.showNode(node, this.state);
+        this.picked = node;
+        this.marks = nodeMarks(this.content, node, found.upstream, found.downstream);
+        this.drawing.highlight(this.marks);
+        return found;
     }
 
     /** Shows an edge, or all edges between two cards that are closed. */
     pickEdges(edges) {
+        this.picked = null;
         if (edges.length > 1) {
             this.details.showEdges(edges, (edge) => this.pickEdges([edge]));
         } else {
@@ -302,6 +317,7 @@ class Page {
     }
 
     pickNothing() {
+        this.picked = null;
         this.marks = null;
         this.drawing.highlight(null);
         this.details.clear();
@@ -321,8 +337,10 @@ class Page {
     }
 
     finishPath(node) {
+        byId("missing").hidden = true;
         Object.assign(this.state, { focus: this.pathFrom, pathTo: node });
         this.pathFrom = null;
+        this.picked = null;
         this.cardStates.clear();
         this.draw(false);
     }
@@ -337,8 +355,8 @@ class Page {
         this.written = this.state.focus;
     }
 
-    readAddress() {
-        const state = fromAddress(this.search, location.hash);
+    readAddress(address = location.hash) {
+        const state = fromAddress(this.search, address);
         this.pathFrom = null;
         this.cardStates.clear();
         byId("missing").hidden = !state?.missing;
@@ -354,6 +372,7 @@ class Page {
         const { missing, ...rest } = state;
         this.state = rest;
         this.written = rest.focus;
+        this.picked = null;
         this.draw(false);
         if (rest.pathTo === null) {
             this.pickNode(rest.focus);

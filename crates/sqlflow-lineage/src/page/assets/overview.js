@@ -111,7 +111,7 @@ export class Overview {
         if (summary === null) {
             return null;
         }
-        const counts = summary.counts.map(([what, count]) => element("li", {}, `${number(count)} ${what}`));
+        const counts = summary.counts.map(([what, count]) => element("li", {}, counted(count, what)));
         const tables = summary.tables.map((table) => element("li", {}, name(table)));
         return this.section(
             "summary",
@@ -239,7 +239,11 @@ export class Overview {
                     ),
                 ),
             ),
-            element("p", { class: "hint" }, "Ends of relationships at the columns of each table."),
+            element(
+                "p",
+                { class: "hint" },
+                "Counted in relationships that write or read a column of the table, or the table as a whole.",
+            ),
         );
     }
 

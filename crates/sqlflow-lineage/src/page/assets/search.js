@@ -18,9 +18,8 @@ export class Search {
     }
 
     /**
-     * Returns the best matches, and how many there are. All words of the query must be in the name. A match at the end
-     * of a name is better than one at the beginning of a part, and that is better than any other; tables come before
-     * columns, and what is stored before results inside statements.
+     * Returns the best matches, and how many there are. All words of the query must be in the name. Of names that match
+     * equally well, tables come before columns; what is stored comes before results inside statements in any case.
      */
     find(query, limit = MATCHES_SHOWN) {
         const words = query.toLowerCase().split(/\s+/u).filter(Boolean);
@@ -32,10 +31,13 @@ export class Search {
         for (const object of this.objects) {
             const table = this.names[object];
             const missing = words.filter((word) => !table.includes(word));
-            const penalty = this.content.role(object) * 8;
+            const penalty = this.content.role(object) * 16;
             const node = this.content.objectNode(object);
             if (missing.length === 0) {
-                scored.push({ node, score: score(table, whole) + penalty });
+                scored.push({
+                    node,
+                    score: score(table, this.content.objectName(object).toLowerCase(), whole) + penalty,
+                });
             }
             for (const column of this.content.columnsOf(object)) {
                 const own = this.columns[column];
@@ -45,7 +47,7 @@ export class Search {
                 const has = (word) => own.includes(word) || `${table}.${own}`.includes(word);
                 // Not every column of a table whose name matches, but those that match more than the table does.
                 if (missing.length > 0 ? missing.every(has) : own.includes(whole)) {
-                    scored.push({ node: column, score: score(`${table}.${own}`, whole) + penalty + 0.5 });
+                    scored.push({ node: column, score: score(`${table}.${own}`, own, whole) + penalty + 0.5 });
                 }
             }
         }
@@ -79,20 +81,34 @@ export class Search {
     }
 }
 
-function score(text, query) {
-    if (text === query) {
-        return 0;
+/**
+ * Returns how well a query matches a name, of which `own` is the last part; less is better. The whole name is best, then
+ * its beginning, the beginning of a word in it, anything else in it, and then the same of what it belongs to.
+ */
+function score(text, own, query) {
+    if (text === query || own === query || text.endsWith(`.${query}`)) {
+        return text === query ? 0 : 1;
     }
-    if (text.endsWith(`.${query}`)) {
-        return 1;
+    const length = Math.min(text.length, 200) / 1000;
+    for (const [at, part] of [own, text].entries()) {
+        if (part.startsWith(query)) {
+            return 2 + 3 * at + length;
+        }
+        if (part.includes(query)) {
+            return (hasWord(part, query) ? 3 : 4) + 3 * at + length;
+        }
     }
-    const at = text.lastIndexOf(query);
-    if (at < 0) {
-        return 5;
+    return 8 + length;
+}
+
+/** Returns `true` if a word of a text begins with a query. */
+function hasWord(text, query) {
+    for (let at = text.indexOf(query); at >= 0; at = text.indexOf(query, at + 1)) {
+        if (at === 0 || !/[\p{L}\p{N}]/u.test(text[at - 1])) {
+            return true;
+        }
     }
-    const isAtStart = at === 0 || /[^\p{L}\p{N}]/u.test(text[at - 1]);
-    const isLast = !text.slice(at).includes(".");
-    return (isAtStart ? 2 : 3) + (isLast ? 0 : 1) + Math.min(text.length, 200) / 1000;
+    return false;
 }
 
 /** A search field with a list of matches, which the arrow keys go through. */

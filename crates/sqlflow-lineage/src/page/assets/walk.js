@@ -69,8 +69,7 @@ export class Walk {
     along(position, visit, enter) {
         const node = this.stars.nodeOf(position);
         for (const relationship of this.graph.relationships(node, this.direction)) {
-            const kind = this.graph.kind(relationship);
-            if (!this.kinds.has(kind) || !enter(relationship, position)) {
+            if (!this.graph.isFollowed(relationship, this.kinds) || !enter(relationship, position)) {
                 continue;
             }
             this.graph.ends(relationship, this.direction, node, (end, sourceAt) => {
