@@ -90,9 +90,9 @@ pub(crate) fn ask(directory: &Path, questions: &[Question]) -> Vec<Vec<Rows>> {
 
 /// Asks questions, runs Python blocks of the guide, each given with a variable, and reads all files if `files`.
 pub(crate) fn run(directory: &Path, questions: &[Question], python_blocks: &[(&str, &str)], files: bool) -> Answers {
-    let questions = questions.iter().map(|question| {
-        json!({"heading": question.heading, "replaces": question.replaces, "names": question.names})
-    });
+    let questions = questions
+        .iter()
+        .map(|question| json!({"heading": question.heading, "replaces": question.replaces, "names": question.names}));
     let blocks = python_blocks.iter().map(|(heading, variable)| json!({"heading": heading, "variable": variable}));
     let request = json!({
         "guide": GUIDE,

@@ -30,7 +30,8 @@ pub(crate) async fn changed_example() -> Lineage {
     for entry in fs::read_dir(SQL).unwrap() {
         let entry = entry.unwrap();
         let sql = fs::read_to_string(entry.path()).unwrap();
-        let sql = sql.replace("select country,\n       max(revenue)", "select customer as country,\n       max(orders)");
+        let sql =
+            sql.replace("select country,\n       max(revenue)", "select customer as country,\n       max(orders)");
         fs::write(directory.path().join(entry.file_name()), sql).unwrap();
     }
     analyzed(directory.path()).await
@@ -172,9 +173,8 @@ impl GeneratedDocument {
     fn add_routine(&mut self) {
         let argument = json!([{"id": "f0a", "name": "x"}]);
         let columns = self.columns_of("f0", &COLUMNS[..1]);
-        self.objects.push(
-            json!({"id": "f0", "name": "rate", "type": "function", "arguments": argument, "columns": columns}),
-        );
+        self.objects
+            .push(json!({"id": "f0", "name": "rate", "type": "function", "arguments": argument, "columns": columns}));
         let (from, to) = (self.column(), self.column());
         self.relate("fdd", &from, "f0a");
         self.relate("fdd", "f0c0", &to);

@@ -61,11 +61,7 @@ async fn the_flows_of_many_jobs_are_those_of_their_merged_lineage() {
         Question::of("One data set of many jobs"),
         Question::of("All questions over all jobs"),
         Question::about("Everything upstream of a column", "report.best_of_country.best_revenue", &names),
-        Question::about(
-            "Everything downstream of a column, with the distance",
-            "sales.order_lines.quantity",
-            &names,
-        ),
+        Question::about("Everything downstream of a column, with the distance", "sales.order_lines.quantity", &names),
     ];
     let answers = duck::ask(lake.directory.path(), &questions);
     for (at, (column, key)) in columns.iter().enumerate() {

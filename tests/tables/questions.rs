@@ -73,24 +73,20 @@ fn compare(what: &str, lineage: &Lineage) {
     let columns = known.shown_columns();
     let objects = known.stored_objects();
     let mut comparison = Comparison::new(what);
-    comparison
-        .about("Everything upstream of a column", REVENUE, &columns, |column| known.found(column.upstream()));
+    comparison.about("Everything upstream of a column", REVENUE, &columns, |column| known.found(column.upstream()));
     comparison.about("Everything downstream of a column, with the distance", QUANTITY, &columns, |column| {
         known.distances(&column.downstream())
     });
-    comparison.about("Ultimate sources, with cycles", REVENUE, &columns, |column| {
-        known.found(column.upstream().ultimate())
-    });
+    comparison
+        .about("Ultimate sources, with cycles", REVENUE, &columns, |column| known.found(column.upstream().ultimate()));
     comparison.about("Impact of a column", "sales.orders.status", &columns, |column| {
         let impact = column.impact();
         assert_eq!(impact.columns, column.downstream().to_vec(), "{what}: no relationship is of the type fddi");
         impact.objects.iter().map(|object| format!("{}\t{}", known.object(*object), object.kind().as_str())).collect()
     });
+    comparison.about("Readers of a table", "sales.orders", &objects, |object| shown_statements(&object.readers()));
     comparison
-        .about("Readers of a table", "sales.orders", &objects, |object| shown_statements(&object.readers()));
-    comparison.about("Writers of a table", "report.customer_revenue", &objects, |object| {
-        shown_statements(&object.writers())
-    });
+        .about("Writers of a table", "report.customer_revenue", &objects, |object| shown_statements(&object.writers()));
     comparison.of("Busiest tables", busiest(&known));
     comparison.of("The statement that makes a flow", flow_statements(&known));
     comparison.of("Tables that nobody reads", unread(&known));
