@@ -79,11 +79,11 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages, resumption: &
 
 /// Returns the names of the files and directories that were submitted, without the folders that they are in.
 fn title(paths: &[PathBuf]) -> Option<String> {
-    let named = paths.iter().filter_map(|path| path.file_name().filter(|_| !is_stdin(path)));
-    let names: Vec<_> = named.map(|name| name.to_string_lossy().into_owned()).collect();
+    let files = paths.iter().filter_map(|path| path.file_name().filter(|_| !is_stdin(path)));
+    let names: Vec<_> = files.map(|name| name.to_string_lossy().into_owned()).collect();
     match names.as_slice() {
         [] => None,
-        [names @ ..] if names.len() <= 3 => Some(names.join(", ")),
+        few if few.len() <= 3 => Some(few.join(", ")),
         [first, rest @ ..] => Some(format!("{first} and {} more", rest.len())),
     }
 }

@@ -106,8 +106,8 @@ fn with_opener(home: &Home) -> PathBuf {
 
     let (opened, pipe) = (home.path("opened"), home.path("opened.part"));
     let script = format!("#!/bin/sh\nprintf %s \"$1\" > '{0}' && mv '{0}' '{1}'\n", pipe.display(), opened.display());
-    let opener = home.write("bin/xdg-open", &script);
-    std::fs::set_permissions(opener, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = home.write("bin/xdg-open", &script);
+    std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
     opened
 }
 
