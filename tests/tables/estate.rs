@@ -96,7 +96,7 @@ impl GeneratedDocument {
                 "coordinates": [{"x": at + 1, "y": 1}, {"x": at + 2, "y": 9}],
             }));
         }
-        document.add_relationships();
+        document.add_relationships(seed);
         document
     }
 
@@ -106,7 +106,7 @@ impl GeneratedDocument {
         values.chain([record_set]).collect()
     }
 
-    fn add_relationships(&mut self) {
+    fn add_relationships(&mut self, seed: u64) {
         // A cycle of three columns that something flows into, a column that feeds itself, and values that go anywhere.
         let ring: Vec<String> = self.columns.iter().step_by(5).take(3).cloned().collect();
         for at in 0..ring.len() {
@@ -122,7 +122,7 @@ impl GeneratedDocument {
             self.add_result(&format!("s{at}"), "select_list", at == 3);
         }
         self.add_result("u0", "select_union", false);
-        self.add_routine();
+        self.add_routine(seed);
         for _ in 0..5 {
             let (from, rows) = (self.column(), self.record_set());
             self.relate("fdr", &from, &rows);
@@ -165,16 +165,19 @@ impl GeneratedDocument {
             let rows = self.record_set();
             self.relate("fdr", &format!("{id}r"), &rows);
             // The result as a whole, next to its columns.
-            let to = self.table();
+            let (from, to) = (self.column(), self.column());
+            self.relate("fdd", &from, id);
             self.relate("fdd", id, &to);
         }
     }
 
-    fn add_routine(&mut self) {
+    /// Adds a routine that no other lineage has: a merge would join it with others, and values would flow through it from
+    /// one job to another.
+    fn add_routine(&mut self, seed: u64) {
         let argument = json!([{"id": "f0a", "name": "x"}]);
         let columns = self.columns_of("f0", &COLUMNS[..1]);
         self.objects
-            .push(json!({"id": "f0", "name": "rate", "type": "function", "arguments": argument, "columns": columns}));
+            .push(json!({"id": "f0", "name": format!("rate_{seed}"), "type": "function", "arguments": argument, "columns": columns}));
         let (from, to) = (self.column(), self.column());
         self.relate("fdd", &from, "f0a");
         self.relate("fdd", "f0c0", &to);
