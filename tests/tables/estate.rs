@@ -81,7 +81,7 @@ impl GeneratedDocument {
         };
         for (at, name) in TABLES.iter().enumerate() {
             let id = format!("t{at}");
-            let columns = document.columns_of(&id, &COLUMNS);
+            let columns = Self::columns_of(&id, &COLUMNS);
             document.columns.extend((0..COLUMNS.len()).map(|column| format!("{id}c{column}")));
             document.record_sets.push(format!("{id}r"));
             document.objects.push(json!({
@@ -100,7 +100,7 @@ impl GeneratedDocument {
         document
     }
 
-    fn columns_of(&self, id: &str, names: &[&str]) -> Vec<Value> {
+    fn columns_of(id: &str, names: &[&str]) -> Vec<Value> {
         let values = names.iter().enumerate().map(|(at, name)| json!({"id": format!("{id}c{at}"), "name": name}));
         let record_set = json!({"id": format!("{id}r"), "name": "RelationRows", "source": "system"});
         values.chain([record_set]).collect()
@@ -149,7 +149,7 @@ impl GeneratedDocument {
 
     /// Adds a result inside a statement; one that `ends` is the result of a query that stores nothing.
     fn add_result(&mut self, id: &str, kind: &str, ends: bool) {
-        let columns = self.columns_of(id, &COLUMNS[..2]);
+        let columns = Self::columns_of(id, &COLUMNS[..2]);
         self.objects.push(json!({"id": id, "name": format!("RS-{id}"), "type": kind, "columns": columns}));
         for at in 0..2 {
             let from = self.column();
@@ -175,7 +175,7 @@ impl GeneratedDocument {
     /// one job to another.
     fn add_routine(&mut self, seed: u64) {
         let argument = json!([{"id": "f0a", "name": "x"}]);
-        let columns = self.columns_of("f0", &COLUMNS[..1]);
+        let columns = Self::columns_of("f0", &COLUMNS[..1]);
         self.objects
             .push(json!({"id": "f0", "name": format!("rate_{seed}"), "type": "function", "arguments": argument, "columns": columns}));
         let (from, to) = (self.column(), self.column());
