@@ -1,4 +1,4 @@
-//! DuckDB, pandas and polars, run by Python.
+//! `DuckDB`, pandas and polars, run by Python.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -36,7 +36,8 @@ pub(crate) type Rows = Vec<Vec<Value>>;
 #[derive(Deserialize)]
 pub(crate) struct Answers {
     /// For each question, the rows for each name.
-    pub(crate) answers: Vec<Vec<Rows>>,
+    #[serde(rename = "answers")]
+    pub(crate) rows: Vec<Vec<Rows>>,
     /// The values of the variables of the Python blocks.
     pub(crate) python: Vec<Value>,
     pub(crate) files: Vec<FileReading>,
@@ -83,9 +84,9 @@ pub(crate) fn is_installed() -> bool {
     false
 }
 
-/// Asks questions about the tables below a directory, in one session of DuckDB.
+/// Asks questions about the tables below a directory, in one session of `DuckDB`.
 pub(crate) fn ask(directory: &Path, questions: &[Question]) -> Vec<Vec<Rows>> {
-    run(directory, questions, &[], false).answers
+    run(directory, questions, &[], false).rows
 }
 
 /// Asks questions, runs Python blocks of the guide, each given with a variable, and reads all files if `files`.

@@ -81,7 +81,7 @@ impl GeneratedDocument {
         };
         for (at, name) in TABLES.iter().enumerate() {
             let id = format!("t{at}");
-            let columns = document.columns_of(&id, &COLUMNS);
+            let columns = Self::columns_of(&id, &COLUMNS);
             document.columns.extend((0..COLUMNS.len()).map(|column| format!("{id}c{column}")));
             document.record_sets.push(format!("{id}r"));
             document.objects.push(json!({
@@ -96,17 +96,17 @@ impl GeneratedDocument {
                 "coordinates": [{"x": at + 1, "y": 1}, {"x": at + 2, "y": 9}],
             }));
         }
-        document.add_relationships();
+        document.add_relationships(seed);
         document
     }
 
-    fn columns_of(&self, id: &str, names: &[&str]) -> Vec<Value> {
+    fn columns_of(id: &str, names: &[&str]) -> Vec<Value> {
         let values = names.iter().enumerate().map(|(at, name)| json!({"id": format!("{id}c{at}"), "name": name}));
         let record_set = json!({"id": format!("{id}r"), "name": "RelationRows", "source": "system"});
         values.chain([record_set]).collect()
     }
 
-    fn add_relationships(&mut self) {
+    fn add_relationships(&mut self, seed: u64) {
         // A cycle of three columns that something flows into, a column that feeds itself, and values that go anywhere.
         let ring: Vec<String> = self.columns.iter().step_by(5).take(3).cloned().collect();
         for at in 0..ring.len() {
@@ -122,7 +122,7 @@ impl GeneratedDocument {
             self.add_result(&format!("s{at}"), "select_list", at == 3);
         }
         self.add_result("u0", "select_union", false);
-        self.add_routine();
+        self.add_routine(seed);
         for _ in 0..5 {
             let (from, rows) = (self.column(), self.record_set());
             self.relate("fdr", &from, &rows);
@@ -149,7 +149,7 @@ impl GeneratedDocument {
 
     /// Adds a result inside a statement; one that `ends` is the result of a query that stores nothing.
     fn add_result(&mut self, id: &str, kind: &str, ends: bool) {
-        let columns = self.columns_of(id, &COLUMNS[..2]);
+        let columns = Self::columns_of(id, &COLUMNS[..2]);
         self.objects.push(json!({"id": id, "name": format!("RS-{id}"), "type": kind, "columns": columns}));
         for at in 0..2 {
             let from = self.column();
@@ -165,16 +165,19 @@ impl GeneratedDocument {
             let rows = self.record_set();
             self.relate("fdr", &format!("{id}r"), &rows);
             // The result as a whole, next to its columns.
-            let to = self.table();
+            let (from, to) = (self.column(), self.column());
+            self.relate("fdd", &from, id);
             self.relate("fdd", id, &to);
         }
     }
 
-    fn add_routine(&mut self) {
+    /// Adds a routine that no other lineage has: a merge would join it with others, and values would flow through it from
+    /// one job to another.
+    fn add_routine(&mut self, seed: u64) {
         let argument = json!([{"id": "f0a", "name": "x"}]);
-        let columns = self.columns_of("f0", &COLUMNS[..1]);
+        let columns = Self::columns_of("f0", &COLUMNS[..1]);
         self.objects
-            .push(json!({"id": "f0", "name": "rate", "type": "function", "arguments": argument, "columns": columns}));
+            .push(json!({"id": "f0", "name": format!("rate_{seed}"), "type": "function", "arguments": argument, "columns": columns}));
         let (from, to) = (self.column(), self.column());
         self.relate("fdd", &from, "f0a");
         self.relate("fdd", "f0c0", &to);

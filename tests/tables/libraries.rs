@@ -53,7 +53,8 @@ async fn the_files_hold_only_what_every_engine_reads() {
     }
     let lake = Lake::new().await;
     for file in duck::run(lake.directory.path(), &[], &[], true).files {
-        assert_eq!(file.compressions, ["SNAPPY"], "{}", file.path);
+        // A table without rows has no pages.
+        assert!(file.compressions.iter().all(|it| it == "SNAPPY"), "{}: {:?}", file.path, file.compressions);
         for leaf in &file.leaves {
             let names: Vec<&str> = leaf.path.split('.').collect();
             let is_plain = |name: &&str| {

@@ -1,4 +1,4 @@
-//! The queries of docs/tables.md, run by DuckDB on Parquet files, give the same answers as the library.
+//! The queries of docs/tables.md, run by `DuckDB` on Parquet files, give the same answers as the library.
 
 mod duck;
 mod estate;

@@ -3,8 +3,8 @@
 Reads a request as JSON from standard input, works in the current directory, and prints the answers as JSON.
 """
 
+import contextlib
 import json
-import re
 import sys
 from glob import glob
 
@@ -51,7 +51,7 @@ def reading(path):
     """Returns the rows of a file as each library reads them, and the physical types of its columns."""
     path = path.replace("\\", "/")
     frames = {
-        "duckdb": duckdb.sql("select * from read_parquet($path)", params={"path": path}).to_arrow_table().to_pylist(),
+        "duckdb": duckdb.sql("select * from read_parquet($path, hive_partitioning = false)", params={"path": path}).to_arrow_table().to_pylist(),
         "pandas": json.loads(pandas.read_parquet(path, partitioning=None).to_json(orient="records")),
         "polars": polars.read_parquet(path, hive_partitioning=False).to_dicts(),
         "pyarrow": pyarrow.parquet.ParquetFile(path).read().to_pylist(),
@@ -84,7 +84,9 @@ def reading(path):
 def frame(guide, heading, name):
     """Runs the Python block under a heading, and returns what it leaves in a variable."""
     variables = {}
-    exec(compile(blocks(guide, "python")[heading], heading, "exec"), variables)
+    # What the block prints would get between the answers.
+    with contextlib.redirect_stdout(sys.stderr):
+        exec(compile(blocks(guide, "python")[heading], heading, "exec"), variables)
     value = variables[name]
     return sorted(value) if isinstance(value, (set, list)) else value
 
@@ -102,7 +104,7 @@ def main():
         found.append(answers(connection, sql[heading], question))
     python = [frame(guide, it["heading"], it["variable"]) for it in request.get("python", [])]
     files = [reading(path) for path in sorted(glob("**/*.parquet", recursive=True))] if request.get("files") else []
-    json.dump({"answers": found, "python": python, "files": files, "headings": sorted(sql)}, sys.stdout)
+    json.dump({"answers": found, "python": python, "files": files, "headings": sorted(sql)}, sys.stdout, default=str)
 
 
 main()
