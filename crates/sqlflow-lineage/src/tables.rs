@@ -85,7 +85,7 @@ const BATCH_BYTES: usize = 16 << 20;
 ///
 /// # Names
 ///
-/// The columns `server`, `database`, `schema`, `name` and `column` keep the spelling and the quotes that the server
+/// The columns `server`, `database`, `schema`, `name` and `column_name` keep the spelling and the quotes that the server
 /// wrote. A level that is unknown or `DEFAULT` is null. An object or column without a name has its id in the form
 /// `id:12`.
 ///
@@ -124,7 +124,7 @@ const BATCH_BYTES: usize = 16 << 20;
 /// | `object_id` | words | the id of the object |
 /// | `server`, `database`, `schema` | words? | the levels of the name of the object |
 /// | `name` | words | the name of the object |
-/// | `column` | words | the name of the column |
+/// | `column_name` | words | the name of the column |
 /// | `qualified_name` | text | [`Column::qualified_name`](crate::Column::qualified_name) |
 /// | `position` | int32 | the position in the object, from 1 |
 /// | `data_type` | words? | the type in the database |
@@ -202,7 +202,7 @@ const BATCH_BYTES: usize = 16 << 20;
 /// | `is_incomplete` | bool | `true` if something is missing in the other tables for this reason |
 /// | `message` | text | a sentence |
 /// | `file`, `document`, `script` | words? | the [place](crate::Location) in the SQL |
-/// | `line`, `column` | int32? | the place in the SQL |
+/// | `start_line`, `start_column` | int32? | the place in the SQL |
 /// | `relationship_id` | text? | the id of the relationship with the endpoint that could not be followed |
 /// | `subject` | text? | the endpoint, the relation type, the field, or whatever else is counted |
 /// | `count` | int64? | the number of occurrences |

@@ -106,7 +106,7 @@ fn the_schemas_are_those_of_the_documentation() {
     assert_eq!(
         described(TableName::Columns),
         "label words\nkey utf8\nid utf8\nobject words\nobject_id words\nserver words?\ndatabase words?\nschema words?\n\
-         name words\ncolumn words\nqualified_name utf8\nposition int32\ndata_type words?\nis_record_set boolean\n\
+         name words\ncolumn_name words\nqualified_name utf8\nposition int32\ndata_type words?\nis_record_set boolean\n\
          is_system boolean\nis_primary_key boolean\nis_foreign_key boolean\nis_unique_key boolean"
     );
     assert_eq!(
@@ -134,7 +134,7 @@ fn the_schemas_are_those_of_the_documentation() {
     assert_eq!(
         described(TableName::Notes),
         "label words\nkind words\nseverity words\nis_incomplete boolean\nmessage utf8\nfile words?\ndocument words?\n\
-         script words?\nline int32?\ncolumn int32?\nrelationship_id utf8?\nsubject utf8?\ncount int64?"
+         script words?\nstart_line int32?\nstart_column int32?\nrelationship_id utf8?\nsubject utf8?\ncount int64?"
     );
 }
 
@@ -418,7 +418,7 @@ fn messages_of_the_server_are_notes_with_their_place() {
     let notes = rows(&lineage.tables(), TableName::Notes);
     let error = notes.iter().find(|row| row["severity"] == "error").unwrap_or_else(|| panic!("{notes:#?}"));
     assert_eq!(["kind", "message", "is_incomplete"].map(|it| &*error[it]), ["SyntaxError", "near line 3", "true"]);
-    assert_eq!(["file", "line", "column"].map(|it| &*error[it]), ["load.sql", "3", "7"]);
+    assert_eq!(["file", "start_line", "start_column"].map(|it| &*error[it]), ["load.sql", "3", "7"]);
     let warnings: Vec<_> = notes.iter().filter(|row| row["kind"] == "warning").map(|row| &*row["message"]).collect();
     assert_eq!(warnings, ["no metadata"]);
 }

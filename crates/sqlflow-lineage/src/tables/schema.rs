@@ -157,7 +157,7 @@ fn objects() -> Vec<Field> {
 fn columns() -> Vec<Field> {
     let mut fields = vec![text("key"), text("id"), word("object"), word("object_id")];
     fields.extend(names(""));
-    fields.extend([word("column"), text("qualified_name"), number("position"), or_null(word("data_type"))]);
+    fields.extend([word("column_name"), text("qualified_name"), number("position"), or_null(word("data_type"))]);
     fields.extend([flag("is_record_set"), flag("is_system")]);
     fields.extend([flag("is_primary_key"), flag("is_foreign_key"), flag("is_unique_key")]);
     fields
@@ -198,7 +198,7 @@ fn statements() -> Vec<Field> {
 fn notes() -> Vec<Field> {
     let mut fields = vec![word("kind"), word("severity"), flag("is_incomplete"), text("message")];
     fields.extend(["file", "document", "script"].map(|name| or_null(word(name))));
-    fields.extend([or_null(number("line")), or_null(number("column"))]);
+    fields.extend([or_null(number("start_line")), or_null(number("start_column"))]);
     fields.extend([or_null(text("relationship_id")), or_null(text("subject"))]);
     fields.push(Field::new("count", DataType::Int64, true));
     fields
