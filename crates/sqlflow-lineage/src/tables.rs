@@ -197,7 +197,7 @@ const BATCH_BYTES: usize = 16 << 20;
 ///
 /// | column | type | content |
 /// |---|---|---|
-/// | `kind` | words | `summary`, `record_sets_omitted`, `not_requested`, `coverage_unknown`, `unresolved_endpoint`, `ambiguous_endpoint`, `duplicate_id`, `unknown_field`, `summary_count`, `summary_busiest_table`, `warning`, or the [kind of the message](crate::Diagnostic::kind) |
+/// | `kind` | words | `reason`, `summary`, `record_sets_omitted`, `not_requested`, `coverage_unknown`, `unresolved_endpoint`, `ambiguous_endpoint`, `duplicate_id`, `unknown_field`, `summary_count`, `summary_busiest_table`, `warning`, or the [kind of the message](crate::Diagnostic::kind) |
 /// | `severity` | words | `error`, `warning`, `hint` or `info` |
 /// | `is_incomplete` | bool | `true` if something is missing in the other tables for this reason |
 /// | `message` | text | a sentence |
@@ -229,12 +229,13 @@ const BATCH_BYTES: usize = 16 << 20;
 pub struct Tables<'a> {
     lineage: &'a Lineage,
     label: Option<String>,
+    reasons: Vec<String>,
 }
 
 impl Lineage {
     /// Returns the lineage as tables for query engines: Arrow record batches and Parquet files.
     pub fn tables(&self) -> Tables<'_> {
-        Tables { lineage: self, label: None }
+        Tables { lineage: self, label: None, reasons: Vec::new() }
     }
 }
 
@@ -246,6 +247,13 @@ impl<'a> Tables<'a> {
     /// [id of the job](Lineage::job_id), or else the [label of the document](Lineage::label), or else nothing.
     pub fn job(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
+        self
+    }
+
+    /// Adds a reason for which the lineage may be less than the whole that it does not tell itself, such as a job that
+    /// succeeded only in part: a row of `notes` of the kind `reason`.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reasons.push(reason.into());
         self
     }
 
@@ -285,7 +293,7 @@ impl<'a> Tables<'a> {
             TableName::Relationships => Box::new(RelationshipRows::new(input)),
             TableName::Flows => Box::new(FlowRows::new(input)),
             TableName::Statements => Box::new(StatementRows::new(input)),
-            TableName::Notes => Box::new(NoteRows::new(input, self.lineage)),
+            TableName::Notes => Box::new(NoteRows::new(input, self.lineage, self.reasons.clone())),
         };
         TableBatches { table, schema: table.schema(), rows, is_done: false }
     }

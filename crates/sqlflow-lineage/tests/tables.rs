@@ -553,3 +553,40 @@ fn a_link_and_the_permissions_of_a_directory_stay() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o700);
 }
+
+#[test]
+fn the_keys_of_relationships_are_those_of_the_other_tables() {
+    let names = ["a", "@stage", "/data/x.csv", "//srv/t", "@job/id:1", "b"];
+    let objects: Vec<String> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            format!(
+                r#"{{"id": "{at}", "name": "{name}", "type": "table", "columns": [{{"id": "c{at}", "name": "{name}"}}]}}"#
+            )
+        })
+        .collect();
+    let relationship = |at: usize| {
+        format!(
+            r#"{{"id": "r{at}", "type": "fdd", "target": {{"id": "c{at}"}}, "sources": [{{"id": "c{}"}}]}}"#,
+            at - 1
+        )
+    };
+    let relationships: Vec<String> = (1..names.len()).map(relationship).collect();
+    let document = format!(r#"{{"dbobjs": [{}], "relationships": [{}]}}"#, objects.join(","), relationships.join(","));
+    let lineage: Lineage = document.parse().unwrap();
+    let values = |table, name: &str| column(&rows(&lineage.tables(), table), name);
+    let (objects, columns) = (values(TableName::Objects, "key"), values(TableName::Columns, "key"));
+    assert_eq!(values(TableName::Relationships, "source"), columns[..columns.len() - 1]);
+    assert_eq!(values(TableName::Relationships, "target"), columns[1..]);
+    assert_eq!(values(TableName::Relationships, "target_object"), objects[1..]);
+    assert_eq!(values(TableName::Flows, "target").len(), names.len() - 1);
+}
+
+#[test]
+fn a_reason_from_outside_is_a_note() {
+    let lineage: Lineage = r#"{"dbobjs": []}"#.parse().unwrap();
+    let notes = rows(&lineage.tables().reason("the job succeeded in part only"), TableName::Notes);
+    assert_eq!([&*notes[0]["kind"], &*notes[0]["message"]], ["reason", "the job succeeded in part only"]);
+    assert_eq!(notes[0]["is_incomplete"], "true");
+}

@@ -68,7 +68,7 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     let connection = Connection::open(&arguments.server, messages).await?;
     let vendor = connection.settings.vendor(arguments.dialect.vendor.as_ref(), messages)?;
     let mut analysis = connection.client.analyze(vendor).sql(sql);
-    if request.selection.impact.is_some() && request.relation_types.is_empty() {
+    if request.needs_dependencies() && request.relation_types.is_empty() {
         analysis = analysis.for_impact();
     }
     if !request.relation_types.is_empty() {

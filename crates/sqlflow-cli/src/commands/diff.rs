@@ -182,10 +182,10 @@ impl ChangeRecord {
 /// A side that cannot be read, output that cannot be written.
 pub(crate) fn run(mut arguments: Arguments, messages: &Messages) -> Outcome {
     if !arguments.json.json && !arguments.json.jsonl {
-        page::prepare(arguments.page, DiffFormat::Html, &mut arguments.format, &mut arguments.output);
+        page::prepare(arguments.page, DiffFormat::Html, &mut arguments.format, &arguments.output);
     }
     let is_page = arguments.format == Some(DiffFormat::Html);
-    page::check(arguments.page, is_page)?;
+    page::check(arguments.page, is_page, &arguments.output)?;
     if is_page && arguments.all {
         return Err(Failure::usage("a page shows what is stored, and the flows of values").help("leave out --all"));
     }
@@ -206,6 +206,7 @@ pub(crate) fn run(mut arguments: Arguments, messages: &Messages) -> Outcome {
     let is_asked_for =
         arguments.json.json || arguments.json.jsonl || arguments.format.is_some() || arguments.output.output.is_some();
     if is_asked_for || !messages.is_quiet() {
+        page::place(arguments.page, &mut arguments.output)?;
         write(&comparison, arguments.format, arguments.json, Output::open(&arguments.output)?, messages)?;
         page::open(arguments.page, &arguments.output, messages);
     }

@@ -71,6 +71,10 @@ pub(crate) fn run(arguments: Arguments, messages: &Messages) -> Outcome {
 /// Checks that the flags fit each other, beyond the rules of all commands.
 fn check(request: &LineageRequest) -> Outcome<()> {
     request.check()?;
+    if request.is_page() && !request.relation_types.is_empty() {
+        return Err(Failure::usage("a page has the relationships of all types")
+            .help("leave out --relation-types: the page has switches for filters, joins and foreign keys"));
+    }
     if request.selection.impact.is_some() && !request.relation_types.is_empty() {
         return Err(Failure::usage("--impact follows everything that depends on a column")
             .help("leave out --relation-types, or use --downstream"));

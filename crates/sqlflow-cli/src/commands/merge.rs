@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: Arguments, messages: &Messages) -> Outcome {
         ..LineageRequest::default()
     };
     if !json && !jsonl {
-        page::prepare(request.page, Format::Html, &mut request.format, &mut request.output);
+        page::prepare(request.page, Format::Html, &mut request.format, &request.output);
     }
     request.check()?;
     let files = inputs(&arguments.files, request.output.output.as_deref(), messages)?;

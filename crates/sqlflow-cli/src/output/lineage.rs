@@ -39,7 +39,10 @@ pub(crate) struct LineageRequest {
 
 impl LineageRequest {
     pub(crate) fn new(answer: AnswerArguments, relation_types: Vec<RelationType>) -> Self {
-        let AnswerArguments { selection, diagram, mut format, mut output, mut json, page, strict } = answer;
+        let AnswerArguments { selection, diagram, mut format, output, mut json, page, strict } = answer;
+        if !json.json && !json.jsonl && selection.impact.is_none() {
+            page::prepare(page, Format::Html, &mut format, &output);
+        }
         let extension = output.output.as_ref().and_then(|path| path.extension()).and_then(|it| it.to_str());
         if format.is_none() && !json.json && !json.jsonl && selection.impact.is_none() {
             // The name of a file tells its format, as long as no flag does.
@@ -52,9 +55,6 @@ impl LineageRequest {
                 _ => None,
             };
             json.json = format.is_none() && extension == Some("json");
-        }
-        if !json.json && !json.jsonl {
-            page::prepare(page, Format::Html, &mut format, &mut output);
         }
         Self { selection, diagram, relation_types, format, json, output, page, title: None, strict }
     }
@@ -131,7 +131,7 @@ impl LineageRequest {
 
     /// Checks that the flags fit a page, which answers all questions and has switches for the rest.
     fn check_page(&self) -> Outcome<()> {
-        page::check(self.page, self.is_page())?;
+        page::check(self.page, self.is_page(), &self.output)?;
         let is_diagram = self.diagram.intermediates || self.diagram.foreign_keys || self.diagram.by_object;
         if self.is_page() && (is_diagram || self.selection.paths || self.selection.depth.is_some()) {
             return Err(Failure::usage("--format html writes the whole lineage").help(
@@ -259,9 +259,11 @@ pub(crate) fn write(
     let outer = outer_reasons(result, messages);
     let result = LineageResult { reasons: &reasons, ..result };
     if request.format == Some(Format::Parquet) {
-        return parquet::write(result, request, messages);
+        return parquet::write(result, request, &outer, messages);
     }
-    let mut output = Output::open(&request.output)?;
+    let mut file = request.output.clone();
+    page::place(request.page, &mut file)?;
+    let mut output = Output::open(&file)?;
     let unresolved = if request.is_page() {
         page::write(result.lineage, request, &outer, &mut output)?;
         unresolved_note(&result.lineage.unresolved().collect::<Vec<_>>())
@@ -278,7 +280,7 @@ pub(crate) fn write(
     if let Some(note) = unresolved.as_ref().filter(|_| !is_shown) {
         messages.warning(note);
     }
-    page::open(request.page, &request.output, messages);
+    page::open(request.page, &file, messages);
     let is_whole = unresolved.is_none() && reasons.is_empty();
     Ok(if request.strict && !is_whole { Exit::Incomplete } else { Exit::Done })
 }

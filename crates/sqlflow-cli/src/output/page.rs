@@ -5,7 +5,6 @@ use std::io::IsTerminal as _;
 
 use sqlflow_client::Lineage;
 use sqlflow_client::lineage::Page;
-use uuid::Uuid;
 
 use super::Output;
 use super::lineage::LineageRequest;
@@ -14,23 +13,38 @@ use crate::exit::{Failure, Outcome};
 use crate::messages::Messages;
 
 /// Makes a page the result if it is to be opened, or if the name of its file says so. `html` is the format of pages.
-pub(crate) fn prepare<F>(page: PageArguments, html: F, format: &mut Option<F>, output: &mut OutputArguments) {
+pub(crate) fn prepare<F>(page: PageArguments, html: F, format: &mut Option<F>, output: &OutputArguments) {
     let extension = output.output.as_ref().and_then(|path| path.extension()).and_then(OsStr::to_str);
     if page.open || matches!(extension, Some("html" | "htm")) {
         format.get_or_insert(html);
     }
-    if page.open {
-        output.output.get_or_insert_with(|| std::env::temp_dir().join(format!("sqlflow-{}.html", Uuid::new_v4())));
+}
+
+/// Gives a page that is opened a file, if it has none.
+///
+/// # Errors
+/// The file cannot be created.
+pub(crate) fn place(page: PageArguments, output: &mut OutputArguments) -> Outcome<()> {
+    if page.open && output.output.is_none() {
+        // Only its owner can read a temporary file, and the page that replaces it keeps that.
+        let file = tempfile::Builder::new().prefix("sqlflow-").suffix(".html").tempfile()?;
+        output.output = Some(file.into_temp_path().keep().map_err(|error| Failure::error(error.to_string()))?);
     }
+    Ok(())
 }
 
 /// Checks that a page that is opened is one.
 ///
 /// # Errors
 /// Another format was given.
-pub(crate) fn check(page: PageArguments, is_page: bool) -> Outcome<()> {
+pub(crate) fn check(page: PageArguments, is_page: bool, output: &OutputArguments) -> Outcome<()> {
+    if page.open && output.output.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+        return Err(Failure::usage("--open opens a file, and not standard output").help("leave out `-o -`"));
+    }
     if page.open && !is_page {
-        return Err(Failure::usage("--open opens a page").help("leave out --format, or use --format html"));
+        return Err(
+            Failure::usage("--open works only with --format html").help("leave out --open, or the other format")
+        );
     }
     Ok(())
 }
@@ -80,7 +94,7 @@ pub(crate) fn open(page: PageArguments, output: &OutputArguments, messages: &Mes
     match open::that_detached(path) {
         Ok(()) => messages.note(format_args!("opened {}", path.display())),
         Err(error) => {
-            messages.warning(format_args!("cannot open a browser: {error}; the page is {}", path.display()));
+            messages.warning(format_args!("cannot open a browser: {error}; open {} yourself", path.display()));
         }
     }
 }

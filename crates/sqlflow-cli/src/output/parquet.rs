@@ -37,8 +37,8 @@ pub(crate) fn check(request: &LineageRequest) -> Outcome<()> {
     }
     let diagram = &request.diagram;
     if diagram.intermediates || diagram.foreign_keys || diagram.by_object {
-        return Err(Failure::usage("--format parquet writes all records")
-            .help("leave out --intermediates, --foreign-keys and --by-object: the tables have columns to select by"));
+        return Err(Failure::usage("--format parquet always writes the whole lineage")
+            .help("leave out --intermediates, --foreign-keys and --by-object, and filter in SQL"));
     }
     match path {
         None => Err(Failure::usage("--format parquet needs a directory to write to").help(WRITE_DIRECTORY)),
@@ -50,16 +50,21 @@ pub(crate) fn check(request: &LineageRequest) -> Outcome<()> {
     }
 }
 
-/// Writes the tables of a lineage.
+/// Writes the tables of a lineage, with the reasons for which it may not be whole that it does not hold itself.
 ///
 /// # Errors
 /// The directory holds something else, or cannot be written.
-pub(crate) fn write(result: LineageResult<'_>, request: &LineageRequest, messages: &Messages) -> Outcome {
+pub(crate) fn write(
+    result: LineageResult<'_>,
+    request: &LineageRequest,
+    outer: &[String],
+    messages: &Messages,
+) -> Outcome {
     let path = request.output.output.as_deref().unwrap_or(Path::new(""));
     // A merged lineage has no label of its own.
     let of_directory = || path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let label = result.job.or(result.lineage.job_id()).or(result.lineage.label());
-    write_directory(result.lineage, &label.map_or_else(of_directory, str::to_owned), path)?;
+    write_directory(result.lineage, &label.map_or_else(of_directory, str::to_owned), outer, path)?;
     let unresolved: Vec<_> = result.lineage.unresolved().collect();
     let note = unresolved_note(&unresolved);
     if let Some(note) = &note {
@@ -69,12 +74,13 @@ pub(crate) fn write(result: LineageResult<'_>, request: &LineageRequest, message
     Ok(if request.strict && !is_whole { Exit::Incomplete } else { Exit::Done })
 }
 
-/// Writes the tables of a lineage with this label.
+/// Writes the tables of a lineage with this label and these reasons.
 ///
 /// # Errors
 /// The directory holds something else, or cannot be written.
-pub(crate) fn write_directory(lineage: &Lineage, label: &str, path: &Path) -> Outcome<()> {
-    lineage.tables().job(label).write_parquet_directory(path).map_err(|error| failed(&error))
+pub(crate) fn write_directory(lineage: &Lineage, label: &str, reasons: &[String], path: &Path) -> Outcome<()> {
+    let tables = reasons.iter().fold(lineage.tables().job(label), Tables::reason);
+    tables.write_parquet_directory(path).map_err(|error| failed(&error))
 }
 
 /// Returns the failure of writing tables.

@@ -94,7 +94,9 @@ fn flags_that_the_page_has_switches_for_are_refused() {
     for flag in ["--intermediates", "--foreign-keys", "--by-object"] {
         home.run(&["inspect", "lineage.json", "-o", "page.html", flag]).says("the page has switches").exits(2);
     }
-    home.run(&["inspect", "lineage.json", "--open", "--format", "csv"]).says("--open opens a page").exits(2);
+    home.run(&["inspect", "lineage.json", "--open", "--format", "csv"])
+        .says("--open works only with --format html")
+        .exits(2);
     home.run(&["inspect", "lineage.json", "--open", "--json"]).says("--json").exits(2);
     assert!(!home.path("page.html").exists());
 }

@@ -75,7 +75,7 @@ fn flags_that_make_no_sense_with_tables_are_refused_with_help() {
     }
     refused(&with(&["-o", "t", "--upstream", "report.total", "--paths"]), "ask in SQL");
     for flag in ["--by-object", "--intermediates", "--foreign-keys"] {
-        refused(&with(&["-o", "t", flag]), "--format parquet writes all records");
+        refused(&with(&["-o", "t", flag]), "--format parquet always writes the whole lineage");
     }
     refused(&with(&["-o", "t", "--relation-types", "fdd"]), "--relation-types");
     refused(&with(&["-o", "t", "--json"]), "--format cannot be used with --json");

@@ -14,6 +14,9 @@ const STYLE: &str = include_str!("assets/style.css");
 /// The library that lays out a drawing.
 const LAYOUT: &str = include_str!("vendor/dagre/dagre.min.js");
 
+/// The licence of that library, which asks to be in all copies.
+const LICENCE: &str = include_str!("vendor/dagre/LICENSE");
+
 /// The scripts of the page, each after those that it imports.
 const MODULES: [&str; 14] = [
     include_str!("assets/dom.js"),
@@ -71,6 +74,7 @@ pub(super) fn write(content: &Content<'_>, writer: &mut impl Write) -> io::Resul
             "policy" => writer.write_all(policy().as_bytes())?,
             "title" => write_escaped(&content.title, writer)?,
             "style" => writer.write_all(STYLE.as_bytes())?,
+            "licence" => writer.write_all(LICENCE.as_bytes())?,
             "layout" => writer.write_all(LAYOUT.as_bytes())?,
             "script" => writer.write_all(SCRIPT.as_bytes())?,
             "content" => serde_json::to_writer(InScript(&mut *writer), content)?,
@@ -128,7 +132,7 @@ mod tests {
         for script in [LAYOUT, &*SCRIPT] {
             assert!(!script.contains("</script") && !script.contains("<!--"));
         }
-        assert!(!STYLE.contains("</style"));
+        assert!(!STYLE.contains("</style") && !LICENCE.contains("--"));
         assert!([SKELETON, STYLE, LAYOUT, &*SCRIPT].iter().all(|part| !part.contains('\r')), "browsers hash LF only");
     }
 

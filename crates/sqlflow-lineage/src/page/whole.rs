@@ -157,8 +157,8 @@ fn add_gaps(content: &mut Content<'_>, lineage: &Lineage) {
     let ends = content.unresolved.len();
     content.reasons.extend(counted(
         ends,
-        "end of a relationship could not be followed",
-        "ends of relationships could not be followed",
+        "endpoint of a relationship could not be followed",
+        "endpoints of relationships could not be followed",
         "the flows through them are missing",
     ));
 }

@@ -37,7 +37,8 @@ impl Tables<'_> {
     ///
     /// The directory appears whole or not at all. It is written under a hidden name next to its place, and then renamed.
     /// Directories with tables of an earlier run are replaced: on Linux and macOS in one step, so that there is always one
-    /// under the name. Directories that a killed process left behind under a hidden name are removed by the next run.
+    /// under the name, except on file systems that cannot exchange two directories. Directories that a killed process left
+    /// behind under a hidden name are removed by the next run.
     ///
     /// ```no_run
     /// # let lineage: sqlflow_lineage::Lineage = r#"{"dbobjs": []}"#.parse()?;
@@ -54,7 +55,7 @@ impl Tables<'_> {
     pub fn write_parquet_directory(&self, path: impl AsRef<Path>) -> Result<(), TablesError> {
         // A link is kept, and the directory behind it is replaced.
         let path = fs::canonicalize(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned());
-        let old = State::of(&path)?;
+        State::of(&path)?;
         let partial = PartialDirectory::create(&path)?;
         if let Some(permissions) = fs::metadata(&path).ok().map(|old| old.permissions()) {
             // The new directory is not readable for more people than the old one.
@@ -62,7 +63,7 @@ impl Tables<'_> {
         }
         self.write_files(&partial.path)?;
         sync_directory(&partial.path).map_err(TablesError::io(&partial.path))?;
-        partial.put_in_place(&path, old)
+        partial.put_in_place(&path)
     }
 
     /// Returns the label of the job whose tables a directory holds; `None` if the directory does not exist, is empty or
@@ -189,9 +190,10 @@ impl PartialDirectory {
         Ok(Self { path, _lock: lock })
     }
 
-    fn put_in_place(self, place: &Path, old: State) -> Result<(), TablesError> {
+    fn put_in_place(self, place: &Path) -> Result<(), TablesError> {
         let failed = TablesError::io(place);
-        match old {
+        // Something else may have been put there while the tables were written.
+        match State::of(place)? {
             // Renaming replaces an empty directory, on Windows after it was removed.
             State::Empty if cfg!(windows) => fs::remove_dir(place).and_then(|()| fs::rename(&self.path, place)),
             State::Missing | State::Empty => fs::rename(&self.path, place),
@@ -208,7 +210,7 @@ impl PartialDirectory {
 impl Drop for PartialDirectory {
     fn drop(&mut self) {
         // Nothing is left here after a rename. Whatever cannot be removed is removed by the next run.
-        let _ = fs::remove_dir_all(&self.path);
+        remove(&self.path);
     }
 }
 
@@ -227,14 +229,22 @@ fn partial_prefix(place: &Path) -> Result<String, TablesError> {
     Ok(format!(".{name}."))
 }
 
+/// Removes the tables of a directory, and the directory if nothing else is in it. It is hidden and in nobody's way if that
+/// cannot be done.
+fn remove(path: &Path) {
+    for table in TableName::ALL {
+        let _ = fs::remove_file(path.join(table.file_name()));
+    }
+    let _ = fs::remove_dir(path);
+}
+
 /// Removes the directories that killed processes left behind.
 fn remove_abandoned(parent: &Path, prefix: &str) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let is_partial = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(PARTIAL));
         if is_partial && Lock::is_free(&entry.path()) {
-            // It is hidden and in nobody's way if it cannot be removed.
-            let _ = fs::remove_dir_all(entry.path());
+            remove(&entry.path());
         }
     }
 }
@@ -288,9 +298,8 @@ fn exchange(new: &Path, old: &Path) -> io::Result<()> {
             return Ok(());
         }
     }
-    let mut aside = new.as_os_str().to_owned();
-    aside.push(".old");
-    aside.push(PARTIAL);
+    // If this process is killed between the two steps, the old tables stay under this name, which no run removes.
+    let aside = new.with_extension("tables-old");
     fs::rename(old, &aside)?;
     if let Err(error) = fs::rename(new, old) {
         fs::rename(&aside, old)?;

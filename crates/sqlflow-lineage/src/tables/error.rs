@@ -51,7 +51,7 @@ impl fmt::Display for TablesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Write(_) => f.write_str("cannot write the tables of the lineage"),
-            Self::Io { path, .. } => write!(f, "cannot write the tables to {}", path.display()),
+            Self::Io { path, .. } => write!(f, "cannot use the directory of tables {}", path.display()),
             Self::NotTables { path, found } => write!(
                 f,
                 "{} is not replaced, because it is not a directory of lineage tables: {found}; choose another directory",

@@ -67,6 +67,8 @@ impl Keys {
     }
 
     fn write_object_without_number(&self, inner: &LineageInner, at: u32, key: &mut String) {
+        // The buffer may hold other texts already.
+        let start = key.len();
         let Some(object) = inner.model.objects.get(at as usize) else {
             return;
         };
@@ -85,7 +87,7 @@ impl Keys {
             key.push('/');
         }
         let identity = names::identity(&inner.model, object);
-        if key.is_empty() && identity.starts_with(['/', '@']) {
+        if key.len() == start && identity.starts_with(['/', '@']) {
             key.push('\\');
         }
         push_guarded(&identity, key);

@@ -44,10 +44,10 @@ pub(super) struct NoteRows<'a> {
 }
 
 impl<'a> NoteRows<'a> {
-    pub(super) fn new(input: TableInput<'a>, lineage: &'a Lineage) -> Self {
+    pub(super) fn new(input: TableInput<'a>, lineage: &'a Lineage, reasons: Vec<String>) -> Self {
         Self {
             input,
-            notes: Box::new(notes(lineage)),
+            notes: Box::new(reasons.into_iter().map(|reason| gap("reason", reason)).chain(notes(lineage))),
             label: WordColumn::new(),
             kind: WordColumn::new(),
             severity: WordColumn::new(),

@@ -68,7 +68,12 @@ fn numbers_of(columns: &mut [WordColumn; 5], input: &TableInput<'_>, object: u32
         in_server.number_of(server),
         database.number_of(&levels.database),
         schema.number_of(&levels.schema),
-        name.number_of(&levels.table),
+        // A name without its last identifier, such as `SALES.`, has levels and nothing else.
+        if levels.table.is_empty() {
+            name.number_of(&Object::new(input.inner, object).qualified_name())
+        } else {
+            name.number_of(&levels.table)
+        },
     ]
 }
 

@@ -113,8 +113,8 @@ fn everything_has_a_role_and_a_name() {
         assert_eq!(page.role_and_name("#search"), pair("combobox", "Search for a table or column"));
         assert_eq!(page.role_and_name("#depth"), pair("slider", "Steps"));
         assert_eq!(page.role_and_name("#switch-filters"), pair("checkbox", "Filters and joins"));
-        assert_eq!(page.role_and_name("#theme"), pair("button", "Light or dark"));
-        assert_eq!(page.role_and_name("#zoom-in"), pair("button", "Larger"));
+        assert_eq!(page.role_and_name("#theme"), pair("button", "Switch between light and dark"));
+        assert_eq!(page.role_and_name("#zoom-in"), pair("button", "Zoom in"));
         assert_eq!(page.role_and_name("#details"), pair("complementary", "Details"));
         assert_eq!(page.role_and_name("#canvas svg").0, "group");
         assert_eq!(page.role_and_name(".card[aria-label='view SALES.DAILY']"), pair("group", "view SALES.DAILY"));

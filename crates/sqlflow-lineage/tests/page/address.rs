@@ -60,7 +60,7 @@ fn an_address_brings_back_what_was_shown() {
         assert_eq!(page.texts("#details h2"), ["3 steps"]);
         reopen(page, &file);
         page.start(&file, "column=REPORTING.BOARD.SUM&to=SALES.CUSTOMERS.REGION");
-        assert_eq!(page.texts("#details h2"), ["There is none"]);
+        assert_eq!(page.texts("#details h2"), ["No path"]);
         reopen(page, &file);
     });
 }
@@ -96,7 +96,7 @@ fn an_address_of_nothing_says_so() {
     let file = pages::of(&documents::shop().to_string());
     browser::test(|page| {
         page.start(&file, "column=SALES.ORDERS.<b>GONE</b>");
-        assert_eq!(page.text("#missing"), "This lineage has nothing of the name SALES.ORDERS.<b>GONE</b>.");
+        assert_eq!(page.text("#missing"), "This lineage has no table or column named SALES.ORDERS.<b>GONE</b>.");
         assert!(page.is_shown("#overview") && page.is_shown("#missing"));
         page.exec("location.hash = '#column=SALES.ORDERS.TOTAL&to=NOWHERE';");
         page.wait_for("document.getElementById('missing').textContent.includes('NOWHERE')");

@@ -52,7 +52,7 @@ fn changes_are_listed_and_drawn_in_colour() {
         let mut listed = changes(page);
         listed.sort();
         let mut expected = [
-            ["was a view", "table", "REPORTING.BOARD"],
+            ["was: view", "table", "REPORTING.BOARD"],
             ["added", "view", "REPORTING.<NEW>"],
             ["removed", "table", "REPORTING.ALONE"],
             ["added", "column", "REPORTING.REPORT.CUSTOMER"],
@@ -76,7 +76,7 @@ fn changes_are_listed_and_drawn_in_colour() {
         assert!(plain.contains("SALES.DAILY.DAY_TOTAL → REPORTING.REPORT.SUM"), "{plain:?}");
         assert_eq!(page.rows_of_class("added").len(), 2, "{:?}", page.rows_of_class("added"));
         let labels = page.exec("return [...document.querySelectorAll('.card.added .head, .card.kind .head')].map((head) => head.ariaLabel).sort();");
-        assert_eq!(labels, json!(["table REPORTING.BOARD, was a view", "view REPORTING.<NEW>, added"]));
+        assert_eq!(labels, json!(["table REPORTING.BOARD, was: view", "view REPORTING.<NEW>, added"]));
         let colour = |selector: &str| {
             page.exec_with(
                 "return getComputedStyle(document.querySelector(arguments[0])).stroke;",

@@ -97,7 +97,7 @@ fn a_click_on_a_column_marks_everything_upstream_and_downstream_and_lists_it() {
         // A click on nothing takes the marks away.
         page.exec("document.querySelector('#canvas svg').dispatchEvent(new MouseEvent('click', { bubbles: true }));");
         assert_eq!(page.count(".scene .upstream, .scene .downstream, .highlighting, .scene .picked"), 0);
-        assert!(page.text("#details").starts_with("Click a column"));
+        assert!(page.text("#details").starts_with("Select a column"));
         // A column that is nowhere in the drawing is drawn when it is picked.
         page.click(&row("REPORTING.REPORT.SUM"));
         page.choose_direction("downstream");
@@ -301,11 +301,11 @@ fn a_path_leads_from_one_picked_column_to_another() {
         page.start(&shop(), "column=SALES.CUSTOMERS.REGION");
         page.click("#details .start-path");
         page.type_text("orders total\u{e007}");
-        assert_eq!(page.texts("#details h2"), ["There is none"]);
+        assert_eq!(page.texts("#details h2"), ["No path"]);
         assert_eq!(
             page.text("#details"),
-            "Path\nThere is none\nNo value gets from SALES.CUSTOMERS.REGION to \
-            SALES.ORDERS.TOTAL, nor the other way, along what the switches include."
+            "Path\nNo path\nNothing leads from SALES.CUSTOMERS.REGION to \
+            SALES.ORDERS.TOTAL, or the other way, over the relationships that are switched on."
         );
         // What is not found can be given up.
         page.click("#details button.link");

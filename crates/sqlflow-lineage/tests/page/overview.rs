@@ -71,7 +71,7 @@ fn what_could_not_be_followed_or_read_is_said_at_the_top_and_in_tables() {
             [
                 "The job was cut off after 100 files.",
                 "1 error in the SQL: what could not be read is missing.",
-                "1 end of a relationship could not be followed: the flows through them are missing.",
+                "1 endpoint of a relationship could not be followed: the flows through them are missing.",
             ]
         );
         assert_eq!(page.texts("#unresolved"), ["Could not be followed 1"]);

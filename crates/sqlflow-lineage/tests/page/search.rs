@@ -40,7 +40,7 @@ fn typing_completes_and_says_how_many_match() {
         assert_eq!(search(page, "sales.orders.state"), ["column STATESALES.ORDERS"]);
 
         assert!(search(page, "nowhere to be found").is_empty());
-        assert_eq!(page.texts("#matches"), ["Nothing has this name"]);
+        assert_eq!(page.texts("#matches"), ["No table or column matches"]);
         assert_eq!(page.text("#search-status"), "0 matches");
         page.key(Key::Enter);
         assert!(page.is_shown("#overview"), "Enter picks nothing where nothing matches");

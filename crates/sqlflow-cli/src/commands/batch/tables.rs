@@ -39,7 +39,7 @@ pub(super) fn check(key: &str) -> Outcome<()> {
     .help("give the job a shorter key, in a manifest"))
 }
 
-/// Writes the tables of a job that is done, unless they are there already.
+/// Writes the tables of a job that is done, unless an earlier run of this journal did.
 ///
 /// # Errors
 /// The lineage cannot be read, or the directory cannot be written or is not ours.
@@ -48,7 +48,9 @@ pub(super) async fn write(client: &Client, outcome: &BatchOutcome, out: &Path) -
     check(&key)?;
     let directory = out.join(partition(&key));
     match Tables::job_of_parquet_directory(&directory).map_err(|error| failed(&error))? {
-        Some(job) if job == key => return Ok(WrittenTables { directory, lineage: None }),
+        Some(job) if job == key && outcome.was_done_before() => return Ok(WrittenTables { directory, lineage: None }),
+        // Those of an earlier job with this key, which is another one in this journal.
+        Some(job) if job == key => {}
         // Some file systems do not tell names in upper case from those in lower case.
         Some(job) => {
             return Err(Failure::usage(format!("{} holds the tables of the job '{job}'", directory.display()))
@@ -56,21 +58,16 @@ pub(super) async fn write(client: &Client, outcome: &BatchOutcome, out: &Path) -
         }
         None => {}
     }
-    let document = outcome.files().iter().find(|file| file.to_string_lossy().ends_with(".full.json"));
-    let lineage = if let Some(file) = document {
-        let file = file.clone();
-        blocking(move || Ok(Lineage::reader().read_path(file)?)).await?
-    } else {
-        let id = outcome.job_id().ok_or_else(|| Failure::error(format!("the id of the job '{key}' is not known")))?;
-        client.job(id.clone()).lineage().await?
-    };
+    // The file of the export does not tell which relationships were requested; the server does.
+    let id = outcome.job_id().ok_or_else(|| Failure::error(format!("the id of the job '{key}' is not known")))?;
+    let lineage = client.job(id.clone()).lineage().await?;
     let (shared, place) = (lineage.clone(), directory.clone());
     blocking(move || {
         if let Some(parent) = place.parent() {
             let cannot = |error| Failure::io(format_args!("cannot create {}", parent.display()), &error);
             std::fs::create_dir_all(parent).map_err(cannot)?;
         }
-        write_directory(&shared, &key, &place)
+        write_directory(&shared, &key, &[], &place)
     })
     .await?;
     Ok(WrittenTables { directory, lineage: Some(lineage) })

@@ -9,7 +9,7 @@ const ITEMS_SHOWN = 60;
 const NO_STATEMENT = -1;
 
 export class Details {
-    /** `on` has the functions that are called: `focusNode`, `pickNode`, `startPath`. */
+    /** `on` has the functions that are called: `focusNode`, `pickNode`, `pickEdges`, `startPath`. */
     constructor(content, selector, host, on) {
         Object.assign(this, { content, selector, host, on });
     }
@@ -24,13 +24,13 @@ export class Details {
             element(
                 "p",
                 { class: "hint" },
-                "Click a column to see everything upstream and downstream of it, or an edge to see the statement that makes it.",
+                "Select a column to see everything upstream and downstream of it, or an edge to see the statement that makes it. A double click on a column draws its surroundings.",
             ),
         );
     }
 
-    /** Shows a column or a table, and returns what is upstream and downstream of it. */
-    showNode(node, options) {
+    /** Shows a column or a table with its edges in the drawing, and returns what is upstream and downstream of it. */
+    showNode(node, options, edges) {
         const { content, selector } = this;
         const isColumn = content.isColumn(node);
         const reach = (direction) => {
@@ -66,8 +66,32 @@ export class Details {
             this.nodeList("Downstream", "downstream", downstream),
             this.statementList("Written by", node, UPSTREAM),
             this.statementList("Read by", node, DOWNSTREAM),
+            this.edgeSection(edges),
         );
         return { upstream, downstream };
+    }
+
+    /** Returns the edges of the drawing at a column or table, as a list that the keyboard reaches too. */
+    edgeSection(edges) {
+        if (edges.length === 0) {
+            return null;
+        }
+        const heading = element("h3", {}, "Edges ", element("small", {}, `${counted(edges.length, "edge")} drawn`));
+        return element("section", { class: "edge-list" }, heading, this.edgeList(edges));
+    }
+
+    edgeList(edges) {
+        const { content } = this;
+        const item = (edge) => {
+            const [source, target] = [edge.source, edge.target].map((node) => name(content.qualifiedName(node)));
+            const text = element("span", {}, source, " → ", target);
+            return element(
+                "li",
+                {},
+                button(text, () => this.on.pickEdges([edge]), { class: "link" }),
+            );
+        };
+        return this.list(edges, item);
     }
 
     parent(object) {
@@ -221,20 +245,11 @@ export class Details {
     }
 
     /** Shows the edges that take the same way in the drawing. */
-    showEdges(edges, pick) {
-        const { content } = this;
-        const item = (edge) => {
-            const [source, target] = [edge.source, edge.target].map((node) => name(content.qualifiedName(node)));
-            return element(
-                "li",
-                {},
-                button(element("span", {}, source, " → ", target), () => pick(edge), { class: "link" }),
-            );
-        };
+    showEdges(edges) {
         this.fill(
             element("p", { class: "kicker" }, "Edges between two tables"),
             element("h2", {}, counted(edges.length, "edge")),
-            this.list(edges, item),
+            this.edgeList(edges),
         );
     }
 
@@ -289,15 +304,15 @@ export class Details {
         if (selection === null) {
             this.fill(
                 element("p", { class: "kicker" }, "Path"),
-                element("h2", {}, "There is none"),
+                element("h2", {}, "No path"),
                 element(
                     "p",
                     {},
-                    "No value gets from ",
+                    "Nothing leads from ",
                     link(from),
                     " to ",
                     link(to),
-                    ", nor the other way, along what the switches include.",
+                    ", or the other way, over the relationships that are switched on.",
                 ),
             );
             return;

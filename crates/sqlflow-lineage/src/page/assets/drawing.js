@@ -378,6 +378,14 @@ export class Drawing {
         return edge ? this.rowOrHead(edge[end]) : null;
     }
 
+    /** Returns the edges at a column, or at any column of a table. */
+    edgesOf(node) {
+        const { content } = this;
+        const isOf = (end) =>
+            content.isColumn(node) ? end === node : content.objectOf(end) === content.objectOf(node);
+        return this.edges.filter(({ source, target }) => isOf(source) || isOf(target));
+    }
+
     /** Puts the keyboard focus on a node, if it is drawn. */
     focusOn(node) {
         this.moveTo(this.rowOrHead(node));
@@ -387,7 +395,7 @@ export class Drawing {
 export function changeText(content, node) {
     const change = content.change(node);
     if (change === "kind") {
-        return `was a ${content.oldKind(content.objectOf(node)).replaceAll("_", " ") || "thing of another kind"}`;
+        return `was: ${content.oldKind(content.objectOf(node)).replaceAll("_", " ") || "another kind"}`;
     }
     return change;
 }

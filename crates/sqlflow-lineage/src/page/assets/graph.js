@@ -15,7 +15,12 @@ export const OTHER = 4;
 
 /** The switches, each with the kind of edges that it adds. */
 export const SWITCHES = [
-    { kind: FILTER, option: "filters", label: "Filters and joins", title: "Columns that decide rows: fdr, frd, join" },
+    {
+        kind: FILTER,
+        option: "filters",
+        label: "Filters and joins",
+        title: "Columns used to filter or join, and indirect flows (fdr, frd, join, fddi)",
+    },
     { kind: KEY, option: "keys", label: "Foreign keys", title: "Constraints, along which nothing flows" },
     { kind: CALL, option: "calls", label: "Calls", title: "Routines that call routines" },
     { kind: OTHER, option: "others", label: "Other relationships", title: "Relationships of all other types" },

@@ -250,7 +250,7 @@ class Page {
         const { size } = selection.left;
         byId("left").hidden = size === 0;
         byId("left").textContent =
-            `${this.content.counted(selection.left)} more at this depth: a drawing shows ${number(MAX_CARDS)}. Choose fewer steps, one direction, or start from a column.`;
+            `At least ${this.content.counted(selection.left)} within these steps are not drawn, because a drawing shows at most ${number(MAX_CARDS)}. Choose fewer steps or one direction, or start from a column.`;
         const kinds = new Set([...selection.edges.values()].map((edge) => edge.kind));
         for (const item of byId("legend").children) {
             const isOfChange = item.dataset.change !== undefined;
@@ -295,7 +295,7 @@ class Page {
     }
 
     mark(node) {
-        const found = this.details.showNode(node, this.state);
+        const found = this.details.showNode(node, this.state, this.drawing.edgesOf(node));
         this.picked = node;
         this.marks = nodeMarks(this.content, node, found.upstream, found.downstream);
         this.drawing.highlight(this.marks);
@@ -306,7 +306,7 @@ class Page {
     pickEdges(edges) {
         this.picked = null;
         if (edges.length > 1) {
-            this.details.showEdges(edges, (edge) => this.pickEdges([edge]));
+            this.details.showEdges(edges);
         } else {
             this.details.showEdge(edges[0], this.state, this.content.isColumn(this.state.focus));
         }
@@ -361,7 +361,7 @@ class Page {
         this.cardStates.clear();
         byId("missing").hidden = !state?.missing;
         if (state?.missing) {
-            byId("missing").replaceChildren("This lineage has nothing of the name ", name(state.missing), ".");
+            byId("missing").replaceChildren("This lineage has no table or column named ", name(state.missing), ".");
         }
         if (state === null || state.focus === null) {
             this.state = { ...this.state, focus: null, pathTo: null };

@@ -3,6 +3,7 @@
 import { ROLE_HIDDEN, ROLE_STORED } from "./content.js";
 import { button, counted, element, name, number } from "./dom.js";
 import { changeText } from "./drawing.js";
+import { VALUE } from "./graph.js";
 
 const ROWS_SHOWN = 12;
 const ROWS_MORE = 200;
@@ -55,6 +56,12 @@ export class Overview {
         );
     }
 
+    /** Returns the number of flows of a comparison, in which a flow has a relationship for each statement. */
+    flowCount() {
+        const { graph } = this;
+        return new Set(graph.target.map((target, at) => `${graph.sources[graph.first[at]]}:${target}`)).size;
+    }
+
     counts() {
         const { content, graph } = this;
         const stored = this.objects().filter((object) => content.role(object) === ROLE_STORED);
@@ -62,7 +69,7 @@ export class Overview {
         const facts = [
             [stored.length, "tables and views"],
             [columns, "columns"],
-            [graph.target.length, content.data.isComparison ? "flows" : "relationships"],
+            content.data.isComparison ? [this.flowCount(), "flows"] : [graph.target.length, "relationships"],
             [content.statementCount, "statements"],
         ].filter(([count]) => count > 0);
         return element(
@@ -137,9 +144,9 @@ export class Overview {
             element(
                 "p",
                 { class: "hint" },
-                "These relationships name a table or column that the document does not hold, or several. Flows through them are missing from every drawing.",
+                "Each of these names means no table or column of the lineage, or several. Flows through them are missing from every drawing.",
             ),
-            this.table(["Not found", "As", "Other end", "Type", "Statement"], unresolved, (item) => [
+            this.table(["Not found", "As", "Other endpoint", "Type", "Statement"], unresolved, (item) => [
                 name(item.name),
                 item.isSource ? "source" : "target",
                 other(item),
@@ -181,6 +188,9 @@ export class Overview {
             }
         };
         for (let at = 0; at < graph.target.length; at++) {
+            if (graph.kind(at) !== VALUE) {
+                continue;
+            }
             count(graph.target[at], "into");
             for (let source = graph.first[at]; source < graph.first[at + 1]; source++) {
                 count(graph.sources[source], "outOf");
@@ -194,7 +204,7 @@ export class Overview {
                 "busiest",
                 "Busiest tables",
                 null,
-                element("p", { class: "hint" }, "No relationship leads from or to a table."),
+                element("p", { class: "hint" }, "No value flows from or to a table."),
             );
         }
         const most = busiest[0].into + busiest[0].outOf;
@@ -242,7 +252,7 @@ export class Overview {
             element(
                 "p",
                 { class: "hint" },
-                "Counted in relationships that write or read a column of the table, or the table as a whole.",
+                "Counted in relationships along which values flow into the table or out of it.",
             ),
         );
     }
@@ -345,14 +355,18 @@ export class Overview {
                 "changes",
                 "Changes",
                 0,
-                element("p", {}, "Nothing changed: both lineages store the same, and the same values flow."),
+                element(
+                    "p",
+                    {},
+                    "Nothing changed: both lineages have the same tables, views and columns, and the same flows.",
+                ),
             );
         }
         return this.section(
             "changes",
             "Changes",
             changed.length,
-            this.table(["Change", "Of", "Name"], changed, ({ change, record, nodes, text }) => [
+            this.table(["Change", "Record", "Name"], changed, ({ change, record, nodes, text }) => [
                 element("span", { class: `tag ${change}` }, text),
                 record,
                 nodes.length === 1

@@ -131,10 +131,14 @@ export class SearchField {
         const isEmpty = this.input.value.trim() === "";
         if (total > found.length) {
             this.list.append(
-                element("li", { class: "more", role: "presentation" }, `${number(total - found.length)} more: type on`),
+                element(
+                    "li",
+                    { class: "more", role: "presentation" },
+                    `${number(total - found.length)} more matches: keep typing`,
+                ),
             );
         } else if (total === 0 && !isEmpty) {
-            this.list.append(element("li", { class: "more", role: "presentation" }, "Nothing has this name"));
+            this.list.append(element("li", { class: "more", role: "presentation" }, "No table or column matches"));
         }
         this.list.hidden = isEmpty;
         this.input.setAttribute("aria-expanded", String(!isEmpty));
@@ -207,6 +211,7 @@ export class SearchField {
     close() {
         this.list.hidden = true;
         this.found = [];
+        this.active = -1;
         this.input.setAttribute("aria-expanded", "false");
         this.input.removeAttribute("aria-activedescendant");
     }

@@ -35,6 +35,7 @@ export class Selection {
                 return false;
             }
             this.cards.set(object, new Set());
+            this.left.delete(object);
             const rank = near === null ? 0 : this.ranks.get(this.content.objectOf(near));
             this.ranks.set(object, rank + step);
         }
@@ -80,8 +81,16 @@ export class Selector {
         for (const start of starts(this.content, focus)) {
             selection.add(start);
         }
+        if (options.direction === "both") {
+            // Neither direction takes the room of the other; what one leaves is for both.
+            selection.limit = Math.ceil(limit / 2);
+            this.explore(selection, focus, UPSTREAM, options);
+            selection.limit = limit;
+            this.explore(selection, focus, DOWNSTREAM, options);
+        }
         for (const direction of [UPSTREAM, DOWNSTREAM]) {
-            if (options.direction === "both" || options.direction === direction) {
+            const isAsked = options.direction === "both" ? selection.left.size > 0 : options.direction === direction;
+            if (isAsked && selection.cards.size < limit) {
                 this.explore(selection, focus, direction, options);
             }
         }
@@ -147,28 +156,37 @@ export class Selector {
         const walk = this.walk(DOWNSTREAM, options, true);
         const cameFrom = new Map([[source, null]]);
         const todo = [source];
-        selection.add(source);
+        const hops = [];
         for (let next = 0; next < todo.length; next++) {
             const near = todo[next];
             walk.hops(near, next === 0, (far, kind, change) => {
                 const [from, to] = [this.stars.nodeOf(near), this.stars.nodeOf(far)];
-                if (!isOnPath(to) || !selection.add(to, from, 1)) {
+                if (!isOnPath(to)) {
                     return;
                 }
-                if (kind !== null) {
-                    selection.connect(from, to, kind, change);
-                }
+                hops.push({ from, to, kind, change });
                 if (!cameFrom.has(far)) {
                     cameFrom.set(far, near);
                     todo.push(far);
                 }
             });
         }
+        selection.target = target;
         selection.shortest = [];
-        for (let at = target; at !== null && at !== undefined; at = cameFrom.get(at)) {
+        // A target that is a star is reached together with the name of a value.
+        const isEnd = (position) => position !== source && this.stars.nodeOf(position) === target;
+        for (let at = todo.find(isEnd) ?? source; at !== null; at = cameFrom.get(at)) {
             selection.shortest.unshift(this.stars.nodeOf(at));
         }
-        selection.target = target;
+        // The cards of the shortest path have room before all others.
+        for (const [at, node] of selection.shortest.entries()) {
+            selection.add(node, at === 0 ? null : selection.shortest[at - 1], 1);
+        }
+        for (const { from, to, kind, change } of hops) {
+            if (selection.nodes.has(from) && selection.add(to, from, 1) && kind !== null) {
+                selection.connect(from, to, kind, change);
+            }
+        }
         return selection;
     }
 }
