@@ -18,7 +18,7 @@ const KINDS: [&[&str]; 7] =
 /// For each column and then each object: what is upstream and downstream of it.
 type Answers = Vec<[BTreeSet<usize>; 2]>;
 
-/// What is upstream and downstream of every node, as the page finds it. Columns lead to columns, objects to objects.
+/// The nodes upstream and downstream of every node, as the page finds them. Columns lead to columns, objects to objects.
 fn answers_of_page(page: &Page, kinds: &[&str], intermediates: bool) -> Answers {
     let script = format!(
         "const [intermediates] = arguments;
@@ -81,7 +81,7 @@ fn with_options<'a, T: sqlflow_lineage::Traced<'a>>(
     if intermediates { trace.with_intermediates() } else { trace }
 }
 
-/// What is upstream and downstream of every node, as the crate finds it.
+/// The nodes upstream and downstream of every node, as the crate finds them.
 fn answers_of_crate(lineage: &Lineage, kinds: &[&str], intermediates: bool) -> Answers {
     let (types, foreign_keys) = (types(lineage, kinds), kinds.contains(&"KEY"));
     let columns: HashMap<Column<'_>, usize> = lineage.columns().zip(0..).collect();

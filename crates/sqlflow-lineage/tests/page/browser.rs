@@ -322,8 +322,8 @@ impl Page {
         let deadline = Instant::now() + MAX_WAIT;
         self.runtime.block_on(async {
             let mut interval = tokio::time::interval(POLL_INTERVAL);
-            // Chromium renames a download to its name once it is complete.
-            while !file.is_file() {
+            // Chromium reserves the name with an empty file, and renames the download to it once that is complete.
+            while !fs::metadata(&file).is_ok_and(|metadata| metadata.len() > 0) {
                 assert!(Instant::now() < deadline, "the page has not downloaded {name}");
                 interval.tick().await;
             }

@@ -81,6 +81,16 @@ impl Page {
         self.cdp("Input.dispatchMouseEvent", &event);
     }
 
+    /// Picks a table in the overview.
+    #[track_caller]
+    pub(crate) fn pick_table(&self, name: &str) {
+        self.exec_with(
+            "[...document.querySelectorAll('#overview button.link')]
+                 .find((link) => link.textContent === arguments[0]).click();",
+            vec![name.into()],
+        );
+    }
+
     /// Sets the slider for the depth, as a drag does; 9 is all steps.
     #[track_caller]
     pub(crate) fn set_depth(&self, steps: u32) {
