@@ -105,7 +105,8 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// Adds a reason for which the lineage may be less than the whole: a sentence without a full stop, shown at the top.
+    /// Adds a reason for which the lineage may be less than the whole: a sentence without a full stop, shown at the top
+    /// with its first letter in upper case.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reasons.push(reason.into());
         self

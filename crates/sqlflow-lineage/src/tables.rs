@@ -192,7 +192,7 @@ const BATCH_BYTES: usize = 16 << 20;
 ///
 /// ## notes
 ///
-/// What a reader must know about the completeness of the other tables, and the messages of the server. If no row has
+/// Everything that a reader must know about the completeness of the other tables, and the messages of the server. If no row has
 /// `is_incomplete`, nothing is known to be missing.
 ///
 /// | column | type | content |

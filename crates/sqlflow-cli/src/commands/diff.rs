@@ -181,9 +181,7 @@ impl ChangeRecord {
 /// # Errors
 /// A side that cannot be read, output that cannot be written.
 pub(crate) fn run(mut arguments: Arguments, messages: &Messages) -> Outcome {
-    if !arguments.json.json && !arguments.json.jsonl {
-        page::prepare(arguments.page, DiffFormat::Html, &mut arguments.format, &arguments.output);
-    }
+    page::prepare(arguments.page, arguments.json, DiffFormat::Html, &mut arguments.format, &arguments.output);
     let is_page = arguments.format == Some(DiffFormat::Html);
     page::check(arguments.page, is_page, &arguments.output)?;
     if is_page && arguments.all {

@@ -71,9 +71,7 @@ pub(crate) fn run(arguments: Arguments, messages: &Messages) -> Outcome {
         strict: arguments.strict,
         ..LineageRequest::default()
     };
-    if !json && !jsonl {
-        page::prepare(request.page, Format::Html, &mut request.format, &request.output);
-    }
+    page::prepare(request.page, request.json, Format::Html, &mut request.format, &request.output);
     request.check()?;
     let files = inputs(&arguments.files, request.output.output.as_deref(), messages)?;
     let mut vendors = BTreeSet::new();

@@ -40,8 +40,8 @@ pub(crate) struct LineageRequest {
 impl LineageRequest {
     pub(crate) fn new(answer: AnswerArguments, relation_types: Vec<RelationType>) -> Self {
         let AnswerArguments { selection, diagram, mut format, output, mut json, page, strict } = answer;
-        if !json.json && !json.jsonl && selection.impact.is_none() {
-            page::prepare(page, Format::Html, &mut format, &output);
+        if selection.impact.is_none() {
+            page::prepare(page, json, Format::Html, &mut format, &output);
         }
         let extension = output.output.as_ref().and_then(|path| path.extension()).and_then(|it| it.to_str());
         if format.is_none() && !json.json && !json.jsonl && selection.impact.is_none() {

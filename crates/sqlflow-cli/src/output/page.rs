@@ -8,12 +8,22 @@ use sqlflow_client::lineage::Page;
 
 use super::Output;
 use super::lineage::LineageRequest;
-use crate::arguments::{OutputArguments, PageArguments};
+use crate::arguments::{JsonArguments, OutputArguments, PageArguments};
 use crate::exit::{Failure, Outcome};
 use crate::messages::Messages;
 
-/// Makes a page the result if it is to be opened, or if the name of its file says so. `html` is the format of pages.
-pub(crate) fn prepare<F>(page: PageArguments, html: F, format: &mut Option<F>, output: &OutputArguments) {
+/// Makes a page the result if it is to be opened, or if the name of its file says so, unless JSON is asked for. `html` is
+/// the format of pages.
+pub(crate) fn prepare<F>(
+    page: PageArguments,
+    json: JsonArguments,
+    html: F,
+    format: &mut Option<F>,
+    output: &OutputArguments,
+) {
+    if json.json || json.jsonl {
+        return;
+    }
     let extension = output.output.as_ref().and_then(|path| path.extension()).and_then(OsStr::to_str);
     if page.open || matches!(extension, Some("html" | "htm")) {
         format.get_or_insert(html);
@@ -66,12 +76,7 @@ pub(super) fn write(
     if let Some(name) = request.asked_name() {
         page = page.open_at(lineage.find(name)?);
     }
-    let capitalized = |reason: &String| {
-        let mut characters = reason.chars();
-        let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-        format!("{first}{}", characters.as_str())
-    };
-    write_page(&reasons.iter().map(capitalized).fold(page, Page::reason), output)
+    write_page(&reasons.iter().fold(page, Page::reason), output)
 }
 
 /// Writes a page.

@@ -49,7 +49,7 @@ impl<'a> StoredRecords<'a> {
 }
 
 /// Returns the first record of each name that the other side does not have.
-pub(crate) fn changes<T: Clone>(old: &[(usize, T)], new: &[(usize, T)]) -> Changes<T> {
+pub(super) fn changes<T: Clone>(old: &[(usize, T)], new: &[(usize, T)]) -> Changes<T> {
     let only_in = |own: &[(usize, T)], other: &[(usize, T)]| {
         let mut known: HashSet<usize> = other.iter().map(|(name, _)| *name).collect();
         own.iter().filter(|(name, _)| known.insert(*name)).map(|(_, record)| record.clone()).collect()
@@ -58,7 +58,7 @@ pub(crate) fn changes<T: Clone>(old: &[(usize, T)], new: &[(usize, T)]) -> Chang
 }
 
 /// Returns the objects of which no record in one lineage has a kind that a record in the other has.
-pub(crate) fn changed_kinds<'a>(old: &StoredRecords<'a>, new: &StoredRecords<'a>) -> Vec<KindChange<'a>> {
+pub(super) fn changed_kinds<'a>(old: &StoredRecords<'a>, new: &StoredRecords<'a>) -> Vec<KindChange<'a>> {
     let mut known: HashMap<usize, (Object<'a>, HashSet<ObjectKind>)> = HashMap::new();
     for &(name, object) in &old.objects {
         known.entry(name).or_insert_with(|| (object, HashSet::new())).1.insert(object.kind());

@@ -13,10 +13,10 @@ use super::whole;
 
 pub(super) fn content<'a>(diff: &'a Diff<'a>, open_at: Option<Vertex<'_>>) -> Content<'a> {
     let (old, new) = diff.sides();
-    let title = format!("{} → {}", whole::title(old), whole::title(new));
-    let mut content = Content::new(if whole::title(old) == whole::title(new) { whole::title(new) } else { title });
+    let (from, to) = (whole::title(old), whole::title(new));
+    let mut content = Content::new(if from == to { to } else { format!("{from} → {to}") });
     content.is_comparison = true;
-    content.reasons = diff.notes().iter().map(|note| capitalized(&note.to_string())).collect();
+    content.reasons = diff.notes().iter().map(ToString::to_string).collect();
     content.messages = messages(diff);
     let mut identities = IdentityTable::new(old, new);
     let sides = [new, old].map(|lineage| StoredRecords::new(lineage, &mut identities));
@@ -36,11 +36,6 @@ fn messages(diff: &Diff<'_>) -> Vec<Message> {
             .map(move |message| Message { kind: format!("{} ({side})", message.kind), ..message })
     };
     of_side("new", new).chain(of_side("old", old)).collect()
-}
-
-fn capitalized(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
 /// The records of both sides, each name once. The new side is the first.

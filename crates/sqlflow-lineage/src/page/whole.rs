@@ -25,7 +25,7 @@ pub(super) fn content<'a>(lineage: &'a Lineage, open_at: Option<Vertex<'_>>) -> 
     }
     let record_sets = lineage.columns().filter(Column::is_record_set).map(|column| column.at);
     content.columns.record_sets = record_sets.collect();
-    let stars = &lineage.inner.index().stars();
+    let stars = lineage.inner.index().stars();
     content.stars.columns = stars.columns();
     (content.stars.named, content.stars.names) = stars.names();
     content.open_at = open_at.map(|vertex| match vertex {

@@ -222,7 +222,7 @@ fn unknown_fields(lineage: &Lineage) -> impl Iterator<Item = Note<'_>> + Send {
 
 /// Returns the note about a message of the server about the SQL.
 fn of_message(message: Diagnostic<'_>) -> Note<'_> {
-    let is_error = matches!(message.kind(), Some("SyntaxError" | "AnalyzeError") | None);
+    let is_error = message.is_error();
     Note {
         kind: message.kind().unwrap_or("error"),
         severity: if is_error { "error" } else { "hint" },

@@ -115,7 +115,6 @@ pub(super) struct ObjectRows<'a> {
     package: WordColumn,
     columns: Int32Builder,
     span: SpanColumns,
-    buffer: String,
 }
 
 impl<'a> ObjectRows<'a> {
@@ -133,7 +132,6 @@ impl<'a> ObjectRows<'a> {
             package: WordColumn::new(),
             columns: Int32Builder::new(),
             span: SpanColumns::new(),
-            buffer: String::new(),
         }
     }
 }
@@ -147,11 +145,8 @@ impl RowSource for ObjectRows<'_> {
         self.next += 1;
         let object = Object::new(inner, at);
         self.input.push_label(&mut self.label);
-        self.buffer.clear();
-        self.input.keys.write_object(inner, at, &mut self.buffer);
-        self.key.push(&self.buffer);
+        self.key.push(self.names.push(&self.input, at));
         self.id.push(object.id());
-        self.names.push(&self.input, at);
         self.qualified_name.push(&object.qualified_name());
         self.kind.push_symbol(&inner.model, raw.kind);
         let values = [object.is_intermediate(), object.is_result_set(), object.is_routine()];
@@ -196,8 +191,8 @@ pub(super) struct ColumnRows<'a> {
     position: Int32Builder,
     data_type: WordColumn,
     flags: [BooleanBuilder; 5],
-    /// The object of the last column, its key and its qualified name.
-    object: Option<(u32, String, String)>,
+    /// The object of the last column, and its qualified name.
+    object: Option<(u32, String)>,
     buffer: String,
 }
 
@@ -221,20 +216,17 @@ impl<'a> ColumnRows<'a> {
         }
     }
 
-    fn push_names(&mut self, at: u32, object_at: u32) {
+    /// Adds the names of a column and of its object.
+    fn push_names(&mut self, at: u32, object: u32) {
         let inner = self.input.inner;
-        if self.object.as_ref().is_none_or(|(known, ..)| *known != object_at) {
-            let mut key = String::new();
-            self.input.keys.write_object(inner, object_at, &mut key);
-            self.object = Some((object_at, key, Object::new(inner, object_at).qualified_name()));
-        }
-        let Some((_, object_key, object_name)) = &self.object else {
-            return;
-        };
         self.buffer.clear();
-        self.buffer.push_str(object_key);
+        self.buffer.push_str(self.names.push(&self.input, object));
         self.input.keys.write_column_after_object(inner, at, &mut self.buffer);
         self.key.push(&self.buffer);
+        if self.object.as_ref().is_none_or(|(known, _)| *known != object) {
+            self.object = Some((object, Object::new(inner, object).qualified_name()));
+        }
+        let object_name = self.object.as_ref().map_or("", |(_, name)| name);
         match Column::new(inner, at).name() {
             "" => self.qualified_name.push_parts(&[object_name, ".", &id_form(inner, NamedRecord::Column(at))]),
             own => self.qualified_name.push_parts(&[object_name, ".", own]),
@@ -272,7 +264,6 @@ impl RowSource for ColumnRows<'_> {
         self.id.push(column.id());
         let object = inner.model.objects.get(raw.object as usize);
         push_id(&mut self.object_id, &self.input, object.map_or(Symbol::ABSENT, |object| object.id));
-        self.names.push(&self.input, raw.object);
         push_column_name(&mut self.name, &self.input, at);
         let first = object.map_or(at, |object| object.columns.start);
         self.position.append_value(i32::try_from(at.saturating_sub(first)).map_or(i32::MAX, |at| at.saturating_add(1)));

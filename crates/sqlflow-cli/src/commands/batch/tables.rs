@@ -16,6 +16,10 @@ const MAX_NAME_BYTES: usize = 255;
 /// The value of a partition that stands for none.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
+/// The characters that Hive escapes in the values of partitions, in addition to control characters, and those that file
+/// systems refuse.
+const SPECIAL: &str = " \"#%'*/:=?\\{[]^<>|\u{7f}";
+
 /// The tables of a job.
 pub(super) struct WrittenTables {
     pub(super) directory: PathBuf,
@@ -88,30 +92,10 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 
 fn partition(key: &str) -> String {
     let mut name = String::from("job=");
     for (at, character) in key.char_indices() {
-        let is_special = matches!(
-            character,
-            ' ' | '"'
-                | '#'
-                | '%'
-                | '\''
-                | '*'
-                | '/'
-                | ':'
-                | '='
-                | '?'
-                | '\\'
-                | '{'
-                | '['
-                | ']'
-                | '^'
-                | '<'
-                | '>'
-                | '|'
-                | '\u{7f}'
-        );
+        let is_special = SPECIAL.contains(character) || character < ' ';
         // A name that ends with a dot is another one on Windows.
         let is_last_dot = character == '.' && at + 1 == key.len();
-        if is_special || is_last_dot || character < ' ' || (key == NO_VALUE && at == 0) {
+        if is_special || is_last_dot || (key == NO_VALUE && at == 0) {
             // A string takes every text.
             let _ = write!(name, "%{:02X}", u32::from(character));
         } else {

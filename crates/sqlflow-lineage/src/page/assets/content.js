@@ -2,6 +2,21 @@
 
 import { counted } from "./dom.js";
 
+/** Returns a map of the items with each key, in the order in which they come. */
+export function groupBy(items, keyOf) {
+    const groups = new Map();
+    for (const item of items) {
+        const key = keyOf(item);
+        const group = groups.get(key);
+        if (group) {
+            group.push(item);
+        } else {
+            groups.set(key, [item]);
+        }
+    }
+    return groups;
+}
+
 const VERSION = 1;
 
 export const ROLE_STORED = 0;
@@ -135,7 +150,18 @@ export class Content {
         return this.texts[this.data.statements.place[statement]];
     }
 
-    /** Returns the attributes of a relationship as texts. */
+    /** Returns the kind of change of a relationship in a comparison, which is empty for none. */
+    changeOf(relationship) {
+        const { labels, relationships } = this.data;
+        return CHANGES[labels.change?.[relationships.label[relationship]] ?? 0];
+    }
+
+    /** Returns the number of the statement of a relationship, or -1. */
+    statementOf(relationship) {
+        return this.data.labels.statement[this.data.relationships.label[relationship]];
+    }
+
+    /** Returns the other attributes of a relationship as texts. */
     label(relationship) {
         const { labels, relationships } = this.data;
         const at = relationships.label[relationship];
@@ -143,9 +169,7 @@ export class Content {
             relation: this.texts[labels.relation[at]],
             effect: this.texts[labels.effect[at]].replaceAll("_", " "),
             function: this.texts[labels.function[at]],
-            statement: labels.statement[at],
             line: labels.line[at],
-            change: CHANGES[labels.change?.[at] ?? 0],
         };
     }
 

@@ -1,5 +1,6 @@
 // The panel beside the drawing: what is known about the picked column, table or edge.
 
+import { groupBy } from "./content.js";
 import { button, counted, element, name, number } from "./dom.js";
 import { changeText } from "./drawing.js";
 import { DOWNSTREAM, UPSTREAM } from "./graph.js";
@@ -105,21 +106,6 @@ export class Details {
         );
     }
 
-    /** Returns some nodes by their objects. */
-    byObject(nodes) {
-        const { content } = this;
-        const objects = new Map();
-        for (const node of nodes) {
-            const object = content.objectOf(node);
-            if (objects.has(object)) {
-                objects.get(object).push(node);
-            } else {
-                objects.set(object, [node]);
-            }
-        }
-        return objects;
-    }
-
     /** Returns the number of some nodes in words: columns only if a column was asked about. */
     counts(nodes, ofColumn) {
         const { content } = this;
@@ -134,7 +120,7 @@ export class Details {
 
     nodeList(title, side, nodes) {
         const { content } = this;
-        const tables = this.byObject(nodes);
+        const tables = groupBy(nodes, (node) => content.objectOf(node));
         const section = element(
             "section",
             { class: side },
@@ -156,7 +142,7 @@ export class Details {
         const statements = new Set();
         for (const start of starts(content, node)) {
             for (const relationship of this.selector.graph.relationships(start, direction)) {
-                statements.add(content.label(relationship).statement);
+                statements.add(content.statementOf(relationship));
             }
         }
         statements.delete(NO_STATEMENT);
@@ -256,6 +242,7 @@ export class Details {
     step({ relationship, sourceAt }) {
         const { content } = this;
         const label = content.label(relationship);
+        const statement = content.statementOf(relationship);
         const [source, target] = [
             content.data.relationships.sources[sourceAt],
             content.data.relationships.target[relationship],
@@ -265,15 +252,8 @@ export class Details {
             ["Effect", label.effect],
             ["Clause", content.clause(sourceAt)],
             ["Function", label.function],
-            ["Statement", label.statement >= 0 ? content.statementName(label.statement) : ""],
-            [
-                "Place",
-                label.statement >= 0
-                    ? content.statementPlace(label.statement)
-                    : label.line > 0
-                      ? `line ${label.line}`
-                      : "",
-            ],
+            ["Statement", statement >= 0 ? content.statementName(statement) : ""],
+            ["Place", statement >= 0 ? content.statementPlace(statement) : label.line > 0 ? `line ${label.line}` : ""],
         ].filter(([, value]) => value !== "");
         return element(
             "li",

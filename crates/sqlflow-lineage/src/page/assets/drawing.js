@@ -1,5 +1,6 @@
 // The drawing: cards with columns, the edges between them, and the ways to move about in it.
 
+import { groupBy } from "./content.js";
 import { counted, printable, svg } from "./dom.js";
 import { CALL, FILTER, KEY, VALUE } from "./graph.js";
 import { CLOSED, cardsOf, curve, FOLDED, OPEN, place, ROW_HEIGHT } from "./layout.js";
@@ -61,20 +62,18 @@ export class Drawing {
 
     /** Returns the shapes of the edges. Those that take the same way, between cards that are closed, share one. */
     edgeShapes() {
-        const byPath = new Map();
-        for (const edge of this.edges) {
-            const key = `${edge.kind}${edge.change}${curve(this.content, this.size.byObject, edge)}`;
-            if (!byPath.has(key)) {
-                byPath.set(key, []);
-            }
-            byPath.get(key).push(edge);
-        }
-        return [...byPath.values()].map((edges) => this.edgeShape(edges));
+        const drawn = this.edges.map((edge) => ({ edge, path: curve(this.content, this.size.byObject, edge) }));
+        const shapes = groupBy(drawn, ({ edge, path }) => `${edge.kind}${edge.change}${path}`);
+        return [...shapes.values()].map((group) =>
+            this.edgeShape(
+                group[0].path,
+                group.map(({ edge }) => edge),
+            ),
+        );
     }
 
-    edgeShape(edges) {
+    edgeShape(path, edges) {
         const [edge] = edges;
-        const path = curve(this.content, this.size.byObject, edge);
         const kind = KIND_CLASSES.get(edge.kind) ?? "other";
         const change = edge.change ? ` ${edge.change}` : "";
         const end = (node) => (edges.length === 1 ? node : this.content.objectNode(this.content.objectOf(node)));
@@ -288,8 +287,7 @@ export class Drawing {
         }
         const whole = Math.min(1, width / this.size.width, height / this.size.height);
         if (whole >= SMALLEST_READABLE) {
-            const [x, y] = [(width - this.size.width * whole) / 2, (height - this.size.height * whole) / 2];
-            this.setView({ x, y: Math.max(y, 0), scale: whole });
+            this.fitAll();
             return;
         }
         const card = this.size.byObject.get(this.content.objectOf(this.selection.focus));

@@ -75,7 +75,9 @@ class Page {
         byId("title").append(
             button(name(data.title), () => this.showOverview(), { class: "link", title: "Back to the overview" }),
         );
-        const notes = data.reasons.map((reason) => element("li", {}, `${reason}.`));
+        const notes = data.reasons.map((reason) =>
+            element("li", {}, `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`),
+        );
         byId("reasons").replaceChildren(...notes);
         byId("incomplete").hidden = notes.length === 0;
         byId("generator").textContent = data.generator;
@@ -194,13 +196,13 @@ class Page {
         this.cardStates.clear();
         Object.assign(this.state, { focus: node, pathTo: null });
         this.picked = null;
-        this.draw(false);
+        this.draw();
         this.pickNode(node);
         this.drawing.focusOn(node);
     }
 
     /** Draws the state, in which what is picked stays picked. */
-    draw(keepView = false) {
+    draw() {
         const { state } = this;
         if (state.focus === null) {
             return;
@@ -212,7 +214,7 @@ class Page {
         const path = state.pathTo === null ? null : this.selector.paths(state.focus, state.pathTo, state);
         this.selection = path ?? this.selector.surroundings(state.focus, state);
         this.marks = null;
-        this.drawing.show(this.selection, this.cardStates, keepView);
+        this.drawing.show(this.selection, this.cardStates, false);
         this.drawing.highlight(null);
         this.showControls();
         if (state.pathTo !== null) {
@@ -342,7 +344,7 @@ class Page {
         this.pathFrom = null;
         this.picked = null;
         this.cardStates.clear();
-        this.draw(false);
+        this.draw();
     }
 
     writeAddress() {
@@ -373,7 +375,7 @@ class Page {
         this.state = rest;
         this.written = rest.focus;
         this.picked = null;
-        this.draw(false);
+        this.draw();
         if (rest.pathTo === null) {
             this.pickNode(rest.focus);
         }

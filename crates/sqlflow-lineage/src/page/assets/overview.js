@@ -1,6 +1,6 @@
 // The overview that a page opens on: what there is, what is missing, and what changed.
 
-import { ROLE_HIDDEN, ROLE_STORED } from "./content.js";
+import { groupBy, ROLE_HIDDEN, ROLE_STORED } from "./content.js";
 import { button, counted, element, name, number } from "./dom.js";
 import { changeText } from "./drawing.js";
 import { VALUE } from "./graph.js";
@@ -13,6 +13,8 @@ const FEW_TABLES = 40;
 export class Overview {
     constructor(content, graph, host, focusNode) {
         Object.assign(this, { content, graph, host, focusNode });
+        this.objects = Array.from({ length: content.objectCount }, (_, object) => object);
+        this.stored = this.objects.filter((object) => content.role(object) === ROLE_STORED);
     }
 
     show() {
@@ -22,23 +24,18 @@ export class Overview {
             sections.push(this.changes());
         }
         sections.push(this.summary(), this.unresolved(), this.messages());
-        const stored = this.objects().filter((object) => content.role(object) === ROLE_STORED);
-        if (stored.length > 0) {
-            sections.push(this.busiest(), this.groups(stored));
+        if (this.stored.length > 0) {
+            sections.push(this.busiest(), this.groups());
         } else if (content.data.summary === null) {
             sections.unshift(this.empty());
         }
         this.host.replaceChildren(...sections.filter(Boolean));
     }
 
-    objects() {
-        return Array.from({ length: this.content.objectCount }, (_, object) => object);
-    }
-
     /** Says why there is nothing to see. */
     empty() {
         const { content } = this;
-        const results = this.objects().filter((object) => content.role(object) !== ROLE_HIDDEN);
+        const results = this.objects.filter((object) => content.role(object) !== ROLE_HIDDEN);
         const errors = content.data.messages.length;
         let reason =
             "The document holds no tables, views or columns: the SQL has no statement that moves data, or none was read.";
@@ -63,8 +60,7 @@ export class Overview {
     }
 
     counts() {
-        const { content, graph } = this;
-        const stored = this.objects().filter((object) => content.role(object) === ROLE_STORED);
+        const { content, graph, stored } = this;
         const columns = stored.reduce((sum, object) => sum + content.columnCountOf(object), 0);
         const facts = [
             [stored.length, "tables and views"],
@@ -258,8 +254,8 @@ export class Overview {
     }
 
     /** The schemas, each with its tables. */
-    groups(stored) {
-        const { content } = this;
+    groups() {
+        const { content, stored } = this;
         const groups = groupBy(stored, (object) => content.group(object));
         const sorted = [...groups].sort(([a], [b]) => a.localeCompare(b));
         const items = sorted.map(([group, objects]) => {
@@ -318,7 +314,7 @@ export class Overview {
     changes() {
         const { content, graph } = this;
         const changed = [];
-        for (const object of this.objects()) {
+        for (const object of this.objects) {
             const node = content.objectNode(object);
             if (content.change(node)) {
                 changed.push({
@@ -342,7 +338,7 @@ export class Overview {
         }
         const seen = new Set();
         for (let at = 0; at < graph.target.length; at++) {
-            const { change } = content.label(at);
+            const change = content.changeOf(at);
             const nodes = [graph.sources[graph.first[at]], graph.target[at]];
             const key = nodes.join(":");
             if (change && !seen.has(key)) {
@@ -381,18 +377,4 @@ function bar(side, percent) {
     const shape = element("span", { class: side });
     shape.style.width = `${percent}%`;
     return shape;
-}
-
-function groupBy(items, keyOf) {
-    const groups = new Map();
-    for (const item of items) {
-        const key = keyOf(item);
-        const group = groups.get(key);
-        if (group) {
-            group.push(item);
-        } else {
-            groups.set(key, [item]);
-        }
-    }
-    return groups;
 }

@@ -8,11 +8,9 @@ const MATCHES_SHOWN = 40;
 export class Search {
     constructor(content) {
         this.content = content;
-        this.objects = [];
         this.names = [];
         for (let object = 0; object < content.objectCount; object++) {
             this.names.push(content.qualifiedName(content.objectNode(object)).toLowerCase());
-            this.objects.push(object);
         }
         this.columns = content.data.columns.name.map((text) => content.texts[text].toLowerCase());
     }
@@ -28,8 +26,7 @@ export class Search {
         }
         const whole = words.join(" ");
         const scored = [];
-        for (const object of this.objects) {
-            const table = this.names[object];
+        for (const [object, table] of this.names.entries()) {
             const missing = words.filter((word) => !table.includes(word));
             const penalty = this.content.role(object) * 16;
             const node = this.content.objectNode(object);

@@ -11,7 +11,7 @@ const COMFORTABLE_CARDS = 24;
 
 const MAX_OWN_DEPTH = 3;
 
-/** What is drawn: columns and objects, grouped into cards, and the edges between them. */
+/** The part that is drawn: columns and objects, grouped into cards, and the edges between them. */
 export class Selection {
     constructor(content, focus) {
         this.content = content;

@@ -88,7 +88,7 @@ export class Walk {
         return this.direction === UPSTREAM ? this.stars.upstream(position, end) : this.stars.downstream(position, end);
     }
 
-    /** What decides the rows of an object also decides which values its columns have. */
+    /** Calls `visit` with the rows of an object or its columns: what decides its rows decides the values of its columns. */
     betweenColumnAndRows(node, visit) {
         if (!this.followsRows || !this.content.isColumn(node)) {
             return;
@@ -161,7 +161,7 @@ export class Walk {
             const visit = (to, relationship) => {
                 const isStep = relationship !== NO_RELATIONSHIP;
                 const nextKind = kind === VALUE && isStep ? this.graph.kind(relationship) : kind;
-                const nextChange = isStep && !change ? this.content.label(relationship).change : change;
+                const nextChange = isStep && !change ? this.content.changeOf(relationship) : change;
                 const key = to * 8 + nextKind;
                 if (seen.has(key)) {
                     return;
