@@ -22,6 +22,11 @@ use tokio::time::Instant;
 /// The maximum number of connections that wait to be accepted, the same as Tokio's default.
 const BACKLOG: u32 = 1024;
 
+/// The size of the buffer in which the kernel keeps what a connection has received and the emulator has not read. It does
+/// not grow: otherwise an upload of megabytes would be sent before a fault that resets it at its beginning, and its sender
+/// could not tell that from a lost response.
+const RECEIVE_BUFFER_BYTES: u32 = 256 * 1024;
+
 /// The pause after a failure that the caller did not cause.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -153,6 +158,8 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
+    // Connections inherit it from the socket that accepts them.
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
     socket.bind(address)?;
     Ok(socket)
 }
