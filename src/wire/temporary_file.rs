@@ -1,10 +1,9 @@
 //! Temporary files that the next process removes if this one is killed.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fs4::{FileExt, TryLockError};
 use tempfile::TempDir;
 
 /// The beginning of the names of the directories. No other program should use it.
@@ -63,7 +62,7 @@ impl TemporaryFile {
         let lock_path = directory.path().join(LOCK_NAME);
         let lock = File::options().write(true).create_new(true).open(&lock_path)?;
         // Where files cannot be locked, no process removes the files of another.
-        if matches!(FileExt::try_lock(&lock), Err(TryLockError::WouldBlock)) || !lock_path.try_exists()? {
+        if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) || !lock_path.try_exists()? {
             return Ok(None);
         }
         let path = directory.path().join(CONTENT_NAME);
@@ -123,7 +122,7 @@ fn remove_if_abandoned(directory: &Path) -> bool {
         return fs::remove_dir(directory).is_ok();
     }
     let Ok(lock) = File::options().write(true).open(&lock_path) else { return false };
-    FileExt::try_lock(&lock).is_ok() && fs::remove_dir_all(directory).is_ok()
+    lock.try_lock().is_ok() && fs::remove_dir_all(directory).is_ok()
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! The journal as a file: opened and locked, read, repaired after a crash, and appended to.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use fs4::TryLockError;
 use serde::de::IgnoredAny;
 
 use super::event::{BEGINNING, Entries, Entry, Header, JournalEvent, JournalLine, to_json_line};
@@ -64,7 +63,7 @@ impl Journal {
 fn lock(file: &File, path: &Path) -> Result<()> {
     let start = Instant::now();
     loop {
-        match fs4::FileExt::try_lock(file) {
+        match file.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_WAIT => sleep(Duration::from_millis(10)),
             Err(TryLockError::WouldBlock) => {
