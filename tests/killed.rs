@@ -1,7 +1,8 @@
 //! A batch whose process is killed repeatedly, at any point, submits nothing twice and loses nothing.
 //!
 //! The server is an emulator in this process, which knows a job 300 ms after its submission and cuts its name after 60
-//! characters. The batch runs in a child process, which runs this test again.
+//! characters. The batch runs in a child process, which runs this test again. The moments at which it is killed are
+//! random; `SQLFLOW_TEST_SEED` repeats those of an earlier run, as far as the speed of the machine allows.
 
 #![cfg(unix)]
 
@@ -20,6 +21,8 @@ const THIS_TEST: &str = "a_batch_that_is_killed_a_hundred_times_submits_nothing_
 const SERVER: &str = "KILLED_BATCH_SERVER";
 const HOME: &str = "KILLED_BATCH_HOME";
 
+const SEED: &str = "SQLFLOW_TEST_SEED";
+
 const PIECES: usize = 200;
 const KILLS: usize = 100;
 /// The maximum number of requests before a child is killed, so that each child can make progress.
@@ -32,6 +35,9 @@ async fn a_batch_that_is_killed_a_hundred_times_submits_nothing_twice_and_loses_
         // This is a child process that was started below.
         return run(&client(&server), Path::new(&home)).await;
     }
+    let seed = std::env::var(SEED).map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("to repeat this: {SEED}={seed}");
+    fastrand::seed(seed);
     let quick = Duration::from_millis(1);
     let builder = Emulator::builder().time_in_create(quick).time_in_process(quick);
     let emulator = builder.lag(Duration::from_millis(300)).max_job_name_length(60).start().await.unwrap();

@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use sqlflow_lineage::{Column, Endpoint, Lineage, Object, Process, Relationship, Vertex};
 
@@ -455,8 +456,20 @@ fn naive_upstream<'l>(lineage: &'l Lineage, column: Column<'l>) -> BTreeSet<&'l 
     found
 }
 
+/// Returns the seed of the models, which is random unless `SQLFLOW_TEST_SEED` sets it. A test that fails prints it.
+fn seed() -> u64 {
+    let seed = std::env::var("SQLFLOW_TEST_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("to repeat this: SQLFLOW_TEST_SEED={seed}");
+    seed
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 300,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(seed()),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_flat_document_and_a_tree_of_one_model_are_equal(model in model()) {
