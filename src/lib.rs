@@ -113,6 +113,12 @@ pub use crate::wire::{JobId, JobStatus, Secret, Vendor};
 #[doc(inline)]
 pub use sqlflow_lineage as lineage;
 pub use sqlflow_lineage::Lineage;
+// The type that `ClientBuilder::http_client` takes has to be of the version that is used here.
+#[doc(no_inline)]
+pub use reqwest;
+
+#[cfg(target_family = "wasm")]
+compile_error!("sqlflow-client needs sockets, files and threads, which WebAssembly does not have");
 
 /// Compiles the code in the README.
 #[cfg(doctest)]

@@ -281,7 +281,9 @@ impl ClientBuilder {
         self.set_connection(|connection| connection.user_agent = Some(text.into()))
     }
 
-    /// Sends requests with an HTTP client (reqwest 0.13) that the caller has configured.
+    /// Sends requests with an HTTP client (reqwest 0.13) that the caller has configured. The version in use is
+    /// re-exported as [`reqwest`](crate::reqwest); a new incompatible version of reqwest is an incompatible version of
+    /// this crate.
     ///
     /// It excludes the settings for connections: `connect_timeout`, `root_certificate`, `tls_backend`, `proxy`,
     /// `without_proxy` and `user_agent`. Together with one of them, [`build`](ClientBuilder::build) fails.

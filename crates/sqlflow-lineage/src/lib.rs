@@ -87,6 +87,10 @@
 //! - `stream`: reading from an async stream, on a blocking thread of a Tokio runtime.
 //! - `petgraph`: lineage diagrams as `petgraph` graphs.
 //! - `arrow`: tables for query engines, as Arrow record batches and Parquet files.
+//!
+//! Types of `petgraph`, of `arrow-array` and `arrow-schema`, and of `parquet` are parts of the interface of these two
+//! features. The versions in use are re-exported under the names of the crates, so that a program can name the same
+//! ones; a new incompatible version of one of them is an incompatible version of this crate.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -143,6 +147,13 @@ pub use self::view::{
     Argument, BusiestTable, Column, Coordinate, Diagnostic, Endpoint, EndpointRole, Location, Object, Process,
     Relationship, Server, Summary, Transform,
 };
+
+#[cfg(feature = "arrow")]
+#[doc(no_inline)]
+pub use {arrow_array, arrow_schema, parquet};
+#[cfg(feature = "petgraph")]
+#[doc(no_inline)]
+pub use petgraph;
 
 use self::graph::{FlowWays, Ids, Index, NamedEndpoints};
 use self::model::Model;
