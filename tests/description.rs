@@ -13,6 +13,9 @@ const MULTIPART: [&str; 4] = ["submitPersistJob", "submitTableAffectSqlJob", "su
 /// The number of operations: those in the vendor's own file, and those that were only seen in its clients.
 const OPERATION_COUNT: usize = 63 + 14;
 
+/// The version of progenitor whose output build.rs is known to rewrite as a whole.
+const GENERATOR_VERSION: &str = "0.15.1";
+
 /// Words that must not begin a summary or a description, because both become the first line of rustdoc.
 const FORBIDDEN_FIRST_WORDS: [&str; 10] =
     ["What", "How", "Whether", "Which", "Where", "When", "Why", "Who", "Whose", "Its"];
@@ -240,5 +243,20 @@ fn summaries_and_descriptions_do_not_begin_with_a_question_word() {
     for text in texts {
         let first_word = text.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
         assert!(!FORBIDDEN_FIRST_WORDS.contains(&first_word), "{text}");
+    }
+}
+
+#[test]
+fn the_generator_is_the_one_whose_output_was_read() {
+    let lock: &str = include_str!("../Cargo.lock");
+    for name in ["progenitor", "progenitor-impl"] {
+        let package = format!("name = \"{name}\"\nversion = \"{GENERATOR_VERSION}\"\n");
+        assert!(
+            lock.contains(&package),
+            "{name} is not {GENERATOR_VERSION} any more. Compare the client that it generates (`api.rs` below \
+             target/debug/build/sqlflow-client-*/out) before and after: build/rewrite.rs has to find the error type, the \
+             `build()` of requests and the structs, and .ci/public-api/check has to find no change. Then set \
+             GENERATOR_VERSION here, and raise the minimum in Cargo.toml if older output differs."
+        );
     }
 }

@@ -148,12 +148,12 @@ pub use self::view::{
     Relationship, Server, Summary, Transform,
 };
 
-#[cfg(feature = "arrow")]
-#[doc(no_inline)]
-pub use {arrow_array, arrow_schema, parquet};
 #[cfg(feature = "petgraph")]
 #[doc(no_inline)]
 pub use petgraph;
+#[cfg(feature = "arrow")]
+#[doc(no_inline)]
+pub use {arrow_array, arrow_schema, parquet};
 
 use self::graph::{FlowWays, Ids, Index, NamedEndpoints};
 use self::model::Model;

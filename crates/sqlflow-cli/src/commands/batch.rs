@@ -20,10 +20,10 @@ use clap::{Args, ValueEnum};
 use futures_util::TryStreamExt as _;
 use futures_util::stream::{self, Stream};
 use sqlflow_client::job::{BatchOutcome, ExportFormat, Submit};
-use sqlflow_client::{Client, ErrorKind, Lineage, Vendor};
+use sqlflow_client::{Client, ErrorKind, Vendor};
 
 use self::manifest::PlannedJob;
-use self::outcome::{BatchReport, JobOutcome, JobState};
+use self::outcome::{BatchReport, JobOutcome, JobState, KnownResult};
 use self::shard::Shard;
 use super::Resumption;
 use crate::arguments::{JsonArguments, ServerArguments, VendorArgument, dialect_name, duration};
@@ -371,12 +371,12 @@ impl Run<'_> {
     async fn ended(&self, outcome: BatchOutcome) -> EndedJob {
         let stops = outcome.error().is_some() && !outcome.was_done_before();
         let mut ended = JobOutcome::of(&outcome);
-        let mut lineage = None;
+        let mut known = None;
         if self.writes_tables() && outcome.is_done() {
             match tables::write(self.client, &outcome, &self.arguments.out).await {
                 Ok(written) => {
                     ended.add_file(&written.directory);
-                    lineage = written.lineage;
+                    known = written.known;
                 }
                 Err(failure) => {
                     ended.fail(&failure);
@@ -384,15 +384,15 @@ impl Run<'_> {
                 }
             }
         }
-        self.add_limits(&mut ended, &outcome, lineage.as_ref()).await;
+        self.add_limits(&mut ended, &outcome, known.as_ref()).await;
         EndedJob { outcome: ended, stops }
     }
 
-    async fn add_limits(&self, ended: &mut JobOutcome, outcome: &BatchOutcome, lineage: Option<&Lineage>) {
+    async fn add_limits(&self, ended: &mut JobOutcome, outcome: &BatchOutcome, known: Option<&KnownResult>) {
         let strict = self.arguments.strict;
         // What an earlier run has reported is looked at again only if the exit code depends on it.
         if outcome.is_done() && (strict || !outcome.was_done_before()) {
-            ended.limits = outcome::limits(self.client, outcome, lineage, strict).await;
+            ended.limits = outcome::limits(self.client, outcome, known, strict).await;
             if strict && !ended.limits.is_empty() {
                 ended.exit = Exit::Incomplete;
             }

@@ -151,6 +151,18 @@ async fn a_batch_is_one_data_set_whose_partitions_are_the_jobs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_tables_of_a_job_that_succeeded_in_part_say_so() {
+    let (home, emulator) = (Home::new(), Emulator::start().await.unwrap());
+    home.write("load.sql", &format!("{SQL}selec nonsense frm;\n"));
+    home.write("jobs.toml", "[[job]]\nkey = \"a\"\npath = \"load.sql\"\n");
+    batch(&home, &emulator, &["-o", "lake"]).with_code(0).says("warning: a: the job succeeded in part only: ");
+    let notes = rows(&home.path("lake/job=a"), "notes");
+    let says_so = |note: &BTreeMap<String, String>| note.values().any(|text| text.contains("succeeded in part only"));
+    assert!(notes.iter().any(says_so), "{notes:?}");
+    batch(&home, &emulator, &["-o", "lake", "--strict"]).with_code(7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_runs_again_writes_the_tables_that_are_missing_and_no_others() {
     let (home, emulator) = (Home::new(), Emulator::start().await.unwrap());
     home.write("load.sql", SQL);

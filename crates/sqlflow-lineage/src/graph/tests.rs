@@ -132,6 +132,22 @@ fn paths_lead_in_the_direction_of_flow_from_every_ultimate_source() {
 }
 
 #[test]
+fn a_column_is_the_end_of_values_that_go_on_into_a_table_as_a_whole() {
+    let lineage = chain(&[("11", "41"), ("41", "21"), ("21", "3")]);
+    let first = column(&lineage, "11");
+    assert_eq!(names(first.downstream().ultimate()), ["b.x"]);
+    assert_eq!(names(first.downstream().paths()), ["a.x → b.x"]);
+    assert_eq!(names(first.object().downstream().ultimate()), ["c"]);
+
+    // A table as a whole that leads to columns again is passed through.
+    let lineage = chain(&[("11", "21"), ("21", "3"), ("3", "31"), ("3", "3")]);
+    let last = column(&lineage, "31");
+    assert_eq!(names(last.upstream()), ["a.x", "b.x"]);
+    assert_eq!(names(last.upstream().ultimate()), ["a.x"]);
+    assert_eq!(names(last.upstream().paths()), ["a.x → b.x → c.x"]);
+}
+
+#[test]
 fn a_cycle_is_walked_once_and_all_its_members_are_ultimate() {
     let lineage = chain(&[("11", "21"), ("21", "11"), ("21", "31")]);
     let last = column(&lineage, "31");

@@ -1,6 +1,6 @@
 //! Traces: everything upstream or downstream of one column or object.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -262,8 +262,8 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
         if let Some(start) = T::from_vertex(self.start) {
             graph.number((start, None));
         }
-        for hop in self.hops() {
-            if let [Some(near), Some(far)] = [hop.near, hop.far].map(|position| self.placed(position)) {
+        for [near, far] in self.steps() {
+            if let [Some(near), Some(far)] = [near, far].map(|position| self.placed(position)) {
                 graph.connect(near, far);
             }
         }
@@ -274,13 +274,39 @@ impl<'a, T: Traced<'a>> Trace<'a, T> {
     /// ultimate even if one of its columns begins a flow and another one only passes a flow on.
     fn ultimate_nodes(&self) -> Vec<Node> {
         let mut graph = TraceGraph::default();
-        for hop in self.hops() {
-            graph.connect(hop.near, hop.far);
+        for [near, far] in self.steps() {
+            graph.connect(near, far);
         }
         let sinks = Components::new(&graph.next).sinks();
         let reached: HashSet<usize> = graph.next.iter().flatten().copied().collect();
         let is_ultimate = |&at: &usize| reached.contains(&at) && sinks.get(at).copied().unwrap_or(false);
         (0..graph.items.len()).filter(is_ultimate).map(|at| graph.items[at].node).collect()
+    }
+
+    /// Returns the steps from one result to the next. Between columns, they lead through tables as a whole, and a table as
+    /// a whole that leads to no column is the end of none.
+    fn steps(&self) -> Vec<[Position; 2]> {
+        let is_result = |position: &Position| self.item(position.node).is_some();
+        let (mut steps, mut through) = (Vec::new(), HashMap::<Position, Vec<Position>>::new());
+        for ExploredHop { near, far, .. } in self.hops() {
+            if is_result(&near) {
+                steps.push([near, far]);
+            } else {
+                through.entry(near).or_default().push(far);
+            }
+        }
+        let ends_of = |[near, far]: [Position; 2]| {
+            let (mut open, mut met, mut ends) = (vec![far], HashSet::from([far]), Vec::new());
+            while let Some(at) = open.pop() {
+                if is_result(&at) {
+                    ends.push([near, at]);
+                } else {
+                    open.extend(through.get(&at).into_iter().flatten().filter(|next| met.insert(**next)));
+                }
+            }
+            ends
+        };
+        steps.into_iter().flat_map(ends_of).collect()
     }
 
     /// Returns the hops between the nodes that are shown, without those from a stored column to the record set of its

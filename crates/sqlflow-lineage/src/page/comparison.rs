@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use crate::diff::{Diff, DiffSide, IdentityTable, StoredRecords};
 use crate::graph::{ColumnFlow, Vertex};
 use crate::kinds::{EffectType, RelationType};
-use crate::view::{Column, Object, Process};
+use crate::view::{Column, Endpoint, Object, Process};
 
-use super::content::{ABSENT, Change, Content, Label, Message, ObjectRole};
+use super::content::{ABSENT, Change, Content, Label, Message, ObjectRole, Unresolved};
 use super::whole;
 
 pub(super) fn content<'a>(diff: &'a Diff<'a>, open_at: Option<Vertex<'_>>) -> Content<'a> {
@@ -24,6 +24,7 @@ pub(super) fn content<'a>(diff: &'a Diff<'a>, open_at: Option<Vertex<'_>>) -> Co
     union.add_kind_changes(diff);
     union.add_column_flows();
     union.add_object_flows();
+    union.add_unresolved();
     union.content.open_at = open_at.and_then(|vertex| union.node(vertex));
     union.content.finish()
 }
@@ -139,6 +140,25 @@ impl<'a, 's> Union<'a, 's> {
             if let [Some(source), Some(target)] = nodes {
                 let label = self.label(side, None, None, change);
                 self.content.add_relationship(label, target, &[(source, 0)]);
+            }
+        }
+    }
+
+    /// Adds the endpoints of both sides through which no flow can be followed.
+    fn add_unresolved(&mut self) {
+        for (side, lineage) in
+            [DiffSide::New, DiffSide::Old].into_iter().zip(self.sides.each_ref().map(|it| it.lineage))
+        {
+            for relationship in lineage.relationships() {
+                for end in relationship.endpoints().filter(|end| !end.is_resolved()) {
+                    let is_other = |other: &Endpoint<'_>| whole::is_source(other) != whole::is_source(&end);
+                    let others = relationship.endpoints().filter(is_other);
+                    let nodes = others.filter_map(|other| Vertex::new(&lineage.inner, other.node()?));
+                    let other = nodes.filter_map(|vertex| self.node(vertex)).next();
+                    let found = whole::unresolved(relationship, end, other);
+                    let relation = format!("{} ({side})", found.relation);
+                    self.content.unresolved.push(Unresolved { relation, ..found });
+                }
             }
         }
     }

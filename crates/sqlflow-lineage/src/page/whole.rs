@@ -84,7 +84,6 @@ fn add_object<'a>(content: &mut Content<'a>, object: Object<'a>) {
 
 fn add_relationship<'a>(content: &mut Content<'a>, lineage: &'a Lineage, relationship: Relationship<'a>) {
     let inner = &*lineage.inner;
-    let is_source = |end: &Endpoint<'_>| matches!(end.role(), EndpointRole::Source | EndpointRole::Caller);
     let node = |end: &Endpoint<'a>| end.node().map(|node| node_number(inner, node));
     let mut sources: Vec<(u32, u32)> = Vec::new();
     for end in relationship.endpoints().filter(is_source) {
@@ -103,10 +102,13 @@ fn add_relationship<'a>(content: &mut Content<'a>, lineage: &'a Lineage, relatio
     let other = sources.first().map(|&(node, _)| node).filter(|_| !has_target);
     let target = relationship.target().and_then(|end| node(&end));
     for end in relationship.endpoints().filter(|end| !end.is_resolved()) {
-        let is_source = is_source(&end);
-        let other = if is_source { target } else { other };
-        content.unresolved.push(unresolved(relationship, end, is_source, other));
+        let other = if is_source(&end) { target } else { other };
+        content.unresolved.push(unresolved(relationship, end, other));
     }
+}
+
+pub(super) fn is_source(end: &Endpoint<'_>) -> bool {
+    matches!(end.role(), EndpointRole::Source | EndpointRole::Caller)
 }
 
 fn label<'a>(content: &mut Content<'a>, relationship: Relationship<'a>) -> u32 {
@@ -127,12 +129,12 @@ fn label<'a>(content: &mut Content<'a>, relationship: Relationship<'a>) -> u32 {
     content.label(label)
 }
 
-fn unresolved(relationship: Relationship<'_>, end: Endpoint<'_>, is_source: bool, other: Option<u32>) -> Unresolved {
+pub(super) fn unresolved(relationship: Relationship<'_>, end: Endpoint<'_>, other: Option<u32>) -> Unresolved {
     Unresolved {
         relation: relationship.type_text().to_owned(),
         name: end.written_name(),
         other: other.map_or(ABSENT, i64::from),
-        is_source,
+        is_source: is_source(&end),
         statement: relationship.process().map(statement).unwrap_or_default(),
     }
 }

@@ -199,25 +199,37 @@ pub(super) fn exit(ended: &[JobOutcome]) -> Exit {
     failures().next().or(incomplete).map_or(Exit::Done, |job| job.exit)
 }
 
+/// What was learned of a job while its tables were written.
+pub(super) struct KnownResult {
+    pub(super) lineage: Lineage,
+    /// The reason why the job is less than the whole, by its state.
+    pub(super) limit: Option<String>,
+}
+
+/// Returns the reason why the result of a job is less than the whole, by its state. Asks the server for it.
+pub(super) async fn limit_of_state(client: &Client, outcome: &BatchOutcome) -> Option<String> {
+    match client.job(outcome.job_id()?.clone()).info().await {
+        Ok(info) if info.status == JobStatus::PartialSuccess => {
+            let errors = info.error_message.as_ref().map(one_line).unwrap_or_default();
+            Some(format!("the job succeeded in part only: {errors}"))
+        }
+        Ok(_) => None,
+        Err(error) => Some(format!("the state of the job is not known: {error}")),
+    }
+}
+
 /// Returns the reasons why the result of a job is less than the whole. The lineage of a job without JSON is requested only
 /// if `strict`, unless it is known already.
 pub(super) async fn limits(
     client: &Client,
     outcome: &BatchOutcome,
-    lineage: Option<&Lineage>,
+    known: Option<&KnownResult>,
     strict: bool,
 ) -> Vec<String> {
-    let mut limits = Vec::new();
-    if let Some(id) = outcome.job_id() {
-        match client.job(id.clone()).info().await {
-            Ok(info) if info.status == JobStatus::PartialSuccess => {
-                let errors = info.error_message.as_ref().map(one_line).unwrap_or_default();
-                limits.push(format!("the job succeeded in part only: {errors}"));
-            }
-            Ok(_) => {}
-            Err(error) => limits.push(format!("the state of the job is not known: {error}")),
-        }
-    }
+    let mut limits: Vec<_> = match known {
+        Some(known) => known.limit.clone().into_iter().collect(),
+        None => limit_of_state(client, outcome).await.into_iter().collect(),
+    };
     let documents = outcome.files().iter().filter(|file| file.extension().is_some_and(|extension| extension == "json"));
     let mut is_read = false;
     for file in documents {
@@ -227,9 +239,9 @@ pub(super) async fn limits(
             Err(error) => limits.push(error.to_string()),
         }
     }
-    if let (Some(lineage), false) = (lineage, is_read) {
+    if let (Some(known), false) = (known, is_read) {
         is_read = true;
-        limits.extend(losses(lineage));
+        limits.extend(losses(&known.lineage));
     }
     // CSV and GraphML do not say what they lack.
     if let (true, false, Some(id)) = (strict, is_read, outcome.job_id()) {

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use sqlflow_client::Client;
 use sqlflow_client::job::BatchOutcome;
 use sqlflow_client::lineage::Tables;
-use sqlflow_client::{Client, Lineage};
 
+use super::outcome::{KnownResult, limit_of_state};
 use crate::exit::{Failure, Outcome};
 use crate::output::parquet::{failed, write_directory};
 
@@ -23,8 +24,8 @@ const SPECIAL: &str = " \"#%'*/:=?\\{[]^<>|\u{7f}";
 /// The tables of a job.
 pub(super) struct WrittenTables {
     pub(super) directory: PathBuf,
-    /// The lineage, if it was read to write them now.
-    pub(super) lineage: Option<Lineage>,
+    /// The result of the job, if it was read to write them now.
+    pub(super) known: Option<KnownResult>,
 }
 
 /// Checks that a key can be the name of a directory.
@@ -52,7 +53,7 @@ pub(super) async fn write(client: &Client, outcome: &BatchOutcome, out: &Path) -
     check(&key)?;
     let directory = out.join(partition(&key));
     match Tables::job_of_parquet_directory(&directory).map_err(|error| failed(&error))? {
-        Some(job) if job == key && outcome.was_done_before() => return Ok(WrittenTables { directory, lineage: None }),
+        Some(job) if job == key && outcome.was_done_before() => return Ok(WrittenTables { directory, known: None }),
         // Those of an earlier job with this key, which is another one in this journal.
         Some(job) if job == key => {}
         // Some file systems do not tell names in upper case from those in lower case.
@@ -65,16 +66,17 @@ pub(super) async fn write(client: &Client, outcome: &BatchOutcome, out: &Path) -
     // The file of the export does not tell which relationships were requested; the server does.
     let id = outcome.job_id().ok_or_else(|| Failure::error(format!("the id of the job '{key}' is not known")))?;
     let lineage = client.job(id.clone()).lineage().await?;
-    let (shared, place) = (lineage.clone(), directory.clone());
+    let limit = limit_of_state(client, outcome).await;
+    let (shared, reasons, place) = (lineage.clone(), Vec::from_iter(limit.clone()), directory.clone());
     blocking(move || {
         if let Some(parent) = place.parent() {
             let cannot = |error| Failure::io(format_args!("cannot create {}", parent.display()), &error);
             std::fs::create_dir_all(parent).map_err(cannot)?;
         }
-        write_directory(&shared, &key, &[], &place)
+        write_directory(&shared, &key, &reasons, &place)
     })
     .await?;
-    Ok(WrittenTables { directory, lineage: Some(lineage) })
+    Ok(WrittenTables { directory, known: Some(KnownResult { lineage, limit }) })
 }
 
 /// Does work that takes long on another thread, so that other jobs go on.
