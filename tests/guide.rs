@@ -41,9 +41,7 @@ fn definitions(text: &str) -> Vec<(&str, &str)> {
         let end = line.strip_prefix('[')?.find("]: ")?;
         Some((end + 1, end + 4))
     };
-    text.lines()
-        .filter_map(|line| definition(line).map(|(end, start)| (&line[1..end], &line[start..])))
-        .collect()
+    text.lines().filter_map(|line| definition(line).map(|(end, start)| (&line[1..end], &line[start..]))).collect()
 }
 
 #[test]
