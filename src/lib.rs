@@ -29,28 +29,35 @@
 //!
 //! # Where to go next
 //!
+//! The [guide] has a page for each task, which begins with a program that runs. To look something up:
+//!
 //! | to | see |
 //! |---|---|
-//! | configure the server, the credentials, timeouts, TLS or a proxy | [`Client`], [`ClientBuilder`], [`Credentials`] |
-//! | submit files, watch a job, attach to it after a restart, export it | [`job`] |
+//! | install the crate, find an example | [`guide::getting_started`] |
+//! | submit files, watch a job, attach to it after a restart, export it | [`guide::submitting`], [`guide::following`], [`guide::resuming`], [`guide::exporting`]; [`job`] |
+//! | run many submissions so that a crash loses none of them, on many machines | [`job::Batch`], [`guide::many_machines`] |
 //! | analyze SQL without a job, check its syntax | [`analysis`] |
-//! | run many submissions so that a crash loses none of them | [`job::Batch`] |
-//! | query lineage for what feeds a column, draw it, compare it | [`lineage`] |
-//! | find out what a change of a column would break | [`job::Submit::for_impact`], [`lineage::Column::impact`] |
-//! | decide what to do about an error | [`ErrorKind`] |
+//! | query lineage for what feeds a column, draw it, compare it, send it to a catalog | [`guide::lineage`], [`guide::nightly_diffs`], [`guide::openlineage`]; [`lineage`] |
+//! | find out what a change of a column would break | [`guide::impact`], [`lineage::Column::impact`] |
+//! | decide what to do about an error | [`guide::errors`], [`ErrorKind`] |
 //! | know whether the server may have executed a failed request | [`RequestOutcome`] |
-//! | change when calls are retried | [`retry`] |
-//! | find the method for an operation of the API | [`guide::operations`] |
-//! | follow calls in logs, count retries | [`guide::tracing`] |
-//! | fetch secrets from a vault, act for many users | [`SecretProvider`], [`Client::with_credentials`] |
-//! | call an operation of the API that has no method on [`Client`] or [`Job`] | [`api`] |
-#![cfg_attr(feature = "emulator", doc = "| try the client and test a program without an account | [`emulator`] |")]
+//! | change when calls are retried, see it in logs | [`guide::retries`], [`guide::tracing`]; [`retry`] |
+//! | fetch secrets from a vault, act for many users | [`guide::credentials`]; [`SecretProvider`], [`Client::with_credentials`] |
+//! | configure the server, timeouts, TLS or a proxy | [`guide::on_premise`]; [`ClientBuilder`] |
+//! | find the method for an operation of the API, or call one that has none | [`guide::operations`], [`api`] |
+//! | replace a Python script, keep up with a new server | [`guide::from_python`], [`guide::new_server_version`] |
+#![cfg_attr(
+    feature = "emulator",
+    doc = "| try the client and test a program without an account | [`guide::testing`], [`emulator`] |"
+)]
 #![cfg_attr(
     not(feature = "emulator"),
-    doc = "| try the client and test a program without an account | the feature `emulator` |"
+    doc = "| try the client and test a program without an account | [`guide::testing`], the feature `emulator` |"
 )]
 //!
 //! # What it promises
+//!
+//! [`guide::promises`] names the tests that show each of these.
 //!
 //! - **A submission creates one job**, however the network fails. [`job::Settling`] describes how the client finds out
 //!   whether a submission whose response was lost has created a job.

@@ -1,4 +1,4 @@
-//! The commands in the READMEs, run as they stand.
+//! The commands in the READMEs and in the guide, run as they stand.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,34 +37,49 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Runs the blocks of a page, one after the other in one directory, and returns their number.
+#[cfg(unix)]
+fn run(page: &Path) -> usize {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_sqlflow"));
+    let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let home = tempfile::tempdir().unwrap();
+    copy(&root.join("examples/sql"), &home.path().join("examples/sql"));
+    let blocks = blocks(&fs::read_to_string(page).unwrap());
+    for block in &blocks {
+        let output = Command::new("sh")
+            .args(["-euc", block])
+            .current_dir(home.path())
+            .env_clear()
+            .env("PATH", &path)
+            .env("HOME", home.path())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}: {}\n{block}\n{}",
+            page.display(),
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    blocks.len()
+}
+
 #[cfg(unix)]
 #[test]
 fn the_commands_of_the_readmes_succeed() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = package.join("../..");
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_sqlflow"));
-    let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
-    for (readme, expected) in [(root.join("README.md"), 1), (package.join("README.md"), 3)] {
-        let home = tempfile::tempdir().unwrap();
-        copy(&root.join("examples/sql"), &home.path().join("examples/sql"));
-        let blocks = blocks(&fs::read_to_string(&readme).unwrap());
-        assert!(blocks.len() >= expected, "{}: {} blocks", readme.display(), blocks.len());
-        for block in blocks {
-            let output = Command::new("sh")
-                .args(["-euc", &block])
-                .current_dir(home.path())
-                .env_clear()
-                .env("PATH", &path)
-                .env("HOME", home.path())
-                .output()
-                .unwrap();
-            assert!(
-                output.status.success(),
-                "{}: {}\n{block}\n{}",
-                readme.display(),
-                output.status,
-                String::from_utf8_lossy(&output.stderr)
-            );
-        }
+    for (readme, expected) in [(package.join("../../README.md"), 1), (package.join("README.md"), 3)] {
+        let count = run(&readme);
+        assert!(count >= expected, "{}: {count} blocks", readme.display());
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_commands_of_the_guide_succeed() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide");
+    let count: usize = fs::read_dir(guide).unwrap().map(|page| run(&page.unwrap().path())).sum();
+    assert!(count >= 10, "{count} blocks");
 }
