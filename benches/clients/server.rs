@@ -11,7 +11,7 @@ use super::{JOB, Outcome};
 
 const STATE: &str = r#"{"jobId":"6fa5c6c4d3f24ac68bb0a5b2cbb1ea3e","jobName":"nightly-1f3a5c","userId":"auth0|5fc8","userEmail":"ann@example.com","dbVendor":"dbvoracle","createTime":"2026-11-26 09:14:03","lastExecuteTime":"2026-11-26 09:14:04","executeTime":"0min 3sec","fileNames":["etl.sql"],"status":"success","defaultDatabase":"","defaultSchema":"","sessionId":"8d3b1","showRelationType":"fdd","ignoreRecordSet":false,"ignoreFunction":false,"showConstantTable":false,"onTop":false,"parallel":true,"persist":false,"schedulable":false}"#;
 
-/// What the server sends, and what it has counted.
+/// The responses of the server, and its counts.
 #[derive(Default)]
 struct Server {
     /// The path of the export.
