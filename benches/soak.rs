@@ -4,7 +4,8 @@
 //! Each job is submitted and waited for, and its lineage is read and checked. One response in twenty is faulty, each in
 //! one of several ways. The server is an emulator in a separate process, so that only the client is measured. It knows a
 //! job 300 ms after its submission, and cuts the name of a job after 60 characters.
-//! `SQLFLOW_SOAK_JOBS` sets the number of jobs, and `SQLFLOW_SOAK_SEED` selects the faulty responses.
+//! `SQLFLOW_SOAK_JOBS` sets the number of jobs, and `SQLFLOW_SOAK_SEED` selects the faulty responses. With
+//! `SQLFLOW_SOAK_BATCH` set, the jobs are those of one `Batch`, with a journal and a file for each lineage.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -14,9 +15,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sqlflow_client::emulator::{Emulator, Fault};
-use sqlflow_client::job::{JobId, Polling, Settling};
+use sqlflow_client::job::{BatchOutcome, ExportFormat, JobId, Polling, Settling, Submit};
 use sqlflow_client::retry::Backoff;
-use sqlflow_client::{Client, Credentials, Result, Vendor};
+use sqlflow_client::{Client, Credentials, Lineage, Result, Vendor};
 
 const IN_FLIGHT: usize = 64;
 const FAULTY: f64 = 0.05;
@@ -115,7 +116,11 @@ async fn soak() {
         .build()
         .expect("a client of the emulator");
     println!("{jobs} jobs, {IN_FLIGHT} in flight, {:.0} % of responses faulty\n", FAULTY * 100.0);
-    let made = run_jobs(&client, jobs).await;
+    let made = if std::env::var_os("SQLFLOW_SOAK_BATCH").is_some() {
+        run_batch(&client, jobs).await
+    } else {
+        run_jobs(&client, jobs).await
+    };
 
     let failed: Vec<_> = made.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
     for error in failed.iter().take(10) {
@@ -142,14 +147,46 @@ async fn soak() {
     );
 }
 
+/// The outcomes so far. Prints the speed after each tenth of the jobs.
+struct Progress {
+    jobs: usize,
+    outcomes: Vec<Result<JobId, String>>,
+    start: Instant,
+    last_tenth: Instant,
+}
+
+impl Progress {
+    fn of(jobs: usize) -> Self {
+        let now = Instant::now();
+        Self { jobs, outcomes: Vec::with_capacity(jobs), start: now, last_tenth: now }
+    }
+
+    fn add(&mut self, outcome: Result<JobId, String>) {
+        self.outcomes.push(outcome);
+        let (done, tenth) = (self.outcomes.len(), (self.jobs / 10).max(1));
+        if done.is_multiple_of(tenth) {
+            let (now, all) = (per_second(tenth, self.last_tenth), per_second(done, self.start));
+            println!("{done:>8} jobs: {now:.0} a second, {all:.0} over all, {} now", memory("VmRSS"));
+            self.last_tenth = Instant::now();
+        }
+    }
+
+    fn finish(self) -> Vec<Result<JobId, String>> {
+        println!("{:>8}       {:.1?}, {} at most", "", self.start.elapsed(), memory("VmHWM"));
+        self.outcomes
+    }
+}
+
+fn per_second(jobs: usize, since: Instant) -> f64 {
+    f64::from(u32::try_from(jobs).unwrap_or(u32::MAX)) / since.elapsed().as_secs_f64()
+}
+
 /// Runs this many jobs. Returns the id or the error of each.
 async fn run_jobs(client: &Client, jobs: usize) -> Vec<Result<JobId, String>> {
-    let (next, outcomes) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::with_capacity(jobs))));
-    let marks = [jobs / 10, jobs / 2, jobs];
-    let start = Instant::now();
+    let (next, progress) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Progress::of(jobs))));
     let workers: Vec<_> = (0..IN_FLIGHT)
         .map(|_| {
-            let (client, next, outcomes) = (client.clone(), Arc::clone(&next), Arc::clone(&outcomes));
+            let (client, next, progress) = (client.clone(), Arc::clone(&next), Arc::clone(&progress));
             tokio::spawn(async move {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
@@ -157,15 +194,7 @@ async fn run_jobs(client: &Client, jobs: usize) -> Vec<Result<JobId, String>> {
                         return;
                     }
                     let outcome = run_job(&client, number).await;
-                    let done = {
-                        let mut outcomes = outcomes.lock().expect("nothing panics in here");
-                        outcomes.push(outcome);
-                        outcomes.len()
-                    };
-                    if marks.contains(&done) {
-                        let speed = f64::from(u32::try_from(done).unwrap_or(u32::MAX)) / start.elapsed().as_secs_f64();
-                        println!("{done:>8} jobs: {speed:.0} a second, {} now", memory("VmRSS"));
-                    }
+                    progress.lock().expect("nothing panics in here").add(outcome);
                 }
             })
         })
@@ -173,25 +202,58 @@ async fn run_jobs(client: &Client, jobs: usize) -> Vec<Result<JobId, String>> {
     for worker in workers {
         worker.await.expect("no worker panics");
     }
-    println!("{:>8}       {:.1?}, {} at most", "", start.elapsed(), memory("VmHWM"));
-    std::mem::take(&mut *outcomes.lock().expect("nothing panics in here"))
+    let progress = Arc::into_inner(progress).expect("the workers have ended");
+    progress.into_inner().expect("nothing panics in there").finish()
+}
+
+/// Runs this many jobs as one batch, which writes their lineages to files. Returns the id or the error of each.
+async fn run_batch(client: &Client, jobs: usize) -> Vec<Result<JobId, String>> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let batch = client.batch(directory.path().join("soak.journal")).max_in_flight(IN_FLIGHT);
+    let batch = batch.export(ExportFormat::FullJson, directory.path());
+    let submitting = client.clone();
+    let submissions = (0..jobs).map(move |number| (number.to_string(), submission(&submitting, number)));
+    let (mut run, mut progress) = (batch.run(submissions), Progress::of(jobs));
+    while let Some(outcome) = run.try_next().await.expect("the journal can be written") {
+        progress.add(checked(&outcome));
+    }
+    progress.finish()
+}
+
+/// Checks the outcome of a job of a batch and the file of its lineage. Returns its id.
+fn checked(outcome: &BatchOutcome) -> Result<JobId, String> {
+    let key = outcome.key();
+    if let Some(error) = outcome.error() {
+        return Err(format!("{key}: {error:?}"));
+    }
+    let number = key.parse().expect("keys are numbers");
+    let [path] = outcome.files() else { return Err(format!("{key} has the files {:?}", outcome.files())) };
+    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    check(&Lineage::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))?, number)?;
+    outcome.job_id().cloned().ok_or_else(|| format!("{key} has no job"))
+}
+
+fn submission(client: &Client, number: usize) -> Submit {
+    let sql = format!("insert into report_{number} (total) select amount from sales_{number}");
+    let name = format!("{number} under a name that is longer than the sixty characters that are kept");
+    client.submit(Vendor::PostgreSql).name(name).sql("a.sql", sql)
+}
+
+fn check(lineage: &Lineage, number: usize) -> Result<(), String> {
+    let flows: Vec<_> = lineage.column_flows().iter().map(ToString::to_string).collect();
+    if flows == [format!("sales_{number}.amount → report_{number}.total")] {
+        Ok(())
+    } else {
+        Err(format!("the lineage of {number} is not the expected one: {flows:?}"))
+    }
 }
 
 /// Submits a job, waits for its end, and checks its lineage. Returns its id.
 async fn run_job(client: &Client, number: usize) -> Result<JobId, String> {
-    let sql = format!("insert into report_{number} (total) select amount from sales_{number}");
     let of = |what: &'static str| move |error: sqlflow_client::Error| format!("{what} {number}: {error:?}");
-    let submit = client
-        .submit(Vendor::PostgreSql)
-        .name(format!("{number} under a name that is longer than the sixty characters that are kept"))
-        .sql("a.sql", sql);
-    let job = submit.await.map_err(of("submitting"))?;
+    let job = submission(client, number).await.map_err(of("submitting"))?;
     job.wait().await.map_err(of("waiting for"))?;
-    let lineage = job.lineage().await.map_err(of("exporting"))?;
-    let flows: Vec<_> = lineage.column_flows().iter().map(ToString::to_string).collect();
-    if flows != [format!("sales_{number}.amount → report_{number}.total")] {
-        return Err(format!("the lineage of {number} is not the expected one: {flows:?}"));
-    }
+    check(&job.lineage().await.map_err(of("exporting"))?, number)?;
     Ok(job.id().clone())
 }
 
