@@ -35,7 +35,7 @@ pub(crate) enum Exit {
     Found = 8,
     /// Ctrl-C was pressed.
     Interrupted = 130,
-    /// The program was told to end by SIGTERM.
+    /// The program was told to end by SIGTERM, or by Windows.
     Terminated = 143,
 }
 

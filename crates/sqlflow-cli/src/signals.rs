@@ -22,16 +22,21 @@ pub(crate) fn stop_signal() -> io::Result<impl Future<Output = Exit>> {
     })
 }
 
-/// Returns a future that waits for Ctrl-C, which from now on does not end the process by itself, and returns the exit code
-/// for it.
+/// Returns a future that waits for Ctrl-C, or for the end of the console or of the system, and returns the exit code for
+/// it. From now on, neither ends the process by itself.
 ///
 /// # Errors
 /// Signals cannot be received.
-#[cfg(not(unix))]
+#[cfg(windows)]
 pub(crate) fn stop_signal() -> io::Result<impl Future<Output = Exit>> {
-    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    use tokio::signal::windows::{ctrl_c, ctrl_close, ctrl_shutdown};
+
+    let (mut interrupt, mut close, mut shutdown) = (ctrl_c()?, ctrl_close()?, ctrl_shutdown()?);
     Ok(async move {
-        interrupt.recv().await;
-        Exit::Interrupted
+        tokio::select! {
+            _ = interrupt.recv() => Exit::Interrupted,
+            _ = close.recv() => Exit::Terminated,
+            _ = shutdown.recv() => Exit::Terminated,
+        }
     })
 }

@@ -146,9 +146,8 @@ impl<'a, 's> Union<'a, 's> {
 
     /// Adds the endpoints of both sides through which no flow can be followed.
     fn add_unresolved(&mut self) {
-        for (side, lineage) in
-            [DiffSide::New, DiffSide::Old].into_iter().zip(self.sides.each_ref().map(|it| it.lineage))
-        {
+        for (side, records) in ["new", "old"].into_iter().zip(self.sides) {
+            let lineage = records.lineage;
             for relationship in lineage.relationships() {
                 for end in relationship.endpoints().filter(|end| !end.is_resolved()) {
                     let is_other = |other: &Endpoint<'_>| whole::is_source(other) != whole::is_source(&end);
