@@ -1,6 +1,7 @@
 //! The lineage as tables for query engines: Arrow record batches and Parquet files.
 
 mod builders;
+mod chunks;
 mod directory;
 mod error;
 mod flows;
@@ -28,10 +29,8 @@ use self::records::{ColumnRows, ObjectRows, StatementRows};
 use self::relationships::RelationshipRows;
 use super::{Lineage, LineageInner};
 
-/// The number of rows that a batch has at most.
-const BATCH_ROWS: usize = 64 * 1024;
-/// The number of bytes of text after which a batch gets no more rows.
-const BATCH_BYTES: usize = 16 << 20;
+/// The limits of batches for engines.
+const BATCH: BatchLimits = BatchLimits { rows: 64 * 1024, bytes: 16 << 20 };
 
 /// A lineage as tables, for engines that query them with SQL: DuckDB, Spark, BigQuery, Snowflake, pandas, polars.
 ///
@@ -278,14 +277,14 @@ impl<'a> Tables<'a> {
     /// ```
     #[must_use]
     pub fn batches(&self, table: TableName) -> TableBatches<'a> {
-        self.batches_with_keys(table, &self.keys())
+        self.batches_of(table, &self.keys(), BATCH)
     }
 
     fn keys(&self) -> Arc<Keys> {
         Arc::new(Keys::new(&self.lineage.inner, self.label().to_owned()))
     }
 
-    fn batches_with_keys(&self, table: TableName, keys: &Arc<Keys>) -> TableBatches<'a> {
+    fn batches_of(&self, table: TableName, keys: &Arc<Keys>, limits: BatchLimits) -> TableBatches<'a> {
         let input = TableInput { inner: &self.lineage.inner, keys: Arc::clone(keys) };
         let rows: Box<dyn RowSource + Send + 'a> = match table {
             TableName::Objects => Box::new(ObjectRows::new(input)),
@@ -295,7 +294,7 @@ impl<'a> Tables<'a> {
             TableName::Statements => Box::new(StatementRows::new(input)),
             TableName::Notes => Box::new(NoteRows::new(input, self.lineage, self.reasons.clone())),
         };
-        TableBatches { table, schema: table.schema(), rows, is_done: false }
+        TableBatches { table, schema: table.schema(), rows, limits, is_done: false }
     }
 }
 
@@ -315,6 +314,13 @@ impl TableInput<'_> {
     fn push_label(&self, column: &mut WordColumn) {
         column.push(0, |buffer| buffer.push_str(&self.keys.label));
     }
+}
+
+/// The number of rows that a batch has at most, and the number of bytes of text after which it gets no more.
+#[derive(Clone, Copy)]
+struct BatchLimits {
+    rows: usize,
+    bytes: usize,
 }
 
 /// The rows of one table, which are collected for a batch.
@@ -337,6 +343,7 @@ pub struct TableBatches<'a> {
     table: TableName,
     schema: SchemaRef,
     rows: Box<dyn RowSource + Send + 'a>,
+    limits: BatchLimits,
     is_done: bool,
 }
 
@@ -344,9 +351,9 @@ impl Iterator for TableBatches<'_> {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.is_done && self.rows.rows() < BATCH_ROWS {
+        while !self.is_done && self.rows.rows() < self.limits.rows {
             // The bytes are counted now and then, because most batches have few.
-            if self.rows.rows().is_multiple_of(64) && self.rows.bytes() >= BATCH_BYTES {
+            if self.rows.rows().is_multiple_of(64) && self.rows.bytes() >= self.limits.bytes {
                 break;
             }
             self.is_done = !self.rows.add_row();

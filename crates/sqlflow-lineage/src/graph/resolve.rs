@@ -58,14 +58,20 @@ impl LineageInner {
     }
 
     pub(crate) fn resolution_of(&self, at: u32, end: &RawEndpoint) -> Resolution {
-        if self.ids().node_of(&self.model, at, end).is_some() {
-            return Resolution::Id;
+        self.node_and_resolution_of(at, end).1
+    }
+
+    /// Returns the node of an endpoint, and the way in which it was found.
+    pub(crate) fn node_and_resolution_of(&self, at: u32, end: &RawEndpoint) -> (Option<Node>, Resolution) {
+        let by_id = self.ids().node_of(&self.model, at, end);
+        if by_id.is_some() {
+            return (by_id, Resolution::Id);
         }
         let named = self.named_endpoints();
         match named.nodes.get(&at) {
-            Some((_, resolution)) => *resolution,
-            None if named.ambiguous.contains(&at) => Resolution::Ambiguous,
-            None => Resolution::Unknown,
+            Some((node, resolution)) => (Some(*node), *resolution),
+            None if named.ambiguous.contains(&at) => (None, Resolution::Ambiguous),
+            None => (None, Resolution::Unknown),
         }
     }
 }

@@ -196,7 +196,8 @@ impl<'a> WalkRules<'a> {
     }
 
     fn walk(&self, from: Position, is_start: bool, mut arrive: impl FnMut(Hop), mut pass: impl FnMut(u32)) {
-        let mut seen = HashSet::new();
+        // One of these is filled for every column of the lineage, and hashing takes most of that time.
+        let mut seen = hashbrown::HashSet::new();
         let mut hidden = vec![(from, HopAttributes::default())];
         let mut is_start = is_start;
         while let Some((near, attributes)) = hidden.pop() {

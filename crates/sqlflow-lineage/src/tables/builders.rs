@@ -8,11 +8,11 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, ListArray, StringArray};
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, FieldRef};
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
 use crate::intern::Symbol;
-use crate::model::Model;
+use crate::model::{Model, NONE};
 
 /// A column of texts that are different in most rows.
 pub(super) struct TextColumn {
@@ -50,21 +50,102 @@ impl TextColumn {
     }
 }
 
+/// The numbers of tokens, which are indices of records or of symbols.
+///
+/// Rows that follow each other have tokens that are close together, so they find their numbers in a few cache lines, which
+/// a hash table would spread over the whole of it. Only the pages of tokens that have numbers exist.
+#[derive(Default)]
+pub(super) struct TokenMap {
+    /// The number of the page of each range of tokens, from 1; zero if it has none.
+    pages: Vec<u32>,
+    /// The numbers of the tokens of all pages, or [`NULL`].
+    numbers: Vec<i32>,
+}
+
+/// The number of tokens of a page: their numbers take 64 bytes.
+const PAGE: usize = 16;
+
+impl TokenMap {
+    /// Returns the number of a token.
+    pub(super) fn get(&self, token: u32) -> Option<i32> {
+        let page = *self.pages.get(token as usize / PAGE)?;
+        let at = (page as usize).checked_sub(1)? * PAGE + token as usize % PAGE;
+        self.numbers.get(at).copied().filter(|&number| number != NULL)
+    }
+
+    /// Sets the number of a token. The time for the first token of a lineage is proportional to its records.
+    pub(super) fn insert(&mut self, token: u32, number: i32) {
+        if token == NONE {
+            return;
+        }
+        let range = token as usize / PAGE;
+        if self.pages.len() <= range {
+            self.pages.resize(range + 1, 0);
+        }
+        let Some(page) = self.pages.get_mut(range) else {
+            return;
+        };
+        if *page == 0 {
+            self.numbers.resize(self.numbers.len() + PAGE, NULL);
+            *page = u32::try_from(self.numbers.len() / PAGE).unwrap_or(0);
+        }
+        let at = (*page as usize).saturating_sub(1) * PAGE + token as usize % PAGE;
+        if let Some(place) = self.numbers.get_mut(at) {
+            *place = number;
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.pages.clear();
+        self.numbers.clear();
+    }
+}
+
+/// The numbers of several texts of each token, which are known after one search.
+pub(super) struct TokenRecords<T> {
+    map: TokenMap,
+    records: Vec<T>,
+}
+
+impl<T> Default for TokenRecords<T> {
+    fn default() -> Self {
+        Self { map: TokenMap::default(), records: Vec::new() }
+    }
+}
+
+impl<T: Copy> TokenRecords<T> {
+    pub(super) fn get(&self, token: u32) -> Option<T> {
+        let at = self.map.get(token)?;
+        self.records.get(usize::try_from(at).ok()?).copied()
+    }
+
+    pub(super) fn insert(&mut self, token: u32, record: T) {
+        self.map.insert(token, i32::try_from(self.records.len()).unwrap_or(i32::MAX));
+        self.records.push(record);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.map.clear();
+        self.records.clear();
+    }
+}
+
 /// The distinct texts of a column, and their numbers.
 struct Distinct {
     /// The number of the text of each token. Two tokens may have the same text.
-    tokens: HashMap<u32, i32>,
-    texts: HashTable<i32>,
+    tokens: TokenMap,
+    /// The numbers by text, if two tokens may have the same text.
+    texts: Option<HashTable<i32>>,
     hasher: DefaultHashBuilder,
     buffer: String,
     ends: Vec<i32>,
 }
 
 impl Distinct {
-    fn new() -> Self {
+    fn new(texts: Option<HashTable<i32>>) -> Self {
         Self {
-            tokens: HashMap::new(),
-            texts: HashTable::new(),
+            tokens: TokenMap::default(),
+            texts,
             hasher: DefaultHashBuilder::default(),
             buffer: String::new(),
             ends: vec![0],
@@ -74,16 +155,18 @@ impl Distinct {
     /// Returns the number of the text that was appended to the buffer.
     fn number_of_appended(&mut self) -> i32 {
         let Self { texts, hasher, buffer, ends, .. } = self;
-        let text = |number: i32| text_at(buffer, ends, number);
         let next = i32::try_from(ends.len() - 1).unwrap_or(i32::MAX);
-        let start = ends.last().map_or(0, |&end| usize::try_from(end).unwrap_or_default());
-        let appended = buffer.get(start..).unwrap_or_default();
-        let hash = hasher.hash_one(appended);
-        if let Some(&known) = texts.find(hash, |&number| text(number) == appended) {
-            buffer.truncate(start);
-            return known;
+        if let Some(texts) = texts {
+            let text = |number: i32| text_at(buffer, ends, number);
+            let start = ends.last().map_or(0, |&end| usize::try_from(end).unwrap_or_default());
+            let appended = buffer.get(start..).unwrap_or_default();
+            let hash = hasher.hash_one(appended);
+            if let Some(&known) = texts.find(hash, |&number| text(number) == appended) {
+                buffer.truncate(start);
+                return known;
+            }
+            texts.insert_unique(hash, next, |&number| hasher.hash_one(text(number)));
         }
-        texts.insert_unique(hash, next, |&number| hasher.hash_one(text(number)));
         ends.push(i32::try_from(buffer.len()).unwrap_or(i32::MAX));
         next
     }
@@ -92,7 +175,9 @@ impl Distinct {
         let ends = std::mem::replace(&mut self.ends, vec![0]);
         let buffer = std::mem::take(&mut self.buffer);
         self.tokens.clear();
-        self.texts.clear();
+        if let Some(texts) = &mut self.texts {
+            texts.clear();
+        }
         StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(ends)), buffer.into_bytes().into(), None)
     }
 }
@@ -109,7 +194,7 @@ fn text_at<'t>(buffer: &'t str, ends: &[i32], number: i32) -> &'t str {
 }
 
 /// The number of a text in a row that has none.
-const NULL: i32 = -1;
+pub(super) const NULL: i32 = -1;
 
 /// A column of texts that repeat: each is stored once in a batch.
 ///
@@ -123,7 +208,16 @@ pub(super) struct WordColumn {
 
 impl WordColumn {
     pub(super) fn new() -> Self {
-        Self { distinct: Distinct::new(), numbers: Vec::new(), has_null: false, last: None }
+        Self::with(Distinct::new(Some(HashTable::new())))
+    }
+
+    /// Creates a column whose texts all have tokens, of which no two have the same text. The texts are not compared.
+    pub(super) fn of_tokens() -> Self {
+        Self::with(Distinct::new(None))
+    }
+
+    fn with(distinct: Distinct) -> Self {
+        Self { distinct, numbers: Vec::new(), has_null: false, last: None }
     }
 
     /// Adds the text of a token, which `write` appends to the buffer if the token is new.
@@ -149,16 +243,21 @@ impl WordColumn {
         {
             return number;
         }
-        let number = if let Some(&number) = self.distinct.tokens.get(&token) {
+        let number = if let Some(number) = self.distinct.tokens.get(token) {
             number
         } else {
-            write(&mut self.distinct.buffer);
-            let number = self.distinct.number_of_appended();
+            let number = self.number_of_new(write);
             self.distinct.tokens.insert(token, number);
             number
         };
         self.last = Some((token, number));
         number
+    }
+
+    /// Returns the number of a text that `write` appends to the buffer, of a token that is known to be new.
+    pub(super) fn number_of_new(&mut self, write: impl FnOnce(&mut String)) -> i32 {
+        write(&mut self.distinct.buffer);
+        self.distinct.number_of_appended()
     }
 
     /// Returns the number of a text, or that of none if it is empty.
@@ -168,6 +267,15 @@ impl WordColumn {
         }
         self.distinct.buffer.push_str(text);
         self.distinct.number_of_appended()
+    }
+
+    /// Returns the number of the text of a symbol, or that of none if it is absent or empty.
+    pub(super) fn number_of_symbol(&mut self, model: &Model, symbol: Symbol) -> i32 {
+        let text = model.texts.get(symbol);
+        if text.is_empty() {
+            return NULL;
+        }
+        self.number(u32::try_from(symbol.index()).unwrap_or(u32::MAX), |buffer| buffer.push_str(text))
     }
 
     pub(super) fn push_number(&mut self, number: i32) {
@@ -181,12 +289,8 @@ impl WordColumn {
 
     /// Adds the text of a symbol, or none if it is absent or empty.
     pub(super) fn push_symbol(&mut self, model: &Model, symbol: Symbol) {
-        let text = model.texts.get(symbol);
-        if text.is_empty() {
-            self.push_null();
-        } else {
-            self.push(u32::try_from(symbol.index()).unwrap_or(u32::MAX), |buffer| buffer.push_str(text));
-        }
+        let number = self.number_of_symbol(model, symbol);
+        self.push_number(number);
     }
 
     /// Adds a text of which there are few.
@@ -229,7 +333,7 @@ pub(super) struct WordListColumn {
 
 impl WordListColumn {
     pub(super) fn new() -> Self {
-        Self { words: WordColumn::new(), ends: vec![0] }
+        Self { words: WordColumn::of_tokens(), ends: vec![0] }
     }
 
     /// Adds the texts of some symbols, in alphabetical order and each once.

@@ -11,8 +11,8 @@ use crate::graph::Node;
 use crate::graph::walk::{HopAttributes, HopDetail, WalkRules};
 use crate::intern::Symbol;
 
-use super::builders::{WordColumn, WordListColumn};
-use super::records::{ObjectColumns, push_column_name, push_id};
+use super::builders::{TokenRecords, WordColumn, WordListColumn};
+use super::records::{ObjectColumns, number_of_column_name, number_of_id};
 use super::schema::element;
 use super::{RowSource, TableInput};
 
@@ -53,7 +53,7 @@ impl<'a> FlowRows<'a> {
             next: 0,
             target: 0,
             ways: Vec::new(),
-            label: WordColumn::new(),
+            label: WordColumn::of_tokens(),
             sides: std::array::from_fn(|_| SideColumns::new()),
             is_result_set: BooleanBuilder::new(),
             effects: WordListColumn::new(),
@@ -151,6 +151,8 @@ impl RowSource for FlowRows<'_> {
 
 /// The source or the target of a flow.
 struct SideColumns {
+    /// The numbers of the key, the name and the id of each column.
+    known: TokenRecords<[i32; 3]>,
     key: WordColumn,
     object: ObjectColumns,
     name: WordColumn,
@@ -159,7 +161,13 @@ struct SideColumns {
 
 impl SideColumns {
     fn new() -> Self {
-        Self { key: WordColumn::new(), object: ObjectColumns::new(), name: WordColumn::new(), id: WordColumn::new() }
+        Self {
+            known: TokenRecords::default(),
+            key: WordColumn::of_tokens(),
+            object: ObjectColumns::new(),
+            name: WordColumn::new(),
+            id: WordColumn::of_tokens(),
+        }
     }
 
     fn push(&mut self, input: &TableInput<'_>, at: u32) {
@@ -168,12 +176,20 @@ impl SideColumns {
             return;
         };
         let object = self.object.push(input, column.object);
-        self.key.push(at, |key| {
-            key.push_str(object);
-            input.keys.write_column_after_object(inner, at, key);
-        });
-        push_column_name(&mut self.name, input, at);
-        push_id(&mut self.id, input, column.id);
+        let numbers = if let Some(numbers) = self.known.get(at) {
+            numbers
+        } else {
+            let key = self.key.number_of_new(|key| {
+                key.push_str(object);
+                input.keys.write_column_after_object(inner, at, key);
+            });
+            let name = number_of_column_name(&mut self.name, input, at);
+            let numbers = [key, name, number_of_id(&mut self.id, input, column.id)];
+            self.known.insert(at, numbers);
+            numbers
+        };
+        let columns = [&mut self.key, &mut self.name, &mut self.id];
+        columns.into_iter().zip(numbers).for_each(|(column, number)| column.push_number(number));
     }
 
     fn bytes(&self) -> usize {
@@ -181,6 +197,7 @@ impl SideColumns {
     }
 
     fn finish(&mut self) -> Result<[ArrayRef; 8], ArrowError> {
+        self.known.clear();
         let [object, server, database, schema, name] = self.object.finish()?;
         Ok([self.key.finish()?, object, server, database, schema, name, self.name.finish()?, self.id.finish()?])
     }

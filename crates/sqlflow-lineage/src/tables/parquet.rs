@@ -4,19 +4,17 @@ use std::io::Write;
 use std::sync::Arc;
 
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{ArrowWriterOptions, compute_leaves};
 use parquet::basic::Compression;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use super::keys::Keys;
-use super::{TableName, Tables, TablesError};
+use super::{BatchLimits, TableName, Tables, TablesError, chunks};
 
-/// The number of rows of a row group.
-const GROUP_ROWS: usize = 256 * 1024;
-/// The number of bytes of encoded rows after which a row group ends. Several files are written at the same time.
-const GROUP_BYTES: usize = 16 << 20;
+/// The limits of a row group, which is a batch. Several files are written at the same time.
+const GROUP: BatchLimits = BatchLimits { rows: 128 * 1024, bytes: 16 << 20 };
 
 /// The key of the metadata that says which table a file holds.
 pub(super) const TABLE_ENTRY: &str = "sqlflow.table";
@@ -42,11 +40,29 @@ impl Tables<'_> {
         // Engines get plain strings: the types of Arrow would make dictionaries of them, which cannot be compared between
         // files.
         let options = ArrowWriterOptions::new().with_properties(self.properties(table)).with_skip_arrow_metadata(true);
-        let mut writer = ArrowWriter::try_new_with_options(writer, table.schema(), options)?;
-        for batch in self.batches_with_keys(table, keys) {
-            writer.write(&batch?)?;
+        let schema = table.schema();
+        let writer = ArrowWriter::try_new_with_options(writer, Arc::clone(&schema), options)?;
+        let (mut file, others) = writer.into_serialized_writer()?;
+        for (at, batch) in self.batches_of(table, keys, GROUP).enumerate() {
+            let batch = batch?;
+            let parquet_columns = file.schema_descr().columns().to_vec();
+            let properties = Arc::clone(file.properties());
+            let mut group = file.next_row_group()?;
+            let columns = parquet_columns.iter().zip(schema.fields()).zip(batch.columns());
+            for (((column, field), array), mut other) in columns.zip(others.create_column_writers(at)?) {
+                let has_statistics = properties.statistics_enabled(column.path()) != EnabledStatistics::None;
+                if let Some((bytes, close)) = chunks::encode(column, array, has_statistics)? {
+                    group.append_column(&bytes, close)?;
+                    continue;
+                }
+                for leaf in compute_leaves(field, array)? {
+                    other.write(&leaf)?;
+                }
+                other.close()?.append_to_row_group(&mut group)?;
+            }
+            group.close()?;
         }
-        writer.close()?;
+        file.close()?;
         Ok(())
     }
 
@@ -62,8 +78,7 @@ impl Tables<'_> {
             .set_created_by(concat!(env!("CARGO_PKG_NAME"), " version ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_key_value_metadata(Some(entries))
             .set_compression(Compression::SNAPPY)
-            .set_max_row_group_row_count(Some(GROUP_ROWS))
-            .set_max_row_group_bytes(Some(GROUP_BYTES))
+            .set_offset_index_disabled(true)
             .set_statistics_enabled(EnabledStatistics::None);
         with_columns(properties, table).build()
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_array::builder::{BooleanBuilder, Int32Builder};
 use arrow_schema::ArrowError;
-use hashbrown::HashMap;
 
 use crate::diagram::NameLevels;
 use crate::intern::Symbol;
@@ -13,27 +12,31 @@ use crate::model::Span;
 use crate::names::{NamedRecord, id_form, named_server};
 use crate::view::{Column, Object, Process};
 
-use super::builders::{TextColumn, WordColumn};
+use super::builders::{TextColumn, TokenRecords, WordColumn};
 use super::{RowSource, TableInput};
 
 /// The key of an object and the levels of its name, as five columns.
 pub(super) struct ObjectColumns {
     /// The numbers of the texts of each object.
-    known: HashMap<u32, [i32; 5]>,
+    known: TokenRecords<[i32; 5]>,
     last: Option<(u32, [i32; 5])>,
     columns: [WordColumn; 5],
 }
 
 impl ObjectColumns {
     pub(super) fn new() -> Self {
-        Self { known: HashMap::new(), last: None, columns: std::array::from_fn(|_| WordColumn::new()) }
+        Self { known: TokenRecords::default(), last: None, columns: std::array::from_fn(|_| WordColumn::new()) }
     }
 
     /// Adds an object. Returns its key.
     pub(super) fn push(&mut self, input: &TableInput<'_>, object: u32) -> &str {
         let numbers = match self.last {
             Some((last, numbers)) if last == object => numbers,
-            _ => *self.known.entry(object).or_insert_with(|| numbers_of(&mut self.columns, input, object)),
+            _ => self.known.get(object).unwrap_or_else(|| {
+                let numbers = numbers_of(&mut self.columns, input, object);
+                self.known.insert(object, numbers);
+                numbers
+            }),
         };
         self.last = Some((object, numbers));
         for (column, number) in self.columns.iter_mut().zip(numbers) {
@@ -122,14 +125,14 @@ impl<'a> ObjectRows<'a> {
         Self {
             input,
             next: 0,
-            label: WordColumn::new(),
+            label: WordColumn::of_tokens(),
             key: TextColumn::new(),
             id: TextColumn::new(),
             names: ObjectColumns::new(),
             qualified_name: TextColumn::new(),
-            kind: WordColumn::new(),
+            kind: WordColumn::of_tokens(),
             flags: Default::default(),
-            package: WordColumn::new(),
+            package: WordColumn::of_tokens(),
             columns: Int32Builder::new(),
             span: SpanColumns::new(),
         }
@@ -201,15 +204,15 @@ impl<'a> ColumnRows<'a> {
         Self {
             input,
             next: 0,
-            label: WordColumn::new(),
+            label: WordColumn::of_tokens(),
             key: TextColumn::new(),
             id: TextColumn::new(),
-            object_id: WordColumn::new(),
+            object_id: WordColumn::of_tokens(),
             names: ObjectColumns::new(),
             name: WordColumn::new(),
             qualified_name: TextColumn::new(),
             position: Int32Builder::new(),
-            data_type: WordColumn::new(),
+            data_type: WordColumn::of_tokens(),
             flags: Default::default(),
             object: None,
             buffer: String::new(),
@@ -234,21 +237,27 @@ impl<'a> ColumnRows<'a> {
     }
 }
 
-/// Adds the name of a column, or its id in the form `id:13` if it has none.
-pub(super) fn push_column_name(names: &mut WordColumn, input: &TableInput<'_>, at: u32) {
+/// Returns the number of the name of a column, or of its id in the form `id:13` if it has none.
+pub(super) fn number_of_column_name(names: &mut WordColumn, input: &TableInput<'_>, at: u32) -> i32 {
     let inner = input.inner;
     let name = inner.model.columns.get(at as usize).map(|column| column.name).unwrap_or_default();
     if inner.model.texts.get(name).is_empty() {
-        names.push_text(Some(&id_form(inner, NamedRecord::Column(at))));
+        names.number_of(&id_form(inner, NamedRecord::Column(at)))
     } else {
-        names.push_symbol(&inner.model, name);
+        names.number_of_symbol(&inner.model, name)
     }
+}
+
+/// Returns the number of an id, which is empty if the document gives none.
+pub(super) fn number_of_id(ids: &mut WordColumn, input: &TableInput<'_>, id: Symbol) -> i32 {
+    let text = input.inner.model.texts.get(id);
+    ids.number(u32::try_from(id.index()).unwrap_or(u32::MAX), |buffer| buffer.push_str(text))
 }
 
 /// Adds an id, which is empty if the document gives none.
 pub(super) fn push_id(ids: &mut WordColumn, input: &TableInput<'_>, id: Symbol) {
-    let text = input.inner.model.texts.get(id);
-    ids.push(u32::try_from(id.index()).unwrap_or(u32::MAX), |buffer| buffer.push_str(text));
+    let number = number_of_id(ids, input, id);
+    ids.push_number(number);
 }
 
 impl RowSource for ColumnRows<'_> {
@@ -264,7 +273,8 @@ impl RowSource for ColumnRows<'_> {
         self.id.push(column.id());
         let object = inner.model.objects.get(raw.object as usize);
         push_id(&mut self.object_id, &self.input, object.map_or(Symbol::ABSENT, |object| object.id));
-        push_column_name(&mut self.name, &self.input, at);
+        let name = number_of_column_name(&mut self.name, &self.input, at);
+        self.name.push_number(name);
         let first = object.map_or(at, |object| object.columns.start);
         self.position.append_value(i32::try_from(at.saturating_sub(first)).map_or(i32::MAX, |at| at.saturating_add(1)));
         self.data_type.push_symbol(&inner.model, raw.data_type);
@@ -314,11 +324,11 @@ impl<'a> StatementRows<'a> {
         Self {
             input,
             next: 0,
-            label: WordColumn::new(),
+            label: WordColumn::of_tokens(),
             key: TextColumn::new(),
             id: TextColumn::new(),
             name: TextColumn::new(),
-            kind: WordColumn::new(),
+            kind: WordColumn::of_tokens(),
             words: std::array::from_fn(|_| WordColumn::new()),
             document: WordColumn::new(),
             script: WordColumn::new(),

@@ -9,11 +9,13 @@ use arrow_schema::ArrowError;
 use crate::graph::{Node, Resolution};
 use crate::intern::Symbol;
 use crate::kinds::{EffectType, RelationType};
-use crate::model::{EndpointExtra, EndpointRole, NONE, RawProcess, RawRelationship, RelationshipExtra};
+use crate::model::{
+    EndpointExtra, EndpointRole, Model, NONE, RawProcess, RawRelationship, RelationshipExtra, last_value,
+};
 use crate::names::{NamedRecord, id_form};
 use crate::view::{Endpoint, Object, endpoints};
 
-use super::builders::{TextColumn, WordColumn};
+use super::builders::{NULL, TextColumn, TokenRecords, WordColumn};
 use super::records::push_id;
 use super::{RowSource, TableInput};
 
@@ -25,11 +27,15 @@ pub(super) struct RelationshipRows<'a> {
     kind: WordColumn,
     effect: WordColumn,
     flags: [BooleanBuilder; 2],
+    /// The type and the effect of the last relationship, and their flags.
+    last_flags: Option<(Symbol, Symbol, [bool; 2])>,
     statement_id: WordColumn,
     sides: [SideColumns; 2],
     clause: WordColumn,
     function: WordColumn,
     extras: [WordColumn; 3],
+    /// The place of the fields of the last relationship among those that few relationships have.
+    next_extra: usize,
 }
 
 /// The fields that few relationships have.
@@ -90,16 +96,18 @@ impl<'a> RelationshipRows<'a> {
         Self {
             input,
             pairs: Pairs::default(),
-            label: WordColumn::new(),
+            label: WordColumn::of_tokens(),
             id: TextColumn::new(),
-            kind: WordColumn::new(),
-            effect: WordColumn::new(),
+            kind: WordColumn::of_tokens(),
+            effect: WordColumn::of_tokens(),
             flags: Default::default(),
-            statement_id: WordColumn::new(),
+            last_flags: None,
+            statement_id: WordColumn::of_tokens(),
             sides: std::array::from_fn(|_| SideColumns::new()),
-            clause: WordColumn::new(),
-            function: WordColumn::new(),
-            extras: std::array::from_fn(|_| WordColumn::new()),
+            clause: WordColumn::of_tokens(),
+            function: WordColumn::of_tokens(),
+            extras: std::array::from_fn(|_| WordColumn::of_tokens()),
+            next_extra: 0,
         }
     }
 
@@ -108,13 +116,13 @@ impl<'a> RelationshipRows<'a> {
         self.id.push(model.texts.get(raw.id));
         self.kind.push_symbol(model, raw.kind);
         self.effect.push_symbol(model, raw.effect);
-        let kind = model.texts.get(raw.kind);
-        let is_foreign_key =
-            kind == RelationType::Er.as_str() || model.texts.get(raw.effect) == EffectType::ForeignKey.as_str();
-        let carries_values = RelationType::VALUE_FLOWS.iter().any(|it| it.as_str() == kind) && !is_foreign_key;
-        let [carries, foreign_key] = &mut self.flags;
-        carries.append_value(carries_values);
-        foreign_key.append_value(is_foreign_key);
+        // Most relationships are like the one before.
+        let flags = match self.last_flags {
+            Some((kind, effect, flags)) if kind == raw.kind && effect == raw.effect => flags,
+            _ => flags_of(model, raw),
+        };
+        self.last_flags = Some((raw.kind, raw.effect, flags));
+        self.flags.iter_mut().zip(flags).for_each(|(column, flag)| column.append_value(flag));
         self.statement_id.push_symbol(model, raw.process_id);
     }
 
@@ -123,7 +131,8 @@ impl<'a> RelationshipRows<'a> {
         let model = &self.input.inner.model;
         let ends = || [pair.source, pair.target].into_iter().flatten();
         let clauses = ends().filter_map(|at| model.endpoints.get(at as usize)).map(|end| end.clause);
-        let of_relationship = |key| model.relationship_extras.get(pair.relationship, key);
+        let extras = model.relationship_extras.of(pair.relationship, &mut self.next_extra);
+        let of_relationship = |key| last_value(extras, key);
         let clause = clauses.fold(Symbol::ABSENT, Symbol::or).or(of_relationship(RelationshipExtra::Clause));
         self.clause.push_symbol(model, clause);
         let functions = ends().map(|at| model.endpoint_extras.get(at, EndpointExtra::Function));
@@ -133,6 +142,15 @@ impl<'a> RelationshipRows<'a> {
             column.push_symbol(model, of_relationship(key));
         }
     }
+}
+
+/// Returns `true` if a relationship carries values, and `true` if it is a foreign key.
+fn flags_of(model: &Model, raw: &RawRelationship) -> [bool; 2] {
+    let kind = model.texts.get(raw.kind);
+    let is_foreign_key =
+        kind == RelationType::Er.as_str() || model.texts.get(raw.effect) == EffectType::ForeignKey.as_str();
+    let carries_values = RelationType::VALUE_FLOWS.iter().any(|it| it.as_str() == kind) && !is_foreign_key;
+    [carries_values, is_foreign_key]
 }
 
 impl RowSource for RelationshipRows<'_> {
@@ -178,14 +196,25 @@ impl RowSource for RelationshipRows<'_> {
 
 /// One side of a relationship.
 struct SideColumns {
+    /// The numbers of the texts of each node.
+    nodes: TokenRecords<NodeNumbers>,
     key: WordColumn,
     kind: WordColumn,
     object: WordColumn,
-    /// The qualified names of objects, which are no column of the table.
-    object_names: WordColumn,
     id: WordColumn,
     name: WordColumn,
     resolution: WordColumn,
+    /// The qualified names of objects, which are no column of the table.
+    object_names: WordColumn,
+}
+
+/// The numbers of the texts of a node.
+#[derive(Clone, Copy)]
+struct NodeNumbers {
+    key: i32,
+    kind: i32,
+    object: i32,
+    name: i32,
 }
 
 /// The tokens of the words of this program.
@@ -196,13 +225,14 @@ const STATEMENT: u32 = 2;
 impl SideColumns {
     fn new() -> Self {
         Self {
-            key: WordColumn::new(),
-            kind: WordColumn::new(),
-            object: WordColumn::new(),
-            object_names: WordColumn::new(),
-            id: WordColumn::new(),
+            nodes: TokenRecords::default(),
+            key: WordColumn::of_tokens(),
+            kind: WordColumn::of_tokens(),
+            object: WordColumn::of_tokens(),
+            id: WordColumn::of_tokens(),
             name: WordColumn::new(),
-            resolution: WordColumn::new(),
+            resolution: WordColumn::of_tokens(),
+            object_names: WordColumn::of_tokens(),
         }
     }
 
@@ -215,30 +245,44 @@ impl SideColumns {
             return;
         };
         push_id(&mut self.id, input, raw.id);
-        match inner.node_of(at, raw) {
+        let (node, resolution) = inner.node_and_resolution_of(at, raw);
+        match node {
             Some(node) => self.push_node(input, node),
             None => self.push_unresolved(input, relationship, at),
         }
-        let (token, word) = resolution_word(inner.resolution_of(at, raw));
+        let (token, word) = resolution_word(resolution);
         self.resolution.push(token, |buffer| buffer.push_str(word));
     }
 
     fn push_node(&mut self, input: &TableInput<'_>, node: Node) {
-        let inner = input.inner;
         // The token of a node is different from those of all other nodes.
-        let token = u32::try_from(node.index(&inner.model)).unwrap_or(NONE);
-        let (kind_token, kind) = match node {
+        let token = u32::try_from(node.index(&input.inner.model)).unwrap_or(NONE);
+        let numbers = if let Some(numbers) = self.nodes.get(token) {
+            numbers
+        } else {
+            let numbers = self.numbers_of(input, node);
+            self.nodes.insert(token, numbers);
+            numbers
+        };
+        self.key.push_number(numbers.key);
+        self.kind.push_number(numbers.kind);
+        self.object.push_number(numbers.object);
+        self.name.push_number(numbers.name);
+    }
+
+    /// Returns the numbers of a node that is new in the batch.
+    fn numbers_of(&mut self, input: &TableInput<'_>, node: Node) -> NodeNumbers {
+        let inner = input.inner;
+        match node {
             Node::Column(at) => {
                 let raw = inner.model.columns.get(at as usize);
-                let object = raw.map_or(NONE, |column| column.object);
-                let (object_key, object_name) = self.push_object(input, object);
-                let object_key = self.object.text(object_key);
-                self.key.push(token, |key| {
+                let (object, object_name) = self.numbers_of_object(input, raw.map_or(NONE, |column| column.object));
+                let (object_key, object_name) = (self.object.text(object), self.object_names.text(object_name));
+                let key = self.key.number_of_new(|key| {
                     key.push_str(object_key);
                     input.keys.write_column_after_object(inner, at, key);
                 });
-                let object_name = self.object_names.text(object_name);
-                self.name.push(token, |name| {
+                let name = self.name.number_of_new(|name| {
                     name.push_str(object_name);
                     name.push('.');
                     match raw.map_or("", |column| inner.model.texts.get(column.name)) {
@@ -246,32 +290,33 @@ impl SideColumns {
                         own => name.push_str(own),
                     }
                 });
-                (COLUMN, "column")
+                NodeNumbers { key, kind: self.number_of_kind(COLUMN, "column"), object, name }
             }
             Node::Object(at) => {
-                let (object_key, object_name) = self.push_object(input, at);
-                let object_key = self.object.text(object_key);
-                self.key.push(token, |key| key.push_str(object_key));
-                let object_name = self.object_names.text(object_name);
-                self.name.push(token, |name| name.push_str(object_name));
-                (OBJECT, "object")
+                let (object, object_name) = self.numbers_of_object(input, at);
+                let (object_key, object_name) = (self.object.text(object), self.object_names.text(object_name));
+                let key = self.key.number_of_new(|key| key.push_str(object_key));
+                let name = self.name.number_of_new(|name| name.push_str(object_name));
+                NodeNumbers { key, kind: self.number_of_kind(OBJECT, "object"), object, name }
             }
             Node::Process(at) => {
-                self.object.push_null();
-                self.key.push(token, |key| input.keys.write_statement(inner, at, key));
+                let key = self.key.number_of_new(|key| input.keys.write_statement(inner, at, key));
                 let name = inner.model.processes.get(at as usize).map(|process: &RawProcess| process.name);
-                self.name.push(token, |text| text.push_str(inner.model.texts.get(name.unwrap_or_default())));
-                (STATEMENT, "statement")
+                let name =
+                    self.name.number_of_new(|text| text.push_str(inner.model.texts.get(name.unwrap_or_default())));
+                NodeNumbers { key, kind: self.number_of_kind(STATEMENT, "statement"), object: NULL, name }
             }
-        };
-        self.kind.push(kind_token, |buffer| buffer.push_str(kind));
+        }
     }
 
-    /// Adds an object. Returns the numbers of its key and of its qualified name.
-    fn push_object(&mut self, input: &TableInput<'_>, at: u32) -> (i32, i32) {
+    fn number_of_kind(&mut self, token: u32, word: &str) -> i32 {
+        self.kind.number(token, |buffer| buffer.push_str(word))
+    }
+
+    /// Returns the numbers of the key and of the qualified name of an object.
+    fn numbers_of_object(&mut self, input: &TableInput<'_>, at: u32) -> (i32, i32) {
         let inner = input.inner;
         let key = self.object.number(at, |key| input.keys.write_object(inner, at, key));
-        self.object.push_number(key);
         let name = self.object_names.number(at, |name| name.push_str(&Object::new(inner, at).qualified_name()));
         (key, name)
     }
@@ -294,7 +339,8 @@ impl SideColumns {
     }
 
     fn finish(&mut self) -> Result<[ArrayRef; 6], ArrowError> {
-        let Self { key, kind, object, object_names, id, name, resolution } = self;
+        let Self { nodes, key, kind, object, id, name, resolution, object_names } = self;
+        nodes.clear();
         object_names.clear();
         Ok([key.finish()?, kind.finish()?, object.finish()?, id.finish()?, name.finish()?, resolution.finish()?])
     }

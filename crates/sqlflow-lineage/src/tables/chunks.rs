@@ -1,0 +1,411 @@
+//! Column chunks of Parquet files that are encoded from the arrays of a batch.
+//!
+//! The writers of the crate `parquet` look the text of every row up in a dictionary of their own. The arrays of a batch
+//! have dictionaries already, which are written here as they are, so that a row costs a few bits and no text.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, DictionaryArray, StringArray};
+use arrow_schema::DataType;
+use bytes::Bytes;
+use parquet::basic::{Compression, Encoding, PageType};
+use parquet::column::page::{CompressedPage, Page, PageWriter};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::data_type::ByteArray;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
+use parquet::file::statistics::Statistics;
+use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+use parquet::schema::types::ColumnDescPtr;
+
+/// The longest text that statistics hold. Longer ones would make the end of the file large, which engines read first.
+const MAX_STATISTICS_TEXT: usize = 256;
+
+/// An encoded column chunk: its bytes, and what the file says about them.
+pub(super) type Chunk = (Bytes, ColumnCloseResult);
+
+/// Encodes an array of texts, of words or of lists of words. Returns `None` for arrays of other types.
+pub(super) fn encode(column: &ColumnDescPtr, array: &dyn Array, with_statistics: bool) -> Result<Option<Chunk>> {
+    let mut chunk = ChunkWriter { pages: TrackedWrite::new(Vec::new()), uncompressed: 0 };
+    let mut data_offset = 0;
+    let mut statistics = None;
+    let (levels, encoding, values) = match array.data_type() {
+        DataType::Utf8 => {
+            let texts = array.as_string();
+            (Levels::of_values(array), Encoding::PLAIN, plain(texts))
+        }
+        DataType::Dictionary(..) => {
+            let words = array.as_dictionary();
+            statistics = with_statistics.then(|| statistics_of(words));
+            data_offset = chunk.write_dictionary(words)?;
+            (Levels::of_values(array), Encoding::RLE_DICTIONARY, numbers(words))
+        }
+        DataType::List(_) => {
+            let lists = array.as_list::<i32>();
+            let words = lists.values().as_dictionary();
+            data_offset = chunk.write_dictionary(words)?;
+            (Levels::of_lists(lists.value_offsets()), Encoding::RLE_DICTIONARY, numbers(words))
+        }
+        _ => return Ok(None),
+    };
+    let mut page = Vec::with_capacity(values.len() + 1024);
+    levels.write(column, &mut page)?;
+    page.extend(values);
+    let number = u32::try_from(levels.count()).map_err(|error| ParquetError::External(Box::new(error)))?;
+    chunk.write(&page, |buf| Page::DataPage {
+        buf,
+        num_values: number,
+        encoding,
+        def_level_encoding: Encoding::RLE,
+        rep_level_encoding: Encoding::RLE,
+        statistics: None,
+    })?;
+    chunk.close(column, array.len(), number, data_offset, encoding, statistics).map(Some)
+}
+
+struct ChunkWriter {
+    pages: TrackedWrite<Vec<u8>>,
+    uncompressed: usize,
+}
+
+impl ChunkWriter {
+    /// Writes the texts of words. Returns the number of bytes written.
+    fn write_dictionary(&mut self, words: &DictionaryArray<Int32Type>) -> Result<usize> {
+        let texts = words.values().as_string();
+        let number = u32::try_from(texts.len()).map_err(|error| ParquetError::External(Box::new(error)))?;
+        self.write(&plain(texts), |buf| Page::DictionaryPage {
+            buf,
+            num_values: number,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        })?;
+        Ok(self.pages.bytes_written())
+    }
+
+    fn write(&mut self, content: &[u8], page: impl FnOnce(Bytes) -> Page) -> Result<()> {
+        let compressed = snap::raw::Encoder::new().compress_vec(content);
+        let compressed = compressed.map_err(|error| ParquetError::External(Box::new(error)))?;
+        let page = CompressedPage::new(page(compressed.into()), content.len());
+        self.uncompressed += SerializedPageWriter::new(&mut self.pages).write_page(page)?.uncompressed_size;
+        Ok(())
+    }
+
+    fn close(
+        self,
+        column: &ColumnDescPtr,
+        rows: usize,
+        values: u32,
+        data_offset: usize,
+        encoding: Encoding,
+        statistics: Option<Statistics>,
+    ) -> Result<Chunk> {
+        let bytes = self.pages.into_inner()?;
+        let has_dictionary = data_offset > 0;
+        let dictionary = has_dictionary.then_some((PageType::DICTIONARY_PAGE, Encoding::PLAIN));
+        let pages = dictionary.into_iter().chain([(PageType::DATA_PAGE, encoding)]);
+        let pages = pages.map(|(page_type, encoding)| PageEncodingStats { page_type, encoding, count: 1 });
+        let mut metadata = ColumnChunkMetaData::builder(column.clone())
+            .set_compression(Compression::SNAPPY)
+            .set_encodings(vec![Encoding::PLAIN, Encoding::RLE, encoding])
+            .set_page_encoding_stats(pages.collect())
+            .set_num_values(values.into())
+            .set_total_compressed_size(long(bytes.len()))
+            .set_total_uncompressed_size(long(self.uncompressed))
+            .set_dictionary_page_offset(has_dictionary.then_some(0))
+            .set_data_page_offset(long(data_offset));
+        if let Some(statistics) = statistics {
+            metadata = metadata.set_statistics(statistics);
+        }
+        let close = ColumnCloseResult {
+            bytes_written: bytes.len() as u64,
+            rows_written: rows as u64,
+            metadata: metadata.build()?,
+            bloom_filter: None,
+            column_index: None,
+            offset_index: None,
+        };
+        Ok((bytes.into(), close))
+    }
+}
+
+fn long(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+/// The places of values among rows: which rows are null, or which list each value belongs to.
+enum Levels {
+    /// No row is null.
+    All(usize),
+    /// One for each row that has a value, and zero for each row that is null.
+    Nullable(Vec<u32>),
+    /// The levels of repetition and of definition of each element and of each empty list.
+    Lists(Vec<u32>, Vec<u32>),
+}
+
+impl Levels {
+    fn of_values(array: &dyn Array) -> Self {
+        match array.nulls() {
+            Some(nulls) => Self::Nullable(nulls.iter().map(u32::from).collect()),
+            None => Self::All(array.len()),
+        }
+    }
+
+    fn of_lists(ends: &[i32]) -> Self {
+        let (mut repetition, mut definition) = (Vec::new(), Vec::new());
+        for list in ends.windows(2) {
+            let length = list.iter().rev().copied().reduce(|end, start| end - start).unwrap_or_default();
+            let length = usize::try_from(length).unwrap_or_default();
+            repetition.push(0);
+            definition.push(u32::from(length > 0));
+            repetition.extend(std::iter::repeat_n(1, length.saturating_sub(1)));
+            definition.extend(std::iter::repeat_n(1, length.saturating_sub(1)));
+        }
+        Self::Lists(repetition, definition)
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Self::All(rows) => *rows,
+            Self::Nullable(levels) | Self::Lists(levels, _) => levels.len(),
+        }
+    }
+
+    fn write(&self, column: &ColumnDescPtr, page: &mut Vec<u8>) -> Result<()> {
+        match self {
+            Self::All(_) if column.max_def_level() == 0 => Ok(()),
+            Self::All(rows) => with_length(page, |page| push_run(1, *rows, 1, page)),
+            Self::Nullable(levels) => with_length(page, |page| push_numbers(levels, 1, page)),
+            Self::Lists(repetition, definition) => {
+                with_length(page, |page| push_numbers(repetition, 1, page))?;
+                with_length(page, |page| push_numbers(definition, 1, page))
+            }
+        }
+    }
+}
+
+/// Appends bytes after their number.
+fn with_length(page: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+    let start = page.len();
+    page.extend([0; 4]);
+    write(page);
+    let length = u32::try_from(page.len() - start - 4).map_err(|error| ParquetError::External(Box::new(error)))?;
+    if let Some(place) = page.get_mut(start..start + 4) {
+        place.copy_from_slice(&length.to_le_bytes());
+    }
+    Ok(())
+}
+
+/// Returns texts that are not null, each after its length.
+fn plain(texts: &StringArray) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(texts.values().len() + 4 * texts.len());
+    for text in texts.iter().flatten() {
+        bytes.extend(u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+        bytes.extend(text.as_bytes());
+    }
+    bytes
+}
+
+/// Returns the numbers of words that are not null, after the number of bits that each takes.
+fn numbers(words: &DictionaryArray<Int32Type>) -> Vec<u8> {
+    let number = |number: i32| u32::try_from(number).unwrap_or_default();
+    let keys = words.keys();
+    let numbers: Vec<u32> = match keys.nulls() {
+        Some(_) => keys.iter().flatten().map(number).collect(),
+        None => keys.values().iter().copied().map(number).collect(),
+    };
+    let last = u32::try_from(words.values().len().saturating_sub(1)).unwrap_or(u32::MAX);
+    let width = u32::BITS - last.leading_zeros();
+    let mut bytes = vec![u8::try_from(width).unwrap_or_default()];
+    push_numbers(&numbers, width, &mut bytes);
+    bytes
+}
+
+/// The number of equal values from which they are written as one run.
+const MIN_RUN: usize = 8;
+
+/// Appends numbers of some bits each, in the hybrid of runs and packed bits that Parquet calls RLE.
+fn push_numbers(numbers: &[u32], width: u32, bytes: &mut Vec<u8>) {
+    let mut rest = numbers;
+    while let Some(&first) = rest.first() {
+        let run = rest.iter().take_while(|&&number| number == first).count();
+        if run >= MIN_RUN {
+            push_run(first, run, width, bytes);
+            rest = rest.get(run..).unwrap_or_default();
+        } else {
+            // Numbers are packed in groups of eight, up to a group that begins a run.
+            let begins_run =
+                |group: &[u32]| group.len() == MIN_RUN && group.windows(2).all(|pair| pair.first() == pair.last());
+            let groups = 1 + rest.chunks(MIN_RUN).skip(1).take_while(|group| !begins_run(group)).count();
+            let (packed, after) = rest.split_at_checked(groups * MIN_RUN).unwrap_or((rest, &[]));
+            push_packed(packed, groups, width, bytes);
+            rest = after;
+        }
+    }
+}
+
+fn push_run(number: u32, length: usize, width: u32, bytes: &mut Vec<u8>) {
+    push_varint(length << 1, bytes);
+    bytes.extend(number.to_le_bytes().iter().take(width.div_ceil(8) as usize));
+}
+
+/// Appends numbers without gaps between their bits. Zeros fill the last group.
+fn push_packed(numbers: &[u32], groups: usize, width: u32, bytes: &mut Vec<u8>) {
+    push_varint(groups << 1 | 1, bytes);
+    let end = bytes.len() + groups * width as usize;
+    let (mut bits, mut filled) = (0_u64, 0);
+    for &number in numbers {
+        bits |= u64::from(number) << filled;
+        filled += width;
+        if filled >= 32 {
+            bytes.extend(&bits.to_le_bytes()[..4]);
+            bits >>= 32;
+            filled -= 32;
+        }
+    }
+    bytes.extend(bits.to_le_bytes());
+    bytes.resize(end, 0);
+}
+
+fn push_varint(mut number: usize, bytes: &mut Vec<u8>) {
+    while number >= 0x80 {
+        bytes.push(u8::try_from(number & 0x7f).unwrap_or_default() | 0x80);
+        number >>= 7;
+    }
+    bytes.push(u8::try_from(number).unwrap_or_default());
+}
+
+/// Returns the first and the last text in alphabetical order, and the number of rows that are null.
+fn statistics_of(words: &DictionaryArray<Int32Type>) -> Statistics {
+    let nulls = words.null_count();
+    let texts = words.values().as_string::<i32>();
+    let bounds = || {
+        let texts = || texts.iter().flatten().filter(|_| nulls < words.len());
+        Some((texts().min()?, texts().max()?))
+    };
+    let bounds = bounds().filter(|(min, max)| min.len().max(max.len()) <= MAX_STATISTICS_TEXT).unzip();
+    let (min, max) = (bounds.0.map(ByteArray::from), bounds.1.map(ByteArray::from));
+    Statistics::byte_array(min, max, None, Some(nulls as u64), false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::builder::{ListBuilder, StringBuilder, StringDictionaryBuilder};
+    use arrow_array::{ArrayRef, BooleanArray};
+    use arrow_schema::{Field, Schema};
+    use fastrand::Rng;
+    use parquet::arrow::ArrowSchemaConverter;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use parquet::file::reader::FileReader;
+    use parquet::file::serialized_reader::SerializedFileReader;
+    use parquet::file::writer::SerializedFileWriter;
+
+    use super::*;
+
+    /// Writes an array as a file of one column.
+    fn file_of(array: &ArrayRef, is_nullable: bool) -> Bytes {
+        let schema = Schema::new(vec![Field::new("column", array.data_type().clone(), is_nullable)]);
+        let schema = ArrowSchemaConverter::new().convert(&schema).unwrap().root_schema_ptr();
+        let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+        let column = file.schema_descr().column(0);
+        let mut group = file.next_row_group().unwrap();
+        let (bytes, close) = encode(&column, array, true).unwrap().unwrap();
+        group.append_column(&bytes, close).unwrap();
+        group.close().unwrap();
+        file.into_inner().unwrap().into()
+    }
+
+    /// Reads the column of a file, as plain texts.
+    fn column_of(file: Bytes) -> ArrayRef {
+        let batches = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().with_batch_size(1 << 20).build().unwrap();
+        let [batch] = &*batches.map(Result::unwrap).collect::<Vec<_>>() else { panic!("one batch is expected") };
+        Arc::clone(batch.column(0))
+    }
+
+    /// Returns numbers below `distinct`, each of which is repeated between 1 and `max_run` times.
+    fn numbers_with_runs(rng: &mut Rng, distinct: u32, max_run: usize) -> impl Iterator<Item = u32> {
+        std::iter::from_fn(move || Some((rng.u32(..distinct), rng.usize(1..=max_run))))
+            .flat_map(|(number, run)| std::iter::repeat_n(number, run))
+    }
+
+    #[test]
+    fn words_are_read_as_they_were_written() {
+        let mut rng = Rng::with_seed(1);
+        for distinct in [1, 2, 3, 200, 257, 70_000] {
+            for max_run in [1, 9, 40, 5000] {
+                for nulls in [0.0, 0.01, 0.5, 1.0] {
+                    for rows in [1, 7, 8, 9, 1001, 9999] {
+                        let mut words = StringDictionaryBuilder::<Int32Type>::new();
+                        let mut expected = StringBuilder::new();
+                        let numbers: Vec<u32> = numbers_with_runs(&mut rng, distinct, max_run).take(rows).collect();
+                        for number in numbers {
+                            let text = (rng.f64() >= nulls).then(|| format!("word {number}"));
+                            words.append_option(text.as_ref());
+                            expected.append_option(text);
+                        }
+                        let (words, expected) = (Arc::new(words.finish()) as ArrayRef, expected.finish());
+                        for is_nullable in [true, nulls > 0.0] {
+                            let found = column_of(file_of(&words, is_nullable));
+                            assert_eq!(found.as_string::<i32>(), &expected, "{distinct} {max_run} {nulls} {rows}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn texts_and_lists_are_read_as_they_were_written() {
+        let texts: ArrayRef =
+            Arc::new(StringArray::from_iter([Some("a"), None, Some(""), Some("ü".repeat(70_000).as_str())]));
+        assert_eq!(&column_of(file_of(&texts, true)), &texts);
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..9999).map(|at| format!("text {at}"))));
+        assert_eq!(&column_of(file_of(&texts, false)), &texts);
+
+        let mut rng = Rng::with_seed(2);
+        let element = || Field::new("element", DataType::Utf8, false);
+        let words = Arc::new(
+            element().with_data_type(DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))),
+        );
+        for max_length in [0, 1, 3, 60] {
+            let mut lists =
+                ListBuilder::new(StringDictionaryBuilder::<Int32Type>::new()).with_field(Arc::clone(&words));
+            let mut expected = ListBuilder::new(StringBuilder::new()).with_field(element());
+            for _ in 0..2000 {
+                for _ in 0..rng.usize(..=max_length) {
+                    let text = rng.u8(..).to_string();
+                    lists.values().append_value(&text);
+                    expected.values().append_value(text);
+                }
+                lists.append(true);
+                expected.append(true);
+            }
+            let lists: ArrayRef = Arc::new(lists.finish());
+            assert_eq!(column_of(file_of(&lists, false)).as_list::<i32>(), &expected.finish());
+        }
+    }
+
+    #[test]
+    fn statistics_are_those_of_the_rows() {
+        let statistics = |words: &[Option<&str>]| {
+            let words: ArrayRef = Arc::new(words.iter().copied().collect::<DictionaryArray<Int32Type>>());
+            let file = SerializedFileReader::new(file_of(&words, true)).unwrap();
+            let found = file.metadata().row_group(0).column(0).statistics().unwrap().clone();
+            let bound = |bound: Option<&[u8]>| bound.map(|bound| String::from_utf8(bound.to_vec()).unwrap());
+            (bound(found.min_bytes_opt()), bound(found.max_bytes_opt()), found.null_count_opt())
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(statistics(&[Some("b"), None, Some("ü"), Some("a"), None]), (some("a"), some("ü"), Some(2)));
+        assert_eq!(statistics(&[None, None]), (None, None, Some(2)));
+        assert_eq!(statistics(&[Some("a"), Some(&"b".repeat(1000))]), (None, None, Some(0)));
+    }
+
+    #[test]
+    fn other_arrays_are_left_to_other_writers() {
+        let flags = BooleanArray::from(vec![true]);
+        let schema = Schema::new(vec![Field::new("flag", DataType::Boolean, false)]);
+        let schema = ArrowSchemaConverter::new().convert(&schema).unwrap();
+        assert!(encode(&schema.column(0), &flags, true).unwrap().is_none());
+    }
+}
