@@ -15,7 +15,7 @@ impl<K> Default for Extras<K> {
 }
 
 /// Returns the last of the [values](Extras::of) of a field.
-pub(crate) fn last_value<K: PartialEq>(values: &[(u32, K, Symbol)], key: K) -> Symbol {
+pub(crate) fn last_value<K: Copy + PartialEq>(values: &[(u32, K, Symbol)], key: K) -> Symbol {
     values.iter().rev().find(|entry| entry.1 == key).map_or(Symbol::ABSENT, |entry| entry.2)
 }
 
