@@ -37,11 +37,7 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
 
 /// Returns the links of a page that are defined at its end, as label and target.
 fn definitions(text: &str) -> Vec<(&str, &str)> {
-    let definition = |line: &'_ str| -> Option<(usize, usize)> {
-        let end = line.strip_prefix('[')?.find("]: ")?;
-        Some((end + 1, end + 4))
-    };
-    text.lines().filter_map(|line| definition(line).map(|(end, start)| (&line[1..end], &line[start..]))).collect()
+    text.lines().filter_map(|line| line.strip_prefix('[')?.split_once("]: ")).collect()
 }
 
 #[test]
@@ -84,7 +80,7 @@ fn every_test_that_shows_a_promise_exists() {
     let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise |"));
     let mut count = 0;
     for row in rows {
-        let parts: Vec<_> = row.rsplitn(3, " | ").next().unwrap().trim_end_matches(" |").split('`').collect();
+        let parts: Vec<_> = row.rsplit(" | ").next().unwrap().trim_end_matches(" |").split('`').collect();
         let [_, test, " in ", file, ..] = parts[..] else { panic!("names no test in a file: {row}") };
         // After the name of a function come its parameters.
         let is_there = read(file).contains(&format!("fn {test}("));
