@@ -152,8 +152,8 @@ impl<'a, 's> Union<'a, 's> {
                 for end in relationship.endpoints().filter(|end| !end.is_resolved()) {
                     let is_other = |other: &Endpoint<'_>| whole::is_source(other) != whole::is_source(&end);
                     let others = relationship.endpoints().filter(is_other);
-                    let nodes = others.filter_map(|other| Vertex::new(&lineage.inner, other.node()?));
-                    let other = nodes.filter_map(|vertex| self.node(vertex)).next();
+                    let mut nodes = others.filter_map(|other| Vertex::new(&lineage.inner, other.node()?));
+                    let other = nodes.find_map(|vertex| self.node(vertex));
                     let found = whole::unresolved(relationship, end, other);
                     let relation = format!("{} ({side})", found.relation);
                     self.content.unresolved.push(Unresolved { relation, ..found });
