@@ -1,5 +1,6 @@
 // The pages are files in `docs`, so that they can be read in the repository too. Their links lead to other files there,
 // and to modules here: `links.md` defines the same links before each page does, and the first definition counts.
+#![allow(clippy::doc_markdown, reason = "the pages are prose, with names such as DataHub")]
 #![doc = include_str!("guide/links.md")]
 #![doc = include_str!("../docs/guide/README.md")]
 
