@@ -169,7 +169,8 @@ def batch_targets(figure):
     yield f"{jobs}: requests per job", "", f"{requests:.1f}", None
     # In the last tenth, the batch waits for the few whose submissions have to be looked for.
     first, *_, late, last = figure["tenths"]
-    text = f"{first} jobs a second in the first tenth, {late} in the ninth, {last} in the last, {figure['over_all']} over all"
+    text = f"{first} jobs a second in the first tenth, {late} in the ninth, {last} in the last"
+    text += f", {figure['over_all']} over all"
     yield f"{jobs}: throughput", "does not fall", text, late >= 0.9 * first
 
 
