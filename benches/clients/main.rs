@@ -58,7 +58,10 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(line) => {
-            println!("{line}");
+            // A server has nothing left to say, and nobody reads it any longer.
+            if !line.is_empty() {
+                println!("{line}");
+            }
             // Without freeing anything, and without waiting for threads.
             std::process::exit(0);
         }
