@@ -29,7 +29,7 @@ use crate::{ByteStream, Error, Result, Vendor};
 /// defaults of the server apply.
 ///
 /// SQL that cannot be read is no `Err` where the result is a [`Lineage`]: its [errors](Lineage::errors) say what could
-/// not be analysed. Results that are files have no place for errors, so servers may refuse the request.
+/// not be analyzed. Results that are files have no place for errors, so servers may refuse the request.
 ///
 /// On an [anonymous](crate::Client::anonymous) client, an [`Analyze`] uses the operation `anonymousLineage`, which takes
 /// SQL and [relation types](Analyze::relation_types), and no other options. All other results need an account.

@@ -73,7 +73,7 @@ impl Inputs {
     }
 
     /// # Errors
-    /// `InvalidInput` if there is nothing to analyse.
+    /// `InvalidInput` if there is nothing to analyze.
     pub(super) fn check(&self, reads_database: bool) -> Result<()> {
         if self.list.is_empty() && !reads_database {
             return Err(Error::invalid("there is nothing to submit: add a file, a directory or SQL"));

@@ -374,7 +374,7 @@ impl Submit {
         self
     }
 
-    /// Sets whether files are analysed in parallel, which is faster and less exact. Server default: `false`.
+    /// Sets whether files are analyzed in parallel, which is faster and less exact. Server default: `false`.
     pub fn parallel(mut self, parallel: bool) -> Self {
         self.form.parallel = Some(parallel);
         self

@@ -177,7 +177,7 @@ impl FinishedJob {
         &self.info
     }
 
-    /// Returns `true` if the server could not analyse part of the SQL; [`warnings`](FinishedJob::warnings) says which.
+    /// Returns `true` if the server could not analyze part of the SQL; [`warnings`](FinishedJob::warnings) says which.
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.info.status == JobStatus::PartialSuccess

@@ -77,7 +77,7 @@ pub struct JobInfo {
     pub has_metadata: Option<bool>,
     /// `true` if the job is kept at the top of the list.
     pub on_top: Option<bool>,
-    /// `true` if the files are analysed in parallel.
+    /// `true` if the files are analyzed in parallel.
     pub parallel: Option<bool>,
     /// `true` if it is a regular job.
     pub persist: Option<bool>,

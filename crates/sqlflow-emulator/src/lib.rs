@@ -43,7 +43,7 @@
 //! * It issues tokens ([JWT], HS256) that are valid for one user and expire. The on-premise user `gudu|0123456789` may
 //!   send the literal token `token` without requesting one, unless [`EmulatorBuilder::account`] requires an account.
 //! * It takes every job through `create` and `process` to `success`, `partial_success` or `fail`, depending on the SQL.
-//! * It exports lineage as JSON, CSV and GraphML, and analyses SQL directly.
+//! * It exports lineage as JSON, CSV and GraphML, and analyzes SQL directly.
 //!
 //! # Faults
 //!

@@ -52,7 +52,7 @@ impl<'a> Diagnostic<'a> {
     }
 
     /// Returns the place that the message is about: the file, or else the label of the document, with the line and column
-    /// in the SQL as it was sent, or else as the server analysed it.
+    /// in the SQL as it was sent, or else as the server analyzed it.
     #[must_use]
     pub fn location(&self) -> Location<'a> {
         let label = self.raw.label.or(self.inner.model.label);
@@ -63,7 +63,7 @@ impl<'a> Diagnostic<'a> {
         )
     }
 
-    /// Returns the coordinates in the SQL as the server analysed it.
+    /// Returns the coordinates in the SQL as the server analyzed it.
     #[must_use]
     pub fn coordinates(&self) -> impl ExactSizeIterator<Item = Coordinate<'a>> + Clone + use<'a> {
         coordinates(self.inner, self.raw.coordinates)
