@@ -8,7 +8,9 @@ mod extras;
 mod flags;
 
 pub(super) use self::arena::{ArenaFull, NONE, Span, growth, index_of_next, indices, push};
-pub(super) use self::extras::{Extras, last_value};
+pub(super) use self::extras::Extras;
+#[cfg(feature = "arrow")]
+pub(super) use self::extras::last_value;
 pub(super) use self::flags::{Flag, Flags};
 use std::collections::HashSet;
 

@@ -7,8 +7,10 @@ use crate::{Error, Result};
 /// The intervals at which a job is polled.
 ///
 /// A job is polled at once, again soon afterwards, and more and more rarely as it gets older. The pause between two
-/// polls is a tenth of the time for which the job has been followed, within bounds (200 ms and 15 s by default). It
-/// varies at random by a fifth, so that many jobs that were submitted together are not polled together.
+/// polls is 4 % of the time for which the job has been followed, within bounds (200 ms and 15 s by default). It varies at
+/// random by a fifth, so that many jobs that were submitted together are not polled together. The end of a job is thus
+/// noticed at most 250 ms late, or late by 5 % of the age of the job, and the time in which the server responds. A job of
+/// a minute is polled about 90 times, and one of an hour about 350 times.
 ///
 /// When more than four jobs of a client are watched, they are polled together nevertheless, with one list of the user's
 /// jobs. The list is requested as soon as one of the watches is due, without a random variation, but never before four
@@ -39,7 +41,7 @@ impl Default for Polling {
         Self {
             min_interval: Duration::from_millis(200),
             max_interval: Duration::from_secs(15),
-            growth: 0.1,
+            growth: 0.04,
             jitter: 0.2,
             max_outage: Duration::from_secs(300),
         }
@@ -73,7 +75,7 @@ impl Polling {
         self
     }
 
-    /// Sets the pause as a fraction of the time for which the job has been followed. By default 0.1.
+    /// Sets the pause as a fraction of the time for which the job has been followed. By default 0.04.
     #[must_use]
     pub fn growth(mut self, fraction: f64) -> Self {
         self.growth = fraction;
@@ -130,12 +132,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_end_of_a_job_is_noticed_within_a_twentieth_of_its_age() {
+        let polling = Polling::default();
+        for age in (0..4000).map(Duration::from_secs) {
+            let latest = (age / 20).max(Duration::from_millis(250));
+            assert!(polling.pause(age, 1.0) <= latest, "{age:?}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_polls_grows_with_the_logarithm_of_the_age() {
+        let polls = |age: u64| {
+            let (mut at, mut polls) = (Duration::ZERO, 1);
+            while at < Duration::from_secs(age) {
+                at += Polling::default().pause(at, 0.5);
+                polls += 1;
+            }
+            polls
+        };
+        let twice_as_old = [10, 20, 40, 80, 160].map(|age| polls(2 * age) - polls(age));
+        assert!(twice_as_old.iter().all(|more| (16..=19).contains(more)), "{twice_as_old:?}");
+        assert_eq!([60, 3600].map(polls), [90, 352]);
+    }
+
+    #[test]
     fn a_pause_varies_within_its_jitter() {
         let polling = Polling::default();
         let age = Duration::from_secs(100);
-        assert_eq!(polling.pause(age, 0.0), Duration::from_secs(8));
-        assert_eq!(polling.pause(age, 0.5), Duration::from_secs(10));
-        assert_eq!(polling.pause(age, 1.0), Duration::from_secs(12));
+        assert_eq!(polling.pause(age, 0.0), Duration::from_millis(3200));
+        assert_eq!(polling.pause(age, 0.5), Duration::from_secs(4));
+        assert_eq!(polling.pause(age, 1.0), Duration::from_millis(4800));
         assert_eq!(Polling::every(Duration::MAX).pause(age, 1.0), Duration::MAX);
         assert_eq!(polling.growth(f64::MAX).jitter(0.0).pause(age, 0.0), Duration::from_secs(15));
     }

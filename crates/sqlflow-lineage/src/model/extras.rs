@@ -14,7 +14,7 @@ impl<K> Default for Extras<K> {
     }
 }
 
-/// Returns the last of the [values](Extras::of) of a field.
+/// Returns the last value of a field among those of a record.
 pub(crate) fn last_value<K: Copy + PartialEq>(values: &[(u32, K, Symbol)], key: K) -> Symbol {
     values.iter().rev().find(|entry| entry.1 == key).map_or(Symbol::ABSENT, |entry| entry.2)
 }
@@ -63,16 +63,21 @@ impl<K: Copy + PartialEq> Extras<K> {
     /// Returns the last value of a field, because JSON readers use the last of two equal keys.
     pub(crate) fn get(&self, owner: u32, key: K) -> Symbol {
         let from = self.entries.partition_point(|entry| entry.0 < owner);
-        let values = self.entries.iter().skip(from).take_while(|entry| entry.0 == owner);
-        values.filter(|entry| entry.1 == key).last().map_or(Symbol::ABSENT, |entry| entry.2)
+        last_value(self.run(from, owner), key)
     }
 
     /// Returns the values of a record, for a walk over all records in their order: `from` is the place where those of the
     /// last record begin, and becomes that of this one.
+    #[cfg(feature = "arrow")]
     pub(crate) fn of(&self, owner: u32, from: &mut usize) -> &[(u32, K, Symbol)] {
         let rest = self.entries.get(*from..).unwrap_or_default();
         *from += rest.iter().take_while(|entry| entry.0 < owner).count();
-        let rest = self.entries.get(*from..).unwrap_or_default();
+        self.run(*from, owner)
+    }
+
+    /// Returns the values of a record that begin at this place.
+    fn run(&self, from: usize, owner: u32) -> &[(u32, K, Symbol)] {
+        let rest = self.entries.get(from..).unwrap_or_default();
         let len = rest.iter().take_while(|entry| entry.0 == owner).count();
         rest.get(..len).unwrap_or_default()
     }
