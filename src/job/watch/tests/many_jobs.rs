@@ -238,7 +238,7 @@ async fn ten_thousand_watches_see_every_state_with_one_request_at_a_time() {
     assert!(server.polls().len() <= MAX_SEPARATE_WATCHES, "before there were many");
     let (lists, pause) = (server.lists(), Duration::from_millis(200));
     assert!(lists.windows(2).all(|pair| pair[1] - pair[0] >= pause));
-    assert!(lists.len() < 100, "{}", lists.len());
+    assert!(lists.len() < 110, "{}", lists.len());
     assert_nothing_left(&hub).await;
 }
 
