@@ -199,7 +199,7 @@ pub(super) fn exit(ended: &[JobOutcome]) -> Exit {
     failures().next().or(incomplete).map_or(Exit::Done, |job| job.exit)
 }
 
-/// What was learned of a job while its tables were written.
+/// The facts about a job that were learned while its tables were written.
 pub(super) struct KnownResult {
     pub(super) lineage: Lineage,
     /// The reason why the job is less than the whole, by its state.
