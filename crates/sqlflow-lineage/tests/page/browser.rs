@@ -335,12 +335,25 @@ impl Page {
     /// exceptions, unhandled rejections, what it logged as an error, what its policy forbade, and failed requests.
     #[track_caller]
     pub(crate) fn take_errors(&self) -> Vec<String> {
-        // Violations and rejections are reported by tasks, and this one is behind them.
-        self.run("wait for the tasks of the page", self.client.execute_async("setTimeout(arguments[0]);", Vec::new()));
-        let log = self.command("se/log", Some(json!({ "type": "browser" })));
-        let entries = log.as_array().unwrap_or_else(|| panic!("the log of the browser is {log}"));
-        let errors = entries.iter().filter(|entry| entry["level"] == "SEVERE");
-        errors.map(|entry| format!("{}: {}", entry["source"], entry["message"])).collect()
+        // Violations and rejections are reported by tasks, and this one is behind them. Reports reach the log one after
+        // the other, and not at once.
+        let end = "every error was reported before this";
+        let report = "const [end, done] = arguments; setTimeout(() => { console.error(end); done(); });";
+        self.run("wait for the tasks of the page", self.client.execute_async(report, vec![json!(end)]));
+        let (mut errors, start) = (Vec::new(), Instant::now());
+        loop {
+            let log = self.command("se/log", Some(json!({ "type": "browser" })));
+            for entry in log.as_array().unwrap_or_else(|| panic!("the log of the browser is {log}")) {
+                if entry["message"].as_str().is_some_and(|message| message.contains(end)) {
+                    return errors;
+                }
+                if entry["level"] == "SEVERE" {
+                    errors.push(format!("{}: {}", entry["source"], entry["message"]));
+                }
+            }
+            assert!(start.elapsed() < MAX_WAIT, "the log of the browser has no end; so far: {errors:?}");
+            thread::sleep(POLL_INTERVAL);
+        }
     }
 
     /// Sends a command of the Chrome `DevTools` Protocol, and returns its result.
