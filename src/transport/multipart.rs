@@ -3,22 +3,25 @@
 //! `reqwest` has multipart forms too, but each part of one is a stream around the parts before it: the stack would limit
 //! the number of files.
 
+use std::fs::File as DiskFile;
 use std::future::ready;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::task::Poll;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 use reqwest::Body;
-use tokio::io::AsyncReadExt as _;
-use tokio_util::io::ReaderStream;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::upload_progress::SendProgress;
 use crate::wire::{File, FileContent, open_regular_file};
 use crate::{Error, ErrorKind, Result};
 
 /// The number of bytes of a file that are read at once.
+const READ_BYTES: usize = 512 * 1024;
+/// The number of bytes that are given to the connection at once. Each chunk that it takes shows that the upload makes
+/// progress, so a slow connection must take one in less time than that of a stall.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Returns the lengths of files.
@@ -101,10 +104,7 @@ fn content(file: File, length: u64, progress: &SendProgress) -> BoxStream<'stati
     let progress = progress.clone();
     let path: PathBuf = match file.content() {
         FileContent::Memory(bytes) => {
-            // In chunks, because each chunk that is taken shows that the upload makes progress.
-            let bytes = bytes.clone();
-            let starts = stream::iter((0..bytes.len()).step_by(CHUNK_BYTES));
-            let chunks = starts.map(move |start| Ok(bytes.slice(start..bytes.len().min(start + CHUNK_BYTES))));
+            let chunks = in_chunks(bytes.clone());
             return chunks.inspect(move |chunk: &io::Result<Bytes>| record(&progress, chunk)).boxed();
         }
         FileContent::Disk(path) => path.clone(),
@@ -112,6 +112,11 @@ fn content(file: File, length: u64, progress: &SendProgress) -> BoxStream<'stati
     };
     // A temporary file must not be deleted while it is read.
     read_chunks(path, length, progress).inspect(move |_| _ = &file).boxed()
+}
+
+fn in_chunks(bytes: Bytes) -> impl Stream<Item = io::Result<Bytes>> {
+    let starts = (0..bytes.len()).step_by(CHUNK_BYTES);
+    stream::iter(starts.map(move |start| Ok(bytes.slice(start..bytes.len().min(start + CHUNK_BYTES)))))
 }
 
 /// Records a chunk, or the activity of the one that could not be read.
@@ -132,33 +137,58 @@ fn with_end_check(
     }))
 }
 
-/// Opens a file when the first chunk is requested, and reads it in chunks, up to the announced length: a file that grows
-/// from then on is cut off there, and one that has another length or shrinks is an error. The error is recorded in
+/// Opens a file when the first chunk is requested, and reads it up to the announced length: a file that grows from then
+/// on is cut off there, and one that has another length or shrinks is an error. The error is recorded in
 /// `progress`, because it would otherwise look like a network failure.
 fn read_chunks(path: PathBuf, length: u64, progress: SendProgress) -> impl Stream<Item = io::Result<Bytes>> {
     let opening = opened(path.clone(), length, progress.clone());
     let activity = progress.clone();
-    let chunks = stream::once(opening).map_ok(move |file| {
-        let chunks = ReaderStream::with_capacity(file.take(length), CHUNK_BYTES);
-        stream::try_unfold((chunks, length), move |(mut chunks, missing)| async move {
-            match chunks.next().await {
-                None if missing == 0 => Ok(None),
-                None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter while it was sent")),
-                Some(chunk) => {
-                    let chunk = chunk?;
-                    let missing = missing.saturating_sub(chunk.len() as u64);
-                    Ok(Some((chunk, (chunks, missing))))
-                }
-            }
-        })
-    });
-    chunks
+    let parts = stream::once(opening)
+        .map_ok(move |file| stream::try_unfold(ReadAhead::of(file, length), ReadAhead::next_part))
+        .try_flatten();
+    parts
+        .map_ok(in_chunks)
         .try_flatten()
         .inspect(move |chunk| record(&activity, chunk))
         .inspect_err(move |error| progress.set_file_error(Error::unreadable(&path, error)))
 }
 
-async fn opened(path: PathBuf, length: u64, progress: SendProgress) -> io::Result<tokio::fs::File> {
+/// A file of which the next part is read while the one before is sent. No thread waits for the connection.
+struct ReadAhead {
+    missing: u64,
+    /// The reading of the next part, unless nothing is missing.
+    reading: Option<JoinHandle<io::Result<Part>>>,
+}
+
+/// A part of a file, and the file, of which the next part can be read.
+struct Part {
+    bytes: Vec<u8>,
+    file: DiskFile,
+}
+
+impl ReadAhead {
+    fn of(mut file: DiskFile, missing: u64) -> Self {
+        let length = usize::try_from(missing).map_or(READ_BYTES, |missing| missing.min(READ_BYTES));
+        let read = move || {
+            let mut bytes = Vec::with_capacity(length);
+            (&mut file).take(length as u64).read_to_end(&mut bytes)?;
+            if bytes.len() < length {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter while it was sent"));
+            }
+            Ok(Part { bytes, file })
+        };
+        Self { missing, reading: (missing > 0).then(|| spawn_blocking(read)) }
+    }
+
+    async fn next_part(self) -> io::Result<Option<(Bytes, Self)>> {
+        let Some(reading) = self.reading else { return Ok(None) };
+        let Part { bytes, file } = reading.await??;
+        let missing = self.missing - bytes.len() as u64;
+        Ok(Some((bytes.into(), Self::of(file, missing))))
+    }
+}
+
+async fn opened(path: PathBuf, length: u64, progress: SendProgress) -> io::Result<DiskFile> {
     progress.record_activity();
     let opening = move || {
         let file = open_regular_file(Path::new(&path))?;
@@ -169,7 +199,7 @@ async fn opened(path: PathBuf, length: u64, progress: SendProgress) -> io::Resul
         }
         Ok(file)
     };
-    Ok(tokio::fs::File::from_std(tokio::task::spawn_blocking(opening).await??))
+    spawn_blocking(opening).await?
 }
 
 #[cfg(test)]
@@ -180,10 +210,10 @@ mod tests {
     async fn an_error_names_the_file_that_became_shorter_while_it_was_sent() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("etl.sql");
-        // Longer than one chunk, so that the file is open and not read to its end when it is cut.
-        std::fs::write(&path, vec![b' '; 3 * CHUNK_BYTES]).unwrap();
+        // The second part may have been read when the file is cut, but not the third.
+        std::fs::write(&path, vec![b' '; 3 * READ_BYTES]).unwrap();
         let progress = SendProgress::new(true);
-        let mut chunks = Box::pin(read_chunks(path.clone(), 3 * CHUNK_BYTES as u64, progress.clone()));
+        let mut chunks = Box::pin(read_chunks(path.clone(), 3 * READ_BYTES as u64, progress.clone()));
         assert!(chunks.next().await.unwrap().is_ok());
         std::fs::File::options().write(true).open(&path).unwrap().set_len(1).unwrap();
         let rest: Vec<_> = chunks.collect().await;
@@ -211,11 +241,12 @@ mod tests {
     async fn a_file_that_grows_while_it_is_sent_is_cut_off_at_its_announced_length() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("etl.sql");
-        std::fs::write(&path, vec![b' '; 3 * CHUNK_BYTES]).unwrap();
-        let mut chunks = Box::pin(read_chunks(path.clone(), 3 * CHUNK_BYTES as u64, SendProgress::new(true)));
+        std::fs::write(&path, vec![b' '; 3 * READ_BYTES - 1]).unwrap();
+        let announced = 3 * READ_BYTES - 1;
+        let mut chunks = Box::pin(read_chunks(path.clone(), announced as u64, SendProgress::new(true)));
         let first = chunks.next().await.unwrap().unwrap();
-        std::fs::File::options().write(true).open(&path).unwrap().set_len(5 * CHUNK_BYTES as u64).unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(5 * READ_BYTES as u64).unwrap();
         let rest: Vec<_> = chunks.map(Result::unwrap).collect().await;
-        assert_eq!(first.len() + rest.concat().len(), 3 * CHUNK_BYTES);
+        assert_eq!(first.len() + rest.concat().len(), announced);
     }
 }
