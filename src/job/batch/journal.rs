@@ -1,6 +1,6 @@
 //! The journal as a file: opened and locked, read, repaired after a crash, and appended to.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::thread::sleep;
@@ -25,13 +25,14 @@ const MAX_TRUNCATED_HEADER: u64 = 1 << 16;
 pub(super) struct Journal(Writer);
 
 impl Journal {
-    /// Opens a journal, and creates it if it does not exist. Blocks.
+    /// Opens a journal, and creates it and its directory if they do not exist. Blocks.
     ///
     /// # Errors
     /// `InvalidInput` if it is in use, is damaged, is a pipe or a device, is not a journal, or belongs to another client;
     /// `Io` if it cannot be read or written.
     pub(super) fn open(path: &Path, service: &JobService) -> Result<(Self, Entries)> {
         let failed = |error: io::Error| Error::io(format_args!("cannot open the journal {}", path.display()), &error);
+        create_directory_of(path).map_err(failed)?;
         let mut file = open_journal_file(path).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput => {
                 Error::invalid(format!("cannot use {} as a journal: {error}", path.display()))
@@ -58,6 +59,15 @@ impl Journal {
             .map_err(|error| Error::io("cannot encode a line of the journal", &error.into()))?;
         self.0.append(line).await
     }
+}
+
+/// Creates the directory of a file with those above it, so that they survive a power failure too.
+fn create_directory_of(path: &Path) -> io::Result<()> {
+    let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) else { return Ok(()) };
+    let missing: Vec<_> = directory.ancestors().take_while(|it| !it.as_os_str().is_empty() && !it.exists()).collect();
+    fs::create_dir_all(directory)?;
+    missing.into_iter().for_each(sync_directory_of);
+    Ok(())
 }
 
 fn lock(file: &File, path: &Path) -> Result<()> {
@@ -455,11 +465,20 @@ mod tests {
     #[test]
     fn a_path_that_cannot_be_a_file_is_reported() {
         let home = tempfile::tempdir().unwrap();
-        for path in [home.path().to_owned(), home.path().join("no/such/directory")] {
+        fs::write(home.path().join("file"), "").unwrap();
+        for path in [home.path().to_owned(), home.path().join("file/journal")] {
             let error = Journal::open(&path, &client()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Io);
             assert!(error.to_string().contains(&path.display().to_string()), "{error}");
         }
+    }
+
+    #[test]
+    fn the_directory_of_a_new_journal_is_created() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("runs/2026/nightly.journal");
+        drop(Journal::open(&path, &client()).unwrap());
+        assert!(path.is_file());
     }
 
     #[cfg(unix)]
