@@ -52,8 +52,8 @@ use crate::{ByteStream, Error, Result, Vendor};
 /// # Errors
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput), before anything is sent, if there is no source or more than one,
 /// if the source is empty or a directory, if an option was set to an empty list, or if one was set that the operation
-/// of the result does not have;
-/// [`Io`](crate::ErrorKind::Io) if the file cannot be read; otherwise the errors of every API call.
+/// of the result does not have; [`Io`](crate::ErrorKind::Io) if the file cannot be read; otherwise the
+/// [errors of every API call](crate::guide::errors).
 #[derive(Clone)]
 #[must_use = "an analysis is requested when it is awaited"]
 pub struct Analysis<F> {

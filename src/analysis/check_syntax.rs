@@ -33,7 +33,7 @@ impl CheckSyntax {
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), before anything is sent, if the SQL is empty; otherwise the
-    /// errors of every API call. They all mean that the check itself failed.
+    /// [errors of every API call](crate::guide::errors). They all mean that the check itself failed.
     pub async fn send(self) -> Result<SyntaxCheck> {
         self.check().await.map_err(|error| {
             let operation = operations::CHECK_SYNTAX.id;

@@ -144,8 +144,9 @@ impl Client {
     /// [`Client::submit`](crate::Client::submit) is the safe way to submit.
     ///
     /// # Errors
-    /// [`TooLarge`](ErrorKind::TooLarge), before anything is sent, if the files are over the
-    /// [upload limit](crate::ClientBuilder::max_upload_bytes) of the client; otherwise the errors of every API call.
+    /// [`TooLarge`](ErrorKind::TooLarge), before anything is sent, if the files are over the [upload
+    /// limit](crate::ClientBuilder::max_upload_bytes) of the client; otherwise the
+    /// [errors of every API call](crate::guide::errors).
     pub async fn upload<F: FileForm>(
         &self,
         form: &F,

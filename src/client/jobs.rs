@@ -15,8 +15,8 @@ impl Client {
         Submit::new(self.service.clone(), vendor)
     }
 
-    /// Starts a submission of a batch of a regular job, which grows by batches and may run on a schedule. Add files,
-    /// then send it.
+    /// Starts a submission of a batch of a regular job: a job that grows by batches of files and may run on a schedule.
+    /// Add files, then send it.
     pub fn submit_persist(&self, vendor: Vendor) -> SubmitPersist {
         SubmitPersist::new(self.service.clone(), vendor)
     }
@@ -28,7 +28,7 @@ impl Client {
 
     /// Creates a batch of submissions that survives a crash, with `journal` as the file that records its progress.
     ///
-    /// The file is created when the batch runs, if it does not exist.
+    /// The file and its directory are created when the batch runs, if they do not exist.
     pub fn batch(&self, journal: impl Into<PathBuf>) -> Batch {
         Batch::new(self.service.clone(), journal.into())
     }
@@ -47,8 +47,9 @@ impl Client {
     /// the [name in the error](crate::Error::job_name).
     ///
     /// # Errors
-    /// [`Protocol`](crate::ErrorKind::Protocol) if the job may exist although no job of that name is listed: the list is
-    /// shorter than its own count, or the server does not keep names; otherwise the errors of every API call.
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the job may exist although no job of that name is listed: the list
+    /// is shorter than its own count, or the server does not keep names; otherwise the
+    /// [errors of every API call](crate::guide::errors).
     pub fn find_job(&self, name: impl AsRef<str>) -> BoxFuture<'static, Result<Option<Job>>> {
         let (service, name) = (self.service.clone(), name.as_ref().to_owned());
         async move { service.find_job(&name).await }.boxed()
@@ -71,7 +72,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Protocol`](crate::ErrorKind::Protocol) if the list is shorter than its own count, so that jobs are missing;
-    /// otherwise the errors of every API call.
+    /// otherwise the [errors of every API call](crate::guide::errors).
     pub fn jobs(&self) -> ListJobs {
         ListJobs::new(self.service.clone())
     }
@@ -89,7 +90,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Protocol`](crate::ErrorKind::Protocol) if the list is shorter than its own count, so that jobs are missing;
-    /// otherwise the errors of every API call.
+    /// otherwise the [errors of every API call](crate::guide::errors).
     pub fn scheduled_jobs(&self) -> impl Future<Output = Result<JobList>> + Send + use<> {
         let service = self.service.clone();
         async move { service.scheduled_jobs().await }

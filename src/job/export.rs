@@ -265,8 +265,9 @@ impl<F: ExportForm> Export<F> {
     /// the [retry policy](crate::retry::RetryPolicy) of the client.
     ///
     /// # Errors
-    /// [`JobNotFound`](crate::ErrorKind::JobNotFound) if the server does not know the job; otherwise the errors of every API
-    /// call. A failure that the server sends instead of the file is also reported as one of these errors.
+    /// [`JobNotFound`](crate::ErrorKind::JobNotFound) if the server does not know the job; otherwise the
+    /// [errors of every API call](crate::guide::errors). A failure that the server sends instead of the file is also
+    /// reported as one of these errors.
     pub async fn bytes(self) -> Result<Bytes> {
         download::bytes(&self).await
     }

@@ -94,8 +94,8 @@ impl ListJobs {
     /// Requests the list. This is the same as to await it.
     ///
     /// # Errors
-    /// [`Protocol`](crate::ErrorKind::Protocol) for a list that is shorter than its own count, as in
-    /// [`JobStream`]; otherwise the errors of every API call.
+    /// [`Protocol`](crate::ErrorKind::Protocol) for a list that is shorter than its own count, as in [`JobStream`];
+    /// otherwise the [errors of every API call](crate::guide::errors).
     pub async fn send(self) -> Result<JobList> {
         let mut list = self.service.jobs().await?;
         list.jobs.retain(|job| self.filter.matches(job));

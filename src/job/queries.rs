@@ -208,7 +208,7 @@ impl Export<types::LeftMostSourceTableRequest> {
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an empty table or column, before anything is sent;
-    /// otherwise the errors of every API call.
+    /// otherwise the [errors of every API call](crate::guide::errors).
     pub async fn send(self) -> Result<Vec<UltimateSources>> {
         let form = self.checked_form()?;
         let service = self.job().service();

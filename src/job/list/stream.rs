@@ -70,7 +70,7 @@ impl JobStream {
     /// Returns the next job, or `None` after the last one.
     ///
     /// # Errors
-    /// Those of [`JobStream`]; otherwise the errors of every API call.
+    /// Those of [`JobStream`]; otherwise the [errors of every API call](crate::guide::errors).
     pub async fn try_next(&mut self) -> Result<Option<JobInfo>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await.transpose()
     }
