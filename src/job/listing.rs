@@ -37,6 +37,9 @@ type ListRequest = BoxFuture<'static, Result<Listing>>;
 #[derive(Default)]
 pub(super) struct Listings(Mutex<ListingsState>);
 
+/// The number of entries above which a list is long: to look a job up by its name takes less.
+const LONG: usize = 1_000;
+
 /// The number of latest submissions whose jobs are remembered.
 const MAX_TAKEN: usize = 10_000;
 
@@ -46,6 +49,10 @@ struct ListingsState {
     last: Option<Listing>,
     number: u64,
     last_request: Option<Instant>,
+    /// `true` if the last list that was read is a long one.
+    is_long: bool,
+    /// `true` if the server has found a job by its name, so that it keeps names.
+    finds_names: bool,
     /// The requests in flight, one for each runtime: a search must not wait for timers and connections of another
     /// runtime, which stop when that runtime ends.
     in_flight: Vec<(Option<Id>, Instant, WeakShared<ListRequest>)>,
@@ -120,6 +127,22 @@ impl Listings {
         lock(&self.0).taken.contains(id)
     }
 
+    /// Returns `true` if a list that was requested at `since` or later would have to be requested, and is long.
+    pub(super) fn would_be_long(&self, since: Instant) -> bool {
+        let state = lock(&self.0);
+        state.is_long && state.last.as_ref().is_none_or(|last| last.requested < since)
+    }
+
+    /// Returns `true` if the server has found a job by its name.
+    pub(super) fn finds_names(&self) -> bool {
+        lock(&self.0).finds_names
+    }
+
+    /// Notes that the server has found a job by its name.
+    pub(super) fn found_name(&self) {
+        lock(&self.0).finds_names = true;
+    }
+
     /// Returns a list that was requested at `since` or later: the last one that was read, or that is in flight, or else
     /// a new one. A new one is requested when `pause` has passed since the one before.
     ///
@@ -192,6 +215,7 @@ enum Next {
 impl ListingsState {
     fn read(&mut self, index: JobIndex, requested: Instant) -> Listing {
         self.number += 1;
+        self.is_long = index.len() > LONG;
         let listing = Listing { index: Arc::new(index), number: self.number, requested };
         if self.holds > 0 && self.last.as_ref().is_none_or(|last| last.requested <= requested) {
             self.last = Some(listing.clone());

@@ -36,7 +36,7 @@
 //! | to | call | which returns |
 //! |---|---|---|
 //! | submit SQL as a job | [`Client::submit`] | [`Submit`], then [`Job`] |
-//! | submit a regular job in batches | [`Client::submit_persist`] | [`SubmitPersist`], then [`Job`] |
+//! | submit a regular job, which grows by batches and may run on a schedule | [`Client::submit_persist`] | [`SubmitPersist`], then [`Job`] |
 //! | find the SQL that affects source tables | [`Client::submit_table_affect`] | [`SubmitTableAffect`], then [`Job`] |
 //! | attach to a job by its id | [`Client::job`] | [`Job`] |
 //! | find a job by its name, or list all | [`Client::find_job`], [`Client::jobs`] | [`Job`], [`JobList`] |
@@ -129,8 +129,8 @@ use self::watch::{KnownJob, StateStream};
 use crate::lineage::Lineage;
 use crate::retry::Attempts;
 pub use crate::transport::UploadProgress;
+use crate::wire::{EnvelopeData as _, Redactor, RelationTypes, operations, relation_types, types, without_data};
 pub use crate::wire::{JobId, JobInfo, JobList, JobLookup, JobStatus};
-use crate::wire::{Redactor, RelationTypes, operations, relation_types, types, without_data};
 use crate::{Error, ErrorKind, Result, Secret};
 
 /// A handle for a job on the server.
@@ -237,15 +237,19 @@ impl Job {
     /// Returns the job as the server describes it now.
     ///
     /// # Errors
-    /// [`JobNotFound`](ErrorKind::JobNotFound) if the server does not know the job; otherwise the errors of every API
-    /// call.
+    /// [`JobNotFound`](ErrorKind::JobNotFound) if the server does not know the job; otherwise the
+    /// [errors of every API call](crate::guide::errors).
     pub fn info(&self) -> impl Future<Output = Result<JobInfo>> + Send + use<> {
         let job = self.clone();
         // On the heap, because it is large, and a runtime moves a future several times before it runs.
-        Box::pin(async move { job.past_lag(|| job.fetch_info(job.service.transport().attempts())).await })
+        Box::pin(async move {
+            let info = job.past_lag(|| job.fetch_info(job.service.transport().attempts())).await;
+            info.map(|info| *info)
+        })
     }
 
-    async fn fetch_info(&self, attempts: Attempts) -> Result<JobInfo> {
+    /// Requests the description of the job, in a box, because to move it by value would be much of the cost of a call.
+    async fn fetch_info(&self, attempts: Attempts) -> Result<Box<JobInfo>> {
         let form = types::DisplayUserJobSummaryRequest { job_id: Some(self.id.checked()?), job_name: None };
         let response = self.service.request::<JobLookup>(&operations::DISPLAY_USER_JOB_SUMMARY, &form, attempts).await;
         let envelope = self.in_context(response)?;
@@ -255,13 +259,16 @@ impl Job {
             return self.in_context(Err(without_data(envelope.code)));
         }
         let warnings = envelope.warnings().map(ToOwned::to_owned).collect();
-        let jobs = envelope.data.map(|summary| summary.jobs).unwrap_or_default();
-        let found = jobs.into_iter().find(|job| job.id == self.id);
-        let mut info = found.ok_or_else(|| self.not_found())?;
+        let mut jobs = envelope.data.map(|summary| summary.jobs).unwrap_or_default();
+        let place = jobs.iter().position(|job| job.id == self.id).ok_or_else(|| self.not_found())?;
+        let mut info = Box::new(jobs.swap_remove(place));
         info.warnings = warnings;
         self.service.set_time_zone(&mut info);
         // The secrets of the client are removed already.
-        Ok(if self.secrets.is_empty() { info } else { info.cleaned(&self.secrets) })
+        if !self.secrets.is_empty() {
+            info.clean(&self.secrets);
+        }
+        Ok(info)
     }
 
     fn not_found(&self) -> Error {
@@ -407,8 +414,7 @@ impl Job {
 
     fn states(&self, polling: Polling) -> Watch {
         let hub = Arc::clone(self.service.poll_hub());
-        let submitted = self.submitted.as_deref().cloned();
-        let known = KnownJob { id: self.id.clone(), submitted, lag: self.lag.clone() };
+        let known = KnownJob { id: self.id.clone(), submitted: self.submitted.clone(), lag: self.lag.clone() };
         let states = StateStream::new(self.service.clone(), hub, known, polling);
         Watch::new(self.clone(), states)
     }

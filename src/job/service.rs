@@ -9,13 +9,13 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::listing::{Listing, ListingHold, Listings, PendingSubmission};
-use super::watch::{JobSource, PollHub};
+use super::watch::{JobSource, ListedJobs, PollHub};
 use super::{Job, Polling, Settling, SubmittedTypes};
 use crate::api::runtime::ReadResponse as _;
 use crate::api::{self, ResponseValue};
 use crate::retry::Attempts;
 use crate::transport::{BodyMode, Transport};
-use crate::wire::{Envelope, EnvelopeData, Found, JobId, JobIndex, JobInfo, JobList, Operation, Redactor};
+use crate::wire::{Envelope, EnvelopeData, Found, JobId, JobIndex, JobInfo, JobList, JobLookup, Operation, Redactor};
 use crate::wire::{ServerTimeZone, Submitted, operations, types};
 use crate::{Error, ErrorKind, Result};
 
@@ -121,6 +121,28 @@ impl JobService {
         self.0.listings.requested_since(since, window / 32, request).await
     }
 
+    /// Looks up the job of a submission by its name, unless a list is at hand or short. Returns `None` if the job is not
+    /// found, which proves nothing: the server may not know it yet, or may have changed its name.
+    pub(super) async fn look_up_name(&self, submitted: &Submitted, since: Instant) -> Option<JobInfo> {
+        if !self.0.listings.would_be_long(since) {
+            return None;
+        }
+        let form = types::DisplayUserJobSummaryRequest { job_id: None, job_name: Some(submitted.name.clone()) };
+        let attempts = self.transport().single();
+        let response = self.request::<JobLookup>(&operations::DISPLAY_USER_JOB_SUMMARY, &form, attempts).await;
+        let jobs = response.ok()?.into_data().ok()?.jobs;
+        let info = jobs.into_iter().find(|job| job.name.as_deref().is_some_and(|name| submitted.is_named(name)))?;
+        self.0.listings.found_name();
+        self.take_job(&info.id);
+        Some(self.in_time_zone(info))
+    }
+
+    /// Returns `true` if a job that is not found by its name need not be searched for in a list for now, because a list
+    /// is long and the server finds names.
+    pub(super) fn may_rely_on_names(&self, since: Instant) -> bool {
+        self.0.listings.would_be_long(since) && self.0.listings.finds_names()
+    }
+
     /// Notes that a job is that of a submission of this client.
     pub(super) fn take_job(&self, id: &JobId) {
         self.0.listings.take(id);
@@ -197,11 +219,12 @@ impl JobService {
 /// failure at once.
 impl JobSource for JobService {
     async fn job(&self, id: &JobId) -> Result<JobInfo> {
-        JobService::job(self, id).fetch_info(self.transport().single()).await
+        JobService::job(self, id).fetch_info(self.transport().single()).await.map(|info| *info)
     }
 
-    async fn list(&self, wanted: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
-        let jobs = self.list_index(self.transport().single()).await?.jobs(wanted);
-        Ok(jobs.into_iter().map(|job| self.in_time_zone(job)).collect())
+    async fn list(&self, wanted: &HashSet<JobId>) -> Result<ListedJobs> {
+        let list = self.list_index(self.transport().single()).await?;
+        let jobs = list.jobs(wanted).map(|job| Arc::new(self.in_time_zone(job))).collect();
+        Ok(ListedJobs { jobs, entries: list.len() })
     }
 }

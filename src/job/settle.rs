@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::listing::{Listing, ListingHold};
-use super::{Job, JobService};
+use super::{Job, JobInfo, JobService};
 use crate::error::escape_controls;
 use crate::wire::{Submitted, operations};
 use crate::{Error, ErrorKind, Result};
@@ -38,6 +38,10 @@ use crate::{Error, ErrorKind, Result};
 /// contain it. A listing that is shorter than its own count proves nothing. If the listings do not prove that the job
 /// was not created, or if the submission must not be repeated, the error is
 /// [`SubmitUnknown`](ErrorKind::SubmitUnknown). Submissions that are settled at the same time share their listings.
+///
+/// Where the list has more than a thousand jobs, the client first asks for the job by its name, which takes less. Once a
+/// server has found a job in this way, only the last two lookups are listings: nothing else proves that a job was not
+/// created.
 ///
 /// # The name
 /// The name of a job has at most 60 bytes and ends with a random suffix of ASCII letters and digits. The job is
@@ -102,8 +106,8 @@ impl Settling {
         self
     }
 
-    /// Sets how many times the list of jobs is searched: at the start of the window, after three quarters of it, and in
-    /// between. The default is 6; at least 2 and at most 100 are allowed.
+    /// Sets how many times the client searches for the job: at the start of the window, after three quarters of it, and
+    /// in between. The default is 6; at least 2 and at most 100 are allowed.
     #[must_use]
     pub fn max_lookups(mut self, lookups: u32) -> Self {
         self.max_lookups = lookups;
@@ -124,7 +128,7 @@ impl Settling {
         if self.window > MAX_WINDOW {
             return Err(Error::invalid("the settling window is longer than a day: choose a shorter one"));
         }
-        if !(2..=100).contains(&self.max_lookups) {
+        if !(MIN_LISTINGS..=100).contains(&self.max_lookups) {
             return Err(Error::invalid(format!(
                 "the number of settling lookups is {}: choose at least 2 and at most 100",
                 self.max_lookups
@@ -148,7 +152,7 @@ impl Settling {
     /// Returns the time of each lookup, counted from the loss of the response, and `true` for the last one. The last one
     /// begins early enough to end in the window.
     fn times(self) -> impl Iterator<Item = (Duration, bool)> {
-        let last = self.max_lookups.max(2) - 1;
+        let last = self.max_lookups.max(MIN_LISTINGS) - 1;
         (0..=last).map(move |lookup| {
             let part = f64::from(lookup) / f64::from(last);
             (self.window.mul_f64(0.75 * part.powi(2)), lookup == last)
@@ -169,7 +173,8 @@ impl Settling {
         let end = hold.since.max(Instant::now()) + self.window;
         let last_begin = hold.since + self.times().last().map(|(time, _)| time).unwrap_or_default();
         let (mut needed, mut failure, mut listings) = (hold.since, Some(too_few_listings()), 0);
-        for (time, is_last) in self.times() {
+        let first_listing = self.max_lookups.saturating_sub(MIN_LISTINGS);
+        for (lookup, (time, is_last)) in (0..).zip(self.times()) {
             let begin = hold.since + time;
             sleep_until(begin).await;
             let now = Instant::now();
@@ -177,22 +182,23 @@ impl Settling {
                 continue;
             }
             let limit = if is_last { end } else { end.min(now + self.window / 4) };
-            let lookup = self.look_up(service, if is_last { begin } else { needed }, is_last);
-            let found = timeout_at(limit, lookup).await.unwrap_or_else(|_| Err(too_few_listings()));
-            let found = found.and_then(|listing| {
+            if lookup < first_listing {
+                let named = timeout_at(limit, service.look_up_name(submitted, needed)).await;
+                if let Ok(Some(info)) = named {
+                    return Ok(Some(found(service, submitted, info)));
+                }
+                if service.may_rely_on_names(needed) {
+                    continue;
+                }
+            }
+            let listing = self.look_up(service, if is_last { begin } else { needed }, is_last);
+            let listing = timeout_at(limit, listing).await.unwrap_or_else(|_| Err(too_few_listings()));
+            let listed = listing.and_then(|listing| {
                 (needed, listings) = (listing.after(), listing.number - hold.number);
                 service.find_submitted(&listing.index, submitted, is_last)
             });
-            match found {
-                Ok(Some(info)) => {
-                    tracing::info!(
-                        target: "sqlflow_client::submit",
-                        job = %escape_controls(info.id.as_str()),
-                        name = submitted.name,
-                        "the submission whose response was lost created a job"
-                    );
-                    return Ok(Some(Job::submitted(service, info)));
-                }
+            match listed {
+                Ok(Some(info)) => return Ok(Some(found(service, submitted, info))),
                 Ok(None) => failure = None,
                 Err(error) => {
                     tracing::warn!(
@@ -211,7 +217,7 @@ impl Settling {
         }
         match failure {
             Some(error) => Err(error),
-            None if listings < 2 => Err(too_few_listings()),
+            None if listings < u64::from(MIN_LISTINGS) => Err(too_few_listings()),
             None => Ok(None),
         }
     }
@@ -227,6 +233,19 @@ impl Settling {
             }
         }
     }
+}
+
+/// The number of listings without a job that prove that it was not created.
+const MIN_LISTINGS: u32 = 2;
+
+fn found(service: &JobService, submitted: &Submitted, info: JobInfo) -> Job {
+    tracing::info!(
+        target: "sqlflow_client::submit",
+        job = %escape_controls(info.id.as_str()),
+        name = submitted.name,
+        "the submission whose response was lost created a job"
+    );
+    Job::submitted(service, info)
 }
 
 fn too_few_listings() -> Error {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -134,7 +135,7 @@ impl IntoFuture for Wait {
 #[derive(Clone)]
 pub struct FinishedJob {
     job: Job,
-    info: JobInfo,
+    info: Arc<JobInfo>,
 }
 
 impl FinishedJob {
@@ -142,7 +143,7 @@ impl FinishedJob {
     ///
     /// # Errors
     /// `JobFailed` or `JobNotFound` for a job that ended without a result.
-    pub(super) fn new(job: Job, info: JobInfo) -> Result<Self> {
+    pub(super) fn new(job: Job, info: Arc<JobInfo>) -> Result<Self> {
         let id = job.id().clone();
         let reason = info.error_message.as_deref().filter(|text| !text.trim().is_empty());
         match info.status {

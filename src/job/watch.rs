@@ -40,7 +40,15 @@ pub(crate) trait JobSource: Clone + Send + Sync + 'static {
     fn job(&self, id: &JobId) -> impl Future<Output = Result<JobInfo>> + Send;
 
     /// Returns the states of the wanted jobs that are in the list of all jobs.
-    fn list(&self, wanted: &HashSet<JobId>) -> impl Future<Output = Result<Vec<JobInfo>>> + Send;
+    fn list(&self, wanted: &HashSet<JobId>) -> impl Future<Output = Result<ListedJobs>> + Send;
+}
+
+/// The part of a list of jobs that watches need.
+pub(crate) struct ListedJobs {
+    /// The wanted jobs.
+    pub(crate) jobs: Vec<Arc<JobInfo>>,
+    /// The number of all jobs in the list.
+    pub(crate) entries: usize,
 }
 
 /// A stream of the states of a job as they change, created by [`Job::watch`](super::Job::watch).
@@ -71,8 +79,7 @@ pub(crate) trait JobSource: Clone + Send + Sync + 'static {
 /// # Many jobs
 ///
 /// Up to four watches of a client and its clones poll their own jobs. When there are more, all of them share one
-/// request for the list of the user's jobs. However many watches there are, one list request is in flight at a time.
-/// Then
+/// request for the list of the user's jobs. However many watches there are, one request is in flight at a time. Then
 ///
 /// - the first state of a job that this client has submitted is the one in the response to the submission, without a
 ///   request;
@@ -80,9 +87,11 @@ pub(crate) trait JobSource: Clone + Send + Sync + 'static {
 /// - a job that is missing from the list, or whose entry cannot be read, is polled separately before it counts as
 ///   deleted, up to sixteen of them after each list;
 /// - a list request that fails is a [poll error](JobState::poll_error) of every watch;
-/// - a list that the server refuses, or that cannot be read as a whole, is replaced by a poll of each job.
+/// - a list that the server refuses, or that cannot be read as a whole, is replaced by a poll of each job;
+/// - a list with more than twenty times as many jobs as there are watches is replaced in the same way, if the polls take
+///   less time than the list did: most of it would be read for nothing.
 ///
-/// The list is requested by one task of the client, which a watch spawns on the runtime that polls it. The task ends
+/// The requests are made by one task of the client, which a watch spawns on the runtime that polls it. The task ends
 /// when at most four watches are left, and dropping the last watch cancels a request in flight. A watch that is not
 /// polled holds up no other.
 ///
@@ -112,7 +121,7 @@ pub struct Watch {
     job: Job,
     states: StateStream,
     /// The final state of the job or the error of the watch, from when it was yielded.
-    end: Option<Result<JobInfo>>,
+    end: Option<Result<Arc<JobInfo>>>,
 }
 
 impl Watch {
@@ -157,7 +166,7 @@ impl Stream for Watch {
         }
         match &next {
             Some(Ok(state)) if state.poll_error().is_none() && state.status().is_final() => {
-                self.end = Some(Ok(state.info().clone()));
+                self.end = Some(Ok(Arc::clone(&state.info)));
             }
             Some(Err(error)) => self.end = Some(Err(error.clone())),
             _ => {}
@@ -177,7 +186,7 @@ impl fmt::Debug for Watch {
 pub(super) struct KnownJob {
     pub(super) id: JobId,
     /// The state in the response to the submission, if this client submitted the job.
-    pub(super) submitted: Option<JobInfo>,
+    pub(super) submitted: Option<Arc<JobInfo>>,
     /// The time in which the server may not know the job yet.
     pub(super) lag: Option<Lag>,
 }
@@ -224,7 +233,8 @@ struct Follower<S: JobSource> {
     hub: Arc<PollHub>,
     polling: Polling,
     job: KnownJob,
-    known: JobInfo,
+    /// The last known description of the job.
+    known: Option<Arc<JobInfo>>,
     contact: Contact,
     /// The time of the first of the polls that have failed in a row.
     failing_since: Option<Instant>,
@@ -241,7 +251,7 @@ impl<S: JobSource> Follower<S> {
             source,
             hub,
             polling,
-            known: job.submitted.clone().unwrap_or_else(|| JobInfo::of(job.id.clone())),
+            known: job.submitted.clone(),
             job,
             contact,
             failing_since: None,
@@ -279,9 +289,10 @@ impl<S: JobSource> Follower<S> {
             Ok(info) => {
                 let contact = if is_of_submission { Contact::Accepted } else { Contact::Polled };
                 (self.contact, self.failing_since) = (self.contact.max(contact), None);
-                self.known = *info;
+                let is_final = info.status.is_final();
+                self.known = Some(info);
                 let state = self.state(at, None);
-                if self.known.status.is_final() {
+                if is_final {
                     self.end();
                 }
                 Some(Ok(state))
@@ -310,7 +321,8 @@ impl<S: JobSource> Follower<S> {
 
     fn state(&self, at: Instant, poll_error: Option<Error>) -> JobState {
         let followed = self.subscription.as_ref().map(|subscription| subscription.age(at)).unwrap_or_default();
-        JobState { info: self.known.clone(), followed, poll_error }
+        let unknown = || Arc::new(JobInfo::of(self.job.id.clone()));
+        JobState { info: self.known.clone().unwrap_or_else(unknown), followed, poll_error }
     }
 
     fn end(&mut self) {
@@ -323,7 +335,7 @@ impl<S: JobSource> Follower<S> {
         if error.kind() != ErrorKind::JobNotFound || self.contact < Contact::Accepted {
             return error;
         }
-        let id = &self.known.id;
+        let id = &self.job.id;
         let text = if self.contact == Contact::Polled {
             format!("job {id} is gone: the server knew it before and no longer does (deleted?)")
         } else {

@@ -343,6 +343,11 @@ impl Facts {
 }
 
 impl Submitted {
+    /// Returns `true` if a name is that of the submission without doubt, because it has the suffix.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        job_name::suffix(&self.name).is_some_and(|suffix| job_name::contains(name, suffix))
+    }
+
     fn facts(&self, job: &JobInfo) -> Facts {
         let vendor = match (&self.vendor, &job.db_vendor) {
             (None, _) => Some(true),
@@ -418,12 +423,16 @@ pub(crate) enum Found {
 }
 
 impl JobIndex {
+    /// Returns the number of entries, whether they can be read or not.
+    pub(crate) fn len(&self) -> usize {
+        self.job_details.as_ref().map_or(0, Vec::len)
+    }
+
     /// Returns the jobs with these ids, as far as they can be read.
-    pub(crate) fn jobs(&self, wanted: &HashSet<JobId>) -> Vec<JobInfo> {
+    pub(crate) fn jobs(&self, wanted: &HashSet<JobId>) -> impl Iterator<Item = JobInfo> {
         self.entries()
             .filter(|(_, header)| header.is_some_and(|header| wanted.contains(&header.id)))
             .filter_map(|(entry, _)| self.read(entry))
-            .collect()
     }
 
     /// Reads an entry, unless something in it cannot be read.
@@ -746,7 +755,7 @@ mod tests {
             let list = format!(r#"{{"total": 1, "jobDetails": [{{"jobId": "1", "jobName": "n", {odd}}}]}}"#);
             let list: JobIndex = serde_json::from_str(&list).unwrap();
             assert_eq!(list.named("n").map(|job| job.id), Some("1".into()), "{odd}");
-            assert!(list.jobs(&["1".into()].into()).is_empty(), "{odd}");
+            assert_eq!(list.jobs(&["1".into()].into()).next(), None, "{odd}");
             assert!(!list.is_incomplete(), "{odd}");
         }
     }
@@ -890,7 +899,7 @@ mod tests {
         .unwrap();
         assert_eq!(list.named("n").unwrap().id.as_str(), "2");
         assert!(list.named("x").is_none());
-        assert_eq!(list.jobs(&["3".into(), "4".into(), "9".into()].into()).len(), 2);
+        assert_eq!(list.jobs(&["3".into(), "4".into(), "9".into()].into()).count(), 2);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! However a submission fails, it makes at most one job, and the client never reports otherwise.
 
 use std::fs;
+use std::future::ready;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::poll_fn;
+use futures_util::stream::{self, StreamExt as _};
 use sqlflow_client::emulator::{Emulator, EmulatorBuilder, Fault};
 use sqlflow_client::job::{Database, Job, Polling, Settling};
 use sqlflow_client::retry::Backoff;
@@ -17,6 +19,7 @@ const INSERT: &str = "insert into report (total) select amount from sales";
 const SUBMIT: &str = "submitUserJob";
 const PERSIST: &str = "submitPersistJob";
 const LIST: &str = "displayUserJobsSummary";
+const LOOKUP: &str = "displayUserJobSummary";
 
 /// Applies a fault to the first submission.
 fn once(fault: Fault) -> Fault {
@@ -116,6 +119,33 @@ async fn a_submission_that_made_no_job_is_resent_completely_after_it_was_not_lis
         assert_eq!(order, ["generateToken", SUBMIT, LIST, LIST, LIST, SUBMIT], "{lost}");
         assert_eq!(requests[1].body_bytes, requests[5].body_bytes, "{lost}");
     }
+}
+
+#[tokio::test]
+async fn where_the_list_is_long_a_submission_whose_response_was_lost_is_looked_up_by_its_name() {
+    let (_, emulator) = configured(|builder: EmulatorBuilder| builder).await;
+    // A long list takes its time.
+    let settling = Settling::new().window(Duration::from_secs(4)).max_lookups(3);
+    let client = builder(&emulator).settling(settling).build().unwrap();
+    let others = stream::iter(0..1_001).map(|_| submitted(&client)).buffer_unordered(16);
+    assert_eq!(others.filter(|job| ready(job.is_ok())).count().await, 1_001);
+    let lost = async || {
+        emulator.inject(once(Fault::lose_response()));
+        let job = submitted(&client).await.unwrap();
+        assert!(emulator.jobs().iter().any(|it| it.id == job.id().as_str()));
+        (requests_to(&emulator, LIST), requests_to(&emulator, LOOKUP))
+    };
+    let (lists, lookups) = lost().await;
+    assert_eq!((lists > 0, lookups), (true, 0), "the length of the list is not known before");
+    emulator.inject(Fault::page(404).on(LOOKUP).times(1));
+    let (more_lists, lookups) = lost().await;
+    assert_eq!((more_lists > lists, lookups), (true, 1), "it is not found by its name");
+    assert_eq!(lost().await, (more_lists, 2));
+    assert_eq!(emulator.jobs().len(), 1_004);
+    // Only listings prove that a job was not created.
+    emulator.inject(once(Fault::close()));
+    submitted(&client).await.unwrap();
+    assert_eq!((requests_to(&emulator, LIST), emulator.jobs().len()), (more_lists + 2, 1_005));
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use super::poll_task::TaskStart;
 use super::runtime_bound::current_runtime;
 use super::subscriber::{PollUpdate, Subscriber};
 use super::subscription::Subscription;
-use super::{JobSource, KnownJob, Polling};
+use super::{JobSource, KnownJob, ListedJobs, Polling};
 use crate::job::service::LIST_TIMEOUT;
 use crate::job::{JobId, JobInfo};
 use crate::sync::lock;
@@ -29,6 +29,12 @@ pub(super) const MAX_SEPARATE_WATCHES: usize = 4;
 
 /// The number of jobs missing from a list that are confirmed, one by one, before the next list.
 pub(super) const MAX_CONFIRMATIONS: usize = 16;
+
+/// A list is replaced by polls only if it has more than so many entries for each job that is watched.
+pub(super) const MIN_ENTRIES_PER_JOB: usize = 20;
+
+/// A round ends early after so many failures in a row.
+pub(super) const MAX_FAILED_POLLS: usize = 3;
 
 /// The pause after a list, as a multiple of the time that the list took.
 const REST_FACTOR: u32 = 4;
@@ -67,8 +73,16 @@ pub(super) struct HubState {
     rest_until: Option<Instant>,
     /// The watches whose own request is in flight, with the time at which it began.
     single_requests: HashMap<u64, Instant>,
-    /// The jobs missing from the last list that are to be confirmed.
-    unlisted: VecDeque<JobId>,
+    /// The number of entries of the last list, and the time that it took.
+    list_cost: Option<(usize, Duration)>,
+    /// The time that a poll takes, as a moving average.
+    poll_took: Option<Duration>,
+    /// The jobs that are polled before the next list: those that the last one lacks, or all of them in a round.
+    to_poll: VecDeque<JobId>,
+    /// The number of polls that have failed in a row.
+    failed_polls: usize,
+    /// The start of the round: the polls of all jobs in place of a list.
+    round: Option<Instant>,
     /// The watches to wake as soon as the lock is released.
     to_wake: Vec<Arc<Notify>>,
 }
@@ -168,7 +182,8 @@ impl HubState {
         if self.subscribers.is_empty() {
             self.task = None;
             self.due = None;
-            self.unlisted.clear();
+            self.to_poll.clear();
+            self.round = None;
         } else if self.subscribers.len() == MAX_SEPARATE_WATCHES {
             self.notify_task();
         }
@@ -211,7 +226,7 @@ impl HubState {
     }
 
     /// Queues the response to the own request of a watch.
-    pub(super) fn queue_own(&mut self, key: u64, result: Result<&JobInfo, &Error>) {
+    pub(super) fn queue_own(&mut self, key: u64, result: Result<&Arc<JobInfo>, &Error>) {
         if let Some(subscriber) = self.subscribers.get_mut(&key) {
             subscriber.queue_own(result);
         }
@@ -230,25 +245,53 @@ impl HubState {
         if !(has_work && self.is_current(task)) {
             return NextRequest::None;
         }
-        // The jobs that a list lacks come before the next list.
-        if let Some((request, id)) = self.next_unlisted() {
+        if let Some((request, id)) = self.next_to_poll() {
             return NextRequest::Job(request, id);
         }
+        self.end_round();
         let graces = self.single_requests.values().map(|since| *since + SINGLE_REQUEST_GRACE);
         match graces.chain(self.due).chain(self.rest_until).max() {
             Some(due) if due > Instant::now() => NextRequest::NotBefore(due),
-            _ => NextRequest::List(self.next_request_number(), self.active().map(|it| it.id().clone()).collect()),
+            _ => self.begin_round().map_or_else(|| self.begin_list(), |(request, id)| NextRequest::Job(request, id)),
         }
     }
 
-    /// Returns the next job to be confirmed that is still watched.
-    fn next_unlisted(&mut self) -> Option<(u64, JobId)> {
+    fn begin_list(&mut self) -> NextRequest {
+        NextRequest::List(self.next_request_number(), self.active().map(|it| it.id().clone()).collect())
+    }
+
+    /// Begins to poll every job in place of a list, and returns the first, if that takes less time.
+    fn begin_round(&mut self) -> Option<(u64, JobId)> {
+        let jobs = self.active().count();
+        let ((_, list_took), poll_took) = (self.list_cost.filter(|_| self.is_list_long(jobs))?, self.poll_took?);
+        if poll_took.saturating_mul(u32::try_from(jobs).unwrap_or(u32::MAX)) >= list_took {
+            return None;
+        }
+        self.round = Some(Instant::now());
+        let all = self.subscribers.iter().filter(|(_, it)| !it.is_over());
+        self.set_to_poll(all.map(|(key, it)| (it.last_poll(), *key)).collect(), usize::MAX);
+        self.next_to_poll()
+    }
+
+    fn end_round(&mut self) {
+        if let Some(start) = self.round.take() {
+            self.rest_after(start, 1);
+        }
+    }
+
+    /// Returns `true` if little of the last list would be about so many jobs.
+    fn is_list_long(&self, jobs: usize) -> bool {
+        self.list_cost.is_some_and(|(entries, _)| entries / MIN_ENTRIES_PER_JOB > jobs)
+    }
+
+    /// Returns the next job to be polled that is still watched.
+    fn next_to_poll(&mut self) -> Option<(u64, JobId)> {
         loop {
-            let id = self.unlisted.pop_front()?;
+            let id = self.to_poll.pop_front()?;
             let request = self.next_request_number();
             let mut is_watched = false;
             for subscriber in self.subscribers.values_mut().filter(|it| *it.id() == id && !it.is_over()) {
-                subscriber.set_last_confirmation(request);
+                subscriber.set_last_poll(request);
                 is_watched = true;
             }
             if is_watched {
@@ -262,26 +305,16 @@ impl HubState {
         self.requests
     }
 
-    pub(super) fn list_ended(
-        &mut self,
-        task: u64,
-        request: u64,
-        start: Instant,
-        result: Result<&Vec<JobInfo>, &Error>,
-    ) {
+    pub(super) fn list_ended(&mut self, task: u64, request: u64, start: Instant, result: Result<&ListedJobs, &Error>) {
         if !self.is_current(task) {
             return;
         }
         let now = Instant::now();
-        let rest = (now - start).saturating_mul(REST_FACTOR);
-        let rest = result.err().map_or(rest, |error| {
-            let retry_after = error.retry_after().unwrap_or_default().min(LIST_TIMEOUT);
-            rest.min(MAX_REST_AFTER_FAILURE).max(retry_after)
-        });
-        (self.last_list, self.rest_until) = (Some(start), now.checked_add(rest));
+        self.list_cost = result.ok().map(|list| (list.entries, now - start));
+        let failure = result.err();
         // A server that does not give a list may still give the state of each job.
-        let is_refused = result.is_err_and(refuses_list);
-        let result = if is_refused { Ok(&[] as &[JobInfo]) } else { result.map(Vec::as_slice) };
+        let is_refused = failure.is_some_and(refuses_list);
+        let result = if is_refused { Ok(&[] as &[Arc<JobInfo>]) } else { result.map(|list| list.jobs.as_slice()) };
         // The first job of an id counts, as it does where one job is requested.
         let jobs = result.map(|jobs| jobs.iter().rev().map(|job| (&job.id, job)).collect::<HashMap<_, _>>());
         let mut missing = Vec::new();
@@ -291,40 +324,93 @@ impl HubState {
                 Ok(jobs) => jobs.get(subscriber.id()).map(|info| Ok(*info)),
             };
             let Some(result) = result else {
-                missing.push((subscriber.last_confirmation(), *key));
+                missing.push((subscriber.last_poll(), *key));
                 continue;
             };
             if subscriber.queue(now, result) {
                 self.to_wake.push(Arc::clone(subscriber.notify()));
             }
         }
-        self.set_unlisted(missing, if is_refused { usize::MAX } else { MAX_CONFIRMATIONS });
-        self.due = self.subscribers.values().filter(|it| !it.is_over()).map(|it| it.next_list(start)).min();
+        if missing.is_empty() && self.is_list_long(self.active().count()) {
+            // One poll shows how long polls take.
+            let active = self.subscribers.iter().filter(|(_, it)| !it.is_over());
+            missing.extend(active.map(|(key, it)| (it.last_poll(), *key)).min());
+        }
+        self.set_to_poll(missing, if is_refused { usize::MAX } else { MAX_CONFIRMATIONS });
+        match failure {
+            None => self.rest_after(start, REST_FACTOR),
+            Some(error) => self.rest_after_failure(start, error),
+        }
     }
 
-    /// Chooses the jobs to be confirmed: those that have waited longest for it, and the oldest watches of these first.
-    fn set_unlisted(&mut self, mut missing: Vec<(u64, u64)>, limit: usize) {
-        missing.sort_unstable();
+    /// Sets the time of the next list or round: not before a rest, of so many times the time that this one took.
+    fn rest_after(&mut self, start: Instant, factor: u32) {
+        let now = Instant::now();
+        self.set_next_list(start, now.checked_add((now - start).saturating_mul(factor)));
+    }
+
+    fn rest_after_failure(&mut self, start: Instant, error: &Error) {
+        let now = Instant::now();
+        let rest = (now - start).saturating_mul(REST_FACTOR).min(MAX_REST_AFTER_FAILURE);
+        let retry_after = error.retry_after().unwrap_or_default().min(LIST_TIMEOUT);
+        self.set_next_list(start, now.checked_add(rest.max(retry_after)));
+    }
+
+    fn set_next_list(&mut self, last: Instant, rest_until: Option<Instant>) {
+        (self.last_list, self.rest_until) = (Some(last), rest_until);
+        self.due = self.active().map(|it| it.next_list(last)).min();
+    }
+
+    /// Chooses the jobs to be polled: those that have waited longest for it, and the oldest watches of these first.
+    fn set_to_poll(&mut self, mut waiting: Vec<(u64, u64)>, limit: usize) {
+        waiting.sort_unstable();
         let mut chosen = HashSet::new();
-        let ids = missing.iter().filter_map(|(_, key)| self.subscribers.get(key)).map(Subscriber::id);
-        self.unlisted = ids.filter(|id| chosen.insert(*id)).take(limit).cloned().collect();
+        let ids = waiting.iter().filter_map(|(_, key)| self.subscribers.get(key)).map(Subscriber::id);
+        self.to_poll = ids.filter(|id| chosen.insert(*id)).take(limit).cloned().collect();
     }
 
-    /// Handles the response to a request for a job that the list lacks: the list may be truncated, or older than the
-    /// job. When the server cannot be reached, it is left alone until the next list.
-    pub(super) fn confirmation_ended(&mut self, task: u64, request: u64, id: &JobId, result: Result<&JobInfo, &Error>) {
+    /// Handles the response to a poll of one job: one that the list lacks, because the list is truncated or older than
+    /// the job, or one of a round.
+    pub(super) fn poll_ended(
+        &mut self,
+        task: u64,
+        request: u64,
+        start: Instant,
+        id: &JobId,
+        result: Result<&Arc<JobInfo>, &Error>,
+    ) {
         if !self.is_current(task) {
             return;
         }
-        // A response that cannot be read concerns this job alone.
-        if result.is_err_and(|error| error.is_transient_for_polling() && error.kind() != ErrorKind::Protocol) {
-            self.unlisted.clear();
-        }
         let now = Instant::now();
+        // A response that cannot be read concerns this job alone.
+        let is_outage = |error: &&Error| error.is_transient_for_polling() && error.kind() != ErrorKind::Protocol;
+        if let Some(error) = result.err().filter(is_outage) {
+            self.poll_failed(error);
+        } else {
+            self.failed_polls = 0;
+            let took = now - start;
+            self.poll_took = Some(self.poll_took.map_or(took, |mean| (mean * 3 + took) / 4));
+        }
         for subscriber in self.subscribers.values_mut().filter(|it| it.id() == id && it.accepts(request)) {
             if subscriber.queue(now, result) {
                 self.to_wake.push(Arc::clone(subscriber.notify()));
             }
+        }
+    }
+
+    /// Ends the polls until the next list, which tells every watch of an outage. Single failures do not end a round.
+    fn poll_failed(&mut self, error: &Error) {
+        self.failed_polls += 1;
+        let is_down = matches!(error.kind(), ErrorKind::Connect | ErrorKind::Timeout);
+        let is_asked_to_wait = error.retry_after().is_some_and(|pause| !pause.is_zero());
+        if self.round.is_some() && self.failed_polls < MAX_FAILED_POLLS && !is_down && !is_asked_to_wait {
+            return;
+        }
+        self.to_poll.clear();
+        self.poll_took = None;
+        if let Some(start) = self.round.take() {
+            self.rest_after_failure(start, error);
         }
     }
 

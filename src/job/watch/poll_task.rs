@@ -11,8 +11,8 @@ use futures_util::future::select;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::JobSource;
 use super::hub::{NextRequest, PollHub};
+use super::{JobSource, ListedJobs};
 use crate::job::service::LIST_TIMEOUT;
 use crate::job::{JobId, JobInfo};
 use crate::{Error, ErrorKind, Result};
@@ -70,8 +70,9 @@ async fn poll(hub: &PollHub, source: &impl JobSource, task: u64, mut changes: wa
                 hub.change(|state| state.list_ended(task, request, start, result.as_ref()));
             }
             NextRequest::Job(request, id) => {
+                let start = Instant::now();
                 let result = unless_it_panics(request_job(source, &id)).await;
-                hub.change(|state| state.confirmation_ended(task, request, &id, result.as_ref()));
+                hub.change(|state| state.poll_ended(task, request, start, &id, result.as_ref()));
             }
             NextRequest::None => return,
         }
@@ -85,14 +86,15 @@ async fn answer_probes(hub: &PollHub, task: u64, mut changes: watch::Receiver<()
     }
 }
 
-async fn request_list(source: &impl JobSource, wanted: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
+async fn request_list(source: &impl JobSource, wanted: &HashSet<JobId>) -> Result<ListedJobs> {
     let start = Instant::now();
     let result = limited(LIST_TIMEOUT, "list of jobs", source.list(wanted)).await;
     match &result {
-        Ok(jobs) => {
+        Ok(ListedJobs { jobs, entries }) => {
             tracing::debug!(
                 target: "sqlflow_client::watch",
                 jobs = jobs.len(),
+                entries,
                 took = ?start.elapsed(),
                 "listed the watched jobs"
             );
@@ -103,14 +105,14 @@ async fn request_list(source: &impl JobSource, wanted: &HashSet<JobId>) -> Resul
 }
 
 /// Requests the state of one job.
-pub(super) async fn request_job(source: &impl JobSource, id: &JobId) -> Result<JobInfo> {
+pub(super) async fn request_job(source: &impl JobSource, id: &JobId) -> Result<Arc<JobInfo>> {
     let result = limited(MAX_JOB_TIME, "state of the job", source.job(id)).await;
     if let Err(error) = &result
         && error.is_transient_for_polling()
     {
         tracing::warn!(target: "sqlflow_client::watch", %error, "cannot get the state of a job");
     }
-    result
+    result.map(Arc::new)
 }
 
 async fn limited<T>(limit: Duration, requested: &str, request: impl Future<Output = Result<T>>) -> Result<T> {

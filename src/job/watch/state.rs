@@ -1,6 +1,7 @@
 //! One state of a job that is watched.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Error;
@@ -11,7 +12,7 @@ use crate::wire::{EnvelopeData as _, Redactor};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct JobState {
-    pub(super) info: JobInfo,
+    pub(super) info: Arc<JobInfo>,
     pub(super) followed: Duration,
     pub(super) poll_error: Option<Error>,
 }
@@ -19,7 +20,10 @@ pub struct JobState {
 impl JobState {
     /// Removes the secrets of the submission from the messages of the server.
     pub(super) fn forget_secrets(&mut self, secrets: &Redactor) {
-        self.info.clean(secrets);
+        if secrets.is_empty() {
+            return;
+        }
+        Arc::make_mut(&mut self.info).clean(secrets);
         self.poll_error = self.poll_error.take().map(|error| secrets.redact_error(error));
     }
 

@@ -17,7 +17,7 @@ pub(super) struct PollUpdate {
     pub(super) at: Instant,
     /// `true` for the state in the response to the submission, which is no result of a poll.
     pub(super) is_of_submission: bool,
-    pub(super) result: Result<Box<JobInfo>>,
+    pub(super) result: Result<Arc<JobInfo>>,
 }
 
 /// One watch, as the hub knows it.
@@ -27,10 +27,10 @@ pub(super) struct Subscriber {
     since: Instant,
     /// The number of the last request that was made before the watch subscribed.
     last_request_before: u64,
-    /// The number of the last request for its job alone that the poll task made.
-    last_confirmation: u64,
+    /// The number of the last poll of its job that the poll task made.
+    last_poll: u64,
     /// The state in the response to the submission, until a newer one is known.
-    submitted: Option<Box<JobInfo>>,
+    submitted: Option<Arc<JobInfo>>,
     /// The time in which the server may not know the job yet.
     lag: Option<Lag>,
     last_status: Option<JobStatus>,
@@ -54,8 +54,8 @@ impl Subscriber {
             polling,
             since: now,
             last_request_before,
-            last_confirmation: 0,
-            submitted: submitted.map(Box::new),
+            last_poll: 0,
+            submitted,
             lag,
             last_status: None,
             has_failed: false,
@@ -90,12 +90,12 @@ impl Subscriber {
         self.last_request_before < request && !self.is_over
     }
 
-    pub(super) fn last_confirmation(&self) -> u64 {
-        self.last_confirmation
+    pub(super) fn last_poll(&self) -> u64 {
+        self.last_poll
     }
 
-    pub(super) fn set_last_confirmation(&mut self, request: u64) {
-        self.last_confirmation = request;
+    pub(super) fn set_last_poll(&mut self, request: u64) {
+        self.last_poll = request;
     }
 
     pub(super) fn next_poll(&self) -> Instant {
@@ -122,7 +122,7 @@ impl Subscriber {
         }
     }
 
-    fn queue_submitted(&mut self, at: Instant, submitted: Box<JobInfo>) {
+    fn queue_submitted(&mut self, at: Instant, submitted: Arc<JobInfo>) {
         self.last_status = Some(submitted.status.clone());
         self.updates.push_back(PollUpdate { at, is_of_submission: true, result: Ok(submitted) });
     }
@@ -132,7 +132,7 @@ impl Subscriber {
     }
 
     /// Queues the response to the watch's own request, unless a list has shown something new in the meantime.
-    pub(super) fn queue_own(&mut self, result: Result<&JobInfo, &Error>) {
+    pub(super) fn queue_own(&mut self, result: Result<&Arc<JobInfo>, &Error>) {
         if self.updates.is_empty() {
             self.queue(Instant::now(), result);
         }
@@ -140,7 +140,7 @@ impl Subscriber {
 
     /// Queues the result of a poll if the watch has to see it, and returns `true` if so. An error is always queued,
     /// because the outage may have become too long for the watch.
-    pub(super) fn queue(&mut self, at: Instant, result: Result<&JobInfo, &Error>) -> bool {
+    pub(super) fn queue(&mut self, at: Instant, result: Result<&Arc<JobInfo>, &Error>) -> bool {
         let retry_after = result.err().and_then(Error::retry_after).unwrap_or_default().min(self.polling.max_outage);
         self.next_poll = self.poll_after(at, fastrand::f64()).max(at.checked_add(retry_after).unwrap_or(at));
         let submitted = self.submitted.take();
@@ -151,11 +151,8 @@ impl Subscriber {
                 if is_new {
                     self.is_over = info.status.is_final();
                     self.last_status = Some(info.status.clone());
-                    self.updates.push_back(PollUpdate {
-                        at,
-                        is_of_submission: false,
-                        result: Ok(Box::new(info.clone())),
-                    });
+                    let result = Ok(Arc::clone(info));
+                    self.updates.push_back(PollUpdate { at, is_of_submission: false, result });
                 }
                 is_new
             }

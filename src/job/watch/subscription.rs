@@ -51,7 +51,8 @@ impl<S: JobSource> Subscription<S> {
                 NextStep::PauseUntil(until) => {
                     let _ = timeout_at(until, self.notify.notified()).await;
                 }
-                NextStep::Poll => self.poll().await,
+                // On the heap, because it is large, and few of many watches poll for themselves.
+                NextStep::Poll => Box::pin(self.poll()).await,
             }
         }
     }

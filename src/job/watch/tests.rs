@@ -1,5 +1,7 @@
 //! Tests of watches.
 
+use std::sync::Arc;
+
 use super::KnownJob;
 use crate::job::{JobId, JobInfo};
 
@@ -8,5 +10,5 @@ mod one_job;
 mod several_runtimes;
 
 fn known(id: JobId, submitted: Option<JobInfo>) -> KnownJob {
-    KnownJob { id, submitted, lag: None }
+    KnownJob { id, submitted: submitted.map(Arc::new), lag: None }
 }

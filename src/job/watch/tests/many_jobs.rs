@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::known;
 use crate::job::service::LIST_TIMEOUT;
-use crate::job::watch::hub::{MAX_CONFIRMATIONS, MAX_REST_AFTER_FAILURE, MAX_SEPARATE_WATCHES};
-use crate::job::watch::{JobSource, PollHub, Polling, StateStream};
+use crate::job::watch::hub::{MAX_CONFIRMATIONS, MAX_FAILED_POLLS, MAX_REST_AFTER_FAILURE, MAX_SEPARATE_WATCHES};
+use crate::job::watch::{JobSource, ListedJobs, PollHub, Polling, StateStream};
 use crate::job::{JobId, JobInfo, JobStatus};
 use crate::{Error, ErrorKind, Result};
 
@@ -35,12 +35,16 @@ struct ServerState {
 
 struct Settings {
     jobs: usize,
+    /// The number of jobs in the list that are not watched.
+    others: usize,
     /// The status of a job some time after the start, or `None` if it is gone.
     status: fn(usize, Duration) -> Option<&'static str>,
     /// Returns `true` if a job is in the list.
     is_listed: fn(usize) -> bool,
     /// The error of a list request, if it fails.
     failure: fn(usize) -> Option<ErrorKind>,
+    /// The error of a poll, if it fails.
+    poll_failure: fn(usize) -> Option<ErrorKind>,
     /// Returns `true` if a list request panics.
     panics: fn(usize) -> bool,
     poll_takes: Duration,
@@ -53,9 +57,11 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             jobs: 5,
+            others: 0,
             status: |_, age| Some(in_turn(age, [5, 30])),
             is_listed: |_| true,
             failure: |_| None,
+            poll_failure: |_| None,
             panics: |_| false,
             poll_takes: Duration::from_millis(20),
             list_takes: Duration::from_millis(20),
@@ -134,13 +140,20 @@ impl Server {
 impl JobSource for Server {
     async fn job(&self, id: &JobId) -> Result<JobInfo> {
         let _request = self.request();
-        self.0.polls.lock().unwrap().push(Instant::now());
+        let nth = {
+            let mut polls = self.0.polls.lock().unwrap();
+            polls.push(Instant::now());
+            polls.len()
+        };
         sleep(self.0.settings.poll_takes).await;
+        if let Some(kind) = (self.0.settings.poll_failure)(nth) {
+            return Err(Error::new(kind, "no state"));
+        }
         let job = id.as_str().parse().unwrap();
         self.info(job).ok_or_else(|| Error::new(ErrorKind::JobNotFound, "the server knows no such job"))
     }
 
-    async fn list(&self, _: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
+    async fn list(&self, _: &HashSet<JobId>) -> Result<ListedJobs> {
         let _request = self.request();
         let nth = {
             let mut lists = self.0.lists.lock().unwrap();
@@ -149,12 +162,16 @@ impl JobSource for Server {
         };
         // The states at the time of the request.
         let Settings { jobs, is_listed, failure, panics, list_takes, pieces, .. } = self.0.settings;
-        let listed = (0..jobs).filter(|job| is_listed(*job)).filter_map(|job| self.info(job)).collect();
+        let listed: Vec<_> =
+            (0..jobs).filter(|job| is_listed(*job)).filter_map(|job| self.info(job)).map(Arc::new).collect();
         assert!(!panics(nth), "as the test wants it");
         for _ in 0..pieces {
             sleep(list_takes / pieces).await;
         }
-        failure(nth).map_or(Ok(listed), |kind| Err(Error::new(kind, "no list")))
+        failure(nth).map_or_else(
+            || Ok(ListedJobs { entries: listed.len() + self.0.settings.others, jobs: listed }),
+            |kind| Err(Error::new(kind, "no list")),
+        )
     }
 }
 
@@ -361,6 +378,53 @@ async fn a_slow_list_is_requested_rarely() {
     join_all(server.watches(&Arc::default()).into_iter().map(seen)).await;
     let lists = server.lists();
     assert!(lists.windows(2).all(|pair| pair[1] - pair[0] >= SECOND * 50), "{lists:?}");
+}
+
+/// A server with a long list of jobs, of which a few are watched.
+fn long_list() -> Settings {
+    Settings { jobs: 6, others: 1_000, list_takes: SECOND * 2, ..Settings::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_list_is_replaced_by_polls_of_the_few_jobs_that_are_watched() {
+    let server = Server::new(long_list());
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "process", "success"]);
+    }
+    assert_eq!(server.lists().len(), 1, "from which it is known that the list is long");
+    assert!(server.most_in_flight() <= MAX_SEPARATE_WATCHES, "when few are left");
+    assert!(server.0.start.elapsed() < SECOND * 33, "{:?}", server.0.start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_list_stays_where_polls_would_take_more_time() {
+    let server = Server::new(Settings { poll_takes: SECOND / 3, ..long_list() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "process", "success"]);
+    }
+    let (lists, polls) = (server.lists().len(), server.polls().len());
+    assert!(lists > 3 && polls <= lists, "{polls} polls next to {lists} lists show how long polls take");
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_that_replace_a_long_list_go_on_after_single_failures() {
+    let poll_failure = |nth: usize| nth.is_multiple_of(7).then_some(ErrorKind::Server);
+    let server = Server::new(Settings { poll_failure, ..long_list() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen.last().map(String::as_str), Some("success"));
+    }
+    assert_eq!(server.lists().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_ends_the_polls_that_replace_a_long_list() {
+    let poll_failure = |nth: usize| (nth > 20).then_some(ErrorKind::Server);
+    let server = Server::new(Settings { poll_failure, ..long_list() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen.last().map(String::as_str), Some("success"));
+    }
+    let (lists, polls) = (server.lists(), server.polls());
+    assert!(lists.len() > 2 && polls.len() < 20 + MAX_FAILED_POLLS + lists.len(), "{polls:?} {lists:?}");
 }
 
 #[tokio::test(start_paused = true)]

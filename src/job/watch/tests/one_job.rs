@@ -26,7 +26,7 @@ where
         (self.0)().await
     }
 
-    async fn list(&self, _: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
+    async fn list(&self, _: &HashSet<JobId>) -> Result<ListedJobs> {
         panic!("one job is polled without a list")
     }
 }

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 
 use super::known;
 use crate::Result;
-use crate::job::watch::{JobSource, PollHub, Polling, StateStream};
+use crate::job::watch::{JobSource, ListedJobs, PollHub, Polling, StateStream};
 use crate::job::{JobId, JobInfo};
 
 const TOO_LONG: Duration = Duration::from_secs(20);
@@ -111,9 +111,10 @@ impl JobSource for Server {
         Ok(self.info(id))
     }
 
-    async fn list(&self, wanted: &HashSet<JobId>) -> Result<Vec<JobInfo>> {
+    async fn list(&self, wanted: &HashSet<JobId>) -> Result<ListedJobs> {
         self.request().await;
-        Ok(wanted.iter().map(|id| self.info(id)).collect())
+        let jobs = wanted.iter().map(|id| Arc::new(self.info(id))).collect();
+        Ok(ListedJobs { jobs, entries: wanted.len() })
     }
 }
 
