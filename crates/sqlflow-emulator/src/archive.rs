@@ -54,7 +54,7 @@ impl fmt::Display for UnreadableFile {
 
 /// Analyses every script in the files. The definitions of all scripts are collected first, so that the order of the
 /// files does not matter for them.
-pub(super) fn analyse<'f>(files: impl Iterator<Item = &'f StoredFile> + Clone, analyzer: &mut Analyzer) {
+pub(super) fn analyze<'f>(files: impl Iterator<Item = &'f StoredFile> + Clone, analyzer: &mut Analyzer) {
     for file in files.clone() {
         scripts(file, |script| {
             if let Ok(script) = script {

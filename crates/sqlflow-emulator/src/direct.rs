@@ -58,7 +58,7 @@ impl AnonymousCalls {
 }
 
 /// Responds to `generation/sqlflow` and the operations below it.
-pub(super) async fn analyse(
+pub(super) async fn analyze(
     action: Action,
     form: DrawingForm,
     parameters: &mut Parameters,
@@ -66,24 +66,24 @@ pub(super) async fn analyse(
     let delimiter = csv::delimiter(parameters.get("delimiter"))?;
     let options = match action {
         // The CSV contains tables only, as that of a job does unless it was submitted otherwise.
-        Action::AnalyseCsv => ExportOptions {
+        Action::AnalyzeCsv => ExportOptions {
             ignore_record_set: true,
             ignore_function: true,
             table_to_table: parameters.flag("tableToTable", false)?,
             ..export::options(parameters, "fdd")?
         },
-        Action::AnalyseTables => export::between_tables(export::options(parameters, "fdd")?, parameters)?,
+        Action::AnalyzeTables => export::between_tables(export::options(parameters, "fdd")?, parameters)?,
         Action::Calls => export::of_calls(export::options(parameters, "fdd")?),
         _ => export::options(parameters, "fdd")?,
     };
     let lineage = lineage(parameters).await?;
     let write = move || match action {
-        Action::AnalyseCsv => {
+        Action::AnalyzeCsv => {
             understood(&lineage)?;
             let view = LineageView::of(&lineage, &options);
             download(export::CSV, "lineage.csv", |out| csv::write(&view, delimiter, out))
         }
-        Action::AnalyseGraph | Action::AnalyseTables => {
+        Action::AnalyzeGraph | Action::AnalyzeTables => {
             let view = LineageView::of(&lineage, &options);
             if form == DrawingForm::Image {
                 understood(&lineage)?;
@@ -180,7 +180,7 @@ async fn lineage(parameters: &mut Parameters) -> Result<Lineage, Failure> {
             analysis::run_off_thread(settings, read).await
         }
         (None, Some(file)) => {
-            analysis::run_off_thread(settings, move |analyzer| archive::analyse([&file].into_iter(), analyzer)).await
+            analysis::run_off_thread(settings, move |analyzer| archive::analyze([&file].into_iter(), analyzer)).await
         }
         (None, None) => return Err(Failure::new(400, "One of the parameters 'sqltext' and 'sqlfile' is required.")),
     };

@@ -15,7 +15,7 @@ use super::envelope::Failure;
 use super::upload::StoredFile;
 use super::{Service, archive, clock, wait_for_stop};
 
-/// The maximum number of jobs that are analysed at the same time. The others wait in `process`.
+/// The maximum number of jobs that are analyzed at the same time. The others wait in `process`.
 const PARALLEL_ANALYSES: usize = 4;
 
 /// The state of a job at one moment, as returned by [`Emulator::jobs`](super::Emulator::jobs).
@@ -507,7 +507,7 @@ async fn run(service: &Service, job: &Job) {
     let analysis = async {
         // The semaphore is never closed, and without a permit the job would merely not wait for the others.
         let _turn = service.jobs.analyses.acquire().await;
-        analyse(files, settings).await
+        analyze(files, settings).await
     };
     let (outcome, ()) = tokio::join!(analysis, tokio::time::sleep(job.times.in_process));
     let _superseded = job.advance(service, |job| job.conclude(outcome, begun.elapsed()));
@@ -557,6 +557,6 @@ fn outcome_of(lineage: &Lineage) -> JobStatus {
 }
 
 /// Reads all files of a job, off the threads that serve requests.
-async fn analyse(files: Vec<Arc<StoredFile>>, settings: AnalysisSettings) -> Result<Lineage, String> {
-    analysis::run_off_thread(settings, move |analyzer| archive::analyse(files.iter().map(Arc::as_ref), analyzer)).await
+async fn analyze(files: Vec<Arc<StoredFile>>, settings: AnalysisSettings) -> Result<Lineage, String> {
+    analysis::run_off_thread(settings, move |analyzer| archive::analyze(files.iter().map(Arc::as_ref), analyzer)).await
 }

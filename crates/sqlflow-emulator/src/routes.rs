@@ -77,11 +77,11 @@ pub(super) enum Action {
     Downstream,
     Selected,
     Calls,
-    Analyse,
-    AnalyseGraph,
-    AnalyseTables,
-    AnalyseFullJson,
-    AnalyseCsv,
+    Analyze,
+    AnalyzeGraph,
+    AnalyzeTables,
+    AnalyzeFullJson,
+    AnalyzeCsv,
     Anonymous,
     CheckSyntax,
     Version,
@@ -91,7 +91,7 @@ pub(super) enum Action {
 impl Action {
     /// Returns `true` for an operation whose lineage is always between tables.
     pub(super) fn is_table_level(self) -> bool {
-        matches!(self, Self::LatestJobTables | Self::JobTables | Self::SelectedTables | Self::AnalyseTables)
+        matches!(self, Self::LatestJobTables | Self::JobTables | Self::SelectedTables | Self::AnalyzeTables)
     }
 
     /// Returns `true` for an operation that takes no job, since it is about the latest one of its user.
@@ -151,10 +151,10 @@ static OPERATIONS: [Operation; 75] = [
     job("/sqlflow/job/displayUserLatestJobGraph", Action::LatestJobGraph),
     job("/sqlflow/job/leftMostSourceTable", Action::LeftMost),
     job("/sqlflow/job/leftMostSourceTableAsCsv", Action::LeftMostCsv),
-    job("/sqlflow/generation/sqlflow", Action::Analyse),
-    job("/sqlflow/generation/sqlflow/graph", Action::AnalyseGraph),
-    job("/sqlflow/generation/sqlflow/exportFullLineageAsJson", Action::AnalyseFullJson),
-    job("/sqlflow/generation/sqlflow/exportFullLineageAsCsv", Action::AnalyseCsv),
+    job("/sqlflow/generation/sqlflow", Action::Analyze),
+    job("/sqlflow/generation/sqlflow/graph", Action::AnalyzeGraph),
+    job("/sqlflow/generation/sqlflow/exportFullLineageAsJson", Action::AnalyzeFullJson),
+    job("/sqlflow/generation/sqlflow/exportFullLineageAsCsv", Action::AnalyzeCsv),
     missing("/sqlflow/generation/deleteUserSchema"),
     missing("/sqlflow/generation/displayUserDbvendorSchema"),
     missing("/sqlflow/generation/displayUserSchemaSummary"),
@@ -167,8 +167,8 @@ static OPERATIONS: [Operation; 75] = [
     operation("/sqlflow/generation/sqlflow/upstreamGraph", BOTH, RequiredCredentials::Token, Action::Upstream),
     job("/sqlflow/generation/sqlflow/upstreamGraph/image", Action::Upstream),
     missing("/sqlflow/generation/sqlflow/getSelectedDbObjectInfo"),
-    job("/sqlflow/generation/sqlflow/graph/image", Action::AnalyseGraph),
-    job("/sqlflow/generation/sqlflow/graph/table_level_lineage", Action::AnalyseTables),
+    job("/sqlflow/generation/sqlflow/graph/image", Action::AnalyzeGraph),
+    job("/sqlflow/generation/sqlflow/graph/table_level_lineage", Action::AnalyzeTables),
     job("/sqlflow/generation/sqlflow/leftMostSourceTableGraph", Action::LeftMostGraph),
     job("/sqlflow/generation/sqlflow/leftMostSourceTableGraph/image", Action::LeftMostGraph),
     missing("/sqlflow/generation/sqlflow/listTableColumns"),
@@ -196,7 +196,7 @@ static OPERATIONS: [Operation; 75] = [
     missing("/sqlflow/job/displayProcedureGraph"),
     missing("/sqlflow/job/displayProcedureSource"),
     missing("/sqlflow/job/fetchRegularJobTableRelationSqls"),
-    job("/sqlflow/generation/sqlflow/exportLineageAsCsv", Action::AnalyseCsv),
+    job("/sqlflow/generation/sqlflow/exportLineageAsCsv", Action::AnalyzeCsv),
     job("/sqlflow/generation/sqlflow/graph/call_lineage", Action::Calls),
     missing("/sqlflow/generation/sql/format"),
     operation("/sqlflow/graph/share/{id}", GET, RequiredCredentials::Open, Action::NotEmulated),
@@ -317,10 +317,10 @@ fn other_method(operation: &Operation, method: &Method) -> Response {
 
 /// Returns `true` if the request asks for the drawing of a job, although the operation is for SQL.
 fn draws_a_job(parameters: &Parameters) -> bool {
-    parameters.get("jobId").is_some() && !analyses_sql(parameters)
+    parameters.get("jobId").is_some() && !analyzes_sql(parameters)
 }
 
-fn analyses_sql(parameters: &Parameters) -> bool {
+fn analyzes_sql(parameters: &Parameters) -> bool {
     parameters.get("sqltext").is_some() || parameters.has("sqlfile")
 }
 
@@ -346,21 +346,21 @@ async fn run_action(
         Action::ResumeSchedule => submission::cancel_schedule(service, &user, parameters, false),
         Action::UpdateSchedule => submission::update_schedule(service, &user, parameters),
         Action::Version => Ok(success(json!({ "version": concat!("emulator ", env!("CARGO_PKG_VERSION")) }))),
-        Action::Calls if !analyses_sql(parameters) => {
+        Action::Calls if !analyzes_sql(parameters) => {
             export::respond(service, Action::Calls, form, &user, parameters).await
         }
-        Action::Calls => direct::analyse(Action::Calls, form, parameters).await,
-        Action::AnalyseGraph if draws_a_job(parameters) => {
+        Action::Calls => direct::analyze(Action::Calls, form, parameters).await,
+        Action::AnalyzeGraph if draws_a_job(parameters) => {
             export::respond(service, Action::JobGraph, form, &user, parameters).await
         }
-        Action::AnalyseTables if draws_a_job(parameters) => {
+        Action::AnalyzeTables if draws_a_job(parameters) => {
             export::respond(service, Action::JobTables, form, &user, parameters).await
         }
-        Action::Analyse
-        | Action::AnalyseGraph
-        | Action::AnalyseTables
-        | Action::AnalyseFullJson
-        | Action::AnalyseCsv => direct::analyse(operation.action, form, parameters).await,
+        Action::Analyze
+        | Action::AnalyzeGraph
+        | Action::AnalyzeTables
+        | Action::AnalyzeFullJson
+        | Action::AnalyzeCsv => direct::analyze(operation.action, form, parameters).await,
         Action::Anonymous => direct::anonymous(service, parameters, caller).await,
         Action::CheckSyntax => direct::check_syntax(parameters).await,
         Action::NotEmulated => Err(not_emulated(operation)),

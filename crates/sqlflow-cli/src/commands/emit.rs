@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use self::endpoint::{Endpoint, EndpointArguments, variable};
 use super::Resumption;
-use super::export::{ended, whole_lineage};
+use super::export::{ended, partial, whole_lineage};
 use super::inspect::{is_pattern, is_stdin, read};
 use crate::arguments::{JsonArguments, OutputArguments, ServerArguments};
 use crate::connect::Connection;
@@ -242,11 +242,7 @@ async fn source(source: &Path, server: &ServerArguments, messages: &Messages) ->
     let connection = Connection::open(server, messages).await?;
     let job = connection.client.job(JobId::new(name.into_owned()));
     let finished = ended(&job).await?;
-    let mut reasons = Vec::new();
-    if finished.is_partial() {
-        reasons.push(format!("the job {} succeeded in part only", finished.id()));
-        messages.warning(&reasons[0]);
-    }
+    let reasons = partial(&finished, messages);
     let lineage = whole_lineage(&job, messages).await?;
     Ok(Source { lineage, job: Some(job.id().as_str().to_owned()), reasons })
 }

@@ -19,7 +19,7 @@ struct Piped {
 }
 
 impl StatementWalker<'_> {
-    /// Applies the pipe operators of a query to the rows of its body. After an operator that is not analysed, nothing
+    /// Applies the pipe operators of a query to the rows of its body. After an operator that is not analyzed, nothing
     /// is known about the columns.
     pub(super) fn piped(
         &mut self,

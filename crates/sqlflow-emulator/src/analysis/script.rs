@@ -96,7 +96,7 @@ impl<'a> ScriptReader<'a> {
     fn too_deep(&mut self) {
         let (line, column) = self.builder.base.start;
         let message = format!(
-            "{}: not analysed: an expression has too many operators, or a query too many parts, in the statement at \
+            "{}: not analyzed: an expression has too many operators, or a query too many parts, in the statement at \
              line {line}, column {column}; divide it",
             self.file
         );

@@ -31,7 +31,7 @@ struct Said {
     messages: Vec<String>,
 }
 
-fn analyse(vendor: &str, sql: &str) -> Lineage {
+fn analyze(vendor: &str, sql: &str) -> Lineage {
     let vendor = Vendor::find(vendor).unwrap_or_else(|| panic!("there is no vendor {vendor}"));
     let mut analyzer = Analyzer::new(AnalysisSettings { vendor, database: None, schema: None });
     analyzer.collect_definitions(sql);
@@ -117,7 +117,7 @@ fn check(line: &str) -> Option<String> {
     let parts: Vec<&str> = line.split(" | ").collect();
     let &[vendor, sql, text] = parts.as_slice() else { return Some(format!("not a case: {line}")) };
     let expected = expected(text);
-    let lineage = analyse(vendor, &sql.replace("\\n", "\n"));
+    let lineage = analyze(vendor, &sql.replace("\\n", "\n"));
     let mut messages = lineage.messages();
     let flows = pairs(&lineage, false);
     let decides = expected.decides.as_ref().map(|_| pairs(&lineage, true));

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use super::*;
 
-fn analyse(vendor: &str, scripts: &[&str]) -> Lineage {
-    analyse_with(AnalysisSettings { vendor: Vendor::find(vendor).unwrap(), database: None, schema: None }, scripts)
+fn analyze(vendor: &str, scripts: &[&str]) -> Lineage {
+    analyze_with(AnalysisSettings { vendor: Vendor::find(vendor).unwrap(), database: None, schema: None }, scripts)
 }
 
-fn analyse_with(settings: AnalysisSettings, scripts: &[&str]) -> Lineage {
+fn analyze_with(settings: AnalysisSettings, scripts: &[&str]) -> Lineage {
     let mut analyzer = Analyzer::new(settings);
     for script in scripts {
         analyzer.collect_definitions(script);
@@ -82,7 +82,7 @@ fn object<'a>(lineage: &'a Lineage, name: &str) -> &'a Object {
 
 #[test]
 fn an_insert_pairs_its_columns_with_those_of_the_query_by_position() {
-    let lineage = analyse("dbvoracle", &["insert into t (a, b) select y, x as a from s"]);
+    let lineage = analyze("dbvoracle", &["insert into t (a, b) select y, x as a from s"]);
     assert_eq!(
         fdd(&lineage),
         [
@@ -100,7 +100,7 @@ fn an_insert_pairs_its_columns_with_those_of_the_query_by_position() {
 
 #[test]
 fn an_insert_of_values_has_literals_as_sources() {
-    let lineage = analyse("dbvmysql", &["insert into t (a, b) values (1, 'x'), (2, 'y')"]);
+    let lineage = analyze("dbvmysql", &["insert into t (a, b) values (1, 'x'), (2, 'y')"]);
     assert_eq!(
         fdd(&lineage),
         [
@@ -114,7 +114,7 @@ fn an_insert_of_values_has_literals_as_sources() {
 
 #[test]
 fn a_view_has_the_columns_of_its_query() {
-    let lineage = analyse("dbvpostgresql", &["create view v as select a.id, a.n as name from public.t as a"]);
+    let lineage = analyze("dbvpostgresql", &["create view v as select a.id, a.n as name from public.t as a"]);
     assert_eq!(
         fdd(&lineage),
         [
@@ -132,13 +132,13 @@ fn a_view_has_the_columns_of_its_query() {
 
 #[test]
 fn a_view_may_name_its_columns() {
-    let lineage = analyse("dbvansi", &["create view v (x, y) as select a, b from t"]);
+    let lineage = analyze("dbvansi", &["create view v (x, y) as select a, b from t"]);
     assert_eq!(fdd(&lineage)[2..], ["create_view RS-1.a -> v.x", "create_view RS-1.b -> v.y"]);
 }
 
 #[test]
 fn a_table_created_from_a_query_is_known_afterwards() {
-    let lineage = analyse("dbvsnowflake", &["create table t as select a, b from s; insert into u select * from t"]);
+    let lineage = analyze("dbvsnowflake", &["create table t as select a, b from s; insert into u select * from t"]);
     assert_eq!(
         fdd(&lineage)[2..],
         [
@@ -155,7 +155,7 @@ fn a_table_created_from_a_query_is_known_afterwards() {
 
 #[test]
 fn a_common_table_expression_stands_between_its_query_and_its_reader() {
-    let lineage = analyse("dbvpostgresql", &["with c as (select a from t where b > 1) select a as z from c"]);
+    let lineage = analyze("dbvpostgresql", &["with c as (select a from t where b > 1) select a as z from c"]);
     assert_eq!(fdd(&lineage), ["select t.a -> RS-1.a", "select RS-1.a -> CTE-c-1.a", "select CTE-c-1.a -> RS-2.z"]);
     assert_eq!(
         fdr(&lineage),
@@ -171,7 +171,7 @@ fn a_common_table_expression_stands_between_its_query_and_its_reader() {
 #[test]
 fn a_recursive_common_table_expression_reads_itself() {
     let sql = "with recursive c (n) as (select a from t union all select n + 1 from c where n < 10) select n from c";
-    let lineage = analyse("dbvpostgresql", &[sql]);
+    let lineage = analyze("dbvpostgresql", &[sql]);
     let flows = fdd(&lineage);
     assert!(flows.contains(&"select RESULT_OF_UNION-1.a -> CTE-c-1.n".to_owned()), "{flows:#?}");
     assert!(flows.contains(&"select CTE-c-1.n, SQL_CONSTANTS.1 -> RS-2.n + 1".to_owned()), "{flows:#?}");
@@ -180,7 +180,7 @@ fn a_recursive_common_table_expression_reads_itself() {
 
 #[test]
 fn recursion_needs_no_keyword_in_oracle() {
-    let lineage = analyse("dbvoracle", &["with c as (select a from t union all select a from c) select a from c"]);
+    let lineage = analyze("dbvoracle", &["with c as (select a from t union all select a from c) select a from c"]);
     assert_eq!(lineage.objects.iter().filter(|object| object.kind.is_stored()).count(), 1);
     assert!(fdd(&lineage).contains(&"select CTE-C-1.a -> RS-2.a".to_owned()), "{:#?}", fdd(&lineage));
 }
@@ -188,7 +188,7 @@ fn recursion_needs_no_keyword_in_oracle() {
 #[test]
 fn existence_is_decided_by_rows_and_membership_by_values() {
     let sql = "select a from t where exists (select x from u where u.k = 1) and (b, c) in (select d, e from w)";
-    let lineage = analyse("dbvpostgresql", &[sql]);
+    let lineage = analyze("dbvpostgresql", &[sql]);
     let into_result: Vec<String> =
         fdr(&lineage).into_iter().filter(|flow| flow.ends_with("-> RS-1.RelationRows")).collect();
     assert_eq!(
@@ -201,7 +201,7 @@ fn existence_is_decided_by_rows_and_membership_by_values() {
 
 #[test]
 fn the_parts_of_a_union_match_by_position() {
-    let lineage = analyse(
+    let lineage = analyze(
         "dbvmssql",
         &["create view v as select a, b from t union all select c, d from u union select e, f from w"],
     );
@@ -224,7 +224,7 @@ fn the_parts_of_a_union_match_by_position() {
 
 #[test]
 fn the_rows_that_an_except_removes_only_decide_the_result() {
-    let lineage = analyse("dbvpostgresql", &["select a from t except select b from u"]);
+    let lineage = analyze("dbvpostgresql", &["select a from t except select b from u"]);
     assert!(!fdd(&lineage).iter().any(|flow| flow.contains("RS-2.b ->")));
     assert!(fdr(&lineage).contains(&"select RS-2.b -> RESULT_OF_MINUS-1.RelationRows".to_owned()));
 }
@@ -232,7 +232,7 @@ fn the_rows_that_an_except_removes_only_decide_the_result() {
 #[test]
 fn joins_and_filters_decide_the_rows() {
     let sql = "select o.total from orders o left join customers c on o.cid = c.id where c.zip > 3";
-    let lineage = analyse("dbvoracle", &[sql]);
+    let lineage = analyze("dbvoracle", &[sql]);
     assert_eq!(fdd(&lineage), ["select orders.total -> RS-1.total"]);
     assert_eq!(
         fdr(&lineage),
@@ -250,7 +250,7 @@ fn joins_and_filters_decide_the_rows() {
 
 #[test]
 fn an_aggregate_stands_between_its_argument_and_its_result() {
-    let lineage = analyse("dbvoracle", &["select d, sum(x) total, count(*) n, count(y) m from t group by d"]);
+    let lineage = analyze("dbvoracle", &["select d, sum(x) total, count(*) n, count(y) m from t group by d"]);
     assert_eq!(
         fdd(&lineage),
         [
@@ -270,7 +270,7 @@ fn an_aggregate_stands_between_its_argument_and_its_result() {
 
 #[test]
 fn the_condition_of_a_case_only_decides() {
-    let lineage = analyse("dbvoracle", &["select case when a > 1 then b else c end x from t"]);
+    let lineage = analyze("dbvoracle", &["select case when a > 1 then b else c end x from t"]);
     assert_eq!(fdd(&lineage), ["function t.b, t.c -> case-when.case-when", "select case-when.case-when -> RS-1.x"]);
     assert_eq!(fdr(&lineage), ["function t.a -> case-when.case-when"]);
 }
@@ -280,7 +280,7 @@ fn a_merge_inserts_and_updates() {
     let sql = "merge into t using (select id, v from s) q on (t.id = q.id) \
                when matched then update set t.v = q.v \
                when not matched then insert (id, v) values (q.id, q.v)";
-    let lineage = analyse("dbvsnowflake", &[sql]);
+    let lineage = analyze("dbvsnowflake", &[sql]);
     assert_eq!(
         fdd(&lineage),
         [
@@ -301,7 +301,7 @@ fn a_merge_inserts_and_updates() {
 
 #[test]
 fn an_update_changes_its_target_through_a_record_set() {
-    let lineage = analyse("dbvpostgresql", &["update t set v = s.q * 2 from s where s.id = t.id"]);
+    let lineage = analyze("dbvpostgresql", &["update t set v = s.q * 2 from s where s.id = t.id"]);
     assert_eq!(fdd(&lineage), ["select s.q, SQL_CONSTANTS.2 -> UPDATE-SET-1.v", "update UPDATE-SET-1.v -> t.v"]);
     assert_eq!(
         fdr(&lineage),
@@ -311,7 +311,7 @@ fn an_update_changes_its_target_through_a_record_set() {
 
 #[test]
 fn an_update_by_alias_changes_the_table_behind_it() {
-    let lineage = analyse("dbvmssql", &["update x set x.v = s.q from dbo.t as x join s on s.id = x.id"]);
+    let lineage = analyze("dbvmssql", &["update x set x.v = s.q from dbo.t as x join s on s.id = x.id"]);
     assert_eq!(fdd(&lineage), ["select s.q -> UPDATE-SET-1.v", "update UPDATE-SET-1.v -> dbo.t.v"]);
     assert_eq!(fdr(&lineage)[0], "select s.id, dbo.t.id -> UPDATE-SET-1.RelationRows");
     assert!(lineage.objects.iter().all(|object| object.name != "x"));
@@ -321,7 +321,7 @@ fn an_update_by_alias_changes_the_table_behind_it() {
 fn a_statement_in_a_query_yields_its_returned_columns() {
     let sql =
         "with i as (insert into t (a) select b from s where c = 1 returning a) insert into log (z) select a from i";
-    let lineage = analyse("dbvpostgresql", &[sql]);
+    let lineage = analyze("dbvpostgresql", &[sql]);
     assert!(fdd(&lineage).contains(&"select t.a -> RS-1.a".to_owned()), "{:#?}", fdd(&lineage));
     assert!(fdd(&lineage).contains(&"select CTE-i-1.a -> INSERT-SELECT-2.a".to_owned()), "{:#?}", fdd(&lineage));
     let of_processes =
@@ -336,7 +336,7 @@ fn a_statement_in_a_query_yields_its_returned_columns() {
 
 #[test]
 fn a_delete_is_decided_by_its_condition() {
-    let lineage = analyse("dbvpostgresql", &["delete from t where t.a in (select b from s)"]);
+    let lineage = analyze("dbvpostgresql", &["delete from t where t.a in (select b from s)"]);
     assert!(fdr(&lineage).contains(&"delete t.a, RS-1.b -> t.RelationRows".to_owned()), "{:#?}", fdr(&lineage));
     assert_eq!(processes(&lineage), [("Query Delete-1", "sstdelete")]);
 }
@@ -344,7 +344,7 @@ fn a_delete_is_decided_by_its_condition() {
 #[test]
 fn a_star_is_resolved_by_a_table_of_an_earlier_file() {
     let files = ["create table a.t (id int primary key, n varchar(10));", "insert into zz select * from a.t;"];
-    let lineage = analyse("dbvmysql", &files);
+    let lineage = analyze("dbvmysql", &files);
     assert_eq!(
         fdd(&lineage),
         [
@@ -363,7 +363,7 @@ fn a_star_is_resolved_by_a_table_of_an_earlier_file() {
 
 #[test]
 fn a_star_over_an_unknown_table_stays_a_star() {
-    let lineage = analyse("dbvoracle", &["create view v as select * from t; select x from v"]);
+    let lineage = analyze("dbvoracle", &["create view v as select * from t; select x from v"]);
     let flows = fdd(&lineage);
     assert!(flows.contains(&"select t.* -> RS-1.*".to_owned()), "{flows:#?}");
     assert!(flows.contains(&"create_view RS-1.* -> v.*".to_owned()), "{flows:#?}");
@@ -374,14 +374,14 @@ fn a_star_over_an_unknown_table_stays_a_star() {
 #[test]
 fn a_column_belongs_to_the_table_that_is_known_to_have_it() {
     let sql = "create table t (a int, x int); create table u (b int, y int); select a, b from t, u";
-    let lineage = analyse("dbvoracle", &[sql]);
+    let lineage = analyze("dbvoracle", &[sql]);
     assert_eq!(fdd(&lineage), ["select t.a -> RS-1.a", "select u.b -> RS-1.b"]);
     assert!(lineage.diagnostics.is_empty());
 }
 
 #[test]
 fn a_column_that_several_tables_may_have_is_an_orphan() {
-    let lineage = analyse("dbvoracle", &["select c from t, u"]);
+    let lineage = analyze("dbvoracle", &["select c from t, u"]);
     assert_eq!(fdd(&lineage), ["select pseudo_table_include_orphan_column.c -> RS-1.c"]);
     assert_eq!(lineage.diagnostics[0].kind, DiagnosticKind::LinkOrphanColumn);
     assert!(lineage.diagnostics[0].message.contains("0.sql") && lineage.diagnostics[0].message.contains("c(1,8)"));
@@ -390,14 +390,14 @@ fn a_column_that_several_tables_may_have_is_an_orphan() {
 
 #[test]
 fn a_correlated_subquery_sees_the_outer_tables() {
-    let lineage = analyse("dbvpostgresql", &["select a.x from a where exists (select 1 from b where b.k = a.k)"]);
+    let lineage = analyze("dbvpostgresql", &["select a.x from a where exists (select 1 from b where b.k = a.k)"]);
     assert!(fdr(&lineage).contains(&"select b.k, a.k -> RS-2.RelationRows".to_owned()), "{:#?}", fdr(&lineage));
     assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
 }
 
 #[test]
 fn quotes_distinguish_objects_where_the_dialect_says_so() {
-    let lineage = analyse(
+    let lineage = analyze(
         "dbvoracle",
         &[r#"insert into "T" ("a") select "My Col" from Orders; insert into t (B) select c from ORDERS"#],
     );
@@ -408,13 +408,13 @@ fn quotes_distinguish_objects_where_the_dialect_says_so() {
     assert_eq!(object(&lineage, "Orders").columns[0].name, "\"My Col\"");
     assert_eq!(object(&lineage, "Orders").columns[0].normal_name, "My Col");
 
-    let lineage = analyse("dbvoracle", &[r#"select a from "orders" union select a from orders"#]);
+    let lineage = analyze("dbvoracle", &[r#"select a from "orders" union select a from orders"#]);
     assert_eq!(lineage.objects.iter().filter(|object| object.kind.is_stored()).count(), 2);
 }
 
 #[test]
 fn qualifiers_decide_the_namespace_of_a_table() {
-    let lineage = analyse("dbvmssql", &["select a from srv.db.dbo.t; select a from [db].[dbo].[u]; select a from w"]);
+    let lineage = analyze("dbvmssql", &["select a from srv.db.dbo.t; select a from [db].[dbo].[u]; select a from w"]);
     let place = |name: &str| object(&lineage, name).namespace.clone();
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(place("srv.db.dbo.t"), Namespace { server: text("srv"), database: text("db"), schema: text("dbo") });
@@ -429,7 +429,7 @@ fn a_default_schema_makes_two_spellings_one_table() {
         database: None,
         schema: Some("public".into()),
     };
-    let lineage = analyse_with(settings, &["select a from t; select b from public.t"]);
+    let lineage = analyze_with(settings, &["select a from t; select b from public.t"]);
     assert_eq!(object(&lineage, "t").columns.len(), 2);
     assert_eq!(object(&lineage, "t").namespace.schema.as_deref(), Some("public"));
 }
@@ -437,7 +437,7 @@ fn a_default_schema_makes_two_spellings_one_table() {
 #[test]
 fn identifiers_have_their_positions_in_the_script() {
     let lineage =
-        analyse("dbvoracle", &["-- ä comment\ninsert into t (a)\n  select s.col\n  from s;\nselect\n z from u"]);
+        analyze("dbvoracle", &["-- ä comment\ninsert into t (a)\n  select s.col\n  from s;\nselect\n z from u"]);
     let at = |range: SourceRange| (range.start, range.end);
     assert_eq!(at(object(&lineage, "t").at[0]), ((2, 13), (2, 14)));
     assert_eq!(at(object(&lineage, "t").columns[0].at), ((2, 16), (2, 17)));
@@ -449,7 +449,7 @@ fn identifiers_have_their_positions_in_the_script() {
 
 #[test]
 fn a_syntax_error_does_not_affect_the_other_file() {
-    let lineage = analyse("dbvmysql", &["insert into t select a from s", "select 1;\nselec bogus from x"]);
+    let lineage = analyze("dbvmysql", &["insert into t select a from s", "select 1;\nselec bogus from x"]);
     assert_eq!(lineage.statements, 2);
     assert!(lineage.is_incomplete());
     let diagnostic = &lineage.diagnostics[0];
@@ -463,7 +463,7 @@ fn a_syntax_error_does_not_affect_the_other_file() {
 #[test]
 fn the_statements_of_a_procedure_are_named_after_it() {
     let sql = "create procedure load_t as begin insert into t (a) select b from s; end";
-    let lineage = analyse("dbvmssql", &[sql]);
+    let lineage = analyze("dbvmssql", &[sql]);
     assert_eq!(processes(&lineage), [("load_t Insert-1", "sstinsert")]);
     assert!(fdd(&lineage).contains(&"insert INSERT-SELECT-1.b -> t.a".to_owned()));
 }
@@ -471,21 +471,21 @@ fn the_statements_of_a_procedure_are_named_after_it() {
 #[test]
 fn a_foreign_key_leads_from_the_table_it_refers_to() {
     let sql = "create table d (id int primary key); create table e (x int, d_id int references d(id), foreign key (x) references d)";
-    let lineage = analyse("dbvpostgresql", &[sql]);
+    let lineage = analyze("dbvpostgresql", &[sql]);
     assert_eq!(fdd(&lineage), ["foreign_key d.id -> e.x", "foreign_key d.id -> e.d_id"]);
     assert!(object(&lineage, "e").columns[1].foreign_key);
 }
 
 #[test]
 fn use_names_the_database_for_the_rest_of_the_script() {
-    let lineage = analyse("dbvmysql", &["use shop; select a from t", "select a from u"]);
+    let lineage = analyze("dbvmysql", &["use shop; select a from t", "select a from u"]);
     assert_eq!(object(&lineage, "t").namespace.database.as_deref(), Some("shop"));
     assert_eq!(object(&lineage, "u").namespace.database, None);
 }
 
 #[test]
 fn a_vendor_without_a_dialect_is_read_and_reported() {
-    let lineage = analyse("dbvnetezza", &["insert into t select a from s"]);
+    let lineage = analyze("dbvnetezza", &["insert into t select a from s"]);
     assert_eq!(lineage.diagnostics[0].kind, DiagnosticKind::SyntaxHint);
     assert!(!lineage.is_incomplete());
     assert_eq!(lineage.statements, 1);
@@ -537,13 +537,13 @@ async fn an_analysis_that_nobody_waits_for_ends_early() {
 #[test]
 fn omissions_are_reported() {
     let said = |vendor, sql: &str| {
-        let lineage = analyse(vendor, &[sql]);
+        let lineage = analyze(vendor, &[sql]);
         let diagnostic = lineage.diagnostics.first().unwrap_or_else(|| panic!("nothing was said about {sql}"));
         (diagnostic.kind, diagnostic.message.clone())
     };
     let (kind, message) = said("dbvsnowflake", "call p(1)");
     assert_eq!(kind, DiagnosticKind::SyntaxHint);
-    let expected = "0.sql: what routine p does is not analysed in the statement at line 1, column 1; upload its definition \
+    let expected = "0.sql: what routine p does is not analyzed in the statement at line 1, column 1; upload its definition \
                     before this script";
     assert_eq!(message, expected);
     let (kind, message) = said("dbvbigquery", "from t |> join u on t.a = u.a |> select b");
@@ -551,13 +551,13 @@ fn omissions_are_reported() {
     assert!(message.starts_with("0.sql: the pipe operator JOIN"), "{message}");
     let (kind, message) = said("dbvpostgresql", "create trigger g after insert on t for each row execute function f()");
     assert_eq!(kind, DiagnosticKind::AnalyzeError);
-    assert!(message.starts_with("0.sql: what trigger g does is not analysed"), "{message}");
+    assert!(message.starts_with("0.sql: what trigger g does is not analyzed"), "{message}");
 }
 
 #[test]
 fn a_query_that_another_server_runs_is_a_source_of_its_own() {
     for call in ["openquery(srv, 'select x from r')", "openrowset('SQLNCLI', 'Server=b;', 'select x from r')"] {
-        let lineage = analyse("dbvmssql", &[&format!("insert into t (a) select q.x from {call} as q")]);
+        let lineage = analyze("dbvmssql", &[&format!("insert into t (a) select q.x from {call} as q")]);
         assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
         assert_eq!(object(&lineage, call).kind, ObjectKind::Table);
         assert_eq!(fdd(&lineage)[0], format!("select {call}.x -> INSERT-SELECT-1.x"));
@@ -569,19 +569,19 @@ fn temporary_tables_of_two_routines_or_two_scripts_are_different_tables() {
     let count = |lineage: &Lineage, name: &str| lineage.objects.iter().filter(|object| object.name == name).count();
     let routine =
         |name: &str| format!("create procedure {name} as begin select a into #t from {name}_s; select a from #t; end;");
-    let lineage = analyse("dbvmssql", &[&format!("{}\ngo\n{}", routine("p"), routine("q"))]);
+    let lineage = analyze("dbvmssql", &[&format!("{}\ngo\n{}", routine("p"), routine("q"))]);
     assert_eq!(count(&lineage, "#t"), 2);
     let session = "select a into #t from s;\ngo\ncreate procedure p as begin select a from #t; end;";
-    assert_eq!(count(&analyse("dbvmssql", &[session, session]), "#t"), 2);
+    assert_eq!(count(&analyze("dbvmssql", &[session, session]), "#t"), 2);
     let shared = "select a into ##t from s;";
-    assert_eq!(count(&analyse("dbvmssql", &[shared, shared]), "##t"), 1);
+    assert_eq!(count(&analyze("dbvmssql", &[shared, shared]), "##t"), 1);
     let declared = "create temporary table x (a int); insert into x select b from s;";
-    assert_eq!(count(&analyse("dbvpostgresql", &[declared, declared]), "x"), 2);
+    assert_eq!(count(&analyze("dbvpostgresql", &[declared, declared]), "x"), 2);
 }
 
 #[test]
 fn files_and_stages_are_paths_outside_of_every_schema() {
-    let lineage = analyse("dbvsnowflake", &["copy into db.sc.t from @stage/x.csv"]);
+    let lineage = analyze("dbvsnowflake", &["copy into db.sc.t from @stage/x.csv"]);
     let path = object(&lineage, "@stage/x.csv");
     assert_eq!((path.kind.name(), &path.namespace), ("path", &Namespace::default()));
     assert_eq!(processes(&lineage), [("Query Copy-1", "sstcopy")]);
@@ -590,20 +590,20 @@ fn files_and_stages_are_paths_outside_of_every_schema() {
 #[test]
 fn client_commands_are_skipped() {
     let oracle = "PROMPT it's loading\ncreate view v as select a from s\n/\ninsert into t (a) select a from v;\nexit\n";
-    let lineage = analyse("dbvoracle", &[oracle]);
+    let lineage = analyze("dbvoracle", &[oracle]);
     assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
     assert_eq!(processes(&lineage), [("Query Create View-1", "sstcreateview"), ("Query Insert-1", "sstinsert")]);
     assert_eq!(lineage.processes[1].at.start, (4, 1));
 
     let mysql = "DELIMITER //\ninsert into t (a) select b from s//\nDELIMITER ;\ninsert into u (a) select b from s;";
-    let lineage = analyse("dbvmysql", &[mysql]);
+    let lineage = analyze("dbvmysql", &[mysql]);
     assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
     assert_eq!(processes(&lineage).len(), 2);
 }
 
 #[test]
 fn a_batch_without_semicolons_is_read_completely() {
-    let lineage = analyse("dbvmssql", &["insert into t(a) select b from s\n\ninsert into u(a) select c from s2"]);
+    let lineage = analyze("dbvmssql", &["insert into t(a) select b from s\n\ninsert into u(a) select c from s2"]);
     assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
     assert!(fdd(&lineage).contains(&"insert INSERT-SELECT-1.b -> t.a".to_owned()), "{:#?}", fdd(&lineage));
     assert!(fdd(&lineage).contains(&"insert INSERT-SELECT-2.c -> u.a".to_owned()), "{:#?}", fdd(&lineage));
@@ -613,7 +613,7 @@ fn a_batch_without_semicolons_is_read_completely() {
 #[test]
 fn the_statements_in_a_routine_without_a_grammar_are_read() {
     let sql = "create or replace procedure p (x in number) is\nbegin\n  insert into t (a) select b from s;\n  update t set a = 1;\nend;\n/\ninsert into u (a) select a from t;";
-    let lineage = analyse("dbvoracle", &[sql]);
+    let lineage = analyze("dbvoracle", &[sql]);
     assert!(!lineage.is_incomplete(), "{:?}", lineage.diagnostics);
     for flow in ["insert INSERT-SELECT-1.b -> t.a", "insert INSERT-SELECT-2.a -> u.a"] {
         assert!(fdd(&lineage).contains(&flow.to_owned()), "{:#?}", fdd(&lineage));
@@ -622,7 +622,7 @@ fn the_statements_in_a_routine_without_a_grammar_are_read() {
 
 #[test]
 fn a_script_of_comments_is_skipped() {
-    let lineage = analyse("dbvoracle", &["-- nothing\n/* here */\n", "select a from t"]);
+    let lineage = analyze("dbvoracle", &["-- nothing\n/* here */\n", "select a from t"]);
     assert_eq!((lineage.statements, lineage.diagnostics.len()), (1, 0));
     assert_eq!(lineage.objects[0].at[0].script, 1);
 }
@@ -630,7 +630,7 @@ fn a_script_of_comments_is_skipped() {
 #[test]
 fn a_table_is_known_before_the_file_that_defines_it_is_read() {
     let files = ["create view v as select * from s", "-- later\ncreate table s (x int, y int)"];
-    let lineage = analyse("dbvoracle", &files);
+    let lineage = analyze("dbvoracle", &files);
     assert_eq!(
         fdd(&lineage),
         ["select s.x -> RS-1.x", "select s.y -> RS-1.y", "create_view RS-1.x -> v.x", "create_view RS-1.y -> v.y"]
@@ -680,7 +680,7 @@ fn the_columns_of_a_table_function_come_from_its_arguments() {
         ),
     ];
     for (vendor, sql, into_function, out_of_it) in cases {
-        let lineage = analyse(vendor, &[sql]);
+        let lineage = analyze(vendor, &[sql]);
         let flows = fdd(&lineage);
         assert!(flows.contains(&format!("function {into_function}")), "{sql}: {flows:#?} {:?}", lineage.diagnostics);
         assert!(flows.contains(&format!("select {out_of_it}")), "{sql}: {flows:#?}");
@@ -691,7 +691,7 @@ fn the_columns_of_a_table_function_come_from_its_arguments() {
 
 #[test]
 fn a_column_that_is_read_later_is_attributed_to_the_statement_that_created_its_table() {
-    let lineage = analyse("dbvoracle", &["create table t as select * from s1; create table t2 as select a from t;"]);
+    let lineage = analyze("dbvoracle", &["create table t as select * from s1; create table t2 as select a from t;"]);
     let late =
         lineage.relationships.iter().find(|relationship| column_name(&lineage, relationship.target.column) == "t.a");
     let late = late.unwrap_or_else(|| panic!("{:#?}", fdd(&lineage)));
@@ -704,7 +704,7 @@ fn a_column_that_is_read_later_is_attributed_to_the_statement_that_created_its_t
 #[test]
 fn a_star_keeps_the_columns_next_to_it() {
     let sql = "create view v as select a.*, b.x from a join b on a.k = b.k; create view w as select * from v";
-    let flows = fdd(&analyse("dbvoracle", &[sql]));
+    let flows = fdd(&analyze("dbvoracle", &[sql]));
     for flow in ["select v.* -> RS-2.*", "select v.x -> RS-2.x", "create_view RS-2.x -> w.x"] {
         assert!(flows.contains(&flow.to_owned()), "{flow}: {flows:#?}");
     }
@@ -713,25 +713,25 @@ fn a_star_keeps_the_columns_next_to_it() {
 
 #[test]
 fn a_column_of_a_join_by_name_belongs_to_both_tables() {
-    let lineage = analyse("dbvpostgresql", &["select id, c.z from a join b using (id) join c on c.y = b.y"]);
+    let lineage = analyze("dbvpostgresql", &["select id, c.z from a join b using (id) join c on c.y = b.y"]);
     assert_eq!(fdd(&lineage), ["select a.id, b.id -> RS-1.id", "select c.z -> RS-1.z"]);
     assert!(fdr(&lineage).contains(&"select a.id, b.id -> RS-1.RelationRows".to_owned()), "{:#?}", fdr(&lineage));
     assert!(lineage.diagnostics.is_empty(), "{:?}", lineage.diagnostics);
 
     let tables = "create table a (id int, x int); create table b (id int, y int);";
-    let lineage = analyse("dbvpostgresql", &[tables, "select id, x from a natural join b"]);
+    let lineage = analyze("dbvpostgresql", &[tables, "select id, x from a natural join b"]);
     assert_eq!(fdd(&lineage), ["select a.id, b.id -> RS-1.id", "select a.x -> RS-1.x"]);
 }
 
 #[test]
 fn a_merge_into_an_unknown_table_names_its_columns_after_the_values() {
     let sql = "merge into t using s on t.id = s.id when not matched then insert values (s.id, s.v || 'x')";
-    let flows = fdd(&analyse("dbvsnowflake", &[sql]));
+    let flows = fdd(&analyze("dbvsnowflake", &[sql]));
     assert!(flows.contains(&"merge_insert MERGE-INSERT-1.id -> t.id".to_owned()), "{flows:#?}");
     assert!(flows.contains(&"merge_insert MERGE-INSERT-1.s.v || 'x' -> t.s.v || 'x'".to_owned()), "{flows:#?}");
 
     let sql = "merge into d.t using d.s on t.id = s.id when not matched then insert row";
-    let flows = fdd(&analyse("dbvbigquery", &[sql]));
+    let flows = fdd(&analyze("dbvbigquery", &[sql]));
     assert_eq!(flows[..2], ["select d.s.* -> MERGE-INSERT-1.*", "merge_insert MERGE-INSERT-1.* -> d.t.*"]);
 }
 
@@ -746,7 +746,7 @@ fn arguments_that_choose_a_value_only_decide_it() {
         ("dbvpostgresql", "nullif(a, b)", "t.a", "t.b"),
     ];
     for (vendor, expression, values, deciding) in cases {
-        let lineage = analyse(vendor, &[&format!("select {expression} x from t")]);
+        let lineage = analyze(vendor, &[&format!("select {expression} x from t")]);
         let into_function = |flows: Vec<String>| {
             let mut flows = flows.into_iter().filter(|flow| flow.starts_with("function "));
             flows.next().unwrap_or_default().split(" -> ").next().unwrap_or_default().replace("function ", "")
@@ -758,27 +758,27 @@ fn arguments_that_choose_a_value_only_decide_it() {
 
 #[test]
 fn an_empty_schema_is_the_default_one() {
-    let lineage = analyse("dbvmssql", &["select a from db2..y"]);
+    let lineage = analyze("dbvmssql", &["select a from db2..y"]);
     let expected = Namespace { server: None, database: Some("db2".into()), schema: None };
     assert_eq!(lineage.objects.iter().find(|object| object.name == "y").unwrap().namespace, expected);
 }
 
 #[test]
 fn a_renamed_table_is_a_new_one() {
-    let lineage = analyse("dbvpostgresql", &["create table t (a int); alter table t rename to u"]);
+    let lineage = analyze("dbvpostgresql", &["create table t (a int); alter table t rename to u"]);
     assert_eq!(fdd(&lineage), ["create_table t.a -> u.a"]);
 }
 
 #[test]
 fn a_foreign_key_is_a_relation_between_entities_too() {
-    let lineage = analyse("dbvpostgresql", &["create table e (d_id int references d(id))"]);
+    let lineage = analyze("dbvpostgresql", &["create table e (d_id int references d(id))"]);
     assert_eq!(relationships(&lineage, RelationshipKind::Er), ["foreign_key d.id -> e.d_id"]);
 }
 
 #[test]
 fn a_clause_without_a_name_in_the_protocol_is_unknown() {
     let lineage =
-        analyse("dbvoracle", &["select d, sum(x) from t where y = 1 group by d having max(z) > 1 order by d"]);
+        analyze("dbvoracle", &["select d, sum(x) from t where y = 1 group by d having max(z) > 1 order by d"]);
     let ends = lineage.relationships.iter().filter(|relationship| relationship.kind == RelationshipKind::Fdr);
     let clauses: HashSet<&str> = ends.filter_map(|relationship| Some(relationship.sources[0].clause?.name())).collect();
     assert_eq!(clauses, HashSet::from(["unknown", "where", "orderby"]));
@@ -786,7 +786,7 @@ fn a_clause_without_a_name_in_the_protocol_is_unknown() {
 
 #[test]
 fn an_expression_ends_with_its_closing_parenthesis() {
-    let lineage = analyse("dbvoracle", &["select\n  sum(upper(x)), count(*) from t"]);
+    let lineage = analyze("dbvoracle", &["select\n  sum(upper(x)), count(*) from t"]);
     let at = |name: &str| object(&lineage, name).at[0];
     assert_eq!((at("sum").start, at("sum").end), ((2, 3), (2, 16)));
     assert_eq!((at("upper").start, at("upper").end), ((2, 7), (2, 15)));
@@ -801,7 +801,7 @@ fn values_that_use_each_other_twice_take_no_more_room_than_their_number() {
         let before = number - 1;
         write!(sql, ", case when x{before} > 0 then 1 end + x{before} + x{before} as x{number}").unwrap();
     }
-    let lineage = analyse("dbvsnowflake", &[&format!("{sql} from s")]);
+    let lineage = analyze("dbvsnowflake", &[&format!("{sql} from s")]);
     let ends: usize = lineage.relationships.iter().map(|relationship| relationship.sources.len()).sum();
     assert!(ends < 200 * 210, "{ends} endpoints");
 }
@@ -825,11 +825,11 @@ fn tables_belong_to_the_database_that_use_names_before_them() {
     let sql =
         "insert into u select y from v; use a; insert into t select x from s; use b; insert into s select y from q";
     for vendor in ["dbvhive", "dbvmysql", "dbvmssql", "dbvsnowflake", "dbvdatabricks", "dbvteradata", "dbvsparksql"] {
-        let lineage = analyse(vendor, &[sql]);
+        let lineage = analyze(vendor, &[sql]);
         assert_eq!(stored_names(&lineage), ["a.s", "a.t", "b.q", "b.s", "u", "v"], "{vendor}");
         assert!(!lineage.is_incomplete(), "{vendor}");
     }
-    let lineage = analyse("dbvmssql", &[&sql.replace("; ", "\ngo\n").replace("use a", "USE [a]")]);
+    let lineage = analyze("dbvmssql", &[&sql.replace("; ", "\ngo\n").replace("use a", "USE [a]")]);
     assert_eq!(stored_names(&lineage), ["[a].s", "[a].t", "b.q", "b.s", "u", "v"]);
 }
 
@@ -837,11 +837,11 @@ fn tables_belong_to_the_database_that_use_names_before_them() {
 fn use_names_a_schema_alone_or_with_its_database() {
     let sql =
         "use database d; use schema x.y; insert into t select a from s; use schema z; insert into t select a from s";
-    let lineage = analyse("dbvsnowflake", &[sql]);
+    let lineage = analyze("dbvsnowflake", &[sql]);
     assert_eq!(stored_names(&lineage), ["x.y.s", "x.y.t", "x.z.s", "x.z.t"]);
-    let lineage = analyse("dbvsnowflake", &["use x.y; use warehouse w; use role r; insert into t select a from s"]);
+    let lineage = analyze("dbvsnowflake", &["use x.y; use warehouse w; use role r; insert into t select a from s"]);
     assert_eq!(stored_names(&lineage), ["x.y.s", "x.y.t"]);
-    let lineage = analyse("dbvdatabricks", &["use catalog c; use schema d; insert into t select a from s"]);
+    let lineage = analyze("dbvdatabricks", &["use catalog c; use schema d; insert into t select a from s"]);
     assert_eq!(lineage.messages(), Vec::<String>::new());
 }
 
@@ -849,13 +849,13 @@ fn use_names_a_schema_alone_or_with_its_database() {
 fn a_column_that_is_defined_after_use_belongs_to_the_table_of_that_database() {
     let sql = "use a; create table t (x int); use b; create table t (y int); insert into t select y2 from s; \
                insert into a.t select x2 from a.s";
-    let lineage = analyse("dbvmysql", &[sql]);
+    let lineage = analyze("dbvmysql", &[sql]);
     assert_eq!(fdd(&lineage).last().map(String::as_str), Some("insert INSERT-SELECT-2.x2 -> t.x"));
 }
 
 #[test]
 fn use_needs_no_separator_in_t_sql() {
     let sql = "use a\ninsert into t select x from s\nuse b\ninsert into s select y from q";
-    let lineage = analyse("dbvmssql", &[sql]);
+    let lineage = analyze("dbvmssql", &[sql]);
     assert_eq!(stored_names(&lineage), ["a.s", "a.t", "b.q", "b.s"]);
 }

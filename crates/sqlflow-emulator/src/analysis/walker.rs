@@ -59,7 +59,7 @@ impl<'a> StatementWalker<'a> {
     /// Reports a part of the statement that is missing from the lineage.
     pub(super) fn report_omission(&mut self, what: &str) {
         let (line, column) = self.builder.base.start;
-        let message = format!("{}: {what} not analysed in the statement at line {line}, column {column}", self.file);
+        let message = format!("{}: {what} not analyzed in the statement at line {line}, column {column}", self.file);
         self.builder.add_diagnostic(DiagnosticKind::AnalyzeError, self.file, message, Some(self.builder.base));
     }
 
@@ -76,14 +76,14 @@ impl<'a> StatementWalker<'a> {
     fn omission(&mut self, kind: DiagnosticKind, what: &str, advice: &str) {
         let (line, column) = self.builder.base.start;
         let message =
-            format!("{}: {what} not analysed in the statement at line {line}, column {column}; {advice}", self.file);
+            format!("{}: {what} not analyzed in the statement at line {line}, column {column}; {advice}", self.file);
         self.builder.add_diagnostic(kind, self.file, message, Some(self.builder.base));
     }
 
     /// Reports a detail of the statement that is missing from the lineage without making it wrong.
     pub(super) fn note_omission(&mut self, what: &str) {
         let (line, column) = self.builder.base.start;
-        let message = format!("{}: {what} not analysed in the statement at line {line}, column {column}", self.file);
+        let message = format!("{}: {what} not analyzed in the statement at line {line}, column {column}", self.file);
         self.builder.add_diagnostic(DiagnosticKind::SyntaxHint, self.file, message, Some(self.builder.base));
     }
 }
