@@ -24,56 +24,114 @@ const MAX_STATISTICS_TEXT: usize = 256;
 /// An encoded column chunk: its bytes, and what the file says about them.
 pub(super) type Chunk = (Bytes, ColumnCloseResult);
 
-/// Encodes an array of texts, of words or of lists of words. Returns `None` for arrays of other types.
-pub(super) fn encode(column: &ColumnDescPtr, array: &dyn Array, with_statistics: bool) -> Result<Option<Chunk>> {
-    let mut chunk = ChunkWriter { pages: TrackedWrite::new(Vec::new()), uncompressed: 0 };
-    let mut data_offset = 0;
-    let mut statistics = None;
-    let (levels, encoding, values) = match array.data_type() {
-        DataType::Utf8 => {
-            let texts = array.as_string();
-            (Levels::of_values(array), Encoding::PLAIN, plain(texts))
-        }
-        DataType::Dictionary(..) => {
-            let words = array.as_dictionary();
-            statistics = with_statistics.then(|| statistics_of(words));
-            data_offset = chunk.write_dictionary(words)?;
-            (Levels::of_values(array), Encoding::RLE_DICTIONARY, numbers(words))
-        }
-        DataType::List(_) => {
-            let lists = array.as_list::<i32>();
-            let words = lists.values().as_dictionary();
-            data_offset = chunk.write_dictionary(words)?;
-            (Levels::of_lists(lists.value_offsets()), Encoding::RLE_DICTIONARY, numbers(words))
-        }
-        _ => return Ok(None),
-    };
-    let mut page = Vec::with_capacity(values.len() + 1024);
-    levels.write(column, &mut page)?;
-    page.extend(values);
-    let number = u32::try_from(levels.count()).map_err(|error| ParquetError::External(Box::new(error)))?;
-    chunk.write(&page, |buf| Page::DataPage {
-        buf,
-        num_values: number,
-        encoding,
-        def_level_encoding: Encoding::RLE,
-        rep_level_encoding: Encoding::RLE,
-        statistics: None,
-    })?;
-    chunk.close(column, array.len(), number, data_offset, encoding, statistics).map(Some)
+/// Encodes the chunks of a file, one after the other. The memory for a page is kept for the next one, because the system
+/// takes longer to hand out fresh memory than the encoding takes.
+pub(super) struct ChunkEncoder {
+    page: Vec<u8>,
+    compressor: Compressor,
 }
 
-struct ChunkWriter {
+impl ChunkEncoder {
+    pub(super) fn new() -> Self {
+        Self { page: Vec::new(), compressor: Compressor { encoder: snap::raw::Encoder::new(), buffer: Vec::new() } }
+    }
+
+    /// Encodes an array of texts, of words or of lists of words. Returns `None` for arrays of other types.
+    pub(super) fn encode(
+        &mut self,
+        column: &ColumnDescPtr,
+        array: &dyn Array,
+        with_statistics: bool,
+    ) -> Result<Option<Chunk>> {
+        let Self { page, compressor } = self;
+        let mut chunk = ChunkWriter { pages: TrackedWrite::new(Vec::new()), uncompressed: 0, compressor };
+        let mut data_offset = 0;
+        let mut statistics = None;
+        let (levels, values) = match array.data_type() {
+            DataType::Utf8 => (Levels::of_values(array), Values::Texts(array.as_string())),
+            DataType::Dictionary(..) => {
+                let words = array.as_dictionary();
+                statistics = with_statistics.then(|| statistics_of(words));
+                data_offset = chunk.write_dictionary(words, page)?;
+                (Levels::of_values(array), Values::Words(words))
+            }
+            DataType::List(_) => {
+                let lists = array.as_list::<i32>();
+                let words = lists.values().as_dictionary();
+                data_offset = chunk.write_dictionary(words, page)?;
+                (Levels::of_lists(lists.value_offsets()), Values::Words(words))
+            }
+            _ => return Ok(None),
+        };
+        page.clear();
+        levels.write(column, page)?;
+        let encoding = values.write(page);
+        let number = u32::try_from(levels.count()).map_err(|error| ParquetError::External(Box::new(error)))?;
+        chunk.write(page, |buf| Page::DataPage {
+            buf,
+            num_values: number,
+            encoding,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        })?;
+        chunk.close(column, array.len(), number, data_offset, encoding, statistics).map(Some)
+    }
+}
+
+/// The values of a data page.
+enum Values<'a> {
+    Texts(&'a StringArray),
+    Words(&'a DictionaryArray<Int32Type>),
+}
+
+impl Values<'_> {
+    /// Appends the values that are not null. Returns their encoding.
+    fn write(&self, page: &mut Vec<u8>) -> Encoding {
+        match self {
+            Self::Texts(texts) => {
+                push_plain(texts, page);
+                Encoding::PLAIN
+            }
+            Self::Words(words) => {
+                push_numbers_of(words, page);
+                Encoding::RLE_DICTIONARY
+            }
+        }
+    }
+}
+
+/// Compresses pages into a buffer that is as long as the longest of them needs.
+struct Compressor {
+    encoder: snap::raw::Encoder,
+    buffer: Vec<u8>,
+}
+
+impl Compressor {
+    fn compress(&mut self, content: &[u8]) -> std::result::Result<Bytes, snap::Error> {
+        let length = snap::raw::max_compress_len(content.len());
+        if self.buffer.len() < length {
+            self.buffer.resize(length, 0);
+        }
+        let length = self.encoder.compress(content, &mut self.buffer)?;
+        Ok(Bytes::copy_from_slice(self.buffer.get(..length).unwrap_or_default()))
+    }
+}
+
+struct ChunkWriter<'e> {
     pages: TrackedWrite<Vec<u8>>,
     uncompressed: usize,
+    compressor: &'e mut Compressor,
 }
 
-impl ChunkWriter {
+impl ChunkWriter<'_> {
     /// Writes the texts of words. Returns the number of bytes written.
-    fn write_dictionary(&mut self, words: &DictionaryArray<Int32Type>) -> Result<usize> {
+    fn write_dictionary(&mut self, words: &DictionaryArray<Int32Type>, page: &mut Vec<u8>) -> Result<usize> {
         let texts = words.values().as_string();
         let number = u32::try_from(texts.len()).map_err(|error| ParquetError::External(Box::new(error)))?;
-        self.write(&plain(texts), |buf| Page::DictionaryPage {
+        page.clear();
+        push_plain(texts, page);
+        self.write(page, |buf| Page::DictionaryPage {
             buf,
             num_values: number,
             encoding: Encoding::PLAIN,
@@ -83,9 +141,8 @@ impl ChunkWriter {
     }
 
     fn write(&mut self, content: &[u8], page: impl FnOnce(Bytes) -> Page) -> Result<()> {
-        let compressed = snap::raw::Encoder::new().compress_vec(content);
-        let compressed = compressed.map_err(|error| ParquetError::External(Box::new(error)))?;
-        let page = CompressedPage::new(page(compressed.into()), content.len());
+        let compressed = self.compressor.compress(content).map_err(|error| ParquetError::External(Box::new(error)))?;
+        let page = CompressedPage::new(page(compressed), content.len());
         self.uncompressed += SerializedPageWriter::new(&mut self.pages).write_page(page)?.uncompressed_size;
         Ok(())
     }
@@ -195,18 +252,17 @@ fn with_length(page: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Result<(
     Ok(())
 }
 
-/// Returns texts that are not null, each after its length.
-fn plain(texts: &StringArray) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(texts.values().len() + 4 * texts.len());
+/// Appends the texts that are not null, each after its length.
+fn push_plain(texts: &StringArray, bytes: &mut Vec<u8>) {
+    bytes.reserve(texts.values().len() + 4 * texts.len());
     for text in texts.iter().flatten() {
         bytes.extend(u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
         bytes.extend(text.as_bytes());
     }
-    bytes
 }
 
-/// Returns the numbers of words that are not null, after the number of bits that each takes.
-fn numbers(words: &DictionaryArray<Int32Type>) -> Vec<u8> {
+/// Appends the numbers of the words that are not null, after the number of bits that each takes.
+fn push_numbers_of(words: &DictionaryArray<Int32Type>, bytes: &mut Vec<u8>) {
     let number = |number: i32| u32::try_from(number).unwrap_or_default();
     let keys = words.keys();
     let numbers: Vec<u32> = match keys.nulls() {
@@ -215,9 +271,8 @@ fn numbers(words: &DictionaryArray<Int32Type>) -> Vec<u8> {
     };
     let last = u32::try_from(words.values().len().saturating_sub(1)).unwrap_or(u32::MAX);
     let width = u32::BITS - last.leading_zeros();
-    let mut bytes = vec![u8::try_from(width).unwrap_or_default()];
-    push_numbers(&numbers, width, &mut bytes);
-    bytes
+    bytes.push(u8::try_from(width).unwrap_or_default());
+    push_numbers(&numbers, width, bytes);
 }
 
 /// The number of equal values from which they are written as one run.
@@ -310,7 +365,7 @@ mod tests {
         let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
         let column = file.schema_descr().column(0);
         let mut group = file.next_row_group().unwrap();
-        let (bytes, close) = encode(&column, array, true).unwrap().unwrap();
+        let (bytes, close) = ChunkEncoder::new().encode(&column, array, true).unwrap().unwrap();
         group.append_column(&bytes, close).unwrap();
         group.close().unwrap();
         file.into_inner().unwrap().into()
@@ -406,6 +461,6 @@ mod tests {
         let flags = BooleanArray::from(vec![true]);
         let schema = Schema::new(vec![Field::new("flag", DataType::Boolean, false)]);
         let schema = ArrowSchemaConverter::new().convert(&schema).unwrap();
-        assert!(encode(&schema.column(0), &flags, true).unwrap().is_none());
+        assert!(ChunkEncoder::new().encode(&schema.column(0), &flags, true).unwrap().is_none());
     }
 }

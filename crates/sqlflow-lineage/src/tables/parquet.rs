@@ -10,8 +10,9 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
+use super::chunks::ChunkEncoder;
 use super::keys::Keys;
-use super::{BatchLimits, TableName, Tables, TablesError, chunks};
+use super::{BatchLimits, TableName, Tables, TablesError};
 
 /// The limits of a row group, which is a batch. Several files are written at the same time.
 const GROUP: BatchLimits = BatchLimits { rows: 128 * 1024, bytes: 16 << 20 };
@@ -43,6 +44,7 @@ impl Tables<'_> {
         let schema = table.schema();
         let writer = ArrowWriter::try_new_with_options(writer, Arc::clone(&schema), options)?;
         let (mut file, others) = writer.into_serialized_writer()?;
+        let mut encoder = ChunkEncoder::new();
         for (at, batch) in self.batches_of(table, keys, GROUP).enumerate() {
             let batch = batch?;
             let parquet_columns = file.schema_descr().columns().to_vec();
@@ -51,7 +53,7 @@ impl Tables<'_> {
             let columns = parquet_columns.iter().zip(schema.fields()).zip(batch.columns());
             for (((column, field), array), mut other) in columns.zip(others.create_column_writers(at)?) {
                 let has_statistics = properties.statistics_enabled(column.path()) != EnabledStatistics::None;
-                if let Some((bytes, close)) = chunks::encode(column, array, has_statistics)? {
+                if let Some((bytes, close)) = encoder.encode(column, array, has_statistics)? {
                     group.append_column(&bytes, close)?;
                     continue;
                 }
