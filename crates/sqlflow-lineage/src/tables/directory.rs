@@ -92,7 +92,14 @@ impl Tables<'_> {
 
     /// Writes all files, as many at a time as there are processors.
     fn write_files(&self, directory: &Path) -> Result<(), TablesError> {
-        let keys = self.keys();
+        let writers = thread::available_parallelism().map_or(1, NonZero::get).min(MAX_WRITERS);
+        let keys = thread::scope(|scope| {
+            if writers > 1 {
+                // The flows need the index, and would wait for it while nothing else is left to do.
+                scope.spawn(|| self.lineage.inner.index());
+            }
+            self.keys()
+        });
         let next = AtomicUsize::new(0);
         let write = || {
             while let Some(table) = BY_WORK.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -100,7 +107,6 @@ impl Tables<'_> {
             }
             Ok(())
         };
-        let writers = thread::available_parallelism().map_or(1, NonZero::get).min(MAX_WRITERS);
         thread::scope(|scope| {
             let others: Vec<_> = (1..writers).map(|_| scope.spawn(write)).collect();
             let own = write();
