@@ -82,9 +82,15 @@ impl<'t> NamePart<'t> {
             }
             identity.push(c);
         };
-        let name = self.unquoted();
+        let name = self.text();
         if is_exact {
             name.chars().for_each(&mut push);
+        } else if name.is_ascii() && !name.bytes().any(|byte| matches!(byte, b'.' | b'\\')) {
+            let start = identity.len();
+            identity.push_str(&name);
+            if let Some(own) = identity.get_mut(start..) {
+                own.make_ascii_lowercase();
+            }
         } else {
             folded(&name).for_each(&mut push);
         }
@@ -138,14 +144,19 @@ impl QuotedDots {
 /// Splits a name at the dots outside quotes. A quote that is not closed is a character like any other.
 pub(super) fn parts(name: &str, dots: QuotedDots) -> Vec<NamePart<'_>> {
     let mut parts = Vec::new();
+    add_parts(&mut parts, name, dots);
+    parts
+}
+
+fn add_parts<'t>(parts: &mut Vec<NamePart<'t>>, name: &'t str, dots: QuotedDots) {
     let mut rest = name;
     loop {
         let end = part_end(rest);
         let (part, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        add_part(&mut parts, part, dots);
+        add_part(parts, part, dots);
         match after.strip_prefix('.') {
             Some(next) => rest = next,
-            None => return parts,
+            None => return,
         }
     }
 }
@@ -204,14 +215,15 @@ fn parts_by_rule<'m>(model: &'m Model, object: &RawObject, with_defaults: bool, 
         let name = model.scope_name(object.scope, kind);
         model.texts.get_present(name)
     });
-    let mut outer: Vec<NamePart<'m>> = scopes
-        .into_iter()
-        .flatten()
-        .filter(|name| !name.is_empty() && (with_defaults || !is_default(name)))
-        .flat_map(|name| parts(name, dots))
-        .collect();
+    let mut outer = Vec::with_capacity(3);
+    for name in scopes.into_iter().flatten() {
+        if !name.is_empty() && (with_defaults || !is_default(name)) {
+            add_parts(&mut outer, name, dots);
+        }
+    }
     let name = model.texts.get(object.name);
-    if is_result_inside_a_statement(model, object) {
+    // A name without dots is one identifier, and repeats no level.
+    if is_result_inside_a_statement(model, object) || !name.contains('.') {
         outer.push(NamePart::new(name));
         return outer;
     }
@@ -308,7 +320,14 @@ pub(super) fn name_for_vendor(model: &Model, object: &RawObject, vendor: Option<
 }
 
 fn joined<'t>(identifiers: impl Iterator<Item = &'t str>) -> String {
-    identifiers.collect::<Vec<_>>().join(".")
+    let mut joined = String::new();
+    for (at, identifier) in identifiers.enumerate() {
+        if at > 0 {
+            joined.push('.');
+        }
+        joined.push_str(identifier);
+    }
+    joined
 }
 
 /// Returns the qualified name of an object in a form that is equal for all spellings that SQL treats as one name.

@@ -74,6 +74,11 @@ impl Index {
         self.record_sets.get(from..to).unwrap_or_default()
     }
 
+    /// Returns `true` if a column is a record set of an object.
+    pub(super) fn is_record_set(&self, object: u32, column: u32) -> bool {
+        self.record_sets.binary_search(&(object, column)).is_ok()
+    }
+
     /// Returns the relationships along which a walk leaves a node.
     pub(super) fn at(&self, model: &Model, node: Node, direction: Direction) -> &[u32] {
         match direction {

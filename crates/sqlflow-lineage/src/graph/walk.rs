@@ -19,6 +19,7 @@ pub(crate) struct WalkRules<'a> {
     pub(crate) direction: Direction,
     /// The relation types that are followed, as symbols of the lineage, each with `true` if values flow along it.
     types: Vec<(Symbol, bool)>,
+    symbols: RuleSymbols,
     pub(crate) foreign_keys: ForeignKeys,
     /// `true` if the columns of an object depend on its record set.
     follows_record_sets: bool,
@@ -33,6 +34,17 @@ pub(crate) struct WalkRules<'a> {
     pub(crate) joins_levels: bool,
     /// The stored objects that are walked through as if they were results inside a statement.
     pub(crate) hidden: Option<Arc<HashSet<u32>>>,
+}
+
+/// The symbols that a lineage has for words that every step is compared with.
+#[derive(Clone, Copy)]
+struct RuleSymbols {
+    /// The effect of a foreign key that is reported as a flow.
+    foreign_key: Option<Symbol>,
+    /// The relation type of other foreign keys.
+    er: Option<Symbol>,
+    /// The kind of an object that is a function.
+    function: Option<Symbol>,
 }
 
 /// The nodes that a walk stops at. It walks through all others, and always through processes.
@@ -136,10 +148,17 @@ pub(crate) struct ExploredHop {
 impl<'a> WalkRules<'a> {
     /// Returns rules that follow values and walk through intermediate results.
     pub(crate) fn new(inner: &'a LineageInner, direction: Direction) -> Self {
+        let texts = &inner.model.texts;
+        let symbols = RuleSymbols {
+            foreign_key: texts.find(EffectType::ForeignKey.as_str()),
+            er: texts.find(RelationType::Er.as_str()),
+            function: texts.find(ObjectKind::Function.as_str()),
+        };
         let mut rules = Self {
             inner,
             direction,
             types: Vec::new(),
+            symbols,
             foreign_keys: ForeignKeys::Skipped,
             follows_record_sets: false,
             stop_at: StopAt::StoredColumns,
@@ -172,10 +191,7 @@ impl<'a> WalkRules<'a> {
 
     /// Returns `true` if a relationship is a foreign key although its type is that of a flow.
     fn is_foreign_key(&self, relationship: &RawRelationship) -> bool {
-        let texts = &self.inner.model.texts;
-        !relationship.effect.is_absent()
-            && texts.get(relationship.effect) == EffectType::ForeignKey.as_str()
-            && texts.get(relationship.kind) != RelationType::Er.as_str()
+        Some(relationship.effect) == self.symbols.foreign_key && Some(relationship.kind) != self.symbols.er
     }
 
     /// Returns the hops from a node. A node is reached by several hops if their attributes differ.
@@ -396,9 +412,7 @@ impl<'a> WalkRules<'a> {
         }
         let index = self.inner.index();
         let is_hidden_record_set = || match node {
-            Node::Column(at) => {
-                self.stop_at == StopAt::StoredColumns && index.record_sets_of(object).contains(&(object, at))
-            }
+            Node::Column(at) => self.stop_at == StopAt::StoredColumns && index.is_record_set(object, at),
             Node::Object(_) | Node::Process(_) => false,
         };
         let ends_there = self.ends_at(object) || self.starts.contains(&node);
@@ -574,8 +588,8 @@ impl<'a> WalkRules<'a> {
         let model = &self.inner.model;
         let named = model.relationship_extras.get(relationship, RelationshipExtra::Function);
         let target = target.and_then(|at| model.objects.get(at as usize));
-        let is_function = |kind: Symbol| ObjectKind::from(model.texts.get(kind)) == ObjectKind::Function;
-        named.or(target.filter(|object| is_function(object.kind)).map_or(Symbol::ABSENT, |object| object.name))
+        let function = target.filter(|object| Some(object.kind) == self.symbols.function);
+        named.or(function.map_or(Symbol::ABSENT, |object| object.name))
     }
 }
 

@@ -126,7 +126,7 @@ fn write_column_name(inner: &LineageInner, at: u32, key: &mut String) {
     let name = inner.model.texts.get(name);
     if name.is_empty() {
         key.push_str(&id_form(inner, NamedRecord::Column(at)));
-    } else if name.is_ascii() && !name.starts_with(['"', '`', '[']) && !name.contains(['.', '\\', '#', '(']) {
+    } else if name.bytes().all(is_plain) {
         let start = key.len();
         key.push_str(name);
         if let Some(own) = key.get_mut(start..) {
@@ -135,6 +135,11 @@ fn write_column_name(inner: &LineageInner, at: u32, key: &mut String) {
     } else {
         push_guarded(&names::column_identity(name), key);
     }
+}
+
+/// Returns `true` for a character of names that neither quotes nor escapes change.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'$' | b' ' | b'-')
 }
 
 /// Appends a name whose end is not taken for the number or the parentheses that follow some names.
