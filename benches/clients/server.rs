@@ -11,6 +11,15 @@ use super::{JOB, Outcome};
 
 const STATE: &str = r#"{"jobId":"6fa5c6c4d3f24ac68bb0a5b2cbb1ea3e","jobName":"nightly-1f3a5c","userId":"auth0|5fc8","userEmail":"ann@example.com","dbVendor":"dbvoracle","createTime":"2026-11-26 09:14:03","lastExecuteTime":"2026-11-26 09:14:04","executeTime":"0min 3sec","fileNames":["etl.sql"],"status":"success","defaultDatabase":"","defaultSchema":"","sessionId":"8d3b1","showRelationType":"fdd","ignoreRecordSet":false,"ignoreFunction":false,"showConstantTable":false,"onTop":false,"parallel":true,"persist":false,"schedulable":false}"#;
 
+/// The length up to which the body of a request is a form without files.
+const MAX_FORM_BYTES: u64 = 4096;
+
+/// A request, and the job that it is about.
+struct Request {
+    path: String,
+    job: String,
+}
+
 /// The responses of the server, and its counts.
 #[derive(Default)]
 struct Server {
@@ -18,9 +27,9 @@ struct Server {
     body: Option<String>,
     /// The list of the jobs while they run, and when they have ended.
     lists: [String; 2],
-    /// The time from the first list request until all jobs end.
+    /// The time from the first question about the jobs until all of them end.
     time_to_end: Duration,
-    first_list: OnceLock<Instant>,
+    first_question: OnceLock<Instant>,
     list_requests: AtomicUsize,
     lists_in_flight: AtomicUsize,
     most_lists_in_flight: AtomicUsize,
@@ -101,14 +110,14 @@ impl Server {
     fn answer_all(&self, stream: &TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let (mut reader, mut writer) = (BufReader::with_capacity(1 << 18, stream), stream);
-        while let Some(path) = self.receive(&mut reader, &mut writer)? {
-            self.answer(&path, &mut writer)?;
+        while let Some(request) = self.receive(&mut reader, &mut writer)? {
+            self.answer(&request, &mut writer)?;
         }
         Ok(())
     }
 
-    /// Reads a request with its body. Returns its path, or `None` at the end of the connection.
-    fn receive(&self, reader: &mut BufReader<&TcpStream>, writer: &mut &TcpStream) -> io::Result<Option<String>> {
+    /// Reads a request with its body. Returns `None` at the end of the connection.
+    fn receive(&self, reader: &mut BufReader<&TcpStream>, writer: &mut &TcpStream) -> io::Result<Option<Request>> {
         let (mut first, mut line, mut length) = (String::new(), String::new(), 0);
         if reader.read_line(&mut first)? == 0 {
             return Ok(None);
@@ -124,12 +133,22 @@ impl Server {
             }
             line.clear();
         }
-        let received = io::copy(&mut reader.take(length), &mut io::sink())?;
+        let mut form = String::new();
+        let received = if length <= MAX_FORM_BYTES {
+            reader.take(length).read_to_string(&mut form)? as u64
+        } else {
+            io::copy(&mut reader.take(length), &mut io::sink())?
+        };
         self.received.store(received, Ordering::SeqCst);
-        Ok(first.split(' ').nth(1).map(ToOwned::to_owned))
+        let job = form.split('&').find_map(|field| field.strip_prefix("jobId=")).unwrap_or(JOB);
+        Ok(first.split(' ').nth(1).map(|path| Request { path: path.to_owned(), job: job.to_owned() }))
     }
 
-    fn answer(&self, path: &str, writer: &mut &TcpStream) -> io::Result<()> {
+    fn have_ended(&self) -> bool {
+        self.first_question.get_or_init(Instant::now).elapsed() >= self.time_to_end
+    }
+
+    fn answer(&self, Request { path, job }: &Request, writer: &mut &TcpStream) -> io::Result<()> {
         if path.ends_with("displayUserJobsSummary") {
             return self.answer_list(writer);
         }
@@ -141,9 +160,8 @@ impl Server {
         }
         let body = if path.ends_with("displayUserJobSummary") {
             self.state_requests.fetch_add(1, Ordering::SeqCst);
-            // Of the jobs in the list, none ends before the list says so.
-            let status = if self.lists[0].is_empty() { "success" } else { "process" };
-            envelope(&state(JOB, status))
+            let status = if self.lists[0].is_empty() || self.have_ended() { "success" } else { "process" };
+            envelope(&state(job, status))
         } else {
             envelope(&format!(r#"{{"jobId":"{JOB}"}}"#))
         };
@@ -154,8 +172,7 @@ impl Server {
         let in_flight = self.lists_in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_lists_in_flight.fetch_max(in_flight, Ordering::SeqCst);
         self.list_requests.fetch_add(1, Ordering::SeqCst);
-        let has_ended = self.first_list.get_or_init(Instant::now).elapsed() >= self.time_to_end;
-        let list = &self.lists[usize::from(has_ended)];
+        let list = &self.lists[usize::from(self.have_ended())];
         let written =
             writer.write_all(head(list.len() as u64).as_bytes()).and_then(|()| writer.write_all(list.as_bytes()));
         self.lists_in_flight.fetch_sub(1, Ordering::SeqCst);
