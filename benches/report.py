@@ -145,10 +145,14 @@ def notice_targets(figure):
         yield f"noticing the end of a job, {what} of 20", "≤ 5 % of its age, or 250 ms", text, is_reached
     counts = {row["age"]: statistics.median(row["requests"]) for row in figure["rows"]}
     text = ", ".join(f"{count:.0f} in {age} s" for age, count in counts.items())
-    # A request every fifth of a second at first, then ten for each multiple of e, then one every 15 seconds.
-    most = {age: 12 + 10 * math.log(max(min(age, 150) / 2, 1)) + max(age - 150, 0) / 15 for age in counts}
-    is_reached = all(count <= 1.15 * most[age] for age, count in counts.items())
+    is_reached = all(count <= 1.15 * most_requests(age) for age, count in counts.items())
     yield "requests until then", "O(log age) until one every 15 s", text, is_reached
+
+
+def most_requests(age):
+    """Returns the requests in so many seconds: five a second, then one for every 4 % of the age, then one every 15 s."""
+    even, slowest = 6.25, 375
+    return 1 + min(age, even) / 0.2 + 25 * math.log(max(min(age, slowest) / even, 1)) + max(age - slowest, 0) / 15
 
 
 def watch_targets(figure):

@@ -37,8 +37,8 @@ type ListRequest = BoxFuture<'static, Result<Listing>>;
 #[derive(Default)]
 pub(super) struct Listings(Mutex<ListingsState>);
 
-/// The number of entries above which a list is long: to look a job up by its name takes less.
-const LONG: usize = 1_000;
+/// The number of entries above which a list is long, so that questions about single jobs may take less.
+pub(super) const LONG_LIST: usize = 1_000;
 
 /// The number of latest submissions whose jobs are remembered.
 const MAX_TAKEN: usize = 10_000;
@@ -130,7 +130,9 @@ impl Listings {
     /// Returns `true` if a list that was requested at `since` or later would have to be requested, and is long.
     pub(super) fn would_be_long(&self, since: Instant) -> bool {
         let state = lock(&self.0);
-        state.is_long && state.last.as_ref().is_none_or(|last| last.requested < since)
+        let is_there = state.last.as_ref().is_some_and(|last| last.requested >= since);
+        let comes = |(_, requested, _): &(_, Instant, _)| *requested >= since;
+        state.is_long && !is_there && !state.in_flight.iter().any(comes)
     }
 
     /// Returns `true` if the server has found a job by its name.
@@ -215,7 +217,7 @@ enum Next {
 impl ListingsState {
     fn read(&mut self, index: JobIndex, requested: Instant) -> Listing {
         self.number += 1;
-        self.is_long = index.len() > LONG;
+        self.is_long = index.len() > LONG_LIST;
         let listing = Listing { index: Arc::new(index), number: self.number, requested };
         if self.holds > 0 && self.last.as_ref().is_none_or(|last| last.requested <= requested) {
             self.last = Some(listing.clone());

@@ -121,26 +121,37 @@ impl JobService {
         self.0.listings.requested_since(since, window / 32, request).await
     }
 
-    /// Looks up the job of a submission by its name, unless a list is at hand or short. Returns `None` if the job is not
-    /// found, which proves nothing: the server may not know it yet, or may have changed its name.
-    pub(super) async fn look_up_name(&self, submitted: &Submitted, since: Instant) -> Option<JobInfo> {
-        if !self.0.listings.would_be_long(since) {
-            return None;
-        }
+    /// Looks up the job of a submission by its name. Returns `None` if the job is not found, which proves nothing: the
+    /// server may not know it yet, or may have changed its name.
+    ///
+    /// # Errors
+    /// A failure that says nothing about the job.
+    pub(super) async fn look_up_name(&self, submitted: &Submitted) -> Result<Option<JobInfo>> {
         let form = types::DisplayUserJobSummaryRequest { job_id: None, job_name: Some(submitted.name.clone()) };
         let attempts = self.transport().single();
         let response = self.request::<JobLookup>(&operations::DISPLAY_USER_JOB_SUMMARY, &form, attempts).await;
-        let jobs = response.ok()?.into_data().ok()?.jobs;
-        let info = jobs.into_iter().find(|job| job.name.as_deref().is_some_and(|name| submitted.is_named(name)))?;
-        self.0.listings.found_name();
-        self.take_job(&info.id);
-        Some(self.in_time_zone(info))
+        let jobs = match response.and_then(ResponseValue::into_data) {
+            Ok(lookup) => lookup.jobs,
+            Err(error) if error.is_retryable() || error.is_redirect_to_result() => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let is_ours = |job: &JobInfo| job.name.as_deref().is_some_and(|name| submitted.is_named(name));
+        let found = jobs.into_iter().find(|job| is_ours(job) && !job.id.as_str().trim().is_empty());
+        Ok(found.map(|info| {
+            self.0.listings.found_name();
+            self.take_job(&info.id);
+            self.in_time_zone(info)
+        }))
     }
 
-    /// Returns `true` if a job that is not found by its name need not be searched for in a list for now, because a list
-    /// is long and the server finds names.
-    pub(super) fn may_rely_on_names(&self, since: Instant) -> bool {
-        self.0.listings.would_be_long(since) && self.0.listings.finds_names()
+    /// Returns `true` if to list the jobs, as they were at `since` or later, takes more than to look up a name.
+    pub(super) fn prefers_names(&self, since: Instant) -> bool {
+        self.0.listings.would_be_long(since)
+    }
+
+    /// Returns `true` if the server has found a job by its name.
+    pub(super) fn finds_names(&self) -> bool {
+        self.0.listings.finds_names()
     }
 
     /// Notes that a job is that of a submission of this client.

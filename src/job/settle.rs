@@ -41,7 +41,7 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// Where the list has more than a thousand jobs, the client first asks for the job by its name, which takes less. Once a
 /// server has found a job in this way, only the last two lookups are listings: nothing else proves that a job was not
-/// created.
+/// created. Lookups by name are not shared.
 ///
 /// # The name
 /// The name of a job has at most 60 bytes and ends with a random suffix of ASCII letters and digits. The job is
@@ -174,24 +174,28 @@ impl Settling {
         let last_begin = hold.since + self.times().last().map(|(time, _)| time).unwrap_or_default();
         let (mut needed, mut failure, mut listings) = (hold.since, Some(too_few_listings()), 0);
         let first_listing = self.max_lookups.saturating_sub(MIN_LISTINGS);
-        for (lookup, (time, is_last)) in (0..).zip(self.times()) {
+        let mut lookups = (0..).zip(self.times()).peekable();
+        while let Some((lookup, (time, is_last))) = lookups.next() {
             let begin = hold.since + time;
             sleep_until(begin).await;
             let now = Instant::now();
             if !is_last && now > last_begin {
                 continue;
             }
-            let limit = if is_last { end } else { end.min(now + self.window / 4) };
-            if lookup < first_listing {
-                let named = timeout_at(limit, service.look_up_name(submitted, needed)).await;
-                if let Ok(Some(info)) = named {
-                    return Ok(Some(found(service, submitted, info)));
-                }
-                if service.may_rely_on_names(needed) {
-                    continue;
+            let is_listing = lookup >= first_listing;
+            // Lookups that are late share a list.
+            let is_late = lookups.peek().is_some_and(|(_, (next, _))| now > hold.since + *next);
+            if !is_listing && !is_late && service.prefers_names(needed) {
+                match timeout_at(end.min(now + self.window / 8), service.look_up_name(submitted)).await {
+                    Ok(Ok(Some(info))) => return Ok(Some(found(service, submitted, info))),
+                    Ok(Ok(None)) if service.finds_names() => continue,
+                    _ => {}
                 }
             }
-            let listing = self.look_up(service, if is_last { begin } else { needed }, is_last);
+            let limit = if is_last { end } else { end.min(Instant::now() + self.window / 4) };
+            // Where earlier lookups were by name, both listings have to come.
+            let must_come = is_last || (is_listing && service.finds_names());
+            let listing = self.look_up(service, if is_last { begin } else { needed }, must_come);
             let listing = timeout_at(limit, listing).await.unwrap_or_else(|_| Err(too_few_listings()));
             let listed = listing.and_then(|listing| {
                 (needed, listings) = (listing.after(), listing.number - hold.number);
@@ -222,13 +226,13 @@ impl Settling {
         }
     }
 
-    /// Returns a listing that was requested at `needed` or later. The last lookup is retried by the policy of the client,
-    /// because none follows it.
-    async fn look_up(self, service: &JobService, needed: Instant, is_last: bool) -> Result<Listing> {
+    /// Returns a listing that was requested at `needed` or later. One that must come is retried by the policy of the
+    /// client, because no other follows that could take its place.
+    async fn look_up(self, service: &JobService, needed: Instant, must_come: bool) -> Result<Listing> {
         let mut attempts = service.transport().attempts();
         loop {
             match service.listing_since(needed, self.window).await {
-                Err(error) if is_last => attempts.after(error, &operations::DISPLAY_USER_JOBS_SUMMARY).await?,
+                Err(error) if must_come => attempts.after(error, &operations::DISPLAY_USER_JOBS_SUMMARY).await?,
                 result => return result,
             }
         }

@@ -1,7 +1,8 @@
 //! The hub that all watches of a client share.
 //!
 //! Every watch subscribes when it is first polled. While there are few, each polls its own job. When there are more, one
-//! [task](super::poll_task) requests the list of jobs for all of them and puts the updates into their queues. A watch
+//! [task](super::poll_task) requests the list of jobs for all of them and puts the updates into their queues. Where the
+//! list is long and polls take less time, it polls each job in a round instead. A watch
 //! that needs the task and finds none spawns it on its own runtime. The task ends when few watches are left, or when its
 //! runtime ends; then it is for the watches that wait to spawn it again. If its runtime is kept but no longer driven, a
 //! watch on another runtime notices that the task does not answer, and replaces it.
@@ -19,6 +20,7 @@ use super::runtime_bound::current_runtime;
 use super::subscriber::{PollUpdate, Subscriber};
 use super::subscription::Subscription;
 use super::{JobSource, KnownJob, ListedJobs, Polling};
+use crate::job::listing::LONG_LIST;
 use crate::job::service::LIST_TIMEOUT;
 use crate::job::{JobId, JobInfo};
 use crate::sync::lock;
@@ -30,7 +32,7 @@ pub(super) const MAX_SEPARATE_WATCHES: usize = 4;
 /// The number of jobs missing from a list that are confirmed, one by one, before the next list.
 pub(super) const MAX_CONFIRMATIONS: usize = 16;
 
-/// A list is replaced by polls only if it has more than so many entries for each job that is watched.
+/// A long list is replaced by polls only if it has more than so many entries for each job that is watched.
 pub(super) const MIN_ENTRIES_PER_JOB: usize = 20;
 
 /// A round ends early after so many failures in a row.
@@ -65,11 +67,11 @@ pub(super) struct HubState {
     /// The number of requests that poll tasks have made. A response counts for the watches that subscribed before the
     /// request: for later ones it may be outdated.
     requests: u64,
-    /// The time at which the last list was requested.
+    /// The time at which the last list or round began.
     last_list: Option<Instant>,
-    /// The time at which a watch wants the next list.
+    /// The time at which a watch wants the next list or round.
     due: Option<Instant>,
-    /// The time before which no list is requested.
+    /// The time before which neither begins.
     rest_until: Option<Instant>,
     /// The watches whose own request is in flight, with the time at which it began.
     single_requests: HashMap<u64, Instant>,
@@ -79,6 +81,8 @@ pub(super) struct HubState {
     poll_took: Option<Duration>,
     /// The jobs that are polled before the next list: those that the last one lacks, or all of them in a round.
     to_poll: VecDeque<JobId>,
+    /// `true` if the job to poll is in the list, and polled only to see how long that takes.
+    is_sample: bool,
     /// The number of polls that have failed in a row.
     failed_polls: usize,
     /// The start of the round: the polls of all jobs in place of a list.
@@ -219,6 +223,10 @@ impl HubState {
             // The watches on the runtime of the task that is replaced have to check the new one.
             self.wake_all_except(None);
         }
+        // A round that an earlier task began is as old as the end of that task.
+        if self.round.take().is_some() {
+            self.to_poll.clear();
+        }
         let (sender, changes) = watch::channel(());
         self.tasks += 1;
         self.task = Some(RunningTask { number: self.tasks, runtime, changes: sender, probed: None });
@@ -267,7 +275,7 @@ impl HubState {
         if poll_took.saturating_mul(u32::try_from(jobs).unwrap_or(u32::MAX)) >= list_took {
             return None;
         }
-        self.round = Some(Instant::now());
+        (self.round, self.is_sample) = (Some(Instant::now()), false);
         let all = self.subscribers.iter().filter(|(_, it)| !it.is_over());
         self.set_to_poll(all.map(|(key, it)| (it.last_poll(), *key)).collect(), usize::MAX);
         self.next_to_poll()
@@ -281,7 +289,7 @@ impl HubState {
 
     /// Returns `true` if little of the last list would be about so many jobs.
     fn is_list_long(&self, jobs: usize) -> bool {
-        self.list_cost.is_some_and(|(entries, _)| entries / MIN_ENTRIES_PER_JOB > jobs)
+        self.list_cost.is_some_and(|(entries, _)| entries > LONG_LIST && entries / MIN_ENTRIES_PER_JOB > jobs)
     }
 
     /// Returns the next job to be polled that is still watched.
@@ -331,8 +339,8 @@ impl HubState {
                 self.to_wake.push(Arc::clone(subscriber.notify()));
             }
         }
-        if missing.is_empty() && self.is_list_long(self.active().count()) {
-            // One poll shows how long polls take.
+        self.is_sample = missing.is_empty() && self.is_list_long(self.active().count());
+        if self.is_sample {
             let active = self.subscribers.iter().filter(|(_, it)| !it.is_over());
             missing.extend(active.map(|(key, it)| (it.last_poll(), *key)).min());
         }
@@ -346,7 +354,8 @@ impl HubState {
     /// Sets the time of the next list or round: not before a rest, of so many times the time that this one took.
     fn rest_after(&mut self, start: Instant, factor: u32) {
         let now = Instant::now();
-        self.set_next_list(start, now.checked_add((now - start).saturating_mul(factor)));
+        let rest = (now - start).saturating_mul(factor).min(LIST_TIMEOUT * REST_FACTOR);
+        self.set_next_list(start, now.checked_add(rest));
     }
 
     fn rest_after_failure(&mut self, start: Instant, error: &Error) {
@@ -370,7 +379,7 @@ impl HubState {
     }
 
     /// Handles the response to a poll of one job: one that the list lacks, because the list is truncated or older than
-    /// the job, or one of a round.
+    /// the job, or one of a round, or a sample. A sample that fails is no news about its job, which the list has shown.
     pub(super) fn poll_ended(
         &mut self,
         task: u64,
@@ -383,6 +392,11 @@ impl HubState {
             return;
         }
         let now = Instant::now();
+        let is_sample = std::mem::take(&mut self.is_sample);
+        if is_sample && result.is_err() {
+            self.poll_took = None;
+            return;
+        }
         // A response that cannot be read concerns this job alone.
         let is_outage = |error: &&Error| error.is_transient_for_polling() && error.kind() != ErrorKind::Protocol;
         if let Some(error) = result.err().filter(is_outage) {
@@ -391,6 +405,12 @@ impl HubState {
             self.failed_polls = 0;
             let took = now - start;
             self.poll_took = Some(self.poll_took.map_or(took, |mean| (mean * 3 + took) / 4));
+            // Polls that have become slow give way to a list.
+            if let (Some(start), Some((_, list_took))) = (self.round, self.list_cost)
+                && now - start > list_took
+            {
+                self.to_poll.clear();
+            }
         }
         for subscriber in self.subscribers.values_mut().filter(|it| it.id() == id && it.accepts(request)) {
             if subscriber.queue(now, result) {

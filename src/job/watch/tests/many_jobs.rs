@@ -48,6 +48,8 @@ struct Settings {
     /// Returns `true` if a list request panics.
     panics: fn(usize) -> bool,
     poll_takes: Duration,
+    /// The polls that take a second.
+    slow_polls: std::ops::Range<usize>,
     list_takes: Duration,
     /// The number of pieces in which the list comes.
     pieces: u32,
@@ -64,6 +66,7 @@ impl Default for Settings {
             poll_failure: |_| None,
             panics: |_| false,
             poll_takes: Duration::from_millis(20),
+            slow_polls: 0..0,
             list_takes: Duration::from_millis(20),
             pieces: 1,
         }
@@ -145,7 +148,8 @@ impl JobSource for Server {
             polls.push(Instant::now());
             polls.len()
         };
-        sleep(self.0.settings.poll_takes).await;
+        let Settings { poll_takes, slow_polls, .. } = &self.0.settings;
+        sleep(if slow_polls.contains(&nth) { SECOND } else { *poll_takes }).await;
         if let Some(kind) = (self.0.settings.poll_failure)(nth) {
             return Err(Error::new(kind, "no state"));
         }
@@ -414,6 +418,41 @@ async fn polls_that_replace_a_long_list_go_on_after_single_failures() {
         assert_eq!(seen.last().map(String::as_str), Some("success"));
     }
     assert_eq!(server.lists().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_only_shows_how_long_polls_take_ends_no_watch() {
+    let poll_failure = |nth| (nth < 3).then_some(ErrorKind::Rejected);
+    let server = Server::new(Settings { poll_failure, ..long_list() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "process", "success"]);
+    }
+    assert_eq!(server.lists().len(), 3, "until a poll succeeds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_that_have_become_slow_give_way_to_a_list() {
+    let server = Server::new(Settings { slow_polls: 20..60, ..long_list() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "process", "success"]);
+    }
+    assert!(server.lists().len() > 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_begun_long_after_polls_that_replaced_a_list_do_not_wait_for_them() {
+    let status = |job, age| Some(if job == 0 { in_turn(age, [1, 10]) } else { "process" });
+    let server = Server::new(Settings { status, ..long_list() });
+    let hub: Arc<PollHub> = Arc::default();
+    let mut watches = server.watches(&hub);
+    let mut new = watches.pop().unwrap();
+    let others: Vec<_> = watches.into_iter().map(|watch| tokio::spawn(seen(watch))).collect();
+    sleep(SECOND * 3600).await;
+    assert_eq!(hub.subscribers(), MAX_SEPARATE_WATCHES, "one job has ended");
+    let start = Instant::now();
+    assert_eq!(new.try_next().await.unwrap().unwrap().status(), &JobStatus::Running);
+    assert!(start.elapsed() < SECOND * 20, "{:?}", start.elapsed());
+    others.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test(start_paused = true)]
