@@ -39,7 +39,7 @@ use crate::{Error, ErrorKind, Result};
 /// was not created, or if the submission must not be repeated, the error is
 /// [`SubmitUnknown`](ErrorKind::SubmitUnknown). Submissions that are settled at the same time share their listings.
 ///
-/// Where the list has more than a thousand jobs, the client first asks for the job by its name, which takes less. Once a
+/// If the list has more than a thousand jobs, the client first asks for the job by its name, which takes less. Once a
 /// server has found a job in this way, only the last two lookups are listings: nothing else proves that a job was not
 /// created. Lookups by name are not shared.
 ///

@@ -276,8 +276,7 @@ impl HubState {
             return None;
         }
         (self.round, self.is_sample) = (Some(Instant::now()), false);
-        let all = self.subscribers.iter().filter(|(_, it)| !it.is_over());
-        self.set_to_poll(all.map(|(key, it)| (it.last_poll(), *key)).collect(), usize::MAX);
+        self.set_to_poll(self.last_polls().collect(), usize::MAX);
         self.next_to_poll()
     }
 
@@ -341,8 +340,7 @@ impl HubState {
         }
         self.is_sample = missing.is_empty() && self.is_list_long(self.active().count());
         if self.is_sample {
-            let active = self.subscribers.iter().filter(|(_, it)| !it.is_over());
-            missing.extend(active.map(|(key, it)| (it.last_poll(), *key)).min());
+            missing.extend(self.last_polls().min());
         }
         self.set_to_poll(missing, if is_refused { usize::MAX } else { MAX_CONFIRMATIONS });
         match failure {
@@ -460,6 +458,12 @@ impl HubState {
 
     fn active(&self) -> impl Iterator<Item = &Subscriber> {
         self.subscribers.values().filter(|subscriber| !subscriber.is_over())
+    }
+
+    /// Returns the number of the last poll and the key of each active watch.
+    fn last_polls(&self) -> impl Iterator<Item = (u64, u64)> {
+        let active = self.subscribers.iter().filter(|(_, subscriber)| !subscriber.is_over());
+        active.map(|(key, subscriber)| (subscriber.last_poll(), *key))
     }
 
     fn notify_task(&self) {
