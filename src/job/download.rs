@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 
-pub(crate) use self::partial_file::{PartialFile, sync_directory_of};
+pub(crate) use self::partial_file::{PartialFile, parent, sync_directory_of};
 use self::write_behind::WriteBehind;
 use super::drawn::DrawnLineage;
 use super::export::ExportSyntax;

@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use super::event::{BEGINNING, Entries, Entry, Header, JournalEvent, JournalLine, to_json_line};
 use super::writer::Writer;
 use crate::job::JobService;
-use crate::job::download::sync_directory_of;
+use crate::job::download::{parent, sync_directory_of};
 use crate::wire::open_journal_file;
 use crate::{Error, Result};
 
@@ -63,7 +63,7 @@ impl Journal {
 
 /// Creates the directory of a file with those above it, so that they survive a power failure too.
 fn create_directory_of(path: &Path) -> io::Result<()> {
-    let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) else { return Ok(()) };
+    let directory = parent(path);
     let missing: Vec<_> = directory.ancestors().take_while(|it| !it.as_os_str().is_empty() && !it.exists()).collect();
     fs::create_dir_all(directory)?;
     missing.into_iter().for_each(sync_directory_of);

@@ -199,7 +199,8 @@ pub(crate) fn sync_directory_of(path: &Path) {
     let _unused = path;
 }
 
-fn parent(path: &Path) -> &Path {
+/// Returns the directory of a file.
+pub(crate) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
