@@ -404,20 +404,20 @@ async fn the_file_of_a_path_is_readable_and_found_again_whatever_the_other_keys_
     let given = |keys: &[&'static str]| {
         keys.iter().enumerate().map(|(number, key)| (*key, submit(&sqlflow, number))).collect::<Vec<_>>()
     };
-    let first = outcomes(home.batch(&sqlflow), given(&["/home/ann/etl/orders.sql"])).await;
+    let first = outcomes(home.batch(&sqlflow), given(&["/srv/ann/etl/orders.sql"])).await;
     let files = one(&first).files();
     let name = files[0].file_name().unwrap().to_str().unwrap();
     assert!(
-        name.starts_with("home_ann_etl_orders.sql-") && name.rsplit_once('.').is_some_and(|(_, end)| end == "csv"),
+        name.starts_with("srv_ann_etl_orders.sql-") && name.rsplit_once('.').is_some_and(|(_, end)| end == "csv"),
         "{name}"
     );
     let requests = emulator.requests().len();
-    let again = outcomes(home.batch(&sqlflow), given(&["/home/ann/etl/orders.sql"])).await;
+    let again = outcomes(home.batch(&sqlflow), given(&["/srv/ann/etl/orders.sql"])).await;
     assert!(one(&again).was_done_before());
     assert_eq!((one(&again).files(), emulator.requests().len()), (files, requests));
-    let more = outcomes(home.batch(&sqlflow), given(&["/home/ann/etl/orders.sql", "/home/ann/ETL/orders.sql"])).await;
-    assert_eq!(more["/home/ann/etl/orders.sql"].files(), files);
-    assert!(more["/home/ann/etl/orders.sql"].was_done_before() && more["/home/ann/ETL/orders.sql"].is_done());
+    let more = outcomes(home.batch(&sqlflow), given(&["/srv/ann/etl/orders.sql", "/srv/ann/ETL/orders.sql"])).await;
+    assert_eq!(more["/srv/ann/etl/orders.sql"].files(), files);
+    assert!(more["/srv/ann/etl/orders.sql"].was_done_before() && more["/srv/ann/ETL/orders.sql"].is_done());
 }
 
 #[cfg(unix)]

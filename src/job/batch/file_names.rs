@@ -129,7 +129,7 @@ mod tests {
     fn other_keys_have_a_readable_part_and_a_hash() {
         for (key, readable) in [
             ("etl/orders.sql", "etl_orders.sql"),
-            ("/home/ann/etl/orders.sql", "home_ann_etl_orders.sql"),
+            ("/srv/ann/etl/orders.sql", "srv_ann_etl_orders.sql"),
             ("./etl/orders.sql", "etl_orders.sql"),
             ("../../etc/passwd", "etc_passwd"),
             ("C:\\etl\\Orders.sql", "C_etl_Orders.sql"),

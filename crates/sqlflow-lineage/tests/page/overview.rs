@@ -88,8 +88,7 @@ fn what_could_not_be_followed_or_read_is_said_at_the_top_and_in_tables() {
             ]
         );
         // A page does not say where the files of its maker are.
-        let labelled =
-            Lineage::reader().label("/home/me/secret/nightly.json").read_slice(document.to_string().as_bytes());
+        let labelled = Lineage::reader().label("/srv/secret/nightly.json").read_slice(document.to_string().as_bytes());
         let file = pages::write(&labelled.unwrap().page());
         assert!(!std::fs::read_to_string(&file.path).unwrap().contains("secret"));
         page.start(&file, "");
