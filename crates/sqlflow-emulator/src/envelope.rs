@@ -79,7 +79,7 @@ impl IntoResponse for Failure {
 pub(super) struct EnvelopeCode(pub(super) u16);
 
 /// Creates the response `{"code": 200, "data": …}`.
-pub(super) fn success(data: Value) -> Response {
+pub(super) fn success(data: impl Serialize) -> Response {
     Envelope::new(data).respond()
 }
 

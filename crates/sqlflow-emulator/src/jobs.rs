@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -112,6 +113,80 @@ pub(super) struct JobOptions {
     pub(super) cron_expression: Option<String>,
 }
 
+/// The job object of the protocol. It is written without being built as a [`Value`] first: a list has many.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the protocol")]
+pub(super) struct JobObject<'a> {
+    job_id: &'a str,
+    job_name: &'a str,
+    user_id: &'a str,
+    user_email: &'a str,
+    db_vendor: &'a str,
+    data_source: Nothing,
+    file_names: Vec<&'a str>,
+    create_time: String,
+    status: &'a str,
+    session_id: &'a str,
+    show_relation_type: &'a str,
+    ignore_record_set: bool,
+    ignore_function: bool,
+    show_constant_table: bool,
+    show_transform: bool,
+    dataflow_of_aggregate_function: &'a str,
+    has_metadata: bool,
+    execute_time: String,
+    execute_time_millis: u64,
+    on_top: bool,
+    parallel: bool,
+    persist: bool,
+    incremental: bool,
+    schedulable: bool,
+    cancel_schedule: bool,
+    sub_jobs: [Nothing; 0],
+    version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_database: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_schema: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron_expression: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_execute_time: Option<String>,
+}
+
+/// An object without fields.
+#[derive(Serialize)]
+struct Nothing {}
+
+/// The job objects of a list, and their counts.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct JobListObject<'a> {
+    total: usize,
+    success: usize,
+    partial_success: usize,
+    fail: usize,
+    job_ids: Vec<&'a str>,
+    job_details: Vec<JobObject<'a>>,
+}
+
+impl<'a> JobListObject<'a> {
+    pub(super) fn of(jobs: &'a [Job]) -> Self {
+        let count = |status| jobs.iter().filter(|job| job.status == status).count();
+        Self {
+            total: jobs.len(),
+            success: count(JobStatus::Success),
+            partial_success: count(JobStatus::PartialSuccess),
+            fail: count(JobStatus::Fail),
+            job_ids: jobs.iter().map(|job| job.id.as_str()).collect(),
+            job_details: jobs.iter().map(Job::describe).collect(),
+        }
+    }
+}
+
 /// A job.
 #[derive(Clone)]
 pub(super) struct Job {
@@ -136,50 +211,58 @@ impl Job {
     }
 
     /// Returns the job object of the protocol.
-    pub(super) fn describe(&self) -> Value {
+    pub(super) fn describe(&self) -> JobObject<'_> {
         let options = &self.request.options;
-        let mut object = json!({
-            "jobId": self.id,
-            "jobName": self.request.name,
-            "userId": self.request.user,
-            "userEmail": self.request.user,
-            "dbVendor": self.request.settings.vendor.name(),
-            "dataSource": {},
-            "fileNames": self.file_names(),
-            "createTime": clock::timestamp(self.created),
-            "status": self.status.name(),
-            "sessionId": self.session,
-            "showRelationType": options.relation_types,
-            "ignoreRecordSet": options.ignore_record_set,
-            "ignoreFunction": options.ignore_function,
-            "showConstantTable": options.show_constant_table,
-            "showTransform": options.show_transform,
-            "dataflowOfAggregateFunction": if options.count_arguments_direct { "direct" } else { "indirect" },
-            "hasMetadata": false,
-            "executeTime": clock::execute_time(self.elapsed),
-            "executeTimeMillis": u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
-            "onTop": options.on_top,
-            "parallel": options.parallel,
-            "persist": options.persist,
-            "incremental": options.incremental,
-            "schedulable": options.schedulable,
-            "cancelSchedule": options.cancel_schedule,
-            "subJobs": [],
-            "version": concat!("emulator ", env!("CARGO_PKG_VERSION")),
-        });
-        let optional = [
-            ("defaultDatabase", self.request.settings.database.clone()),
-            ("defaultSchema", self.request.settings.schema.clone()),
-            ("cronExpression", options.cron_expression.clone()),
-            ("errorMessage", self.error_message.clone()),
-            ("lastExecuteTime", self.executed.map(clock::timestamp)),
-        ];
-        for (name, value) in optional {
-            if let Some(value) = value {
-                object[name] = value.into();
-            }
+        JobObject {
+            job_id: &self.id,
+            job_name: &self.request.name,
+            user_id: &self.request.user,
+            user_email: &self.request.user,
+            db_vendor: self.request.settings.vendor.name(),
+            data_source: Nothing {},
+            file_names: self.files.iter().map(|file| file.name.as_str()).collect(),
+            create_time: clock::timestamp(self.created),
+            status: self.status.name(),
+            session_id: &self.session,
+            show_relation_type: &options.relation_types,
+            ignore_record_set: options.ignore_record_set,
+            ignore_function: options.ignore_function,
+            show_constant_table: options.show_constant_table,
+            show_transform: options.show_transform,
+            dataflow_of_aggregate_function: if options.count_arguments_direct { "direct" } else { "indirect" },
+            has_metadata: false,
+            execute_time: clock::execute_time(self.elapsed),
+            execute_time_millis: u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
+            on_top: options.on_top,
+            parallel: options.parallel,
+            persist: options.persist,
+            incremental: options.incremental,
+            schedulable: options.schedulable,
+            cancel_schedule: options.cancel_schedule,
+            sub_jobs: [],
+            version: concat!("emulator ", env!("CARGO_PKG_VERSION")),
+            default_database: self.request.settings.database.as_deref(),
+            default_schema: self.request.settings.schema.as_deref(),
+            cron_expression: options.cron_expression.as_deref(),
+            error_message: self.error_message.as_deref(),
+            last_execute_time: self.executed.map(clock::timestamp),
         }
-        object
+    }
+
+    /// Returns the job object in the response to a submission, which has the few fields that a new job has.
+    pub(super) fn describe_as_new(&self) -> Value {
+        let JobObject { job_id, job_name, user_id, db_vendor, data_source, file_names, create_time, status, .. } =
+            self.describe();
+        json!({
+            "jobId": job_id,
+            "jobName": job_name,
+            "userId": user_id,
+            "dbVendor": db_vendor,
+            "dataSource": data_source,
+            "fileNames": file_names,
+            "createTime": create_time,
+            "status": status,
+        })
     }
 
     /// Returns the lineage, or fails with the reason why the job has none.

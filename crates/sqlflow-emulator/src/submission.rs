@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Service;
 use super::analysis::{AnalysisSettings, Vendor};
 use super::envelope::{Failure, success};
-use super::jobs::{Job, JobOptions, JobRequest, JobStatus, JobStore};
+use super::jobs::{Job, JobListObject, JobOptions, JobRequest, JobStore};
 use super::parameters::Parameters;
 use super::routes::Action;
 use super::upload::StoredFile;
@@ -24,7 +24,7 @@ pub(super) fn submit(service: &Arc<Service>, user: &str, parameters: &mut Parame
     };
     let files = sql_files(parameters)?;
     let job = JobStore::submit(service, JobRequest { name, user: user.to_owned(), settings, options }, files);
-    Ok(success(accepted(&job)))
+    Ok(success(job.describe_as_new()))
 }
 
 /// Responds to `submitPersistJob`: the first submission creates a job, later ones add to it.
@@ -38,7 +38,7 @@ pub(super) fn submit_persistent(
         service.jobs.find(user, &id)?;
         let files = sql_files(parameters)?;
         let job = JobStore::extend(service, user, &id, files, incremental)?;
-        return Ok(success(accepted(&job)));
+        return Ok(success(job.describe_as_new()));
     }
     let settings = settings(parameters, None)?;
     let schedulable = parameters.flag("schedulable", false)?;
@@ -58,7 +58,7 @@ pub(super) fn submit_persistent(
     let name = parameters.get("jobName").unwrap_or_default().trim().to_owned();
     let files = sql_files(parameters)?;
     let job = JobStore::submit(service, JobRequest { name, user: user.to_owned(), settings, options }, files);
-    Ok(success(accepted(&job)))
+    Ok(success(job.describe_as_new()))
 }
 
 fn job_options(parameters: &Parameters) -> Result<JobOptions, Failure> {
@@ -104,18 +104,6 @@ fn sql_files(parameters: &mut Parameters) -> Result<Vec<StoredFile>, Failure> {
     }
 }
 
-/// Returns the body of the response to a submission: the few fields that a new job has.
-fn accepted(job: &Job) -> Value {
-    const FIELDS: [&str; 8] =
-        ["jobId", "jobName", "userId", "dbVendor", "dataSource", "fileNames", "createTime", "status"];
-
-    let mut described = job.describe();
-    if let Some(fields) = described.as_object_mut() {
-        fields.retain(|name, _| FIELDS.contains(&name.as_str()));
-    }
-    described
-}
-
 /// Responds to `displayUserJobSummary`.
 pub(super) fn describe(service: &Service, user: &str, parameters: &Parameters) -> Result<Response, Failure> {
     Ok(success(named(service, user, parameters)?.describe()))
@@ -132,19 +120,7 @@ fn named(service: &Service, user: &str, parameters: &Parameters) -> Result<Job, 
 
 /// Responds to `displayUserJobsSummary`.
 pub(super) fn describe_all(service: &Service, user: &str) -> Response {
-    success(wrapped(&service.jobs.of_user(user)))
-}
-
-fn wrapped(jobs: &[Job]) -> Value {
-    let count = |status| jobs.iter().filter(|job| job.status == status).count();
-    json!({
-        "total": jobs.len(),
-        "success": count(JobStatus::Success),
-        "partialSuccess": count(JobStatus::PartialSuccess),
-        "fail": count(JobStatus::Fail),
-        "jobIds": jobs.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(),
-        "jobDetails": jobs.iter().map(Job::describe).collect::<Vec<_>>(),
-    })
+    success(JobListObject::of(&service.jobs.of_user(user)))
 }
 
 /// Responds to `deleteUserJob`.
@@ -182,7 +158,7 @@ pub(super) fn set_on_top(service: &Service, user: &str, parameters: &Parameters)
 /// Responds to `listScheduleJobs`.
 pub(super) fn list_schedules(service: &Service, user: &str) -> Response {
     let jobs: Vec<Job> = service.jobs.of_user(user).into_iter().filter(|job| job.request.options.schedulable).collect();
-    success(wrapped(&jobs))
+    success(JobListObject::of(&jobs))
 }
 
 /// Responds to `pauseScheduleJob` and `resumeScheduleJob`.
