@@ -2,8 +2,8 @@
 //!
 //! Every watch subscribes when it is first polled. While there are few, each polls its own job. When there are more, one
 //! [task](super::poll_task) requests the list of jobs for all of them and puts the updates into their queues. Where the
-//! list is long and polls take less time, it polls each job in a round instead. A watch
-//! that needs the task and finds none spawns it on its own runtime. The task ends when few watches are left, or when its
+//! list is long and rounds of polls bring news sooner, it polls each job instead, a few at a time. A watch that needs the
+//! task and finds none spawns it on its own runtime. The task ends when few watches are left, or when its
 //! runtime ends; then it is for the watches that wait to spawn it again. If its runtime is kept but no longer driven, a
 //! watch on another runtime notices that the task does not answer, and replaces it.
 
@@ -29,17 +29,23 @@ use crate::{Error, ErrorKind, Result};
 /// The number of watches up to which each polls for itself.
 pub(super) const MAX_SEPARATE_WATCHES: usize = 4;
 
-/// The number of jobs missing from a list that are confirmed, one by one, before the next list.
+/// The number of jobs missing from a list that are confirmed by polls before the next list.
 pub(super) const MAX_CONFIRMATIONS: usize = 16;
 
 /// A long list is replaced by polls only if it has more than so many entries for each job that is watched.
 pub(super) const MIN_ENTRIES_PER_JOB: usize = 20;
 
-/// A round ends early after so many failures in a row.
+/// The number of polls that the task has in flight at most: no more than the watches that poll for themselves have.
+pub(super) const MAX_POLLS_IN_FLIGHT: usize = MAX_SEPARATE_WATCHES;
+
+/// The polls end after so many failures in a row.
 pub(super) const MAX_FAILED_POLLS: usize = 3;
 
 /// The pause after a list, as a multiple of the time that the list took.
-const REST_FACTOR: u32 = 4;
+const REST_AFTER_LIST: u32 = 4;
+
+/// The same after a round.
+const REST_AFTER_ROUND: u32 = 1;
 
 /// A failure that took long says little about how long a list takes, and watches must not wait longer than an outage
 /// may last for them.
@@ -77,10 +83,13 @@ pub(super) struct HubState {
     single_requests: HashMap<u64, Instant>,
     /// The number of entries of the last list, and the time that it took.
     list_cost: Option<(usize, Duration)>,
-    /// The time that a poll takes, as a moving average.
-    poll_took: Option<Duration>,
+    /// The times that the polls since the beginning of the last round, or the end of the last list, took.
+    poll_times: PollTimes,
     /// The jobs that are polled before the next list: those that the last one lacks, or all of them in a round.
     to_poll: VecDeque<JobId>,
+    /// The number of the last request when polls were ended because of failures. Those that were in flight then say
+    /// nothing about the time that polls take.
+    polls_ended: u64,
     /// `true` if the job to poll is in the list, and polled only to see how long that takes.
     is_sample: bool,
     /// The number of polls that have failed in a row.
@@ -101,6 +110,25 @@ struct RunningTask {
     probed: Option<Instant>,
 }
 
+/// The times that some polls took.
+#[derive(Clone, Copy, Default)]
+struct PollTimes {
+    sum: Duration,
+    polls: u32,
+}
+
+impl PollTimes {
+    fn add(&mut self, time: Duration) {
+        (self.sum, self.polls) = (self.sum.saturating_add(time), self.polls.saturating_add(1));
+    }
+
+    /// Returns the time that a round of so many polls takes, if any was made.
+    fn of_round(self, polls: usize) -> Option<Duration> {
+        let one_after_the_other = u32::try_from(polls.div_ceil(MAX_POLLS_IN_FLIGHT)).unwrap_or(u32::MAX);
+        Some(self.sum.checked_div(self.polls)?.saturating_mul(one_after_the_other))
+    }
+}
+
 /// The next thing a watch has to do.
 pub(super) enum NextStep {
     Deliver(PollUpdate),
@@ -118,6 +146,8 @@ pub(super) enum NextStep {
 pub(super) enum NextRequest {
     List(u64, HashSet<JobId>),
     Job(u64, JobId),
+    /// Wait for one of the polls in flight.
+    AwaitPoll,
     NotBefore(Instant),
     /// End.
     None,
@@ -248,13 +278,20 @@ impl HubState {
 
 /// The part of the poll task.
 impl HubState {
-    pub(super) fn next_request(&mut self, task: u64) -> NextRequest {
+    /// Returns what the task has to do next, with so many polls in flight.
+    pub(super) fn next_request(&mut self, task: u64, in_flight: usize) -> NextRequest {
         let has_work = self.are_many() && self.active().next().is_some();
-        if !(has_work && self.is_current(task)) {
+        if !self.is_current(task) || (!has_work && in_flight == 0) {
             return NextRequest::None;
         }
-        if let Some((request, id)) = self.next_to_poll() {
+        if has_work
+            && in_flight < MAX_POLLS_IN_FLIGHT
+            && let Some((request, id)) = self.next_to_poll()
+        {
             return NextRequest::Job(request, id);
+        }
+        if in_flight > 0 {
+            return NextRequest::AwaitPoll;
         }
         self.end_round();
         let graces = self.single_requests.values().map(|since| *since + SINGLE_REQUEST_GRACE);
@@ -268,22 +305,27 @@ impl HubState {
         NextRequest::List(self.next_request_number(), self.active().map(|it| it.id().clone()).collect())
     }
 
-    /// Begins to poll every job in place of a list, and returns the first, if that takes less time.
+    /// Begins to poll every job in place of a list, and returns the first, if that brings news sooner.
     fn begin_round(&mut self) -> Option<(u64, JobId)> {
         let jobs = self.active().count();
-        let ((_, list_took), poll_took) = (self.list_cost.filter(|_| self.is_list_long(jobs))?, self.poll_took?);
-        if poll_took.saturating_mul(u32::try_from(jobs).unwrap_or(u32::MAX)) >= list_took {
+        if !self.is_list_long(jobs) || !self.is_sooner(self.poll_times.of_round(jobs)?) {
             return None;
         }
-        (self.round, self.is_sample) = (Some(Instant::now()), false);
+        (self.round, self.poll_times, self.is_sample) = (Some(Instant::now()), PollTimes::default(), false);
         self.set_to_poll(self.last_polls().collect(), usize::MAX);
         self.next_to_poll()
     }
 
     fn end_round(&mut self) {
         if let Some(start) = self.round.take() {
-            self.rest_after(start, 1);
+            self.rest_after(start, REST_AFTER_ROUND);
         }
+    }
+
+    /// Returns `true` if rounds that take so much time come at shorter intervals than lists, with the rests in between.
+    fn is_sooner(&self, round: Duration) -> bool {
+        let interval = |took: Duration, rest: u32| took.saturating_mul(1 + rest);
+        self.list_cost.is_some_and(|(_, list)| interval(round, REST_AFTER_ROUND) < interval(list, REST_AFTER_LIST))
     }
 
     /// Returns `true` if little of the last list would be about so many jobs.
@@ -318,6 +360,7 @@ impl HubState {
         }
         let now = Instant::now();
         self.list_cost = result.ok().map(|list| (list.entries, now - start));
+        self.poll_times = PollTimes::default();
         let failure = result.err();
         // A server that does not give a list may still give the state of each job.
         let is_refused = failure.is_some_and(refuses_list);
@@ -344,7 +387,7 @@ impl HubState {
         }
         self.set_to_poll(missing, if is_refused { usize::MAX } else { MAX_CONFIRMATIONS });
         match failure {
-            None => self.rest_after(start, REST_FACTOR),
+            None => self.rest_after(start, REST_AFTER_LIST),
             Some(error) => self.rest_after_failure(start, error),
         }
     }
@@ -352,13 +395,13 @@ impl HubState {
     /// Sets the time of the next list or round: not before a rest, of so many times the time that this one took.
     fn rest_after(&mut self, start: Instant, factor: u32) {
         let now = Instant::now();
-        let rest = (now - start).saturating_mul(factor).min(LIST_TIMEOUT * REST_FACTOR);
+        let rest = (now - start).saturating_mul(factor).min(LIST_TIMEOUT * REST_AFTER_LIST);
         self.set_next_list(start, now.checked_add(rest));
     }
 
     fn rest_after_failure(&mut self, start: Instant, error: &Error) {
         let now = Instant::now();
-        let rest = (now - start).saturating_mul(REST_FACTOR).min(MAX_REST_AFTER_FAILURE);
+        let rest = (now - start).saturating_mul(REST_AFTER_LIST).min(MAX_REST_AFTER_FAILURE);
         let retry_after = error.retry_after().unwrap_or_default().min(LIST_TIMEOUT);
         self.set_next_list(start, now.checked_add(rest.max(retry_after)));
     }
@@ -392,7 +435,6 @@ impl HubState {
         let now = Instant::now();
         let is_sample = std::mem::take(&mut self.is_sample);
         if is_sample && result.is_err() {
-            self.poll_took = None;
             return;
         }
         // A response that cannot be read concerns this job alone.
@@ -401,12 +443,11 @@ impl HubState {
             self.poll_failed(error);
         } else {
             self.failed_polls = 0;
-            let took = now - start;
-            self.poll_took = Some(self.poll_took.map_or(took, |mean| (mean * 3 + took) / 4));
+            if request > self.polls_ended {
+                self.poll_times.add(now - start);
+            }
             // Polls that have become slow give way to a list.
-            if let (Some(start), Some((_, list_took))) = (self.round, self.list_cost)
-                && now - start > list_took
-            {
+            if self.round.is_some_and(|start| !self.is_sooner(now - start)) {
                 self.to_poll.clear();
             }
         }
@@ -417,16 +458,16 @@ impl HubState {
         }
     }
 
-    /// Ends the polls until the next list, which tells every watch of an outage. Single failures do not end a round.
+    /// Ends the polls until the next list, which tells every watch of an outage. Single failures end nothing.
     fn poll_failed(&mut self, error: &Error) {
         self.failed_polls += 1;
         let is_down = matches!(error.kind(), ErrorKind::Connect | ErrorKind::Timeout);
         let is_asked_to_wait = error.retry_after().is_some_and(|pause| !pause.is_zero());
-        if self.round.is_some() && self.failed_polls < MAX_FAILED_POLLS && !is_down && !is_asked_to_wait {
+        if self.failed_polls < MAX_FAILED_POLLS && !is_down && !is_asked_to_wait {
             return;
         }
         self.to_poll.clear();
-        self.poll_took = None;
+        (self.poll_times, self.polls_ended) = (PollTimes::default(), self.requests);
         if let Some(start) = self.round.take() {
             self.rest_after_failure(start, error);
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::select;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -57,8 +58,9 @@ impl Drop for TaskGuard {
 
 /// Makes requests until the hub needs no more of them.
 async fn poll(hub: &PollHub, source: &impl JobSource, task: u64, mut changes: watch::Receiver<()>) {
+    let mut polls = FuturesUnordered::new();
     loop {
-        let next = hub.change(|state| state.next_request(task));
+        let next = hub.change(|state| state.next_request(task, polls.len()));
         match next {
             NextRequest::NotBefore(due) => {
                 // Either it is time, or the hub has changed: it is asked again in both cases.
@@ -69,11 +71,12 @@ async fn poll(hub: &PollHub, source: &impl JobSource, task: u64, mut changes: wa
                 let result = unless_it_panics(request_list(source, &wanted)).await;
                 hub.change(|state| state.list_ended(task, request, start, result.as_ref()));
             }
-            NextRequest::Job(request, id) => {
+            NextRequest::Job(request, id) => polls.push(async move {
                 let start = Instant::now();
                 let result = unless_it_panics(request_job(source, &id)).await;
                 hub.change(|state| state.poll_ended(task, request, start, &id, result.as_ref()));
-            }
+            }),
+            NextRequest::AwaitPoll => drop(polls.next().await),
             NextRequest::None => return,
         }
     }

@@ -13,7 +13,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::known;
 use crate::job::service::LIST_TIMEOUT;
-use crate::job::watch::hub::{MAX_CONFIRMATIONS, MAX_FAILED_POLLS, MAX_REST_AFTER_FAILURE, MAX_SEPARATE_WATCHES};
+use crate::job::watch::hub::{
+    MAX_CONFIRMATIONS, MAX_FAILED_POLLS, MAX_POLLS_IN_FLIGHT, MAX_REST_AFTER_FAILURE, MAX_SEPARATE_WATCHES,
+};
 use crate::job::watch::{JobSource, ListedJobs, PollHub, Polling, StateStream};
 use crate::job::{JobId, JobInfo, JobStatus};
 use crate::{Error, ErrorKind, Result};
@@ -401,13 +403,28 @@ async fn a_long_list_is_replaced_by_polls_of_the_few_jobs_that_are_watched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_list_stays_where_polls_would_take_more_time() {
-    let server = Server::new(Settings { poll_takes: SECOND / 3, ..long_list() });
+async fn a_long_list_stays_where_polls_would_come_more_rarely() {
+    let server = Server::new(Settings { poll_takes: SECOND * 3, ..long_list() });
     for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
         assert_eq!(seen, ["create", "process", "success"]);
     }
     let (lists, polls) = (server.lists().len(), server.polls().len());
     assert!(lists > 3 && polls <= lists, "{polls} polls next to {lists} lists show how long polls take");
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_that_replace_a_long_list_are_in_flight_four_at_a_time() {
+    let poll_takes = SECOND / 10;
+    let server = Server::new(Settings { jobs: 40, poll_takes, ..long_list() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "process", "success"]);
+    }
+    assert_eq!(server.lists().len(), 1);
+    assert_eq!(server.most_in_flight(), 4);
+    // Ten times four polls take a second.
+    let polls = server.polls();
+    let first = polls.iter().position(|at| *at > polls[0] + poll_takes).expect("a poll of the first round");
+    assert!(polls[first + 39] - polls[first] <= SECOND, "{polls:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -432,7 +449,7 @@ async fn a_poll_that_only_shows_how_long_polls_take_ends_no_watch() {
 
 #[tokio::test(start_paused = true)]
 async fn polls_that_have_become_slow_give_way_to_a_list() {
-    let server = Server::new(Settings { slow_polls: 20..60, ..long_list() });
+    let server = Server::new(Settings { jobs: 24, slow_polls: 20..60, ..long_list() });
     for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
         assert_eq!(seen, ["create", "process", "success"]);
     }
@@ -464,7 +481,8 @@ async fn an_outage_ends_the_polls_that_replace_a_long_list() {
         assert_eq!(seen.last().map(String::as_str), Some("success"));
     }
     let (lists, polls) = (server.lists(), server.polls());
-    assert!(lists.len() > 2 && polls.len() < 20 + MAX_FAILED_POLLS + lists.len(), "{polls:?} {lists:?}");
+    let most = 20 + MAX_FAILED_POLLS + MAX_POLLS_IN_FLIGHT + lists.len();
+    assert!(lists.len() > 2 && polls.len() < most, "{polls:?} {lists:?}");
 }
 
 #[tokio::test(start_paused = true)]
