@@ -62,7 +62,7 @@
 //!   response was lost has created a job.
 //! - **Waiting goes on.** A state that cannot be polled is an event and not the end: [`JobState::poll_error`]. A
 //!   [deadline](Wait::deadline) covers the whole wait, and its error carries the id of the job, which still runs.
-//! - **Many watches share one request**, unless the list of jobs is so long that polls take less: [`Watch`].
+//! - **Many watches share one request**, unless the list of jobs is so long that polls are faster: [`Watch`].
 //! - **A lineage is whole, or an error.** Servers draw a limited number of relationships and send a summary if there
 //!   are more. [`Job::lineage`] never returns one, and [`DrawnLineage`] says what it is.
 //! - **A file is complete or does not exist.** A download that stalls or breaks off is retried: [`Export::to_file`].

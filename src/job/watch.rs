@@ -79,7 +79,8 @@ pub(crate) struct ListedJobs {
 /// # Many jobs
 ///
 /// Up to four watches of a client and its clones poll their own jobs. When there are more, all of them share one
-/// request for the list of the user's jobs, unless that is long. However many watches there are, one request is in flight at a time. Then
+/// request for the list of the user's jobs, unless that is long. However many watches there are, one request is in flight
+/// at a time, or four polls. Then
 ///
 /// - the first state of a job that this client has submitted is the one in the response to the submission, without a
 ///   request;
@@ -88,9 +89,9 @@ pub(crate) struct ListedJobs {
 ///   deleted, up to sixteen of them after each list;
 /// - a list request that fails is a [poll error](JobState::poll_error) of every watch;
 /// - a list that the server refuses, or that cannot be read as a whole, is replaced by a poll of each job;
-/// - a list with more than a thousand jobs, and more than twenty for each watch, is replaced in the same way, if the polls
-///   take less time than the list did: most of it would be read for nothing. A poll that fails then is a poll error of
-///   the watches of that job.
+/// - a list with more than a thousand jobs, and more than twenty for each watch, is replaced in the same way, four polls at
+///   a time, if the states then come at shorter intervals: most of the list would be read for nothing. A poll that fails
+///   then is a poll error of the watches of that job.
 ///
 /// The requests are made by one task of the client, which a watch spawns on the runtime that polls it. The task ends
 /// when at most four watches are left, and dropping the last watch cancels a request in flight. A watch that is not

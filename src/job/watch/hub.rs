@@ -35,8 +35,13 @@ pub(super) const MAX_CONFIRMATIONS: usize = 16;
 /// A long list is replaced by polls only if it has more than so many entries for each job that is watched.
 pub(super) const MIN_ENTRIES_PER_JOB: usize = 20;
 
-/// The number of polls that the task has in flight at most: no more than the watches that poll for themselves have.
+/// The number of polls of a round that are in flight at most: no more than the watches that poll for themselves have.
 pub(super) const MAX_POLLS_IN_FLIGHT: usize = MAX_SEPARATE_WATCHES;
+
+/// A list is requested in place of a round when the last one is older than this, and than so many times its duration:
+/// lists may have become faster.
+const MAX_LIST_AGE: Duration = Duration::from_secs(60);
+const MAX_LIST_AGE_FACTOR: u32 = 50;
 
 /// The polls end after so many failures in a row.
 pub(super) const MAX_FAILED_POLLS: usize = 3;
@@ -81,21 +86,17 @@ pub(super) struct HubState {
     rest_until: Option<Instant>,
     /// The watches whose own request is in flight, with the time at which it began.
     single_requests: HashMap<u64, Instant>,
-    /// The number of entries of the last list, and the time that it took.
-    list_cost: Option<(usize, Duration)>,
-    /// The times that the polls since the beginning of the last round, or the end of the last list, took.
-    poll_times: PollTimes,
+    /// What the last list took, unless it failed.
+    list_cost: Option<ListCost>,
+    poll_pace: PollPace,
     /// The jobs that are polled before the next list: those that the last one lacks, or all of them in a round.
     to_poll: VecDeque<JobId>,
-    /// The number of the last request when polls were ended because of failures. Those that were in flight then say
-    /// nothing about the time that polls take.
-    polls_ended: u64,
     /// `true` if the job to poll is in the list, and polled only to see how long that takes.
     is_sample: bool,
     /// The number of polls that have failed in a row.
     failed_polls: usize,
-    /// The start of the round: the polls of all jobs in place of a list.
-    round: Option<Instant>,
+    /// The round: the polls of all jobs in place of a list.
+    round: Option<Round>,
     /// The watches to wake as soon as the lock is released.
     to_wake: Vec<Arc<Notify>>,
 }
@@ -110,23 +111,63 @@ struct RunningTask {
     probed: Option<Instant>,
 }
 
-/// The times that some polls took.
-#[derive(Clone, Copy, Default)]
-struct PollTimes {
-    sum: Duration,
-    polls: u32,
+/// What a list took.
+#[derive(Clone, Copy)]
+struct ListCost {
+    start: Instant,
+    entries: usize,
+    took: Duration,
 }
 
-impl PollTimes {
-    fn add(&mut self, time: Duration) {
-        (self.sum, self.polls) = (self.sum.saturating_add(time), self.polls.saturating_add(1));
+impl ListCost {
+    /// Returns the duration of a round that comes at the same intervals as such a list, with the rests in between.
+    fn equal_round(self) -> Duration {
+        self.took.saturating_mul(1 + REST_AFTER_LIST) / (1 + REST_AFTER_ROUND)
     }
 
-    /// Returns the time that a round of so many polls takes, if any was made.
-    fn of_round(self, polls: usize) -> Option<Duration> {
-        let one_after_the_other = u32::try_from(polls.div_ceil(MAX_POLLS_IN_FLIGHT)).unwrap_or(u32::MAX);
-        Some(self.sum.checked_div(self.polls)?.saturating_mul(one_after_the_other))
+    fn is_old(self, now: Instant) -> bool {
+        now - self.start > MAX_LIST_AGE.max(self.took.saturating_mul(MAX_LIST_AGE_FACTOR))
     }
+}
+
+/// The time that a round takes for each job.
+#[derive(Clone, Copy, Default)]
+struct PollPace {
+    /// As the last round, or else a poll since the last list, has shown. `None` if polls have to be tried first.
+    measured: Option<Duration>,
+    /// As it was in the last round, and less with each list since: a slow round says more than one fast poll, but not
+    /// for ever.
+    remembered: Duration,
+}
+
+impl PollPace {
+    fn of_round(self, jobs: usize) -> Option<Duration> {
+        Some(self.measured?.max(self.remembered).saturating_mul(u32::try_from(jobs).unwrap_or(u32::MAX)))
+    }
+
+    fn poll_took(&mut self, time: Duration) {
+        self.measured = Some(time / u32::try_from(MAX_POLLS_IN_FLIGHT).unwrap_or(1));
+    }
+
+    fn round_took(&mut self, time: Duration, polls: u32) {
+        self.measured = time.checked_div(polls);
+        self.remembered = self.measured.unwrap_or_default();
+    }
+
+    fn list_ended(&mut self) {
+        (self.measured, self.remembered) = (None, self.remembered * 3 / 4);
+    }
+}
+
+/// The polls of all jobs in place of a list.
+struct Round {
+    start: Instant,
+    /// The time at which a list would have come sooner.
+    deadline: Instant,
+    /// The number of polls that have ended.
+    polls: u32,
+    /// The failure that ends it.
+    failure: Option<Error>,
 }
 
 /// The next thing a watch has to do.
@@ -146,8 +187,10 @@ pub(super) enum NextStep {
 pub(super) enum NextRequest {
     List(u64, HashSet<JobId>),
     Job(u64, JobId),
-    /// Wait for one of the polls in flight.
-    AwaitPoll,
+    /// Wait for one of the polls in flight, or until this time.
+    AwaitPoll(Option<Instant>),
+    /// Drop the polls in flight.
+    DropPolls,
     NotBefore(Instant),
     /// End.
     None,
@@ -281,23 +324,41 @@ impl HubState {
     /// Returns what the task has to do next, with so many polls in flight.
     pub(super) fn next_request(&mut self, task: u64, in_flight: usize) -> NextRequest {
         let has_work = self.are_many() && self.active().next().is_some();
-        if !self.is_current(task) || (!has_work && in_flight == 0) {
+        if !(has_work && self.is_current(task)) {
             return NextRequest::None;
         }
-        if has_work
-            && in_flight < MAX_POLLS_IN_FLIGHT
+        let (now, deadline) = (Instant::now(), self.poll_deadline());
+        if deadline.is_some_and(|deadline| now >= deadline) && (in_flight > 0 || self.round.is_some()) {
+            self.to_poll.clear();
+            if in_flight > 0 {
+                self.is_sample = false;
+                return NextRequest::DropPolls;
+            }
+        }
+        let limit = if self.round.is_some() { MAX_POLLS_IN_FLIGHT } else { 1 };
+        if in_flight < limit
             && let Some((request, id)) = self.next_to_poll()
         {
             return NextRequest::Job(request, id);
         }
         if in_flight > 0 {
-            return NextRequest::AwaitPoll;
+            return NextRequest::AwaitPoll(deadline);
         }
         self.end_round();
         let graces = self.single_requests.values().map(|since| *since + SINGLE_REQUEST_GRACE);
         match graces.chain(self.due).chain(self.rest_until).max() {
-            Some(due) if due > Instant::now() => NextRequest::NotBefore(due),
+            Some(due) if due > now => NextRequest::NotBefore(due),
             _ => self.begin_round().map_or_else(|| self.begin_list(), |(request, id)| NextRequest::Job(request, id)),
+        }
+    }
+
+    /// Returns the time at which the polls in flight are dropped for a list, which tells about their jobs, too.
+    fn poll_deadline(&self) -> Option<Instant> {
+        match &self.round {
+            Some(round) if round.failure.is_some() => Some(round.start),
+            Some(round) => Some(round.deadline),
+            None if self.is_sample => self.due.max(self.rest_until),
+            None => None,
         }
     }
 
@@ -307,30 +368,32 @@ impl HubState {
 
     /// Begins to poll every job in place of a list, and returns the first, if that brings news sooner.
     fn begin_round(&mut self) -> Option<(u64, JobId)> {
-        let jobs = self.active().count();
-        if !self.is_list_long(jobs) || !self.is_sooner(self.poll_times.of_round(jobs)?) {
+        let (jobs, start) = (self.active().count(), Instant::now());
+        let list = self.list_cost.filter(|list| self.is_list_long(jobs) && !list.is_old(start))?;
+        if self.poll_pace.of_round(jobs)? >= list.equal_round() {
             return None;
         }
-        (self.round, self.poll_times, self.is_sample) = (Some(Instant::now()), PollTimes::default(), false);
+        let deadline = start.checked_add(list.equal_round())?;
+        self.round = Some(Round { start, deadline, polls: 0, failure: None });
+        self.is_sample = false;
         self.set_to_poll(self.last_polls().collect(), usize::MAX);
         self.next_to_poll()
     }
 
     fn end_round(&mut self) {
-        if let Some(start) = self.round.take() {
+        let Some(Round { start, polls, failure, .. }) = self.round.take() else { return };
+        if let Some(failure) = failure {
+            self.rest_after_failure(start, &failure);
+        } else {
+            self.poll_pace.round_took(start.elapsed(), polls);
             self.rest_after(start, REST_AFTER_ROUND);
         }
     }
 
-    /// Returns `true` if rounds that take so much time come at shorter intervals than lists, with the rests in between.
-    fn is_sooner(&self, round: Duration) -> bool {
-        let interval = |took: Duration, rest: u32| took.saturating_mul(1 + rest);
-        self.list_cost.is_some_and(|(_, list)| interval(round, REST_AFTER_ROUND) < interval(list, REST_AFTER_LIST))
-    }
-
     /// Returns `true` if little of the last list would be about so many jobs.
     fn is_list_long(&self, jobs: usize) -> bool {
-        self.list_cost.is_some_and(|(entries, _)| entries > LONG_LIST && entries / MIN_ENTRIES_PER_JOB > jobs)
+        let entries = self.list_cost.map_or(0, |list| list.entries);
+        entries > LONG_LIST && entries / MIN_ENTRIES_PER_JOB > jobs
     }
 
     /// Returns the next job to be polled that is still watched.
@@ -359,8 +422,9 @@ impl HubState {
             return;
         }
         let now = Instant::now();
-        self.list_cost = result.ok().map(|list| (list.entries, now - start));
-        self.poll_times = PollTimes::default();
+        self.list_cost = result.ok().map(|list| ListCost { start, entries: list.entries, took: now - start });
+        self.poll_pace.list_ended();
+        self.failed_polls = 0;
         let failure = result.err();
         // A server that does not give a list may still give the state of each job.
         let is_refused = failure.is_some_and(refuses_list);
@@ -433,23 +497,24 @@ impl HubState {
             return;
         }
         let now = Instant::now();
-        let is_sample = std::mem::take(&mut self.is_sample);
-        if is_sample && result.is_err() {
-            return;
+        if let Some(round) = &mut self.round {
+            round.polls += 1;
         }
         // A response that cannot be read concerns this job alone.
         let is_outage = |error: &&Error| error.is_transient_for_polling() && error.kind() != ErrorKind::Protocol;
-        if let Some(error) = result.err().filter(is_outage) {
-            self.poll_failed(error);
-        } else {
-            self.failed_polls = 0;
-            if request > self.polls_ended {
-                self.poll_times.add(now - start);
+        let is_sample = std::mem::take(&mut self.is_sample);
+        match result {
+            Err(error) if is_outage(&error) => self.poll_failed(now, error),
+            Err(_) if is_sample => {}
+            _ => {
+                self.failed_polls = 0;
+                if self.round.is_none() {
+                    self.poll_pace.poll_took(now - start);
+                }
             }
-            // Polls that have become slow give way to a list.
-            if self.round.is_some_and(|start| !self.is_sooner(now - start)) {
-                self.to_poll.clear();
-            }
+        }
+        if is_sample && result.is_err() {
+            return;
         }
         for subscriber in self.subscribers.values_mut().filter(|it| it.id() == id && it.accepts(request)) {
             if subscriber.queue(now, result) {
@@ -459,17 +524,19 @@ impl HubState {
     }
 
     /// Ends the polls until the next list, which tells every watch of an outage. Single failures end nothing.
-    fn poll_failed(&mut self, error: &Error) {
+    fn poll_failed(&mut self, now: Instant, error: &Error) {
         self.failed_polls += 1;
         let is_down = matches!(error.kind(), ErrorKind::Connect | ErrorKind::Timeout);
-        let is_asked_to_wait = error.retry_after().is_some_and(|pause| !pause.is_zero());
-        if self.failed_polls < MAX_FAILED_POLLS && !is_down && !is_asked_to_wait {
+        let pause = error.retry_after().unwrap_or_default().min(LIST_TIMEOUT);
+        if self.failed_polls < MAX_FAILED_POLLS && !is_down && pause.is_zero() {
             return;
         }
         self.to_poll.clear();
-        (self.poll_times, self.polls_ended) = (PollTimes::default(), self.requests);
-        if let Some(start) = self.round.take() {
-            self.rest_after_failure(start, error);
+        self.poll_pace.measured = None;
+        if let Some(round) = &mut self.round {
+            round.failure.get_or_insert_with(|| error.clone());
+        } else {
+            self.rest_until = self.rest_until.max(now.checked_add(pause));
         }
     }
 

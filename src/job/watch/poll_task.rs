@@ -76,7 +76,20 @@ async fn poll(hub: &PollHub, source: &impl JobSource, task: u64, mut changes: wa
                 let result = unless_it_panics(request_job(source, &id)).await;
                 hub.change(|state| state.poll_ended(task, request, start, &id, result.as_ref()));
             }),
-            NextRequest::AwaitPoll => drop(polls.next().await),
+            NextRequest::AwaitPoll(until) => {
+                let changed = pin!(changes.changed());
+                let poll_or_change = select(polls.next(), changed);
+                // In each case, the hub is asked again.
+                match until {
+                    Some(until) => {
+                        let _ = timeout_at(until, poll_or_change).await;
+                    }
+                    None => {
+                        let _ = poll_or_change.await;
+                    }
+                }
+            }
+            NextRequest::DropPolls => polls.clear(),
             NextRequest::None => return,
         }
     }

@@ -15,7 +15,8 @@ use crate::{Error, Result};
 /// When more than four jobs of a client are watched, they are polled together nevertheless, with one list of the user's
 /// jobs. The list is requested as soon as one of the watches is due, without a random variation, but never before four
 /// times the duration of the last list request has passed since that request ended. If the list has more than a thousand
-/// jobs and few of them are watched, these are polled one by one instead, four at a time, as long as their states then come sooner.
+/// jobs and few of them are watched, the state of each is requested instead, four at a time, as long as the states then
+/// come sooner.
 ///
 /// ```
 /// use std::time::Duration;

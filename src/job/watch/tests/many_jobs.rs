@@ -47,11 +47,16 @@ struct Settings {
     failure: fn(usize) -> Option<ErrorKind>,
     /// The error of a poll, if it fails.
     poll_failure: fn(usize) -> Option<ErrorKind>,
+    /// The time after which a failed poll may be repeated.
+    retry_after: Option<Duration>,
     /// Returns `true` if a list request panics.
     panics: fn(usize) -> bool,
     poll_takes: Duration,
-    /// The polls that take a second.
+    /// The polls that take longer, and how long.
     slow_polls: std::ops::Range<usize>,
+    slow_poll_takes: Duration,
+    /// The job whose polls take fifteen seconds.
+    slow_job: Option<usize>,
     list_takes: Duration,
     /// The number of pieces in which the list comes.
     pieces: u32,
@@ -66,9 +71,12 @@ impl Default for Settings {
             is_listed: |_| true,
             failure: |_| None,
             poll_failure: |_| None,
+            retry_after: None,
             panics: |_| false,
             poll_takes: Duration::from_millis(20),
             slow_polls: 0..0,
+            slow_poll_takes: SECOND,
+            slow_job: None,
             list_takes: Duration::from_millis(20),
             pieces: 1,
         }
@@ -150,12 +158,17 @@ impl JobSource for Server {
             polls.push(Instant::now());
             polls.len()
         };
-        let Settings { poll_takes, slow_polls, .. } = &self.0.settings;
-        sleep(if slow_polls.contains(&nth) { SECOND } else { *poll_takes }).await;
-        if let Some(kind) = (self.0.settings.poll_failure)(nth) {
-            return Err(Error::new(kind, "no state"));
+        let Settings { poll_takes, slow_polls, slow_poll_takes, poll_failure, retry_after, .. } = &self.0.settings;
+        let job: usize = id.as_str().parse().unwrap();
+        sleep(match slow_polls.contains(&nth) {
+            _ if self.0.settings.slow_job == Some(job) => SECOND * 15,
+            true => *slow_poll_takes,
+            false => *poll_takes,
+        })
+        .await;
+        if let Some(kind) = poll_failure(nth) {
+            return Err(Error::new(kind, "no state").with_retry_after(*retry_after));
         }
-        let job = id.as_str().parse().unwrap();
         self.info(job).ok_or_else(|| Error::new(ErrorKind::JobNotFound, "the server knows no such job"))
     }
 
@@ -404,7 +417,7 @@ async fn a_long_list_is_replaced_by_polls_of_the_few_jobs_that_are_watched() {
 
 #[tokio::test(start_paused = true)]
 async fn a_long_list_stays_where_polls_would_come_more_rarely() {
-    let server = Server::new(Settings { poll_takes: SECOND * 3, ..long_list() });
+    let server = Server::new(Settings { poll_takes: SECOND * 4, ..long_list() });
     for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
         assert_eq!(seen, ["create", "process", "success"]);
     }
@@ -448,19 +461,107 @@ async fn a_poll_that_only_shows_how_long_polls_take_ends_no_watch() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn polls_replace_a_long_list_as_long_as_they_come_at_shorter_intervals() {
+    // Six polls take three seconds and rest for three, a list takes two and rests for eight.
+    let server = Server::new(Settings { poll_takes: SECOND * 3 / 2, ..long_list() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "process", "success"]);
+    }
+    assert_eq!(server.lists().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn polls_that_have_become_slow_give_way_to_a_list() {
-    let server = Server::new(Settings { jobs: 24, slow_polls: 20..60, ..long_list() });
+    let server = Server::new(Settings { jobs: 40, slow_polls: 50..200, ..long_list() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "process", "success"]);
+    }
+    let (lists, polls) = (server.lists(), server.polls());
+    assert!(lists.len() > 1, "{lists:?}");
+    // A round of slow polls would take ten seconds. It is given up after five.
+    let first_slow = polls[49];
+    let slow = polls.iter().filter(|at| (first_slow..lists[1]).contains(at)).count();
+    assert!(slow <= 24, "{slow} slow polls before the list");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_job_whose_polls_are_slow_makes_no_other_wait() {
+    // The poll of one job in forty is slow, in every round.
+    let status = |_, age| Some(in_turn(age, [5, 300]));
+    let server = Server::new(Settings { jobs: 40, status, slow_job: Some(7), ..long_list() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "process", "success"]);
+    }
+    assert!(server.lists().len() > 5, "{:?}", server.lists());
+    assert!(server.0.start.elapsed() < SECOND * 330, "{:?}", server.0.start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_hangs_does_not_hold_up_the_list() {
+    let server = Server::new(Settings { slow_polls: 10..13, slow_poll_takes: SECOND * 3600, ..long_list() });
     for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
         assert_eq!(seen, ["create", "process", "success"]);
     }
     assert!(server.lists().len() > 1);
+    assert!(server.0.start.elapsed() < SECOND * 45, "{:?}", server.0.start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_only_shows_how_long_polls_take_does_not_hold_up_the_list() {
+    let server = Server::new(Settings { slow_polls: 1..3, slow_poll_takes: SECOND * 3600, ..long_list() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "process", "success"]);
+    }
+    assert_eq!(server.lists().len(), 3, "until a poll succeeds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_that_the_server_asks_for_is_kept_with_several_polls_in_flight() {
+    // Of four polls that fail together, each asks for a pause.
+    let poll_failure = |nth: usize| (nth > 20).then_some(ErrorKind::Server);
+    let retry_after = Some(SECOND * 100);
+    let status = |_, age| Some(in_turn(age, [5, 300]));
+    let server = Server::new(Settings { status, poll_failure, retry_after, ..long_list() });
+    join_all(server.watches(&Arc::default()).into_iter().map(seen)).await;
+    let (lists, polls) = (server.lists(), server.polls());
+    let failed = polls[20];
+    let next = lists.iter().chain(&polls).filter(|at| **at > failed + SECOND).min().expect("a later request");
+    assert!(*next - failed >= SECOND * 100, "{:?}", *next - failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_is_requested_now_and_then_because_it_may_have_become_faster() {
+    let status = |_, age| Some(in_turn(age, [5, 1000]));
+    let server = Server::new(Settings { status, ..long_list() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen, ["create", "process", "success"]);
+    }
+    let lists = server.lists();
+    assert!(lists.len() > 5, "{lists:?}");
+    assert!(lists.windows(2).all(|pair| pair[1] - pair[0] > SECOND * 100), "{lists:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_dropped_during_a_round_leave_no_subscription_task_or_request() {
+    let server = Server::new(Settings { jobs: 20, status: |_, _| Some("process"), ..long_list() });
+    let hub: Arc<PollHub> = Arc::default();
+    let tasks: Vec<_> = server.watches(&hub).into_iter().map(|watch| tokio::spawn(seen(watch))).collect();
+    while server.polls().len() < 30 || server.in_flight() < MAX_POLLS_IN_FLIGHT {
+        sleep(Duration::from_millis(1)).await;
+    }
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    for task in tasks {
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
+    assert_nothing_left(&hub).await;
+    assert_eq!(server.in_flight(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn watches_begun_long_after_polls_that_replaced_a_list_do_not_wait_for_them() {
-    // Of the five, this one is polled first, so that four are left in the middle of a round.
-    let status = |job, age| Some(if job == 1 { in_turn(age, [1, 10]) } else { "process" });
-    let server = Server::new(Settings { status, ..long_list() });
+    // Those that are polled first end, so that four are left in the middle of a round.
+    let status = |job, age| Some(if (1..10).contains(&job) { in_turn(age, [1, 10]) } else { "process" });
+    let server = Server::new(Settings { status, jobs: 14, ..long_list() });
     let hub: Arc<PollHub> = Arc::default();
     let mut watches = server.watches(&hub);
     let mut new = watches.pop().unwrap();
@@ -476,7 +577,7 @@ async fn watches_begun_long_after_polls_that_replaced_a_list_do_not_wait_for_the
 #[tokio::test(start_paused = true)]
 async fn an_outage_ends_the_polls_that_replace_a_long_list() {
     let poll_failure = |nth: usize| (nth > 20).then_some(ErrorKind::Server);
-    let server = Server::new(Settings { poll_failure, ..long_list() });
+    let server = Server::new(Settings { jobs: 40, poll_failure, ..long_list() });
     for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
         assert_eq!(seen.last().map(String::as_str), Some("success"));
     }
@@ -521,6 +622,19 @@ async fn jobs_missing_from_the_lists_are_polled_sixteen_after_each() {
         let between = polls.iter().filter(|at| (pair[0]..pair[1]).contains(at)).count();
         assert!(between <= MAX_CONFIRMATIONS, "{between}");
     }
+    assert!(server.most_in_flight() <= MAX_SEPARATE_WATCHES, "when few are left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn single_failures_do_not_end_the_polls_of_jobs_missing_from_a_list() {
+    let poll_failure = |nth: usize| nth.is_multiple_of(7).then_some(ErrorKind::Server);
+    let server = Server::new(Settings { jobs: 100, is_listed: |job| job < 50, poll_failure, ..Settings::default() });
+    for seen in join_all(server.watches(&Arc::default()).into_iter().map(seen)).await {
+        assert_eq!(seen.last().map(String::as_str), Some("success"));
+    }
+    let (lists, polls) = (server.lists(), server.polls());
+    let after_first = polls.iter().filter(|at| (lists[0]..lists[1]).contains(at)).count();
+    assert_eq!(after_first, MAX_CONFIRMATIONS);
     assert!(server.most_in_flight() <= MAX_SEPARATE_WATCHES, "when few are left");
 }
 
