@@ -64,10 +64,8 @@ def table(head, rows):
 
 def circumstances(figure):
     versions = ", ".join(f"{name} {version}" for name, version in figure["versions"].items())
-    return (
-        f"On {figure['date']}; {figure['machine']}, load {figure['load']}; {versions}; medians of "
-        f"{figure['rounds']} rounds."
-    )
+    rounds = "measured once" if figure["rounds"] == 1 else f"medians of {figure['rounds']} rounds"
+    return f"On {figure['date']}; {figure['machine']}, load {figure['load']}; {versions}; {rounds}."
 
 
 def of(figure, **facts):
