@@ -1,4 +1,4 @@
-//! A multipart form whose files are read while it is sent, each from when its turn comes.
+//! A multipart form whose files are read while it is sent, each from when the turn of the one before comes.
 //!
 //! `reqwest` has multipart forms too, but each part of one is a stream around the parts before it: the stack would limit
 //! the number of files.
@@ -23,6 +23,8 @@ const READ_BYTES: usize = 512 * 1024;
 /// The number of bytes that are given to the connection at once. Each chunk that it takes shows that the upload makes
 /// progress, so a slow connection must take one in less time than that of a stall.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// The number of files that are open: the one that is sent, and the next one, whose beginning is read meanwhile.
+const OPEN_FILES: usize = 2;
 
 /// Returns the lengths of files.
 ///
@@ -74,17 +76,28 @@ impl Multipart {
         files: impl IntoIterator<Item = (File, u64)>,
         progress: &SendProgress,
     ) -> (u64, Body) {
+        let (length, chunks) = self.chunks(field, files, progress);
+        (length, Body::wrap_stream(chunks))
+    }
+
+    fn chunks(
+        self,
+        field: &'static str,
+        files: impl IntoIterator<Item = (File, u64)>,
+        progress: &SendProgress,
+    ) -> (u64, BoxStream<'static, io::Result<Bytes>>) {
         let part = |(file, length): (File, u64)| (self.file_head(field, file.name()), file, length);
         let files: Vec<_> = files.into_iter().map(part).collect();
         let end = format!("--{}--\r\n", self.boundary);
         let with_parts = |sum, (head, _, length): &(String, _, u64)| sum + head.len() as u64 + length + 2;
         let length = files.iter().fold((self.fields.len() + end.len()) as u64, with_parts);
         let (progress, count) = (progress.clone(), files.len());
-        let parts = stream::iter(files).enumerate().flat_map(move |(index, (head, file, length))| {
+        let parts = stream::iter(files).enumerate().map(move |(index, (head, file, length))| {
             let content = with_end_check(content(file, length, &progress), progress.clone(), index + 1 == count);
-            once(head).chain(content).chain(once("\r\n"))
+            ready(once(head).chain(content).chain(once("\r\n")))
         });
-        (length, Body::wrap_stream(once(self.fields).chain(parts).chain(once(end))))
+        let parts = parts.buffered(OPEN_FILES).flatten();
+        (length, once(self.fields).chain(parts).chain(once(end)).boxed())
     }
 
     fn file_head(&self, field: &str, name: &str) -> String {
@@ -99,7 +112,7 @@ fn once(bytes: impl Into<Bytes>) -> impl Stream<Item = io::Result<Bytes>> {
     stream::once(ready(Ok(bytes.into())))
 }
 
-/// Returns the bytes of a file.
+/// Returns the bytes of a file. The reading of one on disk begins at once.
 fn content(file: File, length: u64, progress: &SendProgress) -> BoxStream<'static, io::Result<Bytes>> {
     let progress = progress.clone();
     let path: PathBuf = match file.content() {
@@ -137,16 +150,13 @@ fn with_end_check(
     }))
 }
 
-/// Opens a file when the first chunk is requested, and reads it up to the announced length: a file that grows from then
-/// on is cut off there, and one that has another length or shrinks is an error. The error is recorded in
-/// `progress`, because it would otherwise look like a network failure.
+/// Opens a file and reads it up to the announced length: a file that grows from then on is cut off there, and one that has
+/// another length or shrinks is an error. The error is recorded in `progress`, because it would otherwise look like a
+/// network failure.
 fn read_chunks(path: PathBuf, length: u64, progress: SendProgress) -> impl Stream<Item = io::Result<Bytes>> {
-    let opening = opened(path.clone(), length, progress.clone());
+    progress.record_activity();
     let activity = progress.clone();
-    let parts = stream::once(opening)
-        .map_ok(move |file| stream::try_unfold(ReadAhead::of(file, length), ReadAhead::next_part))
-        .try_flatten();
-    parts
+    stream::try_unfold(ReadAhead::opening(path.clone(), length), ReadAhead::next_part)
         .map_ok(in_chunks)
         .try_flatten()
         .inspect(move |chunk| record(&activity, chunk))
@@ -166,45 +176,73 @@ struct Part {
     file: DiskFile,
 }
 
-impl ReadAhead {
-    fn of(mut file: DiskFile, missing: u64) -> Self {
+impl Part {
+    /// Reads a part, of as many bytes as a part has at most.
+    fn read(mut file: DiskFile, missing: u64) -> io::Result<Self> {
         let length = usize::try_from(missing).map_or(READ_BYTES, |missing| missing.min(READ_BYTES));
-        let read = move || {
-            let mut bytes = Vec::with_capacity(length);
-            (&mut file).take(length as u64).read_to_end(&mut bytes)?;
-            if bytes.len() < length {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter while it was sent"));
-            }
-            Ok(Part { bytes, file })
-        };
-        Self { missing, reading: (missing > 0).then(|| spawn_blocking(read)) }
+        let mut bytes = Vec::with_capacity(length);
+        (&mut file).take(length as u64).read_to_end(&mut bytes)?;
+        if bytes.len() < length {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter while it was sent"));
+        }
+        Ok(Self { bytes, file })
+    }
+}
+
+impl ReadAhead {
+    fn opening(path: PathBuf, length: u64) -> Self {
+        let read = move || Part::read(opened(&path, length)?, length);
+        Self { missing: length, reading: Some(spawn_blocking(read)) }
     }
 
     async fn next_part(self) -> io::Result<Option<(Bytes, Self)>> {
         let Some(reading) = self.reading else { return Ok(None) };
         let Part { bytes, file } = reading.await??;
         let missing = self.missing - bytes.len() as u64;
-        Ok(Some((bytes.into(), Self::of(file, missing))))
+        let reading = (missing > 0).then(|| spawn_blocking(move || Part::read(file, missing)));
+        Ok(Some((bytes.into(), Self { missing, reading })))
     }
 }
 
-async fn opened(path: PathBuf, length: u64, progress: SendProgress) -> io::Result<DiskFile> {
-    progress.record_activity();
-    let opening = move || {
-        let file = open_regular_file(Path::new(&path))?;
-        let now = file.metadata()?.len();
-        if now != length {
-            let text = format!("its size changed from {length} to {now} bytes after the upload had begun");
-            return Err(io::Error::other(text));
-        }
-        Ok(file)
-    };
-    spawn_blocking(opening).await?
+fn opened(path: &Path, length: u64) -> io::Result<DiskFile> {
+    let file = open_regular_file(path)?;
+    let now = file.metadata()?.len();
+    if now != length {
+        let text = format!("its size changed from {length} to {now} bytes after the upload had begun");
+        return Err(io::Error::other(text));
+    }
+    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_beginning_of_the_next_file_is_read_while_one_is_sent() {
+        // With one thread, files are read one after the other.
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let home = tempfile::tempdir().unwrap();
+            let paths = [0, 1, 2].map(|number| home.path().join(format!("{number}.sql")));
+            for path in &paths {
+                std::fs::write(path, "select 1").unwrap();
+            }
+            let files = paths.each_ref().map(|path| (File::open(path).unwrap(), 8));
+            let progress = SendProgress::new(true);
+            let (_, mut chunks) = Multipart::new().chunks("sqlfiles", files, &progress);
+            let mut sent = Vec::new();
+            while !sent.ends_with(b"select 1") {
+                sent.extend(chunks.next().await.unwrap().unwrap());
+            }
+            spawn_blocking(|| ()).await.unwrap();
+            paths.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+            let rest: Vec<_> = chunks.collect().await;
+            let second = rest.iter().flatten().filter(|chunk| **chunk == b"select 1"[..]).count();
+            assert_eq!(second, 1, "{rest:?}");
+            assert!(progress.take_file_error().unwrap().to_string().contains("2.sql"), "{rest:?}");
+        });
+    }
 
     #[tokio::test]
     async fn an_error_names_the_file_that_became_shorter_while_it_was_sent() {
