@@ -236,7 +236,9 @@ mod tests {
                 sent.extend(chunks.next().await.unwrap().unwrap());
             }
             spawn_blocking(|| ()).await.unwrap();
-            paths.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+            for path in &paths {
+                std::fs::remove_file(path).unwrap();
+            }
             let rest: Vec<_> = chunks.collect().await;
             let second = rest.iter().flatten().filter(|chunk| **chunk == b"select 1"[..]).count();
             assert_eq!(second, 1, "{rest:?}");

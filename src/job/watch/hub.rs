@@ -86,7 +86,7 @@ pub(super) struct HubState {
     rest_until: Option<Instant>,
     /// The watches whose own request is in flight, with the time at which it began.
     single_requests: HashMap<u64, Instant>,
-    /// What the last list took, unless it failed.
+    /// The cost of the last list, unless it failed.
     list_cost: Option<ListCost>,
     poll_pace: PollPace,
     /// The jobs that are polled before the next list: those that the last one lacks, or all of them in a round.
@@ -111,7 +111,7 @@ struct RunningTask {
     probed: Option<Instant>,
 }
 
-/// What a list took.
+/// The cost of a list.
 #[derive(Clone, Copy)]
 struct ListCost {
     start: Instant,

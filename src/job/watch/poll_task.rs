@@ -77,16 +77,13 @@ async fn poll(hub: &PollHub, source: &impl JobSource, task: u64, mut changes: wa
                 hub.change(|state| state.poll_ended(task, request, start, &id, result.as_ref()));
             }),
             NextRequest::AwaitPoll(until) => {
-                let changed = pin!(changes.changed());
-                let poll_or_change = select(polls.next(), changed);
+                let poll_or_change = async {
+                    select(polls.next(), pin!(changes.changed())).await;
+                };
                 // In each case, the hub is asked again.
                 match until {
-                    Some(until) => {
-                        let _ = timeout_at(until, poll_or_change).await;
-                    }
-                    None => {
-                        let _ = poll_or_change.await;
-                    }
+                    Some(until) => drop(timeout_at(until, poll_or_change).await),
+                    None => poll_or_change.await,
                 }
             }
             NextRequest::DropPolls => polls.clear(),
