@@ -43,6 +43,10 @@ fn main() {
     println!("cargo::rerun-if-changed={SPEC_FILE}");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build");
+    if env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|families| families.split(',').any(|family| family == "wasm")) {
+        println!("cargo::error=sqlflow-client needs sockets, files and threads, which WebAssembly does not have");
+        std::process::exit(1);
+    }
     if let Err(faults) = generate() {
         for fault in faults {
             println!("cargo::error={SPEC_FILE}: {fault}");

@@ -124,9 +124,6 @@ pub use sqlflow_lineage::Lineage;
 #[doc(no_inline)]
 pub use reqwest;
 
-#[cfg(target_family = "wasm")]
-compile_error!("sqlflow-client needs sockets, files and threads, which WebAssembly does not have");
-
 /// Compiles the code in the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -187,11 +187,8 @@ fn the_crates_have_walls() {
     // The dependencies of a package, those of its tests included.
     let dependencies = |path: &str| -> BTreeSet<String> {
         let text = manifest(path);
-        let sections = text.split("\n[").filter(|section| {
-            section.starts_with("dependencies]")
-                || section.starts_with("dev-dependencies]")
-                || section.starts_with("build-")
-        });
+        let is_list = |section: &&str| section.lines().next().is_some_and(|name| name.ends_with("dependencies]"));
+        let sections = text.split("\n[").filter(is_list);
         sections.flat_map(str::lines).skip(1).map(identifier_with_dashes).filter(|name| !name.is_empty()).collect()
     };
     let lineage = dependencies("crates/sqlflow-lineage/Cargo.toml");
