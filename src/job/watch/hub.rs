@@ -38,11 +38,6 @@ pub(super) const MIN_ENTRIES_PER_JOB: usize = 20;
 /// The number of polls of a round that are in flight at most: no more than the watches that poll for themselves have.
 pub(super) const MAX_POLLS_IN_FLIGHT: usize = MAX_SEPARATE_WATCHES;
 
-/// A list is requested in place of a round when the last one is older than this, and than so many times its duration:
-/// lists may have become faster.
-const MAX_LIST_AGE: Duration = Duration::from_secs(60);
-const MAX_LIST_AGE_FACTOR: u32 = 50;
-
 /// The polls end after so many failures in a row.
 pub(super) const MAX_FAILED_POLLS: usize = 3;
 
@@ -114,7 +109,6 @@ struct RunningTask {
 /// The cost of a list.
 #[derive(Clone, Copy)]
 struct ListCost {
-    start: Instant,
     entries: usize,
     took: Duration,
 }
@@ -123,10 +117,6 @@ impl ListCost {
     /// Returns the duration of a round that comes at the same intervals as such a list, with the rests in between.
     fn equal_round(self) -> Duration {
         self.took.saturating_mul(1 + REST_AFTER_LIST) / (1 + REST_AFTER_ROUND)
-    }
-
-    fn is_old(self, now: Instant) -> bool {
-        now - self.start > MAX_LIST_AGE.max(self.took.saturating_mul(MAX_LIST_AGE_FACTOR))
     }
 }
 
@@ -150,8 +140,8 @@ impl PollPace {
     }
 
     fn round_took(&mut self, time: Duration, polls: u32) {
-        self.measured = time.checked_div(polls);
-        self.remembered = self.measured.unwrap_or_default();
+        self.remembered = time / polls.max(1);
+        self.measured = Some(self.remembered);
     }
 
     fn list_ended(&mut self) {
@@ -369,7 +359,7 @@ impl HubState {
     /// Begins to poll every job in place of a list, and returns the first, if that brings news sooner.
     fn begin_round(&mut self) -> Option<(u64, JobId)> {
         let (jobs, start) = (self.active().count(), Instant::now());
-        let list = self.list_cost.filter(|list| self.is_list_long(jobs) && !list.is_old(start))?;
+        let list = self.list_cost.filter(|_| self.is_list_long(jobs))?;
         if self.poll_pace.of_round(jobs)? >= list.equal_round() {
             return None;
         }
@@ -381,12 +371,14 @@ impl HubState {
     }
 
     fn end_round(&mut self) {
-        let Some(Round { start, polls, failure, .. }) = self.round.take() else { return };
+        let Some(Round { start, deadline, polls, failure }) = self.round.take() else { return };
         if let Some(failure) = failure {
             self.rest_after_failure(start, &failure);
         } else {
-            self.poll_pace.round_took(start.elapsed(), polls);
-            self.rest_after(start, REST_AFTER_ROUND);
+            // The time in which the program did not drive its runtime is not that of the server.
+            let took = start.elapsed().min(deadline - start);
+            self.poll_pace.round_took(took, polls);
+            self.rest_after(start, took.saturating_mul(REST_AFTER_ROUND));
         }
     }
 
@@ -422,7 +414,7 @@ impl HubState {
             return;
         }
         let now = Instant::now();
-        self.list_cost = result.ok().map(|list| ListCost { start, entries: list.entries, took: now - start });
+        self.list_cost = result.ok().map(|list| ListCost { entries: list.entries, took: now - start });
         self.poll_pace.list_ended();
         self.failed_polls = 0;
         let failure = result.err();
@@ -451,16 +443,15 @@ impl HubState {
         }
         self.set_to_poll(missing, if is_refused { usize::MAX } else { MAX_CONFIRMATIONS });
         match failure {
-            None => self.rest_after(start, REST_AFTER_LIST),
+            None => self.rest_after(start, (now - start).saturating_mul(REST_AFTER_LIST)),
             Some(error) => self.rest_after_failure(start, error),
         }
     }
 
-    /// Sets the time of the next list or round: not before a rest, of so many times the time that this one took.
-    fn rest_after(&mut self, start: Instant, factor: u32) {
-        let now = Instant::now();
-        let rest = (now - start).saturating_mul(factor).min(LIST_TIMEOUT * REST_AFTER_LIST);
-        self.set_next_list(start, now.checked_add(rest));
+    /// Sets the time of the next list or round: not before a rest.
+    fn rest_after(&mut self, start: Instant, rest: Duration) {
+        let rest = rest.min(LIST_TIMEOUT * REST_AFTER_LIST);
+        self.set_next_list(start, Instant::now().checked_add(rest));
     }
 
     fn rest_after_failure(&mut self, start: Instant, error: &Error) {
@@ -534,7 +525,10 @@ impl HubState {
         self.to_poll.clear();
         self.poll_pace.measured = None;
         if let Some(round) = &mut self.round {
-            round.failure.get_or_insert_with(|| error.clone());
+            // Of several, the one that asks for the longest pause.
+            if round.failure.as_ref().is_none_or(|known| known.retry_after() < error.retry_after()) {
+                round.failure = Some(error.clone());
+            }
         } else {
             self.rest_until = self.rest_until.max(now.checked_add(pause));
         }

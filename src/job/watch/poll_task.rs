@@ -86,7 +86,11 @@ async fn poll(hub: &PollHub, source: &impl JobSource, task: u64, mut changes: wa
                     None => poll_or_change.await,
                 }
             }
-            NextRequest::DropPolls => polls.clear(),
+            NextRequest::DropPolls => {
+                // Those that have ended meanwhile count.
+                while polls.next().now_or_never().flatten().is_some() {}
+                polls.clear();
+            }
             NextRequest::None => return,
         }
     }
