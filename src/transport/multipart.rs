@@ -8,6 +8,7 @@ use std::future::ready;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::task::Poll;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
@@ -150,9 +151,9 @@ fn with_end_check(
     }))
 }
 
-/// Opens a file and reads it up to the announced length: a file that grows from then on is cut off there, and one that has
-/// another length or shrinks is an error. The error is recorded in `progress`, because it would otherwise look like a
-/// network failure.
+/// Opens a file and reads it up to the announced length: a file that grows while it is sent is cut off there, and one that
+/// has another length, changes between its first and its second part or shrinks is an error. The error is recorded in `progress`, because it
+/// would otherwise look like a network failure.
 fn read_chunks(path: PathBuf, length: u64, progress: SendProgress) -> impl Stream<Item = io::Result<Bytes>> {
     progress.record_activity();
     let activity = progress.clone();
@@ -174,10 +175,40 @@ struct ReadAhead {
 struct Part {
     bytes: Vec<u8>,
     file: DiskFile,
+    /// The state of the file when the first part was read, before its turn. The second part must be of the same.
+    first_state: Option<FileState>,
+}
+
+/// The length of a file and the time of its last change.
+type FileState = (u64, Option<SystemTime>);
+
+fn state(file: &DiskFile) -> io::Result<FileState> {
+    let metadata = file.metadata()?;
+    Ok((metadata.len(), metadata.modified().ok()))
 }
 
 impl Part {
     /// Reads a part, of as many bytes as a part has at most.
+    /// Opens a file and reads its first part.
+    fn first(path: &Path, length: u64) -> io::Result<Self> {
+        let file = open_regular_file(path)?;
+        let state = state(&file)?;
+        if state.0 != length {
+            let text = format!("its size changed from {length} to {} bytes after the upload had begun", state.0);
+            return Err(io::Error::other(text));
+        }
+        Ok(Self { first_state: Some(state), ..Self::read(file, length)? })
+    }
+
+    fn next(self, missing: u64) -> io::Result<Self> {
+        // One that became shorter is noticed where its end is missing.
+        let is_changed = |first| state(&self.file).is_ok_and(|now| now != first && now.0 >= first.0);
+        if self.first_state.is_some_and(is_changed) {
+            return Err(io::Error::other("it was changed after the upload had begun"));
+        }
+        Self::read(self.file, missing)
+    }
+
     fn read(mut file: DiskFile, missing: u64) -> io::Result<Self> {
         let length = usize::try_from(missing).map_or(READ_BYTES, |missing| missing.min(READ_BYTES));
         let mut bytes = Vec::with_capacity(length);
@@ -185,44 +216,61 @@ impl Part {
         if bytes.len() < length {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter while it was sent"));
         }
-        Ok(Self { bytes, file })
+        Ok(Self { bytes, file, first_state: None })
     }
 }
 
 impl ReadAhead {
     fn opening(path: PathBuf, length: u64) -> Self {
-        let read = move || Part::read(opened(&path, length)?, length);
-        Self { missing: length, reading: Some(spawn_blocking(read)) }
+        Self { missing: length, reading: Some(spawn_blocking(move || Part::first(&path, length))) }
     }
 
     async fn next_part(self) -> io::Result<Option<(Bytes, Self)>> {
         let Some(reading) = self.reading else { return Ok(None) };
-        let Part { bytes, file } = reading.await??;
+        let mut part = reading.await??;
+        let bytes = std::mem::take(&mut part.bytes);
         let missing = self.missing - bytes.len() as u64;
-        let reading = (missing > 0).then(|| spawn_blocking(move || Part::read(file, missing)));
+        let reading = (missing > 0).then(|| spawn_blocking(move || part.next(missing)));
         Ok(Some((bytes.into(), Self { missing, reading })))
     }
-}
-
-fn opened(path: &Path, length: u64) -> io::Result<DiskFile> {
-    let file = open_regular_file(path)?;
-    let now = file.metadata()?.len();
-    if now != length {
-        let text = format!("its size changed from {length} to {now} bytes after the upload had begun");
-        return Err(io::Error::other(text));
-    }
-    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Runs a test with one thread for files, which are thus read one after the other.
+    fn with_one_thread_for_files(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap().block_on(test);
+    }
+
+    #[test]
+    fn an_error_names_the_file_that_is_changed_after_its_beginning_was_read() {
+        with_one_thread_for_files(async {
+            let home = tempfile::tempdir().unwrap();
+            let paths = ["first.sql", "second.sql"].map(|name| home.path().join(name));
+            let length = 2 * READ_BYTES;
+            for path in &paths {
+                std::fs::write(path, vec![b'-'; length]).unwrap();
+            }
+            let files = paths.each_ref().map(|path| (File::open(path).unwrap(), length as u64));
+            let progress = SendProgress::new(true);
+            let (_, mut chunks) = Multipart::new().chunks("sqlfiles", files, &progress);
+            while chunks.next().await.unwrap().unwrap() != vec![b'-'; CHUNK_BYTES] {}
+            spawn_blocking(|| ()).await.unwrap();
+            std::fs::write(&paths[1], vec![b'+'; length]).unwrap();
+            let later = SystemTime::now() + std::time::Duration::from_secs(60);
+            std::fs::File::options().write(true).open(&paths[1]).unwrap().set_modified(later).unwrap();
+            let rest: Vec<_> = chunks.collect().await;
+            assert_eq!(rest.iter().filter(|chunk| chunk.is_err()).count(), 1);
+            let error = progress.take_file_error().unwrap().to_string();
+            assert!(error.contains("second.sql") && error.contains("changed"), "{error}");
+        });
+    }
+
     #[test]
     fn the_beginning_of_the_next_file_is_read_while_one_is_sent() {
-        // With one thread, files are read one after the other.
-        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
-        runtime.block_on(async {
+        with_one_thread_for_files(async {
             let home = tempfile::tempdir().unwrap();
             let paths = [0, 1, 2].map(|number| home.path().join(format!("{number}.sql")));
             for path in &paths {
@@ -284,9 +332,13 @@ mod tests {
         std::fs::write(&path, vec![b' '; 3 * READ_BYTES - 1]).unwrap();
         let announced = 3 * READ_BYTES - 1;
         let mut chunks = Box::pin(read_chunks(path.clone(), announced as u64, SendProgress::new(true)));
-        let first = chunks.next().await.unwrap().unwrap();
+        // Its turn has come when the second part is sent.
+        let mut sent = 0;
+        while sent <= READ_BYTES {
+            sent += chunks.next().await.unwrap().unwrap().len();
+        }
         std::fs::File::options().write(true).open(&path).unwrap().set_len(5 * READ_BYTES as u64).unwrap();
         let rest: Vec<_> = chunks.map(Result::unwrap).collect().await;
-        assert_eq!(first.len() + rest.concat().len(), announced);
+        assert_eq!(sent + rest.concat().len(), announced);
     }
 }

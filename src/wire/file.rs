@@ -14,9 +14,9 @@ use crate::{Error, Result};
 
 /// A file to upload, from disk or from memory.
 ///
-/// A file on disk is opened when its turn in the upload comes, and again for each retry, so that any number of files can
-/// be sent at once; its bytes are never all in memory. A file whose size changes between the beginning of the upload and
-/// its turn is an error that names it.
+/// A file on disk is opened when the one before it is sent, and again for each retry, so that any number of files can be
+/// sent at once; its bytes are never all in memory. A file whose size changes between the beginning of the upload and the
+/// time at which it is read is an error that names it, and so is one that changes between its first bytes and the rest.
 ///
 /// ```
 /// use sqlflow_client::api::File;

@@ -80,9 +80,11 @@ async fn the_stack_does_not_limit_the_number_of_files() -> TestResult {
 async fn a_file_whose_size_changes_before_its_turn_is_named_and_no_job_is_created() -> TestResult {
     for change in ["longer than before", "", "gone"] {
         let home = tempfile::tempdir()?;
-        let (large, late) = (home.path().join("large.sql"), home.path().join("late.sql"));
-        // Larger than the buffers of a connection, so that the turn of the second file comes after the change.
+        let [large, next, late] = ["large.sql", "next.sql", "late.sql"].map(|name| home.path().join(name));
+        // Larger than the buffers of a connection, so that the turn of the next file comes after the change. The one after
+        // it is opened then.
         fs::write(&large, vec![b' '; 20_000_000])?;
+        fs::write(&next, "select 1")?;
         fs::write(&late, "select 1")?;
         let changed = late.clone();
         let server = RawServer::start(move |mut connection| {
@@ -97,7 +99,7 @@ async fn a_file_whose_size_changes_before_its_turn_is_named_and_no_job_is_create
             }
         })
         .await?;
-        let submit = server.client().submit(Vendor::Oracle).paths([&large, &late]);
+        let submit = server.client().submit(Vendor::Oracle).paths([&large, &next, &late]);
         let error = submit.await.expect_err("the announced length is wrong");
         assert_eq!((error.kind(), error.request_outcome()), (ErrorKind::Io, RequestOutcome::NotExecuted), "{error}");
         assert!(error.to_string().contains("late.sql"), "{error}");
