@@ -152,8 +152,8 @@ fn with_end_check(
 }
 
 /// Opens a file and reads it up to the announced length: a file that grows while it is sent is cut off there, and one that
-/// has another length, changes between its first and its second part or shrinks is an error. The error is recorded in `progress`, because it
-/// would otherwise look like a network failure.
+/// has another length, changes between its first and its second part, or shrinks is an error. The error is recorded in
+/// `progress`, because it would otherwise look like a network failure.
 fn read_chunks(path: PathBuf, length: u64, progress: SendProgress) -> impl Stream<Item = io::Result<Bytes>> {
     progress.record_activity();
     let activity = progress.clone();
@@ -188,7 +188,6 @@ fn state(file: &DiskFile) -> io::Result<FileState> {
 }
 
 impl Part {
-    /// Reads a part, of as many bytes as a part has at most.
     /// Opens a file and reads its first part.
     fn first(path: &Path, length: u64) -> io::Result<Self> {
         let file = open_regular_file(path)?;
@@ -200,6 +199,7 @@ impl Part {
         Ok(Self { first_state: Some(state), ..Self::read(file, length)? })
     }
 
+    /// Reads the part after this one.
     fn next(self, missing: u64) -> io::Result<Self> {
         // One that became shorter is noticed where its end is missing.
         let is_changed = |first| state(&self.file).is_ok_and(|now| now != first && now.0 >= first.0);
@@ -209,6 +209,7 @@ impl Part {
         Self::read(self.file, missing)
     }
 
+    /// Reads a part of a file that still has so many bytes.
     fn read(mut file: DiskFile, missing: u64) -> io::Result<Self> {
         let length = usize::try_from(missing).map_or(READ_BYTES, |missing| missing.min(READ_BYTES));
         let mut bytes = Vec::with_capacity(length);

@@ -3,9 +3,9 @@
 //! Every watch subscribes when it is first polled. While there are few, each polls its own job. When there are more, one
 //! [task](super::poll_task) requests the list of jobs for all of them and puts the updates into their queues. Where the
 //! list is long and rounds of polls bring news sooner, it polls each job instead, a few at a time. A watch that needs the
-//! task and finds none spawns it on its own runtime. The task ends when few watches are left, or when its
-//! runtime ends; then it is for the watches that wait to spawn it again. If its runtime is kept but no longer driven, a
-//! watch on another runtime notices that the task does not answer, and replaces it.
+//! task and finds none spawns it on its own runtime. The task ends when few watches are left, or when its runtime ends;
+//! then it is for the watches that wait to spawn it again. If its runtime is kept but no longer driven, a watch on another
+//! runtime notices that the task does not answer, and replaces it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -318,10 +318,10 @@ impl HubState {
             return NextRequest::None;
         }
         let (now, deadline) = (Instant::now(), self.poll_deadline());
-        if deadline.is_some_and(|deadline| now >= deadline) && (in_flight > 0 || self.round.is_some()) {
+        if deadline.is_some_and(|deadline| now >= deadline) {
             self.to_poll.clear();
+            self.is_sample = false;
             if in_flight > 0 {
-                self.is_sample = false;
                 return NextRequest::DropPolls;
             }
         }
@@ -493,18 +493,16 @@ impl HubState {
         }
         // A response that cannot be read concerns this job alone.
         let is_outage = |error: &&Error| error.is_transient_for_polling() && error.kind() != ErrorKind::Protocol;
-        let is_sample = std::mem::take(&mut self.is_sample);
-        match result {
-            Err(error) if is_outage(&error) => self.poll_failed(now, error),
-            Err(_) if is_sample => {}
-            _ => {
-                self.failed_polls = 0;
-                if self.round.is_none() {
-                    self.poll_pace.poll_took(now - start);
-                }
+        let is_failed_sample = std::mem::take(&mut self.is_sample) && result.is_err();
+        if let Some(error) = result.err().filter(is_outage) {
+            self.poll_failed(now, error);
+        } else if !is_failed_sample {
+            self.failed_polls = 0;
+            if self.round.is_none() {
+                self.poll_pace.poll_took(now - start);
             }
         }
-        if is_sample && result.is_err() {
+        if is_failed_sample {
             return;
         }
         for subscriber in self.subscribers.values_mut().filter(|it| it.id() == id && it.accepts(request)) {
