@@ -2,7 +2,7 @@
 
 use super::super::LineageInner;
 use super::super::kinds::{ObjectKind, RelationType};
-use super::super::model::{Model, RawObject};
+use super::super::model::{Model, NONE, RawObject};
 use super::super::view;
 use super::Direction;
 use super::ids::Node;
@@ -38,8 +38,10 @@ impl Index {
             .map(|(at, column)| (column.object, at))
             .collect();
         record_sets.sort_unstable();
-        let into = Adjacency::new(inner, Direction::Downstream);
-        let out_of = Adjacency::new(inner, Direction::Upstream);
+        let nodes = nodes_of_endpoints(inner);
+        let into = Adjacency::new(model, &nodes, Direction::Downstream);
+        let out_of = Adjacency::new(model, &nodes, Direction::Upstream);
+        drop(nodes);
         let stars = Stars::new(inner, &into, &out_of);
         let role = |(at, object): (u32, &RawObject)| {
             if !view::is_intermediate(model, object) && !view::is_routine(model, object) {
@@ -72,11 +74,6 @@ impl Index {
         let from = self.record_sets.partition_point(|record_set| record_set.0 < object);
         let to = self.record_sets.partition_point(|record_set| record_set.0 <= object);
         self.record_sets.get(from..to).unwrap_or_default()
-    }
-
-    /// Returns `true` if a column is a record set of an object.
-    pub(super) fn is_record_set(&self, object: u32, column: u32) -> bool {
-        self.record_sets.binary_search(&(object, column)).is_ok()
     }
 
     /// Returns the relationships along which a walk leaves a node.
@@ -136,10 +133,10 @@ pub(super) struct Adjacency {
 }
 
 impl Adjacency {
-    /// Collects the endpoints that a walk in a direction goes to.
-    fn new(inner: &LineageInner, ends: Direction) -> Self {
-        let mut starts = vec![0_u32; Node::count(&inner.model) + 1];
-        each_node(inner, ends, |node, _| {
+    /// Collects the endpoints that a walk in a direction goes to; `nodes` are those of all endpoints.
+    fn new(model: &Model, nodes: &[u32], ends: Direction) -> Self {
+        let mut starts = vec![0_u32; Node::count(model) + 1];
+        each_node(model, nodes, ends, |node, _| {
             if let Some(count) = starts.get_mut(node) {
                 *count += 1;
             }
@@ -151,7 +148,7 @@ impl Adjacency {
         }
         let mut relationships = vec![0; total as usize];
         // Each list is filled from its end, so that `starts` holds the beginnings when all are filled.
-        each_node(inner, ends, |node, relationship| {
+        each_node(model, nodes, ends, |node, relationship| {
             if let Some(start) = starts.get_mut(node) {
                 *start = start.saturating_sub(1);
                 if let Some(slot) = relationships.get_mut(*start as usize) {
@@ -171,15 +168,19 @@ impl Adjacency {
     }
 }
 
-fn each_node(inner: &LineageInner, direction: Direction, mut visit: impl FnMut(usize, u32)) {
+/// Returns the number of the node of each endpoint, or [`NONE`].
+fn nodes_of_endpoints(inner: &LineageInner) -> Vec<u32> {
     let model = &inner.model;
+    let number = |node: Node| u32::try_from(node.index(model)).unwrap_or(NONE);
+    (0..).zip(&model.endpoints).map(|(at, end)| inner.node_of(at, end).map_or(NONE, number)).collect()
+}
+
+fn each_node(model: &Model, nodes: &[u32], direction: Direction, mut visit: impl FnMut(usize, u32)) {
     for (at, relationship) in (0..).zip(&model.relationships) {
         let ends = relationship.endpoints;
-        for (end_at, end) in ends.indices().zip(ends.of(&model.endpoints)) {
-            if direction.goes_to(end.role)
-                && let Some(node) = inner.node_of(end_at, end)
-            {
-                visit(node.index(model), at);
+        for (end, &node) in ends.of(&model.endpoints).iter().zip(ends.of(nodes)) {
+            if direction.goes_to(end.role) && node != NONE {
+                visit(node as usize, at);
             }
         }
     }

@@ -164,6 +164,35 @@ fn a_cycle_of_intermediate_results_terminates() {
 }
 
 #[test]
+fn a_long_cycle_of_intermediate_results_terminates_and_keeps_every_function() {
+    let results: Vec<String> = (0..12)
+        .map(|at| {
+            format!(r#"{{"id": {at}, "name": "RS-{at}", "type": "select_list", "columns": [{{"id": "c{at}", "name": "x"}}]}}"#)
+        })
+        .collect();
+    let tables = r#"{"id": 20, "name": "a", "type": "table", "columns": [{"id": "first", "name": "x"}]},
+        {"id": 30, "name": "b", "type": "table", "columns": [{"id": "last", "name": "x"}]}"#;
+    let steps: Vec<String> = (0..12)
+        .map(|at| (format!("c{at}"), format!("c{}", (at + 1) % 12)))
+        .chain([("first".to_owned(), "c0".to_owned())])
+        .map(|(from, to)| {
+            format!(r#"{{"id": "{from}", "type": "fdd", "target": {{"id": "{to}"}}, "sources": [{{"id": "{from}"}}]}}"#)
+        })
+        .collect();
+    let ends: Vec<String> = (0..12)
+        .map(|at| {
+            format!(r#"{{"id": "e{at}", "type": "fdd", "function": "F{at:02}", "target": {{"id": "last"}}, "sources": [{{"id": "c{at}"}}]}}"#)
+        })
+        .collect();
+    let objects = format!("{tables}, {}", results.join(","));
+    let lineage = read_model(&objects, &format!("{}, {}", steps.join(","), ends.join(",")));
+    let flows = lineage.column_flows();
+    assert_eq!(names(flows.iter()), ["a.x → b.x"]);
+    let functions: Vec<String> = (0..12).map(|at| format!("F{at:02}")).collect();
+    assert_eq!(flows[0].functions(), functions);
+}
+
+#[test]
 fn a_column_that_feeds_itself_is_upstream_of_itself() {
     let lineage = chain(&[("11", "41"), ("41", "11")]);
     assert_eq!(flows(&lineage), ["a.x → a.x"]);

@@ -7,6 +7,7 @@ use super::super::LineageInner;
 use super::super::intern::Symbol;
 use super::super::kinds::{EffectType, ObjectKind, RelationType};
 use super::super::model::{RawEndpoint, RawRelationship, RelationshipExtra};
+use super::super::view;
 use super::ids::Node;
 use super::resolve::PossibleMeanings;
 use super::stars::NameNumber;
@@ -145,6 +146,33 @@ pub(crate) struct ExploredHop {
     pub(crate) attributes: HopAttributes,
 }
 
+/// The steps that a walk has taken. One of these is filled for every column of the lineage, and most walks take so few
+/// steps that comparing them is faster than hashing them.
+#[derive(Default)]
+struct Seen {
+    few: Vec<(Position, HopAttributes)>,
+    many: hashbrown::HashSet<(Position, HopAttributes)>,
+}
+
+impl Seen {
+    const FEW: usize = 8;
+
+    /// Adds a step. Returns `false` if it was taken before.
+    fn insert(&mut self, step: (Position, HopAttributes)) -> bool {
+        if self.many.is_empty() {
+            if self.few.contains(&step) {
+                return false;
+            }
+            if self.few.len() < Self::FEW {
+                self.few.push(step);
+                return true;
+            }
+            self.many.extend(self.few.drain(..));
+        }
+        self.many.insert(step)
+    }
+}
+
 impl<'a> WalkRules<'a> {
     /// Returns rules that follow values and walk through intermediate results.
     pub(crate) fn new(inner: &'a LineageInner, direction: Direction) -> Self {
@@ -212,11 +240,11 @@ impl<'a> WalkRules<'a> {
     }
 
     fn walk(&self, from: Position, is_start: bool, mut arrive: impl FnMut(Hop), mut pass: impl FnMut(u32)) {
-        // One of these is filled for every column of the lineage, and hashing takes most of that time.
-        let mut seen = hashbrown::HashSet::new();
-        let mut hidden = vec![(from, HopAttributes::default())];
+        let mut seen = Seen::default();
+        let mut next = Some((from, HopAttributes::default()));
+        let mut hidden = Vec::new();
         let mut is_start = is_start;
-        while let Some((near, attributes)) = hidden.pop() {
+        while let Some((near, attributes)) = next.take().or_else(|| hidden.pop()) {
             let mut enter = |_, at| {
                 pass(at);
                 true
@@ -410,13 +438,18 @@ impl<'a> WalkRules<'a> {
         if self.stop_at == StopAt::EveryNode {
             return true;
         }
-        let index = self.inner.index();
         let is_hidden_record_set = || match node {
-            Node::Column(at) => self.stop_at == StopAt::StoredColumns && index.is_record_set(object, at),
+            Node::Column(at) => self.stop_at == StopAt::StoredColumns && self.is_record_set(at),
             Node::Object(_) | Node::Process(_) => false,
         };
         let ends_there = self.ends_at(object) || self.starts.contains(&node);
         ends_there && !is_hidden_record_set()
+    }
+
+    /// Returns `true` if a column is the record set of its object.
+    fn is_record_set(&self, column: u32) -> bool {
+        let model = &self.inner.model;
+        model.columns.get(column as usize).is_some_and(|column| view::is_record_set(model, column))
     }
 
     /// Returns `true` if walks end at an object: it is a result set, or stored and not hidden.

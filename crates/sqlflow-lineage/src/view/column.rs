@@ -11,7 +11,9 @@ use super::present;
 
 /// Returns `true` if a column stands for a record set, which its name and its source tell.
 pub(crate) fn is_record_set(model: &Model, column: &RawColumn) -> bool {
-    model.texts.get(column.source).eq_ignore_ascii_case("system")
+    // Nearly all columns have no source.
+    !column.source.is_absent()
+        && model.texts.get(column.source).eq_ignore_ascii_case("system")
         && model.texts.get(column.name).eq_ignore_ascii_case("RelationRows")
 }
 
