@@ -21,6 +21,12 @@ impl Symbol {
         self.0 as usize
     }
 
+    /// Returns the index as the number that stands for the text in tables.
+    #[cfg(feature = "arrow")]
+    pub(super) fn token(self) -> u32 {
+        self.0
+    }
+
     /// Returns the symbol of an [index](Self::index).
     pub(super) fn of_index(index: usize) -> Option<Self> {
         u32::try_from(index).ok().map(Self)

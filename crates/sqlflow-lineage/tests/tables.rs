@@ -437,6 +437,70 @@ fn a_relationship_without_sources_keeps_a_row_and_a_call_names_both_routines() {
     assert_eq!(sides(&rows[1]), ["", "t.a", "column"]);
 }
 
+/// Returns the number of texts of each column of words, after checking that no two are the same: pandas refuses such
+/// categories.
+fn words_of(tables: &Tables<'_>, table: TableName) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for batch in tables.batches(table).map(Result::unwrap) {
+        for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
+            if let DataType::Dictionary(..) = field.data_type() {
+                let words = array.as_dictionary::<Int32Type>().values().as_string::<i32>();
+                let distinct: HashSet<_> = words.iter().collect();
+                assert_eq!(distinct.len(), words.len(), "{table}.{}", field.name());
+                *counts.entry(field.name().clone()).or_default() += words.len();
+            }
+        }
+    }
+    counts
+}
+
+#[test]
+fn a_batch_has_each_word_once() {
+    for (_, lineage) in samples() {
+        for table in TableName::ALL {
+            words_of(&lineage.tables(), table);
+        }
+    }
+}
+
+#[test]
+fn a_column_that_is_found_by_its_id_and_by_its_name_has_one_key_and_one_name() {
+    let by_id = r#"{"id": "2"}"#;
+    let by_name = r#"{"id": "99", "parentId": "1", "column": "TOTAL"}"#;
+    for sources in [[by_id, by_name, by_id], [by_name, by_id, by_name], [by_name, by_name, by_id]] {
+        let relationships = (6..).zip(sources).map(|(id, source)| {
+            format!(r#"{{"id": "{id}", "type": "fdd", "target": {{"id": "5"}}, "sources": [{source}]}}"#)
+        });
+        let lineage = lineage(TWO_TABLES, &relationships.collect::<Vec<_>>().join(","));
+        let tables = lineage.tables();
+        let rows = rows(&tables, TableName::Relationships);
+        assert_eq!(column(&rows, "source"), ["prod.sales.orders.total"; 3]);
+        assert_eq!(column(&rows, "source_name"), ["PROD.SALES.ORDERS.TOTAL"; 3]);
+        let of_source = |source| if source == by_id { ["2", "id"] } else { ["99", "parent_id"] };
+        let expected = sources.map(of_source).map(|said| said.map(str::to_owned).to_vec());
+        let said = rows.iter().map(|row| vec![row["source_id"].clone(), row["source_resolution"].clone()]);
+        assert_eq!(said.collect::<Vec<_>>(), expected);
+        let words = words_of(&tables, TableName::Relationships);
+        assert_eq!([words["source"], words["source_name"], words["source_id"]], [1, 1, 2]);
+    }
+}
+
+#[test]
+fn the_clause_and_the_function_of_a_row_are_those_of_its_own_source() {
+    let lineage = lineage(
+        TWO_TABLES,
+        r#"{"id": "6", "type": "fdd", "target": {"id": "5"}, "sources": [{"id": "2", "clauseType": "where"}]},
+           {"id": "7", "type": "fdd", "target": {"id": "5"}, "sources": [
+               {"id": "2", "function": "SUM"}, {"id": "3"}, {"id": "3", "function": "MAX", "clauseType": "having"}]},
+           {"id": "8", "type": "fdd", "function": "MIN", "target": {"id": "5"}, "sources": [{"id": "3"}]},
+           {"id": "9", "type": "fdd", "target": {"id": "5", "function": "AVG"}, "sources": [{"id": "3"}]}"#,
+    );
+    let rows = rows(&lineage.tables(), TableName::Relationships);
+    assert_eq!(column(&rows, "id"), ["6", "7", "7", "7", "8", "9"]);
+    assert_eq!(column(&rows, "function"), ["", "SUM", "", "MAX", "MIN", "AVG"]);
+    assert_eq!(column(&rows, "clause"), ["where", "", "", "having", "", ""]);
+}
+
 #[test]
 fn a_large_table_comes_in_batches_of_bounded_size() {
     let columns: Vec<String> = (0..70_000).map(|at| format!(r#"{{"id": "c{at}", "name": "c{at}"}}"#)).collect();

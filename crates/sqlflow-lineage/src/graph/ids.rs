@@ -83,9 +83,13 @@ impl Ids {
 
     /// Returns the node of an endpoint by the id that it gives, unless several records have that id.
     pub(super) fn node_of(&self, model: &Model, at: u32, end: &RawEndpoint) -> Option<Node> {
-        let node = |id: Symbol| if self.is_duplicate(id) { None } else { self.node(id) };
         let table = || stands_for_all(model, end).then(|| model.endpoint_extras.get(at, EndpointExtra::TableId));
-        node(end.id).or_else(|| node(table()?))
+        self.node_of_id(end.id).or_else(|| self.node_of_id(table()?))
+    }
+
+    /// Returns the node that has an id, unless several records have it.
+    pub(crate) fn node_of_id(&self, id: Symbol) -> Option<Node> {
+        if self.is_duplicate(id) { None } else { self.node(id) }
     }
 
     fn is_duplicate(&self, id: Symbol) -> bool {

@@ -1,52 +1,96 @@
 //! Columns of record batches that are filled row by row.
 
-use std::fmt::Write as _;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arrow_array::builder::StringBuilder;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, ListArray, StringArray};
-use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, FieldRef};
 use hashbrown::{DefaultHashBuilder, HashTable};
-use std::hash::BuildHasher;
 
 use crate::intern::Symbol;
 use crate::model::{Model, NONE};
 
+/// Texts one after the other, as arrays store them.
+struct TextBuffer {
+    buffer: String,
+    ends: Vec<i32>,
+}
+
+impl TextBuffer {
+    fn new() -> Self {
+        Self { buffer: String::new(), ends: vec![0] }
+    }
+
+    /// Appends a text, which `write` appends to the buffer.
+    fn push_with(&mut self, write: impl FnOnce(&mut String)) {
+        write(&mut self.buffer);
+        self.ends.push(i32::try_from(self.buffer.len()).unwrap_or(i32::MAX));
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len() - 1
+    }
+
+    fn get(&self, number: i32) -> &str {
+        let at = usize::try_from(number).unwrap_or(usize::MAX);
+        match (self.ends.get(at), self.ends.get(at.saturating_add(1))) {
+            (Some(&start), Some(&end)) => {
+                let at = |end: i32| usize::try_from(end).unwrap_or_default();
+                self.buffer.get(at(start)..at(end)).unwrap_or_default()
+            }
+            _ => "",
+        }
+    }
+
+    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
+        if i32::try_from(self.buffer.len()).is_err() {
+            return Err(ArrowError::OffsetOverflowError(self.buffer.len()));
+        }
+        let ends = OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(&mut self.ends, vec![0])));
+        let buffer = std::mem::take(&mut self.buffer);
+        StringArray::try_new(ends, buffer.into_bytes().into(), nulls)
+    }
+}
+
 /// A column of texts that are different in most rows.
 pub(super) struct TextColumn {
-    texts: StringBuilder,
+    texts: TextBuffer,
+    nulls: NullBufferBuilder,
 }
 
 impl TextColumn {
     pub(super) fn new() -> Self {
-        Self { texts: StringBuilder::new() }
+        Self { texts: TextBuffer::new(), nulls: NullBufferBuilder::new(0) }
     }
 
     pub(super) fn push(&mut self, text: &str) {
-        self.texts.append_value(text);
+        self.push_with(|buffer| buffer.push_str(text));
     }
 
     pub(super) fn push_option(&mut self, text: Option<&str>) {
-        self.texts.append_option(text);
+        if let Some(text) = text {
+            self.push(text);
+        } else {
+            self.texts.push_with(|_| {});
+            self.nulls.append_null();
+        }
     }
 
-    /// Adds a text that consists of several parts.
-    pub(super) fn push_parts(&mut self, parts: &[&str]) {
-        for part in parts {
-            // A builder in memory takes every text.
-            let _ = self.texts.write_str(part);
-        }
-        self.texts.append_value("");
+    /// Adds a text, which `write` appends to the buffer.
+    pub(super) fn push_with(&mut self, write: impl FnOnce(&mut String)) {
+        self.texts.push_with(write);
+        self.nulls.append_non_null();
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.texts.values_slice().len()
+        self.texts.buffer.len()
     }
 
-    pub(super) fn finish(&mut self) -> ArrayRef {
-        Arc::new(self.texts.finish())
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let nulls = self.nulls.finish();
+        Ok(Arc::new(self.texts.finish(nulls)?))
     }
 }
 
@@ -101,108 +145,126 @@ impl TokenMap {
     }
 }
 
-/// The numbers of several texts of each token, which are known after one search.
-pub(super) struct TokenRecords<T> {
-    map: TokenMap,
-    records: Vec<T>,
-}
-
-impl<T> Default for TokenRecords<T> {
-    fn default() -> Self {
-        Self { map: TokenMap::default(), records: Vec::new() }
-    }
-}
-
-impl<T: Copy> TokenRecords<T> {
-    pub(super) fn get(&self, token: u32) -> Option<T> {
-        let at = self.map.get(token)?;
-        self.records.get(usize::try_from(at).ok()?).copied()
-    }
-
-    pub(super) fn insert(&mut self, token: u32, record: T) {
-        self.map.insert(token, i32::try_from(self.records.len()).unwrap_or(i32::MAX));
-        self.records.push(record);
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.map.clear();
-        self.records.clear();
-    }
-}
-
 /// The distinct texts of a column, and their numbers.
 struct Distinct {
+    texts: TextBuffer,
     /// The number of the text of each token. Two tokens may have the same text.
     tokens: TokenMap,
-    /// The numbers by text, if two tokens may have the same text.
-    texts: Option<HashTable<i32>>,
+    /// The numbers by text, if two tokens may have the same text, each with the hash of its text.
+    known: Option<HashTable<(u64, i32)>>,
     hasher: DefaultHashBuilder,
-    buffer: String,
-    ends: Vec<i32>,
 }
 
 impl Distinct {
-    fn new(texts: Option<HashTable<i32>>) -> Self {
-        Self {
-            tokens: TokenMap::default(),
-            texts,
-            hasher: DefaultHashBuilder::default(),
-            buffer: String::new(),
-            ends: vec![0],
-        }
+    fn new(known: Option<HashTable<(u64, i32)>>) -> Self {
+        Self { texts: TextBuffer::new(), tokens: TokenMap::default(), known, hasher: DefaultHashBuilder::default() }
     }
 
-    /// Returns the number of the text that was appended to the buffer.
-    fn number_of_appended(&mut self) -> i32 {
-        let Self { texts, hasher, buffer, ends, .. } = self;
-        let next = i32::try_from(ends.len() - 1).unwrap_or(i32::MAX);
-        if let Some(texts) = texts {
-            let text = |number: i32| text_at(buffer, ends, number);
-            let start = ends.last().map_or(0, |&end| usize::try_from(end).unwrap_or_default());
-            let appended = buffer.get(start..).unwrap_or_default();
-            let hash = hasher.hash_one(appended);
-            if let Some(&known) = texts.find(hash, |&number| text(number) == appended) {
-                buffer.truncate(start);
+    /// Returns the number of a text, which `write` appends to the buffer.
+    fn number_of(&mut self, write: impl FnOnce(&mut String)) -> i32 {
+        let Self { texts, known, hasher, .. } = self;
+        let next = i32::try_from(texts.len()).unwrap_or(i32::MAX);
+        let start = texts.buffer.len();
+        texts.push_with(write);
+        if let Some(known) = known {
+            let text = texts.buffer.get(start..).unwrap_or_default();
+            let hash = hasher.hash_one(text);
+            if let Some(&(_, known)) = known.find(hash, |&(other, at)| other == hash && texts.get(at) == text) {
+                texts.buffer.truncate(start);
+                texts.ends.pop();
                 return known;
             }
-            texts.insert_unique(hash, next, |&number| hasher.hash_one(text(number)));
+            known.insert_unique(hash, (hash, next), |&(hash, _)| hash);
         }
-        ends.push(i32::try_from(buffer.len()).unwrap_or(i32::MAX));
         next
     }
 
     fn finish(&mut self) -> Result<StringArray, ArrowError> {
-        let ends = std::mem::replace(&mut self.ends, vec![0]);
-        let buffer = std::mem::take(&mut self.buffer);
+        self.clear_numbers();
+        self.texts.finish(None)
+    }
+
+    /// Forgets all texts, of a column that is no part of a batch.
+    fn clear(&mut self) {
+        self.clear_numbers();
+        self.texts.buffer.clear();
+        self.texts.ends.truncate(1);
+    }
+
+    fn clear_numbers(&mut self) {
         self.tokens.clear();
-        if let Some(texts) = &mut self.texts {
-            texts.clear();
+        if let Some(known) = &mut self.known {
+            known.clear();
         }
-        StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(ends)), buffer.into_bytes().into(), None)
     }
 }
 
-fn text_at<'t>(buffer: &'t str, ends: &[i32], number: i32) -> &'t str {
-    let at = usize::try_from(number).unwrap_or(usize::MAX);
-    match (ends.get(at), ends.get(at.saturating_add(1))) {
-        (Some(&start), Some(&end)) => {
-            let at = |end: i32| usize::try_from(end).unwrap_or_default();
-            buffer.get(at(start)..at(end)).unwrap_or_default()
-        }
-        _ => "",
-    }
-}
-
-/// The number of a text in a row that has none.
+/// The number of a text in a row that has none, and of a record in a row that refers to none.
 pub(super) const NULL: i32 = -1;
+
+/// The numbers of the records that the rows of a batch refer to, or those of texts.
+///
+/// Columns of texts about a record have one entry for each record, and get their rows when the batch is finished. So a
+/// row costs one number however many columns there are.
+#[derive(Default)]
+pub(super) struct NumberColumn {
+    entries: Vec<i32>,
+    has_null: bool,
+}
+
+impl NumberColumn {
+    pub(super) fn push(&mut self, number: i32) {
+        self.has_null |= number == NULL;
+        self.entries.push(number);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn get(&self, entry: i32) -> i32 {
+        usize::try_from(entry).ok().and_then(|entry| self.entries.get(entry)).copied().unwrap_or(NULL)
+    }
+
+    /// Returns the numbers of rows, which are the entries.
+    pub(super) fn finish(&mut self) -> Result<Int32Array, ArrowError> {
+        // The next batch is about as long.
+        let next = Self { entries: Vec::with_capacity(self.entries.len()), has_null: false };
+        std::mem::replace(self, next).into_array()
+    }
+
+    /// Returns the numbers of rows, which refer to the entries.
+    pub(super) fn finish_for(&mut self, rows: &Int32Array) -> Result<Int32Array, ArrowError> {
+        let numbers = if (0..).zip(&self.entries).all(|(entry, &number)| entry == number) {
+            rows.clone()
+        } else {
+            let entries = rows.values().iter().map(|&row| self.get(row)).collect();
+            let of_entries = Self { entries, has_null: self.has_null }.into_array()?;
+            let nulls = NullBuffer::union(of_entries.nulls(), rows.nulls());
+            Int32Array::try_new(of_entries.values().clone(), nulls)?
+        };
+        self.entries.clear();
+        self.has_null = false;
+        Ok(numbers)
+    }
+
+    /// Returns the entries as an array in which [`NULL`] is null.
+    fn into_array(mut self) -> Result<Int32Array, ArrowError> {
+        let nulls = self.has_null.then(|| {
+            let nulls: NullBuffer = self.entries.iter().map(|&number| number != NULL).collect();
+            self.entries.iter_mut().filter(|number| **number == NULL).for_each(|number| *number = 0);
+            nulls
+        });
+        Int32Array::try_new(ScalarBuffer::from(self.entries), nulls)
+    }
+}
 
 /// A column of texts that repeat: each is stored once in a batch.
 ///
 /// A text is known by a token, the index of a record or a symbol, so that it is built once and not for each row.
 pub(super) struct WordColumn {
     distinct: Distinct,
-    numbers: Vec<i32>,
-    has_null: bool,
+    numbers: NumberColumn,
     last: Option<(u32, i32)>,
 }
 
@@ -217,7 +279,7 @@ impl WordColumn {
     }
 
     fn with(distinct: Distinct) -> Self {
-        Self { distinct, numbers: Vec::new(), has_null: false, last: None }
+        Self { distinct, numbers: NumberColumn::default(), last: None }
     }
 
     /// Adds the text of a token, which `write` appends to the buffer if the token is new.
@@ -228,21 +290,31 @@ impl WordColumn {
 
     /// Returns the text of a number.
     pub(super) fn text(&self, number: i32) -> &str {
-        text_at(&self.distinct.buffer, &self.distinct.ends, number)
+        self.distinct.texts.get(number)
+    }
+
+    /// Returns the number of the text of an entry.
+    pub(super) fn number_at(&self, entry: i32) -> i32 {
+        self.numbers.get(entry)
     }
 
     /// Forgets all texts, of a column that is no part of a batch.
     pub(super) fn clear(&mut self) {
-        *self = Self::new();
+        self.last = None;
+        self.distinct.clear();
     }
 
     /// Returns the number of the text of a token.
+    #[inline]
     pub(super) fn number(&mut self, token: u32, write: impl FnOnce(&mut String)) -> i32 {
-        if let Some((last, number)) = self.last
-            && last == token
-        {
-            return number;
+        match self.last {
+            Some((last, number)) if last == token => number,
+            _ => self.number_of_other(token, write),
         }
+    }
+
+    /// Returns the number of the text of a token, which is not that of the row before.
+    fn number_of_other(&mut self, token: u32, write: impl FnOnce(&mut String)) -> i32 {
         let number = if let Some(number) = self.distinct.tokens.get(token) {
             number
         } else {
@@ -256,35 +328,32 @@ impl WordColumn {
 
     /// Returns the number of a text that `write` appends to the buffer, of a token that is known to be new.
     pub(super) fn number_of_new(&mut self, write: impl FnOnce(&mut String)) -> i32 {
-        write(&mut self.distinct.buffer);
-        self.distinct.number_of_appended()
+        self.distinct.number_of(write)
     }
 
     /// Returns the number of a text, or that of none if it is empty.
     pub(super) fn number_of(&mut self, text: &str) -> i32 {
-        if text.is_empty() {
-            return NULL;
-        }
-        self.distinct.buffer.push_str(text);
-        self.distinct.number_of_appended()
+        if text.is_empty() { NULL } else { self.number_of_new(|buffer| buffer.push_str(text)) }
     }
 
     /// Returns the number of the text of a symbol, or that of none if it is absent or empty.
+    #[inline]
     pub(super) fn number_of_symbol(&mut self, model: &Model, symbol: Symbol) -> i32 {
-        let text = model.texts.get(symbol);
-        if text.is_empty() {
-            return NULL;
+        match self.last {
+            Some((last, number)) if last == symbol.token() => number,
+            _ => self.number_of_other_symbol(model, symbol),
         }
-        self.number(u32::try_from(symbol.index()).unwrap_or(u32::MAX), |buffer| buffer.push_str(text))
+    }
+
+    fn number_of_other_symbol(&mut self, model: &Model, symbol: Symbol) -> i32 {
+        match model.texts.get(symbol) {
+            "" => NULL,
+            text => self.number_of_other(symbol.token(), |buffer| buffer.push_str(text)),
+        }
     }
 
     pub(super) fn push_number(&mut self, number: i32) {
-        self.has_null |= number == NULL;
         self.numbers.push(number);
-    }
-
-    pub(super) fn push_null(&mut self) {
-        self.push_number(NULL);
     }
 
     /// Adds the text of a symbol, or none if it is absent or empty.
@@ -304,24 +373,28 @@ impl WordColumn {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.distinct.buffer.len()
+        self.distinct.texts.buffer.len()
     }
 
     pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let mut numbers = std::mem::take(&mut self.numbers);
+        let numbers = self.numbers.finish()?;
+        self.finish_as(numbers)
+    }
+
+    /// Returns the texts of the records that rows refer to. The entries of this column are those of the records.
+    pub(super) fn finish_for(&mut self, rows: &Int32Array) -> Result<ArrayRef, ArrowError> {
+        let numbers = self.numbers.finish_for(rows)?;
+        self.finish_as(numbers)
+    }
+
+    fn finish_as(&mut self, numbers: Int32Array) -> Result<ArrayRef, ArrowError> {
         self.last = None;
-        let nulls = std::mem::take(&mut self.has_null).then(|| {
-            let nulls: NullBuffer = numbers.iter().map(|&number| number != NULL).collect();
-            numbers.iter_mut().filter(|number| **number == NULL).for_each(|number| *number = 0);
-            nulls
-        });
-        let mut values = self.distinct.finish()?;
-        if values.is_empty() && !numbers.is_empty() {
+        let mut texts = self.distinct.finish()?;
+        if texts.is_empty() && !numbers.is_empty() {
             // The keys of rows without a text must be valid too.
-            values = StringArray::from(vec![""]);
+            texts = StringArray::from(vec![""]);
         }
-        let keys = Int32Array::try_new(ScalarBuffer::from(numbers), nulls)?;
-        Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::new(values))?))
+        Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(numbers, Arc::new(texts))?))
     }
 }
 

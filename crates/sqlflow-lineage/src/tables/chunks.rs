@@ -6,6 +6,7 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, DictionaryArray, StringArray};
+use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, PageType};
@@ -108,13 +109,18 @@ struct Compressor {
 }
 
 impl Compressor {
-    fn compress(&mut self, content: &[u8]) -> std::result::Result<Bytes, snap::Error> {
+    /// Passes the compressed content to `take`, which must not keep it.
+    fn compress<T>(&mut self, content: &[u8], take: impl FnOnce(Bytes) -> Result<T>) -> Result<T> {
         let length = snap::raw::max_compress_len(content.len());
         if self.buffer.len() < length {
             self.buffer.resize(length, 0);
         }
-        let length = self.encoder.compress(content, &mut self.buffer)?;
-        Ok(Bytes::copy_from_slice(self.buffer.get(..length).unwrap_or_default()))
+        let compressed = self.encoder.compress(content, &mut self.buffer);
+        let length = compressed.map_err(|error| ParquetError::External(Box::new(error)))?;
+        let buffer = Bytes::from(std::mem::take(&mut self.buffer));
+        let taken = take(buffer.slice(..length));
+        self.buffer = buffer.into();
+        taken
     }
 }
 
@@ -141,10 +147,12 @@ impl ChunkWriter<'_> {
     }
 
     fn write(&mut self, content: &[u8], page: impl FnOnce(Bytes) -> Page) -> Result<()> {
-        let compressed = self.compressor.compress(content).map_err(|error| ParquetError::External(Box::new(error)))?;
-        let page = CompressedPage::new(page(compressed), content.len());
-        self.uncompressed += SerializedPageWriter::new(&mut self.pages).write_page(page)?.uncompressed_size;
-        Ok(())
+        let Self { pages, uncompressed, compressor } = self;
+        compressor.compress(content, |compressed| {
+            let page = CompressedPage::new(page(compressed), content.len());
+            *uncompressed += SerializedPageWriter::new(pages).write_page(page)?.uncompressed_size;
+            Ok(())
+        })
     }
 
     fn close(
@@ -193,16 +201,16 @@ fn long(size: usize) -> i64 {
 enum Levels {
     /// No row is null.
     All(usize),
-    /// One for each row that has a value, and zero for each row that is null.
-    Nullable(Vec<u32>),
+    /// Some rows are null.
+    Nullable(NullBuffer),
     /// The levels of repetition and of definition of each element and of each empty list.
-    Lists(Vec<u32>, Vec<u32>),
+    Lists(Vec<i32>, Vec<i32>),
 }
 
 impl Levels {
     fn of_values(array: &dyn Array) -> Self {
         match array.nulls() {
-            Some(nulls) => Self::Nullable(nulls.iter().map(u32::from).collect()),
+            Some(nulls) => Self::Nullable(nulls.clone()),
             None => Self::All(array.len()),
         }
     }
@@ -213,7 +221,7 @@ impl Levels {
             let length = list.iter().rev().copied().reduce(|end, start| end - start).unwrap_or_default();
             let length = usize::try_from(length).unwrap_or_default();
             repetition.push(0);
-            definition.push(u32::from(length > 0));
+            definition.push(i32::from(length > 0));
             repetition.extend(std::iter::repeat_n(1, length.saturating_sub(1)));
             definition.extend(std::iter::repeat_n(1, length.saturating_sub(1)));
         }
@@ -223,7 +231,8 @@ impl Levels {
     fn count(&self) -> usize {
         match self {
             Self::All(rows) => *rows,
-            Self::Nullable(levels) | Self::Lists(levels, _) => levels.len(),
+            Self::Nullable(nulls) => nulls.len(),
+            Self::Lists(levels, _) => levels.len(),
         }
     }
 
@@ -231,12 +240,23 @@ impl Levels {
         match self {
             Self::All(_) if column.max_def_level() == 0 => Ok(()),
             Self::All(rows) => with_length(page, |page| push_run(1, *rows, 1, page)),
-            Self::Nullable(levels) => with_length(page, |page| push_numbers(levels, 1, page)),
+            Self::Nullable(nulls) => with_length(page, |page| push_nulls(nulls, page)),
             Self::Lists(repetition, definition) => {
                 with_length(page, |page| push_numbers(repetition, 1, page))?;
                 with_length(page, |page| push_numbers(definition, 1, page))
             }
         }
+    }
+}
+
+/// Appends one bit for each row: zero if it is null.
+fn push_nulls(nulls: &NullBuffer, page: &mut Vec<u8>) {
+    if nulls.null_count() == nulls.len() {
+        push_run(0, nulls.len(), 1, page);
+    } else {
+        // Arrays have the bits in the same order.
+        push_varint(nulls.len().div_ceil(8) << 1 | 1, page);
+        page.extend_from_slice(&nulls.inner().sliced());
     }
 }
 
@@ -263,23 +283,27 @@ fn push_plain(texts: &StringArray, bytes: &mut Vec<u8>) {
 
 /// Appends the numbers of the words that are not null, after the number of bits that each takes.
 fn push_numbers_of(words: &DictionaryArray<Int32Type>, bytes: &mut Vec<u8>) {
-    let number = |number: i32| u32::try_from(number).unwrap_or_default();
-    let keys = words.keys();
-    let numbers: Vec<u32> = match keys.nulls() {
-        Some(_) => keys.iter().flatten().map(number).collect(),
-        None => keys.values().iter().copied().map(number).collect(),
-    };
     let last = u32::try_from(words.values().len().saturating_sub(1)).unwrap_or(u32::MAX);
     let width = u32::BITS - last.leading_zeros();
     bytes.push(u8::try_from(width).unwrap_or_default());
-    push_numbers(&numbers, width, bytes);
+    let numbers = words.keys().values();
+    match words.keys().nulls() {
+        None => push_numbers(numbers, width, bytes),
+        Some(nulls) => {
+            let mut present = Vec::with_capacity(numbers.len() - nulls.null_count());
+            for (start, end) in nulls.valid_slices() {
+                present.extend_from_slice(numbers.get(start..end).unwrap_or_default());
+            }
+            push_numbers(&present, width, bytes);
+        }
+    }
 }
 
 /// The number of equal values from which they are written as one run.
 const MIN_RUN: usize = 8;
 
 /// Appends numbers of some bits each, in the hybrid of runs and packed bits that Parquet calls RLE.
-fn push_numbers(numbers: &[u32], width: u32, bytes: &mut Vec<u8>) {
+fn push_numbers(numbers: &[i32], width: u32, bytes: &mut Vec<u8>) {
     let mut rest = numbers;
     while let Some(&first) = rest.first() {
         let run = rest.iter().take_while(|&&number| number == first).count();
@@ -288,8 +312,11 @@ fn push_numbers(numbers: &[u32], width: u32, bytes: &mut Vec<u8>) {
             rest = rest.get(run..).unwrap_or_default();
         } else {
             // Numbers are packed in groups of eight, up to a group that begins a run.
-            let begins_run =
-                |group: &[u32]| group.len() == MIN_RUN && group.windows(2).all(|pair| pair.first() == pair.last());
+            let begins_run = |group: &[i32]| {
+                group.len() == MIN_RUN
+                    && group.first() == group.last()
+                    && group.iter().all(|it| Some(it) == group.first())
+            };
             let groups = 1 + rest.chunks(MIN_RUN).skip(1).take_while(|group| !begins_run(group)).count();
             let (packed, after) = rest.split_at_checked(groups * MIN_RUN).unwrap_or((rest, &[]));
             push_packed(packed, groups, width, bytes);
@@ -298,18 +325,19 @@ fn push_numbers(numbers: &[u32], width: u32, bytes: &mut Vec<u8>) {
     }
 }
 
-fn push_run(number: u32, length: usize, width: u32, bytes: &mut Vec<u8>) {
+fn push_run(number: i32, length: usize, width: u32, bytes: &mut Vec<u8>) {
     push_varint(length << 1, bytes);
     bytes.extend(number.to_le_bytes().iter().take(width.div_ceil(8) as usize));
 }
 
 /// Appends numbers without gaps between their bits. Zeros fill the last group.
-fn push_packed(numbers: &[u32], groups: usize, width: u32, bytes: &mut Vec<u8>) {
+fn push_packed(numbers: &[i32], groups: usize, width: u32, bytes: &mut Vec<u8>) {
     push_varint(groups << 1 | 1, bytes);
     let end = bytes.len() + groups * width as usize;
+    bytes.reserve(groups * width as usize + size_of::<u64>());
     let (mut bits, mut filled) = (0_u64, 0);
     for &number in numbers {
-        bits |= u64::from(number) << filled;
+        bits |= u64::from(number.cast_unsigned()) << filled;
         filled += width;
         if filled >= 32 {
             bytes.extend(&bits.to_le_bytes()[..4]);

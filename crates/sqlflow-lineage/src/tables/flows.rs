@@ -11,8 +11,8 @@ use crate::graph::Node;
 use crate::graph::walk::{HopAttributes, HopDetail, WalkRules};
 use crate::intern::Symbol;
 
-use super::builders::{TokenRecords, WordColumn, WordListColumn};
-use super::records::{ObjectColumns, number_of_column_name, number_of_id};
+use super::builders::{NumberColumn, TokenMap, WordColumn, WordListColumn};
+use super::records::{ObjectColumns, number_of_column_name, push_id};
 use super::schema::element;
 use super::{RowSource, TableInput};
 
@@ -151,10 +151,14 @@ impl RowSource for FlowRows<'_> {
 
 /// The source or the target of a flow.
 struct SideColumns {
-    /// The numbers of the key, the name and the id of each column.
-    known: TokenRecords<[i32; 3]>,
+    /// The column of each row.
+    rows: NumberColumn,
+    /// The number of each column within the batch.
+    known: TokenMap,
+    objects: ObjectColumns,
+    // These have one entry for each column.
+    object: NumberColumn,
     key: WordColumn,
-    object: ObjectColumns,
     name: WordColumn,
     id: WordColumn,
 }
@@ -162,43 +166,54 @@ struct SideColumns {
 impl SideColumns {
     fn new() -> Self {
         Self {
-            known: TokenRecords::default(),
+            rows: NumberColumn::default(),
+            known: TokenMap::default(),
+            objects: ObjectColumns::new(),
+            object: NumberColumn::default(),
             key: WordColumn::of_tokens(),
-            object: ObjectColumns::new(),
             name: WordColumn::new(),
             id: WordColumn::of_tokens(),
         }
     }
 
     fn push(&mut self, input: &TableInput<'_>, at: u32) {
+        let number = self.known.get(at).unwrap_or_else(|| {
+            let number = self.push_column(input, at);
+            self.known.insert(at, number);
+            number
+        });
+        self.rows.push(number);
+    }
+
+    /// Adds a column that is new in the batch. Returns its number.
+    fn push_column(&mut self, input: &TableInput<'_>, at: u32) -> i32 {
         let inner = input.inner;
-        let Some(column) = inner.model.columns.get(at as usize) else {
-            return;
-        };
-        let object = self.object.push(input, column.object);
-        let numbers = if let Some(numbers) = self.known.get(at) {
-            numbers
-        } else {
-            let key = self.key.number_of_new(|key| {
-                key.push_str(object);
-                input.keys.write_column_after_object(inner, at, key);
-            });
-            let name = number_of_column_name(&mut self.name, input, at);
-            let numbers = [key, name, number_of_id(&mut self.id, input, column.id)];
-            self.known.insert(at, numbers);
-            numbers
-        };
-        let columns = [&mut self.key, &mut self.name, &mut self.id];
-        columns.into_iter().zip(numbers).for_each(|(column, number)| column.push_number(number));
+        let column = inner.model.columns.get(at as usize).copied().unwrap_or_default();
+        let number = i32::try_from(self.object.len()).unwrap_or(i32::MAX);
+        let object = self.objects.number(input, column.object);
+        self.object.push(object);
+        let key = self.key.number_of_new(|key| {
+            key.push_str(self.objects.key(object));
+            input.keys.write_column_after_object(inner, at, key);
+        });
+        self.key.push_number(key);
+        let name = number_of_column_name(&mut self.name, input, at);
+        self.name.push_number(name);
+        push_id(&mut self.id, input, column.id);
+        number
     }
 
     fn bytes(&self) -> usize {
-        self.key.bytes() + self.object.bytes() + self.name.bytes() + self.id.bytes()
+        self.key.bytes() + self.objects.bytes() + self.name.bytes() + self.id.bytes()
     }
 
     fn finish(&mut self) -> Result<[ArrayRef; 8], ArrowError> {
         self.known.clear();
-        let [object, server, database, schema, name] = self.object.finish()?;
-        Ok([self.key.finish()?, object, server, database, schema, name, self.name.finish()?, self.id.finish()?])
+        let rows = self.rows.finish()?;
+        let objects = self.object.finish_for(&rows)?;
+        let [object, server, database, schema, name] = self.objects.finish_for(&objects)?;
+        let [key, own_name, id] = [&mut self.key, &mut self.name, &mut self.id];
+        let [key, own_name, id] = [key.finish_for(&rows)?, own_name.finish_for(&rows)?, id.finish_for(&rows)?];
+        Ok([key, object, server, database, schema, name, own_name, id])
     }
 }

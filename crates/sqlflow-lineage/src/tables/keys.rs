@@ -41,15 +41,17 @@ impl Keys {
         let stored = indices(&inner.model.objects)
             .filter(|&at| inner.model.objects.get(at as usize).is_some_and(|object| is_joined(inner, object)));
         let key = |at: u32, key: &mut String| self.write_object_without_number(inner, at, key);
-        self.objects = repeated(stored, key);
+        let mut numbers = HashMap::new();
+        Repeated::default().number(stored, key, &mut numbers);
+        self.objects = numbers;
     }
 
     fn number_columns(&mut self, inner: &LineageInner) {
-        let mut columns = HashMap::new();
+        let mut repeated = Repeated::default();
         for object in inner.model.objects.iter().filter(|object| object.columns.len > 1) {
-            columns.extend(repeated(object.columns.indices(), |at, key| write_column_name(inner, at, key)));
+            let key = |at: u32, key: &mut String| write_column_name(inner, at, key);
+            repeated.number(object.columns.indices(), key, &mut self.columns);
         }
-        self.columns = columns;
     }
 
     /// Appends the key of an object.
@@ -124,23 +126,40 @@ fn is_joined(inner: &LineageInner, object: &RawObject) -> bool {
 fn write_column_name(inner: &LineageInner, at: u32, key: &mut String) {
     let name = inner.model.columns.get(at as usize).map(|column| column.name).unwrap_or_default();
     let name = inner.model.texts.get(name);
+    let class = name.bytes().fold(0, |class, byte| class | CLASSES.get(usize::from(byte)).unwrap_or(&OTHER));
     if name.is_empty() {
         key.push_str(&id_form(inner, NamedRecord::Column(at)));
-    } else if name.bytes().all(is_plain) {
+    } else if class & OTHER != 0 {
+        push_guarded(&names::column_identity(name), key);
+    } else {
         let start = key.len();
         key.push_str(name);
-        if let Some(own) = key.get_mut(start..) {
+        if class & UPPER != 0
+            && let Some(own) = key.get_mut(start..)
+        {
             own.make_ascii_lowercase();
         }
-    } else {
-        push_guarded(&names::column_identity(name), key);
     }
 }
 
-/// Returns `true` for a character of names that neither quotes nor escapes change.
-fn is_plain(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'$' | b' ' | b'-')
-}
+/// The class of letters that are in upper case, and that of characters that quotes or escapes may change.
+const UPPER: u8 = 1;
+const OTHER: u8 = 2;
+
+/// The class of each byte of a name, zero for those that are in a key as they are.
+const CLASSES: [u8; 256] = {
+    let mut classes = [OTHER; 256];
+    let mut byte = u8::MAX;
+    while byte > 0 {
+        classes[byte as usize] = match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'_' | b'$' | b' ' | b'-' => 0,
+            b'A'..=b'Z' => UPPER,
+            _ => OTHER,
+        };
+        byte -= 1;
+    }
+    classes
+};
 
 /// Appends a name whose end is not taken for the number or the parentheses that follow some names.
 fn push_guarded(name: &str, key: &mut String) {
@@ -164,29 +183,41 @@ fn write_number(number: Option<&u32>, key: &mut String) {
     }
 }
 
-/// Returns the number of each record after the first of several with the same key.
-fn repeated(records: impl Iterator<Item = u32>, write: impl Fn(u32, &mut String)) -> HashMap<u32, u32> {
-    let builder = DefaultHashBuilder::default();
-    let mut key = String::new();
-    let mut hashed: Vec<(u64, u32)> = Vec::new();
-    for at in records {
-        key.clear();
-        write(at, &mut key);
-        hashed.push((builder.hash_one(&key), at));
-    }
-    hashed.sort_unstable();
-    let mut numbers = HashMap::new();
-    for same_hash in hashed.chunk_by(|a, b| a.0 == b.0).filter(|same_hash| same_hash.len() > 1) {
-        let mut counts: HashMap<String, u32> = HashMap::new();
-        for &(_, at) in same_hash {
+/// A search for keys that several records have. The memory of one is used for the next.
+#[derive(Default)]
+struct Repeated {
+    hasher: DefaultHashBuilder,
+    key: String,
+    hashed: Vec<(u64, u32)>,
+}
+
+impl Repeated {
+    /// Adds the number of each record after the first of several with the same key.
+    fn number(
+        &mut self,
+        records: impl Iterator<Item = u32>,
+        write: impl Fn(u32, &mut String),
+        numbers: &mut HashMap<u32, u32>,
+    ) {
+        let Self { hasher, key, hashed } = self;
+        hashed.clear();
+        for at in records {
             key.clear();
-            write(at, &mut key);
-            let count = counts.entry(key.clone()).or_default();
-            *count += 1;
-            if *count > 1 {
-                numbers.insert(at, *count);
+            write(at, key);
+            hashed.push((hasher.hash_one(&*key), at));
+        }
+        hashed.sort_unstable();
+        for same_hash in hashed.chunk_by(|a, b| a.0 == b.0).filter(|same_hash| same_hash.len() > 1) {
+            let mut counts: HashMap<String, u32> = HashMap::new();
+            for &(_, at) in same_hash {
+                key.clear();
+                write(at, key);
+                let count = counts.entry(key.clone()).or_default();
+                *count += 1;
+                if *count > 1 {
+                    numbers.insert(at, *count);
+                }
             }
         }
     }
-    numbers
 }

@@ -96,12 +96,12 @@ impl RowSource for NoteRows<'_> {
 
     fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
         let mut columns = vec![self.label.finish()?, self.kind.finish()?, self.severity.finish()?];
-        columns.extend([Arc::new(self.is_incomplete.finish()) as ArrayRef, self.message.finish()]);
+        columns.extend([Arc::new(self.is_incomplete.finish()) as ArrayRef, self.message.finish()?]);
         for word in &mut self.words {
             columns.push(word.finish()?);
         }
         columns.extend(self.numbers.iter_mut().map(|number| Arc::new(number.finish()) as ArrayRef));
-        columns.extend([self.relationship.finish(), self.subject.finish(), Arc::new(self.count.finish())]);
+        columns.extend([self.relationship.finish()?, self.subject.finish()?, Arc::new(self.count.finish())]);
         Ok(columns)
     }
 }

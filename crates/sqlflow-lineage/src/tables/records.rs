@@ -2,82 +2,93 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
 use arrow_array::builder::{BooleanBuilder, Int32Builder};
+use arrow_array::{ArrayRef, Int32Array};
 use arrow_schema::ArrowError;
 
+use crate::LineageInner;
 use crate::diagram::NameLevels;
 use crate::intern::Symbol;
 use crate::model::Span;
 use crate::names::{NamedRecord, id_form, named_server};
 use crate::view::{Column, Object, Process};
 
-use super::builders::{TextColumn, TokenRecords, WordColumn};
+use super::builders::{NumberColumn, TextColumn, TokenMap, WordColumn};
 use super::{RowSource, TableInput};
 
-/// The key of an object and the levels of its name, as five columns.
+/// The key of an object and the levels of its name, as five columns with an entry for each object of the batch.
 pub(super) struct ObjectColumns {
-    /// The numbers of the texts of each object.
-    known: TokenRecords<[i32; 5]>,
-    last: Option<(u32, [i32; 5])>,
+    /// The number of each object within the batch.
+    known: TokenMap,
+    last: Option<(u32, i32)>,
     columns: [WordColumn; 5],
 }
 
 impl ObjectColumns {
     pub(super) fn new() -> Self {
-        Self { known: TokenRecords::default(), last: None, columns: std::array::from_fn(|_| WordColumn::new()) }
+        // The keys are different, and the other texts are not.
+        let columns = std::array::from_fn(|at| if at == 0 { WordColumn::of_tokens() } else { WordColumn::new() });
+        Self { known: TokenMap::default(), last: None, columns }
     }
 
-    /// Adds an object. Returns its key.
-    pub(super) fn push(&mut self, input: &TableInput<'_>, object: u32) -> &str {
-        let numbers = match self.last {
-            Some((last, numbers)) if last == object => numbers,
+    /// Returns the number of an object within the batch.
+    pub(super) fn number(&mut self, input: &TableInput<'_>, object: u32) -> i32 {
+        let number = match self.last {
+            Some((last, number)) if last == object => return number,
             _ => self.known.get(object).unwrap_or_else(|| {
-                let numbers = numbers_of(&mut self.columns, input, object);
-                self.known.insert(object, numbers);
-                numbers
+                let number = push_object(&mut self.columns, input, object);
+                self.known.insert(object, number);
+                number
             }),
         };
-        self.last = Some((object, numbers));
-        for (column, number) in self.columns.iter_mut().zip(numbers) {
-            column.push_number(number);
-        }
-        let ([key, ..], [number, ..]) = (&self.columns, numbers);
-        key.text(number)
+        self.last = Some((object, number));
+        number
+    }
+
+    /// Returns the key of an object by its number.
+    pub(super) fn key(&self, number: i32) -> &str {
+        let [key, ..] = &self.columns;
+        key.text(key.number_at(number))
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.columns.iter().map(WordColumn::bytes).sum()
     }
 
-    /// Returns the key, the server, the database, the schema and the name.
-    pub(super) fn finish(&mut self) -> Result<[ArrayRef; 5], ArrowError> {
+    /// Returns the key, the server, the database, the schema and the name of the object of each row.
+    pub(super) fn finish_for(&mut self, rows: &Int32Array) -> Result<[ArrayRef; 5], ArrowError> {
         self.known.clear();
         self.last = None;
         let [key, server, database, schema, name] = &mut self.columns;
-        Ok([key.finish()?, server.finish()?, database.finish()?, schema.finish()?, name.finish()?])
+        Ok([
+            key.finish_for(rows)?,
+            server.finish_for(rows)?,
+            database.finish_for(rows)?,
+            schema.finish_for(rows)?,
+            name.finish_for(rows)?,
+        ])
     }
 }
 
-fn numbers_of(columns: &mut [WordColumn; 5], input: &TableInput<'_>, object: u32) -> [i32; 5] {
-    let mut text = String::new();
-    input.keys.write_object(input.inner, object, &mut text);
+/// Adds an object. Returns its number.
+fn push_object(columns: &mut [WordColumn; 5], input: &TableInput<'_>, object: u32) -> i32 {
     let levels = NameLevels::of(Object::new(input.inner, object));
     let raw = input.inner.model.objects.get(object as usize);
-    let server = raw.and_then(|raw| named_server(&input.inner.model, raw)).unwrap_or_default();
+    let server = raw.and_then(|raw| named_server(&input.inner.model, raw));
     let [key, in_server, database, schema, name] = columns;
-    [
-        key.number_of(&text),
-        in_server.number_of(server),
-        database.number_of(&levels.database),
-        schema.number_of(&levels.schema),
-        // A name without its last identifier, such as `SALES.`, has levels and nothing else.
-        if levels.table.is_empty() {
-            name.number_of(&Object::new(input.inner, object).qualified_name())
-        } else {
-            name.number_of(&levels.table)
-        },
-    ]
+    let number = i32::try_from(key.len()).unwrap_or(i32::MAX);
+    let of_key = key.number_of_new(|key| input.keys.write_object(input.inner, object, key));
+    key.push_number(of_key);
+    in_server.push_text(server);
+    database.push_text(Some(&levels.database));
+    schema.push_text(Some(&levels.schema));
+    // A name without its last identifier, such as `SALES.`, has levels and nothing else.
+    if levels.table.is_empty() {
+        name.push_text(Some(&Object::new(input.inner, object).qualified_name()));
+    } else {
+        name.push_text(Some(&levels.table));
+    }
+    number
 }
 
 /// The place of a record in the SQL as four columns: line and column of its start, and of its end.
@@ -112,6 +123,7 @@ pub(super) struct ObjectRows<'a> {
     key: TextColumn,
     id: TextColumn,
     names: ObjectColumns,
+    rows: NumberColumn,
     qualified_name: TextColumn,
     kind: WordColumn,
     flags: [BooleanBuilder; 3],
@@ -129,6 +141,7 @@ impl<'a> ObjectRows<'a> {
             key: TextColumn::new(),
             id: TextColumn::new(),
             names: ObjectColumns::new(),
+            rows: NumberColumn::default(),
             qualified_name: TextColumn::new(),
             kind: WordColumn::of_tokens(),
             flags: Default::default(),
@@ -148,7 +161,9 @@ impl RowSource for ObjectRows<'_> {
         self.next += 1;
         let object = Object::new(inner, at);
         self.input.push_label(&mut self.label);
-        self.key.push(self.names.push(&self.input, at));
+        let number = self.names.number(&self.input, at);
+        self.rows.push(number);
+        self.key.push(self.names.key(number));
         self.id.push(object.id());
         self.qualified_name.push(&object.qualified_name());
         self.kind.push_symbol(&inner.model, raw.kind);
@@ -171,9 +186,9 @@ impl RowSource for ObjectRows<'_> {
 
     fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
         // The key is a column of its own, because it is different in each row.
-        let [_, server, database, schema, name] = self.names.finish()?;
-        let mut columns = vec![self.label.finish()?, self.key.finish(), self.id.finish()];
-        columns.extend([server, database, schema, name, self.qualified_name.finish(), self.kind.finish()?]);
+        let [_, server, database, schema, name] = self.names.finish_for(&self.rows.finish()?)?;
+        let mut columns = vec![self.label.finish()?, self.key.finish()?, self.id.finish()?];
+        columns.extend([server, database, schema, name, self.qualified_name.finish()?, self.kind.finish()?]);
         columns.extend(self.flags.iter_mut().map(|flag| Arc::new(flag.finish()) as ArrayRef));
         columns.extend([self.package.finish()?, Arc::new(self.columns.finish()) as ArrayRef]);
         columns.extend(self.span.finish());
@@ -188,15 +203,15 @@ pub(super) struct ColumnRows<'a> {
     key: TextColumn,
     id: TextColumn,
     object_id: WordColumn,
-    names: ObjectColumns,
+    objects: ObjectColumns,
+    object: NumberColumn,
     name: WordColumn,
     qualified_name: TextColumn,
     position: Int32Builder,
     data_type: WordColumn,
     flags: [BooleanBuilder; 5],
     /// The object of the last column, and its qualified name.
-    object: Option<(u32, String)>,
-    buffer: String,
+    last_object: Option<(u32, String)>,
 }
 
 impl<'a> ColumnRows<'a> {
@@ -208,32 +223,42 @@ impl<'a> ColumnRows<'a> {
             key: TextColumn::new(),
             id: TextColumn::new(),
             object_id: WordColumn::of_tokens(),
-            names: ObjectColumns::new(),
+            objects: ObjectColumns::new(),
+            object: NumberColumn::default(),
             name: WordColumn::new(),
             qualified_name: TextColumn::new(),
             position: Int32Builder::new(),
             data_type: WordColumn::of_tokens(),
             flags: Default::default(),
-            object: None,
-            buffer: String::new(),
+            last_object: None,
         }
     }
 
     /// Adds the names of a column and of its object.
     fn push_names(&mut self, at: u32, object: u32) {
         let inner = self.input.inner;
-        self.buffer.clear();
-        self.buffer.push_str(self.names.push(&self.input, object));
-        self.input.keys.write_column_after_object(inner, at, &mut self.buffer);
-        self.key.push(&self.buffer);
-        if self.object.as_ref().is_none_or(|(known, _)| *known != object) {
-            self.object = Some((object, Object::new(inner, object).qualified_name()));
+        let number = self.objects.number(&self.input, object);
+        self.object.push(number);
+        self.key.push_with(|key| {
+            key.push_str(self.objects.key(number));
+            self.input.keys.write_column_after_object(inner, at, key);
+        });
+        if self.last_object.as_ref().is_none_or(|(known, _)| *known != object) {
+            self.last_object = Some((object, Object::new(inner, object).qualified_name()));
         }
-        let object_name = self.object.as_ref().map_or("", |(_, name)| name);
-        match Column::new(inner, at).name() {
-            "" => self.qualified_name.push_parts(&[object_name, ".", &id_form(inner, NamedRecord::Column(at))]),
-            own => self.qualified_name.push_parts(&[object_name, ".", own]),
-        }
+        let object_name = self.last_object.as_ref().map_or("", |(_, name)| name);
+        self.qualified_name.push_with(|name| write_qualified_name(inner, at, object_name, name));
+    }
+}
+
+/// Appends the qualified name of a column, after that of its object. A column without a name has its id in the form
+/// `id:13`.
+pub(super) fn write_qualified_name(inner: &LineageInner, at: u32, object_name: &str, name: &mut String) {
+    name.push_str(object_name);
+    name.push('.');
+    match Column::new(inner, at).name() {
+        "" => name.push_str(&id_form(inner, NamedRecord::Column(at))),
+        own => name.push_str(own),
     }
 }
 
@@ -248,16 +273,9 @@ pub(super) fn number_of_column_name(names: &mut WordColumn, input: &TableInput<'
     }
 }
 
-/// Returns the number of an id, which is empty if the document gives none.
-pub(super) fn number_of_id(ids: &mut WordColumn, input: &TableInput<'_>, id: Symbol) -> i32 {
-    let text = input.inner.model.texts.get(id);
-    ids.number(u32::try_from(id.index()).unwrap_or(u32::MAX), |buffer| buffer.push_str(text))
-}
-
 /// Adds an id, which is empty if the document gives none.
 pub(super) fn push_id(ids: &mut WordColumn, input: &TableInput<'_>, id: Symbol) {
-    let number = number_of_id(ids, input, id);
-    ids.push_number(number);
+    ids.push(id.token(), |buffer| buffer.push_str(input.inner.model.texts.get(id)));
 }
 
 impl RowSource for ColumnRows<'_> {
@@ -278,9 +296,9 @@ impl RowSource for ColumnRows<'_> {
         let first = object.map_or(at, |object| object.columns.start);
         self.position.append_value(i32::try_from(at.saturating_sub(first)).map_or(i32::MAX, |at| at.saturating_add(1)));
         self.data_type.push_symbol(&inner.model, raw.data_type);
-        let keys = [column.is_primary_key(), column.is_foreign_key(), column.is_unique_key()];
-        let [primary, foreign, unique] = keys;
-        let values = [column.is_record_set(), column.is_system(), primary, foreign, unique];
+        let [primary, foreign, unique] = [column.is_primary_key(), column.is_foreign_key(), column.is_unique_key()];
+        let is_system = column.is_system();
+        let values = [is_system && column.is_record_set(), is_system, primary, foreign, unique];
         self.flags.iter_mut().zip(values).for_each(|(flag, value)| flag.append_value(value));
         true
     }
@@ -290,14 +308,18 @@ impl RowSource for ColumnRows<'_> {
     }
 
     fn bytes(&self) -> usize {
-        self.key.bytes() + self.qualified_name.bytes() + self.names.bytes() + self.name.bytes() + self.data_type.bytes()
+        self.key.bytes()
+            + self.qualified_name.bytes()
+            + self.objects.bytes()
+            + self.name.bytes()
+            + self.data_type.bytes()
     }
 
     fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
-        let [object, server, database, schema, name] = self.names.finish()?;
-        let mut columns = vec![self.label.finish()?, self.key.finish(), self.id.finish(), object];
+        let [object, server, database, schema, name] = self.objects.finish_for(&self.object.finish()?)?;
+        let mut columns = vec![self.label.finish()?, self.key.finish()?, self.id.finish()?, object];
         columns.extend([self.object_id.finish()?, server, database, schema, name, self.name.finish()?]);
-        columns.extend([self.qualified_name.finish(), Arc::new(self.position.finish()), self.data_type.finish()?]);
+        columns.extend([self.qualified_name.finish()?, Arc::new(self.position.finish()), self.data_type.finish()?]);
         columns.extend(self.flags.iter_mut().map(|flag| Arc::new(flag.finish()) as ArrayRef));
         Ok(columns)
     }
@@ -316,7 +338,6 @@ pub(super) struct StatementRows<'a> {
     script: WordColumn,
     span: SpanColumns,
     query_hash_id: TextColumn,
-    buffer: String,
 }
 
 impl<'a> StatementRows<'a> {
@@ -334,7 +355,6 @@ impl<'a> StatementRows<'a> {
             script: WordColumn::new(),
             span: SpanColumns::new(),
             query_hash_id: TextColumn::new(),
-            buffer: String::new(),
         }
     }
 }
@@ -349,9 +369,7 @@ impl RowSource for StatementRows<'_> {
         let process = Process::new(inner, at);
         let location = process.location();
         self.input.push_label(&mut self.label);
-        self.buffer.clear();
-        self.input.keys.write_statement(inner, at, &mut self.buffer);
-        self.key.push(&self.buffer);
+        self.key.push_with(|key| self.input.keys.write_statement(inner, at, key));
         self.id.push(process.id());
         self.name.push_option(Some(process.name()).filter(|name| !name.is_empty()));
         self.kind.push_symbol(&inner.model, raw.kind);
@@ -377,14 +395,14 @@ impl RowSource for StatementRows<'_> {
     }
 
     fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
-        let mut columns = vec![self.label.finish()?, self.key.finish(), self.id.finish(), self.name.finish()];
+        let mut columns = vec![self.label.finish()?, self.key.finish()?, self.id.finish()?, self.name.finish()?];
         columns.push(self.kind.finish()?);
         for word in &mut self.words {
             columns.push(word.finish()?);
         }
         columns.extend([self.document.finish()?, self.script.finish()?]);
         columns.extend(self.span.finish());
-        columns.push(self.query_hash_id.finish());
+        columns.push(self.query_hash_id.finish()?);
         Ok(columns)
     }
 }

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_array::builder::BooleanBuilder;
 use arrow_schema::ArrowError;
+use hashbrown::HashMap;
 
 use crate::graph::{Node, Resolution};
 use crate::intern::Symbol;
 use crate::kinds::{EffectType, RelationType};
 use crate::model::{
-    EndpointExtra, EndpointRole, Model, NONE, RawProcess, RawRelationship, RelationshipExtra, last_value,
+    EndpointExtra, EndpointRole, Model, NONE, RawEndpoint, RawProcess, RawRelationship, RelationshipExtra, last_value,
 };
-use crate::names::{NamedRecord, id_form};
 use crate::view::{Endpoint, Object, endpoints};
 
-use super::builders::{NULL, TextColumn, TokenRecords, WordColumn};
-use super::records::push_id;
+use super::builders::{NULL, NumberColumn, TextColumn, TokenMap, WordColumn};
+use super::records::{push_id, write_qualified_name};
 use super::{RowSource, TableInput};
 
 pub(super) struct RelationshipRows<'a> {
@@ -180,7 +180,7 @@ impl RowSource for RelationshipRows<'_> {
     }
 
     fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
-        let mut columns = vec![self.label.finish()?, self.id.finish(), self.kind.finish()?, self.effect.finish()?];
+        let mut columns = vec![self.label.finish()?, self.id.finish()?, self.kind.finish()?, self.effect.finish()?];
         columns.extend(self.flags.iter_mut().map(|flag| Arc::new(flag.finish()) as ArrayRef));
         columns.push(self.statement_id.finish()?);
         for side in &mut self.sides {
@@ -195,9 +195,15 @@ impl RowSource for RelationshipRows<'_> {
 }
 
 /// One side of a relationship.
+///
+/// Nearly all endpoints give the id of a record, which decides what a row says about them. So the columns have one entry
+/// for each such id, and one for each other endpoint.
 struct SideColumns {
-    /// The numbers of the texts of each node.
-    nodes: TokenRecords<NodeNumbers>,
+    rows: NumberColumn,
+    /// The entry of each id that alone says which record is meant.
+    ids: TokenMap,
+    /// The numbers of nodes that other ids or names may mean too.
+    others: HashMap<Node, NodeNumbers>,
     key: WordColumn,
     kind: WordColumn,
     object: WordColumn,
@@ -225,7 +231,9 @@ const STATEMENT: u32 = 2;
 impl SideColumns {
     fn new() -> Self {
         Self {
-            nodes: TokenRecords::default(),
+            rows: NumberColumn::default(),
+            ids: TokenMap::default(),
+            others: HashMap::new(),
             key: WordColumn::of_tokens(),
             kind: WordColumn::of_tokens(),
             object: WordColumn::of_tokens(),
@@ -237,37 +245,65 @@ impl SideColumns {
     }
 
     fn push(&mut self, input: &TableInput<'_>, relationship: u32, end: Option<u32>) {
-        let inner = input.inner;
-        let Some((at, raw)) = end.and_then(|at| Some((at, inner.model.endpoints.get(at as usize)?))) else {
-            for column in self.all() {
-                column.push_null();
-            }
+        let model = &input.inner.model;
+        let Some((at, raw)) = end.and_then(|at| Some((at, model.endpoints.get(at as usize)?))) else {
+            self.rows.push(NULL);
             return;
         };
+        let entry = if let Some(entry) = self.ids.get(raw.id.token()) {
+            entry
+        } else {
+            let entry = i32::try_from(self.id.len()).unwrap_or(i32::MAX);
+            self.push_entry(input, relationship, at, raw, entry);
+            entry
+        };
+        self.rows.push(entry);
+    }
+
+    fn push_entry(&mut self, input: &TableInput<'_>, relationship: u32, at: u32, raw: &RawEndpoint, entry: i32) {
+        let inner = input.inner;
         push_id(&mut self.id, input, raw.id);
-        let (node, resolution) = inner.node_and_resolution_of(at, raw);
-        match node {
-            Some(node) => self.push_node(input, node),
-            None => self.push_unresolved(input, relationship, at),
+        let of_id = inner.ids().node_of_id(raw.id);
+        let (node, resolution) =
+            of_id.map_or_else(|| inner.node_and_resolution_of(at, raw), |node| (Some(node), Resolution::Id));
+        if let Some(node) = node {
+            let numbers = self.known_numbers_of(&inner.model, node).unwrap_or_else(|| self.numbers_of(input, node));
+            // A column is found by its id again, and nearly always it is.
+            if of_id.is_none() || !matches!(node, Node::Column(_)) {
+                self.others.insert(node, numbers);
+            }
+            self.push_numbers(numbers);
+        } else {
+            let written = endpoints(inner, [(relationship, at)]).first().map(Endpoint::written_name);
+            let name = self.name.number_of(written.as_deref().unwrap_or_default());
+            self.push_numbers(NodeNumbers { key: NULL, kind: NULL, object: NULL, name });
+        }
+        if of_id.is_some() {
+            self.ids.insert(raw.id.token(), entry);
         }
         let (token, word) = resolution_word(resolution);
         self.resolution.push(token, |buffer| buffer.push_str(word));
     }
 
-    fn push_node(&mut self, input: &TableInput<'_>, node: Node) {
-        // The token of a node is different from those of all other nodes.
-        let token = u32::try_from(node.index(&input.inner.model)).unwrap_or(NONE);
-        let numbers = if let Some(numbers) = self.nodes.get(token) {
-            numbers
-        } else {
-            let numbers = self.numbers_of(input, node);
-            self.nodes.insert(token, numbers);
-            numbers
-        };
+    fn push_numbers(&mut self, numbers: NodeNumbers) {
         self.key.push_number(numbers.key);
         self.kind.push_number(numbers.kind);
         self.object.push_number(numbers.object);
         self.name.push_number(numbers.name);
+    }
+
+    /// Returns the numbers of a node that the batch has already.
+    fn known_numbers_of(&self, model: &Model, node: Node) -> Option<NodeNumbers> {
+        let column = match node {
+            Node::Column(at) => model.columns.get(at as usize),
+            Node::Object(_) | Node::Process(_) => None,
+        };
+        if let Some(entry) = column.and_then(|column| self.ids.get(column.id.token())) {
+            let Self { key, kind, object, name, .. } = self;
+            let [key, kind, object, name] = [key, kind, object, name].map(|column| column.number_at(entry));
+            return Some(NodeNumbers { key, kind, object, name });
+        }
+        self.others.get(&node).copied()
     }
 
     /// Returns the numbers of a node that is new in the batch.
@@ -275,21 +311,14 @@ impl SideColumns {
         let inner = input.inner;
         match node {
             Node::Column(at) => {
-                let raw = inner.model.columns.get(at as usize);
-                let (object, object_name) = self.numbers_of_object(input, raw.map_or(NONE, |column| column.object));
+                let of_object = inner.model.columns.get(at as usize).map_or(NONE, |column| column.object);
+                let (object, object_name) = self.numbers_of_object(input, of_object);
                 let (object_key, object_name) = (self.object.text(object), self.object_names.text(object_name));
                 let key = self.key.number_of_new(|key| {
                     key.push_str(object_key);
                     input.keys.write_column_after_object(inner, at, key);
                 });
-                let name = self.name.number_of_new(|name| {
-                    name.push_str(object_name);
-                    name.push('.');
-                    match raw.map_or("", |column| inner.model.texts.get(column.name)) {
-                        "" => name.push_str(&id_form(inner, NamedRecord::Column(at))),
-                        own => name.push_str(own),
-                    }
-                });
+                let name = self.name.number_of_new(|name| write_qualified_name(inner, at, object_name, name));
                 NodeNumbers { key, kind: self.number_of_kind(COLUMN, "column"), object, name }
             }
             Node::Object(at) => {
@@ -321,28 +350,24 @@ impl SideColumns {
         (key, name)
     }
 
-    /// Adds the names that an endpoint gives that belongs to no record, or to several.
-    fn push_unresolved(&mut self, input: &TableInput<'_>, relationship: u32, at: u32) {
-        for column in [&mut self.key, &mut self.kind, &mut self.object] {
-            column.push_null();
-        }
-        let written = endpoints(input.inner, [(relationship, at)]).first().map(Endpoint::written_name);
-        self.name.push_text(written.as_deref());
-    }
-
-    fn all(&mut self) -> [&mut WordColumn; 6] {
-        [&mut self.key, &mut self.kind, &mut self.object, &mut self.id, &mut self.name, &mut self.resolution]
-    }
-
     fn bytes(&self) -> usize {
         self.key.bytes() + self.object.bytes() + self.id.bytes() + self.name.bytes()
     }
 
     fn finish(&mut self) -> Result<[ArrayRef; 6], ArrowError> {
-        let Self { nodes, key, kind, object, id, name, resolution, object_names } = self;
-        nodes.clear();
-        object_names.clear();
-        Ok([key.finish()?, kind.finish()?, object.finish()?, id.finish()?, name.finish()?, resolution.finish()?])
+        self.ids.clear();
+        self.others.clear();
+        self.object_names.clear();
+        let rows = self.rows.finish()?;
+        let Self { key, kind, object, id, name, resolution, .. } = self;
+        Ok([
+            key.finish_for(&rows)?,
+            kind.finish_for(&rows)?,
+            object.finish_for(&rows)?,
+            id.finish_for(&rows)?,
+            name.finish_for(&rows)?,
+            resolution.finish_for(&rows)?,
+        ])
     }
 }
 
