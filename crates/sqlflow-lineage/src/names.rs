@@ -9,6 +9,8 @@ mod suggest;
 use std::borrow::Cow;
 
 pub(super) use self::id_form::{NamedRecord, RepeatedIds, id_form};
+#[cfg(feature = "arrow")]
+pub(super) use self::id_form::{PREFIX as ID_PREFIX, id_and_number};
 pub(super) use self::lookup::NameIndex;
 pub(super) use self::server::{has_several_servers, named_server, shown_server};
 
@@ -290,12 +292,18 @@ pub(super) fn object_name(inner: &LineageInner, at: u32, object: &RawObject) -> 
 pub(super) fn column_name(inner: &LineageInner, at: u32, column: &RawColumn) -> String {
     let object = inner.model.objects.get(column.object as usize);
     let mut name = object.map(|object| object_name(inner, column.object, object)).unwrap_or_default();
+    push_own_name(inner, at, column, &mut name);
+    name
+}
+
+/// Appends a dot and the name of a column to the qualified name of its object. A column without a name has the form of
+/// its id.
+pub(super) fn push_own_name(inner: &LineageInner, at: u32, column: &RawColumn, name: &mut String) {
     name.push('.');
     match inner.model.texts.get(column.name) {
         "" => name.push_str(&id_form(inner, NamedRecord::Column(at))),
         own => name.push_str(own),
     }
-    name
 }
 
 /// Returns the qualified name of an object in a form that says the same in every layout: without the server, which flat

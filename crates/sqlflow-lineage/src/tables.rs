@@ -362,6 +362,8 @@ impl Iterator for TableBatches<'_> {
             return None;
         }
         let columns = self.rows.finish();
+        // A table without some of its rows is no table.
+        self.is_done |= columns.is_err();
         Some(columns.and_then(|columns| RecordBatch::try_new(Arc::clone(&self.schema), columns)))
     }
 }
@@ -375,5 +377,70 @@ impl RecordBatchReader for TableBatches<'_> {
 impl fmt::Debug for TableBatches<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TableBatches({})", self.table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int32Type;
+    use arrow_array::{Array, StringArray};
+    use arrow_schema::DataType;
+
+    use super::*;
+    use crate::fixtures::{FIXTURES, read};
+
+    /// Returns the cells of a column, each as a text; those that are null are empty.
+    fn cells(array: &ArrayRef) -> Vec<String> {
+        let each = |cell: &dyn Fn(usize) -> String| {
+            (0..array.len()).map(|at| if array.is_null(at) { String::new() } else { cell(at) }).collect()
+        };
+        match array.data_type() {
+            DataType::Utf8 => each(&|at| format!("{:?}", array.as_string::<i32>().value(at))),
+            DataType::Boolean => each(&|at| array.as_boolean().value(at).to_string()),
+            DataType::Dictionary(..) => {
+                let words = array.as_dictionary::<Int32Type>();
+                let texts: &StringArray = words.values().as_string();
+                each(&|at| format!("{:?}", words.key(at).map(|key| texts.value(key))))
+            }
+            DataType::List(_) => each(&|at| cells(&array.as_list::<i32>().value(at)).join(",")),
+            _ => each(&|at| format!("{:?}", array.slice(at, 1))),
+        }
+    }
+
+    fn columns_of(tables: &Tables<'_>, table: TableName, rows: usize) -> Vec<Vec<String>> {
+        let mut columns = vec![Vec::new(); table.schema().fields().len()];
+        for batch in tables.batches_of(table, &tables.keys(), BatchLimits { rows, bytes: usize::MAX }) {
+            for (cells_of_all, array) in columns.iter_mut().zip(batch.unwrap().columns()) {
+                cells_of_all.extend(cells(array));
+            }
+        }
+        columns
+    }
+
+    #[test]
+    fn small_batches_have_the_rows_of_one_large_batch() {
+        let endpoints: Lineage = r#"{"dbobjs": [
+            {"id": "1", "name": "T", "type": "table", "columns": [{"id": "2", "name": "A"}, {"id": "3", "name": "B"}]},
+            {"id": "4", "name": "F", "type": "function", "arguments": [{"id": "5", "name": "P"}]},
+            {"id": "6", "name": "V", "type": "view", "columns": [{"id": "7", "name": "A"}, {"id": "3", "name": "B"}]}
+        ], "processes": [{"id": "8", "name": "Query"}], "relationships": [
+            {"id": "10", "type": "fdd", "target": {"id": "7"}, "sources": [{"id": "2"}, {"id": "5"}, {"id": "8"}, {"id": "3"}]},
+            {"id": "11", "type": "fdd", "target": {"id": "7"}, "sources": []},
+            {"id": "12", "type": "fdd", "sources": [{"id": "2"}, {"id": "77", "parentId": "1", "column": "A"}]},
+            {"id": "13", "type": "fdd", "target": {"id": "6"}, "sources": [{"id": "1"}, {"id": "4"}, {"id": "99", "column": "X"}]},
+            {"id": "14", "type": "join", "joinType": "left", "condition": "on", "target": {"id": "2"}, "sources": [{"id": "7"}]}
+        ]}"#
+            .parse()
+            .unwrap();
+        for lineage in FIXTURES.map(read).iter().chain([&endpoints]) {
+            let tables = lineage.tables();
+            for table in TableName::ALL {
+                let expected = columns_of(&tables, table, usize::MAX);
+                for rows in [1, 2, 3, 7] {
+                    assert_eq!(columns_of(&tables, table, rows), expected, "{table} in batches of {rows} rows");
+                }
+            }
+        }
     }
 }

@@ -455,6 +455,43 @@ fn words_of(tables: &Tables<'_>, table: TableName) -> BTreeMap<String, usize> {
 }
 
 #[test]
+fn records_without_a_name_have_different_keys_whatever_their_ids() {
+    let result = |id: &str, column: &str| {
+        format!(r#"{{"id": "{id}", "name": "RS", "type": "select_list", "columns": [{{"id": "{column}"}}]}}"#)
+    };
+    let objects = [result("5", "6"), result("5", "6"), result("5#2", "6#2"), result("", ""), result("#2", "#1")];
+    let processes = r#"{"id": "7"}, {"id": "7#1"}, {"id": ""}, {}"#;
+    let document = format!(r#"{{"dbobjs": [{}], "processes": [{processes}], "relationships": []}}"#, objects.join(","));
+    let lineage: Lineage = document.parse().unwrap();
+    for (table, count) in [(TableName::Objects, 5), (TableName::Columns, 5), (TableName::Statements, 4)] {
+        let rows = rows(&lineage.tables(), table);
+        let keys: BTreeSet<String> = column(&rows, "key").into_iter().collect();
+        assert_eq!((rows.len(), keys.len()), (count, count), "{table}: {keys:?}");
+        words_of(&lineage.tables(), table);
+    }
+    let rows = rows(&lineage.tables().job("j"), TableName::Objects);
+    assert_eq!(column(&rows, "key")[..3], ["@j/id:5", "@j/id:5#2", r"@j/id:5\#2"].map(str::to_owned));
+}
+
+#[test]
+fn texts_that_are_given_and_empty_are_none() {
+    let lineage = lineage(
+        TWO_TABLES,
+        r#"{"id": "6", "type": "fdd", "effectType": "", "function": "", "processId": "",
+            "target": {"id": "5"}, "sources": [{"id": "2"}]},
+           {"id": "7", "type": "fdd", "effectType": "", "target": {"id": "5"}, "sources": [{"id": ""}, {"column": "X"}]}"#,
+    );
+    let flows = rows(&lineage.tables(), TableName::Flows);
+    assert_eq!(
+        [column(&flows, "effects"), column(&flows, "functions"), column(&flows, "statement_ids")].concat(),
+        ["[]"; 3]
+    );
+    let flow = lineage.column_flows()[0];
+    assert!(flow.effects().is_empty() && flow.functions().is_empty());
+    assert_eq!(words_of(&lineage.tables(), TableName::Relationships)["source_id"], 2);
+}
+
+#[test]
 fn a_batch_has_each_word_once() {
     for (_, lineage) in samples() {
         for table in TableName::ALL {

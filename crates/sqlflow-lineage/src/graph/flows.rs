@@ -36,7 +36,7 @@ impl<'a> ColumnFlow<'a> {
     #[must_use]
     pub fn effects(&self) -> Vec<EffectType> {
         let texts = &self.source.inner.model.texts;
-        self.each_way(|way| texts.get_present(way.effect).map(EffectType::from))
+        self.each_way(|way| Some(texts.get(way.effect)).filter(|effect| !effect.is_empty()).map(EffectType::from))
     }
 
     /// Returns the statements by which the value flows, each once, if the document names them.
@@ -52,7 +52,7 @@ impl<'a> ColumnFlow<'a> {
     #[must_use]
     pub fn functions(&self) -> Vec<&'a str> {
         let texts = &self.source.inner.model.texts;
-        self.each_way(|way| texts.get_present(way.function))
+        self.each_way(|way| Some(texts.get(way.function)).filter(|function| !function.is_empty()))
     }
 
     /// Returns an attribute of all ways from the source to the target, sorted and each value once.

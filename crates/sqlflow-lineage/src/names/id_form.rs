@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{LineageInner, Model};
 use crate::intern::Symbol;
 
-const PREFIX: &str = "id:";
+pub(crate) const PREFIX: &str = "id:";
 
 /// A record that a lookup by name finds, by its index. Objects come before columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,11 +69,17 @@ fn id_of(model: &Model, record: NamedRecord) -> Symbol {
 /// Returns the form of the id of a record: `id:12`, or `id:12#2` for the second of several records with that id, or
 /// `id:#3` for the third record without an id.
 pub(crate) fn id_form(inner: &LineageInner, record: NamedRecord) -> String {
-    let id = id_of(&inner.model, record);
-    match inner.repeated_ids().number(id, record) {
-        Some(number) if number > 1 || id.is_absent() => with_number(inner, id, number),
-        _ => format!("{PREFIX}{}", inner.model.texts.get(id)),
+    match id_and_number(inner, record) {
+        (id, Some(number)) => with_number(inner, id, number),
+        (id, None) => format!("{PREFIX}{}", inner.model.texts.get(id)),
     }
+}
+
+/// Returns the id of a record, and the number that its form needs.
+pub(crate) fn id_and_number(inner: &LineageInner, record: NamedRecord) -> (Symbol, Option<usize>) {
+    let id = id_of(&inner.model, record);
+    let number = inner.repeated_ids().number(id, record);
+    (id, number.filter(|&number| number > 1 || id.is_absent()))
 }
 
 /// Returns the form of the id of a record with a number, which few names have the form of.

@@ -45,11 +45,11 @@ impl TextBuffer {
     }
 
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
-        if i32::try_from(self.buffer.len()).is_err() {
-            return Err(ArrowError::OffsetOverflowError(self.buffer.len()));
+        let Self { buffer, ends } = std::mem::replace(self, Self::new());
+        if i32::try_from(buffer.len()).is_err() {
+            return Err(ArrowError::OffsetOverflowError(buffer.len()));
         }
-        let ends = OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(&mut self.ends, vec![0])));
-        let buffer = std::mem::take(&mut self.buffer);
+        let ends = OffsetBuffer::new(ScalarBuffer::from(ends));
         StringArray::try_new(ends, buffer.into_bytes().into(), nulls)
     }
 }
@@ -117,7 +117,7 @@ impl TokenMap {
         self.numbers.get(at).copied().filter(|&number| number != NULL)
     }
 
-    /// Sets the number of a token. The time for the first token of a lineage is proportional to its records.
+    /// Sets the number of a token. The time for the first token of a batch is proportional to the records of the lineage.
     pub(super) fn insert(&mut self, token: u32, number: i32) {
         if token == NONE {
             return;
@@ -202,10 +202,11 @@ impl Distinct {
 /// The number of a text in a row that has none, and of a record in a row that refers to none.
 pub(super) const NULL: i32 = -1;
 
-/// The numbers of the records that the rows of a batch refer to, or those of texts.
+/// A column of numbers, which are those of texts or of records.
 ///
-/// Columns of texts about a record have one entry for each record, and get their rows when the batch is finished. So a
-/// row costs one number however many columns there are.
+/// It has an entry for each row of the batch, or for each record that the rows refer to. In the second case, the rows are
+/// filled in when the batch is finished, so that a row costs one number however many columns say something about its
+/// record.
 #[derive(Default)]
 pub(super) struct NumberColumn {
     entries: Vec<i32>,
@@ -226,14 +227,12 @@ impl NumberColumn {
         usize::try_from(entry).ok().and_then(|entry| self.entries.get(entry)).copied().unwrap_or(NULL)
     }
 
-    /// Returns the numbers of rows, which are the entries.
+    /// Returns the entries, which are those of rows.
     pub(super) fn finish(&mut self) -> Result<Int32Array, ArrowError> {
-        // The next batch is about as long.
-        let next = Self { entries: Vec::with_capacity(self.entries.len()), has_null: false };
-        std::mem::replace(self, next).into_array()
+        std::mem::take(self).into_array()
     }
 
-    /// Returns the numbers of rows, which refer to the entries.
+    /// Returns the entries of rows, if each row has the number of its entry.
     pub(super) fn finish_for(&mut self, rows: &Int32Array) -> Result<Int32Array, ArrowError> {
         let numbers = if (0..).zip(&self.entries).all(|(entry, &number)| entry == number) {
             rows.clone()
@@ -261,7 +260,8 @@ impl NumberColumn {
 
 /// A column of texts that repeat: each is stored once in a batch.
 ///
-/// A text is known by a token, the index of a record or a symbol, so that it is built once and not for each row.
+/// A text is known by a token, so that it is built once and not for each row. The tokens of a column are the indices of
+/// records, or symbols whose empty texts are null, or symbols whose empty texts are texts.
 pub(super) struct WordColumn {
     distinct: Distinct,
     numbers: NumberColumn,
@@ -313,7 +313,7 @@ impl WordColumn {
         }
     }
 
-    /// Returns the number of the text of a token, which is not that of the row before.
+    /// Returns the number of the text of a token, which is not the last one that was looked up.
     fn number_of_other(&mut self, token: u32, write: impl FnOnce(&mut String)) -> i32 {
         let number = if let Some(number) = self.distinct.tokens.get(token) {
             number
@@ -368,6 +368,7 @@ impl WordColumn {
         self.push_number(number);
     }
 
+    /// Returns the number of entries.
     pub(super) fn len(&self) -> usize {
         self.numbers.len()
     }
@@ -381,7 +382,7 @@ impl WordColumn {
         self.finish_as(numbers)
     }
 
-    /// Returns the texts of the records that rows refer to. The entries of this column are those of the records.
+    /// Returns the texts of rows, if each row has the number of its entry in this column.
     pub(super) fn finish_for(&mut self, rows: &Int32Array) -> Result<ArrayRef, ArrowError> {
         let numbers = self.numbers.finish_for(rows)?;
         self.finish_as(numbers)

@@ -249,16 +249,28 @@ impl Levels {
     }
 }
 
-/// Appends one bit for each row: zero if it is null.
+/// Appends a one for each row that has a value, and a zero for each row that is null.
 fn push_nulls(nulls: &NullBuffer, page: &mut Vec<u8>) {
-    if nulls.null_count() == nulls.len() {
-        push_run(0, nulls.len(), 1, page);
-    } else {
+    let runs: Vec<(usize, usize)> = nulls.valid_slices().collect();
+    if runs.len() > nulls.len() / MIN_ROWS_OF_RUN {
         // Arrays have the bits in the same order.
         push_varint(nulls.len().div_ceil(8) << 1 | 1, page);
         page.extend_from_slice(&nulls.inner().sliced());
+        return;
+    }
+    let mut next = 0;
+    for (start, end) in runs.into_iter().chain([(nulls.len(), nulls.len())]) {
+        for (value, run) in [(0, start - next), (1, end - start)] {
+            if run > 0 {
+                push_run(value, run, 1, page);
+            }
+        }
+        next = end;
     }
 }
+
+/// The average number of rows from which on runs of nulls and of values take less than a bit for each row.
+const MIN_ROWS_OF_RUN: usize = 64;
 
 /// Appends bytes after their number.
 fn with_length(page: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {

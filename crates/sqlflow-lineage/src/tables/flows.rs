@@ -90,11 +90,12 @@ impl<'a> FlowRows<'a> {
 
     /// Collects the attributes of all ways from the next source, and returns that source.
     fn take_source(&mut self) -> Option<u32> {
+        let texts = &self.input.inner.model.texts;
         let source = self.ways.last()?.source;
         while let Some(way) = self.ways.pop_if(|way| way.source == source) {
             let statement = self.input.inner.ids().process(way.process).map_or(Symbol::ABSENT, |_| way.process);
             for (found, symbol) in self.found.iter_mut().zip([way.effect, way.function, statement]) {
-                if !symbol.is_absent() {
+                if !texts.get(symbol).is_empty() {
                     found.push(symbol);
                 }
             }
@@ -156,7 +157,7 @@ struct SideColumns {
     /// The number of each column within the batch.
     known: TokenMap,
     objects: ObjectColumns,
-    // These have one entry for each column.
+    // These have one entry for each number.
     object: NumberColumn,
     key: WordColumn,
     name: WordColumn,

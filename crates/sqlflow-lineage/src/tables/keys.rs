@@ -1,12 +1,13 @@
 //! Keys that name one record, in the tables of one job and of all jobs.
 
+use std::fmt::Display;
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::LineageInner;
 use crate::model::{NONE, RawObject, indices};
-use crate::names::{self, NamedRecord, id_form, named_server};
+use crate::names::{self, ID_PREFIX, NamedRecord, id_and_number, named_server};
 use crate::view::{is_intermediate, is_routine};
 
 /// The keys of the objects, columns and statements of one lineage.
@@ -63,7 +64,7 @@ impl Keys {
             }
             _ => {
                 key.push_str(&self.prefix);
-                key.push_str(&id_form(inner, NamedRecord::Object(at)));
+                write_id(inner, NamedRecord::Object(at), key);
             }
         }
     }
@@ -110,11 +111,8 @@ impl Keys {
         let id = inner.model.processes.get(at as usize).map(|process| process.id).unwrap_or_default();
         key.push_str(&self.prefix);
         key.push_str("statement:");
-        key.push_str(inner.model.texts.get(id));
-        if inner.ids().process(id) != Some(at) {
-            key.push('#');
-            key.push_str(&at.to_string());
-        }
+        push_guarded(inner.model.texts.get(id), key);
+        write_number(Some(at).filter(|&at| inner.ids().process(id) != Some(at)), key);
     }
 }
 
@@ -128,7 +126,7 @@ fn write_column_name(inner: &LineageInner, at: u32, key: &mut String) {
     let name = inner.model.texts.get(name);
     let class = name.bytes().fold(0, |class, byte| class | CLASSES.get(usize::from(byte)).unwrap_or(&OTHER));
     if name.is_empty() {
-        key.push_str(&id_form(inner, NamedRecord::Column(at)));
+        write_id(inner, NamedRecord::Column(at), key);
     } else if class & OTHER != 0 {
         push_guarded(&names::column_identity(name), key);
     } else {
@@ -140,6 +138,14 @@ fn write_column_name(inner: &LineageInner, at: u32, key: &mut String) {
             own.make_ascii_lowercase();
         }
     }
+}
+
+/// Appends the id of a record without a name of its own.
+fn write_id(inner: &LineageInner, record: NamedRecord, key: &mut String) {
+    let (id, number) = id_and_number(inner, record);
+    key.push_str(ID_PREFIX);
+    push_guarded(inner.model.texts.get(id), key);
+    write_number(number, key);
 }
 
 /// The class of letters that are in upper case, and that of characters that quotes or escapes may change.
@@ -176,7 +182,7 @@ fn push_guarded(name: &str, key: &mut String) {
     }
 }
 
-fn write_number(number: Option<&u32>, key: &mut String) {
+fn write_number(number: Option<impl Display>, key: &mut String) {
     if let Some(number) = number {
         key.push('#');
         key.push_str(&number.to_string());

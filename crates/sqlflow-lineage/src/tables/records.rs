@@ -6,11 +6,10 @@ use arrow_array::builder::{BooleanBuilder, Int32Builder};
 use arrow_array::{ArrayRef, Int32Array};
 use arrow_schema::ArrowError;
 
-use crate::LineageInner;
 use crate::diagram::NameLevels;
 use crate::intern::Symbol;
-use crate::model::Span;
-use crate::names::{NamedRecord, id_form, named_server};
+use crate::model::{RawColumn, Span};
+use crate::names::{NamedRecord, id_form, named_server, push_own_name};
 use crate::view::{Column, Object, Process};
 
 use super::builders::{NumberColumn, TextColumn, TokenMap, WordColumn};
@@ -235,8 +234,8 @@ impl<'a> ColumnRows<'a> {
     }
 
     /// Adds the names of a column and of its object.
-    fn push_names(&mut self, at: u32, object: u32) {
-        let inner = self.input.inner;
+    fn push_names(&mut self, at: u32, raw: &RawColumn) {
+        let (inner, object) = (self.input.inner, raw.object);
         let number = self.objects.number(&self.input, object);
         self.object.push(number);
         self.key.push_with(|key| {
@@ -247,18 +246,10 @@ impl<'a> ColumnRows<'a> {
             self.last_object = Some((object, Object::new(inner, object).qualified_name()));
         }
         let object_name = self.last_object.as_ref().map_or("", |(_, name)| name);
-        self.qualified_name.push_with(|name| write_qualified_name(inner, at, object_name, name));
-    }
-}
-
-/// Appends the qualified name of a column, after that of its object. A column without a name has its id in the form
-/// `id:13`.
-pub(super) fn write_qualified_name(inner: &LineageInner, at: u32, object_name: &str, name: &mut String) {
-    name.push_str(object_name);
-    name.push('.');
-    match Column::new(inner, at).name() {
-        "" => name.push_str(&id_form(inner, NamedRecord::Column(at))),
-        own => name.push_str(own),
+        self.qualified_name.push_with(|name| {
+            name.push_str(object_name);
+            push_own_name(inner, at, raw, name);
+        });
     }
 }
 
@@ -275,7 +266,10 @@ pub(super) fn number_of_column_name(names: &mut WordColumn, input: &TableInput<'
 
 /// Adds an id, which is empty if the document gives none.
 pub(super) fn push_id(ids: &mut WordColumn, input: &TableInput<'_>, id: Symbol) {
-    ids.push(id.token(), |buffer| buffer.push_str(input.inner.model.texts.get(id)));
+    let text = input.inner.model.texts.get(id);
+    // An id that is given as an empty text has a symbol of its own.
+    let id = if text.is_empty() { Symbol::ABSENT } else { id };
+    ids.push(id.token(), |buffer| buffer.push_str(text));
 }
 
 impl RowSource for ColumnRows<'_> {
@@ -287,7 +281,7 @@ impl RowSource for ColumnRows<'_> {
         self.next += 1;
         let column = Column::new(inner, at);
         self.input.push_label(&mut self.label);
-        self.push_names(at, raw.object);
+        self.push_names(at, raw);
         self.id.push(column.id());
         let object = inner.model.objects.get(raw.object as usize);
         push_id(&mut self.object_id, &self.input, object.map_or(Symbol::ABSENT, |object| object.id));
@@ -298,6 +292,7 @@ impl RowSource for ColumnRows<'_> {
         self.data_type.push_symbol(&inner.model, raw.data_type);
         let [primary, foreign, unique] = [column.is_primary_key(), column.is_foreign_key(), column.is_unique_key()];
         let is_system = column.is_system();
+        // Few columns are, so the rest is not asked for.
         let values = [is_system && column.is_record_set(), is_system, primary, foreign, unique];
         self.flags.iter_mut().zip(values).for_each(|(flag, value)| flag.append_value(value));
         true

@@ -11,12 +11,13 @@ use crate::graph::{Node, Resolution};
 use crate::intern::Symbol;
 use crate::kinds::{EffectType, RelationType};
 use crate::model::{
-    EndpointExtra, EndpointRole, Model, NONE, RawEndpoint, RawProcess, RawRelationship, RelationshipExtra, last_value,
+    EndpointExtra, EndpointRole, Model, RawEndpoint, RawProcess, RawRelationship, RelationshipExtra, last_value,
 };
+use crate::names::push_own_name;
 use crate::view::{Endpoint, Object, endpoints};
 
 use super::builders::{NULL, NumberColumn, TextColumn, TokenMap, WordColumn};
-use super::records::{push_id, write_qualified_name};
+use super::records::push_id;
 use super::{RowSource, TableInput};
 
 pub(super) struct RelationshipRows<'a> {
@@ -268,7 +269,7 @@ impl SideColumns {
             of_id.map_or_else(|| inner.node_and_resolution_of(at, raw), |node| (Some(node), Resolution::Id));
         if let Some(node) = node {
             let numbers = self.known_numbers_of(&inner.model, node).unwrap_or_else(|| self.numbers_of(input, node));
-            // A column is found by its id again, and nearly always it is.
+            // Endpoints nearly always give the id of a column, by which `ids` finds it.
             if of_id.is_none() || !matches!(node, Node::Column(_)) {
                 self.others.insert(node, numbers);
             }
@@ -311,14 +312,17 @@ impl SideColumns {
         let inner = input.inner;
         match node {
             Node::Column(at) => {
-                let of_object = inner.model.columns.get(at as usize).map_or(NONE, |column| column.object);
-                let (object, object_name) = self.numbers_of_object(input, of_object);
+                let column = inner.model.columns.get(at as usize).copied().unwrap_or_default();
+                let (object, object_name) = self.numbers_of_object(input, column.object);
                 let (object_key, object_name) = (self.object.text(object), self.object_names.text(object_name));
                 let key = self.key.number_of_new(|key| {
                     key.push_str(object_key);
                     input.keys.write_column_after_object(inner, at, key);
                 });
-                let name = self.name.number_of_new(|name| write_qualified_name(inner, at, object_name, name));
+                let name = self.name.number_of_new(|name| {
+                    name.push_str(object_name);
+                    push_own_name(inner, at, &column, name);
+                });
                 NodeNumbers { key, kind: self.number_of_kind(COLUMN, "column"), object, name }
             }
             Node::Object(at) => {
