@@ -79,8 +79,10 @@ const BATCH: BatchLimits = BatchLimits { rows: 64 * 1024, bytes: 16 << 20 };
 /// mixed one, quotes are not part of them, and levels that are `DEFAULT` are left out. Objects that a document keeps apart
 /// stay apart: the second object of one name has `#2` at its end, and so has the second column. A dot or backslash within
 /// a name is preceded by a backslash, and so is everything else that could be taken for a part of a key: a slash
-/// or `@` at the start, `()` at the end, and `#` with a number at the end. Two different columns of a job therefore never
-/// have one key. In contrast to a merge, the server counts whenever the document names it.
+/// or `@` at the start, `id:` at the start of the name of a column, `()` at the end, and `#` with a number at the end. The
+/// same holds for ids, which have numbers if they repeat. Two different columns of a job therefore never have one key. A
+/// table and a column can have one: the table `SALES.ORDERS`, and the column `ORDERS` of a table `SALES` without a schema.
+/// In contrast to a merge, the server counts whenever the document names it.
 ///
 /// # Names
 ///
@@ -294,7 +296,7 @@ impl<'a> Tables<'a> {
             TableName::Statements => Box::new(StatementRows::new(input)),
             TableName::Notes => Box::new(NoteRows::new(input, self.lineage, self.reasons.clone())),
         };
-        TableBatches { table, schema: table.schema(), rows, limits, is_done: false }
+        TableBatches { table, schema: table.schema(), rows, limits, is_done: false, has_failed: false }
     }
 }
 
@@ -345,6 +347,7 @@ pub struct TableBatches<'a> {
     rows: Box<dyn RowSource + Send + 'a>,
     limits: BatchLimits,
     is_done: bool,
+    has_failed: bool,
 }
 
 impl Iterator for TableBatches<'_> {
@@ -358,13 +361,15 @@ impl Iterator for TableBatches<'_> {
             }
             self.is_done = !self.rows.add_row();
         }
-        if self.rows.rows() == 0 {
+        if self.has_failed || self.rows.rows() == 0 {
             return None;
         }
         let columns = self.rows.finish();
+        let batch = columns.and_then(|columns| RecordBatch::try_new(Arc::clone(&self.schema), columns));
         // A table without some of its rows is no table.
-        self.is_done |= columns.is_err();
-        Some(columns.and_then(|columns| RecordBatch::try_new(Arc::clone(&self.schema), columns)))
+        self.has_failed = batch.is_err();
+        self.is_done |= self.has_failed;
+        Some(batch)
     }
 }
 

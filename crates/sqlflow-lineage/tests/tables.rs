@@ -474,6 +474,32 @@ fn records_without_a_name_have_different_keys_whatever_their_ids() {
 }
 
 #[test]
+fn ids_and_names_in_keys_are_not_taken_for_each_other() {
+    let object = |id: &str, name: &str, kind: &str, columns: &str| {
+        format!(r#"{{"id": "{id}", "name": "{name}", "type": "{kind}", "columns": [{columns}]}}"#)
+    };
+    let objects = [
+        object("5", "RS", "select_list", r#"{"id": "a.b"}"#),
+        object("5.id:a", "RS", "select_list", r#"{"id": "10", "name": "b"}"#),
+        object(r"6\\", "RS", "select_list", r#"{"id": "11"}"#),
+        object(r"6\\", "RS", "select_list", r#"{"id": "11"}"#),
+        object("6#2", "RS", "select_list", r#"{"id": "11#2"}"#),
+        object("7", "T", "table", r#"{"id": "12"}, {"id": "12"}, {"id": "13", "name": "id:12"}, {"id": "c.d"}"#),
+        object("8", "U", "table", r#"{"id": "14", "name": "id:"}, {"id": "15", "name": "ID:"}, {}, {}"#),
+        object("9", r#"T.\"id:c\""#, "table", r#"{"id": "16", "name": "d"}"#),
+    ];
+    let lineage = lineage(&objects.join(","), "");
+    for table in [TableName::Objects, TableName::Columns] {
+        let rows = rows(&lineage.tables(), table);
+        let keys: BTreeSet<String> = column(&rows, "key").into_iter().collect();
+        assert_eq!(keys.len(), rows.len(), "{table}: {keys:?}");
+    }
+    let keys = column(&rows(&lineage.tables().job("j"), TableName::Columns), "key");
+    assert_eq!(keys[0], r"@j/id:5.id:a\.b");
+    assert_eq!(keys[5..8], ["t.id:12", "t.id:12#2", r"t.\id:12"].map(str::to_owned));
+}
+
+#[test]
 fn texts_that_are_given_and_empty_are_none() {
     let lineage = lineage(
         TWO_TABLES,

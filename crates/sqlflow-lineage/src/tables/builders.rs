@@ -260,8 +260,9 @@ impl NumberColumn {
 
 /// A column of texts that repeat: each is stored once in a batch.
 ///
-/// A text is known by a token, so that it is built once and not for each row. The tokens of a column are the indices of
-/// records, or symbols whose empty texts are null, or symbols whose empty texts are texts.
+/// A text is known by a token, so that it is built once and not for each row. The tokens of a column are either the
+/// indices of records or symbols. A column to which symbols are added by [`push_symbol`](Self::push_symbol), for which an
+/// empty text is null, gets none by [`push`](Self::push), which knows nothing of that.
 pub(super) struct WordColumn {
     distinct: Distinct,
     numbers: NumberColumn,

@@ -269,7 +269,8 @@ fn push_nulls(nulls: &NullBuffer, page: &mut Vec<u8>) {
     }
 }
 
-/// The average number of rows from which on runs of nulls and of values take less than a bit for each row.
+/// If a run of values has at least so many rows on average, together with the nulls before it, runs take less memory than
+/// a bit for each row.
 const MIN_ROWS_OF_RUN: usize = 64;
 
 /// Appends bytes after their number.

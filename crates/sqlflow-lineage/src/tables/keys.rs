@@ -111,7 +111,7 @@ impl Keys {
         let id = inner.model.processes.get(at as usize).map(|process| process.id).unwrap_or_default();
         key.push_str(&self.prefix);
         key.push_str("statement:");
-        push_guarded(inner.model.texts.get(id), key);
+        push_id(inner.model.texts.get(id), key);
         write_number(Some(at).filter(|&at| inner.ids().process(id) != Some(at)), key);
     }
 }
@@ -128,7 +128,11 @@ fn write_column_name(inner: &LineageInner, at: u32, key: &mut String) {
     if name.is_empty() {
         write_id(inner, NamedRecord::Column(at), key);
     } else if class & OTHER != 0 {
-        push_guarded(&names::column_identity(name), key);
+        let identity = names::column_identity(name);
+        if identity.starts_with(ID_PREFIX) {
+            key.push('\\');
+        }
+        push_guarded(&identity, key);
     } else {
         let start = key.len();
         key.push_str(name);
@@ -144,8 +148,17 @@ fn write_column_name(inner: &LineageInner, at: u32, key: &mut String) {
 fn write_id(inner: &LineageInner, record: NamedRecord, key: &mut String) {
     let (id, number) = id_and_number(inner, record);
     key.push_str(ID_PREFIX);
-    push_guarded(inner.model.texts.get(id), key);
+    push_id(inner.model.texts.get(id), key);
     write_number(number, key);
+}
+
+/// Appends an id, in which dots and backslashes are preceded by a backslash, as they are in names.
+fn push_id(id: &str, key: &mut String) {
+    if id.contains(['.', '\\']) {
+        push_guarded(&id.replace('\\', r"\\").replace('.', r"\."), key);
+    } else {
+        push_guarded(id, key);
+    }
 }
 
 /// The class of letters that are in upper case, and that of characters that quotes or escapes may change.
@@ -167,7 +180,7 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-/// Appends a name whose end is not taken for the number or the parentheses that follow some names.
+/// Appends a name or an id whose end is not taken for the number or the parentheses that follow some names.
 fn push_guarded(name: &str, key: &mut String) {
     let without_digits = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let escaped = match without_digits.strip_suffix('#') {
