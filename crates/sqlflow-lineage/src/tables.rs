@@ -354,6 +354,10 @@ impl Iterator for TableBatches<'_> {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        // A table without some of its rows is no table.
+        if self.has_failed {
+            return None;
+        }
         while !self.is_done && self.rows.rows() < self.limits.rows {
             // The bytes are counted now and then, because most batches have few.
             if self.rows.rows().is_multiple_of(64) && self.rows.bytes() >= self.limits.bytes {
@@ -361,14 +365,12 @@ impl Iterator for TableBatches<'_> {
             }
             self.is_done = !self.rows.add_row();
         }
-        if self.has_failed || self.rows.rows() == 0 {
+        if self.rows.rows() == 0 {
             return None;
         }
         let columns = self.rows.finish();
         let batch = columns.and_then(|columns| RecordBatch::try_new(Arc::clone(&self.schema), columns));
-        // A table without some of its rows is no table.
         self.has_failed = batch.is_err();
-        self.is_done |= self.has_failed;
         Some(batch)
     }
 }

@@ -7,7 +7,7 @@ use super::super::LineageInner;
 use super::super::intern::Symbol;
 use super::super::kinds::{EffectType, ObjectKind, RelationType};
 use super::super::model::{RawEndpoint, RawRelationship, RelationshipExtra};
-use super::super::view;
+use super::super::view::Column;
 use super::ids::Node;
 use super::resolve::PossibleMeanings;
 use super::stars::NameNumber;
@@ -439,17 +439,11 @@ impl<'a> WalkRules<'a> {
             return true;
         }
         let is_hidden_record_set = || match node {
-            Node::Column(at) => self.stop_at == StopAt::StoredColumns && self.is_record_set(at),
+            Node::Column(at) => self.stop_at == StopAt::StoredColumns && Column::new(self.inner, at).is_record_set(),
             Node::Object(_) | Node::Process(_) => false,
         };
         let ends_there = self.ends_at(object) || self.starts.contains(&node);
         ends_there && !is_hidden_record_set()
-    }
-
-    /// Returns `true` if a column is the record set of its object.
-    fn is_record_set(&self, column: u32) -> bool {
-        let model = &self.inner.model;
-        model.columns.get(column as usize).is_some_and(|column| view::is_record_set(model, column))
     }
 
     /// Returns `true` if walks end at an object: it is a result set, or stored and not hidden.

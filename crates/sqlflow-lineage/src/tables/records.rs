@@ -291,9 +291,7 @@ impl RowSource for ColumnRows<'_> {
         self.position.append_value(i32::try_from(at.saturating_sub(first)).map_or(i32::MAX, |at| at.saturating_add(1)));
         self.data_type.push_symbol(&inner.model, raw.data_type);
         let [primary, foreign, unique] = [column.is_primary_key(), column.is_foreign_key(), column.is_unique_key()];
-        let is_system = column.is_system();
-        // Few columns are of the system, and only those can be record sets.
-        let values = [is_system && column.is_record_set(), is_system, primary, foreign, unique];
+        let values = [column.is_record_set(), column.is_system(), primary, foreign, unique];
         self.flags.iter_mut().zip(values).for_each(|(flag, value)| flag.append_value(value));
         true
     }

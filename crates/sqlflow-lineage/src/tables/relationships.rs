@@ -251,18 +251,15 @@ impl SideColumns {
             self.rows.push(NULL);
             return;
         };
-        let entry = if let Some(entry) = self.ids.get(raw.id.token()) {
-            entry
-        } else {
-            let entry = i32::try_from(self.id.len()).unwrap_or(i32::MAX);
-            self.push_entry(input, relationship, at, raw, entry);
-            entry
-        };
+        let known = self.ids.get(raw.id.token());
+        let entry = known.unwrap_or_else(|| self.push_entry(input, relationship, at, raw));
         self.rows.push(entry);
     }
 
-    fn push_entry(&mut self, input: &TableInput<'_>, relationship: u32, at: u32, raw: &RawEndpoint, entry: i32) {
+    /// Adds an entry for an endpoint. Returns its number.
+    fn push_entry(&mut self, input: &TableInput<'_>, relationship: u32, at: u32, raw: &RawEndpoint) -> i32 {
         let inner = input.inner;
+        let entry = i32::try_from(self.id.len()).unwrap_or(i32::MAX);
         push_id(&mut self.id, input, raw.id);
         let of_id = inner.ids().node_of_id(raw.id);
         let (node, resolution) =
@@ -284,6 +281,7 @@ impl SideColumns {
         }
         let (token, word) = resolution_word(resolution);
         self.resolution.push(token, |buffer| buffer.push_str(word));
+        entry
     }
 
     fn push_numbers(&mut self, numbers: NodeNumbers) {
