@@ -41,6 +41,63 @@ fn a_table_is_drawn_with_its_sources_on_the_left_and_its_targets_on_the_right() 
     });
 }
 
+/// Returns a page of a table that as many others are made from, and the numbers in their names, as the document has them.
+fn calendar(reports: usize) -> (pages::File, Vec<usize>) {
+    let numbers: Vec<usize> = (1..=reports).map(|at| at * 7 % (reports + 1)).collect();
+    let table = |id: usize, name: String| {
+        let columns = json!([{"id": id.to_string(), "name": "N"}]);
+        json!({"id": format!("t{id}"), "name": name, "type": "table", "columns": columns})
+    };
+    let flow = |at: &usize| {
+        let sources = json!([{"id": "0"}]);
+        json!({"id": format!("f{at}"), "type": "fdd", "target": {"id": at.to_string()}, "sources": sources})
+    };
+    let others = numbers.iter().map(|&at| table(at, format!("REPORT_{at}")));
+    let tables: Vec<Value> = [table(0, "CALENDAR".into())].into_iter().chain(others).collect();
+    let relationships: Vec<Value> = numbers.iter().map(flow).collect();
+    (pages::of(&json!({"dbobjs": tables, "relationships": relationships}).to_string()), numbers)
+}
+
+#[test]
+fn cards_above_each_other_are_in_the_order_of_their_names() {
+    let (file, mut numbers) = calendar(12);
+    assert!(!numbers.is_sorted());
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=12).collect::<Vec<_>>());
+    browser::test(|page| {
+        page.start(&file, "table=CALENDAR");
+        let script = "const cards = [...document.querySelectorAll('.card:not(.focus)')];
+                      const top = (card) => card.querySelector('.body').getBoundingClientRect().top;
+                      return cards.sort((a, b) => top(a) - top(b)).map((card) => card.getAttribute('aria-label'));";
+        let found: Vec<String> = serde_json::from_value(page.exec(script)).unwrap();
+        let expected: Vec<String> = numbers.iter().map(|at| format!("table REPORT_{at}")).collect();
+        assert_eq!(found, expected);
+    });
+}
+
+#[test]
+fn a_drawing_that_is_too_high_has_no_gap_at_its_side() {
+    let (file, _) = calendar(150);
+    browser::test(|page| {
+        page.start(&file, "table=CALENDAR");
+        let frame = page.exec(
+            "const { left, right } = document.querySelector('#canvas svg').getBoundingClientRect();
+             return [left, right];",
+        );
+        let (left, right): (f64, f64) = serde_json::from_value(frame).unwrap();
+        let (calendar, report) = (sides(page, "table CALENDAR"), sides(page, "table REPORT_75"));
+        let gaps = (calendar.0 - left, right - report.1);
+        assert!(calendar.1 < report.0 && gaps.0 > 0.0 && (gaps.0 - gaps.1).abs() < 2.0, "{gaps:?}");
+        // The focus is in the middle of the height, and all cards are there.
+        assert_eq!(page.count(".card"), 151);
+        let middle = "const middle = (box) => (box.top + box.bottom) / 2;
+                      return middle(document.querySelector('.card.focus .body').getBoundingClientRect())
+                          - middle(document.querySelector('#canvas svg').getBoundingClientRect());";
+        let distance = page.exec(middle).as_f64().unwrap();
+        assert!(distance.abs() < 2.0, "{distance}");
+    });
+}
+
 #[test]
 fn the_slider_and_the_direction_decide_how_far_a_drawing_goes() {
     browser::test(|page| {

@@ -292,8 +292,10 @@ export class Drawing {
         }
         const card = this.size.byObject.get(this.content.objectOf(this.selection.focus));
         const scale = 0.9;
-        const x = width / 2 - (card.x + card.width / 2) * scale;
-        this.setView({ x, y: Math.max(height / 2 - (card.y + card.height / 2) * scale, -card.y * scale + 24), scale });
+        const x = offset((card.x + card.width / 2) * scale, this.size.width * scale, width);
+        const y = offset((card.y + card.height / 2) * scale, this.size.height * scale, height);
+        // The head of a high card is more than its middle.
+        this.setView({ x, y: Math.max(y, -card.y * scale + 24), scale });
     }
 
     /** Shows everything, however small. */
@@ -404,8 +406,18 @@ function neighbour(shape, step) {
     return shapes[shapes.indexOf(shape) + step] ?? null;
 }
 
-function headShape({ width, headHeight }) {
-    return `M0 ${headHeight}V9A9 9 0 0 1 9 0H${width - 9}A9 9 0 0 1 ${width} 9V${headHeight}Z`;
+/** Returns the offset that puts a point in the middle of a frame, or as near as it gets without a gap at one end. */
+function offset(point, size, frame) {
+    return size <= frame ? (frame - size) / 2 : Math.min(0, Math.max(frame - size, frame / 2 - point));
+}
+
+function headShape({ width, headHeight, height }) {
+    const top = `V9A9 9 0 0 1 9 0H${width - 9}A9 9 0 0 1 ${width} 9`;
+    if (height > headHeight) {
+        return `M0 ${headHeight}${top}V${headHeight}Z`;
+    }
+    // The lower corners are those of the card.
+    return `M9 ${height}A9 9 0 0 1 0 ${height - 9}${top}V${height - 9}A9 9 0 0 1 ${width - 9} ${height}Z`;
 }
 
 /** Returns the heads of the arrows, one for each colour. */

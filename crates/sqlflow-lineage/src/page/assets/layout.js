@@ -124,6 +124,18 @@ function deciding(selection, pairs) {
     return [...first, ...others.slice(0, Math.max(0, MANY_EDGES - first.length))];
 }
 
+const NAMES = new Intl.Collator("en", { numeric: true });
+
+/**
+ * Returns pairs from Z to A. If several places are as good for a card, dagre puts that of a later pair above that of an
+ * earlier one, so the cards are in the order of their names from top to bottom.
+ */
+function fromBottom(content, pairs) {
+    const name = (object) => content.qualifiedName(content.objectNode(object));
+    const order = (a, b) => NAMES.compare(name(b), name(a)) || b - a;
+    return [...pairs].sort((a, b) => order(a.from, b.from) || order(a.to, b.to));
+}
+
 /** Places the cards, and returns the size of the whole drawing. */
 export function place(content, selection, cards, edges) {
     const graph = new dagre.graphlib.Graph();
@@ -141,7 +153,7 @@ export function place(content, selection, cards, edges) {
     for (const one of cards) {
         graph.setNode(String(one.object), { width: one.width, height: one.height });
     }
-    for (const { from, to, weight } of deciding(selection, pairsOf(content, edges))) {
+    for (const { from, to, weight } of fromBottom(content, deciding(selection, pairsOf(content, edges)))) {
         graph.setEdge(String(from), String(to), { weight });
     }
     dagre.layout(graph);
