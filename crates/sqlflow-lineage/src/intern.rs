@@ -31,11 +31,6 @@ impl Symbol {
     pub(super) fn of_index(index: usize) -> Option<Self> {
         u32::try_from(index).ok().map(Self)
     }
-
-    /// Returns this symbol, or `other` if this one is absent.
-    pub(super) fn or(self, other: Self) -> Self {
-        if self.is_absent() { other } else { self }
-    }
 }
 
 /// The texts of a document. Symbol `n` is the bytes between `ends[n - 1]` and `ends[n]`.
@@ -43,6 +38,8 @@ impl Symbol {
 pub(super) struct Texts {
     buffer: String,
     ends: Vec<u32>,
+    /// The symbol of the empty text, if the document has one.
+    empty: Symbol,
     /// The symbols of texts that are numbers, by number, or zero. Most texts are ids that count from one, for which this
     /// is smaller and much faster than a hash table.
     numbers: Vec<u32>,
@@ -57,6 +54,7 @@ impl Default for Texts {
         Self {
             buffer: String::new(),
             ends: vec![0],
+            empty: Symbol::ABSENT,
             numbers: Vec::new(),
             table: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
@@ -72,6 +70,16 @@ impl Texts {
 
     pub(super) fn get_present(&self, symbol: Symbol) -> Option<&str> {
         (!symbol.is_absent()).then(|| self.get(symbol))
+    }
+
+    /// Returns a symbol, or the absent one if its text is empty: a field that is given and says nothing.
+    pub(super) fn non_empty(&self, symbol: Symbol) -> Symbol {
+        if symbol == self.empty { Symbol::ABSENT } else { symbol }
+    }
+
+    /// Returns the first of two symbols that says something.
+    pub(super) fn or(&self, first: Symbol, second: Symbol) -> Symbol {
+        if self.non_empty(first).is_absent() && !second.is_absent() { second } else { first }
     }
 
     /// Returns the number of symbols, including the absent one.
@@ -102,7 +110,7 @@ impl Texts {
 
     /// Interns a text that [`Self::numbers`] does not hold, although it may be a number.
     fn intern_other(&mut self, text: &str, number: Option<usize>) -> Result<Symbol, ArenaFull> {
-        let Self { buffer, ends, numbers, table, hasher } = self;
+        let Self { buffer, ends, empty, numbers, table, hasher } = self;
         let hash = hasher.hash_one(text);
         // A number can be here too, if it was too large for the list when it first came.
         if let Some(&n) = table.find(hash, |&n| text_at(buffer, ends, n) == text) {
@@ -118,6 +126,9 @@ impl Texts {
             ends.reserve_exact(growth(ends.len()));
         }
         ends.push(end);
+        if text.is_empty() {
+            *empty = Symbol(symbol);
+        }
         match number.filter(|&number| number <= MAX_SPREAD * ends.len()) {
             Some(number) => {
                 if numbers.len() <= number {
@@ -135,7 +146,7 @@ impl Texts {
     }
 
     pub(super) fn shrink(&mut self) {
-        let Self { buffer, ends, numbers, table, hasher } = self;
+        let Self { buffer, ends, numbers, table, hasher, .. } = self;
         buffer.shrink_to_fit();
         ends.shrink_to_fit();
         numbers.shrink_to_fit();
@@ -226,5 +237,19 @@ mod tests {
         assert_eq!(texts.get_present(empty), Some(""));
         assert_eq!(texts.get_present(Symbol::ABSENT), None);
         assert_eq!(texts.get(Symbol::ABSENT), "");
+    }
+
+    #[test]
+    fn an_empty_text_gives_way_to_one_that_says_something() {
+        let mut texts = Texts::default();
+        let (absent, word, other) = (Symbol::ABSENT, texts.intern("word").unwrap(), texts.intern("other").unwrap());
+        assert_eq!(texts.non_empty(absent), absent);
+        let empty = texts.intern("").unwrap();
+        assert_eq!([absent, empty, word].map(|symbol| texts.non_empty(symbol)), [absent, absent, word]);
+        for nothing in [absent, empty] {
+            assert_eq!([texts.or(nothing, word), texts.or(word, nothing), texts.or(word, other)], [word; 3]);
+            assert_eq!([texts.or(nothing, empty), texts.or(empty, nothing)], [empty; 2], "a given text is kept");
+        }
+        assert_eq!(texts.or(absent, absent), absent);
     }
 }

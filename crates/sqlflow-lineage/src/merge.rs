@@ -269,7 +269,7 @@ impl Merger {
             };
             input.objects.push(into);
             let becomes = self.model.objects.get(into as usize).map_or(Symbol::ABSENT, |object| object.id);
-            keep_first(&mut input.object_ids, object.id, becomes);
+            keep_first(&mut input.object_ids, source.texts.non_empty(object.id), becomes);
             self.add_columns(input, object, into, key.is_some())?;
             self.add_arguments(input, object, into, key.is_some())?;
         }
@@ -359,7 +359,7 @@ impl Merger {
         let takes_kind = if is_routine { known.kind.is_absent() } else { rank(kind) > rank(known.kind) };
         if let Some(place) = self.model.objects.get_mut(into as usize) {
             place.id = id;
-            place.display_name = known.display_name.or(display_name);
+            place.display_name = self.model.texts.or(known.display_name, display_name);
             place.flags = known.flags.or(object.flags);
             if takes_kind {
                 place.kind = kind;
@@ -419,7 +419,7 @@ impl Merger {
             input.columns.resize(at as usize, NONE);
             input.columns.push(to);
             let becomes = self.model.columns.get(to as usize).map_or(Symbol::ABSENT, |column| column.id);
-            keep_first(&mut input.column_ids, column.id, becomes);
+            keep_first(&mut input.column_ids, input.inner.model.texts.non_empty(column.id), becomes);
         }
         Ok(())
     }
@@ -428,10 +428,11 @@ impl Merger {
         let (data_type, source) = (self.text(input, column.data_type)?, self.text(input, column.source)?);
         let has_id = self.model.columns.get(to as usize).is_some_and(|known| !known.id.is_absent());
         let id = if has_id { Symbol::ABSENT } else { self.id(input, column.id)? };
-        if let Some(known) = self.model.columns.get_mut(to as usize) {
-            known.id = known.id.or(id);
-            known.data_type = known.data_type.or(data_type);
-            known.source = known.source.or(source);
+        let Model { columns, texts, .. } = &mut self.model;
+        if let Some(known) = columns.get_mut(to as usize) {
+            known.id = texts.or(known.id, id);
+            known.data_type = texts.or(known.data_type, data_type);
+            known.source = texts.or(known.source, source);
             known.flags = known.flags.or(column.flags);
         }
         self.more[COLUMNS].push((to, input.coordinates(column.coordinates)));
@@ -465,12 +466,13 @@ impl Merger {
             if known_id.is_none_or(Symbol::is_absent) {
                 moved.id = self.id(input, argument.id)?;
             }
-            let becomes = known_id.unwrap_or_default().or(moved.id);
-            keep_first(&mut input.argument_ids, argument.id, becomes);
-            if let Some((at, place)) = known.and_then(|at| Some((at, self.model.arguments.get_mut(at as usize)?))) {
+            let becomes = self.model.texts.or(known_id.unwrap_or_default(), moved.id);
+            keep_first(&mut input.argument_ids, input.inner.model.texts.non_empty(argument.id), becomes);
+            let Model { arguments, texts, .. } = &mut self.model;
+            if let Some((at, place)) = known.and_then(|at| Some((at, arguments.get_mut(at as usize)?))) {
                 place.id = becomes;
-                place.data_type = place.data_type.or(moved.data_type);
-                place.inout = place.inout.or(moved.inout);
+                place.data_type = texts.or(place.data_type, moved.data_type);
+                place.inout = texts.or(place.inout, moved.inout);
                 self.more[ARGUMENTS].push((at, moved.coordinates));
                 continue;
             }
@@ -496,7 +498,7 @@ impl Merger {
                 scope: moved(&input.scopes, process.scope),
                 coordinates: input.coordinates(process.coordinates),
                 flags: process.flags,
-                label: self.text(input, process.label.or(source.label))?,
+                label: self.text(input, source.texts.or(process.label, source.label))?,
             };
             push(&mut self.model.processes, process, "processes")?;
         }
@@ -586,13 +588,13 @@ impl Merger {
             diagnostic.file = self.text(input, diagnostic.file)?;
             diagnostic.coordinates = input.coordinates(diagnostic.coordinates);
             diagnostic.origin_coordinates = input.coordinates(diagnostic.origin_coordinates);
-            diagnostic.label = self.text(input, diagnostic.label.or(source.label))?;
+            diagnostic.label = self.text(input, source.texts.or(diagnostic.label, source.label))?;
             push(&mut self.model.diagnostics, diagnostic, "errors")?;
         }
         let vendor = self.text(input, source.vendor)?;
         self.model.requested.add_part(source);
         let model = &mut self.model;
-        model.vendor = model.vendor.or(vendor);
+        model.vendor = model.texts.or(model.vendor, vendor);
         if mode_rank(source.mode.as_ref()) > mode_rank(model.mode.as_ref()) {
             model.mode.clone_from(&source.mode);
         }

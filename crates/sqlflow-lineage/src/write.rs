@@ -244,8 +244,8 @@ impl WriteFields for SqlflowJson {
         fields.text("dbvendor", model.vendor)?;
         // They come before the tree, which repeats some of them, because the first occurrence decides the order.
         let layout = fields.context.layout;
-        let first =
-            model.processes.iter().filter(|process| !process.id.is_absent() || layout.base(process.scope) == NONE);
+        let has_id = |process: &RawProcess| !model.texts.non_empty(process.id).is_absent();
+        let first = model.processes.iter().filter(|process| has_id(process) || layout.base(process.scope) == NONE);
         fields.records_if_any("processes", first)?;
         fields.record("dbobjs", TreeJson)?;
         fields.records("relationships", (0..).zip(&model.relationships).map(RelationshipJson))?;
@@ -333,8 +333,9 @@ impl WriteFields for ScopeJson {
         let processes = layout.processes(at).filter_map(|at| model.processes.get(at as usize));
         // The processes with an id were written before in their order, so the others follow them here too.
         let (again, once) = (processes.clone(), processes);
-        let again = again.filter(|process| !process.id.is_absent());
-        let once = once.filter(|process| process.id.is_absent());
+        let has_id = |process: &RawProcess| !model.texts.non_empty(process.id).is_absent();
+        let again = again.filter(|process| has_id(process));
+        let once = once.filter(|process| !has_id(process));
         fields.records_if_any("processes", again.chain(once))
     }
 }

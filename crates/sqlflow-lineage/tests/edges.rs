@@ -559,6 +559,116 @@ fn a_flow_tells_its_effect_its_statement_and_its_function() {
 }
 
 #[test]
+fn an_empty_text_does_not_hide_what_another_step_of_the_flow_says() {
+    let mut model = SmallModel::default()
+        .object("table", "o", "ORDERS", &["TOTAL"])
+        .object("insert-select", "i", "INSERT-SELECT-1", &["SUM"])
+        .object("table", "r", "REPORT", &["TOTAL"])
+        .process("p", "Query Insert-1")
+        .edge("fdd", "insert", "o.TOTAL", "i.SUM")
+        .edge("fdd", "", "i.SUM", "r.TOTAL");
+    model.relationships[0]["processId"] = "p".into();
+    model.relationships[0]["function"] = "SUM".into();
+    model.relationships[1]["processId"] = "".into();
+    model.relationships[1]["function"] = "".into();
+    for (layout, lineage) in model.lineages() {
+        let flows = lineage.column_flows();
+        assert_eq!(names(&flows), ["ORDERS.TOTAL → REPORT.TOTAL"], "{layout}");
+        assert_eq!(flows[0].effects(), [EffectType::Insert], "{layout}");
+        assert_eq!(names(flows[0].statements()), ["Query Insert-1"], "{layout}");
+        assert_eq!(flows[0].functions(), ["SUM"], "{layout}");
+        assert_eq!(csv(&lineage.diagram()), [",,ORDERS,TOTAL,,,REPORT,TOTAL,fdd,insert"], "{layout}");
+        let of_intermediates = csv(&lineage.diagram().with_intermediates());
+        assert_eq!(of_intermediates[0], ",,INSERT-SELECT-1,SUM,,,REPORT,TOTAL,fdd,", "{layout}");
+    }
+}
+
+#[test]
+fn a_field_that_is_given_and_empty_changes_no_answer() {
+    let absent = SmallModel::default()
+        .object("table", "o", "ORDERS", &["TOTAL", "TAX"])
+        .object("table", "c", "CUSTOMERS", &["ID"])
+        .object("insert-select", "i", "INSERT-SELECT-1", &["SUM", "RelationRows"])
+        .object("table", "r", "REPORT", &["TOTAL"])
+        .process("p", "Query Insert-1")
+        .flow("o.TOTAL", "i.SUM")
+        .edge("fdd", "insert", "i.SUM", "r.TOTAL")
+        .edge("join", "join", "o.TAX", "c.ID")
+        .edge("fdr", "select", "c.ID", "i.RelationRows")
+        .relationship(
+            "fdd",
+            "insert",
+            &[json!({"id": "c.ID"}), json!({"column": "TAX", "parentName": "ORDERS"})],
+            &end("r"),
+        );
+    let mut absent = absent;
+    let mut given = absent.clone();
+    for relationship in &mut absent.relationships {
+        relationship.as_object_mut().unwrap().remove("effectType");
+    }
+    for relationship in &mut given.relationships {
+        let fields = relationship.as_object_mut().unwrap();
+        for field in ["effectType", "function", "processId", "condition", "joinType"] {
+            fields.insert(field.into(), "".into());
+        }
+        let sources = fields["sources"].as_array_mut().unwrap().iter_mut();
+        for end in sources {
+            for field in ["id", "column", "parentId", "parentName", "clauseType", "tableId", "tableName", "columnType"]
+            {
+                end.as_object_mut().unwrap().entry(field).or_insert("".into());
+            }
+        }
+    }
+    let types = [Fdd, Fdr, RelationType::Join];
+    let answers = |lineage: &Lineage| {
+        let flows = lineage.column_flows();
+        let said = flows
+            .iter()
+            .map(|flow| format!("{flow} {:?} {:?} {:?}", flow.effects(), flow.functions(), flow.statements()));
+        let mut answers: Vec<String> = said.collect();
+        answers.extend(csv(&lineage.diagram().over(types.clone())));
+        answers.extend(csv(&lineage.diagram().over(types.clone()).with_intermediates()));
+        answers.extend(pictures(&lineage.diagram()));
+        answers.push(format!("{:?}", lineage.column("ORDERS", "TAX").unwrap().impact()));
+        let events =
+            lineage.openlineage().event_time(std::time::UNIX_EPOCH).run_id("939fdbba-f52b-4513-9b86-c0761d6036b0");
+        for events in [events.clone(), events.clone().per_process(), events.as_one_event()] {
+            let mut json = Vec::new();
+            events.write(&mut json).unwrap();
+            answers.push(String::from_utf8(json).unwrap());
+        }
+        answers.extend(lineage.unresolved().map(|end| end.to_string()));
+        answers
+    };
+    for ((layout, absent), (_, given)) in absent.lineages().zip(given.lineages()) {
+        let (expected, found) = (answers(&absent), answers(&given));
+        assert!(expected.len() > 8, "{expected:?}");
+        assert_eq!(found, expected, "{layout}");
+    }
+}
+
+#[test]
+fn an_empty_id_belongs_to_no_record() {
+    let mut model = SmallModel::default()
+        .object("table", "o", "ORDERS", &["TOTAL", "TAX"])
+        .object("table", "r", "REPORT", &["TOTAL"])
+        .process("p", "Query Insert-1")
+        .relationship("fdd", "insert", &[json!({"id": "", "parentName": "ORDERS", "column": "TAX"})], &end("r.TOTAL"))
+        .relationship("fdd", "insert", &[json!({"id": "", "column": "UNKNOWN"})], &end("r.TOTAL"));
+    model.objects[0].1["id"] = "".into();
+    model.objects[0].1["columns"][0]["id"] = "".into();
+    model.processes[0]["id"] = "".into();
+    model.relationships[0]["processId"] = "".into();
+    for (layout, lineage) in model.lineages() {
+        assert_eq!(names(lineage.column_flows()), ["ORDERS.TAX → REPORT.TOTAL"], "{layout}");
+        assert!(lineage.column_flows()[0].statements().is_empty(), "{layout}");
+        assert_eq!(lineage.unresolved().count(), 1, "{layout}");
+        assert!(lineage.column_by_id("").is_none() && lineage.object_by_id("").is_none(), "{layout}");
+        assert!(lineage.process_by_id("").is_none(), "{layout}");
+    }
+}
+
+#[test]
 fn an_endpoint_with_a_column_and_a_table_id_means_the_column() {
     let ends = |column: &str| json!({"id": "404", "sourceId": "o", "sourceName": "ORDERS", "column": column});
     let with = |source: Value| {

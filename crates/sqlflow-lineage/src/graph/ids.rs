@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::super::intern::Symbol;
+use super::super::intern::{Symbol, Texts};
 use super::super::model::{EndpointExtra, Model, NONE, RawEndpoint};
 use super::resolve::stands_for_all;
 
@@ -24,12 +24,12 @@ impl Ids {
         for (routine, object) in (0..).zip(&model.objects) {
             arguments.extend(object.arguments.of(&model.arguments).iter().map(|argument| (argument.id, routine)));
         }
-        arguments.retain(|(id, _)| !id.is_absent());
+        arguments.retain(|(id, _)| !model.texts.non_empty(*id).is_absent());
         arguments.sort_unstable();
         let mut duplicates = HashSet::new();
-        let objects = by_symbol(size, model.objects.iter().map(|object| object.id), &mut duplicates);
-        let columns = by_symbol(size, model.columns.iter().map(|column| column.id), &mut duplicates);
-        let processes = by_symbol(size, model.processes.iter().map(|process| process.id), &mut duplicates);
+        let objects = by_symbol(&model.texts, model.objects.iter().map(|object| object.id), &mut duplicates);
+        let columns = by_symbol(&model.texts, model.columns.iter().map(|column| column.id), &mut duplicates);
+        let processes = by_symbol(&model.texts, model.processes.iter().map(|process| process.id), &mut duplicates);
         let tables = [&objects, &columns, &processes];
         let records_of =
             |at: usize| tables.iter().filter(|table| table.get(at).is_some_and(|&record| record != NONE)).count();
@@ -97,11 +97,11 @@ impl Ids {
     }
 }
 
-/// Returns the first record of each id, and adds the ids that several records have.
-fn by_symbol(size: usize, ids: impl Iterator<Item = Symbol>, duplicates: &mut HashSet<Symbol>) -> Vec<u32> {
-    let mut table = vec![NONE; size];
+/// Returns the first record of each id, and adds the ids that several records have. An empty text is no id.
+fn by_symbol(texts: &Texts, ids: impl Iterator<Item = Symbol>, duplicates: &mut HashSet<Symbol>) -> Vec<u32> {
+    let mut table = vec![NONE; texts.len()];
     for (at, id) in (0..).zip(ids) {
-        if id.is_absent() {
+        if texts.non_empty(id).is_absent() {
             continue;
         }
         match table.get_mut(id.index()) {

@@ -590,13 +590,15 @@ impl<'a> WalkRules<'a> {
             extended.relation = relationship.kind;
         }
         extended.foreign_key |= self.foreign_keys == ForeignKeys::Followed && self.is_foreign_key(relationship);
+        let texts = &self.inner.model.texts;
         if self.detail >= HopDetail::Effect {
-            extended.effect = attributes.effect.or(relationship.effect);
+            extended.effect = texts.or(attributes.effect, texts.non_empty(relationship.effect));
         }
         if self.detail == HopDetail::Everything {
-            extended.clause = if decides { source.clause } else { attributes.clause };
-            extended.function = attributes.function.or(self.function(at, self.object_of(near)));
-            extended.process = attributes.process.or(relationship.process_id).or(self.process_id(far));
+            extended.clause = if decides { texts.non_empty(source.clause) } else { attributes.clause };
+            extended.function = texts.or(attributes.function, self.function(at, self.object_of(near)));
+            let process = texts.or(relationship.process_id, self.process_id(far));
+            extended.process = texts.or(attributes.process, texts.non_empty(process));
         }
         extended
     }
@@ -616,7 +618,8 @@ impl<'a> WalkRules<'a> {
         let named = model.relationship_extras.get(relationship, RelationshipExtra::Function);
         let target = target.and_then(|at| model.objects.get(at as usize));
         let function = target.filter(|object| Some(object.kind) == self.symbols.function);
-        named.or(function.map_or(Symbol::ABSENT, |object| object.name))
+        let function = function.map_or(Symbol::ABSENT, |object| object.name);
+        model.texts.non_empty(model.texts.or(named, function))
     }
 }
 

@@ -48,7 +48,8 @@ impl Merger {
         is_taken: impl Fn(&Self, Symbol) -> bool,
     ) -> Result<Symbol, ArenaFull> {
         let source = &input.inner.model.texts;
-        let Some(text) = source.get_present(id) else {
+        // An empty text is no id, and two of them do not mean the same.
+        let Some(text) = source.get_present(source.non_empty(id)) else {
             return Ok(Symbol::ABSENT);
         };
         if let Some(&known) = input.ids.get(&id) {

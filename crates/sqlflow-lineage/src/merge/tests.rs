@@ -120,10 +120,35 @@ fn an_unresolved_reference_stays_unresolved_if_another_lineage_has_its_id() {
 fn an_endpoint_without_an_id_does_not_mean_a_column_without_an_id() {
     let with = |id: &str| format!(r#"{{"id": "1", "name": "t", "type": "table", "columns": [{{{id}"name": "c"}}]}}"#);
     let one = read_model(&with(r#""id": "2", "#), "");
-    let two = read_model(&with(""), r#"{"type": "fdd", "target": {"column": "c"}, "sources": []}"#);
-    assert_eq!(merged(&[&one, &two]).unresolved().count(), 1);
-    let filled = merged(&[&two, &one]);
-    assert_eq!((filled.unresolved().count(), filled.column("t", "c").unwrap().id()), (1, "2"));
+    for id in ["", r#""id": "", "#] {
+        let end = format!(r#"{{"type": "fdd", "target": {{{id}"column": "c"}}, "sources": []}}"#);
+        let two = read_model(&with(id), &end);
+        assert_eq!(merged(&[&one, &two]).unresolved().count(), 1);
+        let filled = merged(&[&two, &one]);
+        assert_eq!((filled.unresolved().count(), filled.column("t", "c").unwrap().id()), (1, "2"));
+    }
+}
+
+#[test]
+fn an_empty_field_is_filled_by_the_other_lineage() {
+    let with = |word: &str| {
+        let routine = format!(
+            r#"{{"id": "3", "name": "f", "type": "function", "arguments": [{{"name": "a", "datatype": "{word}", "inout": "{word}"}}]}}"#
+        );
+        let table = format!(
+            r#"{{"id": "1", "name": "t", "type": "table", "displayName": "{word}",
+                "columns": [{{"id": "2", "name": "c", "dataType": "{word}", "source": "{word}"}}]}}"#
+        );
+        read_model(&format!("{table}, {routine}"), "")
+    };
+    let (empty, given) = (with(""), with("word"));
+    for both in [merged(&[&empty, &given]), merged(&[&given, &empty])] {
+        let column = both.column("t", "c").unwrap();
+        assert_eq!((column.data_type(), column.source()), (Some("word"), Some("word")));
+        assert_eq!(both.object("t").unwrap().display_name(), Some("word"));
+        let argument = both.object("f").unwrap().arguments().next().unwrap();
+        assert_eq!((argument.data_type(), argument.inout()), (Some("word"), Some("word")));
+    }
 }
 
 #[test]

@@ -51,11 +51,7 @@ impl RepeatedIds {
 fn ids(model: &Model) -> impl Iterator<Item = (Symbol, NamedRecord)> + '_ {
     let objects = (0..).zip(&model.objects).map(|(at, object)| (object.id, NamedRecord::Object(at)));
     let columns = (0..).zip(&model.columns).map(|(at, column)| (column.id, NamedRecord::Column(at)));
-    objects.chain(columns).map(|(id, record)| (present(model, id), record))
-}
-
-fn present(model: &Model, id: Symbol) -> Symbol {
-    if model.texts.get(id).is_empty() { Symbol::ABSENT } else { id }
+    objects.chain(columns).map(|(id, record)| (model.texts.non_empty(id), record))
 }
 
 fn id_of(model: &Model, record: NamedRecord) -> Symbol {
@@ -63,7 +59,7 @@ fn id_of(model: &Model, record: NamedRecord) -> Symbol {
         NamedRecord::Object(at) => model.objects.get(at as usize).map(|object| object.id),
         NamedRecord::Column(at) => model.columns.get(at as usize).map(|column| column.id),
     };
-    id.map_or(Symbol::ABSENT, |id| present(model, id))
+    id.map_or(Symbol::ABSENT, |id| model.texts.non_empty(id))
 }
 
 /// Returns the form of the id of a record: `id:12`, or `id:12#2` for the second of several records with that id, or

@@ -172,7 +172,7 @@ fn accessed_by_relationships(rules: &WalkRules<'_>) -> AccessedObjects {
                 continue;
             };
             if end.role == EndpointRole::Target && kind != RelationType::Join {
-                accessed.written.entry(object).or_default().insert(relationship.process_id);
+                accessed.written.entry(object).or_default().insert(model.texts.non_empty(relationship.process_id));
             } else {
                 accessed.read.insert(object);
             }

@@ -7,7 +7,7 @@ use serde::de;
 
 use super::super::Lineage;
 use super::super::error::{ReadError, ReadErrorKind};
-use super::super::intern::Symbol;
+use super::super::intern::{Symbol, Texts};
 use super::super::model::{ArenaFull, Model, NONE, RawBusiestTable, RawProcess, RawScope, ScopeKind, Span, push};
 use super::fields::JsonPath;
 
@@ -155,17 +155,19 @@ impl Builder {
 
     /// Adds a process. If its id is known (documents list a process in up to three places), only absent fields are filled.
     pub(super) fn add_process(&mut self, process: RawProcess) -> Result<(), ArenaFull> {
-        let known = self.processes.get(&process.id).and_then(|&at| self.model.processes.get_mut(at as usize));
+        let id = self.model.texts.non_empty(process.id);
+        let Model { processes, texts, .. } = &mut self.model;
+        let known = self.processes.get(&id).and_then(|&at| processes.get_mut(at as usize));
         if let Some(known) = known {
-            let kept = fill(known, process);
+            let kept = fill(texts, known, process);
             if !kept {
                 self.forget_last_coordinates(process.coordinates);
             }
             return Ok(());
         }
         let at = push(&mut self.model.processes, process, "processes")?;
-        if !process.id.is_absent() {
-            self.processes.insert(process.id, at);
+        if !id.is_absent() {
+            self.processes.insert(id, at);
         }
         Ok(())
     }
@@ -236,12 +238,12 @@ fn no_lineage(envelope: &EnvelopeState, words: Option<&str>) -> ReadError {
 }
 
 /// Fills absent fields and returns `true` if the coordinates were used too.
-fn fill(known: &mut RawProcess, more: RawProcess) -> bool {
-    known.name = known.name.or(more.name);
-    known.kind = known.kind.or(more.kind);
-    known.procedure_name = known.procedure_name.or(more.procedure_name);
-    known.procedure_id = known.procedure_id.or(more.procedure_id);
-    known.query_hash_id = known.query_hash_id.or(more.query_hash_id);
+fn fill(texts: &Texts, known: &mut RawProcess, more: RawProcess) -> bool {
+    known.name = texts.or(known.name, more.name);
+    known.kind = texts.or(known.kind, more.kind);
+    known.procedure_name = texts.or(known.procedure_name, more.procedure_name);
+    known.procedure_id = texts.or(known.procedure_id, more.procedure_id);
+    known.query_hash_id = texts.or(known.query_hash_id, more.query_hash_id);
     if known.scope == NONE {
         known.scope = more.scope;
     }

@@ -97,11 +97,11 @@ impl RecordReader for ContainerReader {
             }
             ContainerField::SessionId => {
                 let id = value.text(builder)?;
-                builder.model.session_id = builder.model.session_id.or(id);
+                builder.model.session_id = builder.model.texts.or(builder.model.session_id, id);
             }
             ContainerField::JobId => {
                 let id = value.text(builder)?;
-                builder.model.job_id = builder.model.job_id.or(id);
+                builder.model.job_id = builder.model.texts.or(builder.model.job_id, id);
             }
             ContainerField::Job => keep(&mut value.json(builder)?, |b| &mut b.model.job, builder),
             ContainerField::Graph if builder.keeps_graph => {
@@ -112,7 +112,7 @@ impl RecordReader for ContainerReader {
             ContainerField::Graph => builder.model.has_graph |= value.skipped(builder)?,
             ContainerField::Vendor => {
                 let vendor = value.text(builder)?;
-                builder.model.vendor = vendor.or(builder.model.vendor);
+                builder.model.vendor = builder.model.texts.or(vendor, builder.model.vendor);
             }
             ContainerField::Mode => {
                 let mode = value.text(builder)?;

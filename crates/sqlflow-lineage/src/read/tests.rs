@@ -319,6 +319,32 @@ fn a_process_that_is_listed_in_three_places_is_one_process_with_all_its_fields()
 }
 
 #[test]
+fn processes_without_an_id_are_kept_apart_and_written_once() {
+    for id in ["", r#""id": "", "#] {
+        let process = |name: &str| format!(r#"{{{id}"name": "{name}", "type": "sstselect"}}"#);
+        let document =
+            format!(r#"{{"dbobjs": [], "relationships": [], "processes": [{}, {}]}}"#, process("A"), process("B"));
+        let lineage = read(&document);
+        let names = |lineage: &Lineage| lineage.processes().map(|one| one.name().to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(&lineage), ["A", "B"]);
+        let mut written = Vec::new();
+        lineage.write_json(&mut written).unwrap();
+        assert_eq!(names(&Lineage::from_slice(&written).unwrap()), ["A", "B"]);
+    }
+}
+
+#[test]
+fn an_empty_vendor_does_not_hide_that_of_the_server() {
+    let servers = r#"{"servers": [{"name": "S", "dbVendor": "dbvbigquery"}]}"#;
+    for document in [
+        format!(r#"{{"dbvendor": "", "dbobjs": {servers}, "relationships": []}}"#),
+        format!(r#"{{"dbobjs": {servers}, "relationships": [], "dbvendor": ""}}"#),
+    ] {
+        assert_eq!(read(&document).vendor(), Some("dbvbigquery"));
+    }
+}
+
+#[test]
 fn a_process_among_the_objects_of_a_flat_document_is_not_an_object() {
     let lineage = read(LAYOUT_B);
     assert!(lineage.object_by_id("60").is_none());

@@ -118,7 +118,7 @@ impl RecordReader for ScopeReader {
             ScopeField::Vendor => {
                 let vendor = value.text(builder)?;
                 self.update(builder, |scope| scope.vendor = vendor);
-                builder.model.vendor = builder.model.vendor.or(vendor);
+                builder.model.vendor = builder.model.texts.or(builder.model.vendor, vendor);
             }
             ScopeField::SupportsCatalogs => {
                 let supports = value.flag(builder)?;
@@ -446,7 +446,8 @@ impl RecordReader for ColumnReader {
                 self.raw.coordinates = value.coordinates(builder)?.or(self.raw.coordinates);
             }
             ColumnField::DataType => {
-                self.raw.data_type = value.text(builder)?.or(self.raw.data_type);
+                let data_type = value.text(builder)?;
+                self.raw.data_type = builder.model.texts.or(data_type, self.raw.data_type);
             }
             ColumnField::Source => self.raw.source = value.text(builder)?,
             ColumnField::UiVisible => self.flag(Flag::UiVisible, value, builder)?,

@@ -134,10 +134,11 @@ impl<'a> RelationshipRows<'a> {
         let clauses = ends().filter_map(|at| model.endpoints.get(at as usize)).map(|end| end.clause);
         let extras = model.relationship_extras.of(pair.relationship, &mut self.next_extra);
         let of_relationship = |key| last_value(extras, key);
-        let clause = clauses.fold(Symbol::ABSENT, Symbol::or).or(of_relationship(RelationshipExtra::Clause));
+        let or = |first, second| model.texts.or(first, second);
+        let clause = or(clauses.fold(Symbol::ABSENT, or), of_relationship(RelationshipExtra::Clause));
         self.clause.push_symbol(model, clause);
         let functions = ends().map(|at| model.endpoint_extras.get(at, EndpointExtra::Function));
-        let function = functions.fold(of_relationship(RelationshipExtra::Function), Symbol::or);
+        let function = functions.fold(of_relationship(RelationshipExtra::Function), or);
         self.function.push_symbol(model, function);
         for (column, key) in self.extras.iter_mut().zip(EXTRAS) {
             column.push_symbol(model, of_relationship(key));

@@ -55,7 +55,7 @@ impl<'a> Diagnostic<'a> {
     /// in the SQL as it was sent, or else as the server analyzed it.
     #[must_use]
     pub fn location(&self) -> Location<'a> {
-        let label = self.raw.label.or(self.inner.model.label);
+        let label = self.inner.model.texts.or(self.raw.label, self.inner.model.label);
         Location::new(
             self.file(),
             present(self.inner, label),

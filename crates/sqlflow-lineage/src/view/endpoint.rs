@@ -193,7 +193,7 @@ impl<'a> Endpoint<'a> {
 
     /// Returns the names that the endpoint gives, or else its id.
     pub(crate) fn written_name(&self) -> String {
-        let parent = self.parent_name().or(self.table_name());
+        let parent = self.parent_name().filter(|name| !name.is_empty()).or(self.table_name());
         let names: Vec<&str> = parent.into_iter().chain(self.name()).filter(|name| !name.is_empty()).collect();
         if names.is_empty() { format!("id:{}", self.id()) } else { names.join(".") }
     }

@@ -53,7 +53,7 @@ impl Lineage {
             .filter(|server| server.scope().is_some_and(|scope| scope.kind == ScopeKind::Server))
     }
 
-    /// Returns the object that has an id.
+    /// Returns the object that has an id. An empty id belongs to nothing.
     ///
     /// ```
     /// use sqlflow_lineage::Lineage;

@@ -79,7 +79,8 @@ impl<'a> Process<'a> {
     /// name the file of a statement.
     #[must_use]
     pub fn location(&self) -> Location<'a> {
-        let label = self.raw().map_or(Symbol::ABSENT, |raw| raw.label).or(self.inner.model.label);
+        let label = self.raw().map_or(Symbol::ABSENT, |raw| raw.label);
+        let label = self.inner.model.texts.or(label, self.inner.model.label);
         Location::new(None, present(self.inner, label), self.coordinates().next())
     }
 
