@@ -28,7 +28,8 @@ pub(super) enum RequestedTypes {
     Unknown,
     /// A document for which these types were requested.
     Known(Vec<RelationType>),
-    /// A merge: the coverage of each type of [`ON_REQUEST`], which is the worst of all parts.
+    /// A merge, or a document that says it: the coverage of each type of [`ON_REQUEST`]. That of a merge is the worst of all
+    /// parts.
     Merged(Vec<(RelationType, Coverage)>),
 }
 
@@ -56,7 +57,8 @@ impl Lineage {
     ///
     /// The types that were requested are known if the lineage was exported by a client, or if they were given to the
     /// [`Reader`](crate::Reader::requested_types). A document that has a relationship of a type holds that type. A
-    /// [merged](Self::merge) lineage holds a type if all of its parts do.
+    /// [merged](Self::merge) lineage holds a type if all of its parts do. Documents that [`write_json`](Self::write_json) wrote
+    /// tell what was known.
     ///
     /// Servers return `fdd` unless other types are requested, and `fdr`, `frd` and `join` only on request. The coverage of
     /// all other types is `Unknown` if there are none.
@@ -98,7 +100,44 @@ pub(super) fn coverage(model: &Model, relation: &RelationType) -> Coverage {
     }
 }
 
+impl Coverage {
+    /// Returns the word that stands for a coverage in a document that this library wrote.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Included => "included",
+            Self::NotRequested => "not_requested",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Returns the coverage of a word; that of another word is not known.
+    pub(super) fn of_word(word: &str) -> Self {
+        [Self::Included, Self::NotRequested].into_iter().find(|it| it.word() == word).unwrap_or(Self::Unknown)
+    }
+}
+
 impl RequestedTypes {
+    /// Creates the types of a document that tells the coverage of some of them.
+    pub(super) fn of_document(told: &[(RelationType, Coverage)]) -> Self {
+        let of =
+            |relation: &RelationType| told.iter().find(|(told, _)| told == relation).map(|(_, coverage)| *coverage);
+        let with_coverage = |relation| {
+            let coverage = of(&relation).unwrap_or(Coverage::Unknown);
+            (relation, coverage)
+        };
+        Self::Merged(ON_REQUEST.map(with_coverage).to_vec())
+    }
+
+    /// Returns the coverage of each type that servers return on request, if anything is known beyond the document itself.
+    pub(super) fn told(model: &Model) -> Option<[(RelationType, Coverage); 4]> {
+        let is_known = !matches!(model.requested, Self::Unknown);
+        let with_coverage = |relation| {
+            let coverage = coverage(model, &relation);
+            (relation, coverage)
+        };
+        is_known.then(|| ON_REQUEST.map(with_coverage))
+    }
+
     /// Adds a lineage to those that a merge consists of so far.
     pub(super) fn add_part(&mut self, part: &Model) {
         let mut parts = match std::mem::take(self) {
@@ -150,5 +189,45 @@ mod tests {
         assert_eq!(of(&[&unknown, &with]), Coverage::Unknown);
         let twice = Lineage::merge([&with, &without]).unwrap();
         assert_eq!(of(&[&twice, &with]), Coverage::NotRequested);
+    }
+
+    #[test]
+    fn what_is_known_stays_known_when_a_lineage_is_written_and_read_again() {
+        let document = |relationships: &str| {
+            format!(
+                r#"{{"dbobjs": [{{"id": "1", "name": "t", "type": "table", "columns": [{{"id": "2", "name": "c"}}]}}],
+                    "relationships": [{relationships}]}}"#
+            )
+        };
+        let filter = r#"{"id": "3", "type": "fdr", "target": {"id": "2"}, "sources": [{"id": "2"}]}"#;
+        let read = |text: &str, types: &[RelationType]| {
+            Lineage::reader().requested_types(types.iter().cloned()).read_slice(text.as_bytes()).unwrap()
+        };
+        let again = |lineage: &Lineage| {
+            let mut json = Vec::new();
+            lineage.write_json(&mut json).unwrap();
+            let again = Lineage::from_slice(&json).unwrap();
+            assert_eq!(again.unknown_fields().count(), 0);
+            assert_eq!(again, *lineage);
+            again
+        };
+        let coverages = |lineage: &Lineage| ON_REQUEST.map(|relation| lineage.coverage(&relation));
+        let values = read(&document(""), &[Fdd]);
+        let filters: Lineage = document(filter).parse().unwrap();
+        let everything = read(&document(filter), &ON_REQUEST);
+        let merged = |parts: [&Lineage; 2]| Lineage::merge(parts).unwrap();
+        let (with_values, with_unknown) =
+            (merged([&values, &filters]), merged([&filters, &document("").parse().unwrap()]));
+        for lineage in [&values, &filters, &everything, &with_values, &with_unknown] {
+            assert_eq!(coverages(&again(lineage)), coverages(lineage));
+            assert_eq!(coverages(&again(&again(lineage))), coverages(lineage));
+        }
+        // The filters of one part do not stand for those of the other.
+        assert_eq!(again(&with_values).coverage(&Fdr), Coverage::NotRequested);
+        assert_eq!(again(&with_unknown).coverage(&Fdr), Coverage::Unknown);
+        // Whoever reads the document may know more.
+        let mut json = Vec::new();
+        with_unknown.write_json(&mut json).unwrap();
+        assert_eq!(read(std::str::from_utf8(&json).unwrap(), &[Fdd, Fdr]).coverage(&Fdr), Coverage::Included);
     }
 }

@@ -14,8 +14,9 @@ use serde_json::value::RawValue;
 
 use self::layout::TreeLayout;
 use super::Lineage;
+use super::coverage::{Coverage, RequestedTypes};
 use super::intern::Symbol;
-use super::kinds::ObjectKind;
+use super::kinds::{ObjectKind, RelationType};
 use super::model::{
     ColumnExtra, EndpointExtra, EndpointRole, Flag, Flags, Model, NONE, ObjectExtra, RawArgument, RawBusiestTable,
     RawColumn, RawCoordinate, RawDiagnostic, RawEndpoint, RawProcess, RawRelationship, RawSummary, RawTransform,
@@ -50,8 +51,9 @@ impl Lineage {
     /// - Processes without an id come after those with an id, if they belong to a database or schema.
     /// - Relationships with two targets, or with sources on both sides of a target, which no server sends, have a key
     ///   twice. Other readers may see only the last.
-    /// - Labels and the [requested types](Self::coverage) have no place in the format. When the JSON is read again,
-    ///   [`Reader::requested_types`](crate::Reader::requested_types) can set the types. The [graph section](Self::graph_json) is written if it was kept.
+    /// - Labels have no place in the format. The [graph section](Self::graph_json) is written if it was kept.
+    /// - What is known about the [requested types](Self::coverage) is written in a field `coverage` that only this library
+    ///   reads. Types that servers return unasked are not in it.
     /// - Fields that were [not understood](Self::unknown_fields) were counted, not kept, and are not written.
     ///
     /// The [text after the JSON](Self::trailing_text) follows the JSON on a new line.
@@ -242,6 +244,9 @@ impl WriteFields for SqlflowJson {
     fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
         let model = fields.model();
         fields.text("dbvendor", model.vendor)?;
+        if let Some(told) = RequestedTypes::told(model) {
+            fields.record("coverage", CoverageJson(told))?;
+        }
         // They come before the tree, which repeats some of them, because the first occurrence decides the order.
         let layout = fields.context.layout;
         let has_id = |process: &RawProcess| !model.texts.non_empty(process.id).is_absent();
@@ -250,6 +255,17 @@ impl WriteFields for SqlflowJson {
         fields.record("dbobjs", TreeJson)?;
         fields.records("relationships", (0..).zip(&model.relationships).map(RelationshipJson))?;
         fields.records_if_any("errors", model.diagnostics.iter())
+    }
+}
+
+/// The types that were requested, which documents of servers do not tell.
+struct CoverageJson([(RelationType, Coverage); 4]);
+
+impl WriteFields for CoverageJson {
+    fn write_fields<M: SerializeMap>(&self, fields: &mut JsonFields<'_, M>) -> Result<(), M::Error> {
+        self.0
+            .iter()
+            .try_for_each(|(relation, coverage)| fields.map.serialize_entry(relation.as_str(), coverage.word()))
     }
 }
 

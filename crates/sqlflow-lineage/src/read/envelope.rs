@@ -2,7 +2,8 @@
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess};
 
-use super::super::kinds::Mode;
+use super::super::coverage::{Coverage, RequestedTypes};
+use super::super::kinds::{Mode, RelationType};
 use super::super::model::{NONE, RawBusiestTable, RawDiagnostic, RawSummary, push};
 use super::builder::{Builder, DataShape, LimitExceeded};
 use super::fields::{FieldValue, RecordReader, Shape, fields, read_root};
@@ -38,6 +39,7 @@ fields!(ContainerField {
     Relationships = "relationships" | "relations",
     Processes = "processes",
     Errors = "errors",
+    Coverage = "coverage",
 });
 
 /// A JSON object that may hold the model: the envelope, its `data`, or `sqlflow`.
@@ -146,6 +148,11 @@ fn model_field<'de, A: MapAccess<'de>>(
         }
         ContainerField::Processes => value.records(builder, |_| Ok(ProcessReader::new(NONE)))?,
         ContainerField::Summary => value.record(builder, |_| Ok(SummaryReader::default()))?,
+        // It says nothing about the SQL.
+        ContainerField::Coverage => {
+            value.record(builder, |_| Ok(CoverageReader::default()))?;
+            return Ok(());
+        }
         // Errors alone do not make a document lineage: the responses of other operations have them too.
         ContainerField::Errors | ContainerField::Messages => {
             value.records(builder, |_| Ok(DiagnosticReader::default()))?;
@@ -181,6 +188,43 @@ fn add_words(
         }
         (None, more) => *place = more,
         (Some(_), None) => {}
+    }
+}
+
+fields!(CoverageField {
+    Fdd = "fdd",
+    Fdr = "fdr",
+    Frd = "frd",
+    Join = "join",
+});
+
+/// The types that were requested, as a document that this library wrote tells them.
+#[derive(Default)]
+struct CoverageReader(Vec<(RelationType, Coverage)>);
+
+impl RecordReader for CoverageReader {
+    type Field = CoverageField;
+
+    fn read<'de, A: MapAccess<'de>>(
+        &mut self,
+        field: CoverageField,
+        value: FieldValue<'_, A>,
+        builder: &mut Builder,
+    ) -> Result<(), A::Error> {
+        let relation = match field {
+            CoverageField::Fdd => RelationType::Fdd,
+            CoverageField::Fdr => RelationType::Fdr,
+            CoverageField::Frd => RelationType::Frd,
+            CoverageField::Join => RelationType::Join,
+        };
+        let word = value.words(builder)?.unwrap_or_default();
+        self.0.push((relation, Coverage::of_word(&word)));
+        Ok(())
+    }
+
+    fn close(self, builder: &mut Builder) -> Result<(), LimitExceeded> {
+        builder.model.requested = RequestedTypes::of_document(&self.0);
+        Ok(())
     }
 }
 
