@@ -285,7 +285,9 @@ pub(super) fn object_name(inner: &LineageInner, at: u32, object: &RawObject) -> 
     }
     let parts = object_parts(model, object, false);
     let server = shown_server(inner, object, &parts);
-    joined(server.into_iter().chain(parts.iter().map(|part| part.written)))
+    let name = joined(server.into_iter().chain(parts.iter().map(|part| part.written)));
+    // A name like `DEFAULT.` has nothing but levels that are left out.
+    if name.is_empty() { model.texts.get(object.name).to_owned() } else { name }
 }
 
 /// Returns the qualified name of a column.

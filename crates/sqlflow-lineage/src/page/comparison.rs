@@ -1,12 +1,13 @@
 //! The data of a page about the differences between two lineages: everything that either of them stores, with what was
 //! added and removed.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use crate::diff::{Diff, DiffSide, IdentityTable, StoredRecords};
 use crate::graph::{ColumnFlow, Vertex};
 use crate::kinds::{EffectType, RelationType};
-use crate::view::{Column, Endpoint, Object, Process};
+use crate::view::{Endpoint, Object, Process};
 
 use super::content::{ABSENT, Change, Content, Label, Message, ObjectRole, Unresolved};
 use super::whole;
@@ -54,7 +55,7 @@ struct Union<'a, 's> {
 struct UnitedObject<'a> {
     object: Object<'a>,
     change: Change,
-    columns: Vec<(usize, &'a str, Change)>,
+    columns: Vec<(usize, Cow<'a, str>, Change)>,
 }
 
 impl<'a, 's> Union<'a, 's> {
@@ -187,7 +188,7 @@ impl<'a, 's> Union<'a, 's> {
 
     fn statement(&mut self, side: usize, statement: Process<'a>) -> u32 {
         let content = &mut self.content;
-        let add = || content.add_statement(statement.name(), whole::place(statement.location()));
+        let add = || content.add_statement(whole::statement_name(statement), whole::place(statement.location()));
         *self.statements.entry((side, statement.at)).or_insert_with(add)
     }
 
@@ -233,15 +234,11 @@ fn united_objects<'a>(sides: &[StoredRecords<'a>; 2]) -> Vec<(usize, UnitedObjec
             let position = positions.get(&records.name(column.object())).copied();
             if let (Some(position), true) = (position, seen.insert(identity)) {
                 let change = change(columns_in_old.contains(&identity));
-                united[position].1.columns.push((identity, shown_name(column), change));
+                united[position].1.columns.push((identity, whole::column_name(column), change));
             }
         }
     }
     united
-}
-
-fn shown_name(column: Column<'_>) -> &str {
-    if column.name().is_empty() { column.id() } else { column.name() }
 }
 
 /// Returns the flows of both sides, each once, with its side and its change.

@@ -37,6 +37,8 @@ pub(super) struct Content<'a> {
     pub(super) labels: Labels,
     pub(super) relationships: Relationships,
     pub(super) stars: Stars,
+    /// The number of relationships of the lineage, also of those that have no edge.
+    pub(super) relationship_count: usize,
 }
 
 /// The counts of a server that left out the records.
@@ -248,6 +250,7 @@ impl Content<'_> {
                 clauses: Vec::new(),
             },
             stars: Stars::default(),
+            relationship_count: 0,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The data of a page about one lineage.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 
 use crate::graph::{Node, Vertex};
 use crate::kinds::{EffectType, RelationType};
+use crate::names::{NamedRecord, id_form};
 use crate::view::{Column, Diagnostic, Endpoint, EndpointRole, Location, Object, Process, Relationship, Summary};
 use crate::{Lineage, LineageInner};
 
@@ -17,8 +19,7 @@ pub(super) fn content<'a>(lineage: &'a Lineage, open_at: Option<Vertex<'_>>) -> 
         add_object(&mut content, object);
     }
     for process in lineage.processes() {
-        let name = if process.name().is_empty() { process.id() } else { process.name() };
-        content.add_statement(name, place(process.location()));
+        content.add_statement(statement_name(process), place(process.location()));
     }
     for relationship in lineage.relationships() {
         add_relationship(&mut content, lineage, relationship);
@@ -28,6 +29,7 @@ pub(super) fn content<'a>(lineage: &'a Lineage, open_at: Option<Vertex<'_>>) -> 
     let stars = lineage.inner.index().stars();
     content.stars.columns = stars.columns();
     (content.stars.named, content.stars.names) = stars.names();
+    content.relationship_count = lineage.relationships().len();
     content.open_at = open_at.map(|vertex| match vertex {
         Vertex::Column(column) => node_number(&lineage.inner, Node::Column(column.at)),
         Vertex::Object(object) => node_number(&lineage.inner, Node::Object(object.at)),
@@ -65,6 +67,19 @@ fn node_number(inner: &LineageInner, node: Node) -> u32 {
     u32::try_from(node.index(&inner.model)).unwrap_or(u32::MAX)
 }
 
+/// Returns the name of a column, or else its id in the form `id:13`.
+pub(super) fn column_name(column: Column<'_>) -> Cow<'_, str> {
+    match column.name() {
+        "" => id_form(column.inner, NamedRecord::Column(column.at)).into(),
+        name => name.into(),
+    }
+}
+
+/// Returns the name of a statement, or else its id.
+pub(super) fn statement_name(process: Process<'_>) -> &str {
+    if process.name().is_empty() { process.id() } else { process.name() }
+}
+
 fn add_object<'a>(content: &mut Content<'a>, object: Object<'a>) {
     let role = if object.is_result_set() {
         ObjectRole::ResultSet
@@ -75,10 +90,7 @@ fn add_object<'a>(content: &mut Content<'a>, object: Object<'a>) {
     };
     content.add_object(&object.qualified_name(), object.own_name(), object.kind_text(), role);
     for column in object.columns() {
-        match column.name() {
-            "" => content.add_column(format!("id:{}", column.id())),
-            name => content.add_column(name),
-        };
+        content.add_column(column_name(column));
     }
 }
 

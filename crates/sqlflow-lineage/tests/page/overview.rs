@@ -49,6 +49,25 @@ fn a_page_opens_on_an_overview_and_draws_nothing() {
 }
 
 #[test]
+fn relationships_without_an_edge_count_and_columns_without_a_name_are_told_apart() {
+    let relationship = |sources: Value| json!({"type": "fdd", "target": {"id": "9"}, "sources": sources});
+    let document = json!({
+        "dbobjs": [
+            {"id": "1", "name": "T", "type": "table", "columns": [{}, {"name": ""}, {"id": "9", "name": "C"}, {"id": "9"}]},
+        ],
+        "relationships": [relationship(json!([])), relationship(json!([])), relationship(json!([{"id": "9"}]))],
+    });
+    browser::test(|page| {
+        page.start(&pages::of(&document.to_string()), "table=T");
+        let columns: Vec<String> = page.texts(".card.focus .row text");
+        assert_eq!(columns, ["id:#1", "id:#2", "C", "id:9#2"]);
+        page.click("#back");
+        let counts = page.texts("#overview dl.counts > div");
+        assert_eq!(counts, ["tables and views1", "columns4", "relationships3"]);
+    });
+}
+
+#[test]
 fn what_could_not_be_followed_or_read_is_said_at_the_top_and_in_tables() {
     let mut document = documents::shop();
     document["relationships"].as_array_mut().unwrap().push(json!({

@@ -65,7 +65,7 @@ export class Overview {
         const facts = [
             [stored.length, "tables and views"],
             [columns, "columns"],
-            content.data.isComparison ? [this.flowCount(), "flows"] : [graph.target.length, "relationships"],
+            content.data.isComparison ? [this.flowCount(), "flows"] : [content.data.relationshipCount, "relationships"],
             [content.statementCount, "statements"],
         ].filter(([count]) => count > 0);
         return element(
