@@ -62,8 +62,8 @@ const BATCH: BatchLimits = BatchLimits { rows: 64 * 1024, bytes: 16 << 20 };
 /// A data set often holds the tables of many jobs. Every table has the column `label`, which names the job. Ids are
 /// unique only within a job, so ids are joined together with `label`.
 ///
-/// *Keys* (`key`, `object`, `source`, `target`, …) are unique without the label, and one text each, as recursive queries
-/// need them:
+/// *Keys* (`key`, `object`, `source`, `target`, …) are unique without the label as long as no two jobs have the same one,
+/// and one text each, as recursive queries need them:
 ///
 /// | key of | form | example |
 /// |---|---|---|
@@ -87,7 +87,7 @@ const BATCH: BatchLimits = BatchLimits { rows: 64 * 1024, bytes: 16 << 20 };
 /// # Names
 ///
 /// The columns `server`, `database`, `schema`, `name` and `column_name` keep the spelling and the quotes that the server
-/// wrote. A level that is unknown or `DEFAULT` is null. An object or column without a name has its id in the form
+/// wrote. A level of an object that is unknown or `DEFAULT` is null. An object or column without a name has its id in the form
 /// `id:12`.
 ///
 /// # Schemas
@@ -151,7 +151,7 @@ const BATCH: BatchLimits = BatchLimits { rows: 64 * 1024, bytes: 16 << 20 };
 /// | `source_id`, `target_id` | words? | the id that the relationship gives |
 /// | `source_name`, `target_name` | words? | the qualified name, or the names that an endpoint gives that could not be followed |
 /// | `source_resolution`, `target_resolution` | words? | [`id`, `parent_id`, `parent_name`, `ambiguous` or `unknown`](crate::Resolution) |
-/// | `clause`, `function` | words? | the clause that the source stands in, and the function that the value goes through |
+/// | `clause`, `function` | words? | the clause that the source stands in, or else the target, and the function that the value goes through |
 /// | `join_type`, `condition` | words? | of a `join` |
 /// | `call_sql` | words? | the SQL of a `call`, the only SQL that documents hold |
 ///
@@ -198,7 +198,7 @@ const BATCH: BatchLimits = BatchLimits { rows: 64 * 1024, bytes: 16 << 20 };
 ///
 /// | column | type | content |
 /// |---|---|---|
-/// | `kind` | words | `reason`, `summary`, `record_sets_omitted`, `not_requested`, `coverage_unknown`, `unresolved_endpoint`, `ambiguous_endpoint`, `duplicate_id`, `unknown_field`, `summary_count`, `summary_busiest_table`, `warning`, or the [kind of the message](crate::Diagnostic::kind) |
+/// | `kind` | words | `reason`, `summary`, `record_sets_omitted`, `not_requested`, `coverage_unknown`, `unresolved_endpoint`, `ambiguous_endpoint`, `duplicate_id`, `unknown_field`, `summary_count`, `summary_busiest_table`, `warning`, or the [kind of the message](crate::Diagnostic::kind), which is `other` if it has none |
 /// | `severity` | words | `error`, `warning`, `hint` or `info` |
 /// | `is_incomplete` | bool | `true` if something is missing in the other tables for this reason |
 /// | `message` | text | a sentence |

@@ -667,6 +667,40 @@ fn readers_find_whole_tables_while_they_are_replaced() {
 
 #[cfg(unix)]
 #[test]
+fn a_place_that_no_directory_can_be_put_in_is_told_before_anything_is_written() {
+    let home = tempfile::tempdir().unwrap();
+    let refused = |path: &Path, reason: &str| {
+        let lineage = lineage(TWO_TABLES, "");
+        let checked = Tables::check_parquet_directory(path).unwrap_err();
+        let written = lineage.tables().write_parquet_directory(path).unwrap_err();
+        for error in [checked, written] {
+            let TablesError::Io { error, .. } = error else { panic!("{error:?}") };
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    };
+    refused(&home.path().join("no/such/tables"), "o such file");
+    // The tests of the command try the current directory, which is one for all tests of a program.
+    #[cfg(target_os = "linux")]
+    if Path::new("/dev/shm").is_dir() && fs::read_dir("/dev/shm").unwrap().next().is_none() {
+        refused(Path::new("/dev/shm"), "it is a mount point");
+    }
+}
+
+#[test]
+fn an_object_whose_name_is_nothing_but_left_out_levels_keeps_it() {
+    for name in ["DEFAULT.", "DEFAULT.DEFAULT."] {
+        let object =
+            format!(r#"{{"id": "1", "name": "{name}", "type": "table", "columns": [{{"id": "2", "name": "A"}}]}}"#);
+        let flow = r#"{"id": "3", "type": "fdd", "target": {"id": "2"}, "sources": [{"id": "2"}]}"#;
+        let lineage = lineage(&object, flow);
+        let tables = lineage.tables();
+        let objects = rows(&tables, TableName::Objects);
+        assert_eq!((&objects[0]["name"], &objects[0]["qualified_name"]), (&name.to_owned(), &name.to_owned()));
+        assert_eq!(column(&rows(&tables, TableName::Flows), "source_name"), [name]);
+    }
+}
+
+#[test]
 fn a_link_and_the_permissions_of_a_directory_stay() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 

@@ -46,7 +46,9 @@ pub(crate) fn check(request: &LineageRequest) -> Outcome<()> {
             Err(Failure::usage("--format parquet writes several files, and not to standard output")
                 .help(WRITE_DIRECTORY))
         }
-        Some(path) => Tables::check_parquet_directory(path).map_err(|error| failed(&error)),
+        Some(path) => {
+            Tables::check_parquet_directory(path).map_err(|error| Failure { exit: Exit::Usage, ..failed(&error) })
+        }
     }
 }
 
@@ -61,10 +63,7 @@ pub(crate) fn write(
     messages: &Messages,
 ) -> Outcome {
     let path = request.output.output.as_deref().unwrap_or(Path::new(""));
-    // A merged lineage has no label of its own.
-    let of_directory = || path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let label = result.job.or(result.lineage.job_id()).or(result.lineage.label());
-    write_directory(result.lineage, &label.map_or_else(of_directory, str::to_owned), outer, path)?;
+    write_directory(result.lineage, &label_of(result, path), outer, path)?;
     let unresolved: Vec<_> = result.lineage.unresolved().collect();
     let note = unresolved_note(&unresolved);
     if let Some(note) = &note {
@@ -72,6 +71,17 @@ pub(crate) fn write(
     }
     let is_whole = note.is_none() && result.reasons.is_empty();
     Ok(if request.strict && !is_whole { Exit::Incomplete } else { Exit::Done })
+}
+
+/// Returns the label of the job: the one that the name of the directory tells, as engines read it, or else that of the
+/// lineage. One that was merged, or read from standard input, has none, and gets the name of the directory.
+fn label_of(result: LineageResult<'_>, path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(partition) = name.strip_prefix("job=").filter(|label| !label.is_empty()) {
+        return partition.to_owned();
+    }
+    let of_file = result.lineage.label().filter(|label| *label != "-");
+    result.job.or(result.lineage.job_id()).or(of_file).map_or(name, str::to_owned)
 }
 
 /// Writes the tables of a lineage with this label and these reasons.

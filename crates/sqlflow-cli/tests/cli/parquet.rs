@@ -8,7 +8,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 use sqlflow_client::emulator::Emulator;
 
-use crate::environment::{Ended, Home};
+use crate::environment::{Ended, Home, ended, ended_with_input};
 
 const SQL: &str = "create table report as select id, total from orders;\n";
 const LINEAGE: &str = r#"{"dbobjs": [
@@ -53,6 +53,33 @@ fn inspect_and_merge_write_a_directory_with_all_tables() {
     home.run(&["merge", "lineage.json", "empty.json", "--format", "parquet", "-o", "tables"]).with_code(0);
     assert_eq!(flows(&home.path("tables")), [["tables", "orders.total", "report.total"]]);
     assert!(names_in(&home.path(".")).iter().all(|name| !name.ends_with(".tables-part")), "nothing is left behind");
+}
+
+#[test]
+fn the_name_of_a_partition_is_the_label_of_its_tables() {
+    let home = Home::new();
+    home.write("lineage.json", LINEAGE);
+    home.write("lake/readme", "");
+    let label_in = |directory: &str, file: &str, input: &str| {
+        let command = home.command(["inspect", file, "--format", "parquet", "-o", directory]);
+        ended_with_input(command, input).with_code(0);
+        flows(&home.path(directory))[0][0].clone()
+    };
+    assert_eq!(label_in("lake/job=orders", "lineage.json", ""), "orders");
+    assert_eq!(label_in("orders", "lineage.json", ""), "lineage.json");
+    // The lineage of a pipe has no name.
+    assert_eq!(label_in("stock", "-", LINEAGE), "stock");
+}
+
+#[test]
+fn the_current_directory_is_not_replaced() {
+    let home = Home::new();
+    let file = home.write("lineage.json", LINEAGE);
+    fs::create_dir(home.path("empty")).unwrap();
+    let mut command = home.command(["inspect", file.to_str().unwrap(), "--format", "parquet", "-o", "."]);
+    command.current_dir(home.path("empty"));
+    ended(&mut command).with_code(2).says("it is the current directory").says("name a directory inside of it");
+    home.run(&["inspect", "lineage.json", "--format", "parquet", "-o", "no/such"]).with_code(2).says("no/such");
 }
 
 #[test]

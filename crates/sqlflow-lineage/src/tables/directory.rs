@@ -50,12 +50,14 @@ impl Tables<'_> {
     ///
     /// - [`TablesError::NotTables`] if the directory exists and holds anything else than files that this method wrote.
     ///   An empty directory may be used.
-    /// - [`TablesError::Io`] if the parent directory is missing, or if a file cannot be written or renamed.
+    /// - [`TablesError::Io`] if the parent directory is missing, if the directory is the current one or a mount point, which
+    ///   cannot be replaced, or if a file cannot be written or renamed.
     /// - [`TablesError::Write`] if a table cannot be encoded.
     pub fn write_parquet_directory(&self, path: impl AsRef<Path>) -> Result<(), TablesError> {
         // A link is kept, and the directory behind it is replaced.
         let path = fs::canonicalize(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned());
         State::of(&path)?;
+        check_place(&path).map_err(TablesError::io(&path))?;
         let partial = PartialDirectory::create(&path)?;
         if let Some(permissions) = fs::metadata(&path).ok().map(|old| old.permissions()) {
             // The new directory is not readable for more people than the old one.
@@ -81,13 +83,15 @@ impl Tables<'_> {
     }
 
     /// Checks that [`write_parquet_directory`](Self::write_parquet_directory) may write to a directory: it does not exist,
-    /// it is empty, or it holds the tables of a lineage. It is worth to ask before long work.
+    /// it is empty, or it holds the tables of a lineage, and it can be replaced. It is worth to ask before long work.
     ///
     /// # Errors
     ///
     /// See [`write_parquet_directory`](Self::write_parquet_directory).
     pub fn check_parquet_directory(path: impl AsRef<Path>) -> Result<(), TablesError> {
-        State::of(path.as_ref()).map(|_| ())
+        let path = fs::canonicalize(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned());
+        State::of(&path)?;
+        check_place(&path).map_err(TablesError::io(&path))
     }
 
     /// Writes all files, as many at a time as there are processors.
@@ -120,6 +124,33 @@ impl Tables<'_> {
         self.write_parquet_with_keys(table, &file, keys)?;
         file.sync_data().map_err(TablesError::io(path))
     }
+}
+
+/// Checks that a directory can be put in a place, under the name of another that is moved away.
+fn check_place(place: &Path) -> io::Result<()> {
+    let refused = |what: &str| {
+        let message = format!("it is {what}, which cannot be replaced; name a directory inside of it");
+        Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+    };
+    let parent = fs::metadata(parent(place))?;
+    if std::env::current_dir().and_then(fs::canonicalize).is_ok_and(|current| current == place) {
+        return refused("the current directory");
+    }
+    if fs::metadata(place).is_ok_and(|own| is_on_another_device(&own, &parent)) {
+        return refused("a mount point");
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_on_another_device(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    one.dev() != other.dev()
+}
+
+#[cfg(not(unix))]
+fn is_on_another_device(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    false
 }
 
 /// The state of the place of a directory.
