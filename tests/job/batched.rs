@@ -576,7 +576,7 @@ async fn only_one_run_at_a_time_can_use_the_journal() {
     one.try_next().await.unwrap();
     let mut other = home.batch(&sqlflow).run(submissions(&sqlflow, 3));
     let error = other.try_next().await.unwrap_err();
-    assert!(error.kind() == ErrorKind::InvalidInput && error.to_string().contains("in use"), "{error}");
+    assert!(error.kind() == ErrorKind::Io && error.to_string().contains("in use"), "{error}");
     while one.try_next().await.unwrap().is_some() {}
     // The end of the run unlocks the journal, although the file still exists.
     outcomes(home.batch(&sqlflow), submissions(&sqlflow, 3)).await;

@@ -418,6 +418,9 @@ pub struct OwnedImpact {
     pub objects: Vec<OwnedVertex>,
     /// The statements that read the column directly.
     pub statements: Vec<OwnedStatement>,
+    /// The statements that write the column, which do not depend on its values.
+    #[serde(default)]
+    pub writers: Vec<OwnedStatement>,
     /// The relationships that have the column as an endpoint, without foreign keys.
     pub relationships: Vec<OwnedRelationship>,
     /// The foreign keys that have the column as an endpoint.
@@ -438,6 +441,7 @@ impl From<&Impact<'_>> for OwnedImpact {
             columns: impact.columns.iter().map(OwnedVertex::from).collect(),
             objects: impact.objects.iter().map(OwnedVertex::from).collect(),
             statements: impact.statements.iter().map(OwnedStatement::from).collect(),
+            writers: impact.writers.iter().map(OwnedStatement::from).collect(),
             relationships: impact.relationships.iter().map(OwnedRelationship::from).collect(),
             foreign_keys: impact.foreign_keys.iter().map(OwnedRelationship::from).collect(),
             unresolved: impact.unresolved.iter().map(OwnedVertex::from).collect(),

@@ -838,6 +838,32 @@ fn an_impact_is_not_complete_if_the_server_did_not_read_all_of_the_sql() {
 }
 
 #[test]
+fn an_impact_tells_the_statements_that_write_the_column_apart_from_those_that_read_it() {
+    let mut model = SmallModel::default()
+        .object("table", "s", "STAGING", &["USERS"])
+        .object("table", "d", "DAILY", &["USERS", "DAY"])
+        .object("view", "v", "BOARD", &["USERS"])
+        .process("p", "Query Insert-1")
+        .process("q", "Query Create View-1")
+        .edge("fdd", "insert", "s.USERS", "d.USERS")
+        .edge("fdd", "create_view", "d.USERS", "v.USERS");
+    model.relationships[0]["processId"] = "p".into();
+    model.relationships[1]["processId"] = "q".into();
+    for (layout, lineage) in model.lineages() {
+        let impact = |table, column| lineage.column(table, column).unwrap().impact();
+        let users = impact("DAILY", "USERS");
+        assert_eq!(names(users.writers.clone()), ["Query Insert-1"], "{layout}");
+        assert_eq!(names(users.statements.clone()), ["Query Create View-1"], "{layout}");
+        assert!(users.to_string().contains("statements that write it (1)\n  Query Insert-1\n"), "{users}");
+        assert!(impact("STAGING", "USERS").writers.is_empty(), "{layout}");
+        assert!(impact("DAILY", "DAY").writers.is_empty(), "{layout}: the statement does not write this column");
+        let board = impact("BOARD", "USERS");
+        assert!(board.is_empty() && board.to_string().contains("nothing that is known depends on it"), "{board}");
+        assert_eq!(names(board.writers), ["Query Create View-1"], "{layout}");
+    }
+}
+
+#[test]
 fn what_feeds_a_column_does_not_depend_on_it() {
     let model = SmallModel::default()
         .object("table", "a", "A", &["X"])

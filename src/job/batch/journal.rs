@@ -28,8 +28,8 @@ impl Journal {
     /// Opens a journal, and creates it and its directory if they do not exist. Blocks.
     ///
     /// # Errors
-    /// `InvalidInput` if it is in use, is damaged, is a pipe or a device, is not a journal, or belongs to another client;
-    /// `Io` if it cannot be read or written.
+    /// `InvalidInput` if it is damaged, is a pipe or a device, is not a journal, or belongs to another client; `Io` if it is
+    /// in use, or cannot be read or written.
     pub(super) fn open(path: &Path, service: &JobService) -> Result<(Self, Entries)> {
         let failed = |error: io::Error| Error::io(format_args!("cannot open the journal {}", path.display()), &error);
         create_directory_of(path).map_err(failed)?;
@@ -77,11 +77,10 @@ fn lock(file: &File, path: &Path) -> Result<()> {
             Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_WAIT => sleep(Duration::from_millis(10)),
             Err(TryLockError::WouldBlock) => {
-                return Err(Error::invalid(format!(
-                    "the journal {} is in use by another process or another run: wait until it ends, or use another \
-                     journal",
-                    path.display()
-                )));
+                let in_use =
+                    "it is in use by another process or another run; wait until it ends, or use another journal";
+                let error = io::Error::new(io::ErrorKind::WouldBlock, in_use);
+                return Err(Error::io(format_args!("cannot lock the journal {}", path.display()), &error));
             }
             Err(TryLockError::Error(error)) => {
                 return Err(Error::io(format_args!("cannot lock the journal {}", path.display()), &error));
@@ -457,7 +456,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("j");
         let (journal, _) = Journal::open(&path, &client()).unwrap();
-        assert!(refusal(&path).contains("in use"));
+        let error = Journal::open(&path, &client()).unwrap_err();
+        assert!(error.kind() == ErrorKind::Io && error.to_string().contains("in use"), "{error}");
         drop(journal);
         Journal::open(&path, &client()).unwrap();
     }

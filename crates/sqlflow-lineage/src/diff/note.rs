@@ -6,6 +6,7 @@ use super::super::Lineage;
 use super::super::kinds::Mode;
 #[cfg(doc)]
 use super::super::view::Column;
+use super::super::view::Diagnostic;
 
 /// A side of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,7 +35,8 @@ pub enum DiffNoteKind {
     /// The lineage lacks the [record sets](Column::is_record_set), because it has more relationships than the limit of
     /// the server: the [mode](Lineage::mode) is `ignoreRecordSet`.
     RecordSets,
-    /// The lineage has [errors](Lineage::errors): the server could not read all of the SQL.
+    /// The lineage has [errors](Lineage::errors) that are [more than hints](Diagnostic::is_error): the server could not read
+    /// all of the SQL.
     Errors,
     /// The lineage has [warnings](Lineage::warnings), which explain a partial success, in addition to its errors.
     Warnings,
@@ -98,7 +100,7 @@ pub(super) fn notes(old: &Lineage, new: &Lineage) -> Vec<DiffNote> {
         let counts = [
             (DiffNoteKind::Summary, usize::from(lineage.is_summary())),
             (DiffNoteKind::RecordSets, usize::from(lineage.mode() == Some(&Mode::IgnoreRecordSet))),
-            (DiffNoteKind::Errors, lineage.errors().len()),
+            (DiffNoteKind::Errors, lineage.errors().filter(Diagnostic::is_error).count()),
             (DiffNoteKind::Warnings, lineage.inner.model.count_of_own_warnings()),
             (DiffNoteKind::Unresolved, lineage.unresolved().count()),
         ];

@@ -113,6 +113,7 @@ impl<'a> Column<'a> {
             columns: dependents,
             objects,
             statements: processes(inner, starts, Direction::Downstream),
+            writers: processes(inner, [Node::Column(self.at)], Direction::Upstream),
             relationships,
             foreign_keys,
             reasons: impact::reasons(inner, &dependencies, lost.len()),

@@ -35,6 +35,9 @@ pub struct Impact<'a> {
     /// The statements that read the column, or its object as a whole, directly and would fail, sorted by name; see
     /// [`Object::readers`].
     pub statements: Vec<Process<'a>>,
+    /// The statements that write the column, or that a view is defined by, sorted by name. They do not depend on its values,
+    /// but those that name it fail if it is dropped or renamed.
+    pub writers: Vec<Process<'a>>,
     /// The relationships that lead out of the column directly, of any type, and the joins that use it, without foreign
     /// keys. Those that lead into it do not depend on it.
     pub relationships: Vec<Relationship<'a>>,
@@ -67,7 +70,8 @@ impl Impact<'_> {
         &self.reasons
     }
 
-    /// Returns `true` if nothing that is known depends on the column; see [`is_complete`](Self::is_complete).
+    /// Returns `true` if nothing that is known depends on the column; see [`is_complete`](Self::is_complete). The
+    /// [writers](Self::writers) do not count.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
@@ -107,14 +111,14 @@ pub(super) fn reasons(
     if !not_requested.is_empty() {
         reasons.push(format!(
             "{not_requested} relationships were not requested, so filters and joins that use the column may be missing; \
-             submit and export with `for_impact`"
+             export the lineage again with all of fdd, fdr, frd and join"
         ));
     }
     let unknown = types_with(Coverage::Unknown);
     if !unknown.is_empty() {
         reasons.push(format!(
             "the document does not tell whether {unknown} relationships were requested, so filters and joins that use \
-             the column may be missing"
+             the column may be missing; if they were, say so when it is read"
         ));
     }
     match unread(inner) {
@@ -152,6 +156,7 @@ impl fmt::Display for Impact<'_> {
             kind => write!(f, "{object} ({kind})"),
         })?;
         write_list(f, "statements", &self.statements, |f, statement| write!(f, "{statement}"))?;
+        write_list(f, "statements that write it", &self.writers, |f, statement| write!(f, "{statement}"))?;
         let is_join = |relationship: &&Relationship<'_>| relationship.relation_type() == RelationType::Join;
         let joins: Vec<&Relationship<'_>> = self.relationships.iter().filter(is_join).collect();
         write_list(f, "joins", &joins, |f, join| write!(f, "{join}"))?;

@@ -12,17 +12,19 @@ const MAX_COMPARED_LENGTH: usize = 64;
 const MAX_DISTANCE: usize = 2;
 
 /// Returns the qualified names of the objects that have the same name elsewhere, or else a name that differs by a
-/// letter or two.
+/// letter or two. If there are none, the name may be that of a column, so those that are similar to its object.
 pub(super) fn similar_objects(inner: &LineageInner, query: &[NamePart<'_>]) -> Vec<String> {
-    let Some(last) = query.last() else {
-        return Vec::new();
-    };
+    let found = query.iter().rev().take(2).map(|part| similar_to_part(inner, *part));
+    found.into_iter().find(|similar| !similar.is_empty()).unwrap_or_default()
+}
+
+fn similar_to_part(inner: &LineageInner, last: NamePart<'_>) -> Vec<String> {
     let qualified = |at: &u32| {
         let object = inner.model.objects.get(*at as usize);
         object.map(|object| object_name(inner, *at, object))
     };
     let objects = &inner.names().objects;
-    let same = inner.names().ending_in(*last);
+    let same = inner.names().ending_in(last);
     if !same.is_empty() {
         return same.iter().filter_map(qualified).take(MAX_SUGGESTIONS).collect();
     }
