@@ -7,19 +7,30 @@ use std::path::{Path, PathBuf};
 use crate::exit::{Failure, Outcome};
 use crate::messages::Messages;
 
-/// Reads a script.
+/// Reads a script, which may be empty.
 ///
 /// # Errors
-/// The file cannot be read, is empty, or is not text in UTF-8. The message names it.
+/// The file cannot be read, or is not text in UTF-8. The message names it.
 pub(crate) fn read(path: &Path) -> Outcome<String> {
     let bytes = fs::read(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
     decode(path.display(), bytes)
 }
 
-/// Reads a script from memory. A byte order mark is left out.
+/// Refuses a script without SQL.
 ///
 /// # Errors
-/// It is empty, or is not text in UTF-8.
+/// It is empty.
+pub(crate) fn not_empty(name: impl fmt::Display, text: String) -> Outcome<String> {
+    if text.trim().is_empty() {
+        return Err(Failure::usage(format!("{name}: there is no SQL in it")));
+    }
+    Ok(text)
+}
+
+/// Reads a script from memory, which may be empty. A byte order mark is left out.
+///
+/// # Errors
+/// It is not text in UTF-8.
 pub(crate) fn decode(name: impl fmt::Display, bytes: Vec<u8>) -> Outcome<String> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(Failure::usage(format!("{name}: the text is UTF-16, and UTF-8 is needed"))
@@ -33,9 +44,6 @@ pub(crate) fn decode(name: impl fmt::Display, bytes: Vec<u8>) -> Outcome<String>
         Failure::usage(format!("{name}:{lines}: the text is not UTF-8"))
             .help("convert it, for example with: iconv -f WINDOWS-1252 -t UTF-8")
     })?;
-    if text.trim().is_empty() {
-        return Err(Failure::usage(format!("{name}: there is no SQL in it")));
-    }
     Ok(match text.strip_prefix('\u{feff}') {
         Some(rest) => rest.to_owned(),
         None => text,
@@ -100,7 +108,7 @@ mod tests {
     #[test]
     fn what_is_no_sql_is_named_with_the_reason() {
         let refused = |bytes: &[u8]| decode("a.sql", bytes.to_vec()).unwrap_err().message;
-        assert_eq!(refused(b" \n"), "a.sql: there is no SQL in it");
+        assert_eq!(not_empty("a.sql", " \n".to_owned()).unwrap_err().message, "a.sql: there is no SQL in it");
         assert_eq!(refused(b"PK\x03\x04\0"), "a.sql: this is a binary file and no SQL");
         assert_eq!(refused(b"select 1;\nselect '\xe4';"), "a.sql:2: the text is not UTF-8");
         assert!(refused(b"\xff\xfes\0e\0").contains("UTF-16"));

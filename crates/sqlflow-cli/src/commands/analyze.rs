@@ -58,12 +58,12 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
                 return Err(Failure::usage(format!("{}: it is a directory", path.display()))
                     .help("a directory needs a job: use sqlflow lineage"));
             }
-            sql_text::read(path)?
+            sql_text::not_empty(path.display(), sql_text::read(path)?)?
         }
         None if io::stdin().is_terminal() => {
             return Err(Failure::usage("there is no SQL").help("give a file, or `-` to type SQL and Ctrl-D"));
         }
-        _ => sql_text::decode("standard input", stdin()?)?,
+        _ => sql_text::not_empty("standard input", sql_text::decode("standard input", stdin()?)?)?,
     };
     let connection = Connection::open(&arguments.server, messages).await?;
     let vendor = connection.settings.vendor(arguments.dialect.vendor.as_ref(), messages)?;

@@ -27,7 +27,7 @@ Examples:
   sqlflow check etl/ --vendor oracle
   sqlflow check etl/ --vendor oracle --format github
   sqlflow check etl/ --vendor oracle --format sarif -o check.sarif
-  git diff --name-only | grep '[.]sql$' | xargs sqlflow check --vendor oracle";
+  git diff --name-only --diff-filter=d '*.sql' | xargs -r sqlflow check --vendor oracle";
 
 /// The number of scripts that are checked at a time.
 const AT_ONCE: usize = 4;
@@ -107,10 +107,15 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
                 Some("-") => sql_text::decode("standard input", stdin()?)?,
                 _ => sql_text::read(&path)?,
             };
-            let checked = client.check_syntax(vendor, sql.clone()).send().await;
+            let checked = if sql.trim().is_empty() {
+                messages.warning(format_args!("{}: there is no SQL in it", path.display()));
+                Ok(Vec::new())
+            } else {
+                client.check_syntax(vendor, sql.clone()).send().await.map(|checked| checked.errors)
+            };
             progress.advance();
-            let checked = checked.map_err(|error| Failure::from(error).about(path.display()))?;
-            Ok::<_, Failure>(CheckedScript { path, sql, errors: checked.errors })
+            let errors = checked.map_err(|error| Failure::from(error).about(path.display()))?;
+            Ok::<_, Failure>(CheckedScript { path, sql, errors })
         }
     };
     let outcomes: Vec<Outcome<CheckedScript>> = stream::iter(paths).map(check).buffered(AT_ONCE).collect().await;
@@ -150,16 +155,13 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     output.finish()?;
     let count: usize = scripts.iter().map(|script| script.errors.len()).sum();
     let files = if scripts.len() == 1 { "1 file".to_owned() } else { format!("{} files", scripts.len()) };
-    if let Some(exit) = failed {
-        return Ok(exit);
-    }
-    if count == 0 {
-        messages.note(format_args!("{files} checked, no errors"));
-        return Ok(Exit::Done);
-    }
-    let errors = if count == 1 { "1 error".to_owned() } else { format!("{count} errors") };
+    let errors = match count {
+        0 => "no errors".to_owned(),
+        1 => "1 error".to_owned(),
+        _ => format!("{count} errors"),
+    };
     messages.note(format_args!("{files} checked, {errors}"));
-    Ok(Exit::Found)
+    Ok(failed.unwrap_or(if count == 0 { Exit::Done } else { Exit::Found }))
 }
 
 impl CheckedScript {

@@ -21,7 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   sqlflow jobs --status fail --newer-than 1d
   sqlflow jobs --name 'nightly*' --sort duration --reverse --limit 10
-  sqlflow jobs --status running --quiet | xargs sqlflow watch";
+  sqlflow jobs --status running --quiet | xargs -r sqlflow watch";
 
 /// List jobs
 #[derive(Debug, Args)]

@@ -21,7 +21,7 @@ use crate::progress::{Lines, Progress};
 const EXAMPLES: &str = "\
 Examples:
   sqlflow wait 6fa5c6c4d3f24ac68bb0a5b2cbb1ea3e --timeout 2h
-  sqlflow jobs --status running --quiet | xargs sqlflow wait";
+  sqlflow jobs --status running --quiet | xargs -r sqlflow wait";
 
 /// Wait until jobs have ended
 ///

@@ -23,6 +23,23 @@ enum Writer {
 
 impl OutputFile {
     /// # Errors
+    /// The directory of the file does not exist, or there is a directory in its place.
+    pub(super) fn check(path: &Path) -> Outcome<()> {
+        let target = fs::canonicalize(path).unwrap_or_else(|_| behind_links(path));
+        if target.is_dir() {
+            return Err(Failure::usage(format!("cannot write {}: it is a directory", path.display())));
+        }
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        match folder.filter(|folder| !folder.is_dir()) {
+            None => Ok(()),
+            Some(folder) => {
+                let missing = format!("cannot write {}: there is no directory {}", path.display(), folder.display());
+                Err(Failure::usage(missing))
+            }
+        }
+    }
+
+    /// # Errors
     /// The file cannot be created.
     pub(super) fn create(path: &Path) -> Outcome<Self> {
         let failed = |error| Failure::io(format_args!("cannot write {}", path.display()), &error);

@@ -90,6 +90,9 @@ impl LineageRequest {
     pub(crate) fn check(&self) -> Outcome<()> {
         let question = self.selection.question().map(|(question, ..)| question);
         parquet::check(self)?;
+        if self.format != Some(Format::Parquet) {
+            Output::check(&self.output)?;
+        }
         if (self.json.json || self.json.jsonl) && self.format.is_some() {
             return Err(Failure::usage("--format cannot be used with --json or --jsonl")
                 .help("--json prints the result of this command, --format json the document of SQLFlow"));
@@ -255,7 +258,11 @@ pub(crate) fn write(
     default: impl FnOnce(&Output) -> Format,
     messages: &Messages,
 ) -> Outcome {
-    let reasons = all_reasons(result, messages);
+    let mut reasons = all_reasons(result, messages);
+    for reason in report::not_covered(result.lineage, &request.relation_types) {
+        messages.warning(&reason);
+        reasons.push(reason);
+    }
     let outer = outer_reasons(result, messages);
     let result = LineageResult { reasons: &reasons, ..result };
     if request.format == Some(Format::Parquet) {
@@ -373,6 +380,9 @@ fn answer(
             } else {
                 write!(output, "{impact}")?;
             }
+            if !impact.uncertain_types.is_empty() {
+                messages.note(report::HOW_TO_COVER);
+            }
             Ok((!impact.is_complete()).then(|| format!("the impact is not complete: {}", impact.reasons().join("; "))))
         }
         (Vertex::Object(object), Question::Impact) => {
@@ -485,11 +495,13 @@ impl<V: fmt::Display> Trail<'_, V> {
             _ => {
                 // Many intermediate results have the same name.
                 let names: BTreeSet<String> = trace.into_iter().map(|found| one_line(&found)).collect();
-                if names.is_empty() {
+                if names.is_empty() && request.relation_types.is_empty() {
                     messages.note(
                         "no value flows there; counts, filters and constants are other relationships: try \
                          --relation-types fdd,fdr or --intermediates",
                     );
+                } else if names.is_empty() {
+                    messages.note("no relationship of these types leads there");
                 }
                 for name in names {
                     writeln!(output, "{name}")?;

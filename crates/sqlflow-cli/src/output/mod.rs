@@ -38,6 +38,17 @@ impl Output {
         }
     }
 
+    /// Checks that the file of the arguments can be written, which is worth to know before long work.
+    ///
+    /// # Errors
+    /// Its directory does not exist, or it is a directory itself.
+    pub(crate) fn check(arguments: &OutputArguments) -> Outcome<()> {
+        match &arguments.output {
+            Some(path) if path.as_os_str() != "-" => OutputFile::check(path),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn stdout() -> Self {
         Self::Stdout(BufWriter::new(Pipe::new(io::stdout().lock())))
     }

@@ -118,20 +118,32 @@ fn write_section<T: fmt::Display>(
     Ok(())
 }
 
+/// Says how a lineage gets relationships that it lacks, or how it is known that it has them.
+pub(crate) const HOW_TO_COVER: &str = "`sqlflow export JOB --relation-types fdd,fdr,frd,join` gets all of them; with \
+                                       --requested-types, `inspect` and `merge` are told what a file was requested with";
+
+/// Returns the types among some that a lineage may lack, as sentences.
+pub(crate) fn not_covered(lineage: &Lineage, types: &[RelationType]) -> Vec<String> {
+    let with = |coverage| {
+        let on_request = types.iter().filter(|kind| RelationType::DEPENDENCIES.contains(kind));
+        let types = on_request.filter(move |kind| lineage.coverage(kind) == coverage);
+        types.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let mut sentences = Vec::new();
+    let (not_requested, unknown) = (with(Coverage::NotRequested), with(Coverage::Unknown));
+    if !not_requested.is_empty() {
+        sentences.push(format!("relationships of type {not_requested} were not requested"));
+    }
+    if !unknown.is_empty() {
+        sentences.push(format!("{unknown} relationships may be missing; no file says whether they were requested"));
+    }
+    sentences
+}
+
 /// Returns everything that the lineage may lack, in sentences.
 fn limits(lineage: &Lineage) -> Vec<String> {
     let mut limits: Vec<String> = cut(lineage).into_iter().map(str::to_owned).collect();
-    let missing = |coverage| {
-        let types = RelationType::DEPENDENCIES.into_iter().filter(move |kind| lineage.coverage(kind) == coverage);
-        types.map(|kind| kind.to_string()).collect::<Vec<_>>().join(", ")
-    };
-    let (not_requested, unknown) = (missing(Coverage::NotRequested), missing(Coverage::Unknown));
-    if !not_requested.is_empty() {
-        limits.push(format!("relationships of type {not_requested} were not requested"));
-    }
-    if !unknown.is_empty() {
-        limits.push(format!("{unknown} relationships may be missing; no file says whether they were requested"));
-    }
+    limits.extend(not_covered(lineage, &RelationType::DEPENDENCIES));
     let unresolved: Vec<_> = lineage.unresolved().collect();
     match unresolved.len() {
         0 => {}

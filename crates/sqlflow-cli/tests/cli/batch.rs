@@ -236,6 +236,17 @@ async fn a_journal_belongs_to_one_server_and_a_batch_to_an_account() {
     assert!(second.jobs().is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_in_use_is_no_mistake_in_the_arguments() {
+    let home = estate(&[("orders", GOOD)]);
+    let emulator = Emulator::start().await.unwrap();
+    batch(&home, &emulator, &["etl"]).with_code(0);
+    let journal = std::fs::File::open(home.path("j")).unwrap();
+    journal.lock().unwrap();
+    // A scheduler that tells mistakes by their exit code may try again.
+    batch(&home, &emulator, &["etl"]).with_code(1).says("in use").says("wait until it ends");
+}
+
 #[test]
 fn the_embedded_emulator_leaves_no_journal_behind() {
     let home = estate(&[("orders", GOOD)]);

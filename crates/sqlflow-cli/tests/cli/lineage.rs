@@ -90,6 +90,22 @@ fn a_name_that_does_not_exist_is_refused_with_similar_ones() {
     let refused = server.run(&format!("lineage --vendor postgresql {} --upstream report.customer_revenu", sql()));
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(refused.stderr.contains("customer_revenue"), "{refused:?}");
+    // The name of a column may have the mistake in its table.
+    let refused = server.run(&format!("lineage --vendor postgresql {} --impact sales.ordrs.status", sql()));
+    assert!(refused.code == 2 && refused.stderr.contains("did you mean sales.orders?"), "{refused:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_refused_before_anything_is_sent() {
+    let server = Server::start();
+    for (output, reason) in [("missing/lineage.csv", "there is no directory missing"), (".", "it is a directory")] {
+        for format in ["csv", "html", "json"] {
+            let arguments = format!("lineage --vendor postgresql {} -o {output} --format {format}", sql());
+            let refused = server.run(&arguments);
+            assert!(refused.code == 2 && refused.stderr.contains(reason), "{refused:?}");
+        }
+    }
+    assert_eq!(server.run("jobs --quiet").stdout, "");
 }
 
 #[test]

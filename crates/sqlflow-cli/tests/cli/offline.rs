@@ -124,6 +124,55 @@ mod inspecting {
         }
     }
 
+    /// A lineage of which it is known, or not, that filters were requested, with a filter of another table.
+    fn with_filter(folder: &Folder) -> String {
+        let filter = r#"{"id": "9", "type": "fdr", "target": {"id": "4"}, "sources": [{"id": "8"}]}"#;
+        let table = r#"{"id": "7", "name": "OTHER", "type": "table", "columns": [{"id": "8", "name": "C"}]}"#;
+        let view = r#"{"id": "3", "name": "BOARD", "type": "view", "columns": [{"id": "4", "name": "N"}]}"#;
+        folder.write(
+            "filter.json",
+            format!(r#"{{"dbvendor": "dbvoracle", "dbobjs": [{table}, {view}], "relationships": [{filter}]}}"#),
+        )
+    }
+
+    #[test]
+    fn a_merged_file_remembers_what_nobody_knows_of_its_parts() {
+        let folder = Folder::new();
+        let (old, other, merged) = (folder.path("old.json"), with_filter(&folder), folder.path("merged.json"));
+        let ask = |files: &[&str]| sqlflow(&[&["inspect"], files, &["--impact", "ORDERS.TOTAL", "--strict"]].concat());
+        ask(&[&old, &other])
+            .with_code(7)
+            .prints("incomplete: the document does not tell whether ")
+            .says("--requested-types");
+        sqlflow(&["merge", &old, &other, "-o", &merged]).exits(0);
+        ask(&[&merged]).with_code(7).prints("incomplete: the document does not tell whether ");
+        // Whoever knows what was requested says it once.
+        let known = ["merge", &old, &other, "-o", &merged, "--requested-types", "fdd,fdr,frd,join"];
+        sqlflow(&known).exits(0);
+        ask(&[&merged]).with_code(0);
+    }
+
+    #[test]
+    fn an_answer_says_that_the_relationships_it_follows_were_not_requested() {
+        let folder = Folder::new();
+        let (old, other) = (folder.path("old.json"), with_filter(&folder));
+        let ask = |file: &str, options: &[&str]| {
+            let column = if file == other { "OTHER.C" } else { "ORDERS.TOTAL" };
+            let question = ["--downstream", column, "--relation-types", "fdd,fdr", "--strict"];
+            inspect(file, &[&question, options].concat())
+        };
+        let unknown = ask(&old, &["--json"]).with_code(7).says("fdr relationships may be missing");
+        let answer = unknown.json("answer");
+        assert_eq!((&answer["complete"], answer["reasons"].as_array().map(Vec::len)), (&false.into(), Some(1)));
+        ask(&old, &["--requested-types", "fdd"]).with_code(7).says("type fdr were not requested");
+        ask(&old, &["--requested-types", "fdd,fdr"]).with_code(0).prints("REPORT.TOTAL");
+        ask(&other, &["--requested-types", "fdd"]).with_code(0).prints("BOARD.N");
+        // A diagram of these types too.
+        inspect(&old, &["--format", "csv", "--relation-types", "fdd,fdr", "--strict"]).with_code(7);
+        let nothing = ["--downstream", "REPORT.TOTAL", "--relation-types", "fdd"];
+        inspect(&old, &nothing).with_code(0).says("no relationship of these types leads there");
+    }
+
     #[test]
     fn upstream_and_downstream_print_one_name_on_each_line() {
         let file = layout("layout_c1.json");
@@ -345,7 +394,7 @@ mod inspecting {
         assert_eq!(folder.names(), ["new.json", "old.json", "out.csv"]);
         assert_eq!(inspect(&file, &["--format", "csv", "-o", &output]).exits(0), "");
         assert!(fs::read_to_string(&output).unwrap().starts_with("source_db,"));
-        let failed = inspect(&file, &["--json", "-o", &folder.path("no/such/folder.json")]).fails(1);
+        let failed = inspect(&file, &["--json", "-o", &folder.path("no/such/folder.json")]).fails(2);
         assert!(failed.contains("cannot write") && failed.contains("folder.json"), "{failed}");
         let refused = inspect(&file, &["--json", "-o", &folder.path("")]).fails(2);
         assert!(refused.contains("it is a directory"), "{refused}");
@@ -458,7 +507,7 @@ mod comparing {
         assert!(text.contains("+ join ") && text.contains("- select_list RS-1\n"), "{text}");
         let object = sqlflow(&["diff", &old, &new, "--all", "--json"]).value();
         assert_fits("diff", &object);
-        assert!(object.get("changed").is_none() && object["notes"][0]["kind"] == "errors");
+        assert!(object.get("changed").is_none() && object["notes"] == json!([]), "a hint is no error: {object}");
         let lines = sqlflow(&["diff", &old, &new, "--all", "--jsonl"]).exits(8);
         assert_lines_fit("diff-change", &lines);
         assert!(lines.contains(r#""record":"relationship""#), "{lines}");

@@ -33,21 +33,33 @@ fn github_annotations_and_sarif_name_the_place() {
 #[test]
 fn one_file_that_is_no_sql_hides_no_errors_in_the_others() {
     let server = Server::start();
-    server.file("sql/empty.sql", "");
+    server.file("sql/binary.sql", "a\0b");
     server.file("sql/bad.sql", "selekt 1;");
     server.file("sql/proc.prc", "selekt 2;");
     let ran = server.run(&format!("check --vendor postgresql {}/sql", server.home.path().display()));
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stdout.contains("bad.sql:1:1: "), "{ran:?}");
-    assert!(ran.stderr.contains("empty.sql") && ran.stderr.contains("1 other file is not checked"), "{ran:?}");
+    assert!(ran.stderr.contains("binary.sql") && ran.stderr.contains("1 other file is not checked"), "{ran:?}");
+    assert!(ran.stderr.contains("1 file checked, 1 error"), "{ran:?}");
+}
+
+#[test]
+fn a_file_without_sql_has_no_errors_and_a_warning() {
+    let server = Server::start();
+    server.file("sql/empty.sql", " \n");
+    let check = || server.run(&format!("check --vendor postgresql {}/sql", server.home.path().display()));
+    let ran = check();
+    assert!(ran.code == 0 && ran.stderr.contains("empty.sql: there is no SQL in it"), "{ran:?}");
+    server.file("sql/bad.sql", "selekt 1;");
+    let ran = check();
+    assert!(ran.code == 8 && ran.stderr.contains("2 files checked, 1 error"), "{ran:?}");
 }
 
 #[test]
 fn files_that_are_no_sql_are_named() {
     let server = Server::start();
     for (name, content, part) in [
-        ("empty.sql", b"".as_slice(), "there is no SQL"),
-        ("binary.sql", b"a\0b", "binary"),
+        ("binary.sql", b"a\0b".as_slice(), "binary"),
         ("latin.sql", b"select '\xe4'", "not UTF-8"),
         ("utf16.sql", b"\xff\xfes\0", "UTF-16"),
     ] {
