@@ -60,7 +60,7 @@ export class Overview {
     }
 
     counts() {
-        const { content, graph, stored } = this;
+        const { content, stored } = this;
         const columns = stored.reduce((sum, object) => sum + content.columnCountOf(object), 0);
         const facts = [
             [stored.length, "tables and views"],
