@@ -31,9 +31,9 @@ Examples:
 Exit codes:
     0  done
     1  any other error
-    2  wrong arguments or configuration
+    2  wrong arguments or configuration, or a name that nothing has
     3  the job, or a direct analysis, failed
-    4  the time limit passed and the job is still running
+    4  the job is still running: the time limit passed, or it has no result yet
     5  the credentials are missing or refused
     6  the server cannot be reached
     7  the result is not whole, with --strict

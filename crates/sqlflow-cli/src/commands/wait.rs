@@ -26,8 +26,9 @@ Examples:
 /// Wait until jobs have ended
 ///
 /// Prints the id and the state of each job when it ends. The exit code is that
-/// of the first of these that applies: 3 if a job failed, 4 if the time limit
-/// passed, 0.
+/// of the first of these that applies: 3 if a job failed, or that of another
+/// error; 4 if the time limit passed; 7 if a job succeeded in part only, with
+/// --strict; 0.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
