@@ -20,11 +20,11 @@ pub(crate) fn read(path: &Path) -> Outcome<String> {
 ///
 /// # Errors
 /// It is empty.
-pub(crate) fn not_empty(name: impl fmt::Display, text: String) -> Outcome<String> {
-    if text.trim().is_empty() {
+pub(crate) fn check_not_empty(name: impl fmt::Display, sql: &str) -> Outcome<()> {
+    if sql.trim().is_empty() {
         return Err(Failure::usage(format!("{name}: there is no SQL in it")));
     }
-    Ok(text)
+    Ok(())
 }
 
 /// Reads a script from memory, which may be empty. A byte order mark is left out.
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn what_is_no_sql_is_named_with_the_reason() {
         let refused = |bytes: &[u8]| decode("a.sql", bytes.to_vec()).unwrap_err().message;
-        assert_eq!(not_empty("a.sql", " \n".to_owned()).unwrap_err().message, "a.sql: there is no SQL in it");
+        assert_eq!(check_not_empty("a.sql", " \n").unwrap_err().message, "a.sql: there is no SQL in it");
         assert_eq!(refused(b"PK\x03\x04\0"), "a.sql: this is a binary file and no SQL");
         assert_eq!(refused(b"select 1;\nselect '\xe4';"), "a.sql:2: the text is not UTF-8");
         assert!(refused(b"\xff\xfes\0e\0").contains("UTF-16"));

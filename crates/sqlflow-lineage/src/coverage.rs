@@ -100,6 +100,18 @@ pub(super) fn coverage(model: &Model, relation: &RelationType) -> Coverage {
     }
 }
 
+/// Returns the coverage of each type that servers return on request.
+pub(super) fn coverage_on_request(model: &Model) -> [(RelationType, Coverage); 4] {
+    each_on_request(|relation| coverage(model, relation))
+}
+
+fn each_on_request(coverage: impl Fn(&RelationType) -> Coverage) -> [(RelationType, Coverage); 4] {
+    ON_REQUEST.map(|relation| {
+        let coverage = coverage(&relation);
+        (relation, coverage)
+    })
+}
+
 impl Coverage {
     /// Returns the word that stands for a coverage in a document that this library wrote.
     pub(super) fn word(self) -> &'static str {
@@ -121,28 +133,20 @@ impl RequestedTypes {
     pub(super) fn of_document(told: &[(RelationType, Coverage)]) -> Self {
         let of =
             |relation: &RelationType| told.iter().find(|(told, _)| told == relation).map(|(_, coverage)| *coverage);
-        let with_coverage = |relation| {
-            let coverage = of(&relation).unwrap_or(Coverage::Unknown);
-            (relation, coverage)
-        };
-        Self::Merged(ON_REQUEST.map(with_coverage).to_vec())
+        Self::Merged(each_on_request(|relation| of(relation).unwrap_or(Coverage::Unknown)).to_vec())
     }
 
     /// Returns the coverage of each type that servers return on request, if anything is known beyond the document itself.
     pub(super) fn told(model: &Model) -> Option<[(RelationType, Coverage); 4]> {
         let is_known = !matches!(model.requested, Self::Unknown);
-        let with_coverage = |relation| {
-            let coverage = coverage(model, &relation);
-            (relation, coverage)
-        };
-        is_known.then(|| ON_REQUEST.map(with_coverage))
+        is_known.then(|| coverage_on_request(model))
     }
 
     /// Adds a lineage to those that a merge consists of so far.
     pub(super) fn add_part(&mut self, part: &Model) {
         let mut parts = match std::mem::take(self) {
             Self::Merged(parts) => parts,
-            Self::Unknown | Self::Known(_) => ON_REQUEST.map(|relation| (relation, Coverage::Included)).to_vec(),
+            Self::Unknown | Self::Known(_) => each_on_request(|_| Coverage::Included).to_vec(),
         };
         for (relation, worst) in &mut parts {
             *worst = (*worst).max(coverage(part, relation));

@@ -249,13 +249,17 @@ impl WriteFields for SqlflowJson {
         }
         // They come before the tree, which repeats some of them, because the first occurrence decides the order.
         let layout = fields.context.layout;
-        let has_id = |process: &RawProcess| !model.texts.non_empty(process.id).is_absent();
-        let first = model.processes.iter().filter(|process| has_id(process) || layout.base(process.scope) == NONE);
+        let first =
+            model.processes.iter().filter(|process| has_id(model, process) || layout.base(process.scope) == NONE);
         fields.records_if_any("processes", first)?;
         fields.record("dbobjs", TreeJson)?;
         fields.records("relationships", (0..).zip(&model.relationships).map(RelationshipJson))?;
         fields.records_if_any("errors", model.diagnostics.iter())
     }
+}
+
+fn has_id(model: &Model, process: &RawProcess) -> bool {
+    !model.texts.non_empty(process.id).is_absent()
 }
 
 /// The types that were requested, which documents of servers do not tell.
@@ -349,9 +353,8 @@ impl WriteFields for ScopeJson {
         let processes = layout.processes(at).filter_map(|at| model.processes.get(at as usize));
         // The processes with an id were written before in their order, so the others follow them here too.
         let (again, once) = (processes.clone(), processes);
-        let has_id = |process: &RawProcess| !model.texts.non_empty(process.id).is_absent();
-        let again = again.filter(|process| has_id(process));
-        let once = once.filter(|process| !has_id(process));
+        let again = again.filter(|process| has_id(model, process));
+        let once = once.filter(|process| !has_id(model, process));
         fields.records_if_any("processes", again.chain(once))
     }
 }

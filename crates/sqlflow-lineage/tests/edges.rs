@@ -536,6 +536,14 @@ fn an_impact_without_record_sets_or_with_lost_edges_is_not_complete() {
     }
 }
 
+fn check_inserted_sum(layout: &str, lineage: &Lineage) {
+    let flows = lineage.column_flows();
+    assert_eq!(names(&flows), ["ORDERS.TOTAL → REPORT.TOTAL"], "{layout}");
+    assert_eq!(flows[0].effects(), [EffectType::Insert], "{layout}");
+    assert_eq!(names(flows[0].statements()), ["Query Insert-1"], "{layout}");
+    assert_eq!(flows[0].functions(), ["SUM"], "{layout}");
+}
+
 #[test]
 fn a_flow_tells_its_effect_its_statement_and_its_function() {
     let mut model = SmallModel::default()
@@ -549,12 +557,8 @@ fn a_flow_tells_its_effect_its_statement_and_its_function() {
         .edge("fdd", "insert", "i.SUM", "r.TOTAL");
     model.relationships[2]["processId"] = "p".into();
     for (layout, lineage) in model.lineages() {
-        let flows = lineage.column_flows();
-        assert_eq!(names(&flows), ["ORDERS.TOTAL → REPORT.TOTAL"], "{layout}");
-        assert_eq!(flows[0].effects(), [EffectType::Insert], "{layout}");
-        assert_eq!(names(flows[0].statements()), ["Query Insert-1"], "{layout}");
-        assert_eq!(flows[0].functions(), ["SUM"], "{layout}");
-        assert!(!flows[0].is_foreign_key(), "{layout}");
+        check_inserted_sum(layout, &lineage);
+        assert!(!lineage.column_flows()[0].is_foreign_key(), "{layout}");
     }
 }
 
@@ -572,11 +576,7 @@ fn an_empty_text_does_not_hide_what_another_step_of_the_flow_says() {
     model.relationships[1]["processId"] = "".into();
     model.relationships[1]["function"] = "".into();
     for (layout, lineage) in model.lineages() {
-        let flows = lineage.column_flows();
-        assert_eq!(names(&flows), ["ORDERS.TOTAL → REPORT.TOTAL"], "{layout}");
-        assert_eq!(flows[0].effects(), [EffectType::Insert], "{layout}");
-        assert_eq!(names(flows[0].statements()), ["Query Insert-1"], "{layout}");
-        assert_eq!(flows[0].functions(), ["SUM"], "{layout}");
+        check_inserted_sum(layout, &lineage);
         assert_eq!(csv(&lineage.diagram()), [",,ORDERS,TOTAL,,,REPORT,TOTAL,fdd,insert"], "{layout}");
         let of_intermediates = csv(&lineage.diagram().with_intermediates());
         assert_eq!(of_intermediates[0], ",,INSERT-SELECT-1,SUM,,,REPORT,TOTAL,fdd,", "{layout}");
@@ -585,7 +585,7 @@ fn an_empty_text_does_not_hide_what_another_step_of_the_flow_says() {
 
 #[test]
 fn a_field_that_is_given_and_empty_changes_no_answer() {
-    let absent = SmallModel::default()
+    let mut absent = SmallModel::default()
         .object("table", "o", "ORDERS", &["TOTAL", "TAX"])
         .object("table", "c", "CUSTOMERS", &["ID"])
         .object("insert-select", "i", "INSERT-SELECT-1", &["SUM", "RelationRows"])
@@ -601,7 +601,6 @@ fn a_field_that_is_given_and_empty_changes_no_answer() {
             &[json!({"id": "c.ID"}), json!({"column": "TAX", "parentName": "ORDERS"})],
             &end("r"),
         );
-    let mut absent = absent;
     let mut given = absent.clone();
     for relationship in &mut absent.relationships {
         relationship.as_object_mut().unwrap().remove("effectType");

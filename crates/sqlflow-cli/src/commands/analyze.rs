@@ -52,19 +52,20 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
     let request = LineageRequest::new(arguments.answer, arguments.relation_types);
     request.check()?;
-    let sql = match &arguments.path {
+    let (name, sql) = match &arguments.path {
         Some(path) if path.as_os_str() != "-" => {
             if path.is_dir() {
                 return Err(Failure::usage(format!("{}: it is a directory", path.display()))
                     .help("a directory needs a job: use sqlflow lineage"));
             }
-            sql_text::not_empty(path.display(), sql_text::read(path)?)?
+            (path.display().to_string(), sql_text::read(path)?)
         }
         None if io::stdin().is_terminal() => {
             return Err(Failure::usage("there is no SQL").help("give a file, or `-` to type SQL and Ctrl-D"));
         }
-        _ => sql_text::not_empty("standard input", sql_text::decode("standard input", stdin()?)?)?,
+        _ => ("standard input".to_owned(), sql_text::decode("standard input", stdin()?)?),
     };
+    sql_text::check_not_empty(name, &sql)?;
     let connection = Connection::open(&arguments.server, messages).await?;
     let vendor = connection.settings.vendor(arguments.dialect.vendor.as_ref(), messages)?;
     let mut analysis = connection.client.analyze(vendor).sql(sql);

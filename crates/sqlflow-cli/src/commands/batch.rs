@@ -64,7 +64,8 @@ Keys of a job in both: name, vendor, relation_types, default_database,
 default_schema, sql_source; and, true or false: ignore_functions,
 ignore_record_sets, show_constants, show_transforms, count_is_direct,
 no_parallel, on_top, follow_links. They mean the same as the flags of
-`sqlflow submit`. A value of a job comes before one of [defaults], and that before a flag.
+`sqlflow submit`. A value of a job comes before one of [defaults], and that
+before a flag.
 
 The journal records every step. If the command is killed and run again, it
 continues: nothing is submitted twice, and nothing is lost. The key decides what

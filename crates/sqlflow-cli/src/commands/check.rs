@@ -107,11 +107,13 @@ pub(crate) async fn run(arguments: Arguments, messages: &Messages) -> Outcome {
                 Some("-") => sql_text::decode("standard input", stdin()?)?,
                 _ => sql_text::read(&path)?,
             };
-            let checked = if sql.trim().is_empty() {
-                messages.warning(format_args!("{}: there is no SQL in it", path.display()));
-                Ok(Vec::new())
-            } else {
-                client.check_syntax(vendor, sql.clone()).send().await.map(|checked| checked.errors)
+            let checked = match sql_text::check_not_empty(path.display(), &sql) {
+                Ok(()) => client.check_syntax(vendor, sql.clone()).send().await.map(|checked| checked.errors),
+                // There are no errors in nothing.
+                Err(empty) => {
+                    progress.suspend(|| messages.warning(empty));
+                    Ok(Vec::new())
+                }
             };
             progress.advance();
             let errors = checked.map_err(|error| Failure::from(error).about(path.display()))?;

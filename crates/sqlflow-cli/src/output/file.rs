@@ -25,36 +25,32 @@ impl OutputFile {
     /// # Errors
     /// The directory of the file does not exist, or there is a directory in its place.
     pub(super) fn check(path: &Path) -> Outcome<()> {
-        let target = fs::canonicalize(path).unwrap_or_else(|_| behind_links(path));
+        let target = target_of(path);
         if target.is_dir() {
-            return Err(Failure::usage(format!("cannot write {}: it is a directory", path.display())));
+            return Err(is_directory(path));
         }
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        match folder.filter(|folder| !folder.is_dir()) {
-            None => Ok(()),
-            Some(folder) => {
-                let missing = format!("cannot write {}: there is no directory {}", path.display(), folder.display());
-                Err(Failure::usage(missing))
-            }
+        let folder = folder_of(&target);
+        if folder.is_dir() {
+            return Ok(());
         }
+        let (path, folder) = (path.display(), folder.display());
+        Err(Failure::usage(format!("cannot write {path}: there is no directory {folder}")))
     }
 
     /// # Errors
     /// The file cannot be created.
     pub(super) fn create(path: &Path) -> Outcome<Self> {
         let failed = |error| Failure::io(format_args!("cannot write {}", path.display()), &error);
-        // A link is kept, and the file behind it is replaced.
-        let target = fs::canonicalize(path).unwrap_or_else(|_| behind_links(path));
+        let target = target_of(path);
         let path = target.as_path();
         let metadata = fs::metadata(path).ok();
         if metadata.as_ref().is_some_and(fs::Metadata::is_dir) {
-            return Err(Failure::usage(format!("cannot write {}: it is a directory", path.display())));
+            return Err(is_directory(path));
         }
         let writer = if metadata.is_some_and(|metadata| !metadata.is_file()) {
             Writer::Special(BufWriter::new(Pipe::new(OpenOptions::new().write(true).open(path).map_err(failed)?)))
         } else {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let partial = partial_file(folder).map_err(failed)?;
+            let partial = partial_file(folder_of(path)).map_err(failed)?;
             // The new file is not readable for more people than the old one.
             if let Some(permissions) = fs::metadata(path).ok().map(|old| old.permissions()) {
                 partial.as_file().set_permissions(permissions).map_err(failed)?;
@@ -85,6 +81,19 @@ impl OutputFile {
             }
         }
     }
+}
+
+/// Returns the file that is written for a path: a link is kept, and the file behind it is replaced.
+fn target_of(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| behind_links(path))
+}
+
+fn folder_of(target: &Path) -> &Path {
+    target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn is_directory(path: &Path) -> Failure {
+    Failure::usage(format!("cannot write {}: it is a directory", path.display()))
 }
 
 /// Returns the path that symbolic links lead to, of a file that does not exist yet.

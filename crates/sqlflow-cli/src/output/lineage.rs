@@ -495,13 +495,13 @@ impl<V: fmt::Display> Trail<'_, V> {
             _ => {
                 // Many intermediate results have the same name.
                 let names: BTreeSet<String> = trace.into_iter().map(|found| one_line(&found)).collect();
-                if names.is_empty() && request.relation_types.is_empty() {
-                    messages.note(
+                if names.is_empty() {
+                    messages.note(if request.relation_types.is_empty() {
                         "no value flows there; counts, filters and constants are other relationships: try \
-                         --relation-types fdd,fdr or --intermediates",
-                    );
-                } else if names.is_empty() {
-                    messages.note("no relationship of these types leads there");
+                         --relation-types fdd,fdr or --intermediates"
+                    } else {
+                        "no relationship of these types leads there"
+                    });
                 }
                 for name in names {
                     writeln!(output, "{name}")?;

@@ -38,10 +38,10 @@ impl Output {
         }
     }
 
-    /// Checks that the file of the arguments can be written, which is worth to know before long work.
+    /// Checks that there is a place for the file of the arguments, before long work.
     ///
     /// # Errors
-    /// Its directory does not exist, or it is a directory itself.
+    /// The directory of the file does not exist, or there is a directory in its place.
     pub(crate) fn check(arguments: &OutputArguments) -> Outcome<()> {
         match &arguments.output {
             Some(path) if path.as_os_str() != "-" => OutputFile::check(path),

@@ -177,10 +177,10 @@ fn endpoint_name(end: &Endpoint<'_>) -> String {
         (Some(column), _) => column.qualified_name(),
         (None, Some(object)) if end.is_resolved() => object.qualified_name(),
         (None, object) => {
-            let said = |name: Option<_>| name.filter(|name: &&str| !name.is_empty());
             let parent = object.map(|object| object.qualified_name());
-            let parent = parent.or_else(|| said(end.parent_name()).or(said(end.table_name())).map(str::to_owned));
-            let own = said(end.name()).or(parent.is_none().then(|| end.id())).map(str::to_owned);
+            let parent = parent.or_else(|| end.written_parent().map(str::to_owned));
+            let own =
+                end.name().filter(|name| !name.is_empty()).or(parent.is_none().then(|| end.id())).map(str::to_owned);
             parent.into_iter().chain(own).collect::<Vec<_>>().join(".")
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::LineageInner;
-use super::super::coverage::{Coverage, coverage};
+use super::super::coverage::{Coverage, coverage_on_request};
 use super::super::kinds::RelationType;
 use super::super::view::{Column, Object, Process, Relationship, endpoints};
 use super::impact::{self, Impact};
@@ -104,10 +104,7 @@ impl<'a> Column<'a> {
             relationship.relation_type() == RelationType::Join
                 || leads_out.into_iter().any(|end| end.column() == Some(*self))
         });
-        let dependencies = RelationType::DEPENDENCIES.map(|relation| {
-            let coverage = coverage(&inner.model, &relation);
-            (relation, coverage)
-        });
+        let dependencies = coverage_on_request(&inner.model);
         Impact {
             column: *self,
             columns: dependents,

@@ -237,7 +237,7 @@ impl Resolver<'_> {
         let texts = &self.model.texts;
         let name = texts.get_present(end.name).filter(|name| !name.is_empty()).map(bare);
         let id_of = |object: u32| self.model.objects.get(object as usize).map_or(Symbol::ABSENT, |object| object.id);
-        let is_part_of = |id: Symbol| texts.get(end.parent_id).is_empty() || end.parent_id == id;
+        let is_part_of = |id: Symbol| texts.non_empty(end.parent_id).is_absent() || end.parent_id == id;
         let fits = |node: &&Node| match **node {
             Node::Column(at) => self.model.columns.get(at as usize).is_some_and(|column| {
                 let is_named = name.as_ref().is_none_or(|name| *name == bare(texts.get(column.name)));

@@ -18,17 +18,17 @@ pub(super) fn similar_objects(inner: &LineageInner, query: &[NamePart<'_>]) -> V
     found.into_iter().find(|similar| !similar.is_empty()).unwrap_or_default()
 }
 
-fn similar_to_part(inner: &LineageInner, last: NamePart<'_>) -> Vec<String> {
+fn similar_to_part(inner: &LineageInner, part: NamePart<'_>) -> Vec<String> {
     let qualified = |at: &u32| {
         let object = inner.model.objects.get(*at as usize);
         object.map(|object| object_name(inner, *at, object))
     };
     let objects = &inner.names().objects;
-    let same = inner.names().ending_in(last);
+    let same = inner.names().ending_in(part);
     if !same.is_empty() {
         return same.iter().filter_map(qualified).take(MAX_SUGGESTIONS).collect();
     }
-    similar(last.bare, objects.keys().map(AsRef::as_ref))
+    similar(part.bare, objects.keys().map(AsRef::as_ref))
         .iter()
         .filter_map(|name| objects.get(name.as_str()))
         .flatten()

@@ -54,10 +54,7 @@ impl Tables<'_> {
     ///   cannot be replaced, or if a file cannot be written or renamed.
     /// - [`TablesError::Write`] if a table cannot be encoded.
     pub fn write_parquet_directory(&self, path: impl AsRef<Path>) -> Result<(), TablesError> {
-        // A link is kept, and the directory behind it is replaced.
-        let path = fs::canonicalize(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned());
-        State::of(&path)?;
-        check_place(&path).map_err(TablesError::io(&path))?;
+        let path = checked_place(path.as_ref())?;
         let partial = PartialDirectory::create(&path)?;
         if let Some(permissions) = fs::metadata(&path).ok().map(|old| old.permissions()) {
             // The new directory is not readable for more people than the old one.
@@ -83,15 +80,13 @@ impl Tables<'_> {
     }
 
     /// Checks that [`write_parquet_directory`](Self::write_parquet_directory) may write to a directory: it does not exist,
-    /// it is empty, or it holds the tables of a lineage, and it can be replaced. It is worth to ask before long work.
+    /// it is empty, or it holds the tables of a lineage, and it can be replaced. Ask before long work.
     ///
     /// # Errors
     ///
     /// See [`write_parquet_directory`](Self::write_parquet_directory).
     pub fn check_parquet_directory(path: impl AsRef<Path>) -> Result<(), TablesError> {
-        let path = fs::canonicalize(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned());
-        State::of(&path)?;
-        check_place(&path).map_err(TablesError::io(&path))
+        checked_place(path.as_ref()).map(drop)
     }
 
     /// Writes all files, as many at a time as there are processors.
@@ -124,6 +119,14 @@ impl Tables<'_> {
         self.write_parquet_with_keys(table, &file, keys)?;
         file.sync_data().map_err(TablesError::io(path))
     }
+}
+
+/// Returns the place of a directory that may be written: a link is kept, and the directory behind it is replaced.
+fn checked_place(path: &Path) -> Result<PathBuf, TablesError> {
+    let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    State::of(&place)?;
+    check_place(&place).map_err(TablesError::io(&place))?;
+    Ok(place)
 }
 
 /// Checks that a directory can be put in a place, under the name of another that is moved away.

@@ -191,10 +191,15 @@ impl<'a> Endpoint<'a> {
         self.raw().map_or(Resolution::Unknown, |raw| self.inner.resolution_of(self.at, raw))
     }
 
+    /// Returns the name that the endpoint gives to the object it is part of.
+    pub(crate) fn written_parent(&self) -> Option<&'a str> {
+        [self.parent_name(), self.table_name()].into_iter().flatten().find(|name| !name.is_empty())
+    }
+
     /// Returns the names that the endpoint gives, or else its id.
     pub(crate) fn written_name(&self) -> String {
-        let parent = self.parent_name().filter(|name| !name.is_empty()).or(self.table_name());
-        let names: Vec<&str> = parent.into_iter().chain(self.name()).filter(|name| !name.is_empty()).collect();
+        let names: Vec<&str> =
+            self.written_parent().into_iter().chain(self.name()).filter(|name| !name.is_empty()).collect();
         if names.is_empty() { format!("id:{}", self.id()) } else { names.join(".") }
     }
 
