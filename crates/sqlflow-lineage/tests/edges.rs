@@ -647,6 +647,27 @@ fn a_field_that_is_given_and_empty_changes_no_answer() {
 }
 
 #[test]
+fn an_endpoint_with_empty_fields_is_no_other_one_in_a_comparison() {
+    let with = |fields: &Value| {
+        let mut source = json!({"id": "lost", "sourceName": "RATES"});
+        source.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        SmallModel::default().object("table", "r", "REPORT", &["TOTAL"]).relationship(
+            "fdd",
+            "insert",
+            &[source],
+            &end("r.TOTAL"),
+        )
+    };
+    let (absent, given) = (with(&json!({})), with(&json!({"column": "", "parentName": ""})));
+    for ((layout, absent), (_, given)) in absent.lineages().zip(given.lineages()) {
+        let diff = absent.diff_all(&given);
+        assert!(diff.is_empty(), "{layout}: {diff}");
+        let (_, named) = with(&json!({"column": "RATE"})).lineages().next().unwrap();
+        assert!(!absent.diff_all(&named).is_empty(), "{layout}");
+    }
+}
+
+#[test]
 fn an_empty_id_belongs_to_no_record() {
     let mut model = SmallModel::default()
         .object("table", "o", "ORDERS", &["TOTAL", "TAX"])

@@ -179,8 +179,7 @@ fn endpoint_name(end: &Endpoint<'_>) -> String {
         (None, object) => {
             let parent = object.map(|object| object.qualified_name());
             let parent = parent.or_else(|| end.written_parent().map(str::to_owned));
-            let own =
-                end.name().filter(|name| !name.is_empty()).or(parent.is_none().then(|| end.id())).map(str::to_owned);
+            let own = end.written_own_name().or(parent.is_none().then(|| end.id())).map(str::to_owned);
             parent.into_iter().chain(own).collect::<Vec<_>>().join(".")
         }
     }

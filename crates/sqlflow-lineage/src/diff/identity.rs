@@ -147,13 +147,13 @@ fn endpoint_identity(
         return known(objects, object.at);
     }
     let dots = QuotedDots::of_document(&lineage.inner.model);
-    let given = end.parent_name().or(end.table_name()).map(|name| names::name_identity(name, dots));
+    let given = end.written_parent().map(|name| names::name_identity(name, dots));
     let parent = match (end.object(), given) {
         (Some(object), _) => Some(known(objects, object.at)),
         (None, Some(name)) => Some(identities.text(name)),
         (None, None) => None,
     };
-    let own = end.name().map(|name| identities.text(names::column_identity(name)));
+    let own = end.written_own_name().map(|name| identities.text(names::column_identity(name)));
     match (parent, own) {
         (Some(parent), Some(own)) => identities.pair(parent, own),
         (Some(name), None) | (None, Some(name)) => name,

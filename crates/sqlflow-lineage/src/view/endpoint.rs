@@ -196,10 +196,14 @@ impl<'a> Endpoint<'a> {
         [self.parent_name(), self.table_name()].into_iter().flatten().find(|name| !name.is_empty())
     }
 
+    /// Returns the name that the endpoint gives to the column or routine that it means.
+    pub(crate) fn written_own_name(&self) -> Option<&'a str> {
+        self.name().filter(|name| !name.is_empty())
+    }
+
     /// Returns the names that the endpoint gives, or else its id.
     pub(crate) fn written_name(&self) -> String {
-        let names: Vec<&str> =
-            self.written_parent().into_iter().chain(self.name()).filter(|name| !name.is_empty()).collect();
+        let names: Vec<&str> = self.written_parent().into_iter().chain(self.written_own_name()).collect();
         if names.is_empty() { format!("id:{}", self.id()) } else { names.join(".") }
     }
 
